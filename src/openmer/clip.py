@@ -1,0 +1,85 @@
+"""The records every stage passes on: a clip as its annotators described it, and a prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """One annotated micro-expression.
+
+    Frame numbers count from 0 into `frame_paths` and are inclusive. A clip has frames, or a ready
+    flow image, or both.
+
+    Attributes:
+        corpus: Lower-case name of the corpus ("casme2").
+        subject: The person's id inside the corpus, as text ("sub01"; leading zeros are kept).
+        name: The clip's name inside the subject ("EP02_01f").
+        emotion: The annotators' own word; grouping into classes lives in `datasets.labels`.
+        onset: First frame of the movement; None where only a flow image is known.
+        apex: Frame of the largest movement; None where the corpus annotates none.
+        offset: Last frame of the movement; None where only a flow image is known.
+        fps: Exact frames per second (29.97 is ``Fraction(30000, 1001)``); None where unknown.
+        frame_paths: One image file per frame, in order.
+        flow_path: A ready onset-to-apex flow image: red u, green v, blue optical strain, 8 bit,
+            each stretched to 0..255 per clip (the form of the STSTNet authors).
+    """
+
+    corpus: str
+    subject: str
+    name: str
+    emotion: str
+    onset: int | None = None
+    apex: int | None = None
+    offset: int | None = None
+    fps: Fraction | None = None
+    frame_paths: tuple[Path, ...] = ()
+    flow_path: Path | None = None
+
+    @property
+    def person(self) -> str:
+        """The person, unique across corpora: two people called "s01" never merge."""
+        return f"{self.corpus}/{self.subject}"
+
+    @property
+    def key(self) -> str:
+        """The clip, unique across corpora and persons."""
+        return f"{self.person}/{self.name}"
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from onset to offset, both frames included; None where it is not known."""
+        if self.onset is None or self.offset is None or self.fps is None:
+            return None
+        return float((self.offset - self.onset + 1) / self.fps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What one run said about one clip.
+
+    Attributes:
+        clip: `Clip.key` of the clip.
+        corpus: Its corpus, for scores per part of a composite.
+        person: `Clip.person`, the person held out.
+        truth: Class index, 0..classes-1.
+        scores: One number per class, larger is more likely; their argmax is the predicted class.
+        seed: Seed of the run.
+        epoch: Epoch whose weights made the scores, counted from 1; 0 where there are no epochs.
+    """
+
+    clip: str
+    corpus: str
+    person: str
+    truth: int
+    scores: tuple[float, ...]
+    seed: int
+    epoch: int
+
+    @property
+    def predicted(self) -> int:
+        """Index of the largest score; the first one on a tie."""
+        return max(range(len(self.scores)), key=self.scores.__getitem__)

@@ -1,0 +1,44 @@
+"""The few errors OpenMER raises on purpose; each message says what was found, expected, and to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class OpenMERError(Exception):
+    """Anything a user can act on. The command line prints the message and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class DataError(OpenMERError):
+    """Input data is missing, broken, or does not say what is needed."""
+
+    exit_code = 3
+
+
+class ConfigError(OpenMERError):
+    """A method, an option or a name is not one OpenMER knows."""
+
+    exit_code = 2
+
+
+class ProtocolError(OpenMERError):
+    """The evaluation asked for cannot be made honestly: one person only, a class missing, a leak."""
+
+    exit_code = 4
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:
+    """The error for a name that is not in a list, with the nearest one that is.
+
+    Args:
+        kind: What the name stands for, as the user would say it ("method").
+        name: What was given.
+        known: Every name that would have worked.
+    """
+    choices = sorted(known)
+    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]!r}? " if near else ""
+    return ConfigError(f"There is no {kind} {name!r}. {hint}Known: {', '.join(choices)}.")
