@@ -1,0 +1,5 @@
+"""The command line: one command, one short file."""
+
+from openmer.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,67 @@
+"""Collects the commands and turns errors into one clear message and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from openmer import __version__
+from openmer.cli.audit import audit
+from openmer.cli.console import errors
+from openmer.cli.datasets import app as datasets
+from openmer.cli.demo import demo
+from openmer.cli.evaluate import evaluate
+from openmer.cli.methods import app as methods
+from openmer.cli.report import report
+from openmer.errors import OpenMERError
+
+_EPILOG = (
+    "Exit codes: 0 done; 1 the audit found a leak; 2 an unknown name or option; "
+    "3 input data missing or broken; 4 the evaluation cannot be honest; 130 stopped."
+)
+
+app = typer.Typer(
+    name="openmer",
+    help="Micro-expression recognition that can be trusted.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(evaluate)
+app.command()(audit)
+app.command()(report)
+app.add_typer(methods, name="methods")
+app.add_typer(datasets, name="datasets")
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    if version:
+        typer.echo(f"openmer {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; errors that a user can act on end in one message."""
+    try:
+        app()
+    except OpenMERError as error:
+        errors.print(f"[bold red]Error:[/] {_escaped(str(error))}", soft_wrap=True)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        errors.print(f"[bold red]Error:[/] {_escaped(str(error))}", soft_wrap=True)
+        sys.exit(3)
+    except KeyboardInterrupt:
+        errors.print("Stopped. What was finished is kept: run the same command to go on.")
+        sys.exit(130)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

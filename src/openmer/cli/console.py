@@ -1,0 +1,50 @@
+"""Where commands print: results to standard output, progress and messages to standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+output = Console()
+errors = Console(stderr=True)
+
+_WORDS = {
+    "write": "writing clips",
+    "prepare": "preparing clips",
+    "train": "training folds",
+    "audit": "auditing folds",
+}
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar per stage with the time left; yields ``report(stage, done, total)``."""
+    with Progress(
+        TextColumn("[bold]{task.fields[title]}[/] {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=not errors.is_terminal,
+    ) as bars:
+        stages = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in stages:
+                words = _WORDS.get(stage, stage)
+                stages[stage] = bars.add_task(words, total=total, completed=done, title=title)
+            bars.update(stages[stage], completed=done, total=total)
+
+        yield report

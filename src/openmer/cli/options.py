@@ -1,0 +1,70 @@
+"""Options that several commands share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MethodName = Annotated[
+    str, typer.Argument(help="A method's name (see `openmer methods`) or the path of a TOML file.")
+]
+Manifest = Annotated[
+    Path, typer.Option("--manifest", help="CSV that lists the clips (see `openmer datasets`).")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the method; repeatable."),
+]
+Out = Annotated[Path, typer.Option("--out", help="Folder for runs and reports.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
+Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 is one per core.")]
+MemoryGib = Annotated[
+    float, typer.Option("--memory-gib", min=0, help="Memory for models; 0 is what is free.")
+]
+
+
+class EpochRule(StrEnum):
+    """Names of the epoch rules."""
+
+    fixed = "fixed"
+    inner = "inner"
+    held_out = "held_out"
+
+
+class Device(StrEnum):
+    """Names of the devices."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Strategy(StrEnum):
+    """Names of the ways to run all folds."""
+
+    auto = "auto"
+    stacked = "stacked"
+    side_by_side = "side_by_side"
+    one_by_one = "one_by_one"
+
+
+class Compiled(StrEnum):
+    """When to compile the training step."""
+
+    auto = "auto"
+    always = "always"
+    never = "never"
+
+
+Rule = Annotated[
+    EpochRule,
+    typer.Option(
+        "--epoch-rule",
+        help="fixed: last epoch. inner: best on persons held out inside the training persons. "
+        "held_out: best on the held-out person, which is a leak.",
+    ),
+]
+DeviceOption = Annotated[Device, typer.Option("--device", help="Where to train.")]

@@ -1,0 +1,383 @@
+"""A manifest: one's own clips as a CSV table, one row per clip, no code needed.
+
+Columns: `corpus` (or `dataset`), `subject`, `clip`, `label`, and at least one of
+
+* `frames`: a folder of images, one per frame, ordered by the number that ends each file name
+  (img9 before img10); with `onset`, `apex`, `offset`, which count those images from 0, both ends
+  included, and `fps` ("200", "29.97", "30000/1001"). An empty onset or offset is the first or last
+  image, an empty apex or fps is not known.
+* `flow_path`: a ready 8-bit onset-to-apex flow image (see `Clip.flow_path`).
+
+Paths are relative to the folder of the CSV. Other columns are ignored.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import os
+import re
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from openmer.clip import Clip
+from openmer.errors import DataError
+
+COLUMNS = (
+    "corpus",
+    "subject",
+    "clip",
+    "label",
+    "frames",
+    "onset",
+    "apex",
+    "offset",
+    "fps",
+    "flow_path",
+)
+
+_REQUIRED = ("corpus", "subject", "clip", "label")
+_ALIASES = {"dataset": "corpus"}  # the name in the released MEGC 2019 flow data
+_IMAGES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
+_SHOWN_PROBLEMS = 5
+_SHOWN_PATHS = 3
+
+_Row = Mapping[str, str]
+
+
+class _RowProblem(Exception):  # noqa: N818 - collected and reported, never seen by a caller
+    """What is wrong with one row; collected so that all rows are reported together."""
+
+
+class _MissingFile(_RowProblem):
+    """A path that does not exist; reported apart, because one wrong root breaks every row."""
+
+
+def read_manifest(path: Path) -> tuple[Clip, ...]:
+    """Read the clips of a CSV manifest, in the order of its rows.
+
+    Every cell is read as text, so the subject "006" keeps its zeros. The corpus is lower-cased.
+
+    Args:
+        path: The CSV file, UTF-8, columns as in the text at the top of this module.
+
+    Raises:
+        DataError: The file is missing, is no CSV, or lacks columns; or rows are wrong, in which
+            case the first five problems are listed with their row numbers (the header is row 1).
+    """
+    path = Path(path)
+    rows = _rows(path)
+    folders: dict[Path, tuple[Path, ...]] = {}
+    clips: list[Clip] = []
+    problems: list[str] = []
+    missing: list[str] = []
+    first_row: dict[str, int] = {}
+    for number, row in rows:
+        try:
+            clip = _clip(row, path.parent, folders)
+            if clip.key in first_row:
+                raise _RowProblem(
+                    f"clip {clip.key!r} is already in row {first_row[clip.key]}; rename one"
+                )
+        except _MissingFile as problem:
+            missing.append(f"row {number}: {problem}")
+        except _RowProblem as problem:
+            problems.append(f"row {number}: {problem}")
+        else:
+            first_row[clip.key] = number
+            clips.append(clip)
+    if problems or missing:
+        raise DataError(_report(path, problems, missing))
+    return tuple(clips)
+
+
+def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
+    """Write clips as a manifest that `read_manifest` reads back; all of it or nothing.
+
+    Args:
+        path: The CSV file to write or replace; its folder must exist.
+        clips: Clips with frames, each in a folder of its own or of one recording, or with a ready
+            flow image, or both.
+
+    Raises:
+        DataError: A clip cannot be said in a manifest (it has neither frames nor a flow image, its
+            frames are not exactly the images of one folder), or the folder cannot be written to.
+    """
+    path = Path(path)
+    rows = [_row(clip, path.parent) for clip in clips]
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        temporary.replace(path)
+    except OSError as error:
+        raise DataError(
+            f"Cannot write {path}: {error.strerror}. Create the folder, make room in it or choose "
+            "another one."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def list_frames(folder: Path) -> tuple[Path, ...]:
+    """The images of a folder, ordered by the number that ends each file name: img9, then img10.
+
+    Hidden files and files that are no images are skipped.
+
+    Raises:
+        DataError: There is no such folder; an image carries no number, or two carry the same one,
+            so that the order of the frames would be a guess.
+    """
+    if not folder.is_dir():
+        raise DataError(f"There is no frames folder {folder}. Correct the path.")
+    images = [
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in _IMAGES and not file.name.startswith(".")
+    ]
+    by_number: dict[int, Path] = {}
+    for image in sorted(images):
+        digits = re.search(r"\d+$", image.stem, flags=re.ASCII)
+        if digits is None:
+            raise DataError(
+                f"{image} has no number at the end of its name, so its place among the "
+                f"{len(images)} images is not known. Number it or move it away."
+            )
+        number = int(digits.group())
+        if number in by_number:
+            raise DataError(
+                f"{by_number[number].name} and {image.name} in {folder} carry the same frame "
+                f"number {number}. Keep one image per frame in the folder."
+            )
+        by_number[number] = image
+    return tuple(by_number[number] for number in sorted(by_number))
+
+
+def _rows(path: Path) -> list[tuple[int, _Row]]:
+    """Row numbers and cleaned cells under the names of `COLUMNS`; blank rows are skipped.
+
+    Cells beyond the header are kept under the name "", for `_clip` to report.
+    """
+    try:
+        lines = list(csv.reader(io.StringIO(_text(path), newline="")))
+    except csv.Error as error:
+        raise DataError(f"{path} is no CSV table: {error}. Save the table as CSV.") from error
+    if not lines or not any(cell.strip() for cell in lines[0]):
+        raise DataError(
+            f"{path} is empty. Expected a header row ({', '.join(_REQUIRED)}, and frames or "
+            "flow_path) and one row per clip."
+        )
+    header = [cell.strip().lower() for cell in lines[0]]
+    header = [_ALIASES.get(name, name) for name in header]
+    _check_columns(path, header)
+    rows: list[tuple[int, _Row]] = []
+    for number, line in enumerate(lines[1:], start=2):
+        cells = [cell.strip() for cell in line]
+        if any(cells):
+            beyond = ",".join(cells[len(header) :])
+            rows.append((number, {**dict(zip(header, cells, strict=False)), "": beyond}))
+    if not rows:
+        raise DataError(f"{path} has a header but no clips. Add one row per clip.")
+    return rows
+
+
+def _text(path: Path) -> str:
+    """The file as text, or the reason why it is none."""
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "nothing"
+        raise DataError(
+            f"Expected a CSV manifest at {path}, found {found}. Give the path of the CSV file."
+        )
+    content = path.read_bytes()
+    if content.startswith(b"PK\x03\x04"):
+        what = "an Excel sheet" if path.suffix.lower() == ".xlsx" else "a zip archive"
+        todo = "Save it as CSV" if path.suffix.lower() == ".xlsx" else "Unzip it"
+        raise DataError(f"{path} is {what}, expected a CSV file. {todo} and give the path of that.")
+    try:
+        return content.decode("utf-8-sig")  # Excel writes a byte order mark
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 text (byte {error.start}), expected a CSV file. Save the table "
+            "as 'CSV UTF-8' and give that file."
+        ) from error
+
+
+def _check_columns(path: Path, header: Sequence[str]) -> None:
+    """Raise if columns are missing or doubled; nearest names are suggested."""
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if twice:
+        raise DataError(f"{path} has the column {twice[0]!r} more than once. Keep one of them.")
+    missing = [name for name in _REQUIRED if name not in header]
+    if "frames" not in header and "flow_path" not in header:
+        missing.append("frames or flow_path")
+    unknown = [name for name in header if name not in COLUMNS]
+    hints = []
+    for name in (*missing, *(name for name in COLUMNS if name not in (*missing, *header))):
+        # A misspelt optional column would be ignored in silence: "apexx" is an error, too.
+        cutoff = 0.5 if name in missing else 0.8
+        near = difflib.get_close_matches(name.split(" ")[0], unknown, n=1, cutoff=cutoff)
+        if near:
+            hints.append(f"{name} (is {near[0]!r} meant?)")
+            unknown.remove(near[0])
+        elif name in missing:
+            hints.append(name)
+    if not hints:
+        return
+    advice = "Rename or add columns in the first row."
+    if len(header) == 1 and re.search(r"[;\t]", header[0]):
+        advice = "The columns seem to be separated by semicolons or tabs; use commas."
+    raise DataError(
+        f"{path} lacks the column {', '.join(hints)}. Found: {', '.join(header)}. {advice}"
+    )
+
+
+def _clip(row: _Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> Clip:
+    """One row as a clip."""
+    if row[""]:
+        raise _RowProblem(f"more cells than columns, from {row['']!r} on; quote cells with commas")
+    for column in _REQUIRED:
+        if not row.get(column):
+            raise _RowProblem(f"{column} is empty; every clip needs one")
+    for column in ("corpus", "subject"):
+        if re.search(r"[/\\]", row[column]):
+            raise _RowProblem(f"{column} {row[column]!r} holds a slash; use another character")
+    frames = _frames(row, root, folders)
+    flow = row.get("flow_path", "")
+    if not frames and not flow:
+        raise _RowProblem("neither frames nor flow_path is given; one of them is needed")
+    if flow and not (root / flow).is_file():
+        raise _MissingFile(f"flow image {root / flow} does not exist")
+    onset, apex, offset = _interval(row, len(frames))
+    return Clip(
+        corpus=row["corpus"].lower(),
+        subject=row["subject"],
+        name=row["clip"],
+        emotion=row["label"],
+        onset=onset,
+        apex=apex,
+        offset=offset,
+        fps=_fps(row.get("fps", "")),
+        frame_paths=frames,
+        flow_path=root / flow if flow else None,
+    )
+
+
+def _frames(row: _Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> tuple[Path, ...]:
+    """The images of the row's folder, listed once per folder; empty where the row has none."""
+    if not row.get("frames"):
+        return ()
+    folder = root / row["frames"]
+    if folder not in folders:
+        if not folder.is_dir():
+            raise _MissingFile(f"frames folder {folder} does not exist")
+        try:
+            folders[folder] = list_frames(folder)
+        except DataError as error:
+            raise _RowProblem(str(error)) from error
+    if len(folders[folder]) < 2:
+        raise _RowProblem(
+            f"frames folder {folder} holds {len(folders[folder])} images; a movement needs two"
+        )
+    return folders[folder]
+
+
+def _interval(row: _Row, count: int) -> tuple[int | None, int | None, int | None]:
+    """Onset, apex and offset of a row whose clip has `count` images, checked against them."""
+    onset, apex, offset = (_whole(row, column) for column in ("onset", "apex", "offset"))
+    if count:
+        onset = 0 if onset is None else onset
+        offset = count - 1 if offset is None else offset
+    known = [value for value in (onset, apex, offset) if value is not None]
+    said = ", ".join(f"{c} {row[c]!r}" for c in ("onset", "apex", "offset") if row.get(c))
+    if count and any(not 0 <= value < count for value in known):
+        raise _RowProblem(
+            f"{said}: outside 0..{count - 1}, the {count} images of {row['frames']!r}; count the "
+            "images from 0, do not use the numbers in their names"
+        )
+    if onset is not None and any(value <= onset for value in (apex, offset) if value is not None):
+        raise _RowProblem(f"{said}: apex and offset must come after the onset ({onset})")
+    if apex is not None and offset is not None and apex > offset:
+        raise _RowProblem(f"{said}: the apex must not come after the offset ({offset})")
+    return onset, apex, offset
+
+
+def _whole(row: _Row, column: str) -> int | None:
+    """A whole number; None where the cell is empty."""
+    value = row.get(column, "")
+    if not value:
+        return None
+    if not re.fullmatch(r"\d+", value, flags=re.ASCII):
+        raise _RowProblem(f"{column} {value!r} is not a whole number counted from 0")
+    return int(value)
+
+
+def _fps(value: str) -> Fraction | None:
+    """Exact frames per second from "200", "29.97" or "30000/1001"; None where empty."""
+    if not value:
+        return None
+    try:
+        fps = Fraction(value)
+    except (ValueError, ZeroDivisionError):
+        fps = Fraction(0)
+    if fps <= 0:
+        raise _RowProblem(f"fps {value!r} is not a rate; write 200, 29.97 or 30000/1001")
+    return fps
+
+
+def _report(path: Path, problems: Sequence[str], missing: Sequence[str]) -> str:
+    """One message over all rows."""
+    parts = []
+    if problems:
+        shown = "; ".join(problems[:_SHOWN_PROBLEMS])
+        parts.append(f"{path} has {len(problems)} wrong rows, e.g. {shown}. Correct them.")
+    if missing:
+        shown = "; ".join(missing[:_SHOWN_PATHS])
+        parts.append(
+            f"{path} names {len(missing)} paths that are not there, e.g. {shown}. Paths are "
+            f"relative to {path.parent}: unpack the files there or correct the column."
+        )
+    return " ".join(parts)
+
+
+def _row(clip: Clip, root: Path) -> dict[str, str]:
+    """A clip as the cells of a row."""
+    if not clip.frame_paths and clip.flow_path is None:
+        raise DataError(
+            f"{clip.key} has neither frames nor a flow image, so it cannot be read back. Leave "
+            "the clip out."
+        )
+    folder = ""
+    if clip.frame_paths:
+        first = clip.frame_paths[0].parent
+        if list_frames(first) != clip.frame_paths:
+            raise DataError(
+                f"{clip.key}: its {len(clip.frame_paths)} frames are not exactly the numbered "
+                f"images of {first}. Put the frames of the clip into a folder of their own."
+            )
+        folder = _relative(first, root)
+    cells = {
+        "corpus": clip.corpus,
+        "subject": clip.subject,
+        "clip": clip.name,
+        "label": clip.emotion,
+        "frames": folder,
+        "onset": clip.onset,
+        "apex": clip.apex,
+        "offset": clip.offset,
+        "fps": clip.fps,
+        "flow_path": "" if clip.flow_path is None else _relative(clip.flow_path, root),
+    }
+    return {column: "" if value is None else str(value) for column, value in cells.items()}
+
+
+def _relative(path: Path, root: Path) -> str:
+    """A path as seen from the CSV's folder, with forward slashes; absolute across drives."""
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:  # another Windows drive
+        return path.resolve().as_posix()

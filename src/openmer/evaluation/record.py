@@ -1,0 +1,138 @@
+"""``run.toml``: everything needed to repeat a run, and the folder that its hash names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+import openmer
+from openmer.errors import DataError
+from openmer.evaluation._files import replace_file
+from openmer.evaluation.task import Protocol, Task
+from openmer.training import RunPlan
+
+_PACKAGES = ("numpy", "torch", "scikit-learn", "opencv-contrib-python-headless", "joblib")
+
+
+def run_folder(task: Task, protocol: Protocol, out: Path) -> Path:
+    """Where a run's results belong: the same question always has the same folder.
+
+    The hash covers the resolved method, the prepared arrays, clips and classes, the epoch rule, a
+    label permutation and the version of OpenMER; not the seeds, so that seeds can be added later.
+    """
+    question = {
+        "method": task.method.model_dump(mode="json"),
+        "data": _data_record(task),
+        "epoch_rule": protocol.epoch_rule,
+        "label_permutation": protocol.label_permutation,
+        "openmer": openmer.__version__,
+    }
+    text = json.dumps(question, sort_keys=True)
+    return out / task.method.name / hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """A run's ``run.toml``; empty where the run has not begun.
+
+    Raises:
+        DataError: The file is there but not TOML.
+    """
+    path = folder / "run.toml"
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path} is broken: {error}. Delete it to record the run anew; its folds are kept."
+        ) from error
+
+
+def recorded_plan(record: dict[str, Any]) -> RunPlan | None:
+    """How an interrupted run was being trained; it goes on in the same way."""
+    return RunPlan.model_validate(record["plan"]) if "plan" in record else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunProgress:
+    """How far a run has come.
+
+    Attributes:
+        command: The command line that began it; empty where it was called from Python.
+        seeds: Seeds all of whose folds are stored.
+        seconds: Wall time spent on training so far, over all sessions.
+    """
+
+    command: str
+    seeds: tuple[int, ...]
+    seconds: float
+
+    def with_seeds(self, seeds: Sequence[int], seconds: float) -> RunProgress:
+        """The same with further finished seeds and their time."""
+        known = tuple(sorted({*self.seeds, *seeds}))
+        return replace(self, seeds=known, seconds=self.seconds + seconds)
+
+
+def write_record(
+    folder: Path, task: Task, protocol: Protocol, plan: RunPlan, progress: RunProgress
+) -> None:
+    """Write ``run.toml`` atomically.
+
+    Args:
+        folder: From `run_folder`.
+        task: What is judged.
+        protocol: How.
+        plan: How it is trained.
+        progress: What is done.
+    """
+    record = {
+        "run": {
+            "method": task.method.name,
+            "title": task.method.title,
+            "epoch_rule": protocol.epoch_rule,
+            "leaky": protocol.leaky,
+            "shuffled_labels": protocol.label_permutation is not None,
+            "classes": list(task.scheme.classes),
+            "clips": len(task.clips),
+            "persons": len(task.folds),
+            "seeds": list(progress.seeds),
+            "parameters": task.parameters,
+            "seconds": round(progress.seconds, 1),
+            "device": plan.device,
+            "strategy": plan.strategy,
+            "command": progress.command,
+        },
+        "method": task.method.model_dump(mode="json", exclude_none=True),
+        "protocol": protocol.model_dump(mode="json", exclude={"seeds"}, exclude_none=True),
+        "data": _data_record(task),
+        "plan": plan.model_dump(mode="json"),
+        "versions": _versions(),
+    }
+    replace_file(folder / "run.toml", tomli_w.dumps(record).encode())
+
+
+def _data_record(task: Task) -> dict[str, Any]:
+    clips = [
+        [clip.key, int(target)] for clip, target in zip(task.clips, task.data.targets, strict=True)
+    ]
+    return {
+        "arrays_sha256": task.data.token(),
+        "clips_sha256": hashlib.sha256(json.dumps(clips).encode()).hexdigest()[:16],
+        "recipe_sha256": task.method.steps.fingerprint[:16],
+        "label_scheme": task.scheme.name,
+        "input_shape": list(task.data.inputs.shape[1:]),
+    }
+
+
+def _versions() -> dict[str, str]:
+    packages = {name: version(name) for name in _PACKAGES}
+    return {"openmer": openmer.__version__, "python": platform.python_version(), **packages}

@@ -1,0 +1,243 @@
+"""What every output format shows of a run, as values and as plain text; no format's own syntax."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from openmer.errors import DataError
+from openmer.evaluation.run_info import RunInfo
+from openmer.evaluation.statistics import Intervals
+from openmer.evaluation.summary import SCORES, Summary
+
+Run = tuple[RunInfo, Summary]
+"""A run's record and its scores."""
+
+LEAKY = "LEAKY"
+HONEST = "honest"
+LEAKY_MEANS = (
+    "A leaky run has seen the persons it is tested on: its training epoch was chosen by the score "
+    "on the held-out person. Its numbers are too high, say nothing about new people, and only serve "
+    "to explain published tables made the same way."
+)
+INTERVAL_MEANS = (
+    "Intervals are 95 % bootstrap intervals by persons: whole persons are drawn with replacement, "
+    "all their clips with them. The ± is the standard deviation over seeds."
+)
+RULE_WORDS = {"fixed": "last epoch", "inner": "inner persons", "held_out": "held-out person"}
+RULE_MEANS = {
+    "fixed": "The last epoch of a budget stated beforehand.",
+    "inner": "The best epoch on persons held out inside the training persons.",
+    "held_out": "The best epoch on the tested person: leaky.",
+}
+SCORE_WORDS = {"uf1": "UF1", "uar": "UAR", "accuracy": "Accuracy"}
+_CORPUS_WORDS = {"smic": "SMIC", "casme2": "CASME II", "samm": "SAMM"}
+_MISSING = "–"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreText:
+    """One score as text: its value, its 95 % interval, its spread over seeds ("" for one seed)."""
+
+    value: str
+    interval: str
+    spread: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One run as a line of a table, all text.
+
+    Attributes:
+        title: The method's title.
+        rule: How the epoch was chosen, in words.
+        mark: "honest" or "LEAKY".
+        leaky: The same as a truth value.
+        scores: UF1, UAR and accuracy by their short names.
+        seeds: How many seeds, in words.
+        parameters: Number of weights ("867 k").
+        time: Wall time ("4 min 10 s").
+        data: Clips and persons, in words.
+    """
+
+    title: str
+    rule: str
+    mark: str
+    leaky: bool
+    scores: dict[str, ScoreText]
+    seeds: str
+    parameters: str
+    time: str
+    data: str
+
+    @property
+    def label(self) -> str:
+        """The run in one phrase; a leaky one says so."""
+        return f"{self.title}, {self.rule}" + (f" ({LEAKY})" if self.leaky else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeakRow:
+    """One method under several epoch rules, honest and leaky side by side.
+
+    Attributes:
+        title: The method's title.
+        fixed: UF1 at the last epoch; "–" where it was not run.
+        inner: UF1 with the epoch chosen on inner persons; "–" where it was not run.
+        held_out: UF1 with the epoch chosen on the held-out person: leaky.
+        gain: `held_out` minus the better honest UF1, with its sign.
+    """
+
+    title: str
+    fixed: str
+    inner: str
+    held_out: str
+    gain: str
+
+
+def ordered(runs: Sequence[Run]) -> list[Run]:
+    """The runs with those of one title together, in the order they first occur, honest ones first.
+
+    Raises:
+        DataError: There is no run, or a run's record does not fit its scores.
+    """
+    if not runs:
+        raise DataError("There is no run to report. Pass at least one folder of a finished run.")
+    for info, summary in runs:
+        _require_fit(info, summary)
+    first: dict[str, int] = {}
+    for info, _ in runs:
+        first.setdefault(info.title, len(first))
+    rules = list(RULE_WORDS)
+    return sorted(
+        runs, key=lambda run: (first[run[0].title], run[0].leaky, rules.index(run[0].epoch_rule))
+    )
+
+
+def row_of(info: RunInfo, summary: Summary) -> Row:
+    """The run as text."""
+    return Row(
+        title=plain(info.title),
+        rule=RULE_WORDS[info.epoch_rule],
+        mark=LEAKY if info.leaky else HONEST,
+        leaky=info.leaky,
+        scores={name: _score_text(summary, name) for name in SCORES},
+        seeds=counted(len(summary.seeds), "seed"),
+        parameters=large_number(info.parameters),
+        time=duration(info.seconds),
+        data=f"{counted(summary.clips, 'clip')}, {counted(summary.persons, 'person')}",
+    )
+
+
+def leak_rows(runs: Sequence[Run]) -> list[LeakRow]:
+    """One row per method that was run with the leaky rule and with an honest one.
+
+    Runs belong together where title, data and resolved method are the same, whatever the method's
+    own keys named "epoch_rule" say; where one rule occurs twice among them there is no row.
+    """
+    groups: dict[str, list[Run]] = defaultdict(list)
+    for info, summary in runs:
+        groups[_same_but_for_the_rule(info, summary)].append((info, summary))
+    rows = []
+    for group in groups.values():
+        uf1 = {info.epoch_rule: summary.uf1 for info, summary in group}
+        honest = [uf1[rule] for rule in ("fixed", "inner") if rule in uf1]
+        if len(uf1) < len(group) or "held_out" not in uf1 or not honest:
+            continue
+        rows.append(
+            LeakRow(
+                title=plain(group[0][0].title),
+                fixed=score(uf1.get("fixed")),
+                inner=score(uf1.get("inner")),
+                held_out=score(uf1["held_out"]),
+                gain=f"{uf1['held_out'] - max(honest):+.3f}".replace("-", "−"),
+            )
+        )
+    return rows
+
+
+def score(value: float | None) -> str:
+    """A score with three digits; a dash where there is none."""
+    return _MISSING if value is None else f"{value:.3f}"
+
+
+def interval_text(intervals: Intervals | None, name: str) -> str:
+    """The 95 % interval of one score; a dash where there is none."""
+    if intervals is None:
+        return _MISSING
+    found = getattr(intervals, name)
+    return f"{found.low:.3f}–{found.high:.3f}"
+
+
+def corpus_word(corpus: str) -> str:
+    """How a corpus is written ("casme2" is CASME II); unknown ones as they are."""
+    return _CORPUS_WORDS.get(corpus, plain(corpus))
+
+
+def large_number(count: int | None) -> str:
+    """A number of weights with a unit: 1670, 867 k, 43.7 M; a dash where there is none."""
+    if not count:
+        return _MISSING
+    if count < 10_000:
+        return str(count)
+    if count < 999_500:
+        return f"{count / 1e3:.3g} k"
+    return f"{count / 1e6:.3g} M" if count < 999.5e6 else f"{count / 1e9:.3g} G"
+
+
+def duration(seconds: float) -> str:
+    """Wall time in its two largest units: 0.4 s, 12 s, 4 min 10 s, 3 h 20 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def counted(count: int, noun: str) -> str:
+    """ "1 seed", "3 seeds"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def plain(text: str) -> str:
+    """Text on one line without control or direction characters, which could forge a table."""
+    shown = "".join(" " if unicodedata.category(c).startswith("C") else c for c in text)
+    return " ".join(shown.split())
+
+
+def _score_text(summary: Summary, name: str) -> ScoreText:
+    sd = summary.spread[name].sd
+    return ScoreText(
+        value=score(getattr(summary, name)),
+        interval=interval_text(summary.interval, name),
+        spread="" if sd is None else f"±{sd:.3f}",
+    )
+
+
+def _require_fit(info: RunInfo, summary: Summary) -> None:
+    recorded = (info.classes, info.clips, info.persons, info.seeds)
+    found = (summary.classes, summary.clips, summary.persons, summary.seeds)
+    if recorded != found:
+        raise DataError(
+            f"The record of {info.title} says (classes, clips, persons, seeds) = {recorded}; its "
+            f"predictions have {found}. Run it again; finished folds are kept."
+        )
+
+
+def _same_but_for_the_rule(info: RunInfo, summary: Summary) -> str:
+    parts = sorted((name, part.clips) for name, part in summary.parts.items())
+    method = _without_rule(info.method_table)
+    return repr((info.method, info.title, info.classes, parts, summary.persons, method))
+
+
+def _without_rule(value: object) -> object:
+    if isinstance(value, dict):
+        return sorted(
+            (str(key), _without_rule(inner)) for key, inner in value.items() if key != "epoch_rule"
+        )
+    return value

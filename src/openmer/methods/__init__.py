@@ -1,0 +1,5 @@
+"""Methods: one published system, one TOML file, read strictly into a frozen record."""
+
+from openmer.methods.method import Method, list_methods, load_method, method_text
+
+__all__ = ["Method", "list_methods", "load_method", "method_text"]

@@ -1,0 +1,182 @@
+"""Read a method file, with overrides, into a frozen record that is saved with every result."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from openmer.errors import ConfigError, unknown_name
+from openmer.preprocessing import Recipe
+from openmer.training.config import (
+    LossConfig,
+    ModelConfig,
+    NetworkTraining,
+    Record,
+    SvmTraining,
+    Training,
+)
+
+
+class Method(Record):
+    """A whole system: recipe, model, loss and training.
+
+    Attributes:
+        name: Short name, as on the command line.
+        title: One line for tables.
+        paper: The reference; "ours" where there is none.
+        note: What a reader of its numbers should know.
+        label_scheme: One of `openmer.datasets.labels`.
+        recipe: Preprocessing steps as tables; `Recipe.from_tables` reads them.
+        model: The network; None for a method without one.
+        loss: Loss of one clip.
+        training: How it is fitted.
+    """
+
+    name: str
+    title: str
+    paper: str
+    note: str = ""
+    label_scheme: str = "megc2019-3"
+    recipe: tuple[dict[str, Any], ...]
+    model: ModelConfig | None = None
+    loss: LossConfig = LossConfig()
+    training: Training
+
+    @property
+    def steps(self) -> Recipe:
+        """The preprocessing as a `Recipe`."""
+        return Recipe.from_tables(self.recipe)
+
+
+def list_methods() -> list[str]:
+    """Names of the methods that come with the package, sorted."""
+    folder = resources.files("openmer.methods")
+    return sorted(
+        f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")
+    )
+
+
+def method_text(name: str) -> str:
+    """The TOML of a method that comes with the package, or of the file `name` if it is a path.
+
+    Raises:
+        ConfigError: No such method (the nearest name is given) and no such file.
+    """
+    path = Path(name)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise ConfigError(f"There is no method file {path}. Give the path of a TOML file.")
+        return path.read_text(encoding="utf-8")
+    if name not in list_methods():
+        raise unknown_name("method", name, list_methods())
+    return (resources.files("openmer.methods") / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def load_method(name: str, overrides: Sequence[str] = ()) -> Method:
+    """A method, by its name or the path of a TOML file, with single values replaced.
+
+    Args:
+        name: One of `list_methods()`, or a path that ends in ``.toml``.
+        overrides: ``key=value`` each; keys are dotted paths into the file (``training.epochs``,
+            ``recipe.2.size`` counts steps from 0), values are TOML, or plain text.
+
+    Raises:
+        ConfigError: No such method, not TOML, an unknown key (the nearest is given) or a value of
+            the wrong kind.
+    """
+    text = method_text(name)
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"Method {name} is not TOML: {error}.") from error
+    for override in overrides:
+        _override(table, override)
+    try:
+        method = Method.model_validate(table)
+    except ValidationError as error:
+        raise _config_error(name, error) from error
+    _check(method)
+    return method
+
+
+def _check(method: Method) -> None:
+    """What the record's types cannot say: the recipe makes sense, a network names its model."""
+    _ = method.steps
+    if isinstance(method.training, NetworkTraining) and method.model is None:
+        raise ConfigError(
+            f"Method {method.name} trains a network but has no [model]. Add [model] with a name, "
+            'or choose training.kind = "svm".'
+        )
+    if isinstance(method.training, SvmTraining) and method.model is not None:
+        raise ConfigError(
+            f"Method {method.name} has a [model] that its support vector machine would not use. "
+            "Remove [model]."
+        )
+
+
+def _override(table: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"Override {override!r} is not key=value, as in training.epochs=5.")
+    *path, last = key.strip().split(".")
+    place: object = table
+    for part in path:
+        place = _child(place, part, key)
+    if isinstance(place, list):
+        place[_index(place, last, key)] = _value(text)
+    elif isinstance(place, dict):
+        place[last] = _value(text)
+    else:
+        raise ConfigError(f"Override {key!r}: {last!r} is below a single value. Check the path.")
+
+
+def _child(place: object, part: str, key: str) -> object:
+    if isinstance(place, list):
+        return place[_index(place, part, key)]
+    if not isinstance(place, dict):
+        raise ConfigError(f"Override {key!r}: {part!r} is below a single value. Check the path.")
+    return place.setdefault(part, {})
+
+
+def _index(place: list[Any], part: str, key: str) -> int:
+    if not part.isdigit() or int(part) >= len(place):
+        raise ConfigError(f"Override {key!r}: {part!r} is not one of 0..{len(place) - 1}.")
+    return int(part)
+
+
+def _value(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+
+
+def _config_error(name: str, error: ValidationError) -> ConfigError:
+    """The first complaint of pydantic, in the words of the method file."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"] if part not in ("network", "svm")]
+    key = ".".join(path)
+    if first["type"] == "extra_forbidden":
+        return unknown_name(f"key of method {name} called", key, _known_keys(path[:-1]))
+    return ConfigError(
+        f"Method {name}, {key or 'file'}: {first['msg']}; found {first['input']!r}. "
+        "Correct the file or the --set option."
+    )
+
+
+def _known_keys(section: list[str]) -> list[str]:
+    """Dotted keys that a section of a method file may have."""
+    records: dict[str, list[type[Record]]] = {
+        "": [Method],
+        "model": [ModelConfig],
+        "loss": [LossConfig],
+        "training": [NetworkTraining, SvmTraining],
+    }
+    prefix = ".".join(section)
+    found = {key for record in records.get(prefix, [Method]) for key in record.model_fields}
+    return [f"{prefix}.{key}" if prefix else key for key in found]

@@ -1,0 +1,6 @@
+"""Models: one paper, one file, a plain ``nn.Module`` that knows no corpus and no training."""
+
+from openmer.models import flow_mlp, off_apexnet, ststnet
+from openmer.models._registry import create_model, list_models
+
+__all__ = ["create_model", "flow_mlp", "list_models", "off_apexnet", "ststnet"]

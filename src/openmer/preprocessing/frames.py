@@ -1,0 +1,77 @@
+"""Image files as arrays: gray or colour, always float32 in 0..255, whatever the file's depth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from openmer.errors import DataError
+
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as OpenCV and MATLAB
+
+
+def read_gray(path: Path) -> NDArray[np.float32]:
+    """The brightness of an image file.
+
+    Colour becomes 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601) without rounding. 16-bit gray is
+    divided by 257, which keeps its depth. Transparency is dropped, a rotation in the metadata is
+    carried out.
+
+    Returns:
+        Gray levels in 0..255, float32, shape ``(height, width)``.
+
+    Raises:
+        DataError: The file is missing, no image, cut off, or of floating-point pixels.
+    """
+    image = _decoded(path)
+    if image.ndim == 2:
+        return image
+    return np.ascontiguousarray(image @ _LUMA)
+
+
+def read_rgb(path: Path) -> NDArray[np.float32]:
+    """The colours of an image file; a gray image has three equal channels.
+
+    16-bit gray is divided by 257; 16-bit colour is read with 8 bits. Transparency is dropped, a
+    rotation in the metadata is carried out.
+
+    Returns:
+        Red, green and blue in 0..255, float32, shape ``(3, height, width)``.
+
+    Raises:
+        DataError: The file is missing, no image, cut off, or of floating-point pixels.
+    """
+    image = _decoded(path)
+    if image.ndim == 2:
+        return np.stack([image, image, image])
+    return np.ascontiguousarray(np.moveaxis(image, -1, 0))
+
+
+def _decoded(path: Path) -> NDArray[np.float32]:
+    """Pixels in 0..255: ``(height, width)`` of a gray file, else ``(height, width, 3)``."""
+    try:
+        with Image.open(path) as file:
+            image = ImageOps.exif_transpose(file)
+    except FileNotFoundError as error:
+        raise DataError(f"There is no image {path}. Correct the path.") from error
+    # Pillow's decoders raise whatever their format's parser raises on a broken file.
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise DataError(
+            f"{path} cannot be read as an image ({error}). Copy the file again from its source."
+        ) from error
+    if image.mode == "F":
+        raise DataError(
+            f"{path} has floating-point pixels, whose range is not known. Save it "
+            "with 8 or 16 bits."
+        )
+    if image.mode.startswith("I"):  # 16-bit gray
+        return np.asarray(image).astype(np.float32) / np.float32(257)
+    return np.asarray(image.convert(_plain(image.mode))).astype(np.float32)
+
+
+def _plain(mode: str) -> str:
+    """Pillow's mode without transparency, palette, or single bits."""
+    return "L" if mode in {"1", "L", "LA", "La"} else "RGB"

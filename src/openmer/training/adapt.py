@@ -1,0 +1,60 @@
+"""Exchange a model's layers for the twins of `training.layers`, keeping every state name."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from openmer.training.layers import KeyedDropout, RectifiedNormPool, WeightedBatchNorm
+
+
+def key_dropouts(model: nn.Module) -> list[KeyedDropout]:
+    """Replace every ``nn.Dropout`` in place; returns the replacements in their order."""
+    keyed: list[KeyedDropout] = []
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, nn.Dropout):
+                keyed.append(KeyedDropout(child.p, layer=len(keyed)))
+                setattr(parent, name, keyed[-1])
+    return keyed
+
+
+def weight_batch_norms(model: nn.Module) -> None:
+    """Replace every batch norm that tracks statistics by one that can leave padded rows out."""
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d) and _tracks(child):
+                setattr(parent, name, WeightedBatchNorm(child))
+
+
+def fuse_rectified_norm_pools(model: nn.Module) -> None:
+    """Replace each run of ReLU, batch norm and max pooling in a ``Sequential`` by one operation."""
+    for parent in list(model.modules()):
+        if not isinstance(parent, nn.Sequential):
+            continue
+        for i in range(len(parent) - 2):
+            match parent[i], parent[i + 1], parent[i + 2]:
+                case nn.ReLU(), nn.BatchNorm2d() as norm, nn.MaxPool2d() as pool:
+                    if _tracks(norm) and _tiles(pool):
+                        parent[i] = parent[i + 2] = nn.Identity()
+                        parent[i + 1] = RectifiedNormPool(norm, pool)
+
+
+def has_batch_norm(model: nn.Module) -> bool:
+    """Whether any of PyTorch's own batch norms is left in the model."""
+    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
+
+
+def _tracks(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> bool:
+    return norm.affine and norm.track_running_stats
+
+
+def _tiles(pool: nn.MaxPool2d) -> bool:
+    """Whether the windows are squares that touch and do not overlap."""
+    return (
+        isinstance(pool.kernel_size, int)
+        and pool.kernel_size == pool.stride
+        and isinstance(pool.padding, int)
+        and pool.dilation == 1
+        and not pool.ceil_mode
+        and not pool.return_indices
+    )

@@ -1,0 +1,116 @@
+"""What goes into a training and what comes out: one job and one result per fold and seed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """The clips whose score chooses the epoch.
+
+    Attributes:
+        clips: Indices of the watched clips.
+        score: ``loss`` keeps the first epoch of lowest cross-entropy; ``accuracy`` keeps the last
+            epoch of highest accuracy (the habit of the field's public scripts).
+        patience: Epochs without improvement after which the model stops; 0 never stops early.
+    """
+
+    clips: tuple[int, ...]
+    score: Literal["loss", "accuracy"]
+    patience: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitJob:
+    """One model to train: a fold of one seed.
+
+    Attributes:
+        person: The held-out person; names the random streams of the job.
+        seed: Seed of the run.
+        train: Indices of the clips that the weights may see.
+        predict: Indices of the clips to score afterwards.
+        watch: What chooses the epoch; None takes the last one.
+    """
+
+    person: str
+    seed: int
+    train: tuple[int, ...]
+    predict: tuple[int, ...]
+    watch: Watch | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitResult:
+    """A finished job.
+
+    Attributes:
+        job: The job.
+        scores: One row per clip of `FitJob.predict`, shape ``(clips, classes)``.
+        epoch: Epoch whose weights made the scores, from 1; 0 where there are no epochs.
+        losses: Mean training loss of each epoch that ran.
+        weights_sha256: Digest of every trained number, for bit-wise comparison.
+    """
+
+    job: FitJob
+    scores: FloatArray
+    epoch: int
+    losses: tuple[float, ...]
+    weights_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingData:
+    """The arrays every job draws from.
+
+    Attributes:
+        inputs: Prepared clips, shape ``(clips, channels, height, width)``.
+        targets: Class indices, shape ``(clips,)``.
+        num_classes: Number of classes.
+        mirrored: The same clips mirrored left to right, same shape; None where no step needs them.
+    """
+
+    inputs: FloatArray
+    targets: IntArray
+    num_classes: int
+    mirrored: FloatArray | None = None
+
+    @property
+    def clips(self) -> int:
+        """Number of clips."""
+        return len(self.targets)
+
+    def token(self) -> str:
+        """A short name of the contents: equal arrays have equal tokens."""
+        arrays: dict[str, npt.NDArray[np.generic]] = {
+            "inputs": self.inputs,
+            "targets": self.targets,
+        }
+        if self.mirrored is not None:
+            arrays["mirrored"] = self.mirrored
+        return digest(arrays)[:16]
+
+    def rows(self) -> FloatArray:
+        """Inputs followed by their mirrored copies: row ``i + clips`` is clip ``i`` mirrored."""
+        if self.mirrored is None:
+            return self.inputs
+        return np.concatenate([self.inputs, self.mirrored])
+
+
+def digest(arrays: Mapping[str, npt.NDArray[np.generic]]) -> str:
+    """SHA-256 over names, shapes and bytes of arrays, in the order of their names."""
+    state = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        state.update(f"{name}{array.dtype}{array.shape}".encode())
+        state.update(array.tobytes())
+    return state.hexdigest()

@@ -1,0 +1,40 @@
+"""What the training loop asks of a device: a set of models that step, score and remember."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from openmer.training.jobs import FitJob, FloatArray, IntArray
+
+
+class Learner(Protocol):
+    """K models trained as one set. `SingleLearner` has K = 1, `StackedLearner` any K."""
+
+    def begin(self, jobs: Sequence[FitJob]) -> None:
+        """Give every model fresh weights and a fresh optimiser; nothing is left of earlier jobs."""
+
+    def step(self, rows: Sequence[IntArray], number: int) -> Tensor:
+        """One step of every model on its own rows; an empty array leaves its model untouched.
+
+        Args:
+            rows: Rows of `TrainingData.rows` per model.
+            number: Step of the training, from 0; names the dropout masks.
+
+        Returns:
+            Mean loss of each model's rows, shape ``(models,)``; 0 for an untouched model.
+        """
+
+    def scores(self, rows: Sequence[IntArray]) -> list[FloatArray]:
+        """Class probabilities in evaluation mode, one array ``(rows, classes)`` per model."""
+
+    def keep(self, model: int) -> None:
+        """Remember this model's present state as its best."""
+
+    def recall(self, model: int) -> None:
+        """Put back what `keep` remembered."""
+
+    def weights(self, model: int) -> dict[str, FloatArray]:
+        """Every number of the model's state, by its name in the plain network."""

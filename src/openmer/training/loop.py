@@ -1,0 +1,131 @@
+"""The training loop: one set of jobs in, one result per job out, on any learner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from openmer.training.batches import epoch_batches
+from openmer.training.config import NetworkTraining
+from openmer.training.jobs import (
+    FitJob,
+    FitResult,
+    FloatArray,
+    IntArray,
+    TrainingData,
+    Watch,
+    digest,
+)
+from openmer.training.learner import Learner
+
+_NO_ROWS: IntArray = np.empty(0, dtype=np.int64)
+
+
+class _Watcher:
+    """Follows one model's watched score: is this epoch its best, and may it stop?"""
+
+    def __init__(self, watch: Watch, targets: IntArray) -> None:
+        self.rows = np.asarray(watch.clips, dtype=np.int64)
+        self.best_epoch = 0
+        self.stopped = False
+        self._watch = watch
+        self._truth = targets[self.rows]
+        self._best = -np.inf
+
+    def improved(self, scores: FloatArray, epoch: int) -> bool:
+        """Whether this epoch's weights are to be kept; also decides `stopped`."""
+        value = self._value(scores)
+        later_ties = self._watch.score == "accuracy"
+        better = value > self._best or (later_ties and value == self._best) or epoch == 1
+        if better:
+            self._best, self.best_epoch = value, epoch
+        patience = self._watch.patience
+        self.stopped = patience > 0 and epoch - self.best_epoch >= patience
+        return better
+
+    def _value(self, scores: FloatArray) -> float:
+        if self._watch.score == "accuracy":
+            return float(np.mean(scores.argmax(axis=1) == self._truth))
+        chosen = scores[np.arange(len(self._truth)), self._truth]
+        return float(np.mean(np.log(np.maximum(chosen, 1e-12))))
+
+
+def fit(
+    jobs: Sequence[FitJob], learner: Learner, training: NetworkTraining, data: TrainingData
+) -> list[FitResult]:
+    """Train one model per job, all at once, each on nothing but its own training clips.
+
+    Args:
+        jobs: The folds, or as many of them as the learner holds.
+        learner: One model or a stack of them.
+        training: Budget and batches.
+        data: Arrays to draw from.
+
+    Returns:
+        One result per job, in their order.
+    """
+    learner.begin(jobs)
+    watchers = [_Watcher(job.watch, data.targets) if job.watch else None for job in jobs]
+    losses: list[list[float]] = [[] for _ in jobs]
+    step = 0
+    for epoch in range(1, training.epochs + 1):
+        running = [not (watcher and watcher.stopped) for watcher in watchers]
+        batches = [
+            epoch_batches(job, training, data, epoch) if goes_on else []
+            for job, goes_on in zip(jobs, running, strict=True)
+        ]
+        means, step = _run_epoch(learner, batches, step)
+        for model, goes_on in enumerate(running):
+            if goes_on:
+                losses[model].append(means[model])
+        _watch_epoch(learner, watchers, running, epoch)
+        if all(watcher and watcher.stopped for watcher in watchers):
+            break
+    return _results(jobs, learner, watchers, losses)
+
+
+def _run_epoch(
+    learner: Learner, batches: list[list[IntArray]], step: int
+) -> tuple[list[float], int]:
+    """All steps of one epoch; returns each model's mean loss and the next step's number."""
+    total = np.zeros(len(batches))
+    for number in range(max(map(len, batches))):
+        rows = [own[number] if number < len(own) else _NO_ROWS for own in batches]
+        total += learner.step(rows, step).cpu().numpy() * [len(own) for own in rows]
+        step += 1
+    clips = [max(1, sum(map(len, own))) for own in batches]
+    return (total / clips).tolist(), step
+
+
+def _watch_epoch(
+    learner: Learner, watchers: list[_Watcher | None], running: list[bool], epoch: int
+) -> None:
+    if not any(watchers):
+        return
+    scores = learner.scores([watcher.rows if watcher else _NO_ROWS for watcher in watchers])
+    for model, watcher in enumerate(watchers):
+        if watcher and running[model] and watcher.improved(scores[model], epoch):
+            learner.keep(model)
+
+
+def _results(
+    jobs: Sequence[FitJob],
+    learner: Learner,
+    watchers: list[_Watcher | None],
+    losses: list[list[float]],
+) -> list[FitResult]:
+    for model, watcher in enumerate(watchers):
+        if watcher:
+            learner.recall(model)
+    scores = learner.scores([np.asarray(job.predict, dtype=np.int64) for job in jobs])
+    return [
+        FitResult(
+            job=job,
+            scores=scores[model],
+            epoch=watcher.best_epoch if (watcher := watchers[model]) else len(losses[model]),
+            losses=tuple(losses[model]),
+            weights_sha256=digest(learner.weights(model)),
+        )
+        for model, job in enumerate(jobs)
+    ]

@@ -1,0 +1,73 @@
+"""How much memory one model in training takes, and how many fit a budget."""
+
+from __future__ import annotations
+
+import math
+import os
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from openmer.training.jobs import FitJob
+from openmer.training.losses import clip_losses
+from openmer.training.network import NetworkSpec, build_network
+
+_GIB = 1 << 30
+
+
+def bytes_per_model(spec: NetworkSpec) -> int:
+    """Memory of one model in one step: what autograd saves, its transient copies, and its weights.
+
+    Counted, not timed: a forward pass of one clip on the CPU with a hook on every tensor that
+    autograd keeps, times the batch size. Weights count five times (value, gradient, two moments of
+    Adam, one transient), maps twice (value and gradient).
+    """
+    network = build_network(spec)
+    clip = torch.zeros(2, *spec.input_shape)  # two clips: batch norm of a vector needs a spread
+    seen: dict[int, int] = {}
+
+    def count(tensor: Tensor) -> Tensor:
+        seen[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        logits = network(clip)
+        clip_losses(logits, torch.zeros(2, dtype=torch.long), spec.loss)
+    weights = sum(p.numel() * p.element_size() for p in network.parameters())
+    maps = max(0, sum(seen.values()) - weights) * spec.training.batch_size // 2
+    return 2 * maps + 5 * weights
+
+
+def default_budget_bytes(device: str) -> int:
+    """Four fifths of the memory that is free on the device now."""
+    if device.startswith("cuda"):
+        free, _ = torch.cuda.mem_get_info()
+        return int(0.8 * free)
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not every system can say
+        free = 4 * _GIB
+    return int(0.8 * free)
+
+
+def models_in_budget(spec: NetworkSpec, budget_bytes: int) -> int:
+    """How many models of a stack fit the budget; at least one."""
+    return max(1, budget_bytes // bytes_per_model(spec))
+
+
+def training_flops(spec: NetworkSpec, jobs: list[FitJob]) -> float:
+    """Floating-point operations of a whole training: forward, and twice as much backward."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    network = build_network(spec).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, *spec.input_shape))
+    clips = float(np.sum([len(job.train) for job in jobs])) * spec.training.epochs
+    return 3.0 * clips * int(counter.get_total_flops())
+
+
+def even_chunks(count: int, most: int) -> list[int]:
+    """Sizes of the fewest chunks of at most `most`, as equal as they can be."""
+    chunks = math.ceil(count / most)
+    return [count // chunks + (i < count % chunks) for i in range(chunks)]

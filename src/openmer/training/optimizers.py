@@ -1,0 +1,74 @@
+"""Adam, AdamW and SGD for stacked weights: each model has its own step count.
+
+PyTorch's optimisers share one count per tensor. Stacked models may skip a step (their fold has
+fewer batches, or they stopped early), and Adam's bias correction must not move for those.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from openmer.training.config import NetworkTraining
+
+_BETAS = (0.9, 0.999)
+_EPS = 1e-8
+
+
+class StackedOptimizer:
+    """The update rules of ``torch.optim`` with their defaults, per model of a stack.
+
+    Args:
+        parameters: Stacked weights by name, each ``(models, ...)``; updated in place by `step`.
+        training: Rule, learning rate, momentum and weight decay.
+    """
+
+    def __init__(self, parameters: dict[str, Tensor], training: NetworkTraining) -> None:
+        self._training = training
+        first = next(iter(parameters.values()))
+        self._steps = torch.zeros(len(first), device=first.device)
+        self._first = {name: torch.zeros_like(weight) for name, weight in parameters.items()}
+        self._second = {name: torch.zeros_like(weight) for name, weight in parameters.items()}
+
+    @torch.no_grad()
+    def step(
+        self, parameters: dict[str, Tensor], gradients: dict[str, Tensor], active: Tensor
+    ) -> None:
+        """Update the models that `active` ``(models,)`` marks; nothing of the others changes."""
+        self._steps += active
+        for name, weight in parameters.items():
+            mask = active.view(-1, *[1] * (weight.dim() - 1))
+            steps = self._steps.clamp_min(1).view_as(mask)
+            change = self._change(name, weight, gradients[name], mask, steps)
+            weight.sub_(torch.where(mask, change, 0.0))
+
+    def _change(
+        self, name: str, weight: Tensor, gradient: Tensor, mask: Tensor, steps: Tensor
+    ) -> Tensor:
+        rule, rate = self._training.optimizer, self._training.learning_rate
+        decay = self._training.weight_decay
+        if rule == "sgd":
+            return rate * self._velocity(name, gradient + decay * weight, mask, steps)
+        if rule == "adam":
+            return rate * self._direction(name, gradient + decay * weight, mask, steps)
+        return rate * (self._direction(name, gradient, mask, steps) + decay * weight)
+
+    def _direction(self, name: str, gradient: Tensor, mask: Tensor, steps: Tensor) -> Tensor:
+        """Adam's step of unit rate: the mean gradient over its root mean square, unbiased."""
+        first = _moved(self._first[name], gradient, _BETAS[0], mask)
+        second = _moved(self._second[name], gradient.square(), _BETAS[1], mask)
+        spread = (second / (1 - _BETAS[1] ** steps)).sqrt() + _EPS
+        return first / (1 - _BETAS[0] ** steps) / spread
+
+    def _velocity(self, name: str, gradient: Tensor, mask: Tensor, steps: Tensor) -> Tensor:
+        """Momentum as PyTorch has it: the first step's velocity is the gradient itself."""
+        if self._training.momentum == 0:
+            return gradient
+        velocity = self._first[name]
+        moved = torch.where(steps == 1, gradient, self._training.momentum * velocity + gradient)
+        return velocity.copy_(torch.where(mask, moved, velocity))
+
+
+def _moved(mean: Tensor, value: Tensor, beta: float, mask: Tensor) -> Tensor:
+    """Move a running mean towards a value, in place, where the mask is set."""
+    return mean.copy_(torch.where(mask, torch.lerp(mean, value, 1 - beta), mean))

@@ -1,0 +1,144 @@
+"""K models as one: every weight carries a leading model axis and one step trains them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from openmer.training.adapt import key_dropouts, weight_batch_norms
+from openmer.training.jobs import FitJob, FloatArray, IntArray, TrainingData
+from openmer.training.losses import clip_losses
+from openmer.training.network import NetworkSpec, build_network, fresh_state
+from openmer.training.optimizers import StackedOptimizer
+from openmer.training.seeding import dropout_key
+
+
+class StackedLearner:
+    """Any K, on one device, by ``torch.func.vmap`` over stacked weights.
+
+    Each model draws its own batch from its own training clips. Where the batches of a step differ
+    in size the shorter ones are filled up with rows of weight 0, which batch norm and loss leave
+    out, so that every model trains exactly as it would alone.
+
+    Args:
+        spec: The network and its training.
+        data: Arrays to draw from.
+        device: ``cuda``, or ``cpu`` (slower there than one model at a time).
+    """
+
+    def __init__(self, spec: NetworkSpec, data: TrainingData, *, device: str) -> None:
+        self._spec, self._data, self._device = spec, data, device
+        self._rows = torch.from_numpy(data.rows()).to(device)
+        self._targets = torch.from_numpy(data.targets).to(device)
+        network = build_network(spec)
+        self._dropout_count = len(key_dropouts(network))
+        weight_batch_norms(network)
+        self._network = network.to(device)
+        self._trainable = {name for name, _ in network.named_parameters()}
+        self._scores = torch.vmap(self._one_models_scores)
+        self._losses = torch.vmap(self._one_models_loss, randomness="different")
+        self._jobs: Sequence[FitJob] = ()
+        self._state: dict[str, Tensor] = {}
+        self._kept: dict[str, Tensor] = {}
+        self._optimizer: StackedOptimizer
+
+    def begin(self, jobs: Sequence[FitJob]) -> None:
+        """Fresh weights for every job, stacked in their order."""
+        self._jobs = jobs
+        fresh = [fresh_state(self._spec, job, self._data) for job in jobs]
+        self._state = {
+            name: torch.stack([state[name] for state in fresh]).to(self._device)
+            for name in fresh[0]
+        }
+        for name in self._trainable:
+            self._state[name].requires_grad_()
+        self._kept = {}
+        self._optimizer = StackedOptimizer(self._parameters(), self._spec.training)
+
+    def step(self, rows: Sequence[IntArray], number: int) -> Tensor:
+        """One step of every model whose rows are not empty."""
+        active = [len(own) > 0 for own in rows]
+        held = {} if all(active) else {name: t.detach().clone() for name, t in self._state.items()}
+        padded, weights = self._pad(rows)
+        targets = self._targets[padded % len(self._targets)]
+        self._network.train()
+        state = {**self._state, **self._step_buffers(weights, number)}
+        losses = self._losses(state, self._rows[padded], targets, weights)
+        parameters = self._parameters()
+        gradients = torch.autograd.grad(losses.sum(), list(parameters.values()))
+        mask = torch.tensor(active, device=self._device)
+        self._optimizer.step(parameters, dict(zip(parameters, gradients, strict=True)), mask)
+        self._restore(held, ~mask)
+        return torch.where(mask, losses.detach(), 0.0)
+
+    def _pad(self, rows: Sequence[IntArray]) -> tuple[Tensor, Tensor]:
+        """Row numbers and weights, both ``(models, longest batch)``; fillers are own rows."""
+        longest = max(len(own) for own in rows)
+        padded = np.empty((len(rows), longest), dtype=np.int64)
+        weights = np.zeros((len(rows), longest), dtype=np.float32)
+        for model, own in enumerate(rows):
+            padded[model] = own[0] if len(own) else self._jobs[model].train[0]
+            padded[model, : len(own)] = own
+            weights[model, : len(own) or 1] = 1.0
+        return torch.from_numpy(padded).to(self._device), torch.from_numpy(weights).to(self._device)
+
+    def _step_buffers(self, weights: Tensor, number: int) -> dict[str, Tensor]:
+        keys = torch.tensor(
+            [dropout_key(job.seed, job.person, number) for job in self._jobs],
+            dtype=torch.int32,
+            device=self._device,
+        )
+        named = dict(self._network.named_buffers())
+        dropouts = {name: keys for name in named if name.split(".")[-1] == "key"}
+        norms = {name: weights for name in named if name.split(".")[-1] == "row_weights"}
+        return dropouts | norms
+
+    def _one_models_loss(
+        self, state: dict[str, Tensor], inputs: Tensor, targets: Tensor, weights: Tensor
+    ) -> Tensor:
+        logits = functional_call(self._network, state, (inputs,))
+        losses = clip_losses(logits, targets, self._spec.loss)
+        return (losses * weights).sum() / weights.sum()
+
+    def _one_models_scores(self, state: dict[str, Tensor], inputs: Tensor) -> Tensor:
+        return torch.softmax(functional_call(self._network, state, (inputs,)), dim=1)
+
+    def _parameters(self) -> dict[str, Tensor]:
+        return {name: self._state[name] for name in sorted(self._trainable)}
+
+    @torch.no_grad()
+    def _restore(self, held: dict[str, Tensor], untouched: Tensor) -> None:
+        for name, before in held.items():
+            self._state[name][untouched] = before[untouched]
+
+    @torch.no_grad()
+    def scores(self, rows: Sequence[IntArray]) -> list[FloatArray]:
+        """Class probabilities of each model's rows."""
+        self._network.eval()
+        if not any(len(own) for own in rows):
+            return [np.empty((0, self._spec.num_classes), dtype=np.float32) for _ in rows]
+        padded, _ = self._pad(rows)
+        scores = self._scores(self._state, self._rows[padded]).cpu().numpy()
+        return [own_scores[: len(own)] for own_scores, own in zip(scores, rows, strict=True)]
+
+    @torch.no_grad()
+    def keep(self, model: int) -> None:
+        """Remember one model's present state."""
+        if not self._kept:
+            self._kept = {name: value.detach().clone() for name, value in self._state.items()}
+        for name, value in self._state.items():
+            self._kept[name][model] = value[model]
+
+    @torch.no_grad()
+    def recall(self, model: int) -> None:
+        """Put one model's remembered state back."""
+        for name, value in self._kept.items():
+            self._state[name][model] = value[model]
+
+    def weights(self, model: int) -> dict[str, FloatArray]:
+        """One model's state as arrays."""
+        return {name: value[model].detach().cpu().numpy() for name, value in self._state.items()}

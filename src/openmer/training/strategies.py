@@ -1,0 +1,210 @@
+"""All folds at once: how a whole set of jobs runs on the device at hand.
+
+On CUDA the models are stacked and one step trains them all. On a CPU a stack only costs time and
+memory (measured, see benchmarks), so there the jobs run side by side: one process per core, one
+thread each, arrays shared, and long runs compiled. A user never writes a loop over folds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Generator, Iterator, Sequence
+from functools import lru_cache
+from typing import Literal
+
+import torch
+from joblib import Parallel, delayed
+
+from openmer.errors import ConfigError
+from openmer.training.config import Record, SvmTraining
+from openmer.training.jobs import FitJob, FitResult, TrainingData
+from openmer.training.loop import fit
+from openmer.training.memory import (
+    bytes_per_model,
+    default_budget_bytes,
+    even_chunks,
+    models_in_budget,
+    training_flops,
+)
+from openmer.training.network import NetworkSpec
+from openmer.training.single import SingleLearner
+from openmer.training.stacked import StackedLearner
+from openmer.training.svm import fit_svm
+
+# Beyond this many floating-point operations a compiled step earns back its half minute.
+COMPILE_FROM_FLOPS = 1e12
+_GIB = 1 << 30
+_PROCESS_BYTES = 700 << 20  # PyTorch itself, per worker process
+
+
+class Resources(Record):
+    """What a run may use; everything left at its default is chosen by the device.
+
+    Attributes:
+        device: ``auto`` takes CUDA where there is one.
+        strategy: ``stacked`` (one step trains all models), ``side_by_side`` (processes), or
+            ``one_by_one`` (a plain loop in this process, for comparison).
+        workers: Processes of ``side_by_side``; 0 means one per core.
+        memory_gib: Budget for models in training; 0 means four fifths of what is free.
+        compiled: Whether single models run a compiled step.
+    """
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    strategy: Literal["auto", "stacked", "side_by_side", "one_by_one"] = "auto"
+    workers: int = 0
+    memory_gib: float = 0.0
+    compiled: Literal["auto", "always", "never"] = "auto"
+
+
+class RunPlan(Record):
+    """How a set of jobs will run; saved with its results.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``.
+        strategy: As in `Resources`, decided.
+        workers: Processes.
+        models_per_chunk: Models of one stack; 1 unless stacked.
+        compiled: Whether steps are compiled.
+        note: What a user should know about the choice; empty where there is nothing.
+    """
+
+    device: Literal["cpu", "cuda"]
+    strategy: Literal["stacked", "side_by_side", "one_by_one"]
+    workers: int = 1
+    models_per_chunk: int = 1
+    compiled: bool = False
+    note: str = ""
+
+
+def plan_run(
+    spec: NetworkSpec | SvmTraining, jobs: Sequence[FitJob], resources: Resources
+) -> RunPlan:
+    """Decide how to run the jobs of one seed; the same question always gets the same answer.
+
+    Raises:
+        ConfigError: CUDA was asked for and there is none.
+    """
+    device = _device(resources.device)
+    if isinstance(spec, SvmTraining):
+        workers = _workers(resources, len(jobs), _PROCESS_BYTES)
+        if resources.strategy == "one_by_one":
+            return RunPlan(device="cpu", strategy="one_by_one")
+        return RunPlan(device="cpu", strategy="side_by_side", workers=workers)
+    strategy = resources.strategy
+    if strategy == "auto":
+        strategy = "stacked" if device == "cuda" else "side_by_side"
+    if strategy == "stacked":
+        budget = int(resources.memory_gib * _GIB) or default_budget_bytes(device)
+        chunk = max(even_chunks(len(jobs), models_in_budget(spec, budget)))
+        return RunPlan(device=device, strategy=strategy, models_per_chunk=chunk)
+    compiled, note = _compiled(spec, list(jobs), resources)
+    workers = 1
+    if strategy == "side_by_side" and device == "cpu":
+        workers = _workers(resources, len(jobs), _PROCESS_BYTES + bytes_per_model(spec))
+    return RunPlan(device=device, strategy=strategy, workers=workers, compiled=compiled, note=note)
+
+
+def fit_jobs(
+    jobs: Sequence[FitJob], spec: NetworkSpec | SvmTraining, data: TrainingData, plan: RunPlan
+) -> Generator[FitResult, None, None]:
+    """Train every job as planned; results come as they finish, in no promised order.
+
+    Stopping the iteration early stops the workers; what was yielded is complete.
+    """
+    if plan.strategy == "stacked":
+        yield from _stacked(jobs, spec, data, plan)
+    elif plan.workers > 1:
+        run = Parallel(n_jobs=plan.workers, return_as="generator_unordered", mmap_mode="c")
+        token = data.token()
+        yield from run(delayed(_in_worker)(job, spec, data, token, plan) for job in jobs)
+    else:
+        with _one_thread(plan.device):
+            token = data.token()
+            for job in jobs:
+                yield _fit_one(job, spec, data, token, plan)
+
+
+def _stacked(
+    jobs: Sequence[FitJob], spec: NetworkSpec | SvmTraining, data: TrainingData, plan: RunPlan
+) -> Iterator[FitResult]:
+    if isinstance(spec, SvmTraining):
+        raise ConfigError("A support vector machine cannot be stacked; use side_by_side.")
+    learner = StackedLearner(spec, data, device=plan.device)
+    start = 0
+    for size in even_chunks(len(jobs), plan.models_per_chunk):
+        yield from fit(jobs[start : start + size], learner, spec.training, data)
+        start += size
+
+
+def _in_worker(
+    job: FitJob, spec: NetworkSpec | SvmTraining, data: TrainingData, token: str, plan: RunPlan
+) -> FitResult:
+    torch.set_num_threads(1)
+    return _fit_one(job, spec, data, token, plan)
+
+
+def _fit_one(
+    job: FitJob, spec: NetworkSpec | SvmTraining, data: TrainingData, token: str, plan: RunPlan
+) -> FitResult:
+    if isinstance(spec, SvmTraining):
+        return fit_svm(job, spec, data)
+    learner = _learner(_Arrays(data, token), spec.model_dump_json(), plan.device, plan.compiled)
+    return fit([job], learner, spec.training, data)[0]
+
+
+class _Arrays:
+    """Training data that compares by its token, so that a learner is made once per process."""
+
+    def __init__(self, data: TrainingData, token: str) -> None:
+        self.data, self._token = data, token
+
+    def __hash__(self) -> int:
+        return hash(self._token)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Arrays) and self._token == other._token
+
+
+@lru_cache(maxsize=1)
+def _learner(arrays: _Arrays, spec_json: str, device: str, compiled: bool) -> SingleLearner:
+    spec = NetworkSpec.model_validate_json(spec_json)
+    return SingleLearner(spec, arrays.data, device=device, compiled=compiled)
+
+
+def _device(wanted: str) -> Literal["cpu", "cuda"]:
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            "Device 'cuda' was asked for, but PyTorch sees no CUDA device here. Use --device cpu, "
+            "or check the driver with nvidia-smi."
+        )
+    return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def _workers(resources: Resources, jobs: int, bytes_each: int) -> int:
+    cores = resources.workers or len(os.sched_getaffinity(0))
+    budget = int(resources.memory_gib * _GIB) or default_budget_bytes("cpu")
+    return max(1, min(cores, jobs, budget // bytes_each))
+
+
+def _compiled(spec: NetworkSpec, jobs: list[FitJob], resources: Resources) -> tuple[bool, str]:
+    if resources.compiled == "never":
+        return False, ""
+    long_enough = training_flops(spec, jobs) >= COMPILE_FROM_FLOPS
+    if resources.compiled == "auto" and not long_enough:
+        return False, ""
+    if not any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++")):
+        return False, "No C++ compiler found: training runs uncompiled, two to four times slower."
+    return True, ""
+
+
+@contextlib.contextmanager
+def _one_thread(device: str) -> Iterator[None]:
+    """One PyTorch thread on the CPU, so that results do not depend on the number of cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if device == "cpu" else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,249 @@
+"""Own data without code: a CSV in, clips out, and every mistake named with its row."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from openmer.clip import Clip
+from openmer.datasets.manifest import list_frames, read_manifest, write_manifest
+from openmer.errors import DataError
+
+HEADER = "corpus,subject,clip,label,frames,onset,apex,offset,fps\n"
+
+
+def save_image(path: Path, mode: str = "L") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, (4, 3)).save(path)
+
+
+def save_frames(folder: Path, numbers=range(12)) -> None:
+    for number in numbers:
+        save_image(folder / f"img{number}.png")
+
+
+def save_csv(folder: Path, text: str) -> Path:
+    path = folder / "clips.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_row_becomes_a_clip(tmp_path):
+    save_frames(tmp_path / "s06" / "a")
+    path = save_csv(tmp_path, HEADER + "Lab,006,a,Joy,s06/a,1,5,10,29.97\n")
+    (clip,) = read_manifest(path)
+    assert (clip.corpus, clip.subject, clip.name, clip.emotion) == ("lab", "006", "a", "Joy")
+    assert (clip.onset, clip.apex, clip.offset) == (1, 5, 10)
+    assert clip.fps == Fraction(2997, 100)
+    assert clip.frame_paths[9:11] == (
+        tmp_path / "s06/a/img9.png",
+        tmp_path / "s06/a/img10.png",
+    )
+
+
+def test_empty_cells_take_the_whole_recording(tmp_path):
+    save_frames(tmp_path / "a")
+    (clip,) = read_manifest(save_csv(tmp_path, HEADER + "lab,1,a,joy,a,,,,\n"))
+    assert (clip.onset, clip.apex, clip.offset, clip.fps) == (0, None, 11, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "fps"),
+    [
+        ("200", Fraction(200)),
+        ("29.97", Fraction(2997, 100)),
+        ("30000/1001", Fraction(30000, 1001)),
+    ],
+)
+def test_fps_stays_exact(tmp_path, text, fps):
+    save_frames(tmp_path / "a")
+    (clip,) = read_manifest(save_csv(tmp_path, HEADER + f"lab,1,a,joy,a,0,1,2,{text}\n"))
+    assert clip.fps == fps
+
+
+@settings(deadline=None)
+@given(st.sets(st.integers(0, 10**6), min_size=1, max_size=8), st.integers(1, 7))
+def test_frames_are_ordered_by_number_however_padded(tmp_path_factory, numbers, width):
+    folder = tmp_path_factory.mktemp("frames")
+    for number in numbers:
+        (folder / f"a2_{number:0{width}}.jpg").touch()
+    assert [int(path.stem.removeprefix("a2_")) for path in list_frames(folder)] == sorted(numbers)
+
+
+def test_hidden_files_and_other_files_are_no_frames(tmp_path):
+    save_frames(tmp_path / "a", range(2))
+    (tmp_path / "a" / "._img7.png").touch()
+    (tmp_path / "a" / "notes.txt").touch()
+    assert len(list_frames(tmp_path / "a")) == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [(["img1.png", "cover.png"], "cover.png has no number"), (["a1.png", "b01.png"], "number 1")],
+)
+def test_frames_whose_order_would_be_a_guess_are_refused(tmp_path, names, said):
+    for name in names:
+        save_image(tmp_path / name)
+    with pytest.raises(DataError, match=said):
+        list_frames(tmp_path)
+
+
+def test_the_shape_of_the_released_flow_data_is_read(tmp_path):
+    save_image(tmp_path / "flow" / "x.png", "RGB")
+    path = save_csv(
+        tmp_path, "dataset,subject,clip,label,flow_path\nsamm,006,006_1_2,positive,flow/x.png\n"
+    )
+    (clip,) = read_manifest(path)
+    assert clip.key == "samm/006/006_1_2"
+    assert clip.flow_path == tmp_path / "flow/x.png"
+    assert clip.onset is None
+    assert clip.frame_paths == ()
+
+
+def test_a_byte_order_mark_and_blank_lines_do_not_matter(tmp_path):
+    save_frames(tmp_path / "a")
+    path = tmp_path / "clips.csv"
+    path.write_text("\n".join([HEADER.strip(), "lab,1,a,joy,a,,,,", "", ",,,,,,,,"]), "utf-8-sig")
+    assert len(read_manifest(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("lab,,a,joy,a,,,,", "row 2: subject is empty"),
+        ("lab,1,a,,a,,,,", "row 2: label is empty"),
+        ("l/b,1,a,joy,a,,,,", "row 2: corpus 'l/b' holds a slash"),
+        ("lab,1,a,joy,,,,,", "row 2: neither frames nor flow_path"),
+        ("lab,1,a,joy,a,one,,,", "row 2: onset 'one' is not a whole number"),
+        ("lab,1,a,joy,a,-1,,,", "row 2: onset '-1' is not a whole number"),
+        ("lab,1,a,joy,a,5,5,9,", "row 2: onset '5', apex '5', offset '9'"),
+        ("lab,1,a,joy,a,1,9,5,", "row 2: .*apex must not come after the offset"),
+        ("lab,1,a,joy,a,9,,5,", "row 2: .*must come after the onset"),
+        ("lab,1,a,joy,a,1,5,12,", "row 2: .*outside 0..11, the 12 images of 'a'"),
+        ("lab,1,a,joy,a,0,1,2,fast", "row 2: fps 'fast'"),
+        ("lab,1,a,joy,a,0,1,2,0", "row 2: fps '0'"),
+        ("lab,1,a,joy,a,0,1,2,1/0", "row 2: fps '1/0'"),
+        ("lab,1,a,joy,a,0,1,2,200,more", "row 2: more cells than columns, from 'more'"),
+        ("lab,1,a,joy,empty,,,,", "row 2: .*holds 0 images"),
+    ],
+)
+def test_a_wrong_row_is_named(tmp_path, row, said):
+    save_frames(tmp_path / "a")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=said):
+        read_manifest(save_csv(tmp_path, HEADER + row + "\n"))
+
+
+def test_all_wrong_rows_are_reported_together(tmp_path):
+    rows = "".join(f"lab,{i},a,,a,,,,\n" for i in range(7))
+    with pytest.raises(DataError, match="7 wrong rows") as caught:
+        read_manifest(save_csv(tmp_path, HEADER + rows))
+    assert "row 6" in str(caught.value)
+    assert "row 7" not in str(caught.value)
+
+
+def test_missing_paths_are_counted_and_three_are_shown(tmp_path):
+    rows = "".join(f"lab,{i},a,joy,gone{i},,,,\n" for i in range(5))
+    with pytest.raises(DataError, match="names 5 paths that are not there") as caught:
+        read_manifest(save_csv(tmp_path, HEADER + rows))
+    assert "gone2" in str(caught.value)
+    assert "gone3" not in str(caught.value)
+
+
+def test_a_missing_flow_image_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"row 2: flow image .*x\.png does not exist"):
+        read_manifest(save_csv(tmp_path, "corpus,subject,clip,label,flow_path\nl,1,a,joy,x.png\n"))
+
+
+def test_the_same_clip_twice_is_refused(tmp_path):
+    save_frames(tmp_path / "a")
+    rows = "lab,1,a,joy,a,,,,\nLAB,1,a,fear,a,,,,\n"
+    with pytest.raises(DataError, match="row 3: clip 'lab/1/a' is already in row 2"):
+        read_manifest(save_csv(tmp_path, HEADER + rows))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        (HEADER, "no clips"),
+        ("corpus,subjct,clip,label,frames\n", r"subject \(is 'subjct' meant\?\)"),
+        ("corpus,subject,clip,label,frames,apx\n", r"apex \(is 'apx' meant\?\)"),
+        ("corpus,subject,clip,label\n", "frames or flow_path"),
+        ("corpus;subject;clip;label;frames\n", "use commas"),
+        ("corpus,dataset,subject,clip,label,frames\n", "'corpus' more than once"),
+    ],
+)
+def test_a_wrong_table_says_what_to_do(tmp_path, text, said):
+    with pytest.raises(DataError, match=said):
+        read_manifest(save_csv(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.zip", b"PK\x03\x04...", "zip archive.*Unzip it"),
+        ("a.xlsx", b"PK\x03\x04...", "Excel sheet.*Save it as CSV"),
+        ("a.csv", b"\x89PNG\xff", "not UTF-8 text"),
+    ],
+)
+def test_other_files_are_told_apart(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        read_manifest(tmp_path / name)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"none\.csv, found nothing"):
+        read_manifest(tmp_path / "none.csv")
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    save_frames(tmp_path / "a", range(8, 14))
+    save_image(tmp_path / "flow" / "b.png", "RGB")
+    clips = (
+        Clip(
+            corpus="lab",
+            subject="006",
+            name="a, b",
+            emotion="joy",
+            onset=0,
+            apex=3,
+            offset=5,
+            fps=Fraction(30000, 1001),
+            frame_paths=list_frames(tmp_path / "a"),
+        ),
+        Clip(corpus="lab", subject="7", name="b", emotion="x", flow_path=tmp_path / "flow/b.png"),
+    )
+    write_manifest(tmp_path / "clips.csv", clips)
+    assert read_manifest(tmp_path / "clips.csv") == clips
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "clips.csv", "flow"]
+
+
+def test_a_clip_that_cannot_be_read_back_leaves_the_old_file(tmp_path):
+    path = save_csv(tmp_path, "before")
+    save_frames(tmp_path / "a")
+    some = list_frames(tmp_path / "a")[:3]
+    for wrong, said in [
+        (Clip(corpus="l", subject="1", name="a", emotion="x"), "neither frames"),
+        (Clip(corpus="l", subject="1", name="a", emotion="x", frame_paths=some), "not exactly"),
+    ]:
+        with pytest.raises(DataError, match=said):
+            write_manifest(path, [wrong])
+    assert path.read_text() == "before"
+
+
+def test_writing_into_a_missing_folder_says_so(tmp_path):
+    with pytest.raises(DataError, match="Create the folder"):
+        write_manifest(tmp_path / "none" / "clips.csv", [])
+
+
+def test_pixels_are_never_read(tmp_path):
+    (tmp_path / "a").mkdir()
+    for number in range(3):
+        np.zeros(1).tofile(tmp_path / "a" / f"{number}.jpg")
+    assert len(read_manifest(save_csv(tmp_path, HEADER + "lab,1,a,joy,a,,,,\n"))) == 1

@@ -1,0 +1,82 @@
+"""Image files of every kind become the same gray levels and colours."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from openmer.errors import DataError
+from openmer.preprocessing import read_gray, read_rgb
+
+GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+COLOUR = np.random.default_rng(0).integers(0, 256, (3, 4, 3), dtype=np.uint8)
+
+
+def test_gray_is_read_as_it_is(tmp_path):
+    Image.fromarray(GRAY).save(tmp_path / "a.png")
+    gray = read_gray(tmp_path / "a.png")
+    assert gray.dtype == np.float32
+    assert np.array_equal(gray, GRAY)
+    assert np.array_equal(read_rgb(tmp_path / "a.png"), np.stack([GRAY] * 3))
+
+
+def test_sixteen_bits_keep_their_depth(tmp_path):
+    deep = GRAY.astype(np.uint16) * 257 + 100
+    Image.fromarray(deep).save(tmp_path / "a.png")
+    assert np.allclose(read_gray(tmp_path / "a.png"), deep / 257, atol=1e-4)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_colour_with_and_without_transparency(tmp_path, mode):
+    pixels = COLOUR if mode == "RGB" else np.dstack([COLOUR, np.full((3, 4), 9, np.uint8)])
+    Image.fromarray(pixels, mode=None).save(tmp_path / "a.png")
+    assert np.array_equal(read_rgb(tmp_path / "a.png"), np.moveaxis(COLOUR, -1, 0))
+    expected = COLOUR @ [0.299, 0.587, 0.114]
+    assert np.allclose(read_gray(tmp_path / "a.png"), expected, atol=1e-3)
+
+
+def test_gray_with_transparency_stays_gray(tmp_path):
+    Image.fromarray(np.dstack([GRAY, GRAY // 2])).save(tmp_path / "a.png")
+    assert np.array_equal(read_gray(tmp_path / "a.png"), GRAY)
+
+
+def test_colour_with_equal_channels_is_gray(tmp_path):
+    Image.fromarray(np.dstack([GRAY] * 3)).save(tmp_path / "a.png")
+    assert np.allclose(read_gray(tmp_path / "a.png"), GRAY, atol=1e-4)
+
+
+def test_the_rotation_in_the_metadata_is_carried_out(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned by a quarter
+    Image.fromarray(GRAY).save(tmp_path / "a.png", exif=exif)
+    assert np.array_equal(read_gray(tmp_path / "a.png"), np.rot90(GRAY, -1))
+
+
+def test_a_broken_image_is_named(tmp_path):
+    whole = tmp_path / "a.png"
+    Image.fromarray(COLOUR.repeat(40, 0).repeat(40, 1)).save(whole)
+    for name, content in [
+        ("cut.png", whole.read_bytes()[:300]),
+        ("text.jpg", b"no image"),
+        ("empty.png", b""),
+    ]:
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=f"{name}.*cannot be read"):
+            read_gray(tmp_path / name)
+
+
+def test_a_cut_off_jpeg_is_not_filled_with_gray(tmp_path):
+    Image.fromarray(COLOUR.repeat(40, 0).repeat(40, 1)).save(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:-900])
+    with pytest.raises(DataError, match=r"b\.jpg"):
+        read_gray(tmp_path / "b.jpg")
+
+
+def test_a_missing_image_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"no image .*none\.png"):
+        read_rgb(tmp_path / "none.png")
+
+
+def test_floating_point_pixels_are_refused(tmp_path):
+    Image.fromarray(GRAY.astype(np.float32)).save(tmp_path / "a.tiff")
+    with pytest.raises(DataError, match="floating-point"):
+        read_gray(tmp_path / "a.tiff")

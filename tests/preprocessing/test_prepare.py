@@ -1,0 +1,131 @@
+"""All clips through one recipe: in order, the same bytes for any number of workers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from openmer.clip import Clip
+from openmer.errors import ConfigError, DataError
+from openmer.preprocessing import ArrayCache, Recipe, fingerprint, prepare, register_flow
+from openmer.preprocessing import flow as flow_module
+
+RECIPE = Recipe.from_tables(
+    [
+        {"step": "flow", "method": "farneback"},
+        {"step": "strain"},
+        {"step": "resize", "size": 14},
+        {"step": "stretch"},
+    ]
+)
+
+
+def some_clips(folder, count=4) -> tuple[Clip, ...]:
+    rng = np.random.default_rng(0)
+    clips = []
+    for number in range(count):
+        paths = tuple(folder / f"{number}_{frame}.png" for frame in range(2))
+        for path in paths:
+            Image.fromarray(rng.integers(0, 256, (20, 24), dtype=np.uint8)).save(path)
+        clips.append(
+            Clip(
+                corpus="lab",
+                subject=f"s{number}",
+                name="a",
+                emotion="joy",
+                onset=0,
+                apex=1,
+                offset=1,
+                frame_paths=paths,
+            )
+        )
+    return tuple(clips)
+
+
+def test_arrays_stand_in_the_order_of_the_clips(tmp_path):
+    clips = some_clips(tmp_path)
+    seen = []
+    prepared = prepare(clips, RECIPE, on_progress=lambda done, of: seen.append((done, of)))
+    assert prepared.dtype == np.float32
+    assert prepared.shape == (4, 3, 14, 14)
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    for clip, array in zip(clips, prepared, strict=True):
+        assert np.array_equal(array, RECIPE.run(clip))
+    assert np.array_equal(prepare(clips[::-1], RECIPE), prepared[::-1])
+
+
+def test_two_workers_and_a_cache_give_the_same_bytes(tmp_path):
+    clips, cache = some_clips(tmp_path), ArrayCache(tmp_path / "cache")
+    alone = prepare(clips, RECIPE)
+    seen = []
+    together = prepare(
+        clips, RECIPE, cache=cache, workers=2, on_progress=lambda done, of: seen.append(done)
+    )
+    assert fingerprint(together) == fingerprint(alone)
+    assert seen == [1, 2, 3, 4]
+    assert len(list(cache.root.rglob("*.npy"))) == 4
+    assert fingerprint(prepare(clips, RECIPE, cache=cache)) == fingerprint(alone)
+
+
+def test_workers_know_a_flow_method_of_ones_own_and_name_the_failing_clip(tmp_path, monkeypatch):
+    monkeypatch.setattr(flow_module, "_METHODS", dict(flow_module._METHODS))
+    register_flow("difference")(lambda first, second: np.stack([second - first] * 2))
+    recipe = Recipe.from_tables([{"step": "flow", "method": "difference"}])
+    clips = some_clips(tmp_path)
+    assert np.array_equal(prepare(clips, recipe, workers=2), prepare(clips, recipe))
+    clips[2].frame_paths[1].write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"lab/s2/a: .*2_1\.png"):
+        prepare(clips, recipe, workers=2)
+
+
+def test_what_is_done_is_kept_when_a_later_clip_fails(tmp_path):
+    clips, cache = some_clips(tmp_path), ArrayCache(tmp_path / "cache")
+    clips[3].frame_paths[0].unlink()
+    with pytest.raises(DataError, match="lab/s3/a"):
+        prepare(clips, RECIPE, cache=cache)
+    assert len(list(cache.root.rglob("*.npy"))) == 3
+
+
+def test_clips_of_two_sizes_need_a_size_in_the_recipe(tmp_path):
+    clips = some_clips(tmp_path)
+    for path in clips[1].frame_paths:
+        Image.new("L", (30, 30)).save(path)
+    plain = Recipe.from_tables([{"step": "flow", "method": "farneback"}])
+    with pytest.raises(DataError, match=r"lab/s1/a .*\(2, 30, 30\).*lab/s0/a .*\(2, 20, 24\)"):
+        prepare(clips, plain)
+    assert prepare(clips, RECIPE).shape == (4, 3, 14, 14)
+
+
+def test_values_that_are_not_finite_are_never_handed_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(flow_module, "_METHODS", dict(flow_module._METHODS))
+    register_flow("nan")(lambda first, second: np.full((2, *first.shape), np.nan))
+    with pytest.raises(DataError, match="lab/s0/a gives values that are not finite"):
+        prepare(some_clips(tmp_path), Recipe.from_tables([{"step": "flow", "method": "nan"}]))
+
+
+def test_no_clip_and_no_worker_are_refused(tmp_path):
+    with pytest.raises(DataError, match="no clip"):
+        prepare([], RECIPE)
+    with pytest.raises(ConfigError, match="0 workers"):
+        prepare(some_clips(tmp_path), RECIPE, workers=0)
+
+
+def test_the_fingerprint_sees_values_shape_and_type():
+    array = np.arange(6, dtype=np.float32)
+    prints = {
+        fingerprint(array),
+        fingerprint(array + 1),
+        fingerprint(array.reshape(2, 3)),
+        fingerprint(array.astype(np.float64)),
+    }
+    assert len(prints) == 4
+    assert fingerprint(array.reshape(2, 3).T.copy().T) == fingerprint(array.reshape(2, 3))
+
+
+def test_ready_flow_images_and_frames_stand_side_by_side(tmp_path):
+    frames, other = some_clips(tmp_path, count=2)
+    Image.new("RGB", (14, 14), (1, 2, 3)).save(tmp_path / "flow.png")
+    ready = replace(other, frame_paths=(), flow_path=tmp_path / "flow.png")
+    prepared = prepare([frames, ready], RECIPE)
+    assert prepared[1].mean((1, 2)).tolist() == [1, 2, 3]
