@@ -285,11 +285,13 @@ def test_other_peoples_files_are_left_alone(tmp_path):
         write_corpus(tmp_path / "thesis.txt", small_plan())
 
 
-def test_bad_requests_are_explained():
+def test_bad_requests_are_explained(tmp_path):
     with pytest.raises(ConfigError, match="Did you mean 'demo'"):
         generate("dmeo")
     with pytest.raises(ConfigError, match="seed is -1"):
         generate("tiny", seed=-1)
+    with pytest.raises(ConfigError, match="seed is -1"):
+        write_corpus(tmp_path / "corpus", small_plan(), seed=-1)
     with pytest.raises(ConfigError, match=r"amplitude_px is 0\.5\.\.3\.0 at a frame_size of 64"):
         small_plan(amplitude_px=(0.5, 3.0))
     with pytest.raises(ConfigError, match="clips_per_person is 0"):

@@ -29,8 +29,6 @@ _HAIR_RGB = (
     (0.10, 0.09, 0.09), (0.17, 0.12, 0.09), (0.28, 0.19, 0.12), (0.42, 0.28, 0.16),
     (0.70, 0.56, 0.34), (0.42, 0.22, 0.13), (0.56, 0.56, 0.57),
 )  # fmt: skip
-
-
 # Magnification of eyes, nose, mouth, jaw, forehead, cheeks: its centre and reach, and its limits.
 _GAIN_REGIONS = (
     (0, ((203, 101), (11, 9))),
@@ -137,24 +135,22 @@ def paint_face(look: PersonLook, *, blur_units: float = 0.5) -> Face:
             to be made keeps them free of aliasing, which would look like motion.
     """
     layers, alphas = photograph_layers()
-    head = cv2.remap(layers["skin"], *texture_map(_to_photo(texture_grid(), look)), cv2.INTER_CUBIC)
-    canvas_rgb = _painted_skin(np.asarray(head, np.float32), look)
-    hair_map = texture_map(_hair_to_photo(texture_grid(), look))
-    hair_grey = cv2.remap(layers["hair"], *hair_map, cv2.INTER_CUBIC)[..., None]
-    hair_rgb = np.clip(hair_grey, 0.1, 2.2) ** 0.75 * look.hair_rgb
-    skin_alpha = _warped(alphas["face"], look)
-    hair_alpha = cv2.remap(alphas["hair"], *hair_map, cv2.INTER_LINEAR)[..., None]
+    source = _to_photo(texture_grid(), look)
+    maps, hair_maps = texture_map(source), texture_map(_hair_to_photo(source, look))
+    skin_rgb = _painted_skin(_warped(layers["skin"], maps), maps, look)
+    hair_rgb = np.clip(_warped(layers["hair"], hair_maps), 0.1, 2.2) ** 0.75 * look.hair_rgb
     rgb = _backdrop(look)
-    rgb = rgb + skin_alpha * (canvas_rgb - rgb)
-    rgb = rgb + hair_alpha * (hair_rgb - rgb)
-    rgb = rgb + _warped(alphas["clothes"], look) * (_clothes(look) - rgb)
+    rgb = rgb + _warped(alphas["face"], maps) * (skin_rgb - rgb)
+    rgb = rgb + _warped(alphas["hair"], hair_maps) * (hair_rgb - rgb)
+    rgb = rgb + _warped(alphas["clothes"], maps) * (_clothes(look) - rgb)
     lit = np.clip(rgb * _light(look), 0.0, 1.0) ** look.light[2]
     texture = soft(lit * 255, blur_units)
     landmarks = {name: _from_photo(point, look) for name, point in LANDMARKS.items()}
     if look.mirrored:
         texture = np.ascontiguousarray(texture[:, ::-1])
-        landmarks = {_other_side(k): (2 * CENTRE_X - x, y) for k, (x, y) in landmarks.items()}
-    return Face(texture_rgb=np.asarray(texture, np.float32), landmarks=landmarks, look=look)
+        ends = 2 * CENTRE_X - 1 / TEXELS  # first and last texel together
+        landmarks = {_other_side(k): (ends - x, y) for k, (x, y) in landmarks.items()}
+    return Face(texture_rgb=texture, landmarks=landmarks, look=look)
 
 
 def _to_photo(points: Points, look: PersonLook) -> Points:
@@ -189,62 +185,86 @@ def _from_photo(point: tuple[float, float], look: PersonLook) -> tuple[float, fl
     return float(guess[0]), float(guess[1])
 
 
-def _hair_to_photo(points: Points, look: PersonLook) -> Points:
-    """Like `_to_photo`, with the person's own volume and hairline."""
+def _hair_to_photo(source: Points, look: PersonLook) -> Points:
+    """The result of `_to_photo` with the person's own hair volume and hairline; same shape."""
     volume, lift = look.hair
-    source = _to_photo(points, look)
-    side = source[0] - CENTRE_X
+    x, y = source
+    side = x - CENTRE_X
     beyond = np.logaddexp(0, (np.abs(side) - 47.0) / 4.0) * 4.0
-    above = np.logaddexp(0, (58.0 - source[1]) / 4.0) * 4.0
-    source[0] += np.sign(side) * (volume - 1.0) * beyond
-    source[1] += lift * np.exp(-((side / 48.0) ** 2)) - 0.5 * (volume - 1.0) * above
-    return source
+    above = np.logaddexp(0, (58.0 - y) / 4.0) * 4.0
+    x = x + np.sign(side) * (volume - 1.0) * beyond
+    y = y + lift * np.exp(-((side / 48.0) ** 2)) - 0.5 * (volume - 1.0) * above
+    return np.stack([x, y])
 
 
-def _warped(alpha: Floats, look: PersonLook) -> Floats:
-    warped = cv2.remap(alpha, *texture_map(_to_photo(texture_grid(), look)), cv2.INTER_LINEAR)
-    return np.asarray(warped[..., None], np.float32)
+def _warped(layer: Floats, maps: tuple[Floats, Floats]) -> Floats:
+    """A layer or opacity of the photograph on the person, shape ``(side, side, channels)``."""
+    warped = cv2.remap(layer.astype(np.float32), *maps, cv2.INTER_LINEAR)
+    return np.asarray(warped.reshape(TEXTURE_SIDE, TEXTURE_SIDE, -1), np.float32)
 
 
-def _painted_skin(rgb: Floats, look: PersonLook) -> Points:
+def _painted_skin(rgb: Floats, maps: tuple[Floats, Floats], look: PersonLook) -> Points:
     """Skin of the photograph ``(side, side, 3)``, 0..1, in the person's own colours."""
     alphas = photograph_layers()[1]
-    eyes = _warped(alphas["eyes"], look)
+    eyes = _warped(alphas["eyes"], maps)
     absorbed = np.exp(-look.skin_depth * np.array([0.75, 1.05, 1.35])) * look.skin_tint
     out = rgb * (absorbed * (1 - eyes) + eyes * np.sqrt(absorbed.mean()))
-    out = out * (1 + _warped(alphas["lips"], look) * (look.lip_tint - 1))
+    out = out * (1 + _warped(alphas["lips"], maps) * (look.lip_tint - 1))
+    out = out * (1 - _freckles(look) * (1 - eyes) * [0.6, 0.8, 0.9])
+    brows = look.brow[1] * _warped(_brows(look), maps)
+    out = out + brows * (0.7 * look.hair_rgb - out)
+    beard = look.beard * _warped(alphas["beard"], maps)
+    return np.asarray(out + beard * (0.85 * look.hair_rgb - out))
+
+
+def _freckles(look: PersonLook) -> Floats:
+    """Opacity of the person's freckles, ``(side, side, 1)``."""
+    spots = np.zeros((TEXTURE_SIDE, TEXTURE_SIDE, 1), np.float32)
+    grid = texture_grid()
     for x, y, radius, opacity in look.marks:
-        spot = window(texture_grid(), (x, y), (radius, radius))[..., None]
-        out = out * (1 - opacity * spot * (1 - eyes) * [0.6, 0.8, 0.9])
-    brow = np.zeros((TEXTURE_SIDE, TEXTURE_SIDE), np.float32)
+        column, row = texel((x, y))
+        near = np.s_[row - 10 : row + 11, column - 10 : column + 11]
+        spot = opacity * window(grid[:, *near], (x, y), (radius, radius))
+        spots[near] = np.maximum(spots[near], spot[..., None])
+    return spots
+
+
+def _brows(look: PersonLook) -> Floats:
+    """Opacity of brows as thick as the person's, on the photograph, ``(side, side)``."""
+    brows = np.zeros((TEXTURE_SIDE, TEXTURE_SIDE), np.float32)
     for side in "lr":
         inner, outer = LANDMARKS[f"brow_inner_{side}"], LANDMARKS[f"brow_outer_{side}"]
         top = ((inner[0] + 2 * outer[0]) / 3, min(inner[1], outer[1]) - 2.0)
         line = np.array([texel(point) for point in (inner, top, outer)], np.int32)
-        cv2.polylines(brow, [line], False, 1.0, max(1, round(look.brow[0] * TEXELS)), cv2.LINE_AA)
-    brow_alpha = look.brow[1] * _warped(np.asarray(soft(brow, 1.0)), look)
-    out = out + brow_alpha * (0.7 * look.hair_rgb - out)
-    stubble = look.beard * _warped(alphas["beard"], look)
-    bearded: Points = out + stubble * (0.85 * look.hair_rgb - out)
-    return bearded
+        cv2.polylines(brows, [line], False, 1.0, round(look.brow[0] * TEXELS))
+    return soft(brows, 1.0)
 
 
 def _backdrop(look: PersonLook) -> Points:
-    x, y = (texture_grid() - CENTRE_X) / 90.0
+    """The wall behind the person, ``(side, side, 3)``, 0..1."""
+    x, y = _from_middle()
     shade = 1.0 + 0.12 * np.sin(1.3 * x + 3 * look.light[0]) * np.cos(1.1 * y)
     return np.asarray(shade[..., None] * look.background_rgb)
 
 
 def _clothes(look: PersonLook) -> Points:
+    """Cloth with folds, ``(side, side, 3)``, 0..1."""
     x, y = texture_grid()
     folds = 1.0 + 0.10 * np.sin(0.13 * x + 0.05 * y) + 0.06 * np.sin(0.31 * x - 0.2 * y)
     return np.asarray(folds[..., None] * look.clothes_rgb)
 
 
 def _light(look: PersonLook) -> Points:
-    x, y = (texture_grid() - np.array([CENTRE_X, 108.0]).reshape(2, 1, 1)) / 90.0
+    """Brightness of the light, ``(side, side, 1)``, 1 in the middle."""
+    x, y = _from_middle()
     return np.asarray(np.clip(1.0 + look.light[0] * x + look.light[1] * y, 0.4, 1.6)[..., None])
 
 
+def _from_middle() -> Points:
+    """Every texel's place in the frame, -1..1 along each axis, shape ``(2, side, side)``."""
+    return np.asarray((texture_grid() - np.array([[[CENTRE_X]], [[108.0]]])) / 90.0)
+
+
 def _other_side(name: str) -> str:
+    """The landmark's name in a mirrored face: "eye_l" is "eye_r"."""
     return name[:-1] + {"l": "r", "r": "l"}[name[-1]] if name[-2] == "_" else name

@@ -63,8 +63,7 @@ ACTION_UNITS: Mapping[int, tuple[_Patch, ...]] = MappingProxyType(
     }
 )
 
-# Of the negative units at least one is drawn.
-_NEGATIVE = (4, 9, 15)
+_NEGATIVE = (4, 9, 15)  # a negative clip shows at least one of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +134,8 @@ def sample_expression(rng: np.random.Generator, class_name: str) -> Expression:
         surprise AU 1+2 with or without 5 and 26; of the negative emotions, anger lowers the brows
         (AU 4), disgust wrinkles the nose (AU 9), sadness pulls the lip corners down (AU 15).
     Differences:
-        Action units are smooth displacements without new wrinkles, teeth or shadows.
+        Action units are smooth displacements without new wrinkles, teeth or shadows. They fade out
+        over a few pixels, so hair and background beside the face move a little, too.
     """
     extra = rng.random(3) < (0.6, 0.5, 0.5)
     if class_name == "positive":
@@ -240,5 +240,6 @@ def _peak(field: Displacement) -> float:
 
 
 def _turned(points: Points, angle: float) -> Points:
+    """Points ``(2, ...)`` turned about the origin."""
     cos, sin = np.cos(angle), np.sin(angle)
     return np.stack([cos * points[0] - sin * points[1], sin * points[0] + cos * points[1]])

@@ -182,6 +182,7 @@ def _beard() -> Floats:
 
 
 def _eroded(mask: Floats, texels: int) -> Floats:
+    """A mask whose edge has moved inwards by half of `texels`."""
     return np.asarray(cv2.erode(mask, np.ones((texels, texels))), np.float32)
 
 

@@ -132,7 +132,7 @@ def write_corpus(
         ConfigError: As in `generate`.
         DataError: The folder holds something that is no synthetic corpus, or cannot be written.
     """
-    root = Path(root)
+    root = Path(root).absolute()
     plan = corpus_plan(size)
     stamp = {"synthetic_corpus": VERSION, "plan": _fingerprint(plan), "seed": seed}
     if _is_complete(root, stamp):
@@ -319,10 +319,11 @@ def _write(
     progress: Callable[[int, int], None] | None,
 ) -> None:
     """Write every file of the corpus into an empty folder."""
+    rendered = generate(plan, seed)
     total = len(slots(plan, seed))
     clips: list[Clip] = []
     truth: dict[str, NDArray[np.float16]] = {}
-    for made in generate(plan, seed):
+    for made in rendered:
         clips.append(_write_frames(root / "frames" / made.clip.key, made))
         truth[f"{made.clip.key}/facial_flow_xy"] = made.facial_flow_xy.astype(np.float16)
         truth[f"{made.clip.key}/total_flow_xy"] = made.total_flow_xy.astype(np.float16)

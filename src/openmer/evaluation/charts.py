@@ -77,7 +77,7 @@ class PersonPanel:
 
 
 def interval_figure(runs: Sequence[Run]) -> IntervalFigure:
-    """UF1 of every run with its interval by persons and its seeds, on an axis that holds them all."""
+    """UF1 of every run, its interval and its seeds, on an axis that holds them all."""
     low, high = _axis(_uf1_values(runs))
 
     def place(value: float) -> float:

@@ -35,9 +35,9 @@ SOURCES: Mapping[str, str] = MappingProxyType(
 """Full reference of every `PublishedResult.source`."""
 
 CAUTION = (
-    "Read published numbers with care: how the papers chose their training epoch is mostly unknown; "
-    "where authors' code shows it, it is often the best epoch on the held-out person. In our re-runs "
-    "that rule alone was worth +0.06 to +0.16 UF1."
+    "Read published numbers with care: how the papers chose their training epoch is mostly "
+    "unknown; where authors' code shows it, it is often the best epoch on the held-out person. In "
+    "our re-runs that rule alone was worth +0.06 to +0.16 UF1."
 )
 NOT_COMPOSITE = (
     "No published numbers are shown: they were made on the MEGC 2019 composite (442 clips of SMIC, "

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from openmer.evaluation.report_rows import HONEST, LEAKY, Run, ordered, plain
+from openmer.evaluation.report_rows import HONEST, LEAKY, Run, ordered, plain, title_of
 from openmer.evaluation.run_info import RunInfo
 from openmer.evaluation.statistics import Intervals
 from openmer.evaluation.summary import SCORES, PartScores, Summary
@@ -52,7 +52,7 @@ def render_csv(runs: Sequence[Run]) -> str:
 def _run_cells(info: RunInfo) -> dict[str, object]:
     return {
         "method": _text(info.method),
-        "title": _text(info.title),
+        "title": _text(title_of(info)),
         "epoch_rule": info.epoch_rule,
         "protocol": LEAKY if info.leaky else HONEST,
         "seeds": " ".join(map(str, info.seeds)),

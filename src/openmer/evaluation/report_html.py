@@ -19,7 +19,6 @@ from openmer.evaluation.published import (
     SOURCES,
     PublishedResult,
     composite_results,
-    is_composite,
 )
 from openmer.evaluation.report_rows import (
     INTERVAL_MEANS,
@@ -30,6 +29,7 @@ from openmer.evaluation.report_rows import (
     SCORE_WORDS,
     Row,
     Run,
+    composite_runs,
     corpus_word,
     counted,
     interval_text,
@@ -39,6 +39,7 @@ from openmer.evaluation.report_rows import (
     plain,
     row_of,
     score,
+    shown_lines,
 )
 from openmer.evaluation.run_info import RunInfo
 from openmer.evaluation.summary import SCORES, Summary
@@ -123,9 +124,12 @@ def render_html(runs: Sequence[Run]) -> str:
 def _lead(rows: Sequence[Row], runs: Sequence[Run]) -> dict[str, object]:
     """What the head of the page says in words."""
     honest = [
-        (row, run[1].uf1) for row, run in zip(rows, runs, strict=True) if not run[0].leaky
+        (row, run[1].uf1)
+        for row, run in zip(rows, runs, strict=True)
+        if not (run[0].leaky or run[0].shuffled_labels)
     ]
     leaky = sum(row.leaky for row in rows)
+    verb = "is" if leaky == 1 else "are"
     data = {row.data for row in rows}
     corpora = sorted({corpus for _, summary in runs for corpus in summary.parts})
     return {
@@ -135,7 +139,7 @@ def _lead(rows: Sequence[Row], runs: Sequence[Run]) -> dict[str, object]:
         "corpora": ", ".join(corpus_word(corpus) for corpus in corpora),
         "best": max(honest, key=lambda found: found[1])[0] if honest else None,
         "leaky": bool(leaky),
-        "leaky_words": f"{leaky} of {counted(len(rows), 'run')} {'is' if leaky == 1 else 'are'} leaky.",
+        "leaky_words": f"{leaky} of {counted(len(rows), 'run')} {verb} leaky.",
     }
 
 
@@ -250,12 +254,12 @@ def _toml(info: RunInfo) -> list[tuple[str, str]]:
         "Data": info.data,
         "Versions": info.versions,
     }
-    return [(name, tomli_w.dumps(table)) for name, table in tables.items() if table]
+    return [(name, shown_lines(tomli_w.dumps(table))) for name, table in tables.items() if table]
 
 
 def _published(runs: Sequence[Run]) -> dict[str, object]:
     """The comparison with published numbers; no lines where no run is on their task."""
-    ours = [run for run in runs if is_composite(run[1])]
+    ours = composite_runs(runs)
     if not ours:
         return {"published": [], "published_note": NOT_COMPOSITE, "sources": []}
     parts = {part: composite_results(part) for part in _PARTS}

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from openmer.evaluation.published import CAUTION, NOT_COMPOSITE, composite_results, is_composite
+from openmer.evaluation.published import CAUTION, NOT_COMPOSITE, composite_results
 from openmer.evaluation.report_rows import (
     INTERVAL_MEANS,
     LEAKY,
@@ -15,6 +15,7 @@ from openmer.evaluation.report_rows import (
     SCORE_WORDS,
     Row,
     Run,
+    composite_runs,
     corpus_word,
     interval_text,
     large_number,
@@ -30,7 +31,7 @@ _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 
 
 def render_markdown(runs: Sequence[Run]) -> str:
-    """The report as Markdown: headline, what the leak is worth, corpora, classes, published numbers.
+    """Headline, what the leak is worth, corpora, classes and published numbers as Markdown.
 
     Raises:
         DataError: There is no run, or a record does not fit its scores.
@@ -125,7 +126,7 @@ def _classes(runs: Sequence[Run]) -> str:
 
 
 def _published(runs: Sequence[Run]) -> list[str]:
-    ours = [(row_of(*run), run[1]) for run in runs if is_composite(run[1])]
+    ours = [(row_of(*run), run[1]) for run in composite_runs(runs)]
     if not ours:
         return [NOT_COMPOSITE]
     lines = [

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from openmer.errors import DataError
+from openmer.evaluation.published import is_composite
 from openmer.evaluation.run_info import RunInfo
 from openmer.evaluation.statistics import Intervals
 from openmer.evaluation.summary import SCORES, Summary
@@ -19,8 +20,8 @@ LEAKY = "LEAKY"
 HONEST = "honest"
 LEAKY_MEANS = (
     "A leaky run has seen the persons it is tested on: its training epoch was chosen by the score "
-    "on the held-out person. Its numbers are too high, say nothing about new people, and only serve "
-    "to explain published tables made the same way."
+    "on the held-out person. Its numbers are too high, say nothing about new people, and only "
+    "serve to explain published tables made the same way."
 )
 INTERVAL_MEANS = (
     "Intervals are 95 % bootstrap intervals by persons: whole persons are drawn with replacement, "
@@ -34,7 +35,7 @@ RULE_MEANS = {
 }
 SCORE_WORDS = {"uf1": "UF1", "uar": "UAR", "accuracy": "Accuracy"}
 _CORPUS_WORDS = {"smic": "SMIC", "casme2": "CASME II", "samm": "SAMM"}
-_MISSING = "–"
+_MISSING = "\N{EN DASH}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class Row:
     """One run as a line of a table, all text.
 
     Attributes:
-        title: The method's title.
+        title: The method's title; a run on shuffled labels says so.
         rule: How the epoch was chosen, in words.
         mark: "honest" or "LEAKY".
         leaky: The same as a truth value.
@@ -84,8 +85,8 @@ class LeakRow:
 
     Attributes:
         title: The method's title.
-        fixed: UF1 at the last epoch; "–" where it was not run.
-        inner: UF1 with the epoch chosen on inner persons; "–" where it was not run.
+        fixed: UF1 at the last epoch; a dash where it was not run.
+        inner: UF1 with the epoch chosen on inner persons; a dash where it was not run.
         held_out: UF1 with the epoch chosen on the held-out person: leaky.
         gain: `held_out` minus the better honest UF1, with its sign.
     """
@@ -109,17 +110,18 @@ def ordered(runs: Sequence[Run]) -> list[Run]:
         _require_fit(info, summary)
     first: dict[str, int] = {}
     for info, _ in runs:
-        first.setdefault(info.title, len(first))
+        first.setdefault(title_of(info), len(first))
     rules = list(RULE_WORDS)
     return sorted(
-        runs, key=lambda run: (first[run[0].title], run[0].leaky, rules.index(run[0].epoch_rule))
+        runs,
+        key=lambda run: (first[title_of(run[0])], run[0].leaky, rules.index(run[0].epoch_rule)),
     )
 
 
 def row_of(info: RunInfo, summary: Summary) -> Row:
     """The run as text."""
     return Row(
-        title=plain(info.title),
+        title=title_of(info),
         rule=RULE_WORDS[info.epoch_rule],
         mark=LEAKY if info.leaky else HONEST,
         leaky=info.leaky,
@@ -148,14 +150,19 @@ def leak_rows(runs: Sequence[Run]) -> list[LeakRow]:
             continue
         rows.append(
             LeakRow(
-                title=plain(group[0][0].title),
+                title=title_of(group[0][0]),
                 fixed=score(uf1.get("fixed")),
                 inner=score(uf1.get("inner")),
                 held_out=score(uf1["held_out"]),
-                gain=f"{uf1['held_out'] - max(honest):+.3f}".replace("-", "−"),
+                gain=f"{uf1['held_out'] - max(honest):+.3f}".replace("-", "\N{MINUS SIGN}"),
             )
         )
     return rows
+
+
+def composite_runs(runs: Sequence[Run]) -> list[Run]:
+    """The runs that published numbers can stand beside: on the MEGC 2019 composite, true labels."""
+    return [run for run in runs if is_composite(run[1]) and not run[0].shuffled_labels]
 
 
 def score(value: float | None) -> str:
@@ -168,7 +175,7 @@ def interval_text(intervals: Intervals | None, name: str) -> str:
     if intervals is None:
         return _MISSING
     found = getattr(intervals, name)
-    return f"{found.low:.3f}–{found.high:.3f}"
+    return f"{found.low:.3f}\N{EN DASH}{found.high:.3f}"
 
 
 def corpus_word(corpus: str) -> str:
@@ -200,14 +207,31 @@ def duration(seconds: float) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """ "1 seed", "3 seeds"."""
+    """A number of things: "1 seed", "3 seeds"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def plain(text: str) -> str:
     """Text on one line without control or direction characters, which could forge a table."""
-    shown = "".join(" " if unicodedata.category(c).startswith("C") else c for c in text)
+    shown = "".join(" " if _is_control(c) else c for c in text)
     return " ".join(shown.split())
+
+
+def shown_lines(text: str) -> str:
+    """Text whose control and direction characters, line ends aside, are made visible."""
+    return "\n".join(
+        "".join("\N{REPLACEMENT CHARACTER}" if _is_control(c) else c for c in line)
+        for line in text.split("\n")
+    )
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character).startswith("C")
+
+
+def title_of(info: RunInfo) -> str:
+    """The method's title; a run on shuffled labels says so."""
+    return plain(info.title) + (" on shuffled labels" if info.shuffled_labels else "")
 
 
 def _score_text(summary: Summary, name: str) -> ScoreText:
@@ -232,7 +256,7 @@ def _require_fit(info: RunInfo, summary: Summary) -> None:
 def _same_but_for_the_rule(info: RunInfo, summary: Summary) -> str:
     parts = sorted((name, part.clips) for name, part in summary.parts.items())
     method = _without_rule(info.method_table)
-    return repr((info.method, info.title, info.classes, parts, summary.persons, method))
+    return repr((info.method, title_of(info), info.classes, parts, summary.persons, method))
 
 
 def _without_rule(value: object) -> object:

@@ -34,6 +34,8 @@ class RunInfo:
         seconds: Wall time of the whole run.
         device: What it ran on ("cpu", "NVIDIA H200").
         strategy: How the folds were run ("stacked", "side by side").
+        shuffled_labels: Whether it was trained on shuffled labels, as a control that must score
+            like chance.
         command: The command line that repeats the run; "" where the record has none.
         method_table: The resolved method, as its TOML has it.
         data: What the run was fed: corpora, counts, hashes.
@@ -52,6 +54,7 @@ class RunInfo:
     seconds: float
     device: str
     strategy: str
+    shuffled_labels: bool = False
     command: str = ""
     method_table: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -83,6 +86,7 @@ def read_run_info(folder: Path) -> RunInfo:
         seconds=run.seconds("seconds"),
         device=run.text("device"),
         strategy=run.text("strategy"),
+        shuffled_labels="shuffled_labels" in run.values and run.boolean("shuffled_labels"),
         command=run.text("command") if "command" in run.values else "",
         method_table=_sub_table(path, tables, "method"),
         data=_sub_table(path, tables, "data"),

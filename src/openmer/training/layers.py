@@ -57,14 +57,15 @@ class KeyedDropout(nn.Module):
 def _uniform(shape: torch.Size, key: Tensor, layer: int, device: torch.device) -> Tensor:
     """Numbers in 0..1, one per position: an integer hash of position, layer and key.
 
-    Two rounds of multiply and xor-shift after Wellons' lowbias32, with the key entering twice.
-    Signed 32-bit integers wrap around; the masks make their right shifts logical.
+    Rounds of multiply and xor-shift with the constants of Wellons' lowbias32; both halves of the
+    key enter before the last two. Signed 32-bit integers wrap around; masks make their right
+    shifts logical.
     """
     bits = torch.arange(shape.numel(), dtype=torch.int32, device=device).view(shape)
     bits = (bits + layer * 0x51ED27) * -1640531527 + key[0]
+    bits = ((bits ^ (bits >> 16 & 0xFFFF)) * 0x45D9F3B) ^ key[1]
     bits = (bits ^ (bits >> 16 & 0xFFFF)) * 0x7FEB352D
-    bits = bits ^ key[1]
-    bits = (bits ^ (bits >> 15 & 0x1FFFF)) * 0x2C1B3C6D
+    bits = (bits ^ (bits >> 15 & 0x1FFFF)) * -2073254261
     bits = bits ^ (bits >> 16 & 0xFFFF)
     return (bits >> 8 & 0xFFFFFF).to(torch.float32) / float(1 << 24)
 

@@ -16,12 +16,12 @@ class Learner(Protocol):
     def begin(self, jobs: Sequence[FitJob]) -> None:
         """Give every model fresh weights and a fresh optimiser; nothing is left of earlier jobs."""
 
-    def step(self, rows: Sequence[IntArray], number: int) -> Tensor:
+    def step(self, rows: Sequence[IntArray], moment: tuple[int, int]) -> Tensor:
         """One step of every model on its own rows; an empty array leaves its model untouched.
 
         Args:
             rows: Rows of `TrainingData.rows` per model.
-            number: Step of the training, from 0; names the dropout masks.
+            moment: Epoch and step within it; names the dropout masks.
 
         Returns:
             Mean loss of each model's rows, shape ``(models,)``; 0 for an untouched model.

@@ -68,14 +68,13 @@ def fit(
     learner.begin(jobs)
     watchers = [_Watcher(job.watch, data.targets) if job.watch else None for job in jobs]
     losses: list[list[float]] = [[] for _ in jobs]
-    step = 0
     for epoch in range(1, training.epochs + 1):
         running = [not (watcher and watcher.stopped) for watcher in watchers]
         batches = [
             epoch_batches(job, training, data, epoch) if goes_on else []
             for job, goes_on in zip(jobs, running, strict=True)
         ]
-        means, step = _run_epoch(learner, batches, step)
+        means = _run_epoch(learner, batches, epoch)
         for model, goes_on in enumerate(running):
             if goes_on:
                 losses[model].append(means[model])
@@ -85,17 +84,14 @@ def fit(
     return _results(jobs, learner, watchers, losses)
 
 
-def _run_epoch(
-    learner: Learner, batches: list[list[IntArray]], step: int
-) -> tuple[list[float], int]:
-    """All steps of one epoch; returns each model's mean loss and the next step's number."""
+def _run_epoch(learner: Learner, batches: list[list[IntArray]], epoch: int) -> list[float]:
+    """All steps of one epoch; returns each model's mean loss."""
     total = np.zeros(len(batches))
     for number in range(max(map(len, batches))):
         rows = [own[number] if number < len(own) else _NO_ROWS for own in batches]
-        total += learner.step(rows, step).cpu().numpy() * [len(own) for own in rows]
-        step += 1
-    clips = [max(1, sum(map(len, own))) for own in batches]
-    return (total / clips).tolist(), step
+        total += learner.step(rows, (epoch, number)).cpu().numpy() * [len(own) for own in rows]
+    means: list[float] = (total / [max(1, sum(map(len, own))) for own in batches]).tolist()
+    return means
 
 
 def _watch_epoch(

@@ -23,7 +23,7 @@ def bytes_per_model(spec: NetworkSpec) -> int:
     autograd keeps, times the batch size. Weights count five times (value, gradient, two moments of
     Adam, one transient), maps twice (value and gradient).
     """
-    network = build_network(spec)
+    network = build_network(spec, seed=0)
     clip = torch.zeros(2, *spec.input_shape)  # two clips: batch norm of a vector needs a spread
     seen: dict[int, int] = {}
 
@@ -60,7 +60,7 @@ def training_flops(spec: NetworkSpec, jobs: list[FitJob]) -> float:
     """Floating-point operations of a whole training: forward, and twice as much backward."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    network = build_network(spec).eval()
+    network = build_network(spec, seed=0).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.zeros(1, *spec.input_shape))
     clips = float(np.sum([len(job.train) for job in jobs])) * spec.training.epochs

@@ -31,25 +31,25 @@ class NetworkSpec(Record):
     input_shape: tuple[int, int, int]
 
 
-def build_network(spec: NetworkSpec) -> nn.Sequential:
-    """A fresh network, its random weights drawn from PyTorch's global generator."""
+def build_network(spec: NetworkSpec, seed: int) -> nn.Sequential:
+    """A fresh network with weights drawn from `seed`; the caller's random state is left alone."""
     channels, height, _ = spec.input_shape
-    model = create_model(
-        spec.model.name,
-        in_channels=channels,
-        num_classes=spec.num_classes,
-        size=height,
-        **spec.model.parameters,
-    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = create_model(
+            spec.model.name,
+            in_channels=channels,
+            num_classes=spec.num_classes,
+            size=height,
+            **spec.model.parameters,
+        )
     standardize = Standardize(spec.input_shape) if spec.training.standardize else nn.Identity()
     return nn.Sequential(standardize, model)
 
 
 def fresh_state(spec: NetworkSpec, job: FitJob, data: TrainingData) -> dict[str, Tensor]:
     """The starting state of one job: weights from its seed, standardisation from its own clips."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(job.seed, job.person, "weights"))
-        network = build_network(spec)
+    network = build_network(spec, derive_seed(job.seed, job.person, "weights"))
     if spec.training.standardize:
         mean, spread = _mean_and_spread(data, job)
         network[0].get_buffer("mean").copy_(torch.from_numpy(mean))
@@ -68,6 +68,4 @@ def _mean_and_spread(
 
 def count_parameters(spec: NetworkSpec) -> int:
     """Trainable numbers of the network."""
-    with torch.random.fork_rng(devices=[]):
-        network = build_network(spec)
-    return sum(parameter.numel() for parameter in network.parameters())
+    return sum(parameter.numel() for parameter in build_network(spec, seed=0).parameters())

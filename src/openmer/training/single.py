@@ -32,7 +32,7 @@ class SingleLearner:
         self._spec, self._data = spec, data
         self._rows = torch.from_numpy(data.rows()).to(device)
         self._targets = torch.from_numpy(data.targets).to(device)
-        self._network = build_network(spec)
+        self._network = build_network(spec, seed=0)
         self._dropouts = key_dropouts(self._network)
         if compiled:
             fuse_rectified_norm_pools(self._network)
@@ -54,12 +54,12 @@ class SingleLearner:
         self._optimizer = make_optimizer(self._network, self._spec.training)
         self._kept = {}
 
-    def step(self, rows: Sequence[IntArray], number: int) -> Tensor:
+    def step(self, rows: Sequence[IntArray], moment: tuple[int, int]) -> Tensor:
         """One optimiser step on the rows of the one model."""
         chosen = torch.from_numpy(rows[0]).to(self._rows.device)
         if not len(chosen):
             return torch.zeros(1, device=self._rows.device)
-        key = torch.tensor(dropout_key(self._job.seed, self._job.person, number))
+        key = torch.tensor(dropout_key(self._job.seed, self._job.person, moment))
         for dropout in self._dropouts:
             dropout.key.copy_(key)
         inputs = self._rows[chosen].contiguous(memory_format=self._layout)

@@ -34,7 +34,7 @@ class StackedLearner:
         self._spec, self._data, self._device = spec, data, device
         self._rows = torch.from_numpy(data.rows()).to(device)
         self._targets = torch.from_numpy(data.targets).to(device)
-        network = build_network(spec)
+        network = build_network(spec, seed=0)
         self._dropout_count = len(key_dropouts(network))
         weight_batch_norms(network)
         self._network = network.to(device)
@@ -59,14 +59,14 @@ class StackedLearner:
         self._kept = {}
         self._optimizer = StackedOptimizer(self._parameters(), self._spec.training)
 
-    def step(self, rows: Sequence[IntArray], number: int) -> Tensor:
+    def step(self, rows: Sequence[IntArray], moment: tuple[int, int]) -> Tensor:
         """One step of every model whose rows are not empty."""
         active = [len(own) > 0 for own in rows]
         held = {} if all(active) else {name: t.detach().clone() for name, t in self._state.items()}
         padded, weights = self._pad(rows)
         targets = self._targets[padded % len(self._targets)]
         self._network.train()
-        state = {**self._state, **self._step_buffers(weights, number)}
+        state = {**self._state, **self._step_buffers(weights, moment)}
         losses = self._losses(state, self._rows[padded], targets, weights)
         parameters = self._parameters()
         gradients = torch.autograd.grad(losses.sum(), list(parameters.values()))
@@ -86,9 +86,9 @@ class StackedLearner:
             weights[model, : len(own) or 1] = 1.0
         return torch.from_numpy(padded).to(self._device), torch.from_numpy(weights).to(self._device)
 
-    def _step_buffers(self, weights: Tensor, number: int) -> dict[str, Tensor]:
+    def _step_buffers(self, weights: Tensor, moment: tuple[int, int]) -> dict[str, Tensor]:
         keys = torch.tensor(
-            [dropout_key(job.seed, job.person, number) for job in self._jobs],
+            [dropout_key(job.seed, job.person, moment) for job in self._jobs],
             dtype=torch.int32,
             device=self._device,
         )

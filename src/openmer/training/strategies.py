@@ -116,7 +116,14 @@ def fit_jobs(
     if plan.strategy == "stacked":
         yield from _stacked(jobs, spec, data, plan)
     elif plan.workers > 1:
-        run = Parallel(n_jobs=plan.workers, return_as="generator_unordered", mmap_mode="c")
+        # libsvm works outside Python's lock, so its folds share one process.
+        backend = "threading" if isinstance(spec, SvmTraining) else "loky"
+        run = Parallel(
+            n_jobs=plan.workers,
+            backend=backend,
+            return_as="generator_unordered",
+            mmap_mode="c",
+        )
         token = data.token()
         yield from run(delayed(_in_worker)(job, spec, data, token, plan) for job in jobs)
     else:
@@ -141,7 +148,8 @@ def _stacked(
 def _in_worker(
     job: FitJob, spec: NetworkSpec | SvmTraining, data: TrainingData, token: str, plan: RunPlan
 ) -> FitResult:
-    torch.set_num_threads(1)
+    if isinstance(spec, NetworkSpec):
+        torch.set_num_threads(1)
     return _fit_one(job, spec, data, token, plan)
 
 
@@ -194,9 +202,14 @@ def _compiled(spec: NetworkSpec, jobs: list[FitJob], resources: Resources) -> tu
     long_enough = training_flops(spec, jobs) >= COMPILE_FROM_FLOPS
     if resources.compiled == "auto" and not long_enough:
         return False, ""
-    if not any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++")):
+    if not compiler_at_hand():
         return False, "No C++ compiler found: training runs uncompiled, two to four times slower."
     return True, ""
+
+
+def compiler_at_hand() -> bool:
+    """Whether there is a C++ compiler for PyTorch to compile steps with."""
+    return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++"))
 
 
 @contextlib.contextmanager

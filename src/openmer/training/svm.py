@@ -51,7 +51,7 @@ def _training_clips(
 
 
 def _flat(inputs: FloatArray) -> FloatArray:
-    return inputs.reshape(len(inputs), -1)
+    return inputs.reshape(len(inputs), int(np.prod(inputs.shape[1:])))
 
 
 def _scores(machine: Pipeline, inputs: FloatArray, num_classes: int) -> FloatArray:

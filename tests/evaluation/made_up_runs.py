@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from openmer.clip import Prediction
+from openmer.evaluation.predictions import PredictionTable
+from openmer.evaluation.run_info import RunInfo
+from openmer.evaluation.summary import Summary, summarise
 
 CLASSES = ("negative", "positive", "surprise")
 COMPOSITE = {
@@ -62,3 +65,33 @@ def make_predictions(
                 )
             )
     return predictions
+
+
+def make_table(**options: object) -> PredictionTable:
+    return PredictionTable.from_predictions(make_predictions(**options), CLASSES)  # type: ignore[arg-type]
+
+
+def make_run(
+    *, predictions: dict | None = None, draws: int = 200, **changes: object
+) -> tuple[RunInfo, Summary]:
+    """A run's record and its scores; the record fits the predictions unless `changes` say not."""
+    summary = summarise(make_table(**(predictions or {})), CLASSES, draws=draws)
+    values: dict[str, object] = {
+        "method": "ststnet",
+        "title": "STSTNet",
+        "epoch_rule": "fixed",
+        "leaky": False,
+        "classes": CLASSES,
+        "clips": summary.clips,
+        "persons": summary.persons,
+        "seeds": summary.seeds,
+        "parameters": 1670,
+        "seconds": 252.0,
+        "device": "cpu",
+        "strategy": "side by side",
+        "command": "openmer evaluate ststnet",
+        "method_table": {"name": "ststnet", "training": {"epochs": 800}},
+        "data": {"clips_sha256": "5f1c"},
+        "versions": {"openmer": "0.1.0"},
+    }
+    return RunInfo(**{**values, **changes}), summary  # type: ignore[arg-type]

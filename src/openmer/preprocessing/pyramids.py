@@ -1,0 +1,108 @@
+"""Image pyramids on tensors: halve, double, and a weighted sum of a Laplacian pyramid's bands.
+
+The kernel is the binomial (1, 4, 6, 4, 1) / 16 of Burt and Adelson (1983), mirrored at the border.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SMALLEST_PX = 4  # the kernel is mirrored by two pixels, so three is the least; four halves evenly
+
+
+def most_levels(height: int, width: int) -> int:
+    """How often images of this size can be halved."""
+    levels, side = 0, min(height, width)
+    while (side + 1) // 2 >= SMALLEST_PX:
+        levels, side = levels + 1, (side + 1) // 2
+    return levels
+
+
+def halve(images: Tensor) -> Tensor:
+    """Blur and keep every second pixel: level n of a Gaussian pyramid to level n + 1.
+
+    Args:
+        images: Shape ``(..., height, width)``, sides of at least 3 pixels.
+
+    Returns:
+        Shape ``(..., (height + 1) // 2, (width + 1) // 2)``.
+    """
+    height, width = images.shape[-2:]
+    flat = F.pad(images.reshape(-1, height, width), (2, 2, 2, 2), mode="reflect")
+    rows = _halve_rows(flat, (height + 1) // 2)
+    both = _halve_rows(rows.transpose(1, 2), (width + 1) // 2).transpose(1, 2)
+    return both.mul_(1 / 256).reshape(*images.shape[:-2], *both.shape[1:])
+
+
+def double(images: Tensor, height: int, width: int) -> Tensor:
+    """The smooth enlargement that undoes the size of `halve`; a constant stays what it is.
+
+    Args:
+        images: Shape ``(..., (height + 1) // 2, (width + 1) // 2)``, sides of at least 2 pixels.
+        height: Rows of the result.
+        width: Columns of the result.
+
+    Returns:
+        Shape ``(..., height, width)``.
+    """
+    flat = images.reshape(-1, *images.shape[-2:])
+    rows = _double_rows(flat, height)
+    both = _double_rows(rows.transpose(1, 2), width).transpose(1, 2)
+    return both.mul_(1 / 64).reshape(*images.shape[:-2], height, width)
+
+
+def weighted_levels(images: Tensor, weights: tuple[float, ...]) -> Tensor:
+    """The sum over levels n of ``weights[n]`` times level n of a Gaussian pyramid, made full size.
+
+    A sum over the bands of a Laplacian pyramid is such a sum, too: see `gaussian_weights`. Levels
+    after the last weight that is not zero are never made.
+
+    Args:
+        images: Shape ``(..., height, width)``; level 0.
+        weights: One number per level.
+
+    Returns:
+        Shape ``(..., height, width)``.
+    """
+    if not any(weights[1:]):
+        return images * weights[0]
+    coarse = weighted_levels(halve(images), weights[1:])
+    total = double(coarse, *images.shape[-2:])
+    return total.add_(images, alpha=weights[0]) if weights[0] else total
+
+
+def gaussian_weights(band_gains: tuple[float, ...], residual_gain: float) -> tuple[float, ...]:
+    """Weights on Gaussian levels that equal gains on the bands of a Laplacian pyramid.
+
+    Band n is level n minus level n + 1 made as large, so that neighbours with equal gains cancel.
+
+    Args:
+        band_gains: Gain of each band, from the finest.
+        residual_gain: Gain of the image that is left below the last band.
+
+    Returns:
+        One weight more than there are bands.
+    """
+    gains = (*band_gains, residual_gain)
+    return (gains[0], *(gain - finer for finer, gain in zip(gains, gains[1:], strict=False)))
+
+
+def _halve_rows(images: Tensor, rows: int) -> Tensor:
+    """16 times the blurred every second row of images padded by two rows at both ends."""
+    taps = [images[:, start::2][:, :rows] for start in range(5)]
+    total = taps[0] + taps[4]
+    return total.add_(taps[1], alpha=4).add_(taps[3], alpha=4).add_(taps[2], alpha=6)
+
+
+def _double_rows(images: Tensor, rows: int) -> Tensor:
+    """8 times the smooth rows at the old places and between them."""
+    count = images.shape[1]
+    after = images[:, -1:] if rows % 2 == 0 else images[:, -2:-1]  # the mirror of the fine grid
+    padded = torch.cat([images[:, 1:2], images, after], dim=1)
+    result = images.new_empty(images.shape[0], rows, images.shape[2])
+    torch.add(padded[:, :-2], padded[:, 2:], out=result[:, 0::2]).add_(images, alpha=6)
+    between = rows - count
+    torch.add(images[:, :between], padded[:, 2 : between + 2], out=result[:, 1::2]).mul_(4)
+    return result

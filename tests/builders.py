@@ -1,0 +1,65 @@
+"""The few makers of test data that most tests need."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from openmer.clip import Clip
+from openmer.training import FitJob, NetworkSpec, TrainingData
+from openmer.training.config import LossConfig, ModelConfig, NetworkTraining
+
+
+def make_clip(corpus="demo", subject="s01", name="a", **changes):
+    """A clip with every field set, unless changed."""
+    fields = {"emotion": "happiness", "onset": 0, "apex": 4, "offset": 9, "fps": Fraction(200)}
+    return Clip(corpus=corpus, subject=subject, name=name, **(fields | changes))
+
+
+def make_data(clips=24, size=8, channels=3, classes=3, seed=0, *, mirrored=False):
+    """Random maps whose class shifts one corner, so that there is something to learn."""
+    rng = np.random.default_rng(seed)
+    targets = np.arange(clips) % classes
+    inputs = rng.normal(size=(clips, channels, size, size)).astype(np.float32)
+    inputs[:, 0, :3, :3] += 3 * targets[:, None, None]
+    copies = None
+    if mirrored:
+        copies = inputs[..., ::-1].copy()
+        copies[:, 0] *= -1
+    return TrainingData(
+        inputs=inputs, targets=targets.astype(np.int64), num_classes=classes, mirrored=copies
+    )
+
+
+def make_persons(clips=24):
+    """Persons of unequal sizes: 1, 2, 3, ... clips, the rest to the last one."""
+    persons, number = [], 1
+    while len(persons) < clips:
+        persons += [f"demo/s{number}"] * min(number, clips - len(persons))
+        number += 1
+    return persons
+
+
+def make_jobs(persons, seed=0, watch=None):
+    """One job per person; `watch` makes a `Watch` from the test clips."""
+    jobs = []
+    for person in sorted(set(persons)):
+        test = tuple(i for i, other in enumerate(persons) if other == person)
+        train = tuple(i for i, other in enumerate(persons) if other != person)
+        watched = watch(test) if watch else None
+        jobs.append(FitJob(person=person, seed=seed, train=train, predict=test, watch=watched))
+    return jobs
+
+
+def make_spec(model="flow_mlp", data=None, parameters=None, loss=None, **training):
+    """A network on the shape of `data`, with a budget of two epochs unless changed."""
+    data = data or make_data()
+    settings = {"epochs": 2, "batch_size": 7, "learning_rate": 0.01} | training
+    return NetworkSpec(
+        model=ModelConfig(name=model, parameters=parameters or {}),
+        loss=loss or LossConfig(),
+        training=NetworkTraining(**settings),
+        num_classes=data.num_classes,
+        input_shape=data.inputs.shape[1:],
+    )

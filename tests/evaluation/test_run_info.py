@@ -1,0 +1,76 @@
+"""The record of a run is read strictly, and a leak cannot be written as honest."""
+
+import pytest
+import tomli_w
+
+from openmer.errors import DataError
+from openmer.evaluation.run_info import read_run_info
+
+RUN = {
+    "method": "ststnet",
+    "title": "STSTNet",
+    "epoch_rule": "fixed",
+    "leaky": False,
+    "classes": ["negative", "positive", "surprise"],
+    "clips": 442,
+    "persons": 68,
+    "seeds": [0, 1],
+    "parameters": 1670,
+    "seconds": 12,
+    "device": "cpu",
+    "strategy": "side by side",
+}
+
+
+def write(folder, run, **tables):
+    (folder / "run.toml").write_text(tomli_w.dumps({"run": run, **tables}), encoding="utf-8")
+    return folder
+
+
+def test_a_record_is_read(tmp_path):
+    tables = {"method": {"name": "ststnet"}, "data": {"hash": "5f"}, "versions": {"numpy": "2"}}
+    info = read_run_info(write(tmp_path, {**RUN, "command": "openmer", "later": 1}, **tables))
+    assert (info.title, info.seeds, info.seconds) == ("STSTNet", (0, 1), 12.0)
+    assert info.classes == ("negative", "positive", "surprise")
+    assert (info.method_table, info.data, info.versions) == tuple(tables.values())
+    assert info.command == "openmer"
+    assert read_run_info(write(tmp_path, RUN)).command == ""
+
+
+@pytest.mark.parametrize("key", RUN)
+def test_a_missing_key_is_named(key, tmp_path):
+    run = {name: value for name, value in RUN.items() if name != key}
+    with pytest.raises(DataError, match=rf"run\.toml lacks '{key}' in \[run\]"):
+        read_run_info(write(tmp_path, run))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("method", 3, "expected text"),
+        ("leaky", "no", "expected true or false"),
+        ("clips", True, "expected a whole number"),
+        ("parameters", -1, "0 or more"),
+        ("seconds", -0.5, "expected seconds"),
+        ("seconds", float("nan"), "expected seconds"),
+        ("classes", [], "expected a list of texts"),
+        ("seeds", [True], "expected a list of whole numbers"),
+        ("seeds", [], "no seed is finished"),
+        ("epoch_rule", "best", "expected one of fixed, inner, held_out"),
+        ("epoch_rule", "held_out", "set leaky = true"),
+    ],
+)
+def test_a_wrong_value_is_named(key, value, message, tmp_path):
+    with pytest.raises(DataError, match=message):
+        read_run_info(write(tmp_path, {**RUN, key: value}))
+
+
+def test_a_folder_without_a_record_says_so(tmp_path):
+    with pytest.raises(DataError, match=r"There is no .*run\.toml"):
+        read_run_info(tmp_path)
+    (tmp_path / "run.toml").write_text("[run", encoding="utf-8")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_run_info(tmp_path)
+    (tmp_path / "run.toml").write_text("run = 3", encoding="utf-8")
+    with pytest.raises(DataError, match=r"no table \[run\]"):
+        read_run_info(tmp_path)

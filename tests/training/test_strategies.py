@@ -1,0 +1,96 @@
+"""The plan follows the device, the work and the memory, and nothing else."""
+
+import pytest
+import torch
+
+from openmer.errors import ConfigError
+from openmer.training import Resources, SvmTraining, fit_jobs, plan_run
+from openmer.training.memory import bytes_per_model, even_chunks, models_in_budget, training_flops
+from openmer.training.strategies import COMPILE_FROM_FLOPS
+from tests.builders import make_data, make_jobs, make_persons, make_spec
+
+JOBS = make_jobs(make_persons())
+
+
+def test_cpu_runs_side_by_side():
+    plan = plan_run(make_spec(), JOBS, Resources(device="cpu", workers=2))
+    assert (plan.strategy, plan.workers, plan.compiled) == ("side_by_side", 2, False)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_cuda_that_is_not_there_is_one_clear_error():
+    with pytest.raises(ConfigError, match="sees no CUDA device"):
+        plan_run(make_spec(), JOBS, Resources(device="cuda"))
+
+
+def test_long_runs_compile_and_short_ones_do_not():
+    data = make_data(size=28)
+    short = make_spec("ststnet", data, epochs=1)
+    long = make_spec("ststnet", data, epochs=10**6)
+    assert training_flops(short, JOBS) < COMPILE_FROM_FLOPS < training_flops(long, JOBS)
+    assert not plan_run(short, JOBS, Resources(device="cpu")).compiled
+    plan = plan_run(long, JOBS, Resources(device="cpu"))
+    assert plan.compiled or "No C++ compiler" in plan.note
+
+
+def test_flops_of_a_linear_layer_by_hand():
+    data = make_data(size=8)
+    spec = make_spec(data=data, epochs=5)
+    multiplications = 192 * 48 + 48 * 3
+    clips = sum(len(job.train) for job in JOBS)
+    assert training_flops(spec, JOBS) == 3 * 2 * multiplications * clips * 5
+
+
+def test_memory_budget_sets_the_chunk():
+    data = make_data(size=28)
+    spec = make_spec("ststnet", data, batch_size=64)
+    each = bytes_per_model(spec)
+    assert models_in_budget(spec, 3 * each + 1) == 3
+    assert models_in_budget(spec, 1) == 1
+    gib = 2.5 * each / (1 << 30)
+    plan = plan_run(spec, JOBS, Resources(device="cpu", strategy="stacked", memory_gib=gib))
+    assert plan.models_per_chunk == 2
+
+
+def test_memory_of_a_model_follows_batch_and_size():
+    small, large = make_data(size=28), make_data(size=56)
+    assert bytes_per_model(make_spec("ststnet", small, batch_size=64)) == pytest.approx(
+        2 * bytes_per_model(make_spec("ststnet", small, batch_size=32)), rel=0.1
+    )
+    assert bytes_per_model(make_spec("ststnet", large)) > 3 * bytes_per_model(
+        make_spec("ststnet", small)
+    )
+
+
+@pytest.mark.parametrize(("count", "most"), [(7, 3), (6, 3), (1, 5), (68, 24)])
+def test_chunks_are_few_and_even(count, most):
+    sizes = even_chunks(count, most)
+    assert sum(sizes) == count
+    assert max(sizes) <= most
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_chunked_stack_gives_the_results_of_one_stack():
+    data = make_data()
+    spec = make_spec(data=data)
+    whole = plan_run(spec, JOBS, Resources(device="cpu", strategy="stacked", memory_gib=1))
+    parts = whole.model_copy(update={"models_per_chunk": 2})
+    assert whole.models_per_chunk == len(JOBS)
+    for one, other in zip(
+        fit_jobs(JOBS, spec, data, whole), fit_jobs(JOBS, spec, data, parts), strict=True
+    ):
+        assert one.scores == pytest.approx(other.scores, abs=1e-5)
+
+
+def test_a_support_vector_machine_runs_on_the_cpu():
+    plan = plan_run(SvmTraining(kind="svm"), JOBS, Resources(workers=2))
+    assert plan.device == "cpu"
+
+
+def test_stopping_early_keeps_what_was_yielded():
+    data = make_data()
+    spec = make_spec(data=data)
+    results = fit_jobs(JOBS, spec, data, plan_run(spec, JOBS, Resources(strategy="one_by_one")))
+    first = next(results)
+    results.close()
+    assert first.job in JOBS

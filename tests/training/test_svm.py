@@ -1,0 +1,43 @@
+"""The support vector machine per fold."""
+
+import numpy as np
+import pytest
+
+from openmer.training import SvmTraining
+from openmer.training.jobs import FitJob
+from openmer.training.svm import fit_svm
+from tests.builders import make_data, make_jobs, make_persons
+
+
+def test_it_learns_what_there_is_to_learn():
+    data = make_data(clips=60)
+    results = [fit_svm(job, SvmTraining(kind="svm"), data) for job in make_jobs(make_persons(60))]
+    right = [r.scores.argmax(1) == data.targets[list(r.job.predict)] for r in results]
+    assert np.concatenate(right).mean() > 0.6
+
+
+def test_mirrored_copies_are_of_the_training_clips_alone():
+    data = make_data(mirrored=True)
+    job = make_jobs(make_persons())[0]
+    training = SvmTraining(kind="svm", mirrored_copies=True)
+    clean = fit_svm(job, training, data)
+    data.inputs[list(job.predict)] = np.nan
+    data.mirrored[list(job.predict)] = np.nan
+    job = FitJob(person=job.person, seed=0, train=job.train, predict=())
+    assert fit_svm(job, training, data).weights_sha256 == clean.weights_sha256
+
+
+@pytest.mark.parametrize("seen", [(0, 1), (0, 2), (1, 2)])
+def test_a_class_the_fold_never_saw_scores_lowest(seen):
+    data = make_data(clips=30)
+    train = tuple(i for i in range(24) if data.targets[i] in seen)
+    job = FitJob(person="demo/x", seed=0, train=train, predict=tuple(range(24, 30)))
+    scores = fit_svm(job, SvmTraining(kind="svm"), data).scores
+    assert scores.shape == (6, 3)
+    assert set(scores.argmax(1).tolist()) <= set(seen)
+
+
+def test_no_clip_to_score_is_no_error():
+    data = make_data()
+    job = FitJob(person="demo/x", seed=0, train=tuple(range(24)), predict=())
+    assert fit_svm(job, SvmTraining(kind="svm"), data).scores.shape == (0, 3)
