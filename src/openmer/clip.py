@@ -1,4 +1,4 @@
-"""The records every stage passes on: a clip as its annotators described it, and a prediction."""
+"""The records every stage passes on: a clip or a still as annotated, and a prediction."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ class Clip:
         emotion: The annotators' own word; grouping into classes lives in `datasets.labels`.
         onset: First frame of the movement; None where only a flow image is known.
         apex: Frame of the largest movement; None where the corpus annotates none.
-        offset: Last frame of the movement; None where only a flow image is known.
+        offset: Last frame of the movement; None where it is not known.
         fps: Exact frames per second (29.97 is ``Fraction(30000, 1001)``); None where unknown.
         frame_paths: One image file per frame, in order.
         flow_path: A ready onset-to-apex flow image: red u, green v, blue optical strain, 8 bit,
             each stretched to 0..255 per clip (the form of the STSTNet authors).
+        action_units: The annotators' own text ("4+L10", "R12 or R15"); empty where there is none.
     """
 
     corpus: str
@@ -38,6 +39,7 @@ class Clip:
     fps: Fraction | None = None
     frame_paths: tuple[Path, ...] = ()
     flow_path: Path | None = None
+    action_units: str = ""
 
     @property
     def person(self) -> str:
@@ -55,6 +57,39 @@ class Clip:
         if self.onset is None or self.offset is None or self.fps is None:
             return None
         return float((self.offset - self.onset + 1) / self.fps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """One labelled macro-expression still, used to pretrain.
+
+    Attributes:
+        corpus: Lower-case name of the corpus ("ckplus").
+        subject: The person's id inside the corpus, as text; None where the corpus names nobody.
+        name: The image's name inside the subject, or inside the corpus where there is none.
+        emotion: The annotators' own word.
+        path: The image file, or the table that holds the image.
+        row: Row of that table, 0 is the first below the header; None for an image file.
+        part: The authors' own part of the corpus ("Training"); empty where they made none.
+    """
+
+    corpus: str
+    subject: str | None = None
+    name: str
+    emotion: str
+    path: Path
+    row: int | None = None
+    part: str = ""
+
+    @property
+    def person(self) -> str | None:
+        """The person, unique across corpora; None where the corpus names nobody."""
+        return None if self.subject is None else f"{self.corpus}/{self.subject}"
+
+    @property
+    def key(self) -> str:
+        """The image, unique across corpora and persons."""
+        return f"{self.person or self.corpus}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,15 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openmer.evaluation._files import replace_file
-from openmer.evaluation.predictions import read_run
 from openmer.evaluation.report_csv import render_csv
 from openmer.evaluation.report_html import render_html
 from openmer.evaluation.report_latex import render_latex
 from openmer.evaluation.report_markdown import render_markdown
 from openmer.evaluation.report_rows import LEAKY, LEAKY_MEANS, Run
 from openmer.evaluation.report_terminal import render_terminal
-from openmer.evaluation.run_info import RunInfo, read_run_info
-from openmer.evaluation.summary import summarise
+from openmer.evaluation.run_info import RunInfo, load_run, read_run_info
 
 __all__ = [
     "LEAKY",
@@ -33,17 +31,6 @@ __all__ = [
     "render_terminal",
     "write_report",
 ]
-
-
-def load_run(folder: Path) -> Run:
-    """A run's record and the scores of its finished seeds, from the folder that holds them.
-
-    Raises:
-        DataError: The record or a file of predictions is missing, broken, or does not fit.
-        ProtocolError: A class has no clip at all.
-    """
-    info = read_run_info(folder)
-    return info, summarise(read_run(folder, seeds=info.seeds), info.classes)
 
 
 def write_report(folder: Path, runs: Sequence[Run]) -> dict[str, Path]:

@@ -97,13 +97,14 @@ def read_run_info(folder: Path) -> RunInfo:
 
 
 def load_run(folder: Path) -> tuple[RunInfo, Summary]:
-    """The record and the scores of the run in this folder.
+    """The record of the run in this folder, and the scores of its finished seeds.
 
     Raises:
-        DataError: The record or a prediction file is missing or broken, or seeds are unfinished.
+        DataError: The record or a prediction file is missing or broken, or they do not fit.
+        ProtocolError: A class has no clip at all.
     """
     info = read_run_info(folder)
-    return info, summarise(read_run(folder), info.classes)
+    return info, summarise(read_run(folder, seeds=info.seeds), info.classes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,57 @@
-"""Image pyramids on tensors: halve, double, and a weighted sum of a Laplacian pyramid's bands.
+"""Image pyramids on tensors: halve, double, and each size of detail with a gain of its own.
 
 The kernel is the binomial (1, 4, 6, 4, 1) / 16 of Burt and Adelson (1983), mirrored at the border.
+Importing this module imports PyTorch.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SMALLEST_PX = 4  # the kernel is mirrored by two pixels, so three is the least; four halves evenly
+SMALLEST_PX = 4  # side of the coarsest level; mirroring by two pixels needs three
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PyramidGain:
+    """A gain per size of detail, as two steps between which an image is as small as possible.
+
+    ``grow(shrink(image))`` is the image with each band of its pyramid times its gain. Both steps
+    are linear, so that a filter along time may run on the small images between them.
+
+    Attributes:
+        sizes: Height and width from the full image to the small one.
+        weights: Of the small image's level in a Gaussian pyramid and of the coarser ones; empty
+            where all gains are zero.
+    """
+
+    sizes: tuple[tuple[int, int], ...]
+    weights: tuple[float, ...]
+
+    def shrink(self, images: Tensor) -> Tensor:
+        """``(..., height, width)`` to ``(..., *sizes[-1])``."""
+        for _ in self.sizes[1:]:
+            images = halve(images)
+        return images
+
+    def grow(self, images: Tensor) -> Tensor:
+        """``(..., *sizes[-1])`` to ``(..., height, width)``, with the gains."""
+        images = weighted_levels(images, self.weights)
+        for height, width in reversed(self.sizes[:-1]):
+            images = double(images, height, width)
+        return images
+
+
+def pyramid_gain(height: int, width: int, weights: tuple[float, ...]) -> PyramidGain:
+    """Plan for images of one size; `weights` are those of a Gaussian pyramid from the full size."""
+    first = next((level for level, weight in enumerate(weights) if weight), len(weights))
+    sizes = [(height, width)]
+    for _ in range(first if weights[first:] else 0):
+        sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
+    return PyramidGain(sizes=tuple(sizes), weights=weights[first:])
 
 
 def most_levels(height: int, width: int) -> int:
@@ -67,7 +109,7 @@ def weighted_levels(images: Tensor, weights: tuple[float, ...]) -> Tensor:
         Shape ``(..., height, width)``.
     """
     if not any(weights[1:]):
-        return images * weights[0]
+        return images * (weights[0] if weights else 0.0)
     coarse = weighted_levels(halve(images), weights[1:])
     total = double(coarse, *images.shape[-2:])
     return total.add_(images, alpha=weights[0]) if weights[0] else total

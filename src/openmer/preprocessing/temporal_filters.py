@@ -355,16 +355,16 @@ def _sentence(
     low, high = design.band_hz
     band = f"between {low:.3g} and {high:.3g} Hz"
     has = f"{n_frames} frames at {design.fps:.5g} fps have bins at {_listed(bins_hz)} Hz"
-    effect = (
-        f"{design} magnifies a movement that rises and falls once in the clip by "
-        f"1 + {gain:.2g} alpha"
-    )
+    effect = f"a movement that rises and falls once in the clip by 1 + {gain:.2g} alpha"
     if inside.any():
         held = _listed(bins_hz[inside])
-        return f"{inside.sum()} of {len(bins_hz)} bins lie {band} ({held} Hz); {effect}."
+        return (
+            f"{inside.sum()} of {len(bins_hz)} bins lie {band} ({held} Hz); {design} magnifies "
+            f"{effect}."
+        )
     if design.sections is None:
         return f"No bin {band}: {has}; {design} returns zero and the output equals the input."
-    return f"No bin {band}: {has}; what {effect.removeprefix('the ')} is only its slow edge."
+    return f"No bin {band}: {has}; {design} has no sharp edge and still magnifies {effect}."
 
 
 def _listed(values: NDArray[np.float64]) -> str:

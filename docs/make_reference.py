@@ -1,0 +1,346 @@
+"""Write the reference pages that list things, from the code itself.
+
+Run ``python docs/make_reference.py`` after adding a method, a model, a recipe step, a command or a
+public name; a test fails while the pages differ from the code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Iterator
+from enum import Enum
+from pathlib import Path
+from types import ModuleType
+from typing import get_args, get_type_hints
+
+import typer
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+from typer.models import OptionInfo, ParameterInfo
+
+DOCS = Path(__file__).parent
+README = DOCS.parent / "README.md"
+
+_MADE = "<!-- Made by docs/make_reference.py; edit the docstrings, then run it again. -->\n\n"
+_BEGIN, _END = "<!-- methods:begin -->", "<!-- methods:end -->"
+
+# Modules without `__all__` that a user imports by their own path.
+_BY_PATH = (
+    "openmer.datasets.labels",
+    "openmer.datasets.manifest",
+    "openmer.evaluation.audit",
+    "openmer.evaluation.published",
+    "openmer.evaluation.run",
+    "openmer.evaluation.run_info",
+    "openmer.evaluation.splits",
+    "openmer.evaluation.task",
+)
+
+
+def pages() -> dict[Path, str]:
+    """Every page that is made from the code, and the text that it should have."""
+    reference = DOCS / "reference"
+    return {
+        reference / "methods.md": _MADE + _methods_page(),
+        reference / "models.md": _MADE + _models_page(),
+        reference / "recipe.md": _MADE + _recipe_page(),
+        reference / "command-line.md": _MADE + _commands_page(),
+        reference / "python.md": _MADE + _python_page(),
+        README: _with_methods(README.read_text(encoding="utf-8")),
+    }
+
+
+def main() -> None:
+    """Write the pages."""
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+
+
+def _with_methods(readme: str) -> str:
+    """The README with the table of methods between its two marks."""
+    from openmer.methods import list_methods, load_method
+
+    rows = ["| Method | What it is | From |", "| --- | --- | --- |"]
+    for name in list_methods():
+        method = load_method(name)
+        link = f"[`{name}`](docs/reference/methods/{name}.md)"
+        rows.append(f"| {link} | {method.title} | {method.paper} |")
+    before, _, rest = readme.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return "\n".join([before + _BEGIN, *rows, _END + after])
+
+
+def _methods_page() -> str:
+    from openmer.methods import Method, list_methods, load_method
+
+    parts = [
+        "# Methods",
+        "A method is a whole system as one TOML file: recipe, model, loss and training. "
+        "`openmer methods` lists them, `openmer methods show NAME` prints one, and "
+        "`--set key=value` replaces single values of it.",
+    ]
+    for name in list_methods():
+        method = load_method(name)
+        parts += [f"## {method.title}: `{name}`", _method_facts(name, method)]
+    parts += ["## Keys of a method file", *_record_tables(Method)]
+    return _joined(parts)
+
+
+def _method_facts(name: str, method: BaseModel) -> str:
+    values = method.model_dump()
+    recipe = " → ".join(_said(step.pop("step"), step) for step in values["recipe"])
+    model = values["model"]
+    training = dict(values["training"])
+    kind = training.pop("kind")
+    if kind == "network":
+        network = _said(f"`{model['name']}`", model["parameters"])
+    else:
+        network = "none"
+    lines = [
+        f"- Paper: {values['paper']}",
+        f"- Classes: label scheme `{values['label_scheme']}`",
+        f"- Recipe: {recipe}",
+        f"- Model: {network}",
+        f"- Training: {_said(kind, training)}",
+        f"- What the paper states and what differs: [{name}](methods/{name}.md)",
+    ]
+    return "\n".join(([values["note"], ""] if values["note"] else []) + lines)
+
+
+def _said(name: str, options: dict[str, object]) -> str:
+    told = ", ".join(f"{key} {value}" for key, value in options.items())
+    return f"{name} ({told})" if told else name
+
+
+def _record_tables(record: type[BaseModel]) -> Iterator[str]:
+    """What each key of a method file means, from the records that read it."""
+    from openmer.training import config
+
+    yield _attributes(record)
+    for name, kind in vars(config).items():
+        if inspect.isclass(kind) and kind.__module__ == config.__name__ and name != "Record":
+            yield f"### {name}"
+            yield _summary(kind)
+            yield _attributes(kind)
+
+
+def _attributes(kind: type) -> str:
+    return dict(_sections(kind)).get("Attributes", "")
+
+
+def _models_page() -> str:
+    from openmer.models import create_model, list_models
+
+    parts = [
+        "# Models",
+        "Each model is a plain `torch.nn.Module` that knows no corpus and no training; "
+        "`openmer.models.create_model(name, **arguments)` makes one with fresh weights. Every "
+        "model takes `in_channels`, `num_classes` and `size`.",
+    ]
+    for name in list_models():
+        model = create_model(name)
+        numbers = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+        parts += [f"## `{name}`", f"{numbers:,} trainable numbers at its defaults."]
+        for title, text in _sections(type(model)):
+            parts += [f"**{title}.**\n\n{text}" if title else text]
+    return _joined(parts)
+
+
+def _recipe_page() -> str:
+    from openmer.datasets import labels
+    from openmer.preprocessing import list_flow_methods, recipe
+    from openmer.preprocessing.flow import flow_method
+
+    parts = [
+        "# Recipes and label schemes",
+        "A recipe is the ordered list of `[[recipe]]` tables of a method file: from a clip's "
+        "files to one array. It is read strictly, and its fingerprint is part of every result.",
+    ]
+    for kind in vars(recipe).values():
+        fields = getattr(kind, "model_fields", {}) if inspect.isclass(kind) else {}
+        if "step" in fields and fields["step"].default is not PydanticUndefined:
+            told = {key: _default(field) for key, field in fields.items() if key != "step"}
+            parts += [f"## Step `{fields['step'].default}`", _summary(kind)]
+            parts += ["\n".join(f"- `{key}`: {default}" for key, default in told.items())]
+    parts += ["## Flow methods"]
+    for name in list_flow_methods():
+        parts += [f"- `{name}`: {_summary(flow_method(name).function)}"]
+    parts += ["## Label schemes"]
+    for scheme in vars(labels).values():
+        if isinstance(scheme, labels.LabelScheme):
+            words = ", ".join(f"{word} → {group}" for word, group in sorted(scheme.words.items()))
+            dropped = ", ".join(sorted(scheme.dropped)) or "nothing"
+            parts += [
+                f"### `{scheme.name}`",
+                f"Classes {', '.join(scheme.classes)}. {words}. Dropped: {dropped}. "
+                f"Source: {scheme.source}.",
+            ]
+    return _joined(parts)
+
+
+def _default(field: object) -> str:
+    value = getattr(field, "default", PydanticUndefined)
+    return "must be given" if value is PydanticUndefined else f"`{value!r}` unless given"
+
+
+def _commands_page() -> str:
+    from openmer.cli.app import app
+
+    parts = ["# The command line", app.info.help or "", app.info.epilog or ""]
+    for name, function in _commands("openmer", app):
+        parts += [f"## `{name}`", _summary(function), _options(function)]
+    return _joined(parts)
+
+
+def _commands(prefix: str, app: typer.Typer) -> Iterator[tuple[str, Callable[..., object]]]:
+    """Every command by the words that call it."""
+    for command in app.registered_commands:
+        if command.callback:
+            name = command.name or command.callback.__name__.replace("_", "-")
+            yield f"{prefix} {name}", command.callback
+    for group in app.registered_groups:
+        if group.typer_instance:
+            called = f"{prefix} {group.name}"
+            if group.typer_instance.registered_callback:
+                callback = group.typer_instance.registered_callback.callback
+                if callback:
+                    yield called, callback
+            yield from _commands(called, group.typer_instance)
+
+
+def _options(function: Callable[..., object]) -> str:
+    hints = get_type_hints(function, include_extras=True)
+    rows = []
+    for parameter in inspect.signature(function).parameters.values():
+        kind, *metadata = get_args(hints[parameter.name]) or (hints[parameter.name],)
+        info = next((found for found in metadata if isinstance(found, ParameterInfo)), None)
+        if kind is typer.Context:
+            continue
+        option = isinstance(info, OptionInfo)
+        words = [word for word in (info.param_decls or () if info else ()) if word[0] == "-"]
+        said = ", ".join(words) or f"--{parameter.name.replace('_', '-')}"
+        facts = [
+            (info.help or "").rstrip(".") if info else "",
+            _choices(kind),
+            _default_word(parameter.default),
+        ]
+        told = ". ".join(fact for fact in facts if fact)
+        rows.append(f"- `{said if option else parameter.name.upper()}`: {told}.")
+    return "\n".join(rows)
+
+
+def _choices(kind: object) -> str:
+    if not (inspect.isclass(kind) and issubclass(kind, Enum)):
+        return ""
+    return "One of " + ", ".join(f"`{member.value}`" for member in kind)
+
+
+def _default_word(value: object) -> str:
+    if value is inspect.Parameter.empty:
+        return "Required"
+    if value is None or value is False:
+        return ""
+    return f"Default `{value.value if isinstance(value, Enum) else value}`"
+
+
+def _python_page() -> str:
+    parts = [
+        "# Python",
+        "Every public name, by the module to import it from. `help(name)` has the arguments, "
+        "shapes, units and errors.",
+    ]
+    for module in _public_modules():
+        names = getattr(module, "__all__", None) or _own_names(module)
+        parts += [f"## `{module.__name__}`", _first_line(module)]
+        parts += ["\n".join(_entry(name, getattr(module, name)) for name in names)]
+    return _joined(parts)
+
+
+def _public_modules() -> list[ModuleType]:
+    import openmer
+
+    names = {"openmer"}
+    for found in pkgutil.walk_packages(openmer.__path__, "openmer."):
+        private = any(part.startswith("_") for part in found.name.split("."))
+        if not private and not found.name.startswith("openmer.cli"):
+            names.add(found.name)
+    modules = [importlib.import_module(name) for name in sorted(names)]
+    return [m for m in modules if hasattr(m, "__all__") or m.__name__ in _BY_PATH]
+
+
+def _own_names(module: ModuleType) -> list[str]:
+    """Public classes and functions that a module defines itself."""
+    return sorted(
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and (inspect.isclass(value) or inspect.isfunction(value))
+        and value.__module__ == module.__name__
+    )
+
+
+def _entry(name: str, value: object) -> str:
+    if inspect.ismodule(value):
+        return f"- `{name}` (module): {_first_line(value)}"
+    if not callable(value) or not getattr(value, "__doc__", None):
+        return f"- `{name}` (value)"
+    call = "" if inspect.isclass(value) and issubclass(value, Exception) else _call(value)
+    return f"- `{name}{call}`: {_first_line(value)}"
+
+
+def _call(value: object) -> str:
+    """The arguments of a callable: names and defaults, without types."""
+    if not callable(value):
+        return ""
+    try:
+        signature = inspect.signature(value)
+    except (TypeError, ValueError):
+        return ""
+    plain = [
+        parameter.replace(annotation=inspect.Parameter.empty)
+        for parameter in signature.parameters.values()
+    ]
+    text = str(signature.replace(parameters=plain, return_annotation=inspect.Signature.empty))
+    return re.sub(r"<[^>]* at 0x[0-9a-f]+>", "…", text)
+
+
+def _first_line(value: object) -> str:
+    return (inspect.getdoc(value) or "").partition("\n")[0]
+
+
+def _summary(value: object) -> str:
+    """The docstring up to its first section."""
+    return _plain(re.split(r"\n(?:Args|Attributes|References|Raises|Returns):\n", _doc(value))[0])
+
+
+def _sections(value: object) -> Iterator[tuple[str, str]]:
+    """A Google docstring as its parts: ("", summary), ("Args", list), ..."""
+    parts = re.split(r"(?:^|\n)([A-Z][a-z]+):\n(?=    )", _doc(value))
+    yield "", _plain(parts[0])
+    for title, text in zip(parts[1::2], parts[2::2], strict=True):
+        body = inspect.cleandoc(text)
+        if title in ("Args", "Attributes"):
+            body = re.sub(r"\n +", " ", body)
+            body = re.sub(r"(?m)^(\*{0,2}\w+): ", r"- `\1`: ", body)
+        yield title, _plain(body)
+
+
+def _doc(value: object) -> str:
+    return inspect.getdoc(value) or ""
+
+
+def _plain(text: str) -> str:
+    return text.replace("``", "`").strip()
+
+
+def _joined(parts: list[str]) -> str:
+    """Parts as paragraphs; items of one list stay together."""
+    text = "\n\n".join(part for part in parts if part)
+    return re.sub(r"(?m)^(- .*)\n\n(?=- )", r"\1\n", text) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""What is declared of a corpus: who made it, how to ask for it, and what a whole copy holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from openmer.errors import ConfigError, DataError, unknown_name
+
+NAMES_ONLY = "none"  # the form of frames that stands for "names and sheets only"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What a whole copy holds. For sequences of which stills are taken, the sequences count.
+
+    Attributes:
+        persons: Persons with at least one clip or image; None where not known, or nobody is named.
+        items: Clips, images or sequences; None where not known.
+        words: Annotators' word, lower case, to how often it occurs; None where not known.
+        words_recalled: The counts of `words` are not from a document at hand, so a difference is a
+            note and no error.
+    """
+
+    persons: int | None = None
+    items: int | None = None
+    words: Mapping[str, int | None]
+    words_recalled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusFacts:
+    """The declared facts of a corpus.
+
+    Attributes:
+        name: How it is called in code and in `Clip.corpus` ("casme2").
+        title: How its paper calls it ("CASME II").
+        holds: Clips of micro-expressions, or images of macro-expressions.
+        paper: What to cite.
+        access: How to ask for it.
+        terms: What its licence allows.
+        fps: Exact frames per second; None for stills, or where it depends on the variant.
+        forms: The forms its frames come in ("raw", "cropped"); the first is read by default.
+        variants: Name of each coding or recording to what it holds; the first is the default.
+        stills: Images taken from each sequence by default; 0 where the corpus holds no sequences.
+        unsure: What this declaration or the reader does not know for certain.
+    """
+
+    name: str
+    title: str
+    holds: Literal["clips", "images"]
+    paper: str
+    access: str
+    terms: str
+    fps: Fraction | None = None
+    forms: tuple[str, ...] = ("raw",)
+    variants: Mapping[str, Counts]
+    stills: int = 0
+    unsure: tuple[str, ...] = ()
+
+    @property
+    def default_variant(self) -> str:
+        """The variant that is read where none is asked for."""
+        return next(iter(self.variants))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a corpus is read; every value is set.
+
+    Attributes:
+        variant: One of `CorpusFacts.variants`.
+        frames: One of `CorpusFacts.forms`, or "none": names and sheets only.
+        stills: Images taken from each sequence; 0 where the corpus holds no sequences.
+    """
+
+    variant: str
+    frames: str
+    stills: int
+
+    @property
+    def wants_frames(self) -> bool:
+        """Whether frames are looked for."""
+        return self.frames != NAMES_ONLY
+
+
+def words(*names: str, **counts: int) -> Mapping[str, int | None]:
+    """Words with their counts, and words whose count is not known."""
+    return MappingProxyType({**dict.fromkeys(names), **counts})
+
+
+def options_of(
+    facts: CorpusFacts,
+    *,
+    variant: str | None = None,
+    frames: str | None = None,
+    stills: int | None = None,
+) -> Options:
+    """Options with the defaults of the corpus filled in.
+
+    Raises:
+        ConfigError: The corpus has no such variant or form, or no sequences to take stills from.
+    """
+    variant = facts.default_variant if variant is None else variant
+    if variant not in facts.variants:
+        raise unknown_name(f"variant of {facts.title}", variant, facts.variants)
+    frames = facts.forms[0] if frames is None else frames
+    if frames not in (*facts.forms, NAMES_ONLY):
+        raise unknown_name(f"form of the frames of {facts.title}", frames, (*facts.forms, "none"))
+    if stills is not None and (stills < 1 or not facts.stills):
+        expected = "at least 1" if facts.stills else f"nothing: {facts.title} has no sequences"
+        raise ConfigError(f"stills is {stills}, expected {expected}.")
+    return Options(variant=variant, frames=frames, stills=stills or facts.stills)
+
+
+def find_file(facts: CorpusFacts, root: Path, *names: str) -> Path:
+    """The first of the names that is a file in the root or in a folder right below it.
+
+    Raises:
+        DataError: None is; says how to ask for the corpus.
+    """
+    return _find(facts, root, names, want_folder=False)
+
+
+def find_folder(facts: CorpusFacts, root: Path, *names: str) -> Path:
+    """The same for folders; the root itself may carry the name.
+
+    Raises:
+        DataError: None is; says how to ask for the corpus.
+    """
+    return _find(facts, root, names, want_folder=True)
+
+
+def _find(facts: CorpusFacts, root: Path, names: tuple[str, ...], *, want_folder: bool) -> Path:
+    if not root.is_dir():
+        raise DataError(f"{facts.title}: there is no folder {root}. {advice(facts)}")
+    places = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
+    for name in names:
+        if want_folder and root.name.lower() == name.lower():
+            return root
+        for place in places:
+            found = _in_folder(place, name)
+            if found is not None and found.is_dir() == want_folder:
+                return found
+    kind = "folder" if want_folder else "file"
+    wanted = " or ".join(repr(name) for name in names)
+    raise DataError(f"{facts.title} is not in {root}: there is no {kind} {wanted}. {advice(facts)}")
+
+
+def _in_folder(folder: Path, name: str) -> Path | None:
+    """`folder/name`, whatever the case of its letters ("spNo.1" for "spNO.1")."""
+    exact = folder / name
+    if exact.exists():
+        return exact
+    first, _, rest = name.partition("/")
+    for path in sorted(folder.iterdir()):
+        if path.name.lower() == first.lower():
+            if not rest:
+                return path
+            return _in_folder(path, rest) if path.is_dir() else None
+    return None
+
+
+def advice(facts: CorpusFacts) -> str:
+    """What to do when the corpus is not there."""
+    return f"Give the folder that holds it, or ask for access: {facts.access}"

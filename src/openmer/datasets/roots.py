@@ -1,0 +1,63 @@
+"""Where the corpora lie on this machine: an option, an environment variable, or a config file."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+from openmer.errors import ConfigError
+
+_DEFAULT_CONFIG = Path("~/.config/openmer/datasets.toml")
+
+
+def variable(name: str) -> str:
+    """The environment variable that holds the folder of a corpus: ``OPENMER_CASME2_ROOT``."""
+    return f"OPENMER_{name.upper()}_ROOT"
+
+
+def config_file() -> Path:
+    """The config file: ``OPENMER_CONFIG``, or ``~/.config/openmer/datasets.toml``."""
+    return Path(os.environ.get("OPENMER_CONFIG") or _DEFAULT_CONFIG).expanduser()
+
+
+def find_root(name: str, root: Path | str | None = None) -> Path:
+    """The folder of a corpus: the option, else the environment, else the config file.
+
+    The config file says ``[roots]`` and one line per corpus, ``casme2 = "/data/CASME2"``. A path in
+    it is relative to the file.
+
+    Args:
+        name: The corpus.
+        root: What the user gave; None where nothing.
+
+    Raises:
+        ConfigError: None of the three says where; or the config file is no TOML of this form.
+    """
+    given = root or os.environ.get(variable(name))
+    if given:
+        return Path(given).expanduser()
+    path = config_file()
+    known = _configured(path)
+    if name in known:
+        return path.parent / Path(known[name]).expanduser()
+    raise ConfigError(
+        f"Where is the corpus {name!r}? Give its folder as an option, set {variable(name)}, or "
+        f'write [roots] and {name} = "/path/to/it" into {path}.'
+    )
+
+
+def _configured(path: Path) -> dict[str, str]:
+    """The roots of the config file; empty where there is no file."""
+    if not path.is_file():
+        return {}
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no TOML: {error}. Correct it.") from error
+    roots = table.get("roots", {})
+    if not isinstance(roots, dict) or not all(isinstance(value, str) for value in roots.values()):
+        raise ConfigError(
+            f'[roots] in {path} is {roots!r}, expected lines such as casme2 = "/data/CASME2".'
+        )
+    return roots
