@@ -34,7 +34,6 @@ _BY_PATH = (
     "openmer.evaluation.audit",
     "openmer.evaluation.published",
     "openmer.evaluation.run",
-    "openmer.evaluation.run_info",
     "openmer.evaluation.splits",
     "openmer.evaluation.task",
 )
@@ -47,6 +46,7 @@ def pages() -> dict[Path, str]:
         reference / "methods.md": _MADE + _methods_page(),
         reference / "models.md": _MADE + _models_page(),
         reference / "recipe.md": _MADE + _recipe_page(),
+        reference / "corpora.md": _MADE + _corpora_page(),
         reference / "command-line.md": _MADE + _commands_page(),
         reference / "python.md": _MADE + _python_page(),
         README: _with_methods(README.read_text(encoding="utf-8")),
@@ -90,24 +90,25 @@ def _methods_page() -> str:
 
 
 def _method_facts(name: str, method: BaseModel) -> str:
-    values = method.model_dump()
+    values = method.model_dump(exclude_defaults=True)
     recipe = " → ".join(_said(step.pop("step"), step) for step in values["recipe"])
-    model = values["model"]
+    model = values.get("model")
+    network = _said(f"`{model['name']}`", model.get("parameters", {})) if model else "none"
     training = dict(values["training"])
-    kind = training.pop("kind")
-    if kind == "network":
-        network = _said(f"`{model['name']}`", model["parameters"])
-    else:
-        network = "none"
+    kind = training.pop("kind", "network")
+    loss = values.get("loss", {})
     lines = [
         f"- Paper: {values['paper']}",
-        f"- Classes: label scheme `{values['label_scheme']}`",
+        f"- Classes: label scheme `{getattr(method, 'label_scheme', '')}`",
         f"- Recipe: {recipe}",
         f"- Model: {network}",
         f"- Training: {_said(kind, training)}",
         f"- What the paper states and what differs: [{name}](methods/{name}.md)",
     ]
-    return "\n".join(([values["note"], ""] if values["note"] else []) + lines)
+    if loss:
+        lines.insert(4, f"- Loss: {_said(loss.pop('name', 'cross_entropy'), loss)}")
+    note = values.get("note")
+    return "\n".join(([note, ""] if note else []) + lines)
 
 
 def _said(name: str, options: dict[str, object]) -> str:
@@ -167,7 +168,7 @@ def _recipe_page() -> str:
             parts += ["\n".join(f"- `{key}`: {default}" for key, default in told.items())]
     parts += ["## Flow methods"]
     for name in list_flow_methods():
-        parts += [f"- `{name}`: {_summary(flow_method(name).function)}"]
+        parts += [f"- `{name}`: {_first_line(flow_method(name).function)}"]
     parts += ["## Label schemes"]
     for scheme in vars(labels).values():
         if isinstance(scheme, labels.LabelScheme):
@@ -181,6 +182,37 @@ def _recipe_page() -> str:
     return _joined(parts)
 
 
+def _corpora_page() -> str:
+    from openmer.datasets import facts, list_datasets
+
+    parts = [
+        "# Corpora",
+        "What OpenMER can read from the authors' folders. No corpus comes with it: ask for access "
+        "where the table says, and keep to the terms. `openmer.datasets.load_clips(name, root)` "
+        "or `load_images` reads one, `check(name, root)` lists what is wrong with a copy.",
+    ]
+    for name in list_datasets():
+        corpus = facts(name)
+        variants = [_variant(*variant) for variant in corpus.variants.items()]
+        lines = [
+            f"- Holds: {corpus.holds}" + (f", {float(corpus.fps):g} fps" if corpus.fps else ""),
+            f"- Paper: {corpus.paper}",
+            f"- Access: {corpus.access}",
+            f"- Terms: {corpus.terms}",
+            f"- Frames: {', '.join(corpus.forms)}",
+            f"- Variants: {'; '.join(variants)}",
+            *(f"- Not certain: {doubt}" for doubt in corpus.unsure),
+        ]
+        parts += [f"## {corpus.title}: `{name}`", "\n".join(lines)]
+    return _joined(parts)
+
+
+def _variant(name: str, counts: object) -> str:
+    found = ((getattr(counts, key), key) for key in ("persons", "items"))
+    told = ", ".join(f"{number} {key}" for number, key in found if number is not None)
+    return f"{name} ({told})" if told else name
+
+
 def _default(field: object) -> str:
     value = getattr(field, "default", PydanticUndefined)
     return "must be given" if value is PydanticUndefined else f"`{value!r}` unless given"
@@ -190,12 +222,12 @@ def _commands_page() -> str:
     from openmer.cli.app import app
 
     parts = ["# The command line", app.info.help or "", app.info.epilog or ""]
-    for name, function in _commands("openmer", app):
+    for name, function in commands("openmer", app):
         parts += [f"## `{name}`", _summary(function), _options(function)]
     return _joined(parts)
 
 
-def _commands(prefix: str, app: typer.Typer) -> Iterator[tuple[str, Callable[..., object]]]:
+def commands(prefix: str, app: typer.Typer) -> Iterator[tuple[str, Callable[..., object]]]:
     """Every command by the words that call it."""
     for command in app.registered_commands:
         if command.callback:
@@ -208,7 +240,7 @@ def _commands(prefix: str, app: typer.Typer) -> Iterator[tuple[str, Callable[...
                 callback = group.typer_instance.registered_callback.callback
                 if callback:
                     yield called, callback
-            yield from _commands(called, group.typer_instance)
+            yield from commands(called, group.typer_instance)
 
 
 def _options(function: Callable[..., object]) -> str:
@@ -220,8 +252,7 @@ def _options(function: Callable[..., object]) -> str:
         if kind is typer.Context:
             continue
         option = isinstance(info, OptionInfo)
-        words = [word for word in (info.param_decls or () if info else ()) if word[0] == "-"]
-        said = ", ".join(words) or f"--{parameter.name.replace('_', '-')}"
+        said = _option_words(info) or f"--{parameter.name.replace('_', '-')}"
         facts = [
             (info.help or "").rstrip(".") if info else "",
             _choices(kind),
@@ -230,6 +261,12 @@ def _options(function: Callable[..., object]) -> str:
         told = ". ".join(fact for fact in facts if fact)
         rows.append(f"- `{said if option else parameter.name.upper()}`: {told}.")
     return "\n".join(rows)
+
+
+def _option_words(info: ParameterInfo | None) -> str:
+    """The words of an option; inside ``Annotated`` typer keeps the first one as a default."""
+    words = [] if info is None else [info.default, *(info.param_decls or ())]
+    return ", ".join(word for word in words if isinstance(word, str) and word.startswith("-"))
 
 
 def _choices(kind: object) -> str:
@@ -252,14 +289,15 @@ def _python_page() -> str:
         "Every public name, by the module to import it from. `help(name)` has the arguments, "
         "shapes, units and errors.",
     ]
-    for module in _public_modules():
+    for module in public_modules():
         names = getattr(module, "__all__", None) or _own_names(module)
         parts += [f"## `{module.__name__}`", _first_line(module)]
         parts += ["\n".join(_entry(name, getattr(module, name)) for name in names)]
     return _joined(parts)
 
 
-def _public_modules() -> list[ModuleType]:
+def public_modules() -> list[ModuleType]:
+    """Every module that a user may import from."""
     import openmer
 
     names = {"openmer"}
@@ -285,7 +323,7 @@ def _own_names(module: ModuleType) -> list[str]:
 def _entry(name: str, value: object) -> str:
     if inspect.ismodule(value):
         return f"- `{name}` (module): {_first_line(value)}"
-    if not callable(value) or not getattr(value, "__doc__", None):
+    if not (inspect.isclass(value) or inspect.isroutine(value)):
         return f"- `{name}` (value)"
     call = "" if inspect.isclass(value) and issubclass(value, Exception) else _call(value)
     return f"- `{name}{call}`: {_first_line(value)}"
@@ -300,15 +338,32 @@ def _call(value: object) -> str:
     except (TypeError, ValueError):
         return ""
     plain = [
-        parameter.replace(annotation=inspect.Parameter.empty)
+        parameter.replace(annotation=inspect.Parameter.empty, default=_shortened(parameter.default))
         for parameter in signature.parameters.values()
     ]
-    text = str(signature.replace(parameters=plain, return_annotation=inspect.Signature.empty))
-    return re.sub(r"<[^>]* at 0x[0-9a-f]+>", "…", text)
+    return str(signature.replace(parameters=plain, return_annotation=inspect.Signature.empty))
+
+
+class _Word:
+    """Something whose `repr` is the given text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _shortened(default: object) -> object:
+    """A default as it is printed; long ones and those with an address only as "..."."""
+    if default is inspect.Parameter.empty:
+        return default
+    text = repr(default)
+    return _Word(text if len(text) <= 30 and " at 0x" not in text else "...")
 
 
 def _first_line(value: object) -> str:
-    return (inspect.getdoc(value) or "").partition("\n")[0]
+    return _plain(_doc(value).partition("\n")[0])
 
 
 def _summary(value: object) -> str:

@@ -63,3 +63,28 @@ def make_spec(model="flow_mlp", data=None, parameters=None, loss=None, **trainin
         num_classes=data.num_classes,
         input_shape=data.inputs.shape[1:],
     )
+
+
+def make_task(method="flow-mlp", overrides=(), data=None, persons=None):
+    """A task on random maps, without files behind its clips."""
+    from openmer.datasets.labels import label_scheme
+    from openmer.evaluation.splits import leave_one_subject_out
+    from openmer.evaluation.task import Task
+    from openmer.methods import load_method
+
+    data = data or make_data(mirrored=True)
+    persons = persons or make_persons(data.clips)
+    scheme = label_scheme("megc2019-3")
+    clips = [
+        make_clip(*person.split("/"), name=f"c{i}", emotion=scheme.classes[target])
+        for i, (person, target) in enumerate(zip(persons, data.targets, strict=True))
+    ]
+    return Task(
+        method=load_method(
+            method, ("training.epochs=3", *overrides) if method != "flow-svm" else ()
+        ),
+        clips=tuple(clips),
+        scheme=scheme,
+        data=data,
+        folds=leave_one_subject_out(persons),
+    )

@@ -30,6 +30,12 @@ class ProtocolError(OpenMERError):
     exit_code = 4
 
 
+class Stopped(OpenMERError):
+    """The user stopped the work (Ctrl-C); what was finished is kept."""
+
+    exit_code = 130
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     """The error for a name that is not in a list, with the nearest one that is.
 

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import gaussian_filter, shift
 
 from openmer.errors import ConfigError, DataError
@@ -20,7 +21,7 @@ def shifted(image: np.ndarray, right: float, down: float) -> np.ndarray:
     return shift(image, (down, right), order=3, mode="grid-wrap").astype(np.float32)
 
 
-@pytest.mark.parametrize("method", ["tvl1", "farneback", "dis"])
+@pytest.mark.parametrize("method", ["tvl1", "tvl1-opencv", "farneback", "dis"])
 def test_a_known_shift_is_found(method):
     first = texture()
     flow = optical_flow(first, shifted(first, 0.6, -0.3), method=method)
@@ -31,21 +32,24 @@ def test_a_known_shift_is_found(method):
     assert error_px < 0.15
 
 
-@pytest.mark.parametrize("method", ["tvl1", "farneback", "dis"])
+@pytest.mark.parametrize("method", ["tvl1", "tvl1-opencv", "farneback", "dis"])
 def test_the_same_frames_give_the_same_bytes_on_any_thread_count(method):
     first, second = texture(), shifted(texture(), 0.4, 0.2)
-    before = cv2.getNumThreads()
+    before = cv2.getNumThreads(), torch.get_num_threads()
     try:
         cv2.setNumThreads(2)
+        torch.set_num_threads(2)
         once = optical_flow(first, second, method=method)
-        assert cv2.getNumThreads() == 2
+        assert (cv2.getNumThreads(), torch.get_num_threads()) == (2, 2)
         cv2.setNumThreads(1)
+        torch.set_num_threads(1)
         assert optical_flow(first, second, method=method).tobytes() == once.tobytes()
     finally:
-        cv2.setNumThreads(before)
+        cv2.setNumThreads(before[0])
+        torch.set_num_threads(before[1])
 
 
-@pytest.mark.parametrize("method", ["tvl1", "farneback", "dis"])
+@pytest.mark.parametrize("method", ["tvl1", "tvl1-opencv", "farneback", "dis"])
 def test_no_motion_is_no_flow_in_frames_that_are_not_square(method):
     frame = texture()[:60, :]
     flow = optical_flow(frame, frame, method=method)
@@ -54,11 +58,13 @@ def test_no_motion_is_no_flow_in_frames_that_are_not_square(method):
     assert np.abs(flow).max() < (0.1 if method == "farneback" else 1e-3)
 
 
-def test_tvl1_sees_less_than_one_gray_level():
+@pytest.mark.parametrize("method", ["tvl1", "tvl1-opencv"])
+def test_tvl1_sees_less_than_one_gray_level(method):
     first = texture() * 0.02 + 100
     assert np.ptp(first) < 6
-    flow = optical_flow(first, shifted(first, 0.5, 0.0))
-    eight_bit = optical_flow(np.rint(first), np.rint(shifted(first, 0.5, 0.0)))
+    second = shifted(first, 0.5, 0.0)
+    flow = optical_flow(first, second, method=method)
+    eight_bit = optical_flow(np.rint(first), np.rint(second), method=method)
     assert not np.array_equal(flow, eight_bit)
 
 
@@ -81,7 +87,7 @@ def test_a_method_of_ones_own_is_known_by_its_name(monkeypatch):
     def still(first, second):
         return np.zeros((2, *first.shape), np.float64)
 
-    assert list_flow_methods() == ("dis", "farneback", "still", "tvl1")
+    assert list_flow_methods() == ("dis", "farneback", "still", "tvl1", "tvl1-opencv")
     assert optical_flow(texture(), texture(), method="still").dtype == np.float32
     with pytest.raises(ValueError, match="taken by still"):
         register_flow("still")(still)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.builders import make_data, make_spec
 
 from openmer.training.batches import epoch_batches
 from openmer.training.jobs import FitJob
-from tests.builders import make_data, make_spec
 
 
 def batches(order="shuffled", epoch=1, clips=24, train=None, seed=0, person="demo/s1", **more):

@@ -60,7 +60,9 @@ def twin_of(norm, make):
     return make(copy)
 
 
-@pytest.mark.parametrize(("kind", "shape"), [(nn.BatchNorm1d, (6, 5)), (nn.BatchNorm2d, (6, 5, 4, 3))])
+@pytest.mark.parametrize(
+    ("kind", "shape"), [(nn.BatchNorm1d, (6, 5)), (nn.BatchNorm2d, (6, 5, 4, 3))]
+)
 def test_weighted_batch_norm_is_batch_norm(kind, shape):
     norm = norm_with_state(5, kind)
     twin = twin_of(norm, WeightedBatchNorm)

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from tests.builders import make_data, make_jobs, make_persons, make_spec
 from torch import nn
 
 from openmer.models._registry import _MODELS, register
 from openmer.training import Resources, Watch, fit_jobs, plan_run
+from openmer.training.config import LossConfig
 from openmer.training.loop import fit
 from openmer.training.single import SingleLearner
 from openmer.training.stacked import StackedLearner
-from tests.builders import make_data, make_jobs, make_persons, make_spec
 
 
 def _kinds():
@@ -90,6 +91,7 @@ def test_stack_equals_separate_trainings(kind):
         {"standardize": True},
         {"order": "class_by_class"},
         {"mirror_probability": 0.5},
+        {"loss": LossConfig(name="focal", class_weights="balanced")},
     ],
     ids=str,
 )

@@ -2,33 +2,48 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from openmer.errors import ConfigError
 from openmer.training.config import LossConfig
-from openmer.training.losses import clip_losses
+from openmer.training.losses import class_weights, clip_losses
 
 LOGITS = torch.log(torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]]))
 TARGETS = torch.tensor([0, 2])
 
 
+def losses(**settings):
+    loss = LossConfig(**settings)
+    weights = class_weights(loss, np.array([0, 0, 1, 2]), 3)
+    return clip_losses(LOGITS, TARGETS, loss, weights).tolist()
+
+
 def test_cross_entropy_by_hand():
-    found = clip_losses(LOGITS, TARGETS, LossConfig())
-    assert found.tolist() == pytest.approx([math.log(2), math.log(10)])
+    assert losses() == pytest.approx([math.log(2), math.log(10)])
 
 
 def test_focal_loss_by_hand():
-    loss = LossConfig(name="focal", gamma=2, class_weights=(0.27, 0.35, 0.38))
-    expected = [0.27 * 0.25 * math.log(2), 0.38 * 0.81 * math.log(10)]
-    assert clip_losses(LOGITS, TARGETS, loss).tolist() == pytest.approx(expected)
+    found = losses(name="focal", gamma=2, class_weights=(0.27, 0.35, 0.38))
+    assert found == pytest.approx([0.27 * 0.25 * math.log(2), 0.38 * 0.81 * math.log(10)])
 
 
 def test_focal_loss_without_focus_is_cross_entropy():
-    focal = clip_losses(LOGITS, TARGETS, LossConfig(name="focal", gamma=0))
-    torch.testing.assert_close(focal, clip_losses(LOGITS, TARGETS, LossConfig()))
+    assert losses(name="focal", gamma=0) == pytest.approx(losses())
+
+
+def test_balanced_weights_by_hand():
+    found = losses(class_weights="balanced")
+    assert found == pytest.approx([4 / 6 * math.log(2), 4 / 3 * math.log(10)])
+
+
+def test_balanced_weights_average_one_over_the_training_clips_even_without_a_class():
+    targets = np.array([0, 0, 0, 2])
+    weights = class_weights(LossConfig(class_weights="balanced"), targets, 3)
+    assert weights[targets].mean() == pytest.approx(1)
 
 
 def test_wrong_number_of_weights_is_one_clear_error():
     with pytest.raises(ConfigError, match="2 weights for 3 classes"):
-        clip_losses(LOGITS, TARGETS, LossConfig(class_weights=(1.0, 2.0)))
+        class_weights(LossConfig(class_weights=(1.0, 2.0)), np.array([0]), 3)

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from tests.builders import make_data, make_jobs, make_persons, make_spec
 
 from openmer.errors import ConfigError
 from openmer.training import Resources, SvmTraining, fit_jobs, plan_run
 from openmer.training.memory import bytes_per_model, even_chunks, models_in_budget, training_flops
 from openmer.training.strategies import COMPILE_FROM_FLOPS
-from tests.builders import make_data, make_jobs, make_persons, make_spec
 
 JOBS = make_jobs(make_persons())
 

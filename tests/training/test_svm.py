@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from tests.builders import make_data, make_jobs, make_persons
 
 from openmer.training import SvmTraining
 from openmer.training.jobs import FitJob
 from openmer.training.svm import fit_svm
-from tests.builders import make_data, make_jobs, make_persons
 
 
 def test_it_learns_what_there_is_to_learn():

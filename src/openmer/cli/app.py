@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import typer
+from rich.markup import escape
 
 from openmer import __version__
 from openmer.cli.audit import audit
@@ -14,7 +15,7 @@ from openmer.cli.demo import demo
 from openmer.cli.evaluate import evaluate
 from openmer.cli.methods import app as methods
 from openmer.cli.report import report
-from openmer.errors import OpenMERError
+from openmer.errors import DataError, OpenMERError, Stopped
 
 _EPILOG = (
     "Exit codes: 0 done; 1 the audit found a leak; 2 an unknown name or option; "
@@ -47,21 +48,15 @@ def _version(
 
 
 def main() -> None:
-    """Run the command line; errors that a user can act on end in one message."""
+    """Run the command line; whatever a user can act on ends in one message and an exit code."""
     try:
         app()
+    except Stopped as stop:
+        errors.print(str(stop))
+        sys.exit(stop.exit_code)
     except OpenMERError as error:
-        errors.print(f"[bold red]Error:[/] {_escaped(str(error))}", soft_wrap=True)
+        errors.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        errors.print(f"[bold red]Error:[/] {_escaped(str(error))}", soft_wrap=True)
-        sys.exit(3)
-    except KeyboardInterrupt:
-        errors.print("Stopped. What was finished is kept: run the same command to go on.")
-        sys.exit(130)
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+        errors.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(DataError.exit_code)

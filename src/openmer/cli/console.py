@@ -15,6 +15,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from openmer.errors import Stopped
+
 output = Console()
 errors = Console(stderr=True)
 
@@ -47,4 +49,9 @@ def progress(title: str) -> Iterator[Callable[[str, int, int], None]]:
                 stages[stage] = bars.add_task(words, total=total, completed=done, title=title)
             bars.update(stages[stage], completed=done, total=total)
 
-        yield report
+        try:
+            yield report
+        except KeyboardInterrupt as stop:
+            raise Stopped(
+                "Stopped. What was finished is kept: run the same command to go on."
+            ) from stop

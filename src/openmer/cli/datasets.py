@@ -1,9 +1,10 @@
-"""``openmer datasets``: what can be read, whether yours is sound, and a synthetic corpus."""
+"""``openmer datasets``: what can be read, whether a copy is whole, and corpora to try things on."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,37 +13,106 @@ import typer
 from openmer.cli.console import errors, output, progress
 from openmer.cli.options import Json
 
-app = typer.Typer(help="Check a manifest, or write the synthetic corpus.", no_args_is_help=True)
+app = typer.Typer(
+    help="List corpora, ask for them, check a copy or a manifest, write synthetic ones.",
+    no_args_is_help=True,
+)
+Variant = Annotated[
+    str | None, typer.Option(help="Coding or recording of the corpus; the first by default.")
+]
+
+
+@app.command("list")
+def list_corpora(as_json: Json = False) -> None:
+    """Every corpus that can be read, and what a whole copy of it holds."""
+    from openmer.datasets import facts, list_datasets
+
+    records = []
+    for name in list_datasets():
+        corpus = facts(name)
+        counts = corpus.variants[corpus.default_variant]
+        records.append(
+            {
+                "name": name,
+                "title": corpus.title,
+                "holds": corpus.holds,
+                "persons": counts.persons,
+                "items": counts.items,
+                "sequences": corpus.stills > 0,
+                "variants": list(corpus.variants),
+            }
+        )
+    if as_json:
+        typer.echo(json.dumps(records))
+        return
+    for record in records:
+        unit = "sequences" if record["sequences"] else record["holds"]
+        size = f"{record['items'] if record['items'] is not None else '?'} {unit}"
+        persons = "" if record["persons"] is None else f", {record['persons']} persons"
+        output.print(f"{record['name']:14} {record['title']:20} {size}{persons}", highlight=False)
+
+
+@app.command()
+def access(name: Annotated[str, typer.Argument(help="A corpus (see list).")]) -> None:
+    """How to ask for a corpus, on what terms, and where its folder is named."""
+    from openmer.datasets import facts
+    from openmer.datasets.roots import config_file, variable
+
+    corpus = facts(name)
+    lines = {
+        "title": corpus.title,
+        "paper": corpus.paper,
+        "access": corpus.access,
+        "terms": corpus.terms,
+        "variants": ", ".join(corpus.variants),
+        "frames": ", ".join(corpus.forms),
+        "folder": f"an option, {variable(name)}, or [roots] {name} in {config_file()}",
+        "not known": " ".join(corpus.unsure) or "nothing",
+    }
+    for what, text in lines.items():
+        output.print(f"{what:9} {text}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
 def check(
-    manifest: Annotated[Path, typer.Argument(help="CSV that lists the clips.")],
+    what: Annotated[str, typer.Argument(help="A corpus (see list), or a CSV that lists clips.")],
+    root: Annotated[Path | None, typer.Argument(help="Folder of the corpus.")] = None,
     scheme: Annotated[
-        str, typer.Option(help="Label scheme to group the labels by.")
+        str, typer.Option(help="Label scheme to group the labels of a manifest by.")
     ] = "megc2019-3",
+    variant: Variant = None,
+    frames: Annotated[
+        str | None, typer.Option(help="Form of the frames; none: names and sheets only.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Read a manifest and count what is in it; every problem is named with its row."""
-    from openmer.datasets.labels import label_scheme, labelled
-    from openmer.datasets.manifest import read_manifest
+    """Compare a copy of a corpus with a whole one, or read a manifest; every problem is named."""
+    from openmer.datasets import list_datasets
+    from openmer.errors import unknown_name
 
-    clips = read_manifest(manifest)
-    kept, targets = labelled(clips, label_scheme(scheme))
-    classes = Counter(label_scheme(scheme).classes[target] for target in targets)
-    record = {
-        "clips": len(clips),
-        "kept": len(kept),
-        "persons": len({clip.person for clip in kept}),
-        "corpora": dict(sorted(Counter(clip.corpus for clip in kept).items())),
-        "classes": dict(sorted(classes.items())),
-    }
-    if as_json:
-        typer.echo(json.dumps(record))
-        return
-    for name, value in record.items():
-        text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        output.print(f"{name:8} {text}", highlight=False)
+    if what in list_datasets():
+        _check_corpus(what, root, variant, frames, as_json)
+    elif root is not None or not (Path(what).suffix or Path(what).exists()):
+        raise unknown_name("corpus or manifest", what, list_datasets())
+    else:
+        _check_manifest(Path(what), scheme, as_json)
+
+
+@app.command()
+def fake(
+    name: Annotated[str, typer.Argument(help="A corpus (see list).")],
+    folder: Annotated[Path, typer.Argument(help="A new folder to write it to.")],
+    variant: Variant = None,
+    full: Annotated[bool, typer.Option("--full", help="As large as the real one.")] = False,
+    names_only: Annotated[
+        bool, typer.Option("--names-only", help="Names and sheets, no images.")
+    ] = False,
+) -> None:
+    """Write a fake corpus in the exact shape of the real one, with synthetic faces."""
+    from openmer.datasets.fakes import write_fake
+
+    write_fake(name, folder, variant=variant, full=full, frames=not names_only)
+    errors.print(f"Fake {name}: {folder}", soft_wrap=True)
 
 
 @app.command()
@@ -59,3 +129,61 @@ def synthesize(
             folder, size, seed, progress=lambda done, total: report("write", done, total)
         )
     errors.print(f"Manifest: {manifest}", soft_wrap=True)
+
+
+def _check_corpus(
+    name: str, root: Path | None, variant: str | None, frames: str | None, as_json: bool
+) -> None:
+    """Counts and problems of a copy; ends with code 3 where it is not whole."""
+    from openmer.datasets import examine, facts, options_of
+
+    options = options_of(facts(name), variant=variant, frames=frames)
+    reading = examine(name, root, options)
+    words = Counter(item.emotion.lower() for item in reading.items)
+    record = {
+        "corpus": name,
+        "variant": options.variant,
+        facts(name).holds: len(reading.items),
+        "persons": len({item.person for item in reading.items if item.person}),
+        "words": dict(sorted(words.items())),
+    }
+    if as_json:
+        problems = [asdict(problem) for problem in reading.problems]
+        typer.echo(json.dumps({**record, "problems": problems}))
+    else:
+        _print(record)
+        for problem in reading.problems:
+            kind = "error" if problem.fatal else "note"
+            output.print(f"{kind:8} {problem}", highlight=False, markup=False, soft_wrap=True)
+        if any(problem.fatal for problem in reading.problems):
+            _print({"access": facts(name).access})
+    if any(problem.fatal for problem in reading.problems):
+        raise typer.Exit(3)
+
+
+def _check_manifest(manifest: Path, scheme: str, as_json: bool) -> None:
+    """Counts of a manifest, of the clips that the scheme keeps."""
+    from openmer.datasets.labels import label_scheme, labelled
+    from openmer.datasets.manifest import read_manifest
+
+    clips = read_manifest(manifest)
+    kept, targets = labelled(clips, label_scheme(scheme))
+    classes = Counter(label_scheme(scheme).classes[target] for target in targets)
+    record = {
+        "clips": len(clips),
+        "kept": len(kept),
+        "persons": len({clip.person for clip in kept}),
+        "corpora": dict(sorted(Counter(clip.corpus for clip in kept).items())),
+        "classes": dict(sorted(classes.items())),
+    }
+    if as_json:
+        typer.echo(json.dumps(record))
+    else:
+        _print(record)
+
+
+def _print(record: dict[str, object]) -> None:
+    """One line per value."""
+    for name, value in record.items():
+        text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        output.print(f"{name:8} {text}", highlight=False, markup=False, soft_wrap=True)

@@ -136,7 +136,9 @@ def _checked(given: Annotation, notes: list[str]) -> _Interval:
         raise _Unreadable(f"onset {given.onset!r} is no frame number")
     apex, offset = frame_number(given.apex), frame_number(given.offset)
     if apex is None or apex <= onset:
-        notes.append(f"apex {given.apex!r} is not after the onset {onset}; taken as not annotated")
+        notes.append(
+            f"apex {given.apex!r} is no frame after the onset {onset}; taken as not annotated"
+        )
         apex = None
     if not offset:
         text = "not known" if apex is None else f"taken as the apex {apex}"

@@ -13,6 +13,7 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from openmer.datasets._annotations import Annotation, frame_number
 from openmer.errors import DataError
@@ -67,17 +68,18 @@ def corrected(
 def _fixed(annotation: Annotation, fix: Mapping[str, str]) -> Annotation:
     field, was, now = fix["field"], fix["was"], fix["now"]
     found = getattr(annotation, field)
+    changes: dict[str, Any] = {field: now}
     if found == now:
         return annotation
     if was == "impossible":
-        return replace(annotation, **{field: now}) if _impossible(annotation, field) else annotation
+        return replace(annotation, **changes) if _impossible(annotation, field) else annotation
     if found != was:
         raise DataError(
             f"The correction of {annotation.key} expects {field} {was!r}, the sheet says {found!r}."
             f" It may be a newer release: check the reason ({fix['reason']}) and update "
             "datasets/corrections."
         )
-    return replace(annotation, **{field: now})
+    return replace(annotation, **changes)
 
 
 def _impossible(annotation: Annotation, field: str) -> bool:
@@ -88,4 +90,4 @@ def _impossible(annotation: Annotation, field: str) -> bool:
         return True
     if field == "apex":
         return not onset < value <= offset
-    return field == "offset" and value <= onset
+    return field == "offset" and (value <= onset or value < (frame_number(annotation.apex) or 0))

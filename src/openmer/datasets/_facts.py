@@ -22,8 +22,8 @@ class Counts:
         persons: Persons with at least one clip or image; None where not known, or nobody is named.
         items: Clips, images or sequences; None where not known.
         words: Annotators' word, lower case, to how often it occurs; None where not known.
-        words_recalled: The counts of `words` are not from a document at hand, so a difference is a
-            note and no error.
+        words_recalled: The words or their counts are not from a document at hand, so a difference
+            is a note and no error.
     """
 
     persons: int | None = None
@@ -140,12 +140,12 @@ def _find(facts: CorpusFacts, root: Path, names: tuple[str, ...], *, want_folder
         raise DataError(f"{facts.title}: there is no folder {root}. {advice(facts)}")
     places = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
     for name in names:
-        if want_folder and root.name.lower() == name.lower():
-            return root
         for place in places:
             found = _in_folder(place, name)
             if found is not None and found.is_dir() == want_folder:
                 return found
+        if want_folder and root.name.lower() == name.lower():
+            return root
     kind = "folder" if want_folder else "file"
     wanted = " or ".join(repr(name) for name in names)
     raise DataError(f"{facts.title} is not in {root}: there is no {kind} {wanted}. {advice(facts)}")

@@ -64,15 +64,15 @@ def count_problems(
         found.append(error(facts.name, f"{persons} persons, expected {expected.persons}"))
     if expected.items is not None and len(items) != times * expected.items:
         found.append(error(facts.name, f"{len(items)} {unit}, expected {times * expected.items}"))
+    hedge = " (recalled, not from a document)" if expected.words_recalled else ""
+    make = note if expected.words_recalled else error
     per_word = Counter(item.emotion.strip().lower() for item in items)
     for word, count in expected.words.items():
         got = per_word.pop(word, 0)
         if count is not None and got != times * count:
-            text = f"{got} {unit} of {word!r}, expected {times * count}"
-            hedge = " (recalled, not from a document)" if expected.words_recalled else ""
-            make = note if expected.words_recalled else error
-            found.append(make(facts.name, text + hedge))
+            text = f"{got} {unit} of {word!r}, expected {times * count}{hedge}"
+            found.append(make(facts.name, text))
     for word, got in sorted(per_word.items()):
         known = ", ".join(expected.words)
-        found.append(error(facts.name, f"{got} {unit} of {word!r}, a word outside {known}"))
+        found.append(make(facts.name, f"{got} {unit} of {word!r}, a word outside {known}{hedge}"))
     return found

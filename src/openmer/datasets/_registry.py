@@ -88,7 +88,9 @@ def load(
         ConfigError: No such corpus, variant or form; or the root is not known.
         DataError: The corpus is not there, or is refused; the first five problems are listed.
     """
-    reading = read(name, root, options_of(facts(name), variant=variant, frames=frames, stills=stills))
+    reading = read(
+        name, root, options_of(facts(name), variant=variant, frames=frames, stills=stills)
+    )
     fatal = [problem for problem in reading.problems if problem.fatal]
     if strict and fatal:
         shown = "; ".join(str(problem) for problem in fatal[:_SHOWN])
@@ -116,11 +118,10 @@ def load_clips(
         ConfigError: As `load`; or the corpus holds images.
         DataError: As `load`.
     """
-    items = load(name, root, variant=variant, frames=frames, strict=strict)
-    clips = tuple(item for item in items if isinstance(item, Clip))
     if facts(name).holds != "clips":
         raise ConfigError(f"{facts(name).title} holds images, no clips. Use load_images.")
-    return clips
+    items = load(name, root, variant=variant, frames=frames, strict=strict)
+    return tuple(item for item in items if isinstance(item, Clip))
 
 
 def load_images(
@@ -138,11 +139,10 @@ def load_images(
         ConfigError: As `load`; or the corpus holds clips.
         DataError: As `load`.
     """
-    items = load(name, root, variant=variant, frames=frames, stills=stills, strict=strict)
-    images = tuple(item for item in items if isinstance(item, Image))
     if facts(name).holds != "images":
         raise ConfigError(f"{facts(name).title} holds clips, no images. Use load_clips.")
-    return images
+    items = load(name, root, variant=variant, frames=frames, stills=stills, strict=strict)
+    return tuple(item for item in items if isinstance(item, Image))
 
 
 def check(
@@ -156,24 +156,30 @@ def check(
     """Every difference between a copy of a corpus and a whole one; an empty list is good.
 
     Missing frames and odd values first, then counts. A corpus that is not there at all is one
-    problem, which says how to ask for it.
-
-    Args:
-        name, root, variant, frames, stills: As in `load`.
+    problem, which says how to ask for it. The arguments are those of `load`.
 
     Raises:
         ConfigError: As `load`.
     """
+    options = options_of(facts(name), variant=variant, frames=frames, stills=stills)
+    return list(examine(name, root, options).problems)
+
+
+def examine(name: str, root: Path | str | None, options: Options) -> Reading:
+    """What can be read of a corpus, and all that `check` says about it.
+
+    Raises:
+        ConfigError: The root is not known.
+    """
     corpus = facts(name)
-    options = options_of(corpus, variant=variant, frames=frames, stills=stills)
     try:
         reading = read(name, root, options)
     except DataError as problem:
-        return [error(name, str(problem))]
+        return Reading(items=(), problems=(error(name, str(problem)),))
     problems = [*reading.problems, *count_problems(corpus, options, reading.items)]
     if not reading.items:
         problems.append(error(name, f"nothing could be read. {advice(corpus)}"))
-    return list(dict.fromkeys(problems))
+    return Reading(items=reading.items, problems=tuple(dict.fromkeys(problems)))
 
 
 def read(name: str, root: Path | str | None, options: Options) -> Reading:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeVar
 
-from openmer.clip import Clip
+from openmer.clip import Clip, Image
 from openmer.errors import DataError, ProtocolError, unknown_name
+
+Labelled = TypeVar("Labelled", Clip, Image)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,94 @@ MEGC2019_3 = LabelScheme(
     source="See et al. (2019), MEGC 2019: the Second Facial Micro-Expressions Grand Challenge",
 )
 
-_SCHEMES = {scheme.name: scheme for scheme in (MEGC2019_3,)}
+_NEGATIVE = ("anger", "contempt", "disgust", "fear", "sadness")
+_SAME = {"angry": "anger", "happy": "happiness", "sad": "sadness"}  # FER2013, CK+, AffectNet
+
+
+def _three(
+    name: str, negative: tuple[str, ...], dropped: tuple[str, ...], source: str
+) -> LabelScheme:
+    """Negative, positive (happiness) and surprise, with both spellings of each word."""
+    groups = {**dict.fromkeys(negative, "negative"), "happiness": "positive"}
+    groups["surprise"] = "surprise"
+    spelt = {short: groups[word] for short, word in _SAME.items() if word in groups}
+    also = [short for short, word in _SAME.items() if word in dropped]
+    return LabelScheme(
+        name=name,
+        classes=("negative", "positive", "surprise"),
+        words=MappingProxyType({**groups, **spelt}),
+        dropped=frozenset((*dropped, *also)),
+        source=source,
+    )
+
+
+def _own_words(
+    name: str, classes: tuple[str, ...], dropped: tuple[str, ...], source: str
+) -> LabelScheme:
+    """Every class is one word of the annotators."""
+    return LabelScheme(
+        name=name,
+        classes=classes,
+        words=MappingProxyType({word: word for word in classes}),
+        dropped=frozenset(dropped),
+        source=source,
+    )
+
+
+CASME2_5 = _own_words(
+    "casme2-5",
+    ("disgust", "happiness", "others", "repression", "surprise"),
+    ("fear", "sadness"),
+    "Five classes of CASME II: 246 clips in the coding of 2014",
+)
+CASME2_3 = _three(
+    "casme2-3",
+    ("disgust", "repression"),
+    ("others", "fear", "sadness"),
+    "Three classes of CASME II as in MEGC 2019: fear and sadness are out",
+)
+SAMM_5 = _own_words(
+    "samm-5",
+    ("anger", "contempt", "happiness", "other", "surprise"),
+    ("disgust", "fear", "sadness"),
+    "Five classes of SAMM: 136 clips",
+)
+SMIC_3 = _own_words(
+    "smic-3",
+    ("negative", "positive", "surprise"),
+    (),
+    "Li et al. (2013): the three labels of SMIC",
+)
+CASME3_3 = _three(
+    "casme3-3",
+    ("anger", "disgust", "fear", "sadness"),
+    ("others",),
+    "Three classes of CAS(ME)^3 part A: 699 clips",
+)
+MACRO_3 = _three(
+    "macro-3",
+    _NEGATIVE,
+    ("neutral", "none", "uncertain", "no-face"),
+    "Efficient-ME and dense connections with mixed attention: pretraining on FER2013, CK+, RAF-DB",
+)
+MOBILEVIT_SVM_3 = _three(
+    "mobilevit-svm-3",
+    ("anger", "disgust", "sadness"),
+    ("contempt", "fear", "neutral"),
+    "MobileViT with SVM: pretraining on CK+, Oulu-CASIA, JAFFE and MUG",
+)
+
+_SCHEMES = {
+    scheme.name: scheme
+    for scheme in (
+        MEGC2019_3, CASME2_5, CASME2_3, SAMM_5, SMIC_3, CASME3_3, MACRO_3, MOBILEVIT_SVM_3,
+    )
+}  # fmt: skip
+
+
+def list_label_schemes() -> list[str]:
+    """Names of all label schemes, sorted."""
+    return sorted(_SCHEMES)
 
 
 def label_scheme(name: str) -> LabelScheme:
@@ -83,15 +173,15 @@ def label_scheme(name: str) -> LabelScheme:
 
 
 def labelled(
-    clips: Iterable[Clip], scheme: LabelScheme
-) -> tuple[tuple[Clip, ...], tuple[int, ...]]:
-    """The clips a scheme keeps, in their order, and their class indices.
+    clips: Iterable[Labelled], scheme: LabelScheme
+) -> tuple[tuple[Labelled, ...], tuple[int, ...]]:
+    """The clips (or images) a scheme keeps, in their order, and their class indices.
 
     Raises:
         DataError: A clip's word is outside the scheme; the clip is named.
         ProtocolError: A class of the scheme has no clip at all.
     """
-    kept: list[Clip] = []
+    kept: list[Labelled] = []
     targets: list[int] = []
     for clip in clips:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -54,7 +53,7 @@ def judge(
         clips,
         protocol=protocol,
         cache=ArrayCache(),
-        workers=resources.workers or len(os.sched_getaffinity(0)),
+        workers=resources.workers,
         on_progress=on_progress,
     )
     return evaluate(

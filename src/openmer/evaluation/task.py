@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from joblib import cpu_count
 
 from openmer.clip import Clip
 from openmer.datasets.labels import LabelScheme, label_scheme, labelled
@@ -104,7 +105,7 @@ def prepare_task(
     *,
     protocol: Protocol,
     cache: ArrayCache | None = None,
-    workers: int = 1,
+    workers: int = 0,
     on_progress: Progress | None = None,
 ) -> Task:
     """Clips to arrays, words to classes, persons to folds.
@@ -118,7 +119,7 @@ def prepare_task(
     folds = leave_one_subject_out([clip.person for clip in kept])
     report = None if on_progress is None else lambda done, of: on_progress("prepare", done, of)
     recipe = method.steps
-    inputs = prepare(kept, recipe, cache=cache, workers=workers, on_progress=report)
+    inputs = prepare(kept, recipe, cache=cache, workers=workers or cpu_count(), on_progress=report)
     truth = np.asarray(targets, dtype=np.int64)
     if protocol.label_permutation is not None:
         truth = generator(protocol.label_permutation, "label permutation").permutation(truth)

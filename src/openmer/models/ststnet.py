@@ -47,7 +47,7 @@ class STSTNet(nn.Module):
         filters = 3 + 5 + 8
         cells = ((size + 3 - 2) // 3 + 1) // 2  # side length after both poolings
         if cells < 1:
-            raise ConfigError(f"STSTNet needs an input of at least 4x4 pixels, not {size}x{size}.")
+            raise ConfigError(f"STSTNet needs an input of at least 2x2 pixels, not {size}x{size}.")
         self.features = nn.Sequential(
             nn.Conv2d(in_channels, filters, 3, padding=2),
             nn.ReLU(),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from openmer.clip import Clip
 from openmer.errors import DataError
+from openmer.preprocessing.failures import StepError
 from openmer.preprocessing.recipe import Recipe
 
 _DIGEST_BYTES = 32
@@ -33,6 +34,7 @@ class ArrayCache:
     An entry is named by what it was made of: the bytes of the image files, onset, apex and offset,
     and the recipe's fingerprint. It is a `.npy` file with its SHA-256 behind it, appears whole or
     not at all, and counts as absent where the two do not agree. Several processes may share it.
+    Faces found on the way are entries, too, named by detector and pixels.
 
     Attributes:
         root: The folder; made when the first entry is written.
@@ -49,7 +51,7 @@ class ArrayCache:
         key = self.key(recipe, clip)
         array = self.load(key)
         if array is None:
-            array = recipe.run(clip)
+            array = recipe.run(clip, store=self)
             self.save(key, array)
         return array
 
@@ -64,9 +66,8 @@ class ArrayCache:
             try:
                 contents.append(hashlib.sha256(path.read_bytes()).hexdigest())
             except OSError as error:
-                raise DataError(
-                    f"{clip.key}: cannot read {path} ({error.strerror}). Correct the path."
-                ) from error
+                reason = f"cannot read {path} ({error.strerror}). Correct the path."
+                raise StepError(clip.key, "read", reason) from error
         record = [recipe.fingerprint, clip.onset, clip.apex, clip.offset, *contents]
         return hashlib.sha256(json.dumps(record).encode()).hexdigest()
 

@@ -7,6 +7,7 @@ Importing this module imports PyTorch.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -115,6 +116,31 @@ def weighted_levels(images: Tensor, weights: tuple[float, ...]) -> Tensor:
     return total.add_(images, alpha=weights[0]) if weights[0] else total
 
 
+def level_gains(
+    alpha: float, levels: int, finest_level: int = 0, cutoff_px: float = 0.0
+) -> tuple[float, ...]:
+    """The gain of each band of a Laplacian pyramid, from the finest.
+
+    A band whose wavelength, ``4 * 2**level`` pixels, is below `cutoff_px` gets the largest gain
+    that keeps in the linear range the movement that `alpha` keeps there at `cutoff_px`:
+    ``(wavelength / cutoff_px) (1 + alpha) - 1``, at least 0.
+
+    Args:
+        alpha: The gain of bands that are not limited.
+        levels: Bands.
+        finest_level: Bands before this one get 0.
+        cutoff_px: In pixels; 0 limits none.
+
+    References:
+        Wu et al. (2012), Eulerian video magnification for revealing subtle changes in the world.
+    """
+    gains = []
+    for level in range(levels):
+        limit = 4 * 2**level / cutoff_px * (1 + alpha) - 1 if cutoff_px else alpha
+        gains.append(max(0.0, min(alpha, limit)) if level >= finest_level else 0.0)
+    return tuple(gains)
+
+
 def gaussian_weights(band_gains: tuple[float, ...], residual_gain: float) -> tuple[float, ...]:
     """Weights on Gaussian levels that equal gains on the bands of a Laplacian pyramid.
 
@@ -128,7 +154,7 @@ def gaussian_weights(band_gains: tuple[float, ...], residual_gain: float) -> tup
         One weight more than there are bands.
     """
     gains = (*band_gains, residual_gain)
-    return (gains[0], *(gain - finer for finer, gain in zip(gains, gains[1:], strict=False)))
+    return (gains[0], *(gain - finer for finer, gain in pairwise(gains)))
 
 
 def _halve_rows(images: Tensor, rows: int) -> Tensor:

@@ -12,7 +12,14 @@ As in a method file, where it is read strictly:
     [[recipe]]
     step = "stretch"    # 8 bits per clip and channel; without it: true magnitude in pixels
 
-and, for the support vector machine, `step = "average"`, `size = 14` at the end.
+and, for the support vector machine, `step = "average"`, `size = 14` at the end. Frames can be
+aligned before the flow, and the apex frame itself can take its place:
+
+    [[recipe]]
+    step = "align"      # as a paper states it; one transform for the whole clip
+    style = "efficient-me"
+    [[recipe]]
+    step = "apex_frame" # red, green, blue in 0..255
 """
 
 from __future__ import annotations
@@ -22,140 +29,34 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError, unknown_name
-from openmer.preprocessing.flow import flow_method, optical_flow
+from openmer.preprocessing.faces import ArrayStore, face_detector
+from openmer.preprocessing.failures import step_of
+from openmer.preprocessing.flow import flow_method
 from openmer.preprocessing.frames import read_gray, read_rgb
-from openmer.preprocessing.resample import average, resize_flow, resize_image, stretch_8bit
-from openmer.preprocessing.strain import optical_strain
-
-# Each step has a `version`, raised whenever its numbers change, so that no cached array outlives
-# them (that of the flow stands for reading the frames, too), and `never_after`: the steps that it
-# cannot follow.
-_STRICT = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-def _zero_or_large(size: int) -> int:
-    if 0 < size < 16:
-        raise ValueError("flow needs 16 px at least; give 0 to keep the frames' own size")
-    return size
-
-
-class FlowStep(BaseModel):
-    """Optical flow from the onset frame to the apex frame, both gray: ``(2, height, width)``.
-
-    Attributes:
-        method: Name of the flow method.
-        size: Both frames become squares of this many pixels first; 0 keeps their own size.
-        apex: Which frame is the apex: the annotated one or, where none is annotated, the middle
-            frame ``onset + (offset - onset) // 2``, but never the onset itself.
-    """
-
-    model_config = _STRICT
-    version: ClassVar[int] = 1
-    never_after: ClassVar[frozenset[str]] = frozenset()
-
-    step: Literal["flow"] = "flow"
-    method: str = "tvl1"
-    size: Annotated[int, Field(ge=0), AfterValidator(_zero_or_large)] = 0
-    apex: Literal["annotated-or-middle"] = "annotated-or-middle"
-
-    def frame_numbers(self, clip: Clip) -> tuple[int, int]:
-        """Numbers of the onset and the apex frame of a clip, from 0.
-
-        Raises:
-            DataError: The clip has no onset, neither apex nor offset, or not these frames.
-        """
-        apex = clip.apex
-        if clip.onset is not None and apex is None and clip.offset is not None:
-            apex = max(clip.onset + 1, clip.onset + (clip.offset - clip.onset) // 2)
-        if clip.onset is None or apex is None:
-            raise DataError(
-                f"{clip.key}: flow needs an onset and an apex or offset, found onset {clip.onset}, "
-                f"apex {clip.apex}, offset {clip.offset}. Annotate them."
-            )
-        if not 0 <= clip.onset < apex < len(clip.frame_paths):
-            raise DataError(
-                f"{clip.key}: onset {clip.onset} and apex {apex} must be two frames, in this "
-                f"order, among its {len(clip.frame_paths)} frames, counted from 0. Correct them."
-            )
-        return clip.onset, apex
-
-    def apply(self, onset: NDArray[np.float32], apex: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Flow between two gray frames, shape ``(2, height, width)``, in pixels."""
-        if self.size:
-            onset, apex = resize_image(onset, self.size), resize_image(apex, self.size)
-        return optical_flow(onset, apex, method=self.method)
-
-
-class StrainStep(BaseModel):
-    """Append the optical strain: ``(u, v)`` becomes ``(u, v, strain)``."""
-
-    model_config = _STRICT
-    version: ClassVar[int] = 1
-    never_after: ClassVar[frozenset[str]] = frozenset({"stretch", "average"})
-
-    step: Literal["strain"] = "strain"
-
-    def apply(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``(2, height, width)`` to ``(3, height, width)``."""
-        return np.concatenate([array, optical_strain(array)])
-
-
-class ResizeStep(BaseModel):
-    """Make the flow a square of `size` pixels, u and v in pixels of the new size."""
-
-    model_config = _STRICT
-    version: ClassVar[int] = 1
-    never_after: ClassVar[frozenset[str]] = frozenset({"stretch", "average"})
-
-    step: Literal["resize"] = "resize"
-    size: int = Field(ge=1)
-
-    def apply(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``(channels, height, width)`` to ``(channels, size, size)``."""
-        return resize_flow(array, self.size)
-
-
-class StretchStep(BaseModel):
-    """Stretch each channel of the clip to 0..255 and round: the form of the STSTNet authors."""
-
-    model_config = _STRICT
-    version: ClassVar[int] = 1
-    never_after: ClassVar[frozenset[str]] = frozenset()
-
-    step: Literal["stretch"] = "stretch"
-
-    def apply(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The same shape, whole numbers in 0..255."""
-        return stretch_8bit(array)
-
-
-class AverageStep(BaseModel):
-    """Means over `size` x `size` cells; values keep their unit."""
-
-    model_config = _STRICT
-    version: ClassVar[int] = 1
-    never_after: ClassVar[frozenset[str]] = frozenset()
-
-    step: Literal["average"] = "average"
-    size: int = Field(ge=1)
-
-    def apply(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``(channels, height, width)`` to ``(channels, size, size)``."""
-        return average(array, self.size)
-
-
-Step = FlowStep | StrainStep | ResizeStep | StretchStep | AverageStep
+from openmer.preprocessing.resample import mirror_flow, resize_image
+from openmer.preprocessing.steps import (
+    AlignStep,
+    ApexFrameStep,
+    AverageStep,
+    FlowStep,
+    ResizeStep,
+    Source,
+    Step,
+    StrainStep,
+    StretchStep,
+)
 
 _STEPS: dict[str, type[Step]] = {
+    "align": AlignStep,
     "flow": FlowStep,
+    "apex_frame": ApexFrameStep,
     "strain": StrainStep,
     "resize": ResizeStep,
     "stretch": StretchStep,
@@ -167,19 +68,24 @@ _STEPS: dict[str, type[Step]] = {
 class Recipe:
     """Steps in their order, from a clip to an array.
 
-    The first step is the flow; each step comes at most once. A clip with a ready 8-bit flow image
-    enters after the step `stretch`: what stands before it is skipped, the image is only resized
-    where its size is another one. A ready image is used before frames where a clip has both.
+    The first step is the flow, or the apex frame; only the alignment stands before it. Each step
+    comes at most once. A clip with a ready 8-bit flow image enters after the step `stretch`: what
+    stands before it is skipped, the image is only resized where its size is another one. A ready
+    image is used before frames where a clip has both, but never by a recipe that aligns.
 
     Raises:
-        ConfigError: The order of the steps makes no sense, or a flow method is not known.
+        ConfigError: The order of the steps makes no sense, or a flow method or face detector is not
+            known.
     """
 
     steps: tuple[Step, ...]
 
     def __post_init__(self) -> None:
         _check_order(self.steps)
-        flow_method(self.flow.method)
+        if self.flow is not None:
+            flow_method(self.flow.method)
+        if self.align is not None:
+            face_detector(self.align.detector)
         for place, step in enumerate(self.steps):
             size = _last_size(self.steps[:place])
             if isinstance(step, AverageStep) and size is not None and size < step.size:
@@ -204,16 +110,28 @@ class Recipe:
         return [step.model_dump() for step in self.steps]
 
     @property
-    def flow(self) -> FlowStep:
-        """The first step."""
-        if not self.steps or not isinstance(self.steps[0], FlowStep):
-            raise ConfigError("A recipe begins with the step 'flow'. Put it first.")
-        return self.steps[0]
+    def align(self) -> AlignStep | None:
+        """The step `align`; None in a recipe that takes frames as they are."""
+        first = self.steps[0]
+        return first if isinstance(first, AlignStep) else None
+
+    @property
+    def source(self) -> Source:
+        """The step that makes the first array of a clip: the flow, or the apex frame."""
+        found = self.steps[0 if self.align is None else 1]
+        if not isinstance(found, FlowStep | ApexFrameStep):
+            raise ConfigError("A recipe needs the step 'flow' or 'apex_frame'. Add one of them.")
+        return found
+
+    @property
+    def flow(self) -> FlowStep | None:
+        """The step `flow`; None in a recipe of the apex frame."""
+        return self.source if isinstance(self.source, FlowStep) else None
 
     @property
     def channels(self) -> int:
-        """Channels of the array: 2 for u and v, 3 with strain."""
-        return 3 if self._place("strain") is not None else 2
+        """Channels of the array: 2 for u and v, 3 with strain, or red, green and blue."""
+        return 2 if self.flow is not None and self._place("strain") is None else 3
 
     @property
     def size(self) -> int | None:
@@ -222,14 +140,18 @@ class Recipe:
 
     @property
     def stretched(self) -> bool:
-        """Whether values are of the 8-bit form in 0..255, not of true magnitude in pixels."""
+        """Whether values are flow in the 8-bit form in 0..255, not of true magnitude in pixels."""
         return self._place("stretch") is not None
 
     @property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of the steps, their options and the versions of their code."""
         record = [{**step.model_dump(), "version": step.version} for step in self.steps]
-        record[0]["method_version"] = flow_method(self.flow.method).version
+        if self.align is not None:
+            record[0]["detector_version"] = face_detector(self.align.detector).version
+        if self.flow is not None:
+            place = self.steps.index(self.flow)
+            record[place]["method_version"] = flow_method(self.flow.method).version
         text = json.dumps(record, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -242,42 +164,103 @@ class Recipe:
         )
 
     def inputs(self, clip: Clip) -> tuple[Path, ...]:
-        """The files the recipe reads of a clip: onset and apex frame, or one ready flow image.
+        """The files the recipe reads of a clip: some frames, or one ready flow image.
 
         Raises:
             DataError: The clip has nothing this recipe can start from.
         """
-        if clip.flow_path is not None and self.stretched:
-            return (clip.flow_path,)
+        if self._starts_from_flow_image(clip):
+            return (clip.flow_path,) if clip.flow_path is not None else ()
         if clip.frame_paths:
-            onset, apex = self.flow.frame_numbers(clip)
-            return (clip.frame_paths[onset], clip.frame_paths[apex])
-        if clip.flow_path is not None:
+            numbers = self.source.frame_numbers(clip)
+            if self.align is not None:
+                numbers = (self.align.frame_number(clip), *numbers)
+            return tuple(clip.frame_paths[number] for number in dict.fromkeys(numbers))
+        if clip.flow_path is None:
+            raise DataError(f"{clip.key} has neither frames nor a flow image. Give it one of them.")
+        if self.align is not None or self.flow is None:
             raise DataError(
-                f"{clip.key} has only a ready 8-bit flow image, in which the true magnitude is "
-                "lost, but the recipe has no step 'stretch'. Add that step or give the frames."
+                f"{clip.key} has only a ready flow image, but the recipe has the step "
+                f"{self.steps[0].step!r}, which needs frames. Give the frames."
             )
-        raise DataError(f"{clip.key} has neither frames nor a flow image. Give it one of them.")
+        raise DataError(
+            f"{clip.key} has only a ready 8-bit flow image, in which the true magnitude is "
+            "lost, but the recipe has no step 'stretch'. Add that step or give the frames."
+        )
 
-    def run(self, clip: Clip) -> NDArray[np.float32]:
+    def run(self, clip: Clip, *, store: ArrayStore | None = None) -> NDArray[np.float32]:
         """The array of a clip.
+
+        Args:
+            clip: With the frames, or the ready flow image, that `inputs` names.
+            store: Where found faces are kept and found again; None looks anew.
 
         Returns:
             float32, shape ``(channels, height, width)``; channels u, v and, with the step
-            `strain`, strain; in pixels (strain unitless), or in 0..255 with the step `stretch`.
+            `strain`, strain; in pixels (strain unitless), or in 0..255 with the step `stretch`. Of
+            the apex frame: red, green and blue in 0..255.
 
         Raises:
-            DataError: The clip lacks what the recipe needs, or a file is missing or broken; the
-                message names the clip.
+            DataError: The clip lacks what the recipe needs, a file is missing or broken, or there
+                is no face to align; a `StepError` that names the clip and the step.
         """
-        paths = self.inputs(clip)
-        try:
-            if len(paths) == 1:
+        with step_of(clip.key, "input"):
+            paths = self.inputs(clip)
+        if self._starts_from_flow_image(clip):
+            with step_of(clip.key, "read"):
                 return self._from_flow_image(paths[0])
-            array = self.flow.apply(*(read_gray(path) for path in paths))
-            return self._apply(self.steps[1:], array)
-        except DataError as error:
-            raise DataError(f"{clip.key}: {error}") from error
+        numbers = self.source.frame_numbers(clip)
+        with step_of(clip.key, "read"):
+            images = [self._read(clip.frame_paths[number]) for number in numbers]
+        if self.align is not None:
+            with step_of(clip.key, "read"):
+                reference = _read_colours(clip.frame_paths[self.align.frame_number(clip)])
+            with step_of(clip.key, "align"):
+                alignment = self.align.find(reference, store)
+                images = [alignment.apply(image) for image in images]
+        with step_of(clip.key, self.source.step):
+            array = self.source.apply(*images)
+        return self._apply(self.steps[self.steps.index(self.source) + 1 :], array)
+
+    def run_still(
+        self, image_rgb: NDArray[np.generic], *, store: ArrayStore | None = None
+    ) -> NDArray[np.float32]:
+        """A still, for instance a macro-expression, by the way of the apex frames.
+
+        Args:
+            image_rgb: As `images` in `openmer.preprocessing.faces.detect_faces`.
+            store: As in `run`.
+
+        Returns:
+            As `run`, of a recipe with the step `apex_frame`.
+
+        Raises:
+            ConfigError: The recipe measures flow, which a still has not.
+            DataError: There is no face to align.
+        """
+        if not isinstance(self.source, ApexFrameStep):
+            raise ConfigError("A still has no flow. Give a recipe with the step 'apex_frame'.")
+        image = image_rgb.astype(np.float32)
+        if self.align is not None:
+            image = self.align.find(image, store).apply(image)
+        return self.source.apply(image)
+
+    def mirrored(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
+        """An array of this recipe as seen in a mirror; in flow, u changes its direction.
+
+        Args:
+            array: Shape ``(..., channels, height, width)``.
+        """
+        if self.flow is None:
+            return array[..., ::-1].copy()
+        return mirror_flow(array, stretched=self.stretched)
+
+    def _starts_from_flow_image(self, clip: Clip) -> bool:
+        return clip.flow_path is not None and self.stretched and self.align is None
+
+    def _read(self, path: Path) -> NDArray[np.float32]:
+        """A frame as the source needs it: gray for flow, else ``(height, width, 3)``."""
+        return _read_colours(path) if self.flow is None else read_gray(path)
 
     def _from_flow_image(self, path: Path) -> NDArray[np.float32]:
         """The steps after `stretch`, on a ready flow image."""
@@ -290,7 +273,7 @@ class Recipe:
 
     def _apply(self, steps: tuple[Step, ...], array: NDArray[np.float32]) -> NDArray[np.float32]:
         for step in steps:
-            if not isinstance(step, FlowStep):
+            if not isinstance(step, AlignStep | FlowStep | ApexFrameStep):
                 array = step.apply(array)
         return array
 
@@ -306,8 +289,15 @@ def list_steps() -> tuple[str, ...]:
 
 def _last_size(steps: tuple[Step, ...]) -> int | None:
     """The size that steps end with; None where they keep the size of the frames."""
-    sizes = [step.size for step in steps if isinstance(step, FlowStep | ResizeStep | AverageStep)]
-    return next((size for size in reversed(sizes) if size), None)
+    sizes = [
+        step.size for step in steps if not isinstance(step, StrainStep | StretchStep) and step.size
+    ]
+    return sizes[-1] if sizes else None
+
+
+def _read_colours(path: Path) -> NDArray[np.float32]:
+    """An image file as ``(height, width, 3)``."""
+    return np.ascontiguousarray(np.moveaxis(read_rgb(path), 0, -1))
 
 
 def _step(number: int, table: Mapping[str, object]) -> Step:
@@ -336,12 +326,14 @@ def _step(number: int, table: Mapping[str, object]) -> Step:
 
 
 def _check_order(steps: tuple[Step, ...]) -> None:
-    """Raise where a step comes twice, too late, or before the flow."""
+    """Raise where a step comes twice, too late, or before the flow or the apex frame."""
     names = [step.step for step in steps]
-    if not names or names[0] != "flow":
+    after_align = names[1:] if names[:1] == ["align"] else names
+    if not after_align or after_align[0] not in ("flow", "apex_frame"):
         found = ", ".join(names) or "no step at all"
         raise ConfigError(
-            f"A recipe begins with the step 'flow', found {found}. Put 'flow' first, once."
+            f"A recipe begins with the step 'flow', found {found}. Put 'flow' or 'apex_frame' "
+            "first, once; only 'align' may stand before it."
         )
     for place, step in enumerate(steps):
         if step.step in names[:place]:
@@ -349,6 +341,6 @@ def _check_order(steps: tuple[Step, ...]) -> None:
         before = sorted(step.never_after & set(names[:place]))
         if before:
             raise ConfigError(
-                f"The step {step.step!r} needs flow in pixels, but stands after "
-                f"{' and '.join(map(repr, before))}. Put it before."
+                f"The step {step.step!r} cannot stand after {' and '.join(map(repr, before))}. Put "
+                "it before, or leave one of them out."
             )

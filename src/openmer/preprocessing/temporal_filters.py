@@ -272,7 +272,8 @@ def filter_course(design: Design, course: NDArray[np.float64]) -> NDArray[np.flo
     if design.is_causal:
         return np.asarray(signal.sosfilt(design.sections, away, axis=0))
     padding = padding_frames(design, len(course))
-    return np.asarray(signal.sosfiltfilt(design.sections, away, axis=0, padlen=padding))
+    both_ways = signal.sosfiltfilt(design.sections, away, axis=0, padlen=padding)
+    return np.ascontiguousarray(both_ways)
 
 
 def padding_frames(design: Design, n_frames: int) -> int:

@@ -33,12 +33,14 @@ class LossConfig(Record):
     Attributes:
         name: ``cross_entropy`` or ``focal`` (Lin et al. 2017).
         gamma: Focusing exponent of the focal loss; 0 makes it a weighted cross-entropy.
-        class_weights: One weight per class (the focal loss calls it alpha); empty means all 1.
+        class_weights: One weight per class (the focal loss calls it alpha); empty means all 1;
+            ``balanced`` weighs each class by its inverse frequency among the fold's own training
+            clips.
     """
 
     name: Literal["cross_entropy", "focal"] = "cross_entropy"
     gamma: float = Field(default=2.0, ge=0)
-    class_weights: tuple[PositiveFloat, ...] = ()
+    class_weights: tuple[PositiveFloat, ...] | Literal["balanced"] = ()
 
 
 class InnerConfig(Record):

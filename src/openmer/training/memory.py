@@ -7,10 +7,10 @@ import os
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from openmer.training.jobs import FitJob
-from openmer.training.losses import clip_losses
 from openmer.training.network import NetworkSpec, build_network
 
 _GIB = 1 << 30
@@ -33,7 +33,7 @@ def bytes_per_model(spec: NetworkSpec) -> int:
 
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         logits = network(clip)
-        clip_losses(logits, torch.zeros(2, dtype=torch.long), spec.loss)
+        F.cross_entropy(logits, torch.zeros(2, dtype=torch.long))
     weights = sum(p.numel() * p.element_size() for p in network.parameters())
     maps = max(0, sum(seen.values()) - weights) * spec.training.batch_size // 2
     return 2 * maps + 5 * weights

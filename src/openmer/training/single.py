@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from openmer.training.adapt import fuse_rectified_norm_pools, has_batch_norm, key_dropouts
 from openmer.training.config import NetworkTraining
 from openmer.training.jobs import FitJob, FloatArray, IntArray, TrainingData
-from openmer.training.losses import clip_losses
+from openmer.training.losses import class_weights, clip_losses
 from openmer.training.network import NetworkSpec, build_network, fresh_state
 from openmer.training.seeding import dropout_key
 
@@ -41,6 +41,7 @@ class SingleLearner:
         last = compiled and not has_batch_norm(self._network)
         self._layout = torch.channels_last if last else torch.contiguous_format
         self._network.to(device).to(memory_format=self._layout)
+        self._class_weights = torch.ones(spec.num_classes, device=device)
         self._loss = torch.compile(self._mean_loss) if compiled else self._mean_loss
         self._compiled = compiled
         self._optimizer = make_optimizer(self._network, spec.training)
@@ -52,6 +53,7 @@ class SingleLearner:
         (self._job,) = jobs
         self._network.load_state_dict(fresh_state(self._spec, self._job, self._data))
         self._optimizer = make_optimizer(self._network, self._spec.training)
+        self._class_weights.copy_(_class_weights(self._spec, self._job, self._data))
         self._kept = {}
 
     def step(self, rows: Sequence[IntArray], moment: tuple[int, int]) -> Tensor:
@@ -75,7 +77,8 @@ class SingleLearner:
         return loss.detach().reshape(1)
 
     def _mean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        return clip_losses(self._network(inputs), targets, self._spec.loss).mean()
+        logits = self._network(inputs)
+        return clip_losses(logits, targets, self._spec.loss, self._class_weights).mean()
 
     @torch.no_grad()
     def scores(self, rows: Sequence[IntArray]) -> list[FloatArray]:
@@ -98,6 +101,10 @@ class SingleLearner:
         """The state as arrays."""
         state = self._network.state_dict()
         return {name: value.detach().cpu().contiguous().numpy() for name, value in state.items()}
+
+
+def _class_weights(spec: NetworkSpec, job: FitJob, data: TrainingData) -> Tensor:
+    return class_weights(spec.loss, data.targets[list(job.train)], spec.num_classes)
 
 
 def make_optimizer(network: nn.Module, training: NetworkTraining) -> torch.optim.Optimizer:

@@ -11,7 +11,7 @@ from torch.func import functional_call
 
 from openmer.training.adapt import key_dropouts, weight_batch_norms
 from openmer.training.jobs import FitJob, FloatArray, IntArray, TrainingData
-from openmer.training.losses import clip_losses
+from openmer.training.losses import class_weights, clip_losses
 from openmer.training.network import NetworkSpec, build_network, fresh_state
 from openmer.training.optimizers import StackedOptimizer
 from openmer.training.seeding import dropout_key
@@ -44,11 +44,12 @@ class StackedLearner:
         self._jobs: Sequence[FitJob] = ()
         self._state: dict[str, Tensor] = {}
         self._kept: dict[str, Tensor] = {}
+        self._class_weights: Tensor
         self._optimizer: StackedOptimizer
 
     def begin(self, jobs: Sequence[FitJob]) -> None:
         """Fresh weights for every job, stacked in their order."""
-        self._jobs = jobs
+        self._jobs, num_classes = jobs, self._spec.num_classes
         fresh = [fresh_state(self._spec, job, self._data) for job in jobs]
         self._state = {
             name: torch.stack([state[name] for state in fresh]).to(self._device)
@@ -56,6 +57,9 @@ class StackedLearner:
         }
         for name in self._trainable:
             self._state[name].requires_grad_()
+        trained = [self._data.targets[list(job.train)] for job in jobs]
+        weights = [class_weights(self._spec.loss, own, num_classes) for own in trained]
+        self._class_weights = torch.stack(weights).to(self._device)
         self._kept = {}
         self._optimizer = StackedOptimizer(self._parameters(), self._spec.training)
 
@@ -67,7 +71,8 @@ class StackedLearner:
         targets = self._targets[padded % len(self._targets)]
         self._network.train()
         state = {**self._state, **self._step_buffers(weights, moment)}
-        losses = self._losses(state, self._rows[padded], targets, weights)
+        inputs = self._rows[padded]
+        losses = self._losses(state, inputs, targets, weights, self._class_weights)
         parameters = self._parameters()
         gradients = torch.autograd.grad(losses.sum(), list(parameters.values()))
         mask = torch.tensor(active, device=self._device)
@@ -98,10 +103,15 @@ class StackedLearner:
         return dropouts | norms
 
     def _one_models_loss(
-        self, state: dict[str, Tensor], inputs: Tensor, targets: Tensor, weights: Tensor
+        self,
+        state: dict[str, Tensor],
+        inputs: Tensor,
+        targets: Tensor,
+        weights: Tensor,
+        class_weights: Tensor,
     ) -> Tensor:
         logits = functional_call(self._network, state, (inputs,))
-        losses = clip_losses(logits, targets, self._spec.loss)
+        losses = clip_losses(logits, targets, self._spec.loss, class_weights)
         return (losses * weights).sum() / weights.sum()
 
     def _one_models_scores(self, state: dict[str, Tensor], inputs: Tensor) -> Tensor:

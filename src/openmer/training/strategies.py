@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import threading
+import time
 from collections.abc import Generator, Iterator, Sequence
 from functools import lru_cache
 from typing import Literal
 
 import torch
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 
 from openmer.errors import ConfigError
 from openmer.training.config import Record, SvmTraining
@@ -149,6 +151,7 @@ def _in_worker(
     job: FitJob, spec: NetworkSpec | SvmTraining, data: TrainingData, token: str, plan: RunPlan
 ) -> FitResult:
     if isinstance(spec, NetworkSpec):
+        _end_with_parent(os.getppid())
         torch.set_num_threads(1)
     return _fit_one(job, spec, data, token, plan)
 
@@ -160,6 +163,18 @@ def _fit_one(
         return fit_svm(job, spec, data)
     learner = _learner(_Arrays(data, token), spec.model_dump_json(), plan.device, plan.compiled)
     return fit([job], learner, spec.training, data)[0]
+
+
+@lru_cache(maxsize=1)
+def _end_with_parent(parent: int) -> None:
+    """End this worker process soon after its parent was killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class _Arrays:
@@ -191,7 +206,7 @@ def _device(wanted: str) -> Literal["cpu", "cuda"]:
 
 
 def _workers(resources: Resources, jobs: int, bytes_each: int) -> int:
-    cores = resources.workers or len(os.sched_getaffinity(0))
+    cores = resources.workers or cpu_count()
     budget = int(resources.memory_gib * _GIB) or default_budget_bytes("cpu")
     return max(1, min(cores, jobs, budget // bytes_each))
 

@@ -1,0 +1,92 @@
+"""Accuracy on the real flow of the 442 clips of the MEGC 2019 composite.
+
+    python benchmarks/real_flow.py [--data ../shared/data/megc2019_flow.zip] [--only NAME ...]
+
+Trains every row below (resumable: finished folds are kept under --out), prints the table and
+writes benchmarks/results/real_flow.md and .csv. The data is licensed and not in this repository;
+the script says so and stops where it is missing. Predictions stay in --out and are never committed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import zipfile
+from pathlib import Path
+
+from openmer.cli.console import output, progress
+from openmer.datasets.manifest import read_manifest
+from openmer.evaluation.report import render_csv, render_markdown, render_terminal
+from openmer.evaluation.run import judge
+from openmer.evaluation.run_info import load_run
+from openmer.evaluation.task import Protocol
+from openmer.methods import load_method
+from openmer.training import Resources
+
+HERE = Path(__file__).parent
+DATA = HERE.parent.parent / "shared" / "data" / "megc2019_flow.zip"
+
+# name, method, epoch rule, seeds, permutation of the labels
+ROWS = (
+    ("svm", "flow-svm", "fixed", 1, None),
+    ("mlp", "flow-mlp", "fixed", 3, None),
+    ("mlp-held-out", "flow-mlp", "held_out", 3, None),
+    ("ststnet", "ststnet", "fixed", 3, None),
+    ("ststnet-held-out", "ststnet", "held_out", 3, None),
+    ("ststnet-inner", "ststnet", "inner", 3, None),
+    ("off-apexnet", "off-apexnet", "fixed", 3, None),
+    ("ststnet-shuffled", "ststnet", "fixed", 3, 1),
+    ("authors", "ststnet-authors", "fixed", 1, None),
+    ("authors-held-out", "ststnet-authors", "held_out", 1, None),
+)
+
+
+def main() -> None:
+    """Run the rows asked for and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--out", type=Path, default=Path("runs/real-flow"))
+    parser.add_argument("--only", nargs="*", default=[row[0] for row in ROWS])
+    parser.add_argument("--workers", type=int, default=0)
+    arguments = parser.parse_args()
+    if not arguments.data.is_file():
+        sys.exit(f"The real flow is not at {arguments.data}: nothing was measured. Give --data.")
+    clips = read_manifest(_unpacked(arguments.data, arguments.out))
+    runs = []
+    for name, method, rule, seeds, permutation in ROWS:
+        if name not in arguments.only:
+            continue
+        protocol = Protocol(
+            epoch_rule=rule, seeds=tuple(range(seeds)), label_permutation=permutation
+        )
+        with progress(name) as report:
+            folder = judge(
+                load_method(method),
+                clips,
+                protocol,
+                out=arguments.out,
+                resources=Resources(device="cpu", workers=arguments.workers),
+                command="python benchmarks/real_flow.py",
+                on_progress=report,
+            )
+        runs.append(load_run(folder))
+        info, summary = runs[-1]
+        parts = ", ".join(f"{part} {scores.uf1:.3f}" for part, scores in summary.parts.items())
+        output.print(f"{name}: UF1 {summary.uf1:.4f} ({parts}), {info.seconds:.0f} s")
+    output.print(render_terminal(runs))
+    results = HERE / "results"
+    results.mkdir(exist_ok=True)
+    (results / "real_flow.md").write_text(render_markdown(runs), encoding="utf-8")
+    (results / "real_flow.csv").write_text(render_csv(runs), encoding="utf-8")
+
+
+def _unpacked(archive: Path, out: Path) -> Path:
+    folder = out / "data"
+    if not (folder / "samples.csv").is_file():
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(folder)
+    return folder / "samples.csv"
+
+
+if __name__ == "__main__":
+    main()

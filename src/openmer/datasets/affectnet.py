@@ -1,0 +1,72 @@
+"""AffectNet, manually annotated: about 420,000 faces from the web to train on; nobody is named.
+
+A copy holds ``Manually_Annotated_file_lists/training.csv`` and ``validation.csv``, and
+``Manually_Annotated_Images/<dir>/<hash>.jpg``. The columns of a list are subDirectory_filePath,
+face_x, face_y, face_width, face_height, facial_landmarks, expression, valence, arousal;
+``validation.csv`` often lacks that header.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from types import MappingProxyType
+
+from openmer.clip import Image
+from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
+from openmer.datasets._reading import Problem, Reading, error
+from openmer.datasets._registry import register
+from openmer.datasets._stills import read_images
+
+_CODES = (
+    "neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt", "none",
+    "uncertain", "no-face",
+)  # fmt: skip
+_PATH, _EXPRESSION = 0, 6
+
+FACTS = CorpusFacts(
+    name="affectnet",
+    title="AffectNet",
+    holds="images",
+    paper="Mollahosseini et al. (2019), AffectNet: A Database for Facial Expression, Valence, and "
+    "Arousal Computing in the Wild, IEEE Transactions on Affective Computing 10(1)",
+    access="a principal investigator signs the agreement of the authors (University of Denver)",
+    terms="academic only; no redistribution",
+    variants=MappingProxyType(
+        {
+            "training": Counts(words=words(*_CODES)),
+            "validation": Counts(words=words(*_CODES)),
+        }
+    ),
+    unsure=(
+        "Images in each list: about 420,000 and 5,500.",
+        "The newer release with annotations/<id>_exp.npy is not read.",
+    ),
+)
+
+
+@register(FACTS)
+def read(root: Path, options: Options) -> Reading:
+    """Images of one list; the classes none, uncertain and no-face are kept under these words."""
+    table = find_file(FACTS, root, f"Manually_Annotated_file_lists/{options.variant}.csv")
+    folder = table.parent.parent / "Manually_Annotated_Images"
+    if options.wants_frames:
+        folder = find_folder(FACTS, root, "Manually_Annotated_Images")
+    images: list[Image] = []
+    problems: list[Problem] = []
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        for number, line in enumerate(csv.reader(file), start=1):
+            if line and line[_PATH] != "subDirectory_filePath":
+                code = line[_EXPRESSION].strip() if len(line) > _EXPRESSION else ""
+                if code in {str(index) for index in range(len(_CODES))}:
+                    images.append(_image(folder, line[_PATH], _CODES[int(code)], options.variant))
+                else:
+                    text = f"expression {code!r} is none of 0..{len(_CODES) - 1}"
+                    problems.append(error(f"{table.name} row {number}", text))
+    reading = read_images(images, options)
+    return Reading(items=reading.items, problems=(*problems, *reading.problems))
+
+
+def _image(folder: Path, path: str, word: str, part: str) -> Image:
+    name = path.rpartition(".")[0]
+    return Image(corpus="affectnet", name=name, emotion=word, path=folder / path, part=part)

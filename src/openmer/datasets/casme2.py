@@ -1,0 +1,107 @@
+"""CASME II: 255 clips of 26 persons at 200 fps.
+
+A copy holds ``CASME2-coding-20140508.xlsx`` or ``CASME2-coding-20190701.xlsx`` and
+``CASME2_RAW_selected/sub01/EP02_01f/img46.jpg`` or ``Cropped/sub01/EP02_01f/reg_img46.jpg``, whose
+numbers are those of the recording and are not padded. The "f" belongs to the name of a clip.
+
+The 2014 coding has "/" for the apex of sub04/EP12_01f and apex = onset for sub05/EP09_05f; both
+clips have no apex here. The 2019 coding adds objective classes and says surprise where the 2014 one
+says sadness, for three clips. The MEGC 2019 composite is defined on the 2014 coding.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+
+from openmer.datasets._annotations import Annotation, read_annotations
+from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
+from openmer.datasets._reading import Reading
+from openmer.datasets._registry import register
+from openmer.datasets._sheets import SheetRow, padded, read_rows
+from openmer.errors import DataError
+
+FACTS = CorpusFacts(
+    name="casme2",
+    title="CASME II",
+    holds="clips",
+    paper="Yan et al. (2014), CASME II: An Improved Spontaneous Micro-Expression Database and the "
+    "Baseline Evaluation, PLoS ONE 9(1)",
+    access="a member of staff signs the agreement at casme.psych.ac.cn",
+    terms="academic, non-commercial; no redistribution; only the listed figures may be published",
+    fps=Fraction(200),
+    forms=("raw", "cropped"),
+    variants=MappingProxyType(
+        {
+            "2014": Counts(
+                persons=26,
+                items=255,
+                words=words(
+                    others=99, disgust=63, happiness=32, repression=27, surprise=25, sadness=7,
+                    fear=2,
+                ),
+            ),
+            "2019": Counts(
+                persons=26,
+                items=255,
+                words=words(
+                    others=99, disgust=63, happiness=32, repression=27, surprise=28, sadness=4,
+                    fear=2,
+                ),
+            ),
+        }
+    ),
+)  # fmt: skip
+
+_SHEETS = {"2014": "CASME2-coding-20140508.xlsx", "2019": "CASME2-coding-20190701.xlsx"}
+_COLUMNS = {
+    "subject": ("Subject",),
+    "clip": ("Filename",),
+    "onset": ("OnsetFrame",),
+    "apex": ("ApexFrame",),
+    "offset": ("OffsetFrame",),
+    "action_units": ("Action Units",),
+    "emotion": ("Estimated Emotion",),
+    "objective": ("Objective Classes", "Objective Class"),
+}
+_FOLDERS = {"raw": ("CASME2_RAW_selected",), "cropped": ("Cropped",)}
+
+
+@register(FACTS)
+def read(root: Path, options: Options) -> Reading:
+    """Clips of one coding."""
+    sheet = find_file(FACTS, root, _SHEETS[options.variant])
+    rows = read_rows(sheet, _COLUMNS, optional=("objective",))
+    _check_coding(sheet, rows, options.variant)
+    frames = find_folder(FACTS, root, *_FOLDERS[options.frames]) if options.wants_frames else None
+    annotations = [_annotation(row, frames) for row in rows if row["clip"]]
+    return read_annotations(corrected(annotations, read_corrections("casme2")))
+
+
+def _check_coding(sheet: Path, rows: list[SheetRow], variant: str) -> None:
+    """Raise if the columns are those of the other coding, whatever the file is called."""
+    has_classes = bool(rows) and any("objective" in name.lower() for name in rows[0].columns)
+    if has_classes != (variant == "2019"):
+        found = "has objective classes, as the 2019 coding" if has_classes else "has none, as 2014"
+        raise DataError(
+            f"{sheet} is asked for as the {variant} coding of CASME II, but {found}. The two "
+            "differ in three labels: give the file of the coding you mean."
+        )
+
+
+def _annotation(row: SheetRow, frames: Path | None) -> Annotation:
+    subject = f"sub{padded(row['subject'].removeprefix('sub'), 2)}"
+    return Annotation(
+        corpus="casme2",
+        subject=subject,
+        name=row["clip"],
+        emotion=row["emotion"],
+        onset=row["onset"],
+        apex=row["apex"],
+        offset=row["offset"],
+        fps=FACTS.fps,
+        action_units=row["action_units"],
+        folder=None if frames is None else frames / subject / row["clip"],
+    )

@@ -1,0 +1,104 @@
+"""CAS(ME)^2: 57 micro- and 300 macro-expressions in long videos of 22 persons at 30 fps.
+
+A copy holds ``CAS(ME)^2code_final(Updated).xlsx`` and
+``rawpic/s15/15_0101disgustingteeth/img###.jpg``. The sheet CASFEcode_final has no header; its
+columns are person, clip, onset, apex, offset, action units, emotion, type, and what the person said
+it was. Two more sheets name the folders: "naming rule1" person to ``s15``, "naming rule2" video to
+a code of four digits (``disgustingteeth`` is 0101). An onset, apex or offset of 0 is not known.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+
+from openmer.datasets._annotations import Annotation, read_annotations
+from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
+from openmer.datasets._reading import Problem, Reading, error
+from openmer.datasets._registry import register
+from openmer.datasets._sheets import plain, read_cells
+
+_WORDS = words("negative", "positive", "surprise", "others")
+FACTS = CorpusFacts(
+    name="casme_squared",
+    title="CAS(ME)^2",
+    holds="clips",
+    paper="Qu et al. (2018), CAS(ME)^2: A Database for Spontaneous Macro-Expression and "
+    "Micro-Expression Spotting and Recognition, IEEE Transactions on Affective Computing 9(4)",
+    access="a member of staff signs the agreement at casme.psych.ac.cn",
+    terms="academic, non-commercial; no redistribution; only the listed figures may be published",
+    fps=Fraction(30),
+    forms=("raw", "selected", "cropped"),
+    variants=MappingProxyType(
+        {
+            "micro": Counts(items=57, words=_WORDS, words_recalled=True),
+            "macro": Counts(items=300, words=_WORDS, words_recalled=True),
+        }
+    ),
+    unsure=(
+        "22 persons in all; how many of them have a micro-expression is not declared.",
+        "The words for emotions, and clips per word.",
+    ),
+)
+
+_FOLDERS = {"raw": "rawpic", "selected": "selectedpic", "cropped": "cropped"}
+_FIELDS = ("person", "clip", "onset", "apex", "offset", "action_units", "emotion", "kind")
+
+
+@register(FACTS)
+def read(root: Path, options: Options) -> Reading:
+    """Clips of one type."""
+    book = find_file(FACTS, root, "CAS(ME)^2code_final(Updated).xlsx", "CAS(ME)^2code_final.xlsx")
+    frames = find_folder(FACTS, root, _FOLDERS[options.frames]) if options.wants_frames else None
+    persons = _pairs(book, "naming rule1", r"s\d+", r"\d+")
+    videos = _pairs(book, "naming rule2", r"\d{3,4}", r".*[A-Za-z].*")
+    found: list[Annotation] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(read_cells(book, "CASFEcode_final"), start=1):
+        cells = dict(zip(_FIELDS, line, strict=False))
+        if plain(cells.get("kind", "")) not in ("microexpression", "macroexpression"):
+            if any(line):
+                text = f"type {cells.get('kind', '')!r} is neither micro- nor macro-expression"
+                problems.append(error(f"{book.name} row {number}", text))
+        elif plain(cells["kind"]).startswith(options.variant):
+            found.append(_annotation(cells, persons, videos, frames))
+    reading = read_annotations(corrected(found, read_corrections("casme_squared")))
+    return Reading(items=reading.items, problems=(*problems, *reading.problems))
+
+
+def _pairs(book: Path, sheet: str, folder: str, known_by: str) -> dict[str, str]:
+    """A naming rule: the cell that looks like `known_by` to the one that looks like `folder`."""
+    pairs = {}
+    for line in read_cells(book, sheet):
+        cells = [cell for cell in line if cell]
+        target = next((cell for cell in cells if re.fullmatch(folder, cell)), None)
+        keys = [cell for cell in cells if cell != target and re.fullmatch(known_by, cell)]
+        if target is not None and keys:
+            pairs[plain(keys[0])] = target
+    return pairs
+
+
+def _annotation(
+    cells: dict[str, str], persons: dict[str, str], videos: dict[str, str], frames: Path | None
+) -> Annotation:
+    subject = persons.get(cells["person"], f"s{cells['person']}")
+    video = re.sub(r"_\d+$", "", cells["clip"])
+    code = videos.get(plain(video), "").zfill(4)
+    folder = None
+    if frames is not None:
+        folder = frames / subject / f"{subject[1:]}_{code}{video}"
+    return Annotation(
+        corpus="casme_squared",
+        subject=subject,
+        name=cells["clip"],
+        emotion=cells["emotion"],
+        onset=cells["onset"],
+        apex=cells["apex"],
+        offset=cells["offset"],
+        fps=FACTS.fps,
+        action_units=cells["action_units"],
+        folder=folder,
+    )

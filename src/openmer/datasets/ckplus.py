@@ -1,0 +1,80 @@
+"""CK+: 593 posed sequences of 123 persons from neutral to the peak, 327 of them labelled.
+
+A copy holds ``cohn-kanade-images/S005/001/S005_001_00000011.png`` and
+``Emotion/S005/001/S005_001_00000011_emotion.txt`` with one number such as ``3.0000000e+00``. A
+sequence without that file has no label and is left out. The last frames of a sequence are its
+images, three by default, as in the pretraining of several papers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import MappingProxyType
+
+from openmer.datasets._facts import CorpusFacts, Counts, Options, find_folder, words
+from openmer.datasets._reading import Problem, Reading, error
+from openmer.datasets._registry import register
+from openmer.datasets._stills import Sequence, last_frames, read_sequences
+
+FACTS = CorpusFacts(
+    name="ckplus",
+    title="CK+",
+    holds="images",
+    paper="Lucey et al. (2010), The Extended Cohn-Kanade Dataset (CK+): A complete dataset for "
+    "action unit and emotion-specified expression, CVPR Workshops 2010",
+    access="sign the agreement of the Affect Analysis Group, University of Pittsburgh",
+    terms="non-commercial research; no redistribution; few persons may be shown",
+    variants=MappingProxyType(
+        {
+            "labelled": Counts(
+                items=327,
+                words=words(
+                    anger=45, contempt=18, disgust=59, fear=25, happy=69, sadness=28, surprise=83
+                ),
+                words_recalled=True,
+            )
+        }
+    ),
+    stills=3,
+    unsure=(
+        "Sequences per word.",
+        "123 persons were recorded; how many have a labelled sequence is not declared.",
+    ),
+)
+
+_CODES = ("neutral", "anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
+
+
+@register(FACTS)
+def read(root: Path, options: Options) -> Reading:
+    """The last frames of every labelled sequence."""
+    labels = find_folder(FACTS, root, "Emotion")
+    images = find_folder(FACTS, root, "cohn-kanade-images")
+    sequences: list[Sequence] = []
+    problems: list[Problem] = []
+    for file in sorted(labels.glob("S*/*/*_emotion.txt")):
+        number, subject = file.parent.name, file.parent.parent.name
+        code = _code(file.read_text(encoding="utf-8"))
+        if code is None:
+            text = f"{file.read_text(encoding='utf-8')!r} is no number 0..7"
+            problems.append(error(str(file), text))
+        else:
+            sequences.append(
+                Sequence(
+                    subject=subject,
+                    name=number,
+                    emotion=_CODES[code],
+                    folder=images / subject / number,
+                )
+            )
+    reading = read_sequences("ckplus", sequences, options, last_frames)
+    return Reading(items=reading.items, problems=(*problems, *reading.problems))
+
+
+def _code(text: str) -> int | None:
+    """The number of a label file, which is written as ``3.0000000e+00``."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return int(value) if value in range(len(_CODES)) else None

@@ -1,0 +1,103 @@
+"""Fake corpora: small folders and sheets in the exact shape of the real ones, quirks included.
+
+The frames are synthetic (see `openmer.datasets.synthetic`); no real person is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
+
+from openmer.datasets._registry import facts
+from openmer.datasets.fakes import (
+    affectnet,
+    casme2,
+    casme3,
+    casme_squared,
+    ckplus,
+    fer2013,
+    fourdme,
+    jaffe,
+    megc2019,
+    mmew,
+    mug,
+    oulu_casia,
+    rafdb,
+    samm,
+    samm_long,
+    smic,
+)
+from openmer.datasets.fakes._plan import FakePlan, full_plan, small_plan
+from openmer.errors import DataError, unknown_name
+
+__all__ = ["FakePlan", "full_plan", "list_fakes", "small_plan", "write_fake"]
+
+_MARK = (
+    "A fake {title}, written by OpenMER for tests and examples. No score on it means anything.\n"
+)
+_WRITERS: MappingProxyType[str, Callable[[Path, FakePlan], None]] = MappingProxyType(
+    {
+        "affectnet": affectnet.write,
+        "casme2": casme2.write,
+        "casme3": casme3.write,
+        "casme_squared": casme_squared.write,
+        "ckplus": ckplus.write,
+        "fer2013": fer2013.write,
+        "fourdme": fourdme.write,
+        "jaffe": jaffe.write,
+        "megc2019": megc2019.write,
+        "mmew": mmew.write,
+        "mug": mug.write,
+        "oulu_casia": oulu_casia.write,
+        "rafdb": rafdb.write,
+        "samm": samm.write,
+        "samm_long": samm_long.write,
+        "smic": smic.write,
+    }
+)
+
+
+def list_fakes() -> list[str]:
+    """Names of the corpora that can be faked, sorted."""
+    return sorted(_WRITERS)
+
+
+def write_fake(
+    name: str,
+    folder: Path,
+    *,
+    variant: str | None = None,
+    full: bool = False,
+    frames: bool = True,
+) -> Path:
+    """Write a fake corpus into a new or empty folder.
+
+    Args:
+        name: One of `list_fakes()`.
+        folder: The root of the fake.
+        variant: One of the corpus's variants; None is the first.
+        full: As many persons and items as the real corpus; otherwise three persons.
+        frames: Write images; otherwise names and sheets only (read with ``frames="none"``).
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: No such corpus or variant, or its counts are not declared.
+        DataError: The folder holds something.
+    """
+    if name not in _WRITERS:
+        raise unknown_name("corpus", name, _WRITERS)
+    corpus = facts(name)
+    variant = corpus.default_variant if variant is None else variant
+    if variant not in corpus.variants:
+        raise unknown_name(f"variant of {corpus.title}", variant, corpus.variants)
+    plan = (full_plan if full else small_plan)(corpus, variant, frames=frames)
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder} is not empty. Choose a new folder for the fake {corpus.title}.")
+    folder.mkdir(parents=True, exist_ok=True)
+    _WRITERS[name](folder, plan)
+    (folder / "FAKE.txt").write_text(_MARK.format(title=corpus.title), encoding="utf-8")
+    return folder

@@ -1,0 +1,124 @@
+"""FER2013: 35,887 grey faces of 48x48 pixels from the web; nobody is named.
+
+Two forms are read. The table of the challenge, ``fer2013.csv`` with the columns emotion, pixels
+(2304 grey values) and Usage: an image is then a row of it (`Image.row`), and `read_pixels` decodes
+rows. Or the folders it is often passed on as, ``train/<emotion>/Training_*.jpg`` and
+``test/<emotion>/PublicTest_*.jpg``. Duplicates cross the parts, in any form.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openmer.clip import Image
+from openmer.datasets._facts import CorpusFacts, Counts, Options, find_folder, words
+from openmer.datasets._reading import Problem, Reading, error
+from openmer.datasets._registry import register
+from openmer.errors import DataError
+
+FACTS = CorpusFacts(
+    name="fer2013",
+    title="FER2013",
+    holds="images",
+    paper="Goodfellow et al. (2013), Challenges in Representation Learning: A Report on Three "
+    "Machine Learning Contests, ICONIP 2013",
+    access="Kaggle, challenges-in-representation-learning-facial-expression-recognition-challenge",
+    terms="images found on the web, no formal licence: do not redistribute",
+    variants=MappingProxyType(
+        {
+            "all": Counts(
+                items=35887,
+                words=words(
+                    angry=4953, disgust=547, fear=5121, happy=8989, sad=6077, surprise=4002,
+                    neutral=6198,
+                ),
+            )
+        }
+    ),
+)  # fmt: skip
+
+SIDE = 48  # pixels
+_CODES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+_PARTS = ("Training", "PublicTest", "PrivateTest")
+_LARGEST_CELL = 1 << 20
+
+
+@register(FACTS)
+def read(root: Path, options: Options) -> Reading:
+    """The images of the table where there is one, else of the folders."""
+    del options  # names are all there is to read: files come with the folders
+    table = root / "fer2013.csv"
+    return _read_table(table) if table.is_file() else _read_folders(root)
+
+
+def read_pixels(images: Iterable[Image]) -> NDArray[np.uint8]:
+    """Grey values of images that are rows of one table, shape ``(images, 48, 48)``, 0..255.
+
+    Raises:
+        DataError: An image is no row of that table, or a row is not 48x48 numbers.
+    """
+    images = tuple(images)
+    tables = {image.path for image in images}
+    rows = [image.row for image in images if image.row is not None]
+    if len(tables) != 1 or len(rows) != len(images):
+        raise DataError(
+            f"{len(images)} images lie in {len(tables)} files, expected rows of one fer2013.csv. "
+            "Read image files with an image reader."
+        )
+    wanted = {row: at for at, row in enumerate(rows)}
+    pixels = np.zeros((len(images), SIDE, SIDE), np.uint8)
+    path = tables.pop()
+    for number, line in enumerate(_lines(path)):
+        if number in wanted:
+            values = line.get("pixels", "").split()
+            if len(values) != SIDE * SIDE:
+                raise DataError(
+                    f"{path} row {number + 2} has {len(values)} pixels, expected {SIDE * SIDE}."
+                )
+            pixels[wanted[number]] = np.array(values, np.uint8).reshape(SIDE, SIDE)
+    return pixels[[wanted[row] for row in rows]]
+
+
+def _lines(table: Path) -> Iterable[dict[str, str]]:
+    csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_CELL))
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        yield from csv.DictReader(file, skipinitialspace=True)
+
+
+def _read_table(table: Path) -> Reading:
+    images: list[Image] = []
+    problems: list[Problem] = []
+    for row, line in enumerate(_lines(table)):
+        code, part = line.get("emotion", ""), line.get("Usage", "")
+        if code not in {str(number) for number in range(len(_CODES))} or part not in _PARTS:
+            text = f"emotion {code!r}, Usage {part!r}: expected 0..6 and {', '.join(_PARTS)}"
+            problems.append(error(f"{table.name} row {row + 2}", text))
+            continue
+        word, name = _CODES[int(code)], f"{part}_{row:05}"
+        images.append(
+            Image(corpus="fer2013", name=name, emotion=word, path=table, row=row, part=part)
+        )
+    return Reading(items=tuple(images), problems=tuple(problems))
+
+
+def _read_folders(root: Path) -> Reading:
+    top = find_folder(FACTS, root, "train").parent
+    images = []
+    for path in sorted([*top.glob("train/*/*.*"), *top.glob("test/*/*.*")]):
+        part = path.name.partition("_")[0]
+        images.append(
+            Image(
+                corpus="fer2013",
+                name=f"{path.parent.name}/{path.stem}",
+                emotion=path.parent.name,
+                path=path,
+                part=part if part in _PARTS else path.parent.parent.name,
+            )
+        )
+    return Reading(items=tuple(images))

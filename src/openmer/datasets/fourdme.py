@@ -1,0 +1,88 @@
+"""4DME, micro-expressions: 267 clips at 60 fps, grey.
+
+A copy holds ``4DME_Labelling_Micro_release v1.xlsx`` and, anywhere below, a folder of the clip's
+name with ``Frame_000001826.jpg``. A clip may carry several labels: flag columns (Positive,
+Negative, Surprise, Repression, Others) and the same as text. The text is kept as it is; where it is
+empty, the flags are joined by "+", as in "negative+surprise".
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+
+from openmer.datasets._annotations import Annotation, read_annotations
+from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, words
+from openmer.datasets._reading import Reading
+from openmer.datasets._registry import register
+from openmer.datasets._sheets import SheetRow, read_rows
+
+FACTS = CorpusFacts(
+    name="fourdme",
+    title="4DME",
+    holds="clips",
+    paper="Li et al. (2023), 4DME: A Spontaneous 4D Micro-Expression Dataset With Multimodalities, "
+    "IEEE Transactions on Affective Computing 14(4)",
+    access="sign the agreement of the Center for Machine Vision and Signal Analysis, University "
+    "of Oulu",
+    terms="research only; no redistribution",
+    fps=Fraction(60),
+    variants=MappingProxyType(
+        {
+            "micro": Counts(
+                items=267,
+                words=words("positive", "negative", "surprise", "repression", "others"),
+                words_recalled=True,
+            )
+        }
+    ),
+    unsure=(
+        "Persons, clips per word, and how the text of a clip with several labels is written.",
+        "The folders between the root and a clip.",
+        "One public loader swaps the action units of two rows; which clips is not known.",
+    ),
+)
+
+_FLAGS = ("positive", "negative", "surprise", "repression", "others")
+_COLUMNS = {
+    "subject": ("sub_ID",),
+    "clip": ("fold_name",),
+    "emotion": ("Emotion",),
+    "onset": ("Onset",),
+    "apex": ("Apex",),
+    "offset": ("Offset",),
+    "action_units": ("AUs", "AU"),
+    **{flag: (flag,) for flag in _FLAGS},
+}
+
+
+@register(FACTS)
+def read(root: Path, options: Options) -> Reading:
+    """All micro-expressions."""
+    sheet = find_file(FACTS, root, "4DME_Labelling_Micro_release v1.xlsx")
+    rows = [row for row in read_rows(sheet, _COLUMNS, optional=_FLAGS) if row["clip"]]
+    folders: dict[str, Path] | None = None
+    if options.wants_frames:
+        names = {row["clip"] for row in rows}
+        below = sorted(path for path in root.rglob("*") if path.name in names and path.is_dir())
+        folders = {path.name: path for path in below}
+    annotations = [_annotation(row, folders) for row in rows]
+    return read_annotations(corrected(annotations, read_corrections("fourdme")))
+
+
+def _annotation(row: SheetRow, folders: dict[str, Path] | None) -> Annotation:
+    flags = "+".join(flag for flag in _FLAGS if row[flag] not in ("", "0"))
+    return Annotation(
+        corpus="fourdme",
+        subject=row["subject"],
+        name=row["clip"],
+        emotion=row["emotion"] or flags,
+        onset=row["onset"],
+        apex=row["apex"],
+        offset=row["offset"],
+        fps=FACTS.fps,
+        action_units=row["action_units"],
+        folder=None if folders is None else folders.get(row["clip"], Path(row["clip"])),
+    )

@@ -1,0 +1,86 @@
+"""MMEW: 300 clips at 90 fps.
+
+A copy holds ``MMEW_Micro_Exp.xlsx`` and ``Micro_Expression/<emotion>/S13-07-001/1.jpg``. The folder
+of a clip is found by its name, because folders and sheet do not always agree on the emotion. About
+16 rows have an impossible apex or offset; they are reported and taken as not known.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+
+from openmer.datasets._annotations import Annotation, read_annotations
+from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
+from openmer.datasets._reading import Reading
+from openmer.datasets._registry import register
+from openmer.datasets._sheets import SheetRow, padded, read_rows
+
+FACTS = CorpusFacts(
+    name="mmew",
+    title="MMEW",
+    holds="clips",
+    paper="Ben et al. (2022), Video-Based Facial Micro-Expression Analysis: A Survey of Datasets, "
+    "Features and Algorithms, IEEE TPAMI 44(9)",
+    access="fill in the request form at dpailab.com",
+    terms="research only; no redistribution",
+    fps=Fraction(90),
+    variants=MappingProxyType(
+        {
+            "micro": Counts(
+                items=300,
+                words=words(
+                    happiness=36, anger=8, surprise=89, disgust=72, fear=16, sadness=13, others=66
+                ),
+                words_recalled=True,
+            )
+        }
+    ),
+    unsure=(
+        "36 persons in the paper, 30 released: none declared.",
+        "Clips per word.",
+        "That the sheet's frame numbers are those of the file names.",
+        "Which values are right in the rows whose apex or offset is impossible.",
+    ),
+)
+
+_COLUMNS = {
+    "subject": ("Subject",),
+    "clip": ("Filename",),
+    "onset": ("OnsetFrame",),
+    "apex": ("ApexFrame",),
+    "offset": ("OffsetFrame",),
+    "action_units": ("Action Units",),
+    "emotion": ("Estimated Emotion",),
+}
+
+
+@register(FACTS)
+def read(root: Path, options: Options) -> Reading:
+    """All micro-expressions."""
+    sheet = find_file(FACTS, root, "MMEW_Micro_Exp.xlsx")
+    rows = [row for row in read_rows(sheet, _COLUMNS) if row["clip"]]
+    folders: dict[str, Path] | None = None
+    if options.wants_frames:
+        top = find_folder(FACTS, root, "Micro_Expression")
+        folders = {path.name: path for path in sorted(top.glob("*/*")) if path.is_dir()}
+    annotations = [_annotation(row, folders) for row in rows]
+    return read_annotations(corrected(annotations, read_corrections("mmew")))
+
+
+def _annotation(row: SheetRow, folders: dict[str, Path] | None) -> Annotation:
+    number = row["subject"].removeprefix("S")
+    return Annotation(
+        corpus="mmew",
+        subject=f"S{padded(number, 2)}",
+        name=row["clip"],
+        emotion=row["emotion"],
+        onset=row["onset"],
+        apex=row["apex"],
+        offset=row["offset"],
+        fps=FACTS.fps,
+        action_units=row["action_units"],
+        folder=None if folders is None else folders.get(row["clip"], Path(row["clip"])),
+    )

@@ -1,0 +1,60 @@
+"""MUG: posed sequences from onset over apex to offset, 19 fps; 52 of 86 persons are released.
+
+A copy holds ``subject001/anger/take000/img_0000.jpg``. The apex is not annotated; the frames about
+the middle of a take stand for it, eight by default (papers take six to ten "near the apex").
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+
+from openmer.datasets._facts import CorpusFacts, Counts, Options, advice, words
+from openmer.datasets._reading import Reading
+from openmer.datasets._registry import register
+from openmer.datasets._stills import Sequence, middle_frames, read_sequences
+from openmer.errors import DataError
+
+FACTS = CorpusFacts(
+    name="mug",
+    title="MUG",
+    holds="images",
+    paper="Aifanti et al. (2010), The MUG Facial Expression Database, WIAMIS 2010",
+    access="licence request at mug.ee.auth.gr/fed",
+    terms="research only; no redistribution",
+    fps=Fraction(19),
+    variants=MappingProxyType(
+        {
+            "all": Counts(
+                words=words(
+                    "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"
+                )
+            )
+        }
+    ),
+    stills=8,
+    unsure=(
+        "How many persons and takes a copy holds; it depends on what was granted.",
+        "That the middle of a take is near its apex.",
+    ),
+)
+
+
+@register(FACTS)
+def read(root: Path, options: Options) -> Reading:
+    """The frames about the middle of every take."""
+    takes = [*root.glob("subject*/*/take*"), *root.glob("*/subject*/*/take*")]
+    if not takes:
+        raise DataError(f"MUG is not in {root}: no subject001/anger/take000. {advice(FACTS)}")
+    sequences = [
+        Sequence(
+            subject=take.parent.parent.name,
+            name=f"{take.parent.name}/{take.name}",
+            emotion=take.parent.name,
+            folder=take,
+        )
+        for take in sorted(takes)
+        if take.is_dir()
+    ]
+    return read_sequences("mug", sequences, options, middle_frames)

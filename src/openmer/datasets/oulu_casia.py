@@ -1,0 +1,59 @@
+"""Oulu-CASIA: 480 posed sequences of 80 persons from neutral to the peak, per camera and light.
+
+A copy holds ``B_OriginalImg/OriginalImg/VL/Strong/P001/Anger/000.jpeg``, for the cameras VL
+(visible) and NI (near infrared) and the lights Strong, Weak and Dark. The last frames of a sequence
+are its images, three by default.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+
+from openmer.datasets._facts import CorpusFacts, Counts, Options, find_folder
+from openmer.datasets._reading import Reading
+from openmer.datasets._registry import register
+from openmer.datasets._stills import Sequence, last_frames, read_sequences
+
+_WORDS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
+_COUNTS = Counts(persons=80, items=480, words=MappingProxyType(dict.fromkeys(_WORDS, 80)))
+
+FACTS = CorpusFacts(
+    name="oulu_casia",
+    title="Oulu-CASIA",
+    holds="images",
+    paper="Zhao et al. (2011), Facial expression recognition from near-infrared videos, Image and "
+    "Vision Computing 29(9)",
+    access="sign the agreement of the Center for Machine Vision and Signal Analysis, University "
+    "of Oulu",
+    terms="research only; no redistribution",
+    fps=Fraction(25),
+    variants=MappingProxyType(
+        {f"{camera}-{light}": _COUNTS for camera in ("VL", "NI") for light in
+         ("Strong", "Weak", "Dark")}
+    ),
+    stills=3,
+)  # fmt: skip
+
+
+@register(FACTS)
+def read(root: Path, options: Options) -> Reading:
+    """The last frames of every sequence of one camera and light."""
+    camera, light = options.variant.split("-")
+    wanted = f"{camera}/{light}"
+    top = find_folder(
+        FACTS, root, f"B_OriginalImg/OriginalImg/{wanted}", f"OriginalImg/{wanted}", wanted
+    )
+    sequences = [
+        Sequence(
+            subject=folder.parent.name,
+            name=f"{options.variant}/{folder.name}",
+            emotion=folder.name,
+            part=options.variant,
+            folder=folder,
+        )
+        for folder in sorted(top.glob("P*/*"))
+        if folder.is_dir()
+    ]
+    return read_sequences("oulu_casia", sequences, options, last_frames)

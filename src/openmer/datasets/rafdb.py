@@ -1,0 +1,80 @@
+"""RAF-DB, single labels: 15,339 faces from the web; nobody is named.
+
+A copy holds ``basic/EmoLabel/list_patition_label.txt`` (sic) with lines ``train_00001.jpg 5``, and
+``basic/Image/aligned/train_00001_aligned.jpg`` or ``basic/Image/original/train_00001.jpg``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import MappingProxyType
+
+from openmer.clip import Image
+from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, words
+from openmer.datasets._reading import Problem, Reading, error
+from openmer.datasets._registry import register
+from openmer.datasets._stills import read_images
+
+FACTS = CorpusFacts(
+    name="rafdb",
+    title="RAF-DB",
+    holds="images",
+    paper="Li et al. (2017), Reliable Crowdsourcing and Deep Locality-Preserving Learning for "
+    "Expression Recognition in the Wild, CVPR 2017",
+    access="whdeng.cn/RAF: a member of staff asks with an institutional address",
+    terms="non-commercial research; no copy of images or derived data beyond one's own site",
+    forms=("aligned", "original"),
+    variants=MappingProxyType(
+        {
+            "basic": Counts(
+                items=12271 + 3068,
+                words=words(
+                    surprise=1619, fear=355, disgust=877, happiness=5957, sadness=2460, anger=867,
+                    neutral=3204,
+                ),
+                words_recalled=True,
+            )
+        }
+    ),
+    unsure=("Images per word.",),
+)  # fmt: skip
+
+_CODES = MappingProxyType(
+    {
+        "1": "surprise",
+        "2": "fear",
+        "3": "disgust",
+        "4": "happiness",
+        "5": "sadness",
+        "6": "anger",
+        "7": "neutral",
+    }
+)
+
+
+@register(FACTS)
+def read(root: Path, options: Options) -> Reading:
+    """Images of both parts, train and test."""
+    labels = find_file(
+        FACTS,
+        root,
+        "basic/EmoLabel/list_patition_label.txt",
+        "EmoLabel/list_patition_label.txt",
+    )
+    form = "aligned" if options.frames == "none" else options.frames
+    folder = labels.parent.parent / "Image" / form
+    suffix = "_aligned.jpg" if form == "aligned" else ".jpg"
+    images: list[Image] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(labels.read_text(encoding="utf-8").splitlines(), start=1):
+        match = re.fullmatch(r"((train|test)_\d+)\.jpg\s+([1-7])", line.strip())
+        if match is not None:
+            name, part, word = match[1], match[2], _CODES[match[3]]
+            path = folder / f"{name}{suffix}"
+            images.append(Image(corpus="rafdb", name=name, emotion=word, path=path, part=part))
+        elif line.strip():
+            text = f"{line!r} is not of the form 'train_00001.jpg 5'"
+            problems.append(error(f"{labels.name} line {number}", text))
+    reading = read_images(images, options)
+    return Reading(items=reading.items, problems=(*problems, *reading.problems))

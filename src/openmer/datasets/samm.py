@@ -1,0 +1,82 @@
+"""SAMM: 159 clips of 29 persons at 200 fps, grey.
+
+A copy holds ``SAMM_Micro_FACS_Codes_v2.xlsx``, whose header stands below 13 rows of text, and
+``SAMM/006/006_1_2/006_05562.jpg``. The sheet says person 6 where the folder says 006. Only the
+digits behind the last underscore of a file are the frame number.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+
+from openmer.datasets._annotations import Annotation, read_annotations
+from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
+from openmer.datasets._reading import Reading
+from openmer.datasets._registry import register
+from openmer.datasets._sheets import SheetRow, padded, read_rows
+
+FACTS = CorpusFacts(
+    name="samm",
+    title="SAMM",
+    holds="clips",
+    paper="Davison et al. (2018), SAMM: A Spontaneous Micro-Facial Movement Dataset, IEEE "
+    "Transactions on Affective Computing 9(1)",
+    access="sign SAMM_ReleaseAgreementV2.pdf and write to M.Yap@mmu.ac.uk",
+    terms="non-commercial research; no redistribution; few persons may be shown in publications",
+    fps=Fraction(200),
+    variants=MappingProxyType(
+        {
+            "v2": Counts(
+                persons=29,
+                items=159,
+                words=words(
+                    anger=57, happiness=26, other=26, surprise=15, contempt=12, disgust=9, fear=8,
+                    sadness=6,
+                ),
+            )
+        }
+    ),
+    unsure=(
+        "The faulty apex and offset values of older copies are not known, so their corrections "
+        "apply only where the value is impossible.",
+    ),
+)  # fmt: skip
+
+_COLUMNS = {
+    "subject": ("Subject",),
+    "clip": ("Filename",),
+    "onset": ("Onset Frame",),
+    "apex": ("Apex Frame",),
+    "offset": ("Offset Frame",),
+    "action_units": ("Action Units",),
+    "emotion": ("Estimated Emotion",),
+}
+
+
+@register(FACTS)
+def read(root: Path, options: Options) -> Reading:
+    """All clips."""
+    sheet = find_file(FACTS, root, "SAMM_Micro_FACS_Codes_v2.xlsx")
+    frames = find_folder(FACTS, root, "SAMM") if options.wants_frames else None
+    rows = read_rows(sheet, _COLUMNS)
+    annotations = [_annotation(row, frames) for row in rows if row["clip"]]
+    return read_annotations(corrected(annotations, read_corrections("samm")))
+
+
+def _annotation(row: SheetRow, frames: Path | None) -> Annotation:
+    subject = padded(row["subject"], 3)
+    return Annotation(
+        corpus="samm",
+        subject=subject,
+        name=row["clip"],
+        emotion=row["emotion"],
+        onset=row["onset"],
+        apex=row["apex"],
+        offset=row["offset"],
+        fps=FACTS.fps,
+        action_units=row["action_units"],
+        folder=None if frames is None else frames / subject / row["clip"],
+    )

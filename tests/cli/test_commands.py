@@ -1,0 +1,206 @@
+"""The command line as a user and as a program meet it: output, exit codes, one clear message."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from openmer.cli.app import main
+
+QUICK = ("--set", "training.epochs=2", "--workers", "1", "--compiled", "never", "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    """Twelve flow images of four persons over two corpora that share a subject id."""
+    folder = tmp_path_factory.mktemp("flow")
+    rng = np.random.default_rng(0)
+    rows = ["corpus,subject,clip,label,flow_path"]
+    for i in range(12):
+        corpus, subject = ("smic", "casme2")[i % 2], f"s{i % 4 // 2}"
+        name = f"{corpus}_{subject}_{i}.png"
+        Image.fromarray(rng.integers(0, 255, (28, 28, 3), dtype=np.uint8)).save(folder / name)
+        rows.append(f"{corpus},{subject},c{i},{('negative', 'positive', 'surprise')[i % 3]},{name}")
+    (folder / "samples.csv").write_text("\n".join(rows))
+    return folder / "samples.csv"
+
+
+@pytest.fixture
+def openmer(monkeypatch, capsys, tmp_path):
+    """Runs a command in this process; returns exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["openmer", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as exit_:
+            code = exit_.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_evaluate_prints_one_json_object(openmer, manifest):
+    code, out, _ = openmer(
+        "evaluate", "ststnet", "--manifest", manifest, "--seeds", 2, "--json", *QUICK
+    )
+    assert code == 0
+    found = json.loads(out)
+    assert {
+        "method", "epoch_rule", "leaky", "clips", "persons", "seeds", "uf1", "uar", "accuracy",
+        "interval", "parts", "per_class", "confusion", "parameters", "seconds", "run",
+    } <= set(found)  # fmt: skip
+    assert (found["method"], found["epoch_rule"], found["leaky"]) == ("ststnet", "fixed", False)
+    assert (found["clips"], found["persons"], found["seeds"]) == (12, 4, [0, 1])
+    assert set(found["parts"]) == {"smic", "casme2"}
+    assert found["parameters"] == 1683
+    assert len(found["interval"]["uf1"]) == 2
+    assert np.sum(found["confusion"]) == 24
+    assert Path(found["run"], "report.html").is_file()
+
+
+@pytest.mark.parametrize("rule", ["fixed", "inner", "held_out"])
+def test_every_rule_runs_and_only_one_is_marked_leaky(openmer, manifest, rule):
+    code, out, _ = openmer(
+        "evaluate", "flow-mlp", "--manifest", manifest, "--epoch-rule", rule, *QUICK
+    )
+    assert code == 0
+    assert ("LEAKY" in out) == (rule == "held_out")
+    code, out, _ = openmer("report", "runs", "--out", "page")
+    assert code == 0
+    page = Path("page/report.md").read_text()
+    assert ("leaky" in page.lower()) == (rule == "held_out")
+
+
+def test_a_control_with_shuffled_labels_says_so(openmer, manifest):
+    code, out, _ = openmer("evaluate", "flow-svm", "--manifest", manifest, "--shuffle-labels", 1)
+    assert code == 0
+    assert "shuffled labels" in out
+
+
+def test_audit_passes_the_honest_and_fails_the_leaky_rule(openmer, manifest):
+    code, out, _ = openmer("audit", "flow-mlp", "--manifest", manifest, "--json", "--epochs", 2)
+    assert (code, json.loads(out)["clean"], json.loads(out)["findings"]) == (0, True, [])
+    code, out, _ = openmer(
+        "audit", "flow-mlp", "--manifest", manifest, "--epoch-rule", "held_out", "--json"
+    )
+    assert (code, json.loads(out)["clean"]) == (1, False)
+    assert json.loads(out)["findings"][0]["severity"] == "leak"
+    code, out, _ = openmer("audit", "flow-svm", "--manifest", manifest)
+    assert code == 0
+    assert "clean" in out
+
+
+def test_methods_are_listed_and_shown(openmer):
+    code, out, _ = openmer("methods", "--json")
+    assert code == 0
+    assert {"ststnet", "flow-svm"} <= {row["name"] for row in json.loads(out)}
+    code, out, _ = openmer("methods", "show", "ststnet")
+    assert code == 0
+    Path("mine.toml").write_text(out.replace('name = "ststnet"', 'name = "mine"', 1))
+    assert "[training]" in out
+
+
+def test_help_and_version(openmer):
+    assert openmer("--help")[0] == 0
+    code, out, _ = openmer("--version")
+    assert (code, out.split()[0]) == (0, "openmer")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("evaluate", "stsnet"), 2, "Did you mean 'ststnet'"),
+        (("evaluate", "ststnet", "--set", "training.epoch=3"), 2, "training.epochs"),
+        (("evaluate", "ststnet", "--epoch-rule", "best"), 2, "held_out"),
+        (("evaluate", "ststnet", "--seeds", "0"), 2, "seeds"),
+        (("audit", "ststnett"), 2, "Did you mean 'ststnet'"),
+    ],
+)
+def test_a_wrong_name_or_option(openmer, manifest, arguments, code, message):
+    found, _, err = openmer(*arguments, "--manifest", manifest)
+    assert found == code
+    assert message in err
+    assert not Path("runs").exists()
+
+
+def edited(manifest, folder, change):
+    """A copy of the manifest with changed rows, beside links to the same images."""
+    lines = manifest.read_text().splitlines()
+    for image in manifest.parent.glob("*.png"):
+        (folder / image.name).write_bytes(image.read_bytes())
+    (folder / "edited.csv").write_text("\n".join([lines[0], *change(lines[1:])]))
+    return folder / "edited.csv"
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        (lambda rows: [row for row in rows if "smic,s0" in row], 4, "at least two persons"),
+        (lambda rows: [row for row in rows if "surprise" not in row], 4, "class surprise"),
+        (lambda rows: [row.replace("surprise", "joyful") for row in rows], 3, "joyful"),
+        (lambda rows: [row.replace(".png", ".jpg") for row in rows], 3, ".jpg"),
+        (lambda rows: [*rows, rows[0]], 3, "c0"),
+        (lambda rows: [], 3, "edited.csv"),
+    ],
+    ids=["one person", "a class missing", "odd label", "missing image", "twice", "empty"],
+)
+def test_unsound_data_is_one_clear_error(openmer, manifest, tmp_path, change, code, message):
+    path = edited(manifest, tmp_path, change)
+    found, _, err = openmer("evaluate", "ststnet", "--manifest", path, *QUICK)
+    assert found == code
+    assert message in err.replace("\n", " ")
+    assert "Traceback" not in err
+
+
+def test_a_corrupt_image_is_named_by_its_path(openmer, manifest, tmp_path):
+    path = edited(manifest, tmp_path, list)
+    (tmp_path / "smic_s0_0.png").write_bytes(b"not an image")
+    code, _, err = openmer("evaluate", "ststnet", "--manifest", path, *QUICK)
+    assert code == 3
+    assert "smic_s0_0.png" in err
+
+
+def test_a_missing_manifest_and_a_folder_without_runs(openmer):
+    code, _, err = openmer("evaluate", "ststnet", "--manifest", "nowhere.csv")
+    assert code == 3 and "nowhere.csv" in err
+    code, _, err = openmer("report", "empty")
+    assert code == 3 and "no run" in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_at_any_moment_it_goes_on_to_the_same_bytes(manifest, tmp_path, kill):
+    """A real process, stopped in the middle of its folds, then run again."""
+    command = [
+        sys.executable, "-c", "from openmer.cli import main; main()", "evaluate", "ststnet",
+        "--manifest", str(manifest), "--set", "training.epochs=150", "--workers", "2",
+        "--compiled", "never", "--device", "cpu", "--out",
+    ]  # fmt: skip
+    cut = subprocess.Popen([*command, str(tmp_path / "cut")], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("cut/**/*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(cut.pid, kill)
+    _, err = cut.communicate(timeout=60)
+    kept = {p.name: p.read_bytes() for p in tmp_path.glob("cut/**/*.parquet")}
+    assert 1 <= len(kept) < 4
+    if kill == signal.SIGINT:
+        assert cut.returncode == 130
+        assert b"run the same command to go on" in err
+    subprocess.run([*command, str(tmp_path / "cut")], check=True, capture_output=True)
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
+    folds = [{p.name: p.read_bytes() for p in tmp_path.glob(f"{run}/**/s*/**/*.parquet")}
+             for run in ("cut", "whole")]  # fmt: skip
+    assert folds[0] == folds[1]

@@ -1,0 +1,77 @@
+"""What every registered model must satisfy; a new model is tested the moment it is registered."""
+
+import pytest
+import torch
+
+from openmer.errors import ConfigError
+from openmer.models import create_model, list_models
+
+# Trainable numbers at the published setting, in_channels 3, size 28 (14 for the averaged flow).
+PARAMETERS = {"ststnet": 1683, "off_apexnet": 2_664_475, "flow_mlp": 28_419}
+SIZES = {"flow_mlp": 14}
+
+
+def build(name, **changes):
+    torch.manual_seed(0)
+    return create_model(name, **({"in_channels": 3, "size": SIZES.get(name, 28)} | changes))
+
+
+def batch(name, clips=4, channels=3):
+    size = SIZES.get(name, 28)
+    return torch.randn(clips, channels, size, size)
+
+
+def test_every_model_has_its_count_here():
+    assert set(PARAMETERS) == set(list_models())
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_parameter_count(name):
+    assert sum(p.numel() for p in build(name).parameters()) == PARAMETERS[name]
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+@pytest.mark.parametrize("name", list_models())
+def test_logits_have_one_column_per_class(name, classes):
+    assert build(name, num_classes=classes)(batch(name)).shape == (4, classes)
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_clips_of_a_batch_do_not_affect_each_other_in_evaluation(name):
+    model, clips = build(name).eval(), batch(name)
+    torch.testing.assert_close(model(clips)[:1], model(clips[:1]))
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_every_weight_learns(name):
+    model = build(name)
+    model(batch(name, clips=16)).square().sum().backward()
+    dead = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum()]
+    assert not dead
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_same_seed_same_weights(name):
+    first, second = build(name).state_dict(), build(name).state_dict()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_it_runs_on_flow_without_strain_and_on_another_size(name):
+    assert build(name, in_channels=2)(batch(name, channels=2)).shape == (4, 3)
+    assert build(name, size=56)(torch.randn(2, 3, 56, 56)).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("ststet", {}, "Did you mean 'ststnet'"),
+        ("ststnet", {"widht": 3}, "cannot be made like this"),
+        ("ststnet", {"size": 1}, "at least 2x2"),
+        ("off_apexnet", {"size": 30}, "multiple of 4"),
+        ("off_apexnet", {"in_channels": 1}, "u and v"),
+    ],
+)
+def test_a_wrong_request_is_one_clear_error(name, arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        create_model(name, **arguments)

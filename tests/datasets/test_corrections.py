@@ -1,0 +1,91 @@
+"""Corrections are data, and refuse to run on a sheet that says something else."""
+
+from fractions import Fraction
+
+import pytest
+
+from openmer.datasets._annotations import Annotation
+from openmer.datasets._corrections import corrected, read_corrections
+from openmer.errors import DataError
+
+
+def annotation(**changes):
+    fields = {"onset": "100", "apex": "120", "offset": "150", "emotion": "Anger"}
+    return Annotation(
+        corpus="samm",
+        subject="028",
+        name="028_4_1",
+        fps=Fraction(200),
+        folder=None,
+        **(fields | changes),
+    )
+
+
+def fix(field="apex", was="120", now="125", reason="seen in the film"):
+    return {"clip": "028/028_4_1", "field": field, "was": was, "now": now, "reason": reason}
+
+
+def test_a_known_fault_is_corrected():
+    (fixed,) = corrected([annotation()], [fix()])
+    assert fixed == annotation(apex="125")
+
+
+def test_other_clips_are_left_alone():
+    (same,) = corrected([annotation()], [{**fix(), "clip": "006/006_1_2"}])
+    assert same == annotation()
+
+
+def test_what_already_says_so_is_left_alone():
+    assert corrected([annotation(apex="125")], [fix()]) == [annotation(apex="125")]
+
+
+def test_a_sheet_that_says_something_else_is_refused():
+    with pytest.raises(DataError, match=r"expects apex '120', the sheet says '121'.*seen in"):
+        corrected([annotation(apex="121")], [fix()])
+
+
+def test_two_corrections_of_one_clip():
+    fixes = [fix(), fix(field="emotion", was="Anger", now="Fear")]
+    assert corrected([annotation()], fixes) == [annotation(apex="125", emotion="Fear")]
+
+
+@pytest.mark.parametrize("wrong", ["", "/", "99", "100", "151"])
+def test_an_impossible_apex_is_replaced_whatever_it_is(wrong):
+    (fixed,) = corrected([annotation(apex=wrong)], [fix(was="impossible")])
+    assert fixed.apex == "125"
+
+
+def test_a_possible_value_is_not_taken_for_the_impossible_one():
+    assert corrected([annotation()], [fix(was="impossible")]) == [annotation()]
+
+
+@pytest.mark.parametrize(("offset", "now"), [("90", "160"), ("110", "160"), ("150", "150")])
+def test_an_impossible_offset(offset, now):
+    correction = fix(field="offset", was="impossible", now="160")
+    (fixed,) = corrected([annotation(offset=offset)], [correction])
+    assert fixed.offset == now
+
+
+def test_the_shipped_corrections_are_of_the_right_form():
+    fixes = read_corrections("samm")
+    assert {row["clip"] for row in fixes} == {
+        "028/028_4_1",
+        "032/032_3_1",
+        "032/032_3_2",
+        "013/013_1_9",
+    }
+    assert read_corrections("casme2") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "clip,field,was,now\na/b,apex,1,2\n",
+        "clip,field,was,now,reason\na/b,apexx,1,2,typo\n",
+        "clip,field,was,now,reason\na/b,apex,1,2,\n",
+    ],
+)
+def test_a_file_of_another_form_is_refused(tmp_path, text):
+    (tmp_path / "lab.csv").write_text(text)
+    with pytest.raises(DataError, match=r"lab\.csv"):
+        read_corrections("lab", tmp_path)

@@ -1,0 +1,128 @@
+"""What the papers pretrained on: the counts they state, from names at true size."""
+
+from collections import Counter
+
+import pytest
+
+from openmer import datasets
+from openmer.clip import Image
+from openmer.datasets.fakes import write_fake
+from openmer.datasets.labels import label_scheme, list_label_schemes
+from openmer.datasets.pretraining import (
+    group,
+    list_pretraining_schemes,
+    load_pretraining,
+    pretraining_scheme,
+)
+from openmer.errors import ConfigError
+
+
+@pytest.fixture(scope="module")
+def fer2013(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fer") / "fer2013"
+    return write_fake("fer2013", folder, full=True, frames=False)
+
+
+def counts(made):
+    return sorted(Counter(made.targets).items())
+
+
+def test_efficient_me_imbalanced(fer2013):
+    made = load_pretraining("efficient-me-imbalanced", {"fer2013": fer2013})
+    assert counts(made) == [(0, 16698), (1, 8989), (2, 4002)]
+    assert len(made.images) == 29689
+    assert made.differences == ()
+
+
+def test_efficient_me_balanced(fer2013):
+    made = load_pretraining("efficient-me-balanced", {"fer2013": fer2013})
+    assert counts(made) == [(0, 4002), (1, 4002), (2, 4002)]
+    assert len(made.images) == len(set(made.images)) == 12006
+    assert made.differences == ()
+
+
+def test_the_seed_decides_what_a_balanced_scheme_keeps(tmp_path):
+    words = ["happy"] * 9 + ["sad"] * 20 + ["surprise"] * 5
+    images = [
+        Image(corpus="fer2013", name=str(at), emotion=word, path=tmp_path, row=at)
+        for at, word in enumerate(words)
+    ]
+    scheme = pretraining_scheme("efficient-me-balanced")
+    first, again, other = (group(scheme, images, seed=seed) for seed in (0, 0, 1))
+    assert counts(first) == [(0, 5), (1, 5), (2, 5)]
+    assert first == again
+    assert first.images != other.images
+
+
+def test_corpora_are_merged_and_balanced(tmp_path):
+    roots = {
+        name: write_fake(name, tmp_path / name, frames=name == "ckplus")
+        for name in ("ckplus", "fer2013", "rafdb")
+    }
+    images = [
+        image
+        for name, root in roots.items()
+        for image in datasets.load_images(name, root, frames=None if name == "ckplus" else "none")
+    ]
+    made = group(pretraining_scheme("dense-attention"), images)
+    assert {image.corpus for image in made.images} == set(roots)
+    assert len(set(Counter(made.targets).values())) == 1
+    assert not {"neutral"} & {image.emotion for image in made.images}
+
+
+def test_differences_are_said(tmp_path):
+    root = write_fake("fer2013", tmp_path / "f")
+    made = load_pretraining("efficient-me-imbalanced", {"fer2013": root})
+    assert len(made.differences) == 3
+    assert "8 images of class negative" in made.differences[0]
+
+
+def test_mobilevit_svm_leaves_fear_and_contempt_out(tmp_path):
+    images = [
+        Image(corpus="ckplus", name=word, emotion=word, path=tmp_path / word)
+        for word in ("anger", "contempt", "fear", "sadness", "happy", "surprise")
+    ]
+    made = group(pretraining_scheme("mobilevit-svm"), images)
+    assert [image.name for image in made.images] == ["anger", "sadness", "happy", "surprise"]
+    assert sum(pretraining_scheme("mobilevit-svm").counts.values()) == 9342
+
+
+@pytest.mark.parametrize("name", list_pretraining_schemes())
+def test_every_scheme_groups_every_word_of_its_corpora(name):
+    scheme = pretraining_scheme(name)
+    labels = label_scheme(scheme.label_scheme)
+    assert scheme.source
+    assert set(scheme.counts or labels.classes) == set(labels.classes)
+    for corpus, stills in scheme.corpora.items():
+        facts = datasets.facts(corpus)
+        assert bool(stills) == bool(facts.stills)
+        for counts in facts.variants.values():
+            for word in counts.words:
+                labels.index_of(word)
+
+
+def test_affectnet_can_be_grouped_as_well():
+    for word in datasets.facts("affectnet").variants["training"].words:
+        label_scheme("macro-3").index_of(word)
+
+
+def test_casme3_in_three_classes(tmp_path):
+    root = write_fake("casme3", tmp_path / "c", full=True, frames=False)
+    scheme = label_scheme("casme3-3")
+    found = Counter(
+        scheme.index_of(c.emotion) for c in datasets.load("casme3", root, frames="none")
+    )
+    assert (found[0], found[1], found[2]) == (457, 55, 187)
+
+
+@pytest.mark.parametrize("name", list_label_schemes())
+def test_label_schemes_are_whole(name):
+    scheme = label_scheme(name)
+    assert set(scheme.words.values()) == set(scheme.classes)
+    assert not scheme.dropped & set(scheme.words)
+    assert scheme.source
+
+
+def test_unknown_schemes_suggest_a_near_one():
+    with pytest.raises(ConfigError, match="efficient-me-balanced"):
+        pretraining_scheme("efficient-me-balance")

@@ -1,0 +1,303 @@
+"""The quirks of each corpus, on fakes that have them."""
+
+import shutil
+
+import openpyxl
+import pytest
+
+from openmer import datasets
+from openmer.datasets.fakes import write_fake
+from openmer.errors import DataError
+
+
+def clips_by_name(name, root, **options):
+    return {clip.name: clip for clip in datasets.load_clips(name, root, **options)}
+
+
+def edit(path, change, sheet=None):
+    """Let `change` edit the cells of a workbook."""
+    book = openpyxl.load_workbook(path)
+    change(book[sheet or book.sheetnames[0]])
+    book.save(path)
+    book.close()
+
+
+def notes(name, root, **options):
+    return [str(p) for p in datasets.check(name, root, **options) if "expected" not in p.text]
+
+
+class TestCasme2:
+    def test_frame_numbers_become_places_among_the_files(self, tmp_path):
+        clips = clips_by_name("casme2", write_fake("casme2", tmp_path / "c"))
+        clip = clips["EP08f"]
+        numbers = [int(path.stem.removeprefix("img")) for path in clip.frame_paths]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        sheet = openpyxl.load_workbook(tmp_path / "c/CASME2-coding-20140508.xlsx").active
+        row = next(row for row in sheet.iter_rows(values_only=True) if row[1] == "EP08f")
+        assert [numbers[at] for at in (clip.onset, clip.apex, clip.offset)] == list(row[3:6])
+        assert row[0] == int(clip.subject.removeprefix("sub"))
+        assert numbers[0] < 100 <= numbers[-1] or sorted(clip.frame_paths) == list(clip.frame_paths)
+
+    def test_numbers_without_padding_are_ordered_as_numbers(self, tmp_path):
+        clips = datasets.load_clips("casme2", write_fake("casme2", tmp_path / "c"))
+        crossing = [c for c in clips if any("img99." in p.name for p in c.frame_paths)]
+        assert crossing
+        for clip in crossing:
+            names = [path.name for path in clip.frame_paths]
+            assert names.index("img100.jpg") == names.index("img99.jpg") + 1
+
+    def test_two_clips_have_no_usable_apex(self, tmp_path):
+        root = write_fake("casme2", tmp_path / "c")
+        clips = clips_by_name("casme2", root)
+        assert clips["EP12_01f"].apex is clips["EP09_05f"].apex is None
+        assert sum(clip.apex is None for clip in clips.values()) == 2
+        assert any(clip.apex == clip.offset for clip in clips.values())
+        assert len([text for text in notes("casme2", root) if "apex" in text]) == 2
+
+    def test_both_forms_of_frames(self, tmp_path):
+        root = write_fake("casme2", tmp_path / "c")
+        raw, cropped = (datasets.load_clips("casme2", root, frames=f) for f in ("raw", "cropped"))
+        assert [c.onset for c in raw] == [c.onset for c in cropped]
+        assert cropped[0].frame_paths[0].name.startswith("reg_img")
+
+    @pytest.mark.parametrize(("own", "other"), [("2014", "2019"), ("2019", "2014")])
+    def test_a_coding_under_the_name_of_the_other_is_refused(self, tmp_path, own, other):
+        root = write_fake("casme2", tmp_path / "c", variant=own, frames=False)
+        dates = {"2014": "20140508", "2019": "20190701"}
+        sheet = root / f"CASME2-coding-{dates[own]}.xlsx"
+        sheet.rename(root / f"CASME2-coding-{dates[other]}.xlsx")
+        with pytest.raises(DataError, match=f"asked for as the {other} coding"):
+            datasets.load("casme2", root, variant=other, frames="none")
+
+    def test_a_lost_onset_takes_the_clip_out_and_a_lost_frame_shifts_nothing(self, tmp_path):
+        root = write_fake("casme2", tmp_path / "c")
+        before = clips_by_name("casme2", root)["EP08f"]
+        before.frame_paths[before.onset + 1].unlink()
+        after = clips_by_name("casme2", root)["EP08f"]
+        assert after.frame_paths[after.apex] == before.frame_paths[before.apex]
+        assert after.apex == before.apex - 1
+        assert any("1 frames between onset and offset" in text for text in notes("casme2", root))
+        before.frame_paths[before.onset].unlink()
+        with pytest.raises(DataError, match="the onset"):
+            datasets.load("casme2", root)
+        assert "EP08f" not in clips_by_name("casme2", root, strict=False)
+
+    def test_a_clip_listed_twice_is_an_error(self, tmp_path):
+        root = write_fake("casme2", tmp_path / "c", frames=False)
+        sheet = root / "CASME2-coding-20140508.xlsx"
+        edit(sheet, lambda table: table.append([cell.value for cell in table[2]]))
+        with pytest.raises(DataError, match="listed twice"):
+            datasets.load("casme2", root, frames="none")
+
+    def test_a_changed_word_is_named(self, tmp_path):
+        root = write_fake("casme2", tmp_path / "c", full=True, frames=False)
+
+        def change(table):
+            table.cell(row=4, column=9).value = "joy"
+
+        edit(root / "CASME2-coding-20140508.xlsx", change)
+        problems = [str(p) for p in datasets.check("casme2", root, frames="none") if p.fatal]
+        assert "casme2: 62 clips of 'disgust', expected 63" in problems
+        assert any("1 clips of 'joy', a word outside" in problem for problem in problems)
+
+
+class TestSamm:
+    def test_ids_get_their_zeros_back_and_words_their_case(self, tmp_path):
+        clips = datasets.load_clips("samm", write_fake("samm", tmp_path / "s"))
+        assert {clip.subject for clip in clips} == {"006", "007", "025"}
+        assert {"Anger", "Other"} < {clip.emotion for clip in clips}
+        assert {"ref(L10)+A12B", "R12 or R15", "/"} < {clip.action_units for clip in clips}
+
+    def test_only_the_last_digits_are_the_frame(self, tmp_path):
+        clips = datasets.load_clips("samm", write_fake("samm", tmp_path / "s"))
+        lengths = {len(path.stem) for clip in clips for path in clip.frame_paths}
+        assert lengths == {8, 9}  # 006_1000 and 006_01000
+
+
+class TestSmic:
+    def test_short_ids_are_padded(self, tmp_path):
+        root = write_fake("smic", tmp_path / "s")
+        assert {path.name for path in (root / "SMIC/HS").iterdir()} == {"s1", "s2", "s03"}
+        clips = datasets.load_clips("smic", root)
+        assert {clip.subject for clip in clips} == {"s01", "s02", "s03"}
+        assert all(clip.name.startswith(f"{clip.subject}_") for clip in clips)
+
+    def test_the_folder_is_the_movement(self, tmp_path):
+        for clip in datasets.load_clips("smic", write_fake("smic", tmp_path / "s")):
+            assert (clip.onset, clip.apex, clip.offset) == (0, None, len(clip.frame_paths) - 1)
+
+    def test_recordings_share_persons_but_no_clip(self, tmp_path):
+        root = write_fake("smic", tmp_path / "hs", frames=False)
+        vis = write_fake("smic", tmp_path / "vis", variant="VIS", frames=False)
+        fast = datasets.load_clips("smic", root, frames="none")
+        slow = datasets.load_clips("smic", vis, variant="VIS", frames="none")
+        assert {c.person for c in fast} == {c.person for c in slow}
+        assert not {c.key for c in fast} & {c.key for c in slow}
+        assert (fast[0].fps, slow[0].fps) == (100, 25)
+
+    def test_a_folder_that_is_no_clip_is_named(self, tmp_path):
+        root = write_fake("smic", tmp_path / "s", frames=False)
+        (root / "SMIC/HS/s1/micro/negative/extra").mkdir()
+        with pytest.raises(DataError, match="extra"):
+            datasets.load("smic", root, frames="none")
+
+
+class TestCasme3:
+    def test_recordings_hold_several_clips_under_two_spellings(self, tmp_path):
+        clips = datasets.load_clips("casme3", write_fake("casme3", tmp_path / "c"))
+        assert {clip.subject for clip in clips} == {"spNO.1", "spNO.2", "spNO.3"}
+        folders = {clip.frame_paths[0].parent for clip in clips}
+        assert len(folders) < len(clips)
+
+    def test_a_lost_apex_and_an_offset_of_zero_are_noted(self, tmp_path):
+        root = write_fake("casme3", tmp_path / "c")
+        text = " ".join(notes("casme3", root))
+        assert "the apex, is missing" in text
+        assert "offset '0' is no frame number; taken as the apex" in text
+        clips = datasets.load_clips("casme3", root)
+        assert [clip.apex is None for clip in clips].count(True) == 1
+
+    def test_depth(self, tmp_path):
+        root = write_fake("casme3", tmp_path / "c")
+        clip = datasets.load_clips("casme3", root, frames="depth")[0]
+        assert clip.frame_paths[0].suffix == ".png"
+
+
+class TestCasmeSquared:
+    def test_folders_are_found_by_the_naming_rules(self, tmp_path):
+        clips = datasets.load_clips("casme_squared", write_fake("casme_squared", tmp_path / "c"))
+        folders = {clip.frame_paths[0].parent.name for clip in clips}
+        assert "16_0101disgustingteeth" in folders
+        assert all(clip.subject in clip.frame_paths[0].parts for clip in clips)
+
+    def test_types_are_kept_apart(self, tmp_path):
+        root = write_fake("casme_squared", tmp_path / "c", frames=False)
+        micro, macro = (
+            datasets.load_clips("casme_squared", root, variant=kind, frames="none")
+            for kind in ("micro", "macro")
+        )
+        assert (len(micro), len(macro)) == (8, 1)
+
+    def test_an_unknown_type_is_named(self, tmp_path):
+        root = write_fake("casme_squared", tmp_path / "c", frames=False)
+        sheet = root / "CAS(ME)^2code_final(Updated).xlsx"
+        edit(sheet, lambda table: table.append([1, "x_1", 1, 2, 3, "4", "positive", "nano"]))
+        with pytest.raises(DataError, match="type 'nano'"):
+            datasets.load("casme_squared", root, frames="none")
+
+
+class TestOthers:
+    def test_mmew_folders_may_disagree_with_the_sheet(self, tmp_path):
+        root = write_fake("mmew", tmp_path / "m")
+        others = [c for c in datasets.load_clips("mmew", root) if c.emotion == "others"]
+        assert {clip.frame_paths[0].parts[-3] for clip in others} == {"repression"}
+        assert any("is after the offset" in text for text in notes("mmew", root))
+
+    def test_4dme_joins_flags_where_there_is_no_text(self, tmp_path):
+        clips = datasets.load_clips("fourdme", write_fake("fourdme", tmp_path / "f"))
+        assert "negative+surprise" in {clip.emotion for clip in clips}
+        assert clips[0].frame_paths[0].name.startswith("Frame_0000018")
+
+    def test_samm_long_videos_say_the_type(self, tmp_path):
+        clips = datasets.load_clips("samm_long", write_fake("samm_long", tmp_path / "s"))
+        assert {clip.emotion for clip in clips} == {"Macro", "Micro - 1/2"}
+        assert len({clip.frame_paths for clip in clips}) < len(clips)
+
+    def test_samm_long_videos_may_lie_one_folder_deeper(self, tmp_path):
+        root = write_fake("samm_long", tmp_path / "s")
+        (root / "videos").mkdir()
+        for folder in root.glob("0*"):
+            shutil.move(folder, root / "videos" / folder.name)
+        assert datasets.load_clips("samm_long", root)[0].frame_paths
+
+    def test_ckplus_takes_the_last_frames_of_labelled_sequences(self, tmp_path):
+        root = write_fake("ckplus", tmp_path / "c")
+        images = datasets.load_images("ckplus", root)
+        first = [image.path for image in images[:3]]
+        assert first == sorted(first[0].parent.iterdir())[-3:]
+        labelled = list((root / "Emotion").glob("*/*/*.txt"))
+        sequences = list((root / "cohn-kanade-images").glob("*/*"))
+        assert len(sequences) == len(labelled) + 1
+        assert len(images) == 3 * len(labelled)
+
+    def test_ckplus_names_a_broken_label(self, tmp_path):
+        root = write_fake("ckplus", tmp_path / "c", frames=False)
+        next((root / "Emotion").glob("*/*/*.txt")).write_text("nine")
+        with pytest.raises(DataError, match="'nine' is no number"):
+            datasets.load("ckplus", root, frames="none")
+
+    def test_a_sequence_that_is_too_short_is_named(self, tmp_path):
+        root = write_fake("ckplus", tmp_path / "c")
+        folder = next((root / "cohn-kanade-images").glob("S005/001"))
+        for path in sorted(folder.iterdir())[2:]:
+            path.unlink()
+        with pytest.raises(DataError, match="holds 2 frames, expected 3"):
+            datasets.load("ckplus", root)
+
+    def test_mug_takes_frames_about_the_middle(self, tmp_path):
+        root = write_fake("mug", tmp_path / "m")
+        images = datasets.load_images("mug", root, stills=6)
+        take = sorted(images[0].path.parent.iterdir())
+        numbers = [take.index(image.path) for image in images[:6]]
+        assert numbers == list(range(numbers[0], numbers[0] + 6))
+        assert abs((numbers[0] + numbers[-1]) - (len(take) - 1)) <= 1
+
+    def test_rafdb_names_lines_and_images(self, tmp_path):
+        root = write_fake("rafdb", tmp_path / "r")
+        assert {i.part for i in datasets.load_images("rafdb", root)} == {"train", "test"}
+        image = datasets.load_images("rafdb", root, frames="original")[0]
+        image.path.unlink()
+        labels = root / "basic/EmoLabel/list_patition_label.txt"
+        labels.write_text(labels.read_text() + "train_1.png 9\n")
+        text = " ".join(notes("rafdb", root, frames="original"))
+        assert image.path.name in text
+        assert any("train_1.png 9" in str(p) for p in datasets.check("rafdb", root))
+
+    def test_jaffe_names_a_file_of_another_form(self, tmp_path):
+        root = write_fake("jaffe", tmp_path / "j", frames=False)
+        (root / "copy of KA.AN1.39.tiff").touch()
+        with pytest.raises(DataError, match="copy of"):
+            datasets.load("jaffe", root)
+
+    def test_oulu_casia_reads_another_camera(self, tmp_path):
+        root = write_fake("oulu_casia", tmp_path / "o", variant="NI-Dark")
+        images = datasets.load_images("oulu_casia", root, variant="NI-Dark", stills=2)
+        assert {image.emotion for image in images} >= {"Anger", "Surprise"}
+        assert all("NI-Dark" in image.name for image in images)
+
+    def test_affectnet_lists_with_and_without_a_header(self, tmp_path):
+        for variant in ("training", "validation"):
+            root = write_fake("affectnet", tmp_path / variant, variant=variant)
+            images = datasets.load_images("affectnet", root, variant=variant)
+            assert len(images) == 22
+            assert {"contempt", "no-face"} < {image.emotion for image in images}
+
+    def test_affectnet_names_a_wrong_code(self, tmp_path):
+        root = write_fake("affectnet", tmp_path / "a", frames=False)
+        table = root / "Manually_Annotated_file_lists/training.csv"
+        table.write_text(table.read_text() + "1/x.jpg,0,0,1,1,,12,0,0\n")
+        with pytest.raises(DataError, match="expression '12'"):
+            datasets.load("affectnet", root, frames="none")
+
+    def test_a_sequence_without_images_is_named(self, tmp_path):
+        root = write_fake("ckplus", tmp_path / "c")
+        shutil.rmtree(root / "cohn-kanade-images/S005/001")
+        with pytest.raises(DataError, match="no frames folder"):
+            datasets.load("ckplus", root)
+
+
+class TestFolders:
+    def test_the_case_of_letters_does_not_count(self, tmp_path):
+        root = write_fake("rafdb", tmp_path / "r")
+        whole = datasets.load_images("rafdb", root)
+        (root / "basic").rename(root / "Basic")
+        (root / "Basic/EmoLabel").rename(root / "Basic/Emolabel")
+        assert len(datasets.load_images("rafdb", root)) == len(whole)
+
+    def test_sheet_and_frames_may_lie_in_one_folder_of_the_corpus_own_name(self, tmp_path):
+        root = write_fake("samm", tmp_path / "new")
+        whole = datasets.load_clips("samm", root)
+        (root / "SAMM_Micro_FACS_Codes_v2.xlsx").rename(root / "SAMM/SAMM_Micro_FACS_Codes_v2.xlsx")
+        again = datasets.load_clips("samm", root / "SAMM")
+        assert [clip.key for clip in again] == [clip.key for clip in whole]
+        assert again[0].frame_paths == whole[0].frame_paths

@@ -1,0 +1,47 @@
+"""Option, environment, config file: in this order."""
+
+import pytest
+
+from openmer.datasets.roots import config_file, find_root, variable
+from openmer.errors import ConfigError
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    path = tmp_path / "datasets.toml"
+    path.write_text('[roots]\ncasme2 = "/data/CASME2"\nsamm = "samm"\n')
+    monkeypatch.setenv("OPENMER_CONFIG", str(path))
+    monkeypatch.delenv("OPENMER_CASME2_ROOT", raising=False)
+    return path
+
+
+def test_the_option_wins(config, monkeypatch, tmp_path):
+    monkeypatch.setenv(variable("casme2"), "/from/environment")
+    assert find_root("casme2", tmp_path) == tmp_path
+    assert str(find_root("casme2")) == "/from/environment"
+    monkeypatch.delenv(variable("casme2"))
+    assert str(find_root("casme2")) == "/data/CASME2"
+
+
+def test_a_path_in_the_file_is_relative_to_the_file(config):
+    assert find_root("samm") == config.parent / "samm"
+
+
+def test_an_unknown_root_names_the_three_places(config):
+    with pytest.raises(ConfigError) as error:
+        find_root("smic")
+    assert "option" in str(error.value)
+    assert "OPENMER_SMIC_ROOT" in str(error.value)
+    assert str(config) in str(error.value)
+
+
+def test_the_default_config_file(monkeypatch):
+    monkeypatch.delenv("OPENMER_CONFIG", raising=False)
+    assert config_file().parts[-3:] == (".config", "openmer", "datasets.toml")
+
+
+@pytest.mark.parametrize("text", ["[roots", "roots = 3\n", "[roots]\ncasme2 = 2\n"])
+def test_a_broken_config_file_is_named(config, text):
+    config.write_text(text)
+    with pytest.raises(ConfigError, match=r"datasets\.toml"):
+        find_root("casme2")

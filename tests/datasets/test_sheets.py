@@ -1,0 +1,61 @@
+"""Sheets: the header is found by what it says."""
+
+import openpyxl
+import pytest
+
+from openmer.datasets._sheets import padded, plain, read_cells, read_rows
+from openmer.errors import DataError
+
+COLUMNS = {"clip": ("Filename",), "onset": ("Onset Frame", "OnsetF"), "note": ("Notes",)}
+
+
+def save(path, lines, title="Sheet1"):
+    book = openpyxl.Workbook()
+    book.active.title = title
+    for line in lines:
+        book.active.append(line)
+    book.save(path)
+    return path
+
+
+def test_the_header_may_stand_anywhere(tmp_path):
+    lines = [["A sheet"], [], ["about", "Filename"], [None, "filename", "OnsetF", "Notes"]]
+    path = save(tmp_path / "a.xlsx", [*lines, [1, " EP01 ", 46.0, None], [], [2, "EP02", "/", "x"]])
+    rows = read_rows(path, COLUMNS)
+    assert [(r["clip"], r["onset"], r["note"], r.number) for r in rows] == [
+        ("EP01", "46", "", 5),
+        ("EP02", "/", "x", 7),
+    ]
+    assert rows[0].columns == ("filename", "OnsetF", "Notes")
+
+
+def test_an_optional_column_may_be_absent(tmp_path):
+    path = save(tmp_path / "a.xlsx", [["Filename", "Onset  frame"], ["a", 1]])
+    assert read_rows(path, COLUMNS, optional=("note",))[0]["note"] == ""
+
+
+def test_a_missing_column_is_named(tmp_path):
+    path = save(tmp_path / "a.xlsx", [["Filename", "Notes"], ["a", 1]])
+    with pytest.raises(DataError, match="row 1, without Onset Frame"):
+        read_rows(path, COLUMNS)
+
+
+def test_a_sheet_is_chosen_by_name(tmp_path):
+    path = save(tmp_path / "a.xlsx", [["x"]], title="label")
+    assert read_cells(path, "label") == [["x"]]
+    with pytest.raises(DataError, match="it has label"):
+        read_cells(path, "labels")
+
+
+@pytest.mark.parametrize("content", [b"", b"Subject,Filename\n", b"PK\x03\x04broken"])
+def test_what_is_no_workbook_is_named(tmp_path, content):
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.xlsx cannot be read"):
+        read_cells(path)
+
+
+def test_small_helpers():
+    assert plain("Objective Class(es)") == "objectiveclasses"
+    assert plain("ＡＵ") == "au"  # noqa: RUF001 - full-width letters are the point
+    assert (padded("6", 3), padded("006", 3), padded("x6", 3)) == ("006", "006", "x6")

@@ -1,0 +1,217 @@
+"""The audit passes what is honest and catches every leak planted here."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.builders import make_data, make_persons, make_task
+from torch import nn
+
+from openmer.evaluation.audit import (
+    audit,
+    check_clips,
+    check_folds,
+    check_rule,
+    package_trainer,
+    poison_test,
+    shortened,
+)
+from openmer.evaluation.splits import Fold, leave_one_subject_out
+from openmer.training import Resources, Watch
+from openmer.training.jobs import FitResult, digest
+from openmer.training.loop import fit as fit_loop
+from openmer.training.single import SingleLearner
+
+
+def leaks(findings):
+    return [finding for finding in findings if finding.severity == "leak"]
+
+
+def poisoned(task, fit, **options):
+    return leaks(poison_test(task, fit, **({"epoch_rule": "fixed", "persons": 0} | options)))
+
+
+@pytest.mark.parametrize("strategy", ["one_by_one", "stacked"])
+@pytest.mark.parametrize("epoch_rule", ["fixed", "inner"])
+@pytest.mark.parametrize(
+    ("method", "overrides"),
+    [
+        ("flow-mlp", ()),
+        ("flow-mlp", ("training.mirror_probability=0.5", "training.batch_size=5")),
+        ("ststnet", ("training.order=class_by_class",)),
+    ],
+)
+def test_the_packages_own_training_is_clean(method, overrides, epoch_rule, strategy):
+    task = make_task(method, overrides, data=make_data(size=14, mirrored=True))
+    fit = package_trainer(task, Resources(device="cpu", strategy=strategy))
+    assert audit(task, fit, epoch_rule=epoch_rule, persons=2) == []
+
+
+def test_the_support_vector_machine_is_clean():
+    task = make_task("flow-svm")
+    assert audit(task, package_trainer(task, Resources()), persons=0) == []
+
+
+def test_the_held_out_rule_is_a_leak_by_name_and_by_poison():
+    task = make_task(overrides=("training.epochs=8", "training.learning_rate=0.05"))
+    fit = package_trainer(task, Resources(device="cpu", strategy="one_by_one"))
+    assert leaks(check_rule("held_out"))
+    assert poisoned(task, fit, epoch_rule="held_out")
+
+
+class _Planted:
+    """A small trainer of one's own, with one leak at a time."""
+
+    def __init__(self, leak=""):
+        self.leak = leak
+
+    def __call__(self, data, jobs):
+        carried, results = None, []
+        for job in jobs:
+            torch.manual_seed(job.seed)
+            model = nn.Linear(data.inputs[0].size, data.num_classes)
+            if self.leak == "weights carried over" and carried is not None:
+                model.load_state_dict(carried)
+            results.append(self._fit(model, data, job))
+            carried = {name: value.clone() for name, value in model.state_dict().items()}
+        return results
+
+    def _fit(self, model, data, job):
+        rows = list(job.train)
+        if self.leak == "substring person match":
+            rows += list(job.predict[:1])
+        seen = data.inputs if self.leak == "normalised over all clips" else data.inputs[rows]
+        inputs = (data.inputs - seen.mean(axis=0)) / (seen.std(axis=0) + 1)
+        if self.leak == "augmented copies":
+            inputs = np.concatenate([inputs, inputs + 0.01])
+            rows += [data.clips + i for i in range(data.clips)]
+        targets = torch.from_numpy(np.concatenate([data.targets, data.targets]))
+        x, index = torch.from_numpy(inputs.astype(np.float32)).flatten(1), torch.tensor(rows)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        losses, best, kept = [], -1.0, None
+        for _ in range(6):
+            logits = model(x[index])
+            if self.leak == "batch statistics over everybody":
+                logits = logits - model(x).mean(dim=0)
+            loss = nn.functional.cross_entropy(logits, targets[index])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss.detach()))
+            if self.leak == "epoch chosen on the held-out person":
+                test = list(job.predict)
+                right = (model(x[test]).argmax(1) == targets[test]).float().mean().item()
+                if right > best:
+                    best, kept = right, {k: v.clone() for k, v in model.state_dict().items()}
+        if kept is not None:
+            model.load_state_dict(kept)
+        state = {name: value.detach().numpy() for name, value in model.state_dict().items()}
+        scores = model(x[list(job.predict)]).detach().numpy()
+        return FitResult(
+            job=job, scores=scores, epoch=6, losses=tuple(losses), weights_sha256=digest(state)
+        )
+
+
+def planted_task():
+    return make_task(data=make_data(clips=40), persons=make_persons(40))
+
+
+def test_an_honest_trainer_of_ones_own_passes():
+    assert poisoned(planted_task(), _Planted()) == []
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        "batch statistics over everybody",
+        "normalised over all clips",
+        "epoch chosen on the held-out person",
+        "weights carried over",
+        "substring person match",
+        "augmented copies",
+    ],
+)
+def test_a_planted_leak_is_caught(leak):
+    found = poisoned(planted_task(), _Planted(leak))
+    assert found
+    assert all(finding.fold and finding.message for finding in found)
+
+
+def test_a_stopping_rule_that_watches_the_held_out_person_is_caught():
+    """The loop of this package, given a job that watches its test clips."""
+    task = make_task(overrides=("training.epochs=8", "training.learning_rate=0.05"))
+
+    def fit(data, jobs):
+        learner = SingleLearner(task.spec, data, device="cpu", compiled=False)
+        watched = [replace(j, watch=Watch(clips=j.predict, score="loss")) for j in jobs]
+        return [fit_loop([job], learner, task.spec.training, data)[0] for job in watched]
+
+    assert poisoned(task, fit)
+
+
+def test_a_training_that_stops_on_nan_is_reported_as_reading_it():
+    def fit(data, jobs):
+        if np.isnan(data.inputs).any():
+            raise ValueError("Input contains NaN")
+        return _Planted()(data, jobs)
+
+    (finding, *_) = poisoned(planted_task(), fit)
+    assert "reads them" in finding.message
+
+
+def test_person_overlap_and_foreign_clips_are_found():
+    persons = ["smic/s1", "smic/s11", "smic/s2"]
+    substring = Fold(held_out="smic/s1", train=(2,), test=(0, 1))
+    overlap = Fold(held_out="smic/s2", train=(0, 2), test=(2,))
+    checks = {finding.check for finding in leaks(check_folds(persons, [substring, overlap]))}
+    assert checks == {"foreign test clips", "person overlap"}
+
+
+def test_clips_tested_twice_or_never_are_found():
+    folds = leave_one_subject_out(["a/1", "a/1", "a/2"])
+    assert check_folds(["a/1", "a/1", "a/2"], folds) == []
+    broken = [folds[0], Fold(held_out="a/2", train=(0,), test=())]
+    (finding,) = check_folds(["a/1", "a/1", "a/2"], broken)
+    assert "1 clips are never tested" in finding.message
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_copy_of_a_clip_under_another_person_is_found(mirrored):
+    data, persons = make_data(), make_persons()
+    copy = data.inputs[0].copy()
+    if mirrored:
+        copy = copy[..., ::-1].copy()
+        copy[0] *= -1
+    data.inputs[20] = copy
+    assert persons[0] != persons[20]
+    (finding,) = leaks(check_clips(persons, data))
+    assert "same picture or its mirror image" in finding.message
+
+
+def test_equal_clips_of_one_person_with_two_labels_are_noted():
+    data = make_data()
+    data.inputs[23] = data.inputs[22]
+    (finding,) = check_clips(make_persons(), data)
+    assert (finding.severity, finding.check) == ("note", "label conflict")
+
+
+def test_clips_without_motion_are_not_copies():
+    data = make_data()
+    data.inputs[[0, 20]] = 0
+    assert check_clips(make_persons(), data) == []
+
+
+def test_a_fold_that_lacks_a_class_is_noted():
+    data = make_data()
+    persons = ["a/rare" if target == 2 else f"a/{i}" for i, target in enumerate(data.targets)]
+    task = make_task(data=data, persons=persons)
+    fit = package_trainer(task, Resources(device="cpu"))
+    notes = [f for f in audit(task, fit, persons=1) if f.check == "classes"]
+    assert "a/rare" in notes[0].message and "surprise" in notes[0].message
+
+
+def test_shortening_never_lengthens():
+    task = make_task()
+    assert shortened(task, 2).method.training.epochs == 2
+    assert shortened(task, 99) is task

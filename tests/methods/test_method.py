@@ -1,0 +1,83 @@
+"""Method files are read strictly, and overrides reach every key."""
+
+import pytest
+
+from openmer.datasets.labels import label_scheme
+from openmer.errors import ConfigError
+from openmer.methods import list_methods, load_method, method_text
+from openmer.models import list_models
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_every_method_that_ships_is_sound(name):
+    method = load_method(name)
+    assert method.name == name
+    assert method.steps.size is not None
+    assert label_scheme(method.label_scheme).classes
+    assert method.model is None or method.model.name in list_models()
+    assert method.paper and method.title
+
+
+def test_a_file_of_ones_own_reads_like_one_that_ships(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(method_text("ststnet").replace('name = "ststnet"', 'name = "mine"', 1))
+    assert load_method(str(path)).name == "mine"
+
+
+def test_overrides_reach_every_level():
+    method = load_method(
+        "ststnet",
+        [
+            "training.epochs=5",
+            "loss.name=focal",
+            "loss.class_weights=[1.0, 2.0, 3.0]",
+            "model.parameters.dropout=0.25",
+            "recipe.2.size=32",
+        ],
+    )
+    assert method.training.epochs == 5
+    assert method.loss.name == "focal"
+    assert method.loss.class_weights == (1.0, 2.0, 3.0)
+    assert method.model.parameters == {"dropout": 0.25}
+    assert method.steps.size == 32
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.epoch=5", "Did you mean 'training.epochs'"),
+        ("traning.epochs=5", "Did you mean 'training'"),
+        ("training.epochs=0", "training.epochs"),
+        ("training.epochs=many", "training.epochs"),
+        ("training.epochs", "is not key=value"),
+        ("recipe.9.size=3", "not one of 0..3"),
+        ("training.epochs.x=3", "below a single value"),
+        ("training.kind=svm", "training"),
+        ("recipe.0.step=folw", "flow"),
+    ],
+)
+def test_a_wrong_override_is_one_clear_error(override, message):
+    with pytest.raises(ConfigError, match=message):
+        load_method("ststnet", [override])
+
+
+def test_an_unknown_method_names_the_nearest():
+    with pytest.raises(ConfigError, match="Did you mean 'ststnet'"):
+        load_method("stsnet")
+
+
+def test_a_missing_file_and_a_broken_file_are_named(tmp_path):
+    with pytest.raises(ConfigError, match="no method file"):
+        load_method(str(tmp_path / "none.toml"))
+    broken = tmp_path / "broken.toml"
+    broken.write_text("name = ")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        load_method(str(broken))
+
+
+def test_a_network_without_a_model_is_refused(tmp_path):
+    path = tmp_path / "mine.toml"
+    text = method_text("flow-mlp")
+    path.write_text(text.replace('[model]\nname = "flow_mlp"\n', ""))
+    with pytest.raises(ConfigError, match="has no \\[model\\]"):
+        load_method(str(path))

@@ -1,0 +1,257 @@
+"""What is written is true: README and examples run, pages match the code, links lead somewhere."""
+
+import ast
+import importlib
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from openmer.datasets import list_datasets
+from openmer.methods import list_methods, load_method
+from openmer.models import list_models
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
+MEBIBYTE = 1 << 20
+
+METHOD_HEADINGS = ("What the paper states", "What OpenMER does", "Differences", "Epochs")
+PICTURES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".svg", ".tif", ".tiff", ".webp"}
+CORPUS_FILES = {".avi", ".mat", ".mp4", ".npy", ".npz", ".parquet", ".xls", ".xlsx", ".zip"}
+
+
+def repository_files():
+    """Files of the checkout: no hidden folders but those of the CI, nothing that was built."""
+    found = []
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if _is_ours(Path(folder) / name)]
+        found += [Path(folder) / name for name in names]
+    return sorted(found)
+
+
+def _is_ours(folder):
+    if folder.name.startswith("."):
+        return folder.name in {".ci", ".github"}
+    built = {"__pycache__", "build", "dist"}
+    if folder.parent == ROOT:
+        built |= {"openmer-demo", "runs", "report", "corpus"}
+    return folder.name not in built and folder.suffix != ".egg-info"
+
+
+def text_of(path):
+    """The text of a file; None where it is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def pages():
+    """Every page of documentation: those of `docs` and the ones beside the README."""
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def all_docs():
+    return "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))
+
+
+def make_reference():
+    """The script that makes the reference pages, as a module."""
+    path = ROOT / "docs" / "make_reference.py"
+    specification = importlib.util.spec_from_file_location("make_reference", path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def setup_commands():
+    return [line for line in README.splitlines() if line.startswith("python3 -m venv ")]
+
+
+def run_python(script, folder):
+    return subprocess.run(
+        [sys.executable, "-W", "error", str(script)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def anchors(page):
+    """What can be linked to in a page: its headings, as GitHub names them."""
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
+
+
+def test_the_readme_has_two_setup_commands_and_shows_them_early():
+    commands = setup_commands()
+    assert len(commands) == 2
+    assert commands[0].endswith("openmer demo")
+    assert "pytest" in commands[1]
+    lines = README.splitlines()
+    assert all(lines.index(command) < 30 for command in commands)
+    for command in commands:
+        place = lines.index(command)
+        assert (lines[place - 1], lines[place + 1]) == ("```bash", "```"), "one command, one block"
+
+
+def test_the_ci_takes_both_commands_from_the_readme():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "grep '^python3 -m venv ' README.md" in script
+    assert "-m venv" not in script.replace("grep '^python3 -m venv ' README.md", "")
+    assert "pip install" not in script
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+@pytest.mark.slow
+def test_the_python_of_the_readme_runs(tmp_path):
+    (block,) = re.findall(r"(?ms)^```python\n(.*?)^```", README)
+    assert 8 <= len([line for line in block.splitlines() if line.strip()]) <= 14
+    script = tmp_path / "readme.py"
+    script.write_text(block, encoding="utf-8")
+    done = run_python(script, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "UF1" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs(path, tmp_path):
+    done = run_python(path, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["openmer-demo"]
+
+
+def test_examples_are_numbered_and_fit_on_a_page():
+    assert [path.name[:2] for path in EXAMPLES] == [
+        f"{number:02}" for number in range(1, len(EXAMPLES) + 1)
+    ]
+    for path in EXAMPLES:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 80
+
+
+def test_pages_made_from_the_code_are_up_to_date():
+    stale = [
+        str(path.relative_to(ROOT))
+        for path, text in make_reference().pages().items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
+    assert not stale, "run: python docs/make_reference.py"
+
+
+@pytest.mark.parametrize("name", list_methods())
+def test_every_method_has_its_page(name):
+    page = ROOT / "docs" / "reference" / "methods" / f"{name}.md"
+    assert page.is_file(), f"describe the method in {page.relative_to(ROOT)}"
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"(?m)^## (.+)$", text)
+    assert [heading for heading in headings if heading in METHOD_HEADINGS] == list(METHOD_HEADINGS)
+    assert f"`{name}`" in text
+    assert text.startswith(f"# {load_method(name).title}\n")
+
+
+def test_every_page_of_a_method_has_its_method():
+    pages_of_methods = (ROOT / "docs" / "reference" / "methods").glob("*.md")
+    assert {page.stem for page in pages_of_methods} == set(list_methods())
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_every_model_is_documented_and_its_origin_is_stated(name):
+    models = (ROOT / "docs" / "reference" / "models.md").read_text(encoding="utf-8")
+    assert f"## `{name}`" in models
+    notices = (ROOT / "NOTICES.md").read_text(encoding="utf-8")
+    assert f"| `{name}` |" in notices, "say in NOTICES.md where the model comes from"
+
+
+@pytest.mark.parametrize("name", list_datasets())
+def test_every_corpus_is_documented(name):
+    corpora = (ROOT / "docs" / "reference" / "corpora.md").read_text(encoding="utf-8")
+    assert f": `{name}`\n" in corpora
+
+
+def test_every_public_name_is_documented():
+    written = all_docs()
+    missing = [
+        f"{module.__name__}.{name}"
+        for module in make_reference().public_modules()
+        for name in getattr(module, "__all__", ())
+        if not re.search(rf"`{re.escape(name)}\b", written)
+    ]
+    assert not missing
+
+
+def test_every_command_is_documented():
+    from openmer.cli.app import app
+
+    reference = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
+    names = [name for name, _ in make_reference().commands("openmer", app)]
+    assert len(names) >= 6
+    assert all(f"## `{name}`\n" in reference for name in names)
+
+
+def test_every_command_line_in_the_docs_exists():
+    from openmer.cli.app import app
+
+    known = {name for name, _ in make_reference().commands("openmer", app)}
+    groups = {" ".join(name.split()[:2]) for name in known if len(name.split()) == 3}
+    for page in pages():
+        for line in re.findall(r"(?m)^ *(openmer [a-z].*)$", page.read_text(encoding="utf-8")):
+            words = line.split()
+            command = " ".join(words[: 3 if " ".join(words[:2]) in groups else 2])
+            assert command in known or " ".join(words[:2]) in known, f"{page.name}: {line}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    text = re.sub(r"(?ms)^ *```.*?^ *```", "", page.read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path) if path else page
+        assert linked.exists(), f"{target} leads nowhere"
+        if anchor:
+            assert anchor in anchors(linked), f"{target}: no such heading"
+
+
+def test_python_in_the_docs_imports_what_exists():
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        for block in re.findall(r"(?ms)^```python\n(.*?)^```", text):
+            for node in ast.walk(ast.parse(block)):
+                if isinstance(node, ast.ImportFrom):
+                    module = importlib.import_module(node.module)
+                    assert all(hasattr(module, alias.name) for alias in node.names), page.name
+
+
+def test_nothing_names_a_place_on_this_machine():
+    places = [str(ROOT), *(f"/{top}/" for top in ("home", "root", "Users", "opt", "mnt"))]
+    named = re.compile(r"(?<![\w.])(?:" + "|".join(map(re.escape, places)) + ")")
+    guilty = [
+        str(path.relative_to(ROOT))
+        for path in repository_files()
+        if path != Path(__file__) and named.search(text_of(path) or "")
+    ]
+    assert not guilty
+
+
+def test_no_file_is_large_and_none_is_of_a_corpus():
+    for path in repository_files():
+        name = str(path.relative_to(ROOT))
+        assert path.stat().st_size <= MEBIBYTE, f"{name} is larger than 1 MiB"
+        assert path.suffix.lower() not in CORPUS_FILES, f"{name} may be data of a corpus"
+        if path.suffix.lower() in PICTURES:
+            assert path.parent == ROOT / "docs" / "images", f"{name} is a picture out of place"
+            scripts = [text_of(script) for script in path.parent.glob("make_*.py")]
+            made = [script for script in scripts if path.name in script]
+            assert made, (
+                f"no script in docs/images makes {name}: only synthetic pictures belong here"
+            )
