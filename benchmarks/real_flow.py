@@ -31,6 +31,7 @@ ROWS = (
     ("svm", "flow-svm", "fixed", 1, None),
     ("mlp", "flow-mlp", "fixed", 3, None),
     ("mlp-held-out", "flow-mlp", "held_out", 3, None),
+    ("mlp-shuffled", "flow-mlp", "fixed", 3, 1),
     ("ststnet", "ststnet", "fixed", 3, None),
     ("ststnet-held-out", "ststnet", "held_out", 3, None),
     ("ststnet-inner", "ststnet", "inner", 3, None),

@@ -15,6 +15,7 @@ from openmer.cli.demo import demo
 from openmer.cli.evaluate import evaluate
 from openmer.cli.methods import app as methods
 from openmer.cli.report import report
+from openmer.cli.show import show
 from openmer.errors import DataError, OpenMERError, Stopped
 
 _EPILOG = (
@@ -34,6 +35,7 @@ app.command()(demo)
 app.command()(evaluate)
 app.command()(audit)
 app.command()(report)
+app.command()(show)
 app.add_typer(methods, name="methods")
 app.add_typer(datasets, name="datasets")
 

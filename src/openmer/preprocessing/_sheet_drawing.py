@@ -107,8 +107,9 @@ def _landmarks(panel: Axes, face: Face) -> None:
     if face.points68_xy:
         guessed = np.zeros(len(points), bool)
     size = 9 if face.points68_xy else 26
-    panel.scatter(*points[~guessed].T, size, color="#fde047", edgecolors=_INK, linewidths=0.7)
-    panel.scatter(*points[guessed].T, size, facecolors="none", edgecolors="#fde047")
+    (x, y), (other_x, other_y) = points[~guessed].T, points[guessed].T
+    panel.scatter(x, y, size, color="#fde047", edgecolors=_INK, linewidths=0.7)
+    panel.scatter(other_x, other_y, size, facecolors="none", edgecolors="#fde047")
     if guessed.any():
         panel.text(
             0.5, 0.025, "hollow: guessed from the box", transform=panel.transAxes, ha="center",
@@ -199,7 +200,8 @@ def _movement(row: SubFigure, look: ClipLook) -> None:
     panel.plot([found], [height], "o", ms=11, mfc="none", mec=_MARKS["apex"], mew=1.8)
     panel.annotate(
         f"largest: frame {found}", (found, height), xytext=(10, -5), textcoords="offset points",
-        fontsize=9.5, color=_MARKS["apex"], va="top",
+        fontsize=9.5, color=_MARKS["apex"], va="top", zorder=5,
+        bbox={"facecolor": "white", "alpha": 0.85, "lw": 0, "pad": 1.5},
     )  # fmt: skip
     panel.set(xlim=(onset - 0.3, numbers[-1] + 0.3), ylim=(0, top))
     panel.set_xlabel("frame, counted from 0", fontsize=9.5, color=_QUIET)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from openmer.preprocessing.temporal_filters import Design, filter_course, frequency_bins, holds
 
-BLOCK_VALUES = 2**18  # values worked on at a time: about what a core's cache holds
+BLOCK_VALUES = 2**19  # values worked on at a time: few enough for a core's cache
 
 _MATRIX_FRAMES = 512  # up to here a filter is one matrix; beyond, a transform is faster
 _MOST_WAVES = 256  # beyond, a transform of every pixel is faster
@@ -45,7 +45,7 @@ def few_waves(design: Design, clip: Tensor) -> Tensor | None:
 def filter_whole(series: Tensor, design: Design) -> None:
     """Filter in place the distance of frames from the first one, shape ``(time, values)``."""
     passes = _whole_filter(design, series)
-    for part in torch.split(series, max(1, 4 * BLOCK_VALUES // len(series)), dim=1):
+    for part in torch.split(series, max(1, 2 * BLOCK_VALUES // len(series)), dim=1):
         part.copy_(passes(part))
 
 

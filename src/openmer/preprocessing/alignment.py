@@ -85,10 +85,18 @@ class Alignment:
         if self.gray and values.ndim == 3:
             values = values @ np.array(LUMA, np.float32)
         aligned = self._resampled(np.ascontiguousarray(values)).clip(0, 255)
-        x0, y0, x1, y1 = self.shown_xyxy
-        result = np.zeros_like(aligned)
-        result[y0:y1, x0:x1] = aligned[y0:y1, x0:x1]
-        return mask_eyes(result, self.masked_eyes_xy, self.eye_axes_px)
+        aligned[~self._shows(image.shape[1], image.shape[0])] = 0
+        return mask_eyes(aligned, self.masked_eyes_xy, self.eye_axes_px)
+
+    def _shows(self, width: int, height: int) -> NDArray[np.bool_]:
+        """Which pixels of the result show an image of that size."""
+        (a, b, x0), (c, d, y0) = np.linalg.inv([*self.matrix, (0, 0, 1)])[:2]
+        y, x = np.mgrid[: self.height, : self.width]
+        before_x, before_y = a * x + b * y + x0 + 0.5, c * x + d * y + y0 + 0.5
+        left, top, right, bottom = self.shown_xyxy
+        part = (left <= x) & (x < right) & (top <= y) & (y < bottom)
+        inside = (before_x >= 0) & (before_x <= width) & (before_y >= 0) & (before_y <= height)
+        return np.asarray(part & inside)
 
     def _resampled(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         samples = min(_MOST_SAMPLES, max(1, math.ceil(1 / self.scale - 0.01)))
@@ -96,7 +104,10 @@ class Alignment:
         matrix = np.array(self.matrix) * samples
         matrix[:, 2] += (samples - 1) / 2
         size = (self.width * samples, self.height * samples)
-        warped = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC)
+        # Continued beyond its border, for the cubic would ring against black.
+        warped = cv2.warpAffine(
+            image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
         if samples == 1:
             return np.asarray(warped)
         cells = warped.reshape(self.height, samples, self.width, samples, *image.shape[2:])

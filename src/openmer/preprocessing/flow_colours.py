@@ -51,9 +51,9 @@ def colour_wheel(side: int = 201) -> NDArray[np.float64]:
 
 
 def round_up(length: float) -> float:
-    """The next of 1, 1.5, 2, 3, 5, 7 times a power of ten: a length that reads well in a legend."""
+    """The next larger length of one or two plain digits, for a legend; 1 for none."""
     if not length > 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(length))
-    steps = (1, 1.5, 2, 3, 5, 7, 10)
+    steps = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 10)
     return next(step * power for step in steps if step * power >= length * (1 - 1e-9))

@@ -112,11 +112,11 @@ def tvl1(
         fidelity=fidelity,
         huber=huber,
     )
-    _check_frames(first, second)
-    flow = first.new_empty((len(first), 2, *first.shape[1:]))
-    on_cpu = first.device.type == "cpu"
-    at_once = 1 if on_cpu else max(1, _PIXELS_AT_ONCE // first[0].numel())
     with _one_thread():
+        _check_frames(first, second)
+        flow = first.new_empty((len(first), 2, *first.shape[1:]))
+        on_cpu = first.device.type == "cpu"
+        at_once = 1 if on_cpu else max(1, _PIXELS_AT_ONCE // first[0].numel())
         for start in range(0, len(first), at_once):
             pairs = slice(start, start + at_once)
             frames = torch.stack([first[pairs], second[pairs]], dim=1)
@@ -148,7 +148,10 @@ def _check_frames(first: Tensor, second: Tensor) -> None:
 
 @contextmanager
 def _one_thread() -> Generator[None]:
-    """Keep PyTorch on one thread inside: the planes are too small for two to share."""
+    """Keep PyTorch on one thread inside: the planes are too small for two to share.
+
+    Where other programs keep the cores busy, waiting for a second thread even doubles the time.
+    """
     threads = torch.get_num_threads()
     if threads != 1:
         torch.set_num_threads(1)

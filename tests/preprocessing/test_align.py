@@ -1,0 +1,428 @@
+"""Alignment as each paper states it, one transform per clip, and no motion of its own."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from openmer.clip import Clip
+from openmer.datasets.synthetic import CorpusPlan, Part, generate
+from openmer.errors import ConfigError, DataError
+from openmer.preprocessing import (
+    Alignment,
+    ArrayCache,
+    Face,
+    Failure,
+    Failures,
+    Recipe,
+    align_clip,
+    faces,
+    find_alignment,
+    fingerprint,
+    mask_eyes,
+    mirror_flow,
+    optical_flow,
+    prepare,
+    read_gray,
+    read_rgb,
+    register_detector,
+)
+from openmer.preprocessing.align import (
+    STYLES,
+    align_dense_attention,
+    align_efficient_me,
+    align_mobilevit,
+)
+from openmer.preprocessing.alignment import LUMA
+from openmer.preprocessing.failures import StepError
+from tests.preprocessing.test_faces import PLAN, persons, turned
+
+
+def made(*, noise=0.0):
+    """One synthetic clip of the largest movement, with its truth."""
+    part = Part(corpus="lab", subjects=("s1",), fps=PLAN.parts[0].fps, movement_frames=(9, 10))
+    plan = CorpusPlan(
+        parts=(part,), clips_per_person=1, noise=noise, amplitude_px=(2.0, 2.5), sway=1.0
+    )
+    return next(generate(plan))
+
+
+def face(box=(10, 20, 50, 100), right=(20, 50), left=(40, 50), nose=(30, 60)):
+    """A level face in a picture of 81 x 121 pixels, whose middle pixel is (40, 60)."""
+    return Face(
+        box_xyxy=box,
+        score=1.0,
+        landmarks_xy=(right, left, nose, (24, 80), (36, 80)),
+        image_xy=(81, 121),
+    )
+
+
+def at(alignment, *points):
+    return alignment.points(np.array(points, float)).tolist()
+
+
+def test_efficient_me_keeps_the_aspect_and_fills_up_with_black():
+    alignment = align_efficient_me(face(), 80)
+    assert alignment.shown_xyxy == (20, 0, 60, 80)
+    assert at(alignment, (10, 20), (50, 100)) == [[19.5, -0.5], [59.5, 79.5]]
+    image = alignment.apply(np.full((121, 81, 3), 200, np.uint8))
+    assert image.shape == (80, 80, 3)
+    assert image[:, 20:60].min() == image.max() == 200
+    assert image[:, :20].max() == image[:, 60:].max() == 0
+
+
+def test_efficient_me_turns_about_the_middle_of_the_image():
+    tilted = face(right=(20, 50), left=(40, 70), nose=(30, 62))
+    alignment = align_efficient_me(tilted, 80)
+    assert np.allclose(at(alignment, (40, 60)), [[40 - 10 + 19.5, 60 - 20 - 0.5]])
+    (_, right_y), (_, left_y) = at(alignment, (20, 50), (40, 70))
+    assert right_y == pytest.approx(left_y)
+    swapped = face(right=(40, 70), left=(20, 50), nose=(30, 62))  # atan(dy / dx) knows no order
+    assert align_efficient_me(swapped, 80) == alignment
+
+
+def test_dense_attention_cuts_and_scales():
+    alignment = align_dense_attention(face(), 112)
+    assert np.allclose(at(alignment, (10, 20), (50, 100)), [[-0.5, -0.5], [111.5, 111.5]])
+    assert (alignment.gray, alignment.masked_eyes_xy) == (False, ())
+    assert alignment.scale == pytest.approx(np.sqrt(112 / 40 * 112 / 80))
+
+
+def test_mobilevit_turns_about_the_middle_of_the_eyes_and_masks_them():
+    tilted = face(right=(20, 50), left=(40, 60), nose=(30, 65))
+    alignment = align_mobilevit(tilted, 160)
+    assert np.allclose(at(alignment, (30, 55)), [[2 * (30 - -10) - 0.5, 2 * (55 - 20) - 0.5]])
+    (right, left) = at(alignment, (20, 50), (40, 60))
+    assert right[1] == pytest.approx(left[1])
+    assert left[0] - right[0] == pytest.approx(2 * np.hypot(20, 10))
+    image = alignment.apply(np.full((121, 81, 3), (10, 100, 200), np.uint8))
+    assert image.shape == (160, 160)
+    assert np.max(image) == pytest.approx(np.dot((10, 100, 200), LUMA), abs=1e-3)
+    for x, y in (right, left):
+        assert image[round(y), round(x)] == 0
+        assert image[round(y - 0.3 * (left[0] - right[0])), round(x)] > 0  # the brow is seen
+
+
+@pytest.mark.parametrize("style", ["efficient-me", "mobilevit"])
+@pytest.mark.parametrize("degrees", [-25, 0, 25])
+def test_eyes_become_level_whatever_the_tilt(style, degrees):
+    for image, points in persons():
+        moved, true = turned(image, points, degrees)
+        alignment = find_alignment(moved, style=style)
+        dx, dy = np.diff(alignment.points(true[:2]), axis=0)[0]
+        assert abs(np.degrees(np.arctan2(dy, dx))) < 4
+        inside = alignment.points(true)
+        assert inside.min() > 0 and inside.max() < alignment.width
+
+
+def test_a_face_on_dense_attention_comes_from_opencv():
+    image, points = persons()[0]
+    inside = find_alignment(image, style="dense-attention").points(points)
+    assert inside.min() > 0 and inside.max() < 112
+    assert {name: (style.size, style.detector) for name, style in STYLES.items()} == {
+        "efficient-me": (224, "mtcnn"),
+        "dense-attention": (112, "haar"),
+        "mobilevit": (256, "mtcnn"),
+    }
+
+
+@pytest.mark.parametrize("style", list(STYLES))
+def test_a_clip_that_stands_still_stays_still_to_the_bit(style):
+    still = np.stack([persons()[0][0]] * 3)
+    aligned, alignment = align_clip(still, style=style, locked_at=1)
+    assert aligned.dtype == np.float32
+    assert aligned.shape[:3] == (3, alignment.height, alignment.width)
+    assert aligned[0].tobytes() == aligned[1].tobytes() == aligned[2].tobytes()
+    assert np.array_equal(aligned[0], alignment.apply(still[0]))
+
+
+def test_alignment_adds_no_motion():
+    """Flow between aligned frames is the true flow, moved, turned and scaled; nothing else."""
+    clip = made()
+    onset, apex = clip.clip.onset, clip.clip.apex
+    frames = clip.frames_rgb[[onset, apex]] @ np.array(LUMA)
+    colours = clip.frames_rgb[[onset, apex]]
+    _, alignment = align_clip(colours, size=160)
+    aligned = [alignment.apply(frame) for frame in frames]
+    plain = replace(alignment, shown_xyxy=(0, 0, 160, 160))
+    true = np.stack([_signed(plain, plane) for plane in clip.total_flow_xy])
+    true = np.einsum("ij,jhw->ihw", np.array(alignment.matrix)[:, :2], true)
+    x0, _, x1, _ = alignment.shown_xyxy
+    inner = np.s_[16:-16, x0 + 12 : x1 - 12]
+
+    def error_px(flow, expected):
+        return float(np.hypot(*(flow - expected))[inner].mean()) / alignment.scale
+
+    found = optical_flow(*aligned, method="farneback")
+    moved = float(np.hypot(*true)[inner].mean()) / alignment.scale
+    assert error_px(found, true) < 0.3 * moved
+    unaligned = optical_flow(*frames.astype(np.float32), method="farneback")
+    own = np.hypot(*(unaligned - clip.total_flow_xy))[30:100, 35:95].mean()
+    assert error_px(found, true) < own + 0.05
+
+
+def _signed(alignment, plane):
+    """A plane with negative values through a transform of images in 0..255."""
+    return (alignment.apply(plane * 20 + 100) - 100) / 20
+
+
+def test_small_details_are_averaged_where_the_image_shrinks():
+    grid = np.indices((240, 240)).sum(axis=0) % 2 * 255
+    alignment = Alignment(
+        matrix=((0.2, 0.0, -0.4), (0.0, 0.2, -0.4)),
+        width=48,
+        height=48,
+        shown_xyxy=(0, 0, 48, 48),
+    )
+    shrunk = alignment.apply(grid)[2:-2, 2:-2]
+    assert shrunk.mean() == pytest.approx(127.5, abs=3)
+    assert np.ptp(shrunk) < 30
+    ramp = np.tile(np.arange(240.0), (240, 1))
+    assert np.allclose(alignment.apply(ramp)[24, 4:-4], 2 + 5 * np.arange(4, 44), atol=0.2)
+
+
+def test_values_stay_in_range_and_outside_is_black():
+    edge = np.zeros((121, 81), np.uint8)
+    edge[:, 40:] = 255
+    image = align_dense_attention(face(box=(30, -20, 130, 80))).apply(edge)
+    assert (image.min(), image.max()) == (0, 255)
+    assert image[:20].max() == image[:, 70:].max() == 0
+    with pytest.raises(DataError, match=r"shape \(3, 9, 9\)"):
+        align_dense_attention(face()).apply(np.zeros((3, 9, 9)))
+
+
+def test_masking_makes_a_copy():
+    image = np.ones((9, 9, 3), np.float32)
+    masked = mask_eyes(image, ((4.0, 4.0),), (2.0, 1.0))
+    assert image.min() == 1
+    assert (masked[..., 0] == 0).sum() == 7
+    assert masked[4, 2:7].max() == masked[3:6, 4].max() == 0
+
+
+@pytest.mark.parametrize("style", list(STYLES))
+@pytest.mark.parametrize("nose", [(45, 60), (15, 60)])
+def test_a_profile_is_not_aligned(style, nose):
+    with pytest.raises(DataError, match="nose is not between"):
+        STYLES[style].function(face(nose=nose), 64)
+
+
+def test_what_cannot_be_aligned_says_why():
+    noise = np.random.default_rng(0).integers(0, 256, (2, 64, 64), dtype=np.uint8)
+    with pytest.raises(DataError, match="No face was found"):
+        align_clip(noise)
+    with pytest.raises(DataError, match="Frame 2 is not among 2"):
+        align_clip(noise, locked_at=2)
+    with pytest.raises(ConfigError, match="Did you mean 'efficient-me'"):
+        align_clip(noise, style="efficient")
+    with pytest.raises(ConfigError, match="size is -1"):
+        align_clip(noise, size=-1)
+
+
+# Recipes
+
+
+ALIGN = {"step": "align", "style": "efficient-me", "size": 96}
+APEX = Recipe.from_tables([{"step": "align", "style": "mobilevit"}, {"step": "apex_frame"}])
+FLOW = [{"step": "flow", "method": "dis"}, {"step": "stretch"}]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """Three clips of three frames: a face, noise, a face whose second frame is broken."""
+    rng = np.random.default_rng(0)
+    found = []
+    for name in ("face", "noise", "broken"):
+        folder = tmp_path_factory.mktemp(name)
+        for number in range(3):
+            image = np.roll(persons()[0][0], number, axis=1)
+            if name == "noise":
+                image = rng.integers(0, 256, image.shape, dtype=np.uint8)
+            Image.fromarray(image).save(folder / f"{number}.png")
+        paths = tuple(folder / f"{number}.png" for number in range(3))
+        if name == "broken":
+            paths[1].write_bytes(b"broken")
+        found.append(
+            Clip(
+                corpus="lab", subject="s1", name=name, emotion="joy", onset=0, apex=1, offset=2,
+                frame_paths=paths,
+            )
+        )  # fmt: skip
+    return found
+
+
+def test_flow_is_measured_on_aligned_frames(clips):
+    clip = clips[0]
+    made = Recipe.from_tables([ALIGN, FLOW[0]]).run(clip)
+    alignment = find_alignment(np.moveaxis(read_rgb(clip.frame_paths[0]), 0, -1), size=96)
+    pair = [alignment.apply(read_gray(path)) for path in clip.frame_paths[:2]]
+    assert np.array_equal(made, optical_flow(*pair, method="dis"))
+    x0, _, x1, _ = alignment.shown_xyxy
+    assert np.median(made[0, 20:-20, x0 + 10 : x1 - 10]) == pytest.approx(alignment.scale, rel=0.1)
+
+
+def test_the_aligned_apex_frame(clips):
+    image = APEX.run(clips[0])
+    assert (image.shape, image.dtype) == ((3, 256, 256), np.float32)
+    assert (APEX.channels, APEX.size, APEX.flow, APEX.stretched) == (3, 256, None, False)
+    alignment = find_alignment(
+        np.moveaxis(read_rgb(clips[0].frame_paths[0]), 0, -1), style="mobilevit"
+    )
+    apex = alignment.apply(np.moveaxis(read_rgb(clips[0].frame_paths[1]), 0, -1))
+    assert np.array_equal(image, np.stack([apex] * 3))
+    at_apex = Recipe.from_tables(
+        [{"step": "align", "style": "mobilevit", "locked_at": "apex"}, {"step": "apex_frame"}]
+    )
+    assert at_apex.inputs(clips[0]) == clips[0].frame_paths[1:2]
+    assert np.abs(at_apex.run(clips[0]) - image).mean() > 0.5
+
+
+def test_an_apex_frame_as_it_is(clips):
+    plain = Recipe.from_tables([{"step": "apex_frame"}])
+    assert np.array_equal(plain.run(clips[0]), read_rgb(clips[0].frame_paths[1]))
+    assert plain.size is None
+    small = Recipe.from_tables([{"step": "apex_frame", "size": 48}])
+    assert small.run(replace(clips[0], apex=None)).shape == (3, 48, 48)
+    unknown = replace(clips[0], apex=None, offset=None)
+    with pytest.raises(DataError, match="lab/s1/face: an apex is needed"):
+        plain.run(unknown)
+    with pytest.raises(DataError, match="apex 7 is not among its 3 frames"):
+        plain.run(replace(clips[0], apex=7))
+    with pytest.raises(DataError, match="no onset is annotated"):
+        APEX.run(replace(clips[0], onset=None))
+
+
+def test_a_still_goes_the_same_way(clips):
+    pixels = np.moveaxis(read_rgb(clips[0].frame_paths[1]), 0, -1)
+    still = replace(clips[0], onset=0, apex=0, frame_paths=clips[0].frame_paths[1:2])
+    assert np.array_equal(APEX.run_still(pixels), APEX.run(still))
+    with pytest.raises(ConfigError, match="still has no flow"):
+        Recipe.from_tables(FLOW).run_still(pixels)
+    with pytest.raises(DataError, match="No face"):
+        APEX.run_still(np.zeros((48, 48)))
+
+
+def test_options_left_out_are_those_of_the_paper():
+    assert APEX.tables[0] == {
+        "step": "align",
+        "style": "mobilevit",
+        "size": 256,
+        "detector": "mtcnn",
+        "locked_at": "onset",
+    }
+    assert Recipe.from_tables(APEX.tables) == APEX
+    assert Recipe.from_tables([ALIGN, *FLOW]).fingerprint != Recipe.from_tables(FLOW).fingerprint
+
+
+def test_a_new_version_of_a_detector_is_a_new_fingerprint(monkeypatch):
+    before = APEX.fingerprint
+    newer = replace(faces.face_detector("mtcnn"), version=99)
+    monkeypatch.setitem(faces._DETECTORS, "mtcnn", newer)
+    assert APEX.fingerprint != before
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        ([ALIGN], "begins with the step 'flow', found align"),
+        ([FLOW[0], ALIGN], "'align' cannot stand after 'flow'"),
+        ([ALIGN, ALIGN, FLOW[0]], "begins with the step 'flow', found align, align"),
+        ([FLOW[0], {"step": "apex_frame"}], "'apex_frame' cannot stand after 'flow'"),
+        ([{"step": "apex_frame"}, {"step": "strain"}], "'strain' cannot stand after 'apex_frame'"),
+        ([{**ALIGN, "style": "efficient_me"}, FLOW[0]], "Did you mean 'efficient-me'"),
+        ([{**ALIGN, "detector": "mtccn"}, FLOW[0]], "Did you mean 'mtcnn'"),
+        ([{**ALIGN, "size": 4}, FLOW[0]], "'size'.*found 4"),
+        ([{**ALIGN, "sise": 4}, FLOW[0]], "Did you mean 'size'"),
+        ([{"step": "align"}, FLOW[0]], "'style'.*found 'nothing'"),
+    ],
+)
+def test_recipes_without_sense_are_refused(tables, said):
+    with pytest.raises(ConfigError, match=said):
+        Recipe.from_tables(tables)
+
+
+def test_a_ready_flow_image_cannot_be_aligned(clips, tmp_path):
+    Image.new("RGB", (28, 28)).save(tmp_path / "flow.png")
+    recipe = Recipe.from_tables([ALIGN, *FLOW])
+    both = replace(clips[0], flow_path=tmp_path / "flow.png")
+    assert np.array_equal(recipe.run(both), recipe.run(clips[0]))
+    with pytest.raises(DataError, match="'align', which needs frames"):
+        recipe.run(replace(both, frame_paths=()))
+    with pytest.raises(DataError, match="'align', which needs frames"):
+        APEX.run(replace(both, frame_paths=()))
+
+
+def test_the_mirror_image_of_a_recipe():
+    rng = np.random.default_rng(0)
+    image, flow = rng.random((4, 3, 6, 6)), rng.random((4, 2, 6, 6))
+    assert np.array_equal(APEX.mirrored(image), image[..., ::-1])
+    for recipe in (Recipe.from_tables(FLOW), Recipe.from_tables(FLOW[:1])):
+        expected = mirror_flow(flow, stretched=recipe.stretched)
+        assert np.array_equal(recipe.mirrored(flow), expected)
+
+
+# Long runs
+
+
+def test_failures_are_listed_and_counted_at_the_end(clips):
+    failures = Failures()
+    seen = []
+    odd = replace(clips[0], name="odd", onset=None)
+    prepared = prepare(
+        [clips[1], clips[0], clips[2], odd], Recipe.from_tables([ALIGN, *FLOW]),
+        failures=failures, on_progress=lambda done, total: seen.append((done, total)),
+    )  # fmt: skip
+    assert prepared.shape == (1, 2, 96, 96)
+    assert seen[-1] == (4, 4)
+    assert [(failure.clip, failure.step) for failure in failures] == [
+        ("lab/s1/noise", "align"),
+        ("lab/s1/broken", "read"),
+        ("lab/s1/odd", "input"),
+    ]
+    assert failures.clips == {"lab/s1/noise", "lab/s1/broken", "lab/s1/odd"}
+    said = str(failures).splitlines()
+    assert said[0] == "3 clips could not be prepared:"
+    assert said[1:3] == ["  align: 1 clip", f"    lab/s1/noise: {next(iter(failures)).reason}"]
+    assert next(iter(failures)).reason.startswith("No face was found")
+    assert str(Failures()) == ""
+
+
+def test_failures_stop_a_run_where_they_are_errors(clips):
+    recipe = Recipe.from_tables([ALIGN, *FLOW])
+    for failures in (None, Failures("error")):
+        with pytest.raises(StepError, match="^lab/s1/noise: No face was found"):
+            prepare([clips[0], clips[1]], recipe, failures=failures)
+    with pytest.raises(DataError, match="(?s)No clip was prepared.*align: 1 clip"):
+        prepare([clips[1]], recipe, failures=Failures("list"))
+    with pytest.raises(ConfigError, match="on_failure is 'skip'"):
+        Failures("skip")
+
+
+def test_two_workers_know_ones_own_detector_and_list_the_same(clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(faces, "_DETECTORS", dict(faces._DETECTORS))
+
+    def middle(image_rgb, /):
+        if image_rgb[0, 0, 0] == 0:
+            return []
+        points = ((50, 60), (78, 60), (64, 75), (52, 85), (76, 85))
+        return [Face(box_xyxy=(30, 30, 94, 94), score=1.0, landmarks_xy=points, image_xy=(1, 1))]
+
+    register_detector("middle")(middle)
+    recipe = Recipe.from_tables([{**ALIGN, "detector": "middle"}, *FLOW])
+    alone, together = Failures(), Failures()
+    first = prepare(clips, recipe, failures=alone)
+    cache = ArrayCache(tmp_path)
+    second = prepare(clips, recipe, failures=together, workers=2, cache=cache)
+    assert fingerprint(first) == fingerprint(second)
+    assert list(alone) == list(together)
+    kept = len(list(tmp_path.rglob("*.npy")))
+    prepare(clips, recipe, failures=Failures(), cache=cache)
+    assert len(list(tmp_path.rglob("*.npy"))) == kept == 4  # two clips, and a face in each
+
+
+def test_an_error_of_a_step_comes_back_from_another_process():
+    error = StepError("lab/s1/a", "align", "No face.")
+    again = pickle.loads(pickle.dumps(error))
+    assert str(again) == str(error) == "lab/s1/a: No face."
+    assert again.failure == Failure(clip="lab/s1/a", step="align", reason="No face.")
