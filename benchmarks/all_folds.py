@@ -25,7 +25,7 @@ from openmer.clip import Clip
 from openmer.datasets.manifest import read_manifest
 from openmer.evaluation.task import Protocol, Task, fold_jobs, prepare_task
 from openmer.methods import load_method
-from openmer.training import FitJob, NetworkSpec, Resources, fit_jobs, plan_run
+from openmer.training import FitJob, Resources, fit_jobs, plan_run
 from openmer.training.batches import epoch_batches
 from openmer.training.loop import fit
 from openmer.training.single import SingleLearner
@@ -49,9 +49,7 @@ def main() -> None:
     lines.append(f"Input: {source}; {len(task.folds)} folds, {arguments.epochs} epochs.")
     jobs = fold_jobs(task, "fixed", 0)
     plain = [_plain_seconds_per_epoch(task, jobs, arguments.device)]
-    resources = Resources(
-        device=arguments.device, workers=arguments.workers, compiled="auto"
-    )
+    resources = Resources(device=arguments.device, workers=arguments.workers, compiled="auto")
     plan = plan_run(task.spec, jobs, resources)
     started = time.perf_counter()
     done = sum(1 for _ in fit_jobs(jobs, task.spec, task.data, plan))
@@ -100,7 +98,6 @@ def _plain_seconds_per_epoch(task: Task, jobs: list[FitJob], device: str) -> flo
 
 def _profile(task: Task, job: FitJob, device: str, *, compiled: bool) -> str:
     """Where the time of a step goes, by operation."""
-    assert isinstance(task.spec, NetworkSpec)
     if device == "cuda":
         learner: SingleLearner | StackedLearner = StackedLearner(
             task.spec, task.data, device=device
@@ -121,7 +118,8 @@ def _profile(task: Task, job: FitJob, device: str, *, compiled: bool) -> str:
     events = [event for event in record.key_averages() if event.self_cpu_time_total > 0]
     total = sum(event.self_cpu_time_total for event in events)
     top = sorted(events, key=lambda event: -event.self_cpu_time_total)[:8]
-    rows_of_text = [f"{'ms a step':>10}  {'share':>6}  operation", f"{total / 1e4:10.2f}  {'100 %':>6}"]
+    rows_of_text = [f"{'ms a step':>10}  {'share':>6}  operation"]
+    rows_of_text.append(f"{total / 1e4:10.2f}  {'100 %':>6}")
     for event in top:
         share = event.self_cpu_time_total / total
         name = event.key if len(event.key) < 70 else event.key[:67] + "..."

@@ -94,9 +94,10 @@ def _draw(rows: list[tuple[str, int, float, float, float]], path: Path) -> None:
     for column, name in enumerate(axes_names):
         chosen = [row for row in rows if row[0] == name]
         values = [row[1] for row in chosen]
-        panels[0, column].plot(values, [row[2] for row in chosen], "o-", color="#1f4e79")
-        panels[1, column].plot(values, [row[3] for row in chosen], "s--", color="#888888", label="counted")
-        panels[1, column].plot(values, [row[4] for row in chosen], "o-", color="#1f4e79", label="measured")
+        seconds, counted, measured = ([row[i] for row in chosen] for i in (2, 3, 4))
+        panels[0, column].plot(values, seconds, "o-", color="#1f4e79")
+        panels[1, column].plot(values, counted, "s--", color="#888888", label="counted")
+        panels[1, column].plot(values, measured, "o-", color="#1f4e79", label="measured")
         panels[1, column].set_xlabel(name)
         for panel in panels[:, column]:
             panel.set_xscale("log", base=2)

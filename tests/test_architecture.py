@@ -68,11 +68,14 @@ def modules():
 
 
 def inheritance(kind):
-    """Classes above a class, up to the first one that is not of this package."""
-    if not kind.__module__.startswith("openmer"):
+    """Classes above a class, up to the first one of another package; Python's own are the ground."""
+    if kind.__module__ == "builtins":
         return 0
-    above = [base for base in kind.__bases__ if base is not object]
-    return max((1 + inheritance(base) for base in above), default=0)
+    if not kind.__module__.startswith("openmer"):
+        return 1
+    return max(
+        (inheritance(base) + base.__module__.startswith("openmer") for base in kind.__bases__)
+    )
 
 
 def loaded_by(names):

@@ -1,4 +1,4 @@
-"""The few errors OpenMER raises on purpose; each message says what was found, expected, and to do."""
+"""The few errors OpenMER raises on purpose: found what, expected what, what to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class OpenMERError(Exception):
-    """Anything a user can act on. The command line prints the message and exits with `exit_code`."""
+    """Anything a user can act on; the command line prints it and exits with `exit_code`."""
 
     exit_code = 1
 
@@ -25,12 +25,12 @@ class ConfigError(OpenMERError):
 
 
 class ProtocolError(OpenMERError):
-    """The evaluation asked for cannot be made honestly: one person only, a class missing, a leak."""
+    """The evaluation asked for cannot be honest: one person only, a class missing."""
 
     exit_code = 4
 
 
-class Stopped(OpenMERError):
+class StoppedError(OpenMERError):
     """The user stopped the work (Ctrl-C); what was finished is kept."""
 
     exit_code = 130

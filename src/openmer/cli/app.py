@@ -16,7 +16,7 @@ from openmer.cli.evaluate import evaluate
 from openmer.cli.methods import app as methods
 from openmer.cli.report import report
 from openmer.cli.show import show
-from openmer.errors import DataError, OpenMERError, Stopped
+from openmer.errors import DataError, OpenMERError, StoppedError
 
 _EPILOG = (
     "Exit codes: 0 done; 1 the audit found a leak; 2 an unknown name or option; "
@@ -53,7 +53,7 @@ def main() -> None:
     """Run the command line; whatever a user can act on ends in one message and an exit code."""
     try:
         app()
-    except Stopped as stop:
+    except StoppedError as stop:
         errors.print(str(stop))
         sys.exit(stop.exit_code)
     except OpenMERError as error:

@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from openmer.errors import Stopped
+from openmer.errors import StoppedError
 
 output = Console()
 errors = Console(stderr=True)
@@ -52,6 +52,6 @@ def progress(title: str) -> Iterator[Callable[[str, int, int], None]]:
         try:
             yield report
         except KeyboardInterrupt as stop:
-            raise Stopped(
+            raise StoppedError(
                 "Stopped. What was finished is kept: run the same command to go on."
             ) from stop

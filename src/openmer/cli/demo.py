@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from openmer.cli.console import errors, output, progress
 
-_RUNS = (
+EpochRule = Literal["fixed", "inner", "held_out"]
+
+_RUNS: tuple[tuple[str, EpochRule, tuple[str, ...]], ...] = (
     ("flow-svm", "fixed", ()),
     ("ststnet", "fixed", ("training.epochs=40",)),
     ("ststnet", "held_out", ("training.epochs=40",)),

@@ -23,7 +23,7 @@ _USUAL_XY = np.array([[0.30, 0.39], [0.70, 0.39], [0.50, 0.62], [0.30, 0.76], [0
 # The cascade needs skin around the face: without a border it missed 25 of 40 tight crops.
 _BORDER_SHARE = 0.2
 _SMALLEST_PX = 20
-_EYE_FACE_PX = 240  # faces are enlarged to this width, for the cascade sees eyes from 20 px on
+_EYE_FACE_PX = 160  # faces are enlarged to this width, for the cascade sees eyes from 20 px on
 
 
 def find_faces(image_rgb: NDArray[np.uint8]) -> tuple[Floats, list[bool]]:

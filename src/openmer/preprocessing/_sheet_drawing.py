@@ -27,6 +27,8 @@ _MARKS = {"onset": "#1a7f64", "apex": "#c2410c", "offset": "#3b5bdb"}
 _WIDTH_IN = 13.0
 _ROWS_IN = (2.75, 3.6, 4.4, 2.6)
 _DPI = 110
+# A scale that shrank further would show noise as if it were motion.
+_LEAST_FLOW_PX, _LEAST_STRAIN, _LEAST_MOVEMENT = 0.1, 0.01, 0.001
 
 
 def draw(look: ClipLook) -> Figure:
@@ -45,9 +47,11 @@ def _strip(row: SubFigure, look: ClipLook) -> None:
     clip = look.clip
     row.text(0.02, 0.89, clip.key, fontsize=17, weight="bold", color=_INK, va="center")
     row.text(0.98, 0.89, _facts(look), fontsize=10.5, color=_QUIET, va="center", ha="right")
-    panels = row.subplots(1, len(look.strip), squeeze=False)[0]
+    panels = row.subplots(1, max(7, len(look.strip)), squeeze=False)[0]
     row.subplots_adjust(left=0.02, right=0.98, top=0.7, bottom=0.0, wspace=0.06)
-    for panel, (number, image) in zip(panels, look.strip, strict=True):
+    for panel in panels[len(look.strip) :]:
+        panel.set_visible(False)
+    for panel, (number, image) in zip(panels, look.strip, strict=False):
         names = [name for name in _MARKS if getattr(clip, name) == number]
         said = " · ".join([*names, f"frame {number}"])
         if clip.fps is not None:
@@ -67,7 +71,7 @@ def _facts(look: ClipLook) -> str:
         facts.append(f"{clip.duration_s * 1000:.0f} ms at {float(clip.fps):g} frames/s")
     missing = [name for name in _MARKS if name not in look.annotated]
     if missing:
-        facts.append(f"{' and '.join(missing)} not annotated")
+        facts.append(f"{', '.join(missing)} not annotated")
     return "   ·   ".join(facts)
 
 
@@ -134,7 +138,7 @@ def _motion(row: SubFigure, look: ClipLook) -> None:
 
 def _flow(row: SubFigure, panel: Axes, look: ClipLook) -> None:
     lengths = np.hypot(*look.flow_xy)
-    full_px = round_up(float(np.quantile(lengths, 0.995)))
+    full_px = round_up(max(_LEAST_FLOW_PX, float(np.quantile(lengths, 0.995))))
     _picture(panel, 255 * flow_to_rgb(look.flow_xy, full_px), "flow", frame=True, colour=_LINE)
     panel.set_title("flow: colour is direction, strength is length", **_title(_QUIET))
     place = panel.get_position()
@@ -159,7 +163,7 @@ def _flow(row: SubFigure, panel: Axes, look: ClipLook) -> None:
 
 
 def _strain(row: SubFigure, panel: Axes, look: ClipLook) -> None:
-    full = round_up(float(np.quantile(look.strain, 0.995)))
+    full = round_up(max(_LEAST_STRAIN, float(np.quantile(look.strain, 0.995))))
     shown = panel.imshow(look.strain, cmap="magma", vmin=0, vmax=full)
     _bare(panel)
     panel.set_title("optical strain: how much skin deforms", **_title(_QUIET))
@@ -180,21 +184,13 @@ def _movement(row: SubFigure, look: ClipLook) -> None:
     if not isinstance(look.movement, Apex):
         _words(panel, "", look.movement)
         return
-    clip, onset = look.clip, look.clip.onset or 0
+    onset = look.clip.onset or 0
     curve = np.array(look.movement.movement)
     numbers = onset + np.arange(len(curve))
     panel.fill_between(numbers, curve, color="#94a3b8", alpha=0.25, lw=0)
     panel.plot(numbers, curve, color=_INK, lw=1.8, marker="o", ms=3.5)
-    top = 1.28 * max(float(curve.max()), 1e-9)
-    for name, colour in _MARKS.items():
-        number = getattr(clip, name)
-        word = name if name in look.annotated else f"{name} (assumed)"
-        panel.axvline(number, color=colour, lw=1.4)
-        side = "right" if name == "offset" else "left"
-        panel.annotate(
-            word, (number, top), xytext=(-5 if side == "right" else 5, -4), fontsize=10,
-            textcoords="offset points", color=colour, ha=side, va="top",
-        )  # fmt: skip
+    top = 1.28 * max(float(curve.max()), _LEAST_MOVEMENT)
+    _marks(panel, look, top)
     found = onset + look.movement.frame
     height = float(curve[look.movement.frame])
     panel.plot([found], [height], "o", ms=11, mfc="none", mec=_MARKS["apex"], mew=1.8)
@@ -211,6 +207,23 @@ def _movement(row: SubFigure, look: ClipLook) -> None:
     for name, spine in panel.spines.items():
         spine.set_visible(name in ("left", "bottom"))
         spine.set_color(_LINE)
+
+
+def _marks(panel: Axes, look: ClipLook, top: float) -> None:
+    """Lines at onset, apex and offset; one word where two of them are one frame."""
+    clip = look.clip
+    for name, colour in _MARKS.items():
+        number = getattr(clip, name)
+        if name == "apex" and number == clip.offset:
+            continue
+        panel.axvline(number, color=colour, lw=1.4)
+        word = "apex and offset" if name == "offset" and number == clip.apex else name
+        side = -1 if name == "offset" else 1
+        panel.annotate(
+            word if name in look.annotated else f"{word} (assumed)", (number, top),
+            xytext=(5 * side, -4), textcoords="offset points", fontsize=10, color=colour,
+            ha="left" if side > 0 else "right", va="top",
+        )  # fmt: skip
 
 
 def _picture(

@@ -34,15 +34,16 @@ class StepError(DataError):
     Args:
         clip: The clip's key.
         step: As in `Failure`.
-        reason: As in `Failure`.
+        reason: As in `Failure`; it may begin with the clip.
     """
 
     def __init__(self, clip: str, step: str, reason: str) -> None:
         super().__init__(clip, step, reason)  # all of them, so that it survives pickling
-        self.failure = Failure(clip=clip, step=step, reason=reason)
+        self.failure = Failure(clip=clip, step=step, reason=_without(clip, reason))
 
     def __str__(self) -> str:
-        return f"{self.failure.clip}: {self.failure.reason}"
+        clip, _, reason = self.args
+        return str(reason) if reason.startswith(clip) else f"{clip}: {reason}"
 
 
 @contextmanager
@@ -58,7 +59,7 @@ def step_of(clip: str, step: str) -> Generator[None]:
     except StepError:
         raise
     except DataError as error:
-        raise StepError(clip, step, _without(clip, str(error))) from error
+        raise StepError(clip, step, str(error)) from error
 
 
 class Failures:

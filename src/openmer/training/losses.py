@@ -12,9 +12,7 @@ from openmer.errors import ConfigError
 from openmer.training.config import LossConfig
 
 
-def clip_losses(
-    logits: Tensor, targets: Tensor, loss: LossConfig, class_weights: Tensor
-) -> Tensor:
+def clip_losses(logits: Tensor, targets: Tensor, loss: LossConfig, class_weights: Tensor) -> Tensor:
     """Loss of each clip.
 
     Args:
