@@ -300,11 +300,8 @@ def public_modules() -> list[ModuleType]:
     """Every module that a user may import from."""
     import openmer
 
-    names = {"openmer"}
-    for found in pkgutil.walk_packages(openmer.__path__, "openmer."):
-        private = any(part.startswith("_") for part in found.name.split("."))
-        if not private and not found.name.startswith("openmer.cli"):
-            names.add(found.name)
+    found = {module.name for module in pkgutil.walk_packages(openmer.__path__, "openmer.")}
+    names = {"openmer", *(name for name in found if not re.search(r"\._|^openmer\.cli", name))}
     modules = [importlib.import_module(name) for name in sorted(names)]
     return [m for m in modules if hasattr(m, "__all__") or m.__name__ in _BY_PATH]
 

@@ -16,7 +16,7 @@ from openmer.evaluation.report import load_run
 from openmer.evaluation.run import judge
 from openmer.evaluation.task import Protocol, prepare_task
 from openmer.methods import load_method
-from openmer.models._registry import register
+from openmer.models import register
 from openmer.training import FitJob, FitResult, Resources, TrainingData
 
 FOLDER = Path("openmer-demo/examples")

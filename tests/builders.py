@@ -17,7 +17,7 @@ def make_clip(corpus="demo", subject="s01", name="a", **changes):
     return Clip(corpus=corpus, subject=subject, name=name, **(fields | changes))
 
 
-def make_data(clips=24, size=8, channels=3, classes=3, seed=0, *, mirrored=False):
+def make_data(clips=24, size=8, channels=3, classes=3, seed=0, *, mirrored=True):
     """Random maps whose class shifts one corner, so that there is something to learn."""
     rng = np.random.default_rng(seed)
     targets = np.arange(clips) % classes

@@ -68,14 +68,13 @@ def modules():
 
 
 def inheritance(kind):
-    """Classes above a class, up to the first one of another package; Python's own are the ground."""
+    """Classes above a class, up to the first one of another package; builtins are the ground."""
     if kind.__module__ == "builtins":
         return 0
     if not kind.__module__.startswith("openmer"):
         return 1
-    return max(
-        (inheritance(base) + base.__module__.startswith("openmer") for base in kind.__bases__)
-    )
+    ours = [base for base in kind.__bases__ if base.__module__.startswith("openmer")]
+    return max([inheritance(base) + (base in ours) for base in kind.__bases__])
 
 
 def loaded_by(names):

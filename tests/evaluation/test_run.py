@@ -128,7 +128,11 @@ def test_the_leaky_rule_scores_higher_on_labels_without_signal(tmp_path):
     data.targets[:] = rng.permutation(data.targets)
     data.inputs[:] = rng.normal(size=data.inputs.shape)
     persons = [f"demo/s{i // 2}" for i in range(80)]
-    overrides = ("training.epochs=25", "training.learning_rate=0.01")
+    overrides = (
+        "training.epochs=25",
+        "training.learning_rate=0.01",
+        "training.mirror_probability=0.0",
+    )
     task = make_task(data=data, persons=persons, overrides=overrides)
     scores = {}
     for rule in ("fixed", "held_out"):

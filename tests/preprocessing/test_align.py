@@ -1,34 +1,18 @@
 """Alignment as each paper states it, one transform per clip, and no motion of its own."""
 
-import pickle
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from PIL import Image
 from tests.preprocessing.test_faces import PLAN, persons, turned
 
-from openmer.clip import Clip
 from openmer.datasets.synthetic import CorpusPlan, Part, generate
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import (
     Alignment,
-    ArrayCache,
     Face,
-    Failure,
-    Failures,
-    Recipe,
     align_clip,
-    faces,
     find_alignment,
-    fingerprint,
     mask_eyes,
-    mirror_flow,
     optical_flow,
-    prepare,
-    read_gray,
-    read_rgb,
-    register_detector,
 )
 from openmer.preprocessing.align import (
     STYLES,
@@ -37,7 +21,6 @@ from openmer.preprocessing.align import (
     align_mobilevit,
 )
 from openmer.preprocessing.alignment import LUMA
-from openmer.preprocessing.failures import StepError
 
 
 def made(*, noise=0.0):
@@ -219,211 +202,3 @@ def test_what_cannot_be_aligned_says_why():
         align_clip(noise, style="efficient")
     with pytest.raises(ConfigError, match="size is -1"):
         align_clip(noise, size=-1)
-
-
-# Recipes
-
-
-ALIGN = {"step": "align", "style": "efficient-me", "size": 96}
-APEX = Recipe.from_tables([{"step": "align", "style": "mobilevit"}, {"step": "apex_frame"}])
-FLOW = [{"step": "flow", "method": "dis"}, {"step": "stretch"}]
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory):
-    """Three clips of three frames: a face, noise, a face whose second frame is broken."""
-    rng = np.random.default_rng(0)
-    found = []
-    for name in ("face", "noise", "broken"):
-        folder = tmp_path_factory.mktemp(name)
-        for number in range(3):
-            image = np.roll(persons()[0][0], number, axis=1)
-            if name == "noise":
-                image = rng.integers(0, 256, image.shape, dtype=np.uint8)
-            Image.fromarray(image).save(folder / f"{number}.png")
-        paths = tuple(folder / f"{number}.png" for number in range(3))
-        if name == "broken":
-            paths[1].write_bytes(b"broken")
-        found.append(
-            Clip(
-                corpus="lab", subject="s1", name=name, emotion="joy", onset=0, apex=1, offset=2,
-                frame_paths=paths,
-            )
-        )  # fmt: skip
-    return found
-
-
-def test_flow_is_measured_on_aligned_frames(clips):
-    clip = clips[0]
-    made = Recipe.from_tables([ALIGN, FLOW[0]]).run(clip)
-    alignment = find_alignment(np.moveaxis(read_rgb(clip.frame_paths[0]), 0, -1), size=96)
-    pair = [alignment.apply(read_gray(path)) for path in clip.frame_paths[:2]]
-    assert np.array_equal(made, optical_flow(*pair, method="dis"))
-    x0, _, x1, _ = alignment.shown_xyxy
-    assert np.median(made[0, 20:-20, x0 + 10 : x1 - 10]) == pytest.approx(alignment.scale, rel=0.1)
-
-
-def test_the_aligned_apex_frame(clips):
-    image = APEX.run(clips[0])
-    assert (image.shape, image.dtype) == ((3, 256, 256), np.float32)
-    assert (APEX.channels, APEX.size, APEX.flow, APEX.stretched) == (3, 256, None, False)
-    alignment = find_alignment(
-        np.moveaxis(read_rgb(clips[0].frame_paths[0]), 0, -1), style="mobilevit"
-    )
-    apex = alignment.apply(np.moveaxis(read_rgb(clips[0].frame_paths[1]), 0, -1))
-    assert np.array_equal(image, np.stack([apex] * 3))
-    at_apex = Recipe.from_tables(
-        [{"step": "align", "style": "mobilevit", "locked_at": "apex"}, {"step": "apex_frame"}]
-    )
-    assert at_apex.inputs(clips[0]) == clips[0].frame_paths[1:2]
-    assert np.abs(at_apex.run(clips[0]) - image).mean() > 0.5
-
-
-def test_an_apex_frame_as_it_is(clips):
-    plain = Recipe.from_tables([{"step": "apex_frame"}])
-    assert np.array_equal(plain.run(clips[0]), read_rgb(clips[0].frame_paths[1]))
-    assert plain.size is None
-    small = Recipe.from_tables([{"step": "apex_frame", "size": 48}])
-    assert small.run(replace(clips[0], apex=None)).shape == (3, 48, 48)
-    unknown = replace(clips[0], apex=None, offset=None)
-    with pytest.raises(DataError, match="lab/s1/face: an apex is needed"):
-        plain.run(unknown)
-    with pytest.raises(DataError, match="apex 7 is not among its 3 frames"):
-        plain.run(replace(clips[0], apex=7))
-    with pytest.raises(DataError, match="no onset is annotated"):
-        APEX.run(replace(clips[0], onset=None))
-
-
-def test_a_still_goes_the_same_way(clips):
-    pixels = np.moveaxis(read_rgb(clips[0].frame_paths[1]), 0, -1)
-    still = replace(clips[0], onset=0, apex=0, frame_paths=clips[0].frame_paths[1:2])
-    assert np.array_equal(APEX.run_still(pixels), APEX.run(still))
-    with pytest.raises(ConfigError, match="still has no flow"):
-        Recipe.from_tables(FLOW).run_still(pixels)
-    with pytest.raises(DataError, match="No face"):
-        APEX.run_still(np.zeros((48, 48)))
-
-
-def test_options_left_out_are_those_of_the_paper():
-    assert APEX.tables[0] == {
-        "step": "align",
-        "style": "mobilevit",
-        "size": 256,
-        "detector": "mtcnn",
-        "locked_at": "onset",
-    }
-    assert Recipe.from_tables(APEX.tables) == APEX
-    assert Recipe.from_tables([ALIGN, *FLOW]).fingerprint != Recipe.from_tables(FLOW).fingerprint
-
-
-def test_a_new_version_of_a_detector_is_a_new_fingerprint(monkeypatch):
-    before = APEX.fingerprint
-    newer = replace(faces.face_detector("mtcnn"), version=99)
-    monkeypatch.setitem(faces._DETECTORS, "mtcnn", newer)
-    assert APEX.fingerprint != before
-
-
-@pytest.mark.parametrize(
-    ("tables", "said"),
-    [
-        ([ALIGN], "begins with the step 'flow', found align"),
-        ([FLOW[0], ALIGN], "'align' cannot stand after 'flow'"),
-        ([ALIGN, ALIGN, FLOW[0]], "begins with the step 'flow', found align, align"),
-        ([FLOW[0], {"step": "apex_frame"}], "'apex_frame' cannot stand after 'flow'"),
-        ([{"step": "apex_frame"}, {"step": "strain"}], "'strain' cannot stand after 'apex_frame'"),
-        ([{**ALIGN, "style": "efficient_me"}, FLOW[0]], "Did you mean 'efficient-me'"),
-        ([{**ALIGN, "detector": "mtccn"}, FLOW[0]], "Did you mean 'mtcnn'"),
-        ([{**ALIGN, "size": 4}, FLOW[0]], "'size'.*found 4"),
-        ([{**ALIGN, "sise": 4}, FLOW[0]], "Did you mean 'size'"),
-        ([{"step": "align"}, FLOW[0]], "'style'.*found 'nothing'"),
-    ],
-)
-def test_recipes_without_sense_are_refused(tables, said):
-    with pytest.raises(ConfigError, match=said):
-        Recipe.from_tables(tables)
-
-
-def test_a_ready_flow_image_cannot_be_aligned(clips, tmp_path):
-    Image.new("RGB", (28, 28)).save(tmp_path / "flow.png")
-    recipe = Recipe.from_tables([ALIGN, *FLOW])
-    both = replace(clips[0], flow_path=tmp_path / "flow.png")
-    assert np.array_equal(recipe.run(both), recipe.run(clips[0]))
-    with pytest.raises(DataError, match="'align', which needs frames"):
-        recipe.run(replace(both, frame_paths=()))
-    with pytest.raises(DataError, match="'align', which needs frames"):
-        APEX.run(replace(both, frame_paths=()))
-
-
-def test_the_mirror_image_of_a_recipe():
-    rng = np.random.default_rng(0)
-    image, flow = rng.random((4, 3, 6, 6)), rng.random((4, 2, 6, 6))
-    assert np.array_equal(APEX.mirrored(image), image[..., ::-1])
-    for recipe in (Recipe.from_tables(FLOW), Recipe.from_tables(FLOW[:1])):
-        expected = mirror_flow(flow, stretched=recipe.stretched)
-        assert np.array_equal(recipe.mirrored(flow), expected)
-
-
-# Long runs
-
-
-def test_failures_are_listed_and_counted_at_the_end(clips):
-    failures = Failures()
-    seen = []
-    odd = replace(clips[0], name="odd", onset=None)
-    prepared = prepare(
-        [clips[1], clips[0], clips[2], odd], Recipe.from_tables([ALIGN, *FLOW]),
-        failures=failures, on_progress=lambda done, total: seen.append((done, total)),
-    )  # fmt: skip
-    assert prepared.shape == (1, 2, 96, 96)
-    assert seen[-1] == (4, 4)
-    assert [(failure.clip, failure.step) for failure in failures] == [
-        ("lab/s1/noise", "align"),
-        ("lab/s1/broken", "read"),
-        ("lab/s1/odd", "input"),
-    ]
-    assert failures.clips == {"lab/s1/noise", "lab/s1/broken", "lab/s1/odd"}
-    said = str(failures).splitlines()
-    assert said[0] == "3 clips could not be prepared:"
-    assert said[1:3] == ["  align: 1 clip", f"    lab/s1/noise: {next(iter(failures)).reason}"]
-    assert next(iter(failures)).reason.startswith("No face was found")
-    assert str(Failures()) == ""
-
-
-def test_failures_stop_a_run_where_they_are_errors(clips):
-    recipe = Recipe.from_tables([ALIGN, *FLOW])
-    for failures in (None, Failures("error")):
-        with pytest.raises(StepError, match=r"^lab/s1/noise: No face was found"):
-            prepare([clips[0], clips[1]], recipe, failures=failures)
-    with pytest.raises(DataError, match=r"(?s)No clip was prepared.*align: 1 clip"):
-        prepare([clips[1]], recipe, failures=Failures("list"))
-    with pytest.raises(ConfigError, match="on_failure is 'skip'"):
-        Failures("skip")
-
-
-def test_two_workers_know_ones_own_detector_and_list_the_same(clips, tmp_path, monkeypatch):
-    monkeypatch.setattr(faces, "_DETECTORS", dict(faces._DETECTORS))
-
-    def middle(image_rgb, /):
-        if image_rgb[0, 0, 0] == 0:
-            return []
-        points = ((50, 60), (78, 60), (64, 75), (52, 85), (76, 85))
-        return [Face(box_xyxy=(30, 30, 94, 94), score=1.0, landmarks_xy=points, image_xy=(1, 1))]
-
-    register_detector("middle")(middle)
-    recipe = Recipe.from_tables([{**ALIGN, "detector": "middle"}, *FLOW])
-    alone, together = Failures(), Failures()
-    first = prepare(clips, recipe, failures=alone)
-    cache = ArrayCache(tmp_path)
-    second = prepare(clips, recipe, failures=together, workers=2, cache=cache)
-    assert fingerprint(first) == fingerprint(second)
-    assert list(alone) == list(together)
-    kept = len(list(tmp_path.rglob("*.npy")))
-    prepare(clips, recipe, failures=Failures(), cache=cache)
-    assert len(list(tmp_path.rglob("*.npy"))) == kept == 4  # two clips, and a face in each
-
-
-def test_an_error_of_a_step_comes_back_from_another_process():
-    error = StepError("lab/s1/a", "align", "No face.")
-    again = pickle.loads(pickle.dumps(error))
-    assert str(again) == str(error) == "lab/s1/a: No face."
-    assert again.failure == Failure(clip="lab/s1/a", step="align", reason="No face.")

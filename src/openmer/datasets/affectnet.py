@@ -55,14 +55,14 @@ def read(root: Path, options: Options) -> Reading:
     images: list[Image] = []
     problems: list[Problem] = []
     with table.open(encoding="utf-8-sig", newline="") as file:
-        for number, line in enumerate(csv.reader(file), start=1):
-            if line and line[_PATH] != "subDirectory_filePath":
-                code = line[_EXPRESSION].strip() if len(line) > _EXPRESSION else ""
-                if code in {str(index) for index in range(len(_CODES))}:
-                    images.append(_image(folder, line[_PATH], _CODES[int(code)], options.variant))
-                else:
-                    text = f"expression {code!r} is none of 0..{len(_CODES) - 1}"
-                    problems.append(error(f"{table.name} row {number}", text))
+        lines = [(number, line) for number, line in enumerate(csv.reader(file), start=1) if line]
+    for number, line in lines:
+        code = line[_EXPRESSION].strip() if len(line) > _EXPRESSION else ""
+        if code in {str(index) for index in range(len(_CODES))}:
+            images.append(_image(folder, line[_PATH], _CODES[int(code)], options.variant))
+        elif line[_PATH] != "subDirectory_filePath":
+            text = f"expression {code!r} is none of 0..{len(_CODES) - 1}"
+            problems.append(error(f"{table.name} row {number}", text))
     reading = read_images(images, options)
     return Reading(items=reading.items, problems=(*problems, *reading.problems))
 

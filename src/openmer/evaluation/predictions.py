@@ -7,17 +7,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from openmer.clip import Prediction
 from openmer.errors import DataError
 from openmer.evaluation._files import replace_file
-
-if TYPE_CHECKING:
-    import pyarrow
 
 _TEXT_COLUMNS = ("clip", "corpus", "person", "truth")
 _NUMBER_COLUMNS = ("seed", "epoch")
@@ -111,9 +110,6 @@ def write_predictions(
     Raises:
         DataError: The records cannot make a table; see `PredictionTable.from_predictions`.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     table = PredictionTable.from_predictions(predictions, classes)
     columns: dict[str, Any] = {
         "clip": pa.array(table.clips, pa.string()),
@@ -267,13 +263,10 @@ def _numbers(columns: Mapping[str, list[Any]]) -> list[list[Any]]:
 
 
 def _read_columns(path: Path) -> dict[str, list[Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     if not path.is_file():
         raise DataError(f"There is no file of predictions {path}.")
     try:
-        table: pyarrow.Table = pq.ParquetFile(path).read()
+        table: pa.Table = pq.ParquetFile(path).read()
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{path} cannot be read ({error}). Delete it and run again: only this fold is repeated."

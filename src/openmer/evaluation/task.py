@@ -14,7 +14,7 @@ from openmer.datasets.labels import LabelScheme, label_scheme, labelled
 from openmer.errors import ConfigError
 from openmer.evaluation.splits import Fold, hold_out_inside, leave_one_subject_out
 from openmer.methods import Method
-from openmer.preprocessing import ArrayCache, Recipe, mirror_flow, prepare
+from openmer.preprocessing import ArrayCache, prepare
 from openmer.training import (
     FitJob,
     NetworkSpec,
@@ -24,7 +24,6 @@ from openmer.training import (
     count_parameters,
 )
 from openmer.training.config import Record
-from openmer.training.jobs import FloatArray
 from openmer.training.seeding import generator
 
 EpochRule = Literal["fixed", "inner", "held_out"]
@@ -127,7 +126,7 @@ def prepare_task(
         inputs=inputs,
         targets=truth,
         num_classes=len(scheme.classes),
-        mirrored=_mirrored(inputs, recipe) if _draws_mirrored(method) else None,
+        mirrored=recipe.mirrored(inputs) if _draws_mirrored(method) else None,
     )
     return Task(method=method, clips=kept, scheme=scheme, data=data, folds=folds)
 
@@ -160,7 +159,3 @@ def _draws_mirrored(method: Method) -> bool:
     if isinstance(training, SvmTraining):
         return training.mirrored_copies
     return training.mirror_probability > 0
-
-
-def _mirrored(inputs: FloatArray, recipe: Recipe) -> FloatArray:
-    return np.stack([mirror_flow(clip, stretched=recipe.stretched) for clip in inputs])

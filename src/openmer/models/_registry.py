@@ -34,12 +34,27 @@ def create_model(name: str, **hyperparameters: object) -> nn.Module:
     Raises:
         ConfigError: No such model (the nearest name is given), or it takes no such argument.
     """
-    if name not in _MODELS:
-        raise unknown_name("model", name, _MODELS)
+    build = builder_of(name)
     try:
-        return _MODELS[name](**hyperparameters)
+        return build(**hyperparameters)
     except TypeError as error:
         raise ConfigError(f"Model {name!r} cannot be made like this: {error}.") from error
+
+
+def builder_of(name: str) -> Callable[..., nn.Module]:
+    """What makes a model, to hand to a process that may not know it.
+
+    Raises:
+        ConfigError: No such model; the nearest name is given.
+    """
+    if name not in _MODELS:
+        raise unknown_name("model", name, _MODELS)
+    return _MODELS[name]
+
+
+def ensure_registered(name: str, build: Callable[..., nn.Module]) -> None:
+    """List a model where it is not listed yet, as in a worker process."""
+    _MODELS.setdefault(name, build)
 
 
 def list_models() -> list[str]:

@@ -38,8 +38,8 @@ class AlignStep(BaseModel):
 
     Attributes:
         style: "efficient-me", "dense-attention" or "mobilevit": as that paper states it.
-        size: Width and height of the aligned frames; left out, the paper's.
-        detector: Name of the face detector; left out, the paper's or the nearest to it.
+        size: Width and height of the aligned frames, at least 16; 0 is the paper's.
+        detector: Name of the face detector; empty, the paper's or the nearest to it.
         locked_at: Frame on which the transform is found: the onset, or the apex for a system that
             sees no other frame.
     """
@@ -50,8 +50,8 @@ class AlignStep(BaseModel):
 
     step: Literal["align"] = "align"
     style: str
-    size: int = Field(ge=16)
-    detector: str
+    size: int = Field(default=0, ge=16)
+    detector: str = ""
     locked_at: Literal["onset", "apex"] = "onset"
 
     @model_validator(mode="before")
@@ -60,7 +60,8 @@ class AlignStep(BaseModel):
         """Fill in what is left out, so that a saved recipe says it."""
         if isinstance(options, dict) and options.get("style") in STYLES:
             style = STYLES[options["style"]]
-            return {"size": style.size, "detector": style.detector, **options}
+            filled = {"size": style.size, "detector": style.detector}
+            return options | {key: options.get(key) or value for key, value in filled.items()}
         if isinstance(options, dict) and isinstance(options.get("style"), str):
             align_style(options["style"])  # raises, with the nearest name
         return options

@@ -29,14 +29,18 @@ def weight_batch_norms(model: nn.Module) -> None:
 def fuse_rectified_norm_pools(model: nn.Module) -> None:
     """Replace each run of ReLU, batch norm and max pooling in a ``Sequential`` by one operation."""
     for parent in list(model.modules()):
-        if not isinstance(parent, nn.Sequential):
-            continue
-        for i in range(len(parent) - 2):
-            match parent[i], parent[i + 1], parent[i + 2]:
-                case nn.ReLU(), nn.BatchNorm2d() as norm, nn.MaxPool2d() as pool:
-                    if _tracks(norm) and _tiles(pool):
-                        parent[i] = parent[i + 2] = nn.Identity()
-                        parent[i + 1] = RectifiedNormPool(norm, pool)
+        if isinstance(parent, nn.Sequential):
+            for start in range(len(parent) - 2):
+                _fuse_at(parent, start)
+
+
+def _fuse_at(layers: nn.Sequential, start: int) -> None:
+    """Fuse the three layers from `start` on, where they are such a run."""
+    match layers[start], layers[start + 1], layers[start + 2]:
+        case nn.ReLU(), nn.BatchNorm2d() as norm, nn.MaxPool2d() as pool:
+            if _tracks(norm) and _tiles(pool):
+                layers[start] = layers[start + 2] = nn.Identity()
+                layers[start + 1] = RectifiedNormPool(norm, pool)
 
 
 def has_batch_norm(model: nn.Module) -> bool:

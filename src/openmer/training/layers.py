@@ -164,14 +164,13 @@ def _only(size: int | tuple[int, int]) -> int:
     return size if isinstance(size, int) else size[0]
 
 
-def _windows(maps: Tensor, kernel: int, padding: int) -> list[Tensor]:
-    """The values of every pooling window, one tensor per place in the window, in scan order."""
+def _windows(maps: Tensor, kernel: int, padding: int) -> Tensor:
+    """The pooling windows, shape ``(batch, rows, kernel, columns, kernel, channels)``."""
     height, width = maps.shape[1:3]
     rows, columns = ((side + 2 * padding - kernel) // kernel + 1 for side in (height, width))
     right, below = columns * kernel - padding - width, rows * kernel - padding - height
     padded = F.pad(maps, (0, 0, padding, right, padding, below), value=-torch.inf)
-    cells = padded.view(len(maps), rows, kernel, columns, kernel, maps.shape[-1])
-    return [cells[:, :, i, :, j] for i in range(kernel) for j in range(kernel)]
+    return padded.view(len(maps), rows, kernel, columns, kernel, maps.shape[-1])
 
 
 def _spread(pooled: Tensor, like: Tensor, kernel: int, padding: int, fill: float) -> Tensor:
@@ -210,12 +209,12 @@ class _RectifiedNormPool(torch.autograd.Function):
         variance = (rectified - mean).square().sum((1, 2)).sum(0) / count
         inverse = torch.rsqrt(variance + eps)
         sign = torch.where(weight >= 0, 1.0, -1.0)  # a negative weight turns max into min
-        first, *others = _windows(rectified * sign, kernel, padding)
-        best, place = first, torch.zeros_like(first)
-        for number, values in enumerate(others, start=1):
-            larger = values > best
-            place = torch.where(larger, float(number), place)
-            best = torch.where(larger, values, best)
+        windows = _windows(rectified * sign, kernel, padding)
+        best = windows.amax((2, 4))
+        numbers = torch.arange(kernel**2, dtype=maps.dtype, device=maps.device)
+        numbers = numbers.view(1, 1, kernel, 1, kernel, 1)
+        # The first place of the maximum, in scan order, as PyTorch's own pooling has it.
+        place = torch.where(windows == best[:, :, None, :, None], numbers, torch.inf).amin((2, 4))
         chosen = (best * sign - mean) * inverse
         ctx.save_for_backward(maps, weight, mean, inverse, chosen, place)
         ctx.setting = setting

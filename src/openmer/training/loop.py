@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from openmer.errors import ConfigError
 from openmer.training.batches import epoch_batches
 from openmer.training.config import NetworkTraining
 from openmer.training.jobs import (
@@ -64,7 +65,15 @@ def fit(
 
     Returns:
         One result per job, in their order.
+
+    Raises:
+        ConfigError: Mirrored clips are to be drawn, but the data has none.
     """
+    if training.mirror_probability > 0 and data.mirrored is None:
+        raise ConfigError(
+            "training.mirror_probability is above 0, but the data holds no mirrored copies. Give "
+            "TrainingData.mirrored, or set it to 0."
+        )
     learner.begin(jobs)
     watchers = [_Watcher(job.watch, data.targets) if job.watch else None for job in jobs]
     losses: list[list[float]] = [[] for _ in jobs]

@@ -12,14 +12,17 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import lru_cache
 from typing import Literal
 
 import torch
 from joblib import Parallel, cpu_count, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from torch import nn
 
-from openmer.errors import ConfigError
+from openmer.errors import ConfigError, OpenMERError
+from openmer.models._registry import builder_of, ensure_registered
 from openmer.training.config import Record, SvmTraining
 from openmer.training.jobs import FitJob, FitResult, TrainingData
 from openmer.training.loop import fit
@@ -127,7 +130,14 @@ def fit_jobs(
             mmap_mode="c",
         )
         token = data.token()
-        yield from run(delayed(_in_worker)(job, spec, data, token, plan) for job in jobs)
+        build = builder_of(spec.model.name) if isinstance(spec, NetworkSpec) else None
+        try:
+            yield from run(delayed(_in_worker)(job, spec, data, token, plan, build) for job in jobs)
+        except TerminatedWorkerError as error:
+            raise OpenMERError(
+                "A worker process was ended from outside, most often for want of memory. What was "
+                "finished is kept: run the same command to go on, with fewer --workers."
+            ) from error
     else:
         with _one_thread(plan.device):
             token = data.token()
@@ -148,9 +158,15 @@ def _stacked(
 
 
 def _in_worker(
-    job: FitJob, spec: NetworkSpec | SvmTraining, data: TrainingData, token: str, plan: RunPlan
+    job: FitJob,
+    spec: NetworkSpec | SvmTraining,
+    data: TrainingData,
+    token: str,
+    plan: RunPlan,
+    build: Callable[..., nn.Module] | None,
 ) -> FitResult:
-    if isinstance(spec, NetworkSpec):
+    if isinstance(spec, NetworkSpec) and build:
+        ensure_registered(spec.model.name, build)
         _end_with_parent(os.getppid())
         torch.set_num_threads(1)
     return _fit_one(job, spec, data, token, plan)
