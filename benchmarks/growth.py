@@ -31,7 +31,7 @@ HERE = Path(__file__).parent
 CASES = (
     *(("folds", folds, folds, 440, 28) for folds in (1, 2, 4, 8, 16)),
     *(("clips", clips, 4, clips, 28) for clips in (110, 220, 440, 880)),
-    *(("input size (pixels)", size, 4, 440, size) for size in (14, 28, 56, 112)),
+    *(("input size (pixels)", size, 4, 440, size) for size in (14, 28, 56, 84)),
 )
 
 

@@ -20,8 +20,9 @@ def bytes_per_model(spec: NetworkSpec) -> int:
     """Memory of one model in one step: what autograd saves, its transient copies, and its weights.
 
     Counted, not timed: a forward pass of one clip on the CPU with a hook on every tensor that
-    autograd keeps, times the batch size. Weights count five times (value, gradient, two moments of
-    Adam, one transient), maps twice (value and gradient).
+    autograd keeps, times the batch size. Maps count four times (value, gradient, and what a stacked
+    step holds for a moment), weights five times (value, gradient, two moments, one transient);
+    benchmarks/growth.py compares the sum with what a process really grows by.
     """
     network = build_network(spec, seed=0)
     clip = torch.zeros(2, *spec.input_shape)  # two clips: batch norm of a vector needs a spread
@@ -36,7 +37,7 @@ def bytes_per_model(spec: NetworkSpec) -> int:
         F.cross_entropy(logits, torch.zeros(2, dtype=torch.long))
     weights = sum(p.numel() * p.element_size() for p in network.parameters())
     maps = max(0, sum(seen.values()) - weights) * spec.training.batch_size // 2
-    return 2 * maps + 5 * weights
+    return 4 * maps + 5 * weights
 
 
 def default_budget_bytes(device: str) -> int:
