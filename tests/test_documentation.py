@@ -250,8 +250,8 @@ def test_no_file_is_large_and_none_is_of_a_corpus():
         assert path.suffix.lower() not in CORPUS_FILES, f"{name} may be data of a corpus"
         if path.suffix.lower() in PICTURES:
             assert path.parent == ROOT / "docs" / "images", f"{name} is a picture out of place"
-            scripts = [text_of(script) for script in path.parent.glob("make_*.py")]
-            made = [script for script in scripts if path.name in script]
+            scripts = [*path.parent.glob("make_*.py"), *(ROOT / "benchmarks").glob("*.py")]
+            made = [script for script in scripts if path.name in text_of(script)]
             assert made, (
-                f"no script in docs/images makes {name}: only synthetic pictures belong here"
+                f"no script in docs/images or benchmarks makes {name}: whose picture is it?"
             )
