@@ -44,7 +44,7 @@ class SingleLearner:
         self._class_weights = torch.ones(spec.num_classes, device=device)
         self._loss = torch.compile(self._mean_loss) if compiled else self._mean_loss
         self._compiled = compiled
-        self._optimizer = make_optimizer(self._network, spec.training)
+        self._optimizer: torch.optim.Optimizer
         self._job: FitJob
         self._kept: dict[str, Tensor] = {}
 
