@@ -32,10 +32,16 @@ _BY_PATH = (
     "openmer.datasets.labels",
     "openmer.datasets.manifest",
     "openmer.evaluation.audit",
+    "openmer.evaluation.feature_maps",
+    "openmer.evaluation.model_size",
+    "openmer.evaluation.pretraining",
     "openmer.evaluation.published",
+    "openmer.evaluation.report_study",
     "openmer.evaluation.run",
     "openmer.evaluation.splits",
+    "openmer.evaluation.studies",
     "openmer.evaluation.task",
+    "openmer.models.weights",
 )
 
 
@@ -150,6 +156,15 @@ def _models_page() -> str:
     return _joined(parts)
 
 
+_STEP_PAGES = {
+    "apex_frame": "apex",
+    "dynamic_image": "dynamic-image",
+    "resize": "size",
+    "average": "size",
+    "stretch": "size",
+}
+
+
 def _recipe_page() -> str:
     from openmer.datasets import labels
     from openmer.preprocessing import list_flow_methods, recipe
@@ -164,7 +179,10 @@ def _recipe_page() -> str:
         fields = getattr(kind, "model_fields", {}) if inspect.isclass(kind) else {}
         if "step" in fields and fields["step"].default is not PydanticUndefined:
             told = {key: _default(field) for key, field in fields.items() if key != "step"}
-            parts += [f"## Step `{fields['step'].default}`", _summary(kind)]
+            name = fields["step"].default
+            page = _STEP_PAGES.get(name, name)
+            link = f"[What it does, with a picture](preprocessing/{page}.md)."
+            parts += [f"## Step `{name}`", f"{_summary(kind)} {link}"]
             parts += ["\n".join(f"- `{key}`: {default}" for key, default in told.items())]
     parts += ["## Flow methods"]
     for name in list_flow_methods():
@@ -188,8 +206,10 @@ def _corpora_page() -> str:
     parts = [
         "# Corpora",
         "What OpenMER can read from the authors' folders. No corpus comes with it: ask for access "
-        "where the table says, and keep to the terms. `openmer.datasets.load_clips(name, root)` "
-        "or `load_images` reads one, `check(name, root)` lists what is wrong with a copy.",
+        "where the table says, and keep to the terms. `openmer evaluate METHOD --corpus NAME` "
+        "judges a method on one that holds clips ([how to](../how-to/licensed-corpus.md)). "
+        "`openmer.datasets.load_clips(name, root)` or `load_images` reads one, `check(name, root)` "
+        "lists what is wrong with a copy.",
     ]
     for name in list_datasets():
         corpus = facts(name)

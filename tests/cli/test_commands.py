@@ -167,9 +167,16 @@ def test_unsound_data_is_one_clear_error(openmer, manifest, tmp_path, change, co
 def test_a_corrupt_image_is_named_by_its_path(openmer, manifest, tmp_path):
     path = edited(manifest, tmp_path, list)
     (tmp_path / "smic_s0_0.png").write_bytes(b"not an image")
-    code, _, err = openmer("evaluate", "ststnet", "--manifest", path, *QUICK)
+    stop = ("--on-failure", "error")
+    code, _, err = openmer("evaluate", "ststnet", "--manifest", path, *stop, *QUICK)
     assert code == 3
     assert "smic_s0_0.png" in err
+    assert not Path("runs").exists()
+    code, out, err = openmer("evaluate", "ststnet", "--manifest", path, "--json", *QUICK)
+    assert code == 0
+    assert "1 of 12 clips could not be prepared" in err
+    assert "smic_s0_0.png" in err
+    assert (json.loads(out)["clips"], json.loads(out)["asked"]) == (11, 12)
 
 
 def test_a_missing_manifest_and_a_folder_without_runs(openmer):

@@ -44,14 +44,14 @@ def openmer(monkeypatch, capsys, tmp_path):
 
 
 def test_a_sheet_is_drawn(openmer, manifest):
-    code, said = openmer("show", manifest, "lab/s1/face", "--out", "look/sheet.png")
+    code, said = openmer("show", "lab/s1/face", "--manifest", manifest, "--out", "look/sheet.png")
     assert code == 0, said
     assert "sheet.png" in said and "not aligned" not in said
     assert Path("look/sheet.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_without_a_face_it_says_so(openmer, manifest):
-    code, said = openmer("show", manifest, "lab/s1/noise", "--detector", "haar")
+    code, said = openmer("show", "lab/s1/noise", "--manifest", manifest, "--detector", "haar")
     assert code == 0
     assert "lab/s1/noise: motion is shown on whole frames" in said
     assert Path("sheet.png").is_file()
@@ -67,12 +67,12 @@ def test_without_a_face_it_says_so(openmer, manifest):
     ],
 )
 def test_a_wrong_name_is_one_message(openmer, manifest, arguments, code, message):
-    found, said = openmer("show", manifest, *arguments)
+    found, said = openmer("show", *arguments, "--manifest", manifest)
     assert (found, message in said.replace("\n", " ")) == (code, True)
     assert not list(Path().glob("sheet*"))
 
 
 def test_a_missing_manifest(openmer):
-    code, said = openmer("show", "none.csv", "lab/s1/face")
+    code, said = openmer("show", "lab/s1/face", "--manifest", "none.csv")
     assert code == 3
     assert "none.csv" in said

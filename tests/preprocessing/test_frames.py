@@ -6,6 +6,7 @@ from PIL import Image
 
 from openmer.errors import DataError
 from openmer.preprocessing import read_gray, read_rgb
+from openmer.preprocessing.frames import colours_of, gray_of, read_pixels
 
 GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 COLOUR = np.random.default_rng(0).integers(0, 256, (3, 4, 3), dtype=np.uint8)
@@ -32,6 +33,36 @@ def test_colour_with_and_without_transparency(tmp_path, mode):
     assert np.array_equal(read_rgb(tmp_path / "a.png"), np.moveaxis(COLOUR, -1, 0))
     expected = COLOUR @ [0.299, 0.587, 0.114]
     assert np.allclose(read_gray(tmp_path / "a.png"), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["gray", "16 bit", "colour", "alpha", "palette"])
+def test_one_reading_gives_gray_and_colours_to_the_bit(tmp_path, kind):
+    made = {
+        "gray": Image.fromarray(GRAY),
+        "16 bit": Image.fromarray(GRAY.astype(np.uint16) * 257 + 100),
+        "colour": Image.fromarray(COLOUR),
+        "alpha": Image.fromarray(np.dstack([COLOUR, COLOUR[..., :1]])),
+        "palette": Image.fromarray(COLOUR).quantize(5),
+    }[kind]
+    made.save(tmp_path / "a.png")
+    pixels = read_pixels(tmp_path / "a.png")
+    if kind in ("gray", "16 bit"):
+        gray = np.asarray(made).astype(np.float32) / np.float32(257 if kind == "16 bit" else 1)
+        colours = np.dstack([gray] * 3)
+    else:
+        colours = np.asarray(made.convert("RGB")).astype(np.float32)
+        gray = colours @ np.array([0.299, 0.587, 0.114], np.float32)
+    assert pixels.dtype == (np.float32 if kind == "16 bit" else np.uint8)
+    for found, expected in [
+        (gray_of(pixels), gray),
+        (read_gray(tmp_path / "a.png"), gray),
+        (colours_of(pixels), colours),
+        (np.moveaxis(read_rgb(tmp_path / "a.png"), 0, -1), colours),
+    ]:
+        assert found.dtype == np.float32
+        assert np.array_equal(found, expected)
+        found += 1  # the caller's own
+        assert not np.array_equal(gray_of(pixels), gray + 1)
 
 
 def test_gray_with_transparency_stays_gray(tmp_path):

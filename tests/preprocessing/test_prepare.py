@@ -1,6 +1,7 @@
 """All clips through one recipe: in order, the same bytes for any number of workers."""
 
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ from PIL import Image
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing import ArrayCache, Recipe, fingerprint, prepare, register_flow
+from openmer.preprocessing import ArrayCache, Recipe, _rows, fingerprint, prepare, register_flow
 from openmer.preprocessing import flow as flow_module
+
+prepare_module = import_module("openmer.preprocessing.prepare")  # the package has the function
 
 RECIPE = Recipe.from_tables(
     [
@@ -66,6 +69,35 @@ def test_two_workers_and_a_cache_give_the_same_bytes(tmp_path):
     assert seen == [1, 2, 3, 4]
     assert len(list(cache.root.rglob("*.npy"))) == 4
     assert fingerprint(prepare(clips, RECIPE, cache=cache)) == fingerprint(alone)
+
+
+def test_a_result_too_large_for_memory_has_the_same_bytes(tmp_path, monkeypatch):
+    clips, cache = some_clips(tmp_path), ArrayCache(tmp_path / "cache")
+    in_memory = prepare(clips, RECIPE, cache=cache)
+    monkeypatch.setattr(_rows, "IN_MEMORY_BYTES", 0)
+    for kept in (None, cache):
+        assert fingerprint(prepare(clips, RECIPE, cache=kept)) == fingerprint(in_memory)
+    assert len([path for path in cache.root.rglob("*") if path.is_file()]) == 4
+
+
+def test_no_process_is_started_for_what_is_in_the_cache(tmp_path, monkeypatch):
+    clips, cache = some_clips(tmp_path), ArrayCache(tmp_path / "cache")
+    alone = prepare(clips, RECIPE, cache=cache)
+
+    def started(*_):
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(prepare_module, "_arrays_elsewhere", started)
+    assert fingerprint(prepare(clips, RECIPE, cache=cache, workers=2)) == fingerprint(alone)
+    cache.path(cache.key(RECIPE, clips[1])).unlink()
+    with pytest.raises(AssertionError, match="started"):
+        prepare(clips, RECIPE, cache=cache, workers=2)
+
+
+def test_where_processes_cannot_be_forked_the_bytes_are_the_same(tmp_path, monkeypatch):
+    clips = some_clips(tmp_path)
+    monkeypatch.setattr(prepare_module, "can_fork", lambda: False)
+    assert fingerprint(prepare(clips, RECIPE, workers=2)) == fingerprint(prepare(clips, RECIPE))
 
 
 def test_workers_know_a_flow_method_of_ones_own_and_name_the_failing_clip(tmp_path, monkeypatch):

@@ -213,8 +213,11 @@ def test_a_new_version_of_a_flow_method_is_a_new_fingerprint(monkeypatch):
 def test_every_step_is_listed():
     assert list_steps() == (
         "align",
+        "magnify",
+        "interpolate",
         "flow",
         "apex_frame",
+        "dynamic_image",
         "strain",
         "resize",
         "stretch",

@@ -13,9 +13,14 @@ from openmer.cli.console import errors
 from openmer.cli.datasets import app as datasets
 from openmer.cli.demo import demo
 from openmer.cli.evaluate import evaluate
+from openmer.cli.export import export
 from openmer.cli.methods import app as methods
+from openmer.cli.predict import predict
+from openmer.cli.pretrain import pretrain
 from openmer.cli.report import report
 from openmer.cli.show import show
+from openmer.cli.study import study
+from openmer.cli.train import train
 from openmer.errors import DataError, OpenMERError, StoppedError
 
 _EPILOG = (
@@ -33,8 +38,13 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(evaluate)
+app.command()(pretrain)
 app.command()(audit)
 app.command()(report)
+app.command()(train)
+app.command()(predict)
+app.command()(export)
+app.command()(study)
 app.command()(show)
 app.add_typer(methods, name="methods")
 app.add_typer(datasets, name="datasets")

@@ -4,28 +4,43 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openmer.cli.console import output, progress
+from openmer.cli.clips import clips_of
+from openmer.cli.console import output, progress, tell, warn
 from openmer.cli.options import (
+    Corpus,
     Device,
     DeviceOption,
     EpochRule,
+    FailureOption,
+    Frames,
     Json,
     Manifest,
     MethodName,
+    OnFailure,
     Overrides,
+    Roots,
     Rule,
+    Variant,
     Workers,
 )
+
+if TYPE_CHECKING:
+    from openmer.evaluation.audit import Finding
+    from openmer.evaluation.task import Task
 
 
 def audit(
     method: MethodName,
-    manifest: Manifest,
-    epoch_rule: Rule = EpochRule.fixed,
+    manifest: Manifest = None,
+    corpus: Corpus = None,
+    root: Roots = None,
+    variant: Variant = None,
+    frames: Frames = None,
+    epoch_rule: Rule = None,
     overrides: Overrides = None,
     persons: Annotated[
         int, typer.Option(min=0, help="Held-out persons to poison; 0 is everybody.")
@@ -34,37 +49,69 @@ def audit(
     device: DeviceOption = Device.auto,
     workers: Workers = 0,
     as_json: Json = False,
+    on_failure: FailureOption = OnFailure.list_,
 ) -> None:
     """Poison each held-out person with NaN and compare every bit; exit code 1 on a leak."""
-    from openmer.datasets.manifest import read_manifest
     from openmer.evaluation.audit import audit as run_audit
     from openmer.evaluation.audit import package_trainer, shortened
     from openmer.evaluation.task import Protocol, prepare_task
     from openmer.methods import load_method
+    from openmer.preprocessing import ArrayCache
+    from openmer.preprocessing.failures import listed
     from openmer.training import Resources
 
     chosen = load_method(method, overrides or ())
-    clips = read_manifest(manifest)
-    protocol = Protocol(epoch_rule=epoch_rule.value)
+    strict = on_failure == OnFailure.error
+    source = clips_of(manifest, corpus, root, variant=variant, frames=frames, strict=strict)
+    warn(source.warning)
+    rule = EpochRule(epoch_rule or chosen.epoch_rule)
+    protocol = Protocol(epoch_rule=rule.value)
     with progress(chosen.title) as report:
-        task = prepare_task(chosen, clips, protocol=protocol, workers=workers, on_progress=report)
+        task = prepare_task(
+            chosen,
+            source,
+            protocol=protocol,
+            cache=ArrayCache(),
+            workers=workers,
+            on_failure=on_failure.value,
+            on_progress=report,
+        )
         task = shortened(task, epochs)
         fit = package_trainer(task, Resources(device=device.value))
-        findings = run_audit(
-            task, fit, epoch_rule=epoch_rule.value, persons=persons, on_progress=report
-        )
+        findings = run_audit(task, fit, epoch_rule=rule.value, persons=persons, on_progress=report)
     clean = not any(finding.severity == "leak" for finding in findings)
     if as_json:
-        record = {"method": chosen.name, "epoch_rule": epoch_rule.value, "clean": clean}
-        typer.echo(json.dumps({**record, "findings": [asdict(finding) for finding in findings]}))
+        _print_json(task, rule, findings, clean=clean)
     else:
-        for finding in findings:
-            color = "red" if finding.severity == "leak" else "yellow"
-            output.print(f"[{color}]{finding.severity}[/] ({finding.check}) {finding.message}")
-        people = len(task.folds) if persons == 0 else min(persons, len(task.folds))
-        verdict = "[green]clean[/]" if clean else "[red]leaks[/]"
-        output.print(
-            f"{chosen.title}, epoch rule {epoch_rule.value}: {verdict}. "
-            f"{people} of {len(task.folds)} held-out persons poisoned."
-        )
+        _print(task, rule, findings, persons=persons, clean=clean)
+    tell(listed(task.failures, of=len(task.clips) + len(task.failures)))
     raise typer.Exit(0 if clean else 1)
+
+
+def _print_json(task: Task, rule: EpochRule, findings: list[Finding], *, clean: bool) -> None:
+    """One JSON object."""
+    record = {
+        "method": task.method.name,
+        "epoch_rule": rule.value,
+        "clean": clean,
+        "findings": [asdict(finding) for finding in findings],
+        "clips": len(task.clips),
+        "failures": [asdict(failure) for failure in task.failures],
+        "source": dict(task.source),
+    }
+    typer.echo(json.dumps(record))
+
+
+def _print(
+    task: Task, rule: EpochRule, findings: list[Finding], *, persons: int, clean: bool
+) -> None:
+    """Each finding, then the verdict."""
+    for finding in findings:
+        color = "red" if finding.severity == "leak" else "yellow"
+        output.print(f"[{color}]{finding.severity}[/] ({finding.check}) {finding.message}")
+    people = len(task.folds) if persons == 0 else min(persons, len(task.folds))
+    verdict = "[green]clean[/]" if clean else "[red]leaks[/]"
+    output.print(
+        f"{task.method.title}, epoch rule {rule.value}: {verdict}. "
+        f"{people} of {len(task.folds)} held-out persons poisoned."
+    )

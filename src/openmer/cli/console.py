@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -26,6 +27,18 @@ _WORDS = {
     "train": "training folds",
     "audit": "auditing folds",
 }
+
+
+def warn(text: str) -> None:
+    """One line to standard error; nothing where the text is empty."""
+    if text:
+        errors.print(f"[yellow]Warning:[/] {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def tell(text: str) -> None:
+    """Text of several lines to standard error as it is; nothing where it is empty."""
+    if text:
+        errors.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

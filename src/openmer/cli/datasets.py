@@ -11,15 +11,12 @@ from typing import Annotated
 import typer
 
 from openmer.cli.console import errors, output, progress
-from openmer.cli.options import Json
+from openmer.cli.options import Json, Variant
 
 app = typer.Typer(
     help="List corpora, ask for them, check a copy or a manifest, write synthetic ones.",
     no_args_is_help=True,
 )
-Variant = Annotated[
-    str | None, typer.Option(help="Coding or recording of the corpus; the first by default.")
-]
 
 
 @app.command("list")

@@ -10,29 +10,39 @@ from typing import Annotated
 
 import typer
 
-from openmer.cli.console import errors, output, progress
+from openmer.cli.clips import clips_of
+from openmer.cli.console import errors, output, progress, tell, warn
 from openmer.cli.options import (
     Compiled,
+    Corpus,
     Device,
     DeviceOption,
-    EpochRule,
+    FailureOption,
+    Frames,
     Json,
     Manifest,
     MemoryGib,
     MethodName,
+    OnFailure,
     Out,
     Overrides,
+    Roots,
     Rule,
     Strategy,
+    Variant,
     Workers,
 )
 
 
 def evaluate(
     method: MethodName,
-    manifest: Manifest,
+    manifest: Manifest = None,
+    corpus: Corpus = None,
+    root: Roots = None,
+    variant: Variant = None,
+    frames: Frames = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds 0 to N-1.")] = 1,
-    epoch_rule: Rule = EpochRule.fixed,
+    epoch_rule: Rule = None,
     overrides: Overrides = None,
     device: DeviceOption = Device.auto,
     out: Out = Path("runs"),
@@ -45,18 +55,22 @@ def evaluate(
         int | None,
         typer.Option("--shuffle-labels", help="Control: permute the labels with this number."),
     ] = None,
+    on_failure: FailureOption = OnFailure.list_,
 ) -> None:
     """Judge a method by leave-one-subject-out; stop and resume at will, the bytes are the same."""
-    from openmer.datasets.manifest import read_manifest
     from openmer.evaluation.run import judge
     from openmer.evaluation.task import Protocol
     from openmer.methods import load_method
     from openmer.training import Resources
 
     chosen = load_method(method, overrides or ())
-    clips = read_manifest(manifest)
+    strict = on_failure == OnFailure.error
+    source = clips_of(manifest, corpus, root, variant=variant, frames=frames, strict=strict)
+    warn(source.warning)
     protocol = Protocol(
-        epoch_rule=epoch_rule.value, seeds=tuple(range(seeds)), label_permutation=shuffle_labels
+        epoch_rule=epoch_rule.value if epoch_rule else chosen.epoch_rule,
+        seeds=tuple(range(seeds)),
+        label_permutation=shuffle_labels,
     )
     resources = Resources(
         device=device.value,
@@ -68,11 +82,12 @@ def evaluate(
     with progress(chosen.title) as report:
         folder = judge(
             chosen,
-            clips,
+            source,
             protocol,
             out=out,
             resources=resources,
             command=shlex.join(["openmer", *sys.argv[1:]]),
+            on_failure=on_failure.value,
             on_progress=report,
         )
     _show(folder, as_json=as_json)
@@ -82,6 +97,7 @@ def _show(folder: Path, *, as_json: bool) -> None:
     """The run's numbers, and where its report lies."""
     from openmer.evaluation.report import render_terminal, write_report
     from openmer.evaluation.run_info import load_run
+    from openmer.preprocessing.failures import Failure, listed
 
     info, summary = load_run(folder)
     written = write_report(folder, [(info, summary)])
@@ -93,9 +109,14 @@ def _show(folder: Path, *, as_json: bool) -> None:
             **summary.to_json(),
             "parameters": info.parameters,
             "seconds": info.seconds,
+            "asked": info.asked,
+            "failures": list(info.failures),
+            "lost_persons": list(info.lost_persons),
+            "source": dict(info.source),
             "run": str(folder),
         }
         typer.echo(json.dumps(record))
-        return
-    output.print(render_terminal([(info, summary)]))
+    else:
+        output.print(render_terminal([(info, summary)]))
+    tell(listed((Failure(**failure) for failure in info.failures), of=info.asked))
     errors.print(f"Report: {written['html']}", soft_wrap=True)

@@ -12,7 +12,29 @@ MethodName = Annotated[
     str, typer.Argument(help="A method's name (see `openmer methods`) or the path of a TOML file.")
 ]
 Manifest = Annotated[
-    Path, typer.Option("--manifest", help="CSV that lists the clips (see `openmer datasets`).")
+    Path | None,
+    typer.Option("--manifest", help="CSV that lists the clips; give this or --corpus."),
+]
+Corpus = Annotated[
+    str | None,
+    typer.Option(
+        "--corpus", metavar="NAME", help="Corpus to read (see `openmer datasets list`) instead."
+    ),
+]
+Roots = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--root",
+        metavar="[PART=]PATH",
+        help="Folder of the corpus, or of a part of a composite (casme2=PATH); repeatable. "
+        "Otherwise the environment or the config file says (see `openmer datasets access`).",
+    ),
+]
+Variant = Annotated[
+    str | None, typer.Option(help="Coding or recording of the corpus; the first by default.")
+]
+Frames = Annotated[
+    str | None, typer.Option(help="Form of the corpus's frames; the first by default.")
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -51,6 +73,13 @@ class Strategy(StrEnum):
     one_by_one = "one_by_one"
 
 
+class OnFailure(StrEnum):
+    """What to do about clips that cannot be prepared."""
+
+    list_ = "list"
+    error = "error"
+
+
 class Compiled(StrEnum):
     """When to compile the training step."""
 
@@ -60,11 +89,18 @@ class Compiled(StrEnum):
 
 
 Rule = Annotated[
-    EpochRule,
+    EpochRule | None,
     typer.Option(
         "--epoch-rule",
         help="fixed: last epoch. inner: best on persons held out inside the training persons. "
-        "held_out: best on the held-out person, which is a leak.",
+        "held_out: best on the held-out person, which is a leak. The method's own by default.",
+    ),
+]
+FailureOption = Annotated[
+    OnFailure,
+    typer.Option(
+        "--on-failure",
+        help="list: go on without clips that cannot be prepared, and list them. error: stop.",
     ),
 ]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where to train.")]

@@ -32,6 +32,7 @@ from openmer.datasets._registry import (
     load,
     load_clips,
     load_images,
+    parts_of,
 )
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "mug",
     "options_of",
     "oulu_casia",
+    "parts_of",
     "rafdb",
     "samm",
     "samm_long",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from openmer.clip import Clip, Image
@@ -12,10 +12,14 @@ from openmer.datasets._reading import Problem, Reading, count_problems, error
 from openmer.datasets.roots import find_root
 from openmer.errors import ConfigError, DataError, unknown_name
 
+Roots = Path | Mapping[str, Path] | None
+"""One folder; or the folder of each corpus by its name; or None, which asks `roots`."""
+GivenRoot = Path | str | Mapping[str, Path | str] | None
 Reader = Callable[[Path, Options], Reading]
-AnyReader = Callable[[Path | None, Options], Reading]
+AnyReader = Callable[[Roots, Options], Reading]
 
 _CORPORA: dict[str, tuple[CorpusFacts, AnyReader]] = {}
+_PARTS: dict[str, tuple[str, ...]] = {}
 _SHOWN = 5
 _log = logging.getLogger("openmer.datasets")
 
@@ -24,29 +28,33 @@ def register(corpus: CorpusFacts) -> Callable[[Reader], Reader]:
     """Decorator: list the reader of a corpus that lies in one folder."""
 
     def add(read: Reader) -> Reader:
-        def read_found(root: Path | None, options: Options) -> Reading:
-            return read(find_root(corpus.name, root), options)
+        def read_found(root: Roots, options: Options) -> Reading:
+            own = root.get(corpus.name) if isinstance(root, Mapping) else root
+            return read(find_root(corpus.name, own, access=corpus.access), options)
 
-        _add(corpus, read_found)
+        _add(corpus, read_found, (corpus.name,))
         return read
 
     return add
 
 
-def register_composite(corpus: CorpusFacts) -> Callable[[AnyReader], AnyReader]:
+def register_composite(
+    corpus: CorpusFacts, parts: Iterable[str]
+) -> Callable[[AnyReader], AnyReader]:
     """Decorator: list the reader of a corpus made of others, which finds their folders itself."""
 
     def add(read: AnyReader) -> AnyReader:
-        _add(corpus, read)
+        _add(corpus, read, tuple(parts))
         return read
 
     return add
 
 
-def _add(corpus: CorpusFacts, read: AnyReader) -> None:
+def _add(corpus: CorpusFacts, read: AnyReader, parts: tuple[str, ...]) -> None:
     if corpus.name in _CORPORA:
         raise ValueError(f"The corpus name {corpus.name!r} is taken; choose another.")
     _CORPORA[corpus.name] = (corpus, read)
+    _PARTS[corpus.name] = parts
 
 
 def list_datasets() -> list[str]:
@@ -63,9 +71,19 @@ def facts(name: str) -> CorpusFacts:
     return _corpus(name)[0]
 
 
+def parts_of(name: str) -> tuple[str, ...]:
+    """The corpora that have folders of their own: those of a composite, else the corpus itself.
+
+    Raises:
+        ConfigError: No corpus has that name; the nearest one is suggested.
+    """
+    _corpus(name)
+    return _PARTS[name]
+
+
 def load(
     name: str,
-    root: Path | str | None = None,
+    root: GivenRoot = None,
     *,
     variant: str | None = None,
     frames: str | None = None,
@@ -76,7 +94,9 @@ def load(
 
     Args:
         name: One of `list_datasets()`.
-        root: Its folder; None asks the environment and the config file (see `roots`).
+        root: Its folder; None asks the environment and the config file (see `roots`). For a
+            composite the folder with its parts in it, or the folder of each part by its name;
+            parts that are not named are asked for.
         variant: The coding or recording, one of the corpus's `variants`; None is the first.
         frames: The form of the frames, one of its `forms`; "none" reads names and sheets only:
             clips then have no frames and count from their onset. None is the first form.
@@ -91,14 +111,8 @@ def load(
     reading = read(
         name, root, options_of(facts(name), variant=variant, frames=frames, stills=stills)
     )
-    fatal = [problem for problem in reading.problems if problem.fatal]
-    if strict and fatal:
-        shown = "; ".join(str(problem) for problem in fatal[:_SHOWN])
-        raise DataError(
-            f"{facts(name).title} has {len(fatal)} problems, e.g. {shown}. See them all with: "
-            f"openmer datasets check {name}. Repair the copy, or give strict=False to go on "
-            "without these items."
-        )
+    if strict:
+        refuse(name, reading)
     if reading.problems:
         _log.info("%s: %d problems noted", name, len(reading.problems))
     return reading.items
@@ -106,7 +120,7 @@ def load(
 
 def load_clips(
     name: str,
-    root: Path | str | None = None,
+    root: GivenRoot = None,
     *,
     variant: str | None = None,
     frames: str | None = None,
@@ -126,7 +140,7 @@ def load_clips(
 
 def load_images(
     name: str,
-    root: Path | str | None = None,
+    root: GivenRoot = None,
     *,
     variant: str | None = None,
     frames: str | None = None,
@@ -147,7 +161,7 @@ def load_images(
 
 def check(
     name: str,
-    root: Path | str | None = None,
+    root: GivenRoot = None,
     *,
     variant: str | None = None,
     frames: str | None = None,
@@ -165,31 +179,58 @@ def check(
     return list(examine(name, root, options).problems)
 
 
-def examine(name: str, root: Path | str | None, options: Options) -> Reading:
+def examine(name: str, root: GivenRoot, options: Options) -> Reading:
     """What can be read of a corpus, and all that `check` says about it.
 
     Raises:
         ConfigError: The root is not known.
     """
-    corpus = facts(name)
     try:
         reading = read(name, root, options)
     except DataError as problem:
         return Reading(items=(), problems=(error(name, str(problem)),))
+    return counted(name, reading, options)
+
+
+def counted(name: str, reading: Reading, options: Options) -> Reading:
+    """A reading with its differences from the counts of a whole copy, each problem once."""
+    corpus = facts(name)
     problems = [*reading.problems, *count_problems(corpus, options, reading.items)]
     if not reading.items:
         problems.append(error(name, f"nothing could be read. {advice(corpus)}"))
     return Reading(items=reading.items, problems=tuple(dict.fromkeys(problems)))
 
 
-def read(name: str, root: Path | str | None, options: Options) -> Reading:
+def refuse(name: str, reading: Reading) -> None:
+    """Raise where something could not be read, or a composite is not whole.
+
+    Raises:
+        DataError: The first five such problems are listed.
+    """
+    fatal = [problem for problem in reading.problems if problem.fatal]
+    if fatal:
+        shown = "; ".join(str(problem) for problem in fatal[:_SHOWN])
+        raise DataError(
+            f"{facts(name).title} has {len(fatal)} problems, e.g. {shown}. See them all with: "
+            f"openmer datasets check {name}. Repair the copy, or go on without these items: "
+            "strict=False in Python, --on-failure list on the command line."
+        )
+
+
+def read(name: str, root: GivenRoot, options: Options) -> Reading:
     """Items and problems of a corpus.
 
     Raises:
-        ConfigError: The root is not known.
+        ConfigError: The root is not known, or given for a corpus that is no part of this one.
         DataError: The corpus is not there, or its sheet cannot be read at all.
     """
-    return _corpus(name)[1](None if root is None else Path(root), options)
+    _, reader = _corpus(name)
+    if not isinstance(root, Mapping):
+        return reader(None if root is None else Path(root), options)
+    for part in root:
+        if part not in _PARTS[name]:
+            raise unknown_name(f"part of {facts(name).title}", part, _PARTS[name])
+    return reader({part: Path(folder) for part, folder in root.items()}, options)
 
 
 def _corpus(name: str) -> tuple[CorpusFacts, AnyReader]:

@@ -11,21 +11,21 @@ The rule, which gives exactly the challenge's list (See et al. 2019):
 In the coding of 2019 three clips say surprise in place of sadness, which gives another composite;
 so the coding is fixed. `label_scheme("megc2019-3")` makes the three classes.
 
-A copy is a folder with ``casme2``, ``samm`` and ``smic`` in it, or three roots (see `roots`).
+A copy is a folder with ``casme2``, ``samm`` and ``smic`` in it, or three roots, given by name or
+found as `roots` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from openmer.clip import Clip
 from openmer.datasets import casme2, samm, smic
 from openmer.datasets._facts import CorpusFacts, Counts, Options, options_of, words
 from openmer.datasets._reading import Problem, Reading, count_problems, error
+from openmer.datasets._registry import Roots, register_composite
 from openmer.datasets._registry import read as read_corpus
-from openmer.datasets._registry import register_composite
 
 FACTS = CorpusFacts(
     name="megc2019",
@@ -77,13 +77,14 @@ def _kept(clip: Clip) -> bool:
     return clip.corpus == "smic"
 
 
-@register_composite(FACTS)
-def read(root: Path | None, options: Options) -> Reading:
+@register_composite(FACTS, PARTS)
+def read(root: Roots, options: Options) -> Reading:
     """The composite, SMIC first; a difference to the challenge's counts is a fatal problem."""
     clips: list[Clip] = []
     problems: list[Problem] = []
     for part, variant in PARTS.items():
-        reading = read_corpus(part, None if root is None else root / part, _part(part, options))
+        own = root.get(part) if isinstance(root, Mapping) else root and root / part
+        reading = read_corpus(part, own, _part(part, options))
         problems += reading.problems
         clips += (item for item in reading.items if isinstance(item, Clip))
         if variant == "2014":

@@ -21,7 +21,7 @@ def config_file() -> Path:
     return Path(os.environ.get("OPENMER_CONFIG") or _DEFAULT_CONFIG).expanduser()
 
 
-def find_root(name: str, root: Path | str | None = None) -> Path:
+def find_root(name: str, root: Path | str | None = None, *, access: str = "") -> Path:
     """The folder of a corpus: the option, else the environment, else the config file.
 
     The config file says ``[roots]`` and one line per corpus, ``casme2 = "/data/CASME2"``. A path in
@@ -30,6 +30,7 @@ def find_root(name: str, root: Path | str | None = None) -> Path:
     Args:
         name: The corpus.
         root: What the user gave; None where nothing.
+        access: How to ask for the corpus, for the error; "" says nothing of it.
 
     Raises:
         ConfigError: None of the three says where; or the config file is no TOML of this form.
@@ -42,8 +43,9 @@ def find_root(name: str, root: Path | str | None = None) -> Path:
     if name in known:
         return path.parent / Path(known[name]).expanduser()
     raise ConfigError(
-        f"Where is the corpus {name!r}? Give its folder as an option, set {variable(name)}, or "
-        f'write [roots] and {name} = "/path/to/it" into {path}.'
+        f"Where is the corpus {name!r}? Give its folder as an option (--root {name}=PATH), set "
+        f'{variable(name)}, or write [roots] and {name} = "/path/to/it" into {path}.'
+        + (f" If you have no copy, ask for access: {access}." if access else "")
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.evaluation.splits import Fold
-from openmer.evaluation.task import EpochRule, Progress, Task, fold_job
+from openmer.evaluation.task import Progress, Task, fold_job
 from openmer.training import (
     FitJob,
     FitResult,
@@ -22,6 +22,7 @@ from openmer.training import (
     fit_jobs,
     plan_run,
 )
+from openmer.training.config import EpochRule
 from openmer.training.jobs import FloatArray
 
 FitFolds = Callable[[TrainingData, Sequence[FitJob]], Sequence[FitResult]]
@@ -200,11 +201,15 @@ def poison_test(
 
 
 def shortened(task: Task, epochs: int) -> Task:
-    """The same task with at most `epochs` epochs; a leak shows in the first few."""
+    """The same task with at most `epochs` epochs a stage; a leak shows in the first few."""
     training = task.method.training
-    if isinstance(training, SvmTraining) or training.epochs <= epochs:
+    if isinstance(training, SvmTraining):
         return task
-    budget = training.model_copy(update={"epochs": epochs})
+    stages = tuple(
+        stage.model_copy(update={"epochs": min(stage.epochs, epochs), "iterations": 1})
+        for stage in training.stages
+    )
+    budget = training.model_copy(update={"epochs": min(training.epochs, epochs), "stages": stages})
     return replace(task, method=task.method.model_copy(update={"training": budget}))
 
 

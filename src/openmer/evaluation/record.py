@@ -7,7 +7,7 @@ import json
 import platform
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,18 @@ def run_folder(task: Task, protocol: Protocol, out: Path) -> Path:
 
     The hash covers the resolved method, the prepared arrays, clips and classes, the epoch rule, a
     label permutation and the version of OpenMER; not the seeds, so that seeds can be added later.
+    Arrays and clips are those that could be prepared. Where some could not, their keys are covered,
+    too: the same clips chosen on purpose are another question.
     """
-    question = {
+    question: dict[str, Any] = {
         "method": task.method.model_dump(mode="json"),
         "data": _data_record(task),
         "epoch_rule": protocol.epoch_rule,
         "label_permutation": protocol.label_permutation,
         "openmer": openmer.__version__,
     }
+    if task.failures:
+        question["failures"] = sorted(failure.clip for failure in task.failures)
     text = json.dumps(question, sort_keys=True)
     return out / task.method.name / hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -94,7 +98,7 @@ def write_record(
         plan: How it is trained.
         progress: What is done.
     """
-    record = {
+    record: dict[str, Any] = {
         "run": {
             "method": task.method.name,
             "title": task.method.title,
@@ -104,6 +108,7 @@ def write_record(
             "classes": list(task.scheme.classes),
             "clips": len(task.clips),
             "persons": len(task.folds),
+            "lost_persons": list(task.lost_persons),
             "seeds": list(progress.seeds),
             "parameters": task.parameters,
             "seconds": round(progress.seconds, 1),
@@ -117,6 +122,10 @@ def write_record(
         "plan": plan.model_dump(mode="json"),
         "versions": _versions(),
     }
+    if task.source:
+        record["source"] = dict(task.source)
+    if task.failures:
+        record["failures"] = [asdict(failure) for failure in task.failures]
     replace_file(folder / "run.toml", tomli_w.dumps(record).encode())
 
 

@@ -19,6 +19,7 @@ COLUMNS = (
     "part",
     "clips",
     "persons",
+    "failed_clips",
     "seeds",
     *(name + end for name in SCORES for end in ("", "_low", "_high", "_sd")),
     "parameters",
@@ -32,7 +33,8 @@ COLUMNS = (
 def render_csv(runs: Sequence[Run]) -> str:
     """One line per run and part ("full", then every corpus); an unknown value is empty.
 
-    The column `protocol` says honest or LEAKY. Spreads over seeds are those of the full data.
+    The column `protocol` says honest or LEAKY, `failed_clips` how many clips could not be prepared
+    and are in no score. Spreads over seeds are those of the full data.
 
     Raises:
         DataError: There is no run, or a record does not fit its scores.
@@ -43,9 +45,12 @@ def render_csv(runs: Sequence[Run]) -> str:
     for info, summary in ordered(runs):
         run = _run_cells(info)
         spreads = {f"{name}_sd": _number(summary.spread[name].sd) for name in SCORES}
-        writer.writerow({**run, "part": "full", **_score_cells(summary), **spreads})
+        failed = [failure["clip"].partition("/")[0] for failure in info.failures]
+        full = {"part": "full", "failed_clips": len(failed)}
+        writer.writerow({**run, **full, **_score_cells(summary), **spreads})
         for name, part in summary.parts.items():
-            writer.writerow({**run, "part": _text(name), **_score_cells(part)})
+            own = {"part": _text(name), "failed_clips": failed.count(name)}
+            writer.writerow({**run, **own, **_score_cells(part)})
     return sheet.getvalue()
 
 

@@ -35,6 +35,7 @@ from openmer.evaluation.report_rows import (
     interval_text,
     large_number,
     leak_rows,
+    notes_of,
     ordered,
     plain,
     row_of,
@@ -113,6 +114,7 @@ def render_html(runs: Sequence[Run]) -> str:
         score_words=SCORE_WORDS,
         rows=rows,
         lead=_lead(rows, runs),
+        notes=notes_of(rows),
         leaks=leak_rows(runs),
         figure=interval_figure(runs),
         panel_height=PANEL_HEIGHT_PX,
@@ -166,6 +168,11 @@ def _section(row: Row, info: RunInfo, summary: Summary) -> dict[str, object]:
         ],
         "parts": _parts(summary),
         "persons": _persons(summary),
+        "failures": [
+            tuple(plain(failure[key]) for key in ("clip", "step", "reason"))
+            for failure in info.failures
+        ],
+        "asked": info.asked,
         "made": _made(info),
         "toml": _toml(info),
         "command": plain(info.command),
@@ -252,6 +259,7 @@ def _toml(info: RunInfo) -> list[tuple[str, str]]:
     tables: Mapping[str, Mapping[str, Any]] = {
         "Method, resolved": info.method_table,
         "Data": info.data,
+        "Source": info.source,
         "Versions": info.versions,
     }
     return [(name, shown_lines(tomli_w.dumps(table))) for name, table in tables.items() if table]

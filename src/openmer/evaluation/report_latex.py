@@ -14,6 +14,7 @@ from openmer.evaluation.report_rows import (
     Run,
     corpus_word,
     interval_text,
+    notes_of,
     ordered,
     plain,
     row_of,
@@ -49,13 +50,17 @@ def render_latex(runs: Sequence[Run]) -> str:
     runs = ordered(runs)
     rows = [row_of(*run) for run in runs]
     leaky = f" {LEAKY}: {LEAKY_MEANS}" if any(row.leaky for row in rows) else ""
+    notes = "".join(f" {note}" for note in notes_of(rows))
     tables = [
         r"% Needs \usepackage[T1]{fontenc} and \usepackage{booktabs}.",
         _table(
             ["Method", "Epoch rule", "Protocol", *SCORE_WORDS.values(), "Weights"],
             [_headline_cells(row) for row in rows],
             columns="llllllr",
-            caption="Leave-one-subject-out scores, pooled over folds. " + INTERVAL_MEANS + leaky,
+            caption="Leave-one-subject-out scores, pooled over folds. "
+            + INTERVAL_MEANS
+            + leaky
+            + notes,
             label="tab:openmer",
         ),
         _table(
@@ -66,7 +71,7 @@ def render_latex(runs: Sequence[Run]) -> str:
                 for name, part in summary.parts.items()
             ],
             columns="llllrll",
-            caption="Scores of every corpus, from the same predictions." + leaky,
+            caption="Scores of every corpus, from the same predictions." + leaky + notes,
             label="tab:openmer-corpora",
         ),
     ]

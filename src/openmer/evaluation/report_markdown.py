@@ -20,6 +20,7 @@ from openmer.evaluation.report_rows import (
     interval_text,
     large_number,
     leak_rows,
+    notes_of,
     ordered,
     plain,
     row_of,
@@ -38,7 +39,9 @@ def render_markdown(runs: Sequence[Run]) -> str:
     """
     runs = ordered(runs)
     rows = [row_of(*run) for run in runs]
-    blocks = ["# OpenMER evaluation", _headline(rows), INTERVAL_MEANS]
+    blocks = ["# OpenMER evaluation", _headline(rows)]
+    blocks += [f"**Data.** {escape_markdown(note)}" for note in notes_of(rows)]
+    blocks.append(INTERVAL_MEANS)
     if any(row.leaky for row in rows):
         blocks.append(f"**{LEAKY}.** {LEAKY_MEANS}")
     if leak_rows(runs):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,6 +61,8 @@ class Row:
         parameters: Number of weights ("867 k").
         time: Wall time ("4 min 10 s").
         data: Clips and persons, in words.
+        notes: What a reader must know of the data: clips that could not be prepared, a corpus that
+            is not whole. One sentence or two each.
     """
 
     title: str
@@ -72,6 +74,7 @@ class Row:
     parameters: str
     time: str
     data: str
+    notes: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -130,7 +133,15 @@ def row_of(info: RunInfo, summary: Summary) -> Row:
         parameters=large_number(info.parameters),
         time=duration(info.seconds),
         data=f"{counted(summary.clips, 'clip')}, {counted(summary.persons, 'person')}",
+        notes=tuple(plain(note) for note in (_failure_note(info), _source_note(info)) if note),
     )
+
+
+def notes_of(rows: Sequence[Row]) -> list[str]:
+    """The notes of all rows; one that does not hold for all names its run."""
+    shared = [note for note in rows[0].notes if all(note in row.notes for row in rows)]
+    own = [f"{row.label}: {note}" for row in rows for note in row.notes if note not in shared]
+    return shared + own
 
 
 def leak_rows(runs: Sequence[Run]) -> list[LeakRow]:
@@ -232,6 +243,35 @@ def _is_control(character: str) -> bool:
 def title_of(info: RunInfo) -> str:
     """The method's title; a run on shuffled labels says so."""
     return plain(info.title) + (" on shuffled labels" if info.shuffled_labels else "")
+
+
+def _failure_note(info: RunInfo) -> str:
+    """How many clips could not be prepared, and who has none left; empty where all could."""
+    if not info.failures:
+        return ""
+    steps = sorted(Counter(failure["step"] for failure in info.failures).items())
+    where = ", ".join(f"{count} at the step {step!r}" for step, count in steps)
+    lost = ", ".join(info.lost_persons)
+    persons = f" Lost with all their clips, and in no score: {lost}." if lost else ""
+    return (
+        f"{len(info.failures)} of {counted(info.asked, 'clip')} could not be prepared: {where}. "
+        f"The scores are of the other {info.clips}.{persons}"
+    )
+
+
+def _source_note(info: RunInfo) -> str:
+    """That a corpus is not whole, with its counts; empty where it is, or none is recorded."""
+    source = info.source
+    differences = source.get("differences")
+    if not differences:
+        return ""
+    found = [
+        f"{source.get(what, 0)} {what}, expected {source[f'{what}_expected']}"
+        for what in ("clips", "persons")
+        if source.get(f"{what}_expected") not in (None, source.get(what))
+    ]
+    found.append(counted(len(differences), "difference") + " in all")
+    return f"The copy of {source.get('title', 'the corpus')} is not whole: {'; '.join(found)}."
 
 
 def _score_text(summary: Summary, name: str) -> ScoreText:

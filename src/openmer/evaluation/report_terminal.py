@@ -15,6 +15,7 @@ from openmer.evaluation.report_rows import (
     Row,
     Run,
     leak_rows,
+    notes_of,
     ordered,
     row_of,
 )
@@ -51,6 +52,7 @@ def render_terminal(runs: Sequence[Run]) -> Group:
     notes: list[RenderableType] = [Text(_leak_sentence(leak)) for leak in leak_rows(runs)]
     if any(row.leaky for row in rows):
         notes.append(Text.assemble((f" {LEAKY} ", "bold white on red"), " ", LEAKY_MEANS))
+    notes += [Text(note, "yellow") for note in notes_of(rows)]
     return Group(table, *notes, Text(f"{_data(rows)}{INTERVAL_MEANS}", "dim"))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from openmer.clip import Clip, Prediction
+from openmer.datasets.source import ClipSource
 from openmer.evaluation.predictions import write_predictions
 from openmer.evaluation.record import (
     RunProgress,
@@ -20,28 +21,32 @@ from openmer.evaluation.record import (
 from openmer.evaluation.task import Progress, Protocol, Task, fold_jobs, prepare_task
 from openmer.methods import Method
 from openmer.preprocessing import ArrayCache
+from openmer.preprocessing.failures import OnFailure
 from openmer.training import FitJob, FitResult, Resources, fit_jobs, plan_run
 
 
 def judge(
     method: Method,
-    clips: Sequence[Clip],
+    clips: Sequence[Clip] | ClipSource,
     protocol: Protocol,
     *,
     out: Path,
     resources: Resources | None = None,
     command: str = "",
+    on_failure: OnFailure = "list",
     on_progress: Progress | None = None,
 ) -> Path:
     """From clips to a finished run: `prepare_task`, then `evaluate`, with the arrays cached.
 
     Args:
         method: The method.
-        clips: From a dataset reader or a manifest.
+        clips: From a dataset reader or a manifest; a `ClipSource` is recorded with the run.
         protocol: Epoch rule and seeds.
         out: Where runs are kept.
         resources: Device, processes, memory.
         command: The command line, for the record.
+        on_failure: "list" leaves out clips that cannot be prepared, and the run says so wherever
+            its scores are shown; "error" stops at the first one.
         on_progress: Called with "prepare" or "train", what is done, and of how much.
 
     Returns:
@@ -54,6 +59,7 @@ def judge(
         protocol=protocol,
         cache=ArrayCache(),
         workers=resources.workers,
+        on_failure=on_failure,
         on_progress=on_progress,
     )
     return evaluate(

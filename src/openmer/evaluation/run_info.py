@@ -14,6 +14,7 @@ from openmer.evaluation.summary import Summary, summarise
 
 EPOCH_RULES = ("fixed", "inner", "held_out")
 _NUMBER = (int, float)
+_FAILURE = ("clip", "step", "reason")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,11 @@ class RunInfo:
         method_table: The resolved method, as its TOML has it.
         data: What the run was fed: corpora, counts, hashes.
         versions: Versions of the packages that matter.
+        source: Where the clips came from: corpus or manifest, counts found and expected; empty
+            where it was not recorded.
+        failures: Clips that could not be prepared and are in no score; `clip`, `step` and `reason`
+            of each.
+        lost_persons: Persons who are in no score, because all their clips are among the failures.
     """
 
     method: str
@@ -59,13 +65,22 @@ class RunInfo:
     method_table: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
+    failures: tuple[Mapping[str, str], ...] = ()
+    lost_persons: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> int:
+        """Clips that were to be judged: those in the scores and those that failed."""
+        return self.clips + len(self.failures)
 
 
 def read_run_info(folder: Path) -> RunInfo:
     """The record of the run in this folder, from its ``run.toml``.
 
-    ``[run]`` holds the fields of `RunInfo`; ``[method]``, ``[data]`` and ``[versions]`` are kept
-    as they are. Keys that `RunInfo` does not know are ignored: an older OpenMER reads newer runs.
+    ``[run]`` holds the fields of `RunInfo`, ``[[failures]]`` the clips that could not be prepared;
+    ``[method]``, ``[data]``, ``[source]`` and ``[versions]`` are kept as they are. Keys that
+    `RunInfo` does not know are ignored: an older OpenMER reads newer runs.
 
     Raises:
         DataError: The file is missing, is no TOML, lacks a key, or a value is not what it must be.
@@ -91,6 +106,9 @@ def read_run_info(folder: Path) -> RunInfo:
         method_table=_sub_table(path, tables, "method"),
         data=_sub_table(path, tables, "data"),
         versions=_sub_table(path, tables, "versions"),
+        source=_sub_table(path, tables, "source"),
+        failures=_failures(path, tables),
+        lost_persons=run.texts("lost_persons") if run.values.get("lost_persons") else (),
     )
     _require_honest_record(path, info)
     return info
@@ -183,6 +201,21 @@ def _sub_table(
     if not isinstance(table, dict):
         raise DataError(f"{path} has no table [{name}]. It is not the record of a run.")
     return table
+
+
+def _failures(path: Path, tables: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
+    """The clips that could not be prepared; none where the record has no such list."""
+    found = tables.get("failures", [])
+    if not isinstance(found, list) or not all(map(_is_failure, found)):
+        raise DataError(
+            f"{path}: [[failures]] is {found!r}; expected tables with the texts "
+            f"{', '.join(_FAILURE)}. Run the method again; finished folds are kept."
+        )
+    return tuple({key: failure[key] for key in _FAILURE} for failure in found)
+
+
+def _is_failure(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in _FAILURE)
 
 
 def _require_honest_record(path: Path, info: RunInfo) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from joblib import cpu_count
 
 from openmer.clip import Clip
 from openmer.datasets.labels import LabelScheme, label_scheme, labelled
-from openmer.errors import ConfigError
+from openmer.datasets.source import ClipSource
+from openmer.errors import ConfigError, ProtocolError
 from openmer.evaluation.splits import Fold, hold_out_inside, leave_one_subject_out
 from openmer.methods import Method
-from openmer.preprocessing import ArrayCache, prepare
+from openmer.preprocessing import ArrayCache, Failure, Failures, prepare
+from openmer.preprocessing.failures import OnFailure
 from openmer.training import (
     FitJob,
     NetworkSpec,
@@ -23,10 +26,9 @@ from openmer.training import (
     Watch,
     count_parameters,
 )
-from openmer.training.config import Record
+from openmer.training.config import EpochRule, Record
 from openmer.training.seeding import generator
 
-EpochRule = Literal["fixed", "inner", "held_out"]
 Progress = Callable[[str, int, int], None]
 
 
@@ -58,10 +60,14 @@ class Task:
 
     Attributes:
         method: The method.
-        clips: The clips its label scheme keeps.
+        clips: The clips its label scheme keeps and that could be prepared.
         scheme: That scheme.
         data: Arrays and class indices.
-        folds: One per person.
+        folds: One per person of these clips.
+        failures: Clips that the scheme keeps and that could not be prepared; nothing is trained or
+            tested on them.
+        lost_persons: Persons without a fold, because all their clips are among the failures.
+        source: Where the clips come from (see `ClipSource.record`); empty where it is not known.
     """
 
     method: Method
@@ -69,6 +75,9 @@ class Task:
     scheme: LabelScheme
     data: TrainingData
     folds: tuple[Fold, ...]
+    failures: tuple[Failure, ...] = ()
+    lost_persons: tuple[str, ...] = ()
+    source: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def persons(self) -> list[str]:
@@ -100,26 +109,53 @@ class Task:
 
 def prepare_task(
     method: Method,
-    clips: Sequence[Clip],
+    clips: Sequence[Clip] | ClipSource,
     *,
     protocol: Protocol,
     cache: ArrayCache | None = None,
     workers: int = 0,
+    on_failure: OnFailure = "list",
     on_progress: Progress | None = None,
 ) -> Task:
     """Clips to arrays, words to classes, persons to folds.
 
+    Args:
+        method: The method.
+        clips: Clips, or a corpus or manifest with its clips (see `openmer.datasets.source`).
+        protocol: Whether labels are permuted.
+        cache: Where prepared arrays are kept; None keeps none.
+        workers: Processes; 0 is one per core.
+        on_failure: "list" leaves clips that cannot be prepared out of clips, classes and folds,
+            and lists them in `Task.failures`; "error" stops at the first one.
+        on_progress: Called with "prepare", clips done and clips in all.
+
     Raises:
-        DataError: A clip's files or label do not serve; the clip is named.
-        ProtocolError: One person only, or a class without clips.
+        DataError: A clip's label does not serve, or its files do not where failures are errors, or
+            no clip can be prepared; the clip is named.
+        ProtocolError: One person only, or a class without clips, be it before or after clips
+            without an array are left out.
     """
+    source: Mapping[str, Any] = {}
+    if isinstance(clips, ClipSource):
+        source = clips.record()
+        clips = clips.clips
     scheme = label_scheme(method.label_scheme)
-    kept, targets = labelled(clips, scheme)
-    folds = leave_one_subject_out([clip.person for clip in kept])
+    asked, classes = labelled(clips, scheme)
+    leave_one_subject_out([clip.person for clip in asked])  # refuses one person before the work
     report = None if on_progress is None else lambda done, of: on_progress("prepare", done, of)
-    recipe = method.steps
-    inputs = prepare(kept, recipe, cache=cache, workers=workers or cpu_count(), on_progress=report)
-    truth = np.asarray(targets, dtype=np.int64)
+    recipe, failures = method.steps, Failures(on_failure)
+    inputs = prepare(
+        asked,
+        recipe,
+        cache=cache,
+        workers=workers or cpu_count(),
+        on_progress=report,
+        failures=failures,
+    )
+    left = [i for i, clip in enumerate(asked) if clip.key not in failures.clips]
+    truth = np.asarray([classes[i] for i in left], dtype=np.int64)
+    kept = tuple(asked[i] for i in left)
+    _require_classes(scheme, truth.tolist(), failures)
     if protocol.label_permutation is not None:
         truth = generator(protocol.label_permutation, "label permutation").permutation(truth)
     data = TrainingData(
@@ -128,7 +164,37 @@ def prepare_task(
         num_classes=len(scheme.classes),
         mirrored=recipe.mirrored(inputs) if _draws_mirrored(method) else None,
     )
-    return Task(method=method, clips=kept, scheme=scheme, data=data, folds=folds)
+    return Task(
+        method=method,
+        clips=kept,
+        scheme=scheme,
+        data=data,
+        folds=_folds(kept, failures),
+        failures=tuple(failures),
+        lost_persons=tuple(sorted({c.person for c in asked} - {c.person for c in kept})),
+        source=MappingProxyType(source),
+    )
+
+
+def _require_classes(scheme: LabelScheme, targets: Sequence[int], failures: Failures) -> None:
+    """Raise if a class has lost all its clips."""
+    lost = [name for i, name in enumerate(scheme.classes) if i not in set(targets)]
+    if lost:
+        raise ProtocolError(
+            f"No clip of class {', '.join(lost)} is left: its F1 and recall would be undefined. "
+            f"Repair these clips, or choose a label_scheme without that class.\n{failures}"
+        )
+
+
+def _folds(clips: Sequence[Clip], failures: Failures) -> tuple[Fold, ...]:
+    """One fold for each person who has a clip left."""
+    persons = [clip.person for clip in clips]
+    if len(set(persons)) < 2:
+        raise ProtocolError(
+            f"Leave-one-subject-out needs at least two persons; only {persons[0]} has a clip left. "
+            f"Repair the others' clips.\n{failures}"
+        )
+    return leave_one_subject_out(persons)
 
 
 def fold_jobs(task: Task, epoch_rule: EpochRule, seed: int) -> list[FitJob]:

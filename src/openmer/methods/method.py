@@ -13,12 +13,18 @@ from pydantic import ValidationError
 from openmer.errors import ConfigError, unknown_name
 from openmer.preprocessing import Recipe
 from openmer.training.config import (
+    EpochRule,
+    InnerConfig,
     LossConfig,
     ModelConfig,
     NetworkTraining,
+    Pretraining,
     Record,
+    Stage,
+    StillAugment,
     SvmTraining,
     Training,
+    Variants,
 )
 
 
@@ -35,6 +41,8 @@ class Method(Record):
         model: The network; None for a method without one.
         loss: Loss of one clip.
         training: How it is fitted.
+        epoch_rule: How its epoch is chosen where a protocol does not say.
+        pretraining: How the weights it starts from are made; None where it starts from random ones.
     """
 
     name: str
@@ -46,6 +54,8 @@ class Method(Record):
     model: ModelConfig | None = None
     loss: LossConfig = LossConfig()
     training: Training
+    epoch_rule: EpochRule = "fixed"
+    pretraining: Pretraining | None = None
 
     @property
     def steps(self) -> Recipe:
@@ -176,7 +186,14 @@ def _known_keys(section: list[str]) -> list[str]:
         "model": [ModelConfig],
         "loss": [LossConfig],
         "training": [NetworkTraining, SvmTraining],
+        "training.stages": [Stage],
+        "training.variants": [Variants],
+        "training.inner": [InnerConfig],
+        "pretraining": [Pretraining],
+        "pretraining.stages": [Stage],
+        "pretraining.augment": [StillAugment],
+        "pretraining.loss": [LossConfig],
     }
-    prefix = ".".join(section)
+    prefix = ".".join(part for part in section if not part.isdigit())
     found = {key for record in records.get(prefix, [Method]) for key in record.model_fields}
     return [f"{prefix}.{key}" if prefix else key for key in found]

@@ -1,7 +1,16 @@
-"""Pixels in, arrays out: every step a small pure function, a recipe their order as a value."""
+"""Pixels in, arrays out: every step a small pure function, a recipe their order as a value.
+
+The functions `magnify` and `dynamic_image` are called as their modules are; import them from there:
+``from openmer.preprocessing.magnify import magnify``. What needs PyTorch is loaded when it is first
+asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from openmer.preprocessing.align import align_clip, find_alignment
 from openmer.preprocessing.alignment import Alignment, mask_eyes
+from openmer.preprocessing.apex import Apex, FlowApex, find_apex
 from openmer.preprocessing.cache import ArrayCache, default_cache_root
 from openmer.preprocessing.faces import (
     Face,
@@ -13,6 +22,7 @@ from openmer.preprocessing.faces import (
 from openmer.preprocessing.failures import Failure, Failures
 from openmer.preprocessing.flow import list_flow_methods, optical_flow, register_flow
 from openmer.preprocessing.frames import read_gray, read_rgb
+from openmer.preprocessing.interpolate import interpolate_frames
 from openmer.preprocessing.prepare import fingerprint, prepare
 from openmer.preprocessing.recipe import Recipe, list_steps
 from openmer.preprocessing.resample import (
@@ -23,24 +33,45 @@ from openmer.preprocessing.resample import (
     stretch_8bit,
 )
 from openmer.preprocessing.strain import optical_strain
+from openmer.preprocessing.temporal_filters import BandReport, band_report
+
+if TYPE_CHECKING:
+    from openmer.preprocessing.magnify import (
+        EmptyBandWarning,
+        MagnifySettings,
+        linear_limit_px,
+        magnify_some,
+        magnify_stream,
+    )
 
 __all__ = [
     "Alignment",
+    "Apex",
     "ArrayCache",
+    "BandReport",
+    "EmptyBandWarning",
     "Face",
     "Failure",
     "Failures",
+    "FlowApex",
+    "MagnifySettings",
     "Recipe",
     "align_clip",
     "average",
+    "band_report",
     "choose_face",
     "default_cache_root",
     "detect_faces",
     "find_alignment",
+    "find_apex",
     "fingerprint",
+    "interpolate_frames",
+    "linear_limit_px",
     "list_detectors",
     "list_flow_methods",
     "list_steps",
+    "magnify_some",
+    "magnify_stream",
     "mask_eyes",
     "mirror_flow",
     "optical_flow",
@@ -54,3 +85,15 @@ __all__ = [
     "resize_image",
     "stretch_8bit",
 ]
+
+_OF_MAGNIFY = frozenset(
+    {"EmptyBandWarning", "MagnifySettings", "linear_limit_px", "magnify_some", "magnify_stream"}
+)
+
+
+def __getattr__(name: str) -> object:
+    """What imports PyTorch, on first use."""
+    if name in _OF_MAGNIFY:
+        value: object = getattr(import_module("openmer.preprocessing.magnify"), name)
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,7 @@ so they work on the distance from the first frame, which is small and exactly ze
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import final
 
 import numpy as np
@@ -22,6 +22,12 @@ BLOCK_VALUES = 2**19  # values worked on at a time: few enough for a core's cach
 _MATRIX_FRAMES = 512  # up to here a filter is one matrix; beyond, a transform is faster
 _MOST_WAVES = 256  # beyond, a transform of every pixel is faster
 _CAUSAL_FRAMES = 64  # frames that a causal filter takes in one product
+
+
+def frames_at_once(clip: Tensor) -> int:
+    """Frames per piece: what a core's cache holds, or enough to keep a GPU busy."""
+    values = BLOCK_VALUES if clip.device.type == "cpu" else 64 * BLOCK_VALUES
+    return max(1, values // clip[0].numel())
 
 
 def few_waves(design: Design, clip: Tensor) -> Tensor | None:
@@ -40,6 +46,25 @@ def few_waves(design: Design, clip: Tensor) -> Tensor | None:
     phase = 2 * np.pi / frames * np.outer(np.arange(frames), numbers)
     waves = np.hstack([np.cos(phase), np.sin(phase[:, 2 * numbers < frames])])
     return torch.from_numpy(waves / np.linalg.norm(waves, axis=0)).to(clip)
+
+
+def filter_rows(design: Design, n_frames: int, wanted: Sequence[int]) -> NDArray[np.float64]:
+    """The weight of each frame of a clip in some frames of the filtered one.
+
+    Args:
+        design: The filter.
+        n_frames: Frames of the clip, at least two.
+        wanted: Numbers of the filtered frames.
+
+    Returns:
+        Shape ``(wanted, n_frames)``.
+    """
+    rows = np.empty((len(wanted), n_frames))
+    for start in range(0, n_frames, _MATRIX_FRAMES):
+        # Impulses at a few of the frames; all of them would be a square of a long clip.
+        impulses = np.eye(n_frames, min(_MATRIX_FRAMES, n_frames - start), -start)
+        rows[:, start : start + impulses.shape[1]] = filter_course(design, impulses)[list(wanted)]
+    return rows
 
 
 def filter_whole(series: Tensor, design: Design) -> None:

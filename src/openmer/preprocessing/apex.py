@@ -17,6 +17,9 @@ from openmer.preprocessing.frames import read_gray
 from openmer.preprocessing.strain import optical_strain
 
 POLICIES = ("annotated", "middle", "flow")
+VERSION = 1  # raise it whenever the policy "flow" chooses other frames
+
+GrayFrames = Callable[[int], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,7 @@ def find_apex(
     policy: str = "annotated",
     *,
     search: FlowApex = FlowApex(),
-    frames: NDArray[Any] | None = None,
+    frames: NDArray[Any] | GrayFrames | None = None,
 ) -> Apex:
     """The apex frame of a clip, and the policy that chose it.
 
@@ -80,7 +83,8 @@ def find_apex(
             after the onset, up to the offset, with the largest movement since the onset.
         search: How "flow" measures movement.
         frames: The frames of the clip for "flow": gray levels in 0..255, shape ``(time, height,
-            width)``. None reads `clip.frame_paths`, one at a time.
+            width)``; or a function that gives the frame of a number, so that none is held in
+            memory. None reads `clip.frame_paths`, one at a time.
 
     Raises:
         ConfigError: The policy is not known.
@@ -93,7 +97,7 @@ def find_apex(
     onset, offset = _ends(clip)
     if policy == "middle":
         return Apex(frame=max(onset + 1, onset + (offset - onset) // 2), policy=policy)
-    count = len(clip.frame_paths) if frames is None else len(frames)
+    count = len(frames) if isinstance(frames, np.ndarray) else len(clip.frame_paths)
     if offset >= count:
         raise DataError(
             f"{clip.key}: the offset is frame {offset}, counted from 0, but there are {count} "
@@ -127,10 +131,12 @@ def _ends(clip: Clip) -> tuple[int, int]:
     return clip.onset, clip.offset
 
 
-def _reader(clip: Clip, frames: NDArray[Any] | None) -> Callable[[int], NDArray[np.float32]]:
+def _reader(clip: Clip, frames: NDArray[Any] | GrayFrames | None) -> GrayFrames:
     """A function that gives the gray frame of a number."""
     if frames is None:
         return lambda number: read_gray(clip.frame_paths[number])
+    if not isinstance(frames, np.ndarray):
+        return frames
     if frames.ndim != 3:
         raise DataError(
             f"{clip.key}: found frames of shape {frames.shape}; give gray levels of shape (time, "
@@ -139,9 +145,7 @@ def _reader(clip: Clip, frames: NDArray[Any] | None) -> Callable[[int], NDArray[
     return lambda number: frames[number].astype(np.float32)
 
 
-def _movement(
-    gray: Callable[[int], NDArray[np.float32]], onset: int, offset: int, search: FlowApex
-) -> NDArray[np.float64]:
+def _movement(gray: GrayFrames, onset: int, offset: int, search: FlowApex) -> NDArray[np.float64]:
     """Movement since the onset of each frame from onset to offset, smoothed along time."""
     first = gray(onset)
     curve = [0.0]

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.clip import Clip
-from openmer.errors import DataError
-from openmer.preprocessing.failures import StepError
+from openmer.preprocessing.failures import StepError, StoreError
 from openmer.preprocessing.recipe import Recipe
 
 _DIGEST_BYTES = 32
@@ -32,9 +31,10 @@ class ArrayCache:
     """A folder of arrays, one per clip and recipe; it may be deleted at any time.
 
     An entry is named by what it was made of: the bytes of the image files, onset, apex and offset,
-    and the recipe's fingerprint. It is a `.npy` file with its SHA-256 behind it, appears whole or
-    not at all, and counts as absent where the two do not agree. Several processes may share it.
-    Faces found on the way are entries, too, named by detector and pixels.
+    the recipe's fingerprint and, where it magnifies or interpolates, the frames per second. It is a
+    `.npy` file with its SHA-256 behind it, appears whole or not at all, and counts as absent where
+    the two do not agree. Several processes may share it. Faces found on the way are entries, too,
+    named by detector and pixels.
 
     Attributes:
         root: The folder; made when the first entry is written.
@@ -68,7 +68,8 @@ class ArrayCache:
             except OSError as error:
                 reason = f"cannot read {path} ({error.strerror}). Correct the path."
                 raise StepError(clip.key, "read", reason) from error
-        record = [recipe.fingerprint, clip.onset, clip.apex, clip.offset, *contents]
+        rate = [str(clip.fps)] if recipe.on_clip else []
+        record = [recipe.fingerprint, clip.onset, clip.apex, clip.offset, *contents, *rate]
         return hashlib.sha256(json.dumps(record).encode()).hexdigest()
 
     def path(self, key: str) -> Path:
@@ -91,7 +92,7 @@ class ArrayCache:
         """Keep an array under a name, replacing what is there.
 
         Raises:
-            DataError: The folder cannot be written to, for instance because the disk is full.
+            StoreError: The folder cannot be written to, for instance because the disk is full.
         """
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
@@ -105,7 +106,7 @@ class ArrayCache:
             temporary.replace(path)
         except OSError as error:
             _discard(temporary)
-            raise DataError(
+            raise StoreError(
                 f"Cannot write to the cache {self.root} ({error.strerror}). Make room there, set "
                 "OPENMER_CACHE to another folder, or prepare without a cache."
             ) from error

@@ -6,6 +6,7 @@ its first-order approximation is a weighted sum of the frames, and can be looked
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,31 @@ def dynamic_image(frames: NDArray[Any], *, averaged: bool = True) -> NDArray[np.
         DataError: There are fewer than two frames, or values are not finite.
     """
     weights = rank_pooling_weights(len(frames) if frames.ndim else 0, averaged=averaged)
-    # Relative to the first frame, a still clip is exactly zero.
-    away = frames[1:].astype(np.float64) - frames[0].astype(np.float64)
-    if not np.isfinite(away).all():
+    return pooled(frames, weights)
+
+
+def pooled(frames: Iterable[NDArray[Any]], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The weighted sum of frames that come one by one.
+
+    Args:
+        frames: Any finite values, each of one shape; as many as there are weights.
+        weights: Their sum is zero, as that of `rank_pooling_weights`.
+
+    Returns:
+        float64, shape of one frame.
+
+    Raises:
+        DataError: Values are not finite.
+    """
+    come = iter(frames)
+    first = next(come).astype(np.float64)
+    total = np.zeros_like(first)
+    for weight, frame in zip(weights[1:], come, strict=True):
+        # Relative to the first frame, a still clip is exactly zero.
+        total += weight * (frame - first)
+    if not np.isfinite(total).all():
         raise DataError("Found NaN or infinity in the frames; repair or drop these frames.")
-    return np.asarray(np.tensordot(weights[1:], away, axes=1))
+    return total
 
 
 def rank_pooling_weights(n_frames: int, *, averaged: bool = True) -> NDArray[np.float64]:

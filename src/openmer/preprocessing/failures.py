@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -46,6 +46,13 @@ class StepError(DataError):
         return str(reason) if reason.startswith(clip) else f"{clip}: {reason}"
 
 
+class StoreError(DataError):
+    """The cache cannot be written to: no fault of the clip at hand, so it is never listed as one.
+
+    Otherwise a full disk would turn into a score on the few clips made before it was full.
+    """
+
+
 @contextmanager
 def step_of(clip: str, step: str) -> Generator[None]:
     """Give a `DataError` raised inside the name of the clip and the step.
@@ -56,7 +63,7 @@ def step_of(clip: str, step: str) -> Generator[None]:
     """
     try:
         yield
-    except StepError:
+    except (StepError, StoreError):
         raise
     except DataError as error:
         raise StepError(clip, step, str(error)) from error
@@ -84,8 +91,11 @@ class Failures:
         Args:
             error: What was raised; a `StepError` says at which step.
             clip: The clip's key, for an error that names no step.
+
+        Raises:
+            DataError: The error itself, where failures are errors or it is no fault of the clip.
         """
-        if self.on_failure == "error":
+        if self.on_failure == "error" or isinstance(error, StoreError):
             raise error
         if isinstance(error, StepError):
             self._found.append(error.failure)
@@ -106,15 +116,26 @@ class Failures:
 
     def __str__(self) -> str:
         """How many failed at which step, and each clip with its reason; empty where none did."""
-        if not self._found:
-            return ""
-        lines = [f"{_counted(len(self._found))} could not be prepared:"]
-        by_step = sorted(self._found, key=lambda failure: failure.step)
-        for step, group in groupby(by_step, key=lambda failure: failure.step):
-            failed = list(group)
-            lines.append(f"  {step}: {_counted(len(failed))}")
-            lines += [f"    {failure.clip}: {failure.reason}" for failure in failed]
-        return "\n".join(lines)
+        return listed(self._found)
+
+
+def listed(failures: Iterable[Failure], *, of: int | None = None) -> str:
+    """How many failed at which step, and each clip with its reason; empty where none did.
+
+    Args:
+        failures: Clips in the order they were tried.
+        of: How many clips there were; None says nothing of it.
+    """
+    found = sorted(failures, key=lambda failure: failure.step)
+    if not found:
+        return ""
+    counted = _counted(len(found)) if of is None else f"{len(found)} of {_counted(of)}"
+    lines = [f"{counted} could not be prepared:"]
+    for step, group in groupby(found, key=lambda failure: failure.step):
+        failed = list(group)
+        lines.append(f"  {step}: {_counted(len(failed))}")
+        lines += [f"    {failure.clip}: {failure.reason}" for failure in failed]
+    return "\n".join(lines)
 
 
 def _counted(number: int) -> str:

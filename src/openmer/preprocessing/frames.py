@@ -10,6 +10,8 @@ from PIL import Image, ImageOps
 
 from openmer.errors import DataError
 
+Pixels = NDArray[np.uint8] | NDArray[np.float32]
+
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as OpenCV and MATLAB
 
 
@@ -26,10 +28,7 @@ def read_gray(path: Path) -> NDArray[np.float32]:
     Raises:
         DataError: The file is missing, no image, cut off, or of floating-point pixels.
     """
-    image = _decoded(path)
-    if image.ndim == 2:
-        return image
-    return np.ascontiguousarray(image @ _LUMA)
+    return gray_of(read_pixels(path))
 
 
 def read_rgb(path: Path) -> NDArray[np.float32]:
@@ -44,14 +43,31 @@ def read_rgb(path: Path) -> NDArray[np.float32]:
     Raises:
         DataError: The file is missing, no image, cut off, or of floating-point pixels.
     """
-    image = _decoded(path)
-    if image.ndim == 2:
-        return np.stack([image, image, image])
-    return np.ascontiguousarray(np.moveaxis(image, -1, 0))
+    return np.ascontiguousarray(np.moveaxis(colours_of(read_pixels(path)), -1, 0))
 
 
-def _decoded(path: Path) -> NDArray[np.float32]:
-    """Pixels in 0..255: ``(height, width)`` of a gray file, else ``(height, width, 3)``."""
+def gray_of(pixels: Pixels) -> NDArray[np.float32]:
+    """What `read_gray` gives, of pixels that are already read."""
+    values = pixels.astype(np.float32)
+    return values if values.ndim == 2 else np.ascontiguousarray(values @ _LUMA)
+
+
+def colours_of(pixels: Pixels) -> NDArray[np.float32]:
+    """What `read_rgb` gives, of pixels that are already read, but ``(height, width, 3)``."""
+    values = pixels.astype(np.float32)
+    return values if values.ndim == 3 else np.stack([values, values, values], axis=-1)
+
+
+def read_pixels(path: Path) -> Pixels:
+    """An image file once decoded, for `gray_of` and `colours_of`.
+
+    Returns:
+        0..255, shape ``(height, width)`` of a gray file, else ``(height, width, 3)``; float32 of
+        16-bit gray, else 8 bits.
+
+    Raises:
+        DataError: As `read_gray`.
+    """
     try:
         with Image.open(path) as file:
             image = ImageOps.exif_transpose(file)
@@ -69,7 +85,7 @@ def _decoded(path: Path) -> NDArray[np.float32]:
         )
     if image.mode.startswith("I"):  # 16-bit gray
         return np.asarray(image).astype(np.float32) / np.float32(257)
-    return np.asarray(image.convert(_plain(image.mode))).astype(np.float32)
+    return np.asarray(image.convert(_plain(image.mode)), np.uint8)
 
 
 def _plain(mode: str) -> str:

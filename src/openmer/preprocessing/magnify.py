@@ -10,7 +10,7 @@ imports PyTorch.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -21,11 +21,14 @@ from torch import Tensor
 
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing._magnify_look import Look, MagnifySettings, look_for
+from openmer.preprocessing._magnify_sums import FrameSums
 from openmer.preprocessing._temporal_tensors import (
     BLOCK_VALUES,
     CausalRun,
     few_waves,
+    filter_rows,
     filter_whole,
+    frames_at_once,
 )
 from openmer.preprocessing.pyramids import SMALLEST_PX
 from openmer.preprocessing.temporal_filters import (
@@ -43,6 +46,7 @@ __all__ = [
     "MagnifySettings",
     "linear_limit_px",
     "magnify",
+    "magnify_some",
     "magnify_stream",
 ]
 
@@ -110,9 +114,7 @@ def magnify(
     design = design_filter(filter, fps=fps, band_hz=band_hz)
     look = look_for(clip, alpha, settings)
     if _is_empty(design, len(clip)):
-        report = band_report(len(clip), design.fps, design.band_hz, design.filter)
-        hint = "Give a band that holds a bin, or another filter."
-        warnings.warn(f"{report} {hint}", EmptyBandWarning, stacklevel=2)
+        _warn_of_empty_band(design, len(clip))
         look = look_for(clip, 0.0, settings)
     with torch.no_grad():
         result = torch.empty_like(look.shown(clip))
@@ -163,12 +165,70 @@ def magnify_stream(
     return _streamed(chunks, design, alpha, settings)
 
 
+def magnify_some(
+    pieces: Iterable[Frames],
+    *,
+    n_frames: int,
+    wanted: Sequence[int],
+    fps: float | Fraction,
+    alpha: float,
+    band_hz: Band | None,
+    filter: TemporalFilter | str = "butterworth",  # noqa: A002  # the field's word
+    settings: MagnifySettings = _AS_THEY_ARE,
+) -> Frames:
+    """Some frames of a magnified clip, by any filter, in memory for these frames and one piece.
+
+    All stages are linear: a magnified frame is that frame and one weighted sum of all frames, with
+    the gains of the pyramid. The clip is read once.
+
+    Args:
+        pieces: Consecutive pieces of one clip, each as `frames` in `magnify`; a piece may have a
+            single frame.
+        n_frames: Frames of the clip, at least two.
+        wanted: Numbers of the frames to give, from 0, in any order.
+        fps: As in `magnify`.
+        alpha: As in `magnify`.
+        band_hz: As in `magnify`.
+        filter: As in `magnify`.
+        settings: As in `magnify`.
+
+    Returns:
+        ``magnify(clip, ...)[wanted]`` within float tolerance.
+
+    Warns:
+        EmptyBandWarning: As in `magnify`.
+
+    Raises:
+        ConfigError: A setting is out of its range.
+        DataError: A piece is not as described, or there are not `n_frames` frames.
+    """
+    design = design_filter(filter, fps=fps, band_hz=band_hz)
+    if _is_empty(design, n_frames):
+        _warn_of_empty_band(design, n_frames)
+        alpha = 0.0
+    sums = FrameSums(filter_rows(design, n_frames, wanted), wanted, alpha, settings)
+    given = None
+    with torch.no_grad():
+        for piece in pieces:
+            sums.add(_checked(piece, fewest=1))
+            given = piece
+        if given is None or sums.seen != n_frames:
+            raise DataError(f"Found {sums.seen} frames, expected {n_frames}; give all of them.")
+        return _as_given(sums.result(), given)
+
+
 def linear_limit_px(alpha: float, wavelength_px: float) -> float:
     """The largest movement in pixels that `alpha` still magnifies faithfully at a wavelength.
 
     ``(1 + alpha) d < wavelength / 8``, the bound of Wu et al. (2012).
     """
     return wavelength_px / (8 * (1 + alpha))
+
+
+def _warn_of_empty_band(design: Design, n_frames: int) -> None:
+    report = band_report(n_frames, design.fps, design.band_hz, design.filter)
+    hint = "Give a band that holds a bin, or another filter."
+    warnings.warn(f"{report} {hint}", EmptyBandWarning, stacklevel=3)
 
 
 def _streamed(
@@ -187,7 +247,7 @@ def _streamed(
             )
         with torch.no_grad():
             result = torch.empty_like(look.shown(clip))
-            pieces = torch.split(clip, _frames_at_once(clip))
+            pieces = torch.split(clip, frames_at_once(clip))
             for target, piece in zip(torch.split(result, len(pieces[0])), pieces, strict=True):
                 look.put(target, piece, run(look.small(look.source(piece))))
             if settings.clip:
@@ -197,7 +257,7 @@ def _streamed(
 
 def _by_frames(clip: Tensor, look: Look, design: Design, result: Tensor) -> None:
     """Magnify into `result`: each frame through the pyramid, and the filter in between."""
-    pieces = torch.split(clip, _frames_at_once(clip))
+    pieces = torch.split(clip, frames_at_once(clip))
     smalls = (look.small(look.source(piece)) for piece in pieces)
     changes = map(CausalRun(design), smalls) if design.is_causal else _whole(smalls, design)
     for target, piece, change in zip(
@@ -230,7 +290,7 @@ def _by_waves(clip: Tensor, look: Look, basis: Tensor, result: Tensor) -> None:
         image.copy_(basis.T @ (part - part[0]))
     change = look.large(look.small(images.view(-1, *source.shape[1:])), result)
     change = change.expand(-1, *result.shape[1:]).reshape(len(change), -1)
-    step = _frames_at_once(clip)
+    step = frames_at_once(clip)
     for target, piece, waves in zip(
         torch.split(result, step), torch.split(clip, step), torch.split(basis, step), strict=True
     ):
@@ -270,12 +330,6 @@ def _checked(frames: Tensor | NDArray[Any], *, fewest: int) -> Tensor:
 def _is_empty(design: Design, n_frames: int) -> bool:
     """Whether an ideal filter has nothing to pass."""
     return design.sections is None and not holds(design, frequency_bins(n_frames, design.fps)).any()
-
-
-def _frames_at_once(clip: Tensor) -> int:
-    """Frames per piece: what a core's cache holds, or enough to keep a GPU busy."""
-    values = BLOCK_VALUES if clip.device.type == "cpu" else 64 * BLOCK_VALUES
-    return max(1, values // clip[0].numel())
 
 
 def _as_given(result: Tensor, given: Frames) -> Frames:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
+from openmer.preprocessing._rows import Rows
+from openmer.preprocessing._workers import can_fork, in_order
 from openmer.preprocessing.cache import ArrayCache
 from openmer.preprocessing.faces import FaceDetector, ensure_detector, face_detector
 from openmer.preprocessing.failures import Failures
@@ -40,12 +44,15 @@ def prepare(
 
     Returns:
         float32, shape ``(clips, channels, height, width)``, in the order of the clips, those in
-        `failures` left out; units as in `Recipe.run`.
+        `failures` left out; units as in `Recipe.run`. Above 128 MiB it lies in a nameless file,
+        beside the cache or, without one, in the folder of temporary files, so that memory does not
+        grow with the number of clips.
 
     Raises:
         ConfigError: `workers` is below 1.
         DataError: There is no clip, or every one failed; a clip cannot be prepared, differs in
-            size from the first or has values that are not finite, and is named.
+            size from the first or has values that are not finite, and is named; the disk is full.
+        OpenMERError: A worker process was ended from outside.
     """
     clips = tuple(clips)
     if not clips:
@@ -53,25 +60,22 @@ def prepare(
     if workers < 1:
         raise ConfigError(f"Found {workers} workers, expected at least 1.")
     failures = Failures("error") if failures is None else failures
-    prepared: NDArray[np.float32] | None = None
-    first, done = clips[0], 0
-    for index, array in enumerate(_arrays(clips, recipe, cache, min(workers, len(clips)))):
-        try:
-            if isinstance(array, DataError):
-                raise array
-            if prepared is None:
-                first = clips[index]
-                prepared = np.empty((len(clips), *array.shape), dtype=np.float32)
-            _check(array, clips[index], first, prepared.shape[1:])
-            prepared[done] = array
-            done += 1
-        except DataError as error:
-            failures.add(error, clips[index].key)
-        if on_progress is not None:
-            on_progress(index + 1, len(clips))
-    if prepared is None or not done:
-        raise DataError(f"No clip was prepared.\n{failures}")
-    return prepared[:done]
+    first = clips[0]
+    with ExitStack() as opened:  # closing it ends the workers
+        arrays = opened.enter_context(closing(_arrays(clips, recipe, cache, workers)))
+        rows = opened.enter_context(closing(Rows(len(clips), cache.root if cache else None)))
+        for index, array in enumerate(arrays):
+            try:
+                rows.append(_checked(array, clips[index], first, rows.shape))
+            except DataError as error:
+                failures.add(error, clips[index].key)
+            else:
+                first = clips[index] if len(rows) == 1 else first
+            if on_progress is not None:
+                on_progress(index + 1, len(clips))
+        if not len(rows):
+            raise DataError(f"No clip was prepared.\n{failures}")
+        return rows.array()
 
 
 def fingerprint(arrays: NDArray[np.generic]) -> str:
@@ -83,20 +87,54 @@ def fingerprint(arrays: NDArray[np.generic]) -> str:
 
 def _arrays(
     clips: Sequence[Clip], recipe: Recipe, cache: ArrayCache | None, workers: int
+) -> Generator[NDArray[np.float32] | DataError]:
+    """The array of each clip, or why it has none, in order and as soon as it is known.
+
+    No process is started before the first clip that is not in the cache.
+    """
+    workers, done = min(workers, len(clips)), 0
+    if workers == 1 or cache is not None:
+        for clip in clips:
+            found = _array(clip, recipe, cache) if workers == 1 else _kept(clip, recipe, cache)
+            if found is None:
+                break
+            yield found
+            done += 1
+    if done < len(clips):
+        yield from _arrays_elsewhere(clips[done:], recipe, cache, workers)
+
+
+def _arrays_elsewhere(
+    clips: Sequence[Clip], recipe: Recipe, cache: ArrayCache | None, workers: int
 ) -> Iterator[NDArray[np.float32] | DataError]:
-    """The array of each clip, or why it has none, in order and as soon as it is known."""
-    if workers == 1:
-        return (_array(clip, recipe, cache) for clip in clips)
+    """As `_arrays`, by other processes."""
+    method = None if recipe.flow is None else flow_method(recipe.flow.method)
+    detector = None if recipe.align is None else face_detector(recipe.align.detector)
+    work = partial(_array_elsewhere, recipe, cache, method, detector)
+    if can_fork():
+        return in_order(work, clips, workers, loaded=_loaded(recipe))
     import joblib
 
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         pool = joblib.Parallel(n_jobs=workers, return_as="generator")
-    method = None if recipe.flow is None else flow_method(recipe.flow.method)
-    detector = None if recipe.align is None else face_detector(recipe.align.detector)
     arrays: Iterator[NDArray[np.float32] | DataError] = pool(
-        joblib.delayed(_array_elsewhere)(clip, recipe, cache, method, detector) for clip in clips
+        joblib.delayed(work)(clip) for clip in clips
     )
     return arrays
+
+
+def _loaded(recipe: Recipe) -> tuple[str, ...]:
+    """Modules whose memory the workers should share; what is missing here only costs memory."""
+    on_tensors = recipe.flow is not None and recipe.flow.method == "tvl1"
+    return ("torch",) if on_tensors or any(step.step == "magnify" for step in recipe.steps) else ()
+
+
+def _kept(clip: Clip, recipe: Recipe, cache: ArrayCache | None) -> NDArray[np.float32] | None:
+    """The array of a clip if the cache has it."""
+    try:
+        return None if cache is None else cache.load(cache.key(recipe, clip))
+    except DataError:  # reported when it is tried in earnest
+        return None
 
 
 def _array(clip: Clip, recipe: Recipe, cache: ArrayCache | None) -> NDArray[np.float32] | DataError:
@@ -107,11 +145,11 @@ def _array(clip: Clip, recipe: Recipe, cache: ArrayCache | None) -> NDArray[np.f
 
 
 def _array_elsewhere(
-    clip: Clip,
     recipe: Recipe,
     cache: ArrayCache | None,
     method: FlowMethod | None,
     detector: FaceDetector | None,
+    clip: Clip,
 ) -> NDArray[np.float32] | DataError:
     """As `_array`, in another process, which may not have met the user's own methods."""
     if method is not None:
@@ -121,12 +159,17 @@ def _array_elsewhere(
     return _array(clip, recipe, cache)
 
 
-def _check(array: NDArray[np.float32], clip: Clip, first: Clip, expected: tuple[int, ...]) -> None:
-    """Raise where an array does not fit the first one or is not finite."""
-    if array.shape != expected:
+def _checked(
+    array: NDArray[np.float32] | DataError, clip: Clip, first: Clip, expected: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """An array that fits the first one, if there is one, and is finite; else raise."""
+    if isinstance(array, DataError):
+        raise array
+    if expected and array.shape != expected:
         raise DataError(
             f"{clip.key} gives an array of shape {array.shape}, but {first.key} one of "
             f"{expected}. Add the step 'resize' to the recipe, or a size to its step 'flow'."
         )
     if not np.isfinite(array).all():
         raise DataError(f"{clip.key} gives values that are not finite. Check its images.")
+    return array

@@ -13,17 +13,23 @@ As in a method file, where it is read strictly:
     step = "stretch"    # 8 bits per clip and channel; without it: true magnitude in pixels
 
 and, for the support vector machine, `step = "average"`, `size = 14` at the end. Frames can be
-aligned before the flow, and the apex frame itself can take its place:
+aligned, magnified and interpolated before the flow, and the apex frame itself or the dynamic image
+can take its place:
 
     [[recipe]]
     step = "align"      # as a paper states it; one transform for the whole clip
-    style = "efficient-me"
+    style = "dense-attention"
+    [[recipe]]
+    step = "magnify"
+    alpha = 15
+    band_hz = [0.1, 0.4]
     [[recipe]]
     step = "apex_frame" # red, green, blue in 0..255
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -32,31 +38,37 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from openmer.clip import Clip
-from openmer.errors import ConfigError, DataError, unknown_name
+from openmer.errors import ConfigError, DataError
+from openmer.preprocessing import apex
+from openmer.preprocessing._recipe_rules import check_order, last_size, read_step
 from openmer.preprocessing.faces import ArrayStore, face_detector
 from openmer.preprocessing.failures import step_of
+from openmer.preprocessing.film import Film, FrameFiles, movement, read_film
 from openmer.preprocessing.flow import flow_method
-from openmer.preprocessing.frames import read_gray, read_rgb
+from openmer.preprocessing.frames import read_rgb
 from openmer.preprocessing.resample import mirror_flow, resize_image
 from openmer.preprocessing.steps import (
-    AlignStep,
-    ApexFrameStep,
+    ArrayStep,
     AverageStep,
-    FlowStep,
+    ClipStep,
     ResizeStep,
     Source,
     Step,
     StrainStep,
     StretchStep,
 )
+from openmer.preprocessing.steps_clip import AlignStep, InterpolateStep, MagnifyStep
+from openmer.preprocessing.steps_source import ApexFrameStep, DynamicImageStep, FlowStep
 
 _STEPS: dict[str, type[Step]] = {
     "align": AlignStep,
+    "magnify": MagnifyStep,
+    "interpolate": InterpolateStep,
     "flow": FlowStep,
     "apex_frame": ApexFrameStep,
+    "dynamic_image": DynamicImageStep,
     "strain": StrainStep,
     "resize": ResizeStep,
     "stretch": StretchStep,
@@ -68,10 +80,12 @@ _STEPS: dict[str, type[Step]] = {
 class Recipe:
     """Steps in their order, from a clip to an array.
 
-    The first step is the flow, or the apex frame; only the alignment stands before it. Each step
-    comes at most once. A clip with a ready 8-bit flow image enters after the step `stretch`: what
-    stands before it is skipped, the image is only resized where its size is another one. A ready
-    image is used before frames where a clip has both, but never by a recipe that aligns.
+    Frames are read, aligned, magnified and interpolated; then one step makes an array of them, the
+    flow, the apex frame or the dynamic image; the others work on that array. Each step comes at
+    most once. A clip with a ready 8-bit flow image enters after the step `stretch`: what stands
+    before it is skipped, the image is only resized where its size is another one. A ready image is
+    used before frames where a clip has both, but never by a recipe that changes the frames or
+    chooses the apex in its own way.
 
     Raises:
         ConfigError: The order of the steps makes no sense, or a flow method or face detector is not
@@ -81,17 +95,15 @@ class Recipe:
     steps: tuple[Step, ...]
 
     def __post_init__(self) -> None:
-        _check_order(self.steps)
+        check_order(self.steps)
         if self.flow is not None:
             flow_method(self.flow.method)
         if self.align is not None:
             face_detector(self.align.detector)
-        for place, step in enumerate(self.steps):
-            size = _last_size(self.steps[:place])
-            if isinstance(step, AverageStep) and size is not None and size < step.size:
+            if self.align.locked_at == "apex" and self._searches:
                 raise ConfigError(
-                    f"The step 'average' cannot make {step.size} x {step.size} cells of "
-                    f"{size} x {size} pixels. Choose a size of at most {size}."
+                    "The step 'align' is locked at the apex, but with apex = \"flow\" the apex is "
+                    'looked for on aligned frames. Set locked_at = "onset", or another apex.'
                 )
 
     @classmethod
@@ -102,7 +114,8 @@ class Recipe:
             ConfigError: A step or one of its keys is not known (the nearest is suggested), a value
                 is wrong, or the order makes no sense.
         """
-        return cls(tuple(_step(number, table) for number, table in enumerate(tables, start=1)))
+        numbered = enumerate(tables, start=1)
+        return cls(tuple(read_step(number, table, _STEPS) for number, table in numbered))
 
     @property
     def tables(self) -> list[dict[str, object]]:
@@ -116,16 +129,18 @@ class Recipe:
         return first if isinstance(first, AlignStep) else None
 
     @property
+    def on_clip(self) -> tuple[ClipStep, ...]:
+        """The steps `magnify` and `interpolate`, as far as the recipe has them."""
+        return tuple(step for step in self.steps if isinstance(step, ClipStep))
+
+    @property
     def source(self) -> Source:
-        """The step that makes the first array of a clip: the flow, or the apex frame."""
-        found = self.steps[0 if self.align is None else 1]
-        if not isinstance(found, FlowStep | ApexFrameStep):
-            raise ConfigError("A recipe needs the step 'flow' or 'apex_frame'. Add one of them.")
-        return found
+        """The step that makes the first array of a clip: flow, apex frame or dynamic image."""
+        return next(step for step in self.steps if isinstance(step, Source))
 
     @property
     def flow(self) -> FlowStep | None:
-        """The step `flow`; None in a recipe of the apex frame."""
+        """The step `flow`; None in a recipe of images."""
         return self.source if isinstance(self.source, FlowStep) else None
 
     @property
@@ -136,7 +151,7 @@ class Recipe:
     @property
     def size(self) -> int | None:
         """Height and width of the array; None where they are those of the frames."""
-        return _last_size(self.steps)
+        return last_size(self.steps)
 
     @property
     def stretched(self) -> bool:
@@ -152,6 +167,13 @@ class Recipe:
         if self.flow is not None:
             place = self.steps.index(self.flow)
             record[place]["method_version"] = flow_method(self.flow.method).version
+        if self._searches:
+            search = apex.FlowApex()
+            record[self.steps.index(self.source)]["apex_search"] = {
+                **dataclasses.asdict(search),
+                "method_version": flow_method(search.method).version,
+                "version": apex.VERSION,
+            }
         text = json.dumps(record, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -169,24 +191,66 @@ class Recipe:
         Raises:
             DataError: The clip has nothing this recipe can start from.
         """
-        if self._starts_from_flow_image(clip):
-            return (clip.flow_path,) if clip.flow_path is not None else ()
+        if clip.flow_path is not None and self._starts_from_flow_image(clip):
+            return (clip.flow_path,)
         if clip.frame_paths:
-            numbers = self.source.frame_numbers(clip)
-            if self.align is not None:
-                numbers = (self.align.frame_number(clip), *numbers)
-            return tuple(clip.frame_paths[number] for number in dict.fromkeys(numbers))
+            return tuple(clip.frame_paths[number] for number in self._numbers_read(clip))
         if clip.flow_path is None:
             raise DataError(f"{clip.key} has neither frames nor a flow image. Give it one of them.")
-        if self.align is not None or self.flow is None:
+        if self._needs_frames is not None:
             raise DataError(
                 f"{clip.key} has only a ready flow image, but the recipe has the step "
-                f"{self.steps[0].step!r}, which needs frames. Give the frames."
+                f"{self._needs_frames!r}, which needs frames. Give the frames."
             )
         raise DataError(
             f"{clip.key} has only a ready 8-bit flow image, in which the true magnitude is "
             "lost, but the recipe has no step 'stretch'. Add that step or give the frames."
         )
+
+    def frame_numbers(self, clip: Clip, *, store: ArrayStore | None = None) -> tuple[int, ...]:
+        """The frames that the array is made of, from 0: onset and apex, apex, or onset to offset.
+
+        With ``apex = "flow"`` the apex is looked for, which reads and aligns all frames.
+
+        Args:
+            clip: With frames.
+            store: As in `run`.
+
+        Returns:
+            Empty where the recipe starts from a ready flow image.
+
+        Raises:
+            DataError: As `run`.
+        """
+        with step_of(clip.key, "input"):
+            self.inputs(clip)
+        if self._starts_from_flow_image(clip):
+            return ()
+        return self._taken(clip, self._film(clip, store))
+
+    def reports(self, clip: Clip, *, store: ArrayStore | None = None) -> dict[str, str]:
+        """What a reader of results should know of one clip, in a sentence for each step concerned.
+
+        Args:
+            clip: With frames.
+            store: As in `run`.
+
+        Returns:
+            By the name of the step: which frames were taken and by which policy, and what the band
+            of `magnify` really does to a clip of this length.
+
+        Raises:
+            DataError: As `run`.
+        """
+        numbers = self.frame_numbers(clip, store=store)
+        magnified = [step for step in self.on_clip if isinstance(step, MagnifyStep)]
+        told: dict[str, str] = {step.step: str(step.report(clip)) for step in magnified}
+        if numbers and not isinstance(self.source, DynamicImageStep):
+            how: str = self.source.apex
+            if how == "annotated-or-middle":
+                how = "middle" if clip.apex is None else "annotated"
+            told[self.source.step] = f"The apex is frame {numbers[-1]}, counted from 0 ({how})."
+        return told
 
     def run(self, clip: Clip, *, store: ArrayStore | None = None) -> NDArray[np.float32]:
         """The array of a clip.
@@ -198,34 +262,36 @@ class Recipe:
         Returns:
             float32, shape ``(channels, height, width)``; channels u, v and, with the step
             `strain`, strain; in pixels (strain unitless), or in 0..255 with the step `stretch`. Of
-            the apex frame: red, green and blue in 0..255.
+            the apex frame: red, green and blue in 0..255, not cut off where it is magnified. Of the
+            dynamic image: red, green and blue, signed.
 
         Raises:
             DataError: The clip lacks what the recipe needs, a file is missing or broken, or there
                 is no face to align; a `StepError` that names the clip and the step.
+
+        Warns:
+            EmptyBandWarning: The step `magnify` changes nothing: see `reports`.
         """
         with step_of(clip.key, "input"):
             paths = self.inputs(clip)
         if self._starts_from_flow_image(clip):
             with step_of(clip.key, "read"):
                 return self._from_flow_image(paths[0])
-        numbers = self.source.frame_numbers(clip)
-        with step_of(clip.key, "read"):
-            images = [self._read(clip.frame_paths[number]) for number in numbers]
-        if self.align is not None:
-            with step_of(clip.key, "read"):
-                reference = _read_colours(clip.frame_paths[self.align.frame_number(clip)])
-            with step_of(clip.key, "align"):
-                alignment = self.align.find(reference, store)
-                images = [alignment.apply(image) for image in images]
+        film = self._film(clip, store)
+        numbers = self._taken(clip, film)
+        for step in self.on_clip:
+            with step_of(clip.key, step.step):
+                film = step.apply(film)
         with step_of(clip.key, self.source.step):
-            array = self.source.apply(*images)
+            array = self.source.apply(film, numbers)
         return self._apply(self.steps[self.steps.index(self.source) + 1 :], array)
 
     def run_still(
         self, image_rgb: NDArray[np.generic], *, store: ArrayStore | None = None
     ) -> NDArray[np.float32]:
         """A still, for instance a macro-expression, by the way of the apex frames.
+
+        It has no time: what magnifies or interpolates is left out.
 
         Args:
             image_rgb: As `images` in `openmer.preprocessing.faces.detect_faces`.
@@ -235,15 +301,18 @@ class Recipe:
             As `run`, of a recipe with the step `apex_frame`.
 
         Raises:
-            ConfigError: The recipe measures flow, which a still has not.
+            ConfigError: The recipe makes its array of several frames.
             DataError: There is no face to align.
         """
         if not isinstance(self.source, ApexFrameStep):
-            raise ConfigError("A still has no flow. Give a recipe with the step 'apex_frame'.")
+            raise ConfigError(
+                f"A still has no motion for the step {self.source.step!r}. Give a recipe with the "
+                "step 'apex_frame'."
+            )
         image = image_rgb.astype(np.float32)
         if self.align is not None:
             image = self.align.find(image, store).apply(image)
-        return self.source.apply(image)
+        return self.source.planes(image)
 
     def mirrored(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
         """An array of this recipe as seen in a mirror; in flow, u changes its direction.
@@ -255,25 +324,66 @@ class Recipe:
             return array[..., ::-1].copy()
         return mirror_flow(array, stretched=self.stretched)
 
-    def _starts_from_flow_image(self, clip: Clip) -> bool:
-        return clip.flow_path is not None and self.stretched and self.align is None
+    @property
+    def _searches(self) -> bool:
+        """Whether the apex is looked for in the frames."""
+        return self.source.apex == "flow"
 
-    def _read(self, path: Path) -> NDArray[np.float32]:
-        """A frame as the source needs it: gray for flow, else ``(height, width, 3)``."""
-        return _read_colours(path) if self.flow is None else read_gray(path)
+    @property
+    def _needs_frames(self) -> str | None:
+        """The first step for which a ready flow image will not do; None where there is none."""
+        for step in self.steps:
+            if not isinstance(step, FlowStep | ArrayStep):
+                return step.step
+            if isinstance(step, FlowStep) and step.apex != "annotated-or-middle":
+                return step.step
+        return None
+
+    def _starts_from_flow_image(self, clip: Clip) -> bool:
+        return clip.flow_path is not None and self.stretched and self._needs_frames is None
+
+    def _numbers_read(self, clip: Clip) -> tuple[int, ...]:
+        """Numbers of all frames that are read, each once."""
+        numbers: list[int] = []
+        if self.align is not None:
+            numbers.append(self.align.frame_number(clip, self.source.apex))
+        for step in self.on_clip:
+            numbers += step.frame_numbers(clip)
+        if self._searches:
+            numbers += movement(clip, self.source.step)
+        else:
+            numbers += self.source.frame_numbers(clip)
+        return tuple(dict.fromkeys(numbers))
+
+    def _taken(self, clip: Clip, film: Film) -> tuple[int, ...]:
+        """The frames that the source takes; `film` is aligned and not yet magnified."""
+        with step_of(clip.key, self.source.step if self._searches else "input"):
+            return self.source.frame_numbers(clip, film)
+
+    def _film(self, clip: Clip, store: ArrayStore | None) -> Film:
+        """The frames of a clip, aligned; each is read when it is asked for, and only once."""
+        files = FrameFiles(clip)
+        alignment = None
+        if self.align is not None:
+            with step_of(clip.key, "read"):
+                number = self.align.frame_number(clip, self.source.apex)
+                reference = files.colours(number)
+            with step_of(clip.key, "align"):
+                alignment = self.align.find(reference, store)
+        return read_film(files, gray=self.flow is not None, alignment=alignment)
 
     def _from_flow_image(self, path: Path) -> NDArray[np.float32]:
         """The steps after `stretch`, on a ready flow image."""
         after = (self._place("stretch") or 0) + 1
         image = read_rgb(path)[: self.channels]
-        size = _last_size(self.steps[:after])
+        size = last_size(self.steps[:after])
         if size is not None and image.shape[1:] != (size, size):
             image = resize_image(image, size)
         return self._apply(self.steps[after:], image)
 
     def _apply(self, steps: tuple[Step, ...], array: NDArray[np.float32]) -> NDArray[np.float32]:
         for step in steps:
-            if not isinstance(step, AlignStep | FlowStep | ApexFrameStep):
+            if isinstance(step, ArrayStep):
                 array = step.apply(array)
         return array
 
@@ -285,62 +395,3 @@ class Recipe:
 def list_steps() -> tuple[str, ...]:
     """Names of all steps, in the order in which a recipe usually has them."""
     return tuple(_STEPS)
-
-
-def _last_size(steps: tuple[Step, ...]) -> int | None:
-    """The size that steps end with; None where they keep the size of the frames."""
-    sizes = [
-        step.size for step in steps if not isinstance(step, StrainStep | StretchStep) and step.size
-    ]
-    return sizes[-1] if sizes else None
-
-
-def _read_colours(path: Path) -> NDArray[np.float32]:
-    """An image file as ``(height, width, 3)``."""
-    return np.ascontiguousarray(np.moveaxis(read_rgb(path), 0, -1))
-
-
-def _step(number: int, table: Mapping[str, object]) -> Step:
-    """One `[[recipe]]` table as a step."""
-    name = table.get("step")
-    if not isinstance(name, str):
-        raise ConfigError(
-            f"Step {number} of the recipe has no name: found {dict(table)!r}. Add step = with one "
-            f"of: {', '.join(_STEPS)}."
-        )
-    if name not in _STEPS:
-        raise unknown_name("recipe step", name, _STEPS)
-    kind = _STEPS[name]
-    for key in table:
-        if key not in kind.model_fields:
-            raise unknown_name(f"option of the recipe step {name!r} called", key, kind.model_fields)
-    try:
-        return kind.model_validate(dict(table))
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(
-            f"Step {number} of the recipe, {name!r}: option {option!r}: {first['msg']}, found "
-            f"{table.get(option, 'nothing')!r}. Correct its value."
-        ) from error
-
-
-def _check_order(steps: tuple[Step, ...]) -> None:
-    """Raise where a step comes twice, too late, or before the flow or the apex frame."""
-    names = [step.step for step in steps]
-    after_align = names[1:] if names[:1] == ["align"] else names
-    if not after_align or after_align[0] not in ("flow", "apex_frame"):
-        found = ", ".join(names) or "no step at all"
-        raise ConfigError(
-            f"A recipe begins with the step 'flow', found {found}. Put 'flow' or 'apex_frame' "
-            "first, once; only 'align' may stand before it."
-        )
-    for place, step in enumerate(steps):
-        if step.step in names[:place]:
-            raise ConfigError(f"The recipe has the step {step.step!r} twice. Keep one of them.")
-        before = sorted(step.never_after & set(names[:place]))
-        if before:
-            raise ConfigError(
-                f"The step {step.step!r} cannot stand after {' and '.join(map(repr, before))}. Put "
-                "it before, or leave one of them out."
-            )

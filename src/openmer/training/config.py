@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 Scalar = bool | int | float | str
+EpochRule = Literal["fixed", "inner", "held_out"]
 
 
 class Record(BaseModel):
@@ -20,10 +21,14 @@ class ModelConfig(Record):
 
     Attributes:
         name: One of `openmer.models.list_models()`.
+        weights: Stored weights that every fold starts from, but for its head, which is drawn anew:
+            a name of `openmer.models.weights.list_weights()`, the path of a safetensors file, or
+            ``imagenet``, what timm offers for the model's backbone. Empty draws all weights.
         parameters: Further keyword arguments of the model, beside channels, classes and size.
     """
 
     name: str
+    weights: str = ""
     parameters: dict[str, Scalar] = Field(default_factory=dict)
 
 
@@ -36,11 +41,16 @@ class LossConfig(Record):
         class_weights: One weight per class (the focal loss calls it alpha); empty means all 1;
             ``balanced`` weighs each class by its inverse frequency among the fold's own training
             clips.
+        head_l1: Added per batch: this times the sum of the magnitudes of the weights of the
+            model's last linear layer, without its bias.
+        head_l2: The same with the sum of their squares.
     """
 
     name: Literal["cross_entropy", "focal"] = "cross_entropy"
     gamma: float = Field(default=2.0, ge=0)
     class_weights: tuple[PositiveFloat, ...] | Literal["balanced"] = ()
+    head_l1: float = Field(default=0.0, ge=0)
+    head_l2: float = Field(default=0.0, ge=0)
 
 
 class InnerConfig(Record):
@@ -55,11 +65,120 @@ class InnerConfig(Record):
     patience: int = Field(default=0, ge=0)
 
 
+class Stage(Record):
+    """A part of a training with its own step size and its own set of weights that move.
+
+    Attributes:
+        epochs: Passes over the training clips, at most, per iteration.
+        learning_rate: Step size at its highest.
+        trainable: ``all`` weights, or those of the model's ``head`` alone; the rest then runs in
+            evaluation mode, batch statistics included.
+        iterations: How often the stage is run in a row; each goes on from the best weights so far
+            with a fresh optimiser.
+        patience: Epochs without a better watched score after which an iteration ends; 0 is never.
+        schedule: ``constant``, or ``cosine``: one epoch of linear warm-up, then half a cosine down
+            to zero.
+        size: In a pretraining, side of its images in pixels; 0 is that of the pretraining, and the
+            last stage's. The best epoch is sought anew where the size changes.
+    """
+
+    epochs: PositiveInt
+    learning_rate: PositiveFloat
+    trainable: Literal["all", "head"] = "all"
+    iterations: PositiveInt = 1
+    patience: int = Field(default=0, ge=0)
+    schedule: Literal["constant", "cosine"] = "constant"
+    size: int = Field(default=0, ge=0)
+
+
+class StillAugment(Record):
+    """Random changes of a training still, each drawn anew whenever it is used.
+
+    Attributes:
+        mirror_probability: Chance of a mirror image.
+        rotation_deg: Largest turn to either side, in degrees.
+        scale: Largest relative change of size, as 0.1 for 0.9..1.1 times.
+        shift: Largest shift along either axis, as a share of the side.
+        brightness: Largest change of brightness, as a share of 255.
+        contrast: Largest relative change of contrast about the image's mean.
+        erase_probability: Chance that a rectangle of 2..20 % of the area becomes middle gray.
+    """
+
+    mirror_probability: float = Field(default=0.5, ge=0, le=1)
+    rotation_deg: float = Field(default=0.0, ge=0, le=180)
+    scale: float = Field(default=0.0, ge=0, lt=1)
+    shift: float = Field(default=0.0, ge=0, lt=1)
+    brightness: float = Field(default=0.0, ge=0, le=1)
+    contrast: float = Field(default=0.0, ge=0, lt=1)
+    erase_probability: float = Field(default=0.0, ge=0, le=1)
+
+
+class Pretraining(Record):
+    """How a model learns macro-expressions on stills before any micro-expression.
+
+    Attributes:
+        scheme: One of `openmer.datasets.pretraining.list_pretraining_schemes()`.
+        start: ``scratch``; ``imagenet``, the weights that timm offers for the backbone; or the path
+            of a safetensors file.
+        size: Side of the square images that the model sees, in pixels.
+        validation: Share of the images, per class, that chooses the epoch and never trains.
+        watch: What chooses it: the lowest ``loss`` or the highest ``accuracy`` on that share.
+        rounds: How often all stages are run in a row.
+        stages: At least one.
+        batch_size: Images per step.
+        optimizer: As in `NetworkTraining`.
+        momentum: As there.
+        weight_decay: As there.
+        label_smoothing: Share of the target that is spread over all classes.
+        loss: Loss of one image.
+        augment: Random changes of the training images.
+        model: Arguments of the model that differ from those of the method; none changes a weight's
+            shape (the dropout, for instance).
+        recipe: Preprocessing of a still, as tables; empty takes its gray values as they are.
+    """
+
+    scheme: str
+    start: str = "scratch"
+    size: int = Field(default=48, ge=16)
+    validation: float = Field(default=0.2, gt=0, lt=1)
+    watch: Literal["loss", "accuracy"] = "loss"
+    rounds: PositiveInt = 1
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    batch_size: PositiveInt = 16
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    loss: LossConfig = LossConfig()
+    augment: StillAugment = StillAugment()
+    model: dict[str, Scalar] = Field(default_factory=dict)
+    recipe: tuple[dict[str, Any], ...] = ()
+
+
+class Variants(Record):
+    """Random changes of a training image out of a fixed, small number of them.
+
+    With a fixed number of variants the features of a frozen backbone can be computed once for each
+    variant of a clip, and drawn ever after.
+
+    Attributes:
+        probability: Chance that a training clip is drawn changed.
+        count: How many changes there are; each is a pure function of its number.
+        mirror: Whether half of the changes, at random, mirror the image.
+        brightness: Largest change of brightness, as a share of 255, drawn evenly on both sides.
+    """
+
+    probability: float = Field(default=0.5, ge=0, le=1)
+    count: PositiveInt = 11
+    mirror: bool = True
+    brightness: float = Field(default=0.0, ge=0, le=1)
+
+
 class NetworkTraining(Record):
     """Gradient descent on a network from `openmer.models`.
 
     Attributes:
-        epochs: Passes over the training clips.
+        epochs: Passes over the training clips, all weights moving; 0 where there are `stages`.
         batch_size: Clips per step; the last batch of an epoch holds what is left.
         order: ``shuffled`` anew each epoch; ``class_by_class`` and never shuffled (the authors'
             STSTNet script lists its folders so); ``as_listed``.
@@ -70,20 +189,47 @@ class NetworkTraining(Record):
         standardize: Subtract the mean and divide by the spread of each input value, both measured
             on the fold's training clips alone.
         mirror_probability: Chance that a training clip is drawn mirrored (u changes sign).
+        variants: Random changes of images in 0..255; None for none.
+        stages: In place of `epochs` and `learning_rate`: parts that follow one another.
         inner: The inner split.
     """
 
     kind: Literal["network"] = "network"
-    epochs: PositiveInt
+    epochs: int = Field(default=0, ge=0)
     batch_size: PositiveInt
     order: Literal["shuffled", "class_by_class", "as_listed"] = "shuffled"
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: PositiveFloat
+    learning_rate: float = Field(default=0.0, ge=0)
     momentum: float = Field(default=0.0, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
     standardize: bool = False
     mirror_probability: float = Field(default=0.0, ge=0, le=1)
+    variants: Variants | None = None
+    stages: tuple[Stage, ...] = ()
     inner: InnerConfig = InnerConfig()
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> Self:
+        single = self.epochs > 0 and self.learning_rate > 0
+        none = self.epochs == 0 and self.learning_rate == 0
+        if (self.stages and not none) or (not self.stages and not single):
+            raise ValueError("give training.epochs and training.learning_rate, both above 0, or "
+                "training.stages, not both")
+        if self.variants and self.mirror_probability:
+            raise ValueError("give training.variants or training.mirror_probability, not both")
+        return self
+
+    @property
+    def passes(self) -> tuple[Stage, ...]:
+        """Every pass over a stage, in order: one fresh optimiser each."""
+        if not self.stages:
+            return (Stage(epochs=self.epochs, learning_rate=self.learning_rate),)
+        return tuple(stage for stage in self.stages for _ in range(stage.iterations))
+
+    @property
+    def most_epochs(self) -> int:
+        """Epochs where nothing stops early."""
+        return sum(stage.epochs for stage in self.passes)
 
 
 class SvmTraining(Record):

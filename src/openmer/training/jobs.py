@@ -40,6 +40,7 @@ class FitJob:
         train: Indices of the clips that the weights may see.
         predict: Indices of the clips to score afterwards.
         watch: What chooses the epoch; None takes the last one.
+        keep_state: Whether the result is to hold the trained numbers themselves.
     """
 
     person: str
@@ -47,6 +48,7 @@ class FitJob:
     train: tuple[int, ...]
     predict: tuple[int, ...]
     watch: Watch | None = None
+    keep_state: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,7 @@ class FitResult:
         epoch: Epoch whose weights made the scores, from 1; 0 where there are no epochs.
         losses: Mean training loss of each epoch that ran.
         weights_sha256: Digest of every trained number, for bit-wise comparison.
+        state: Every trained number by its name, where the job asked to keep them.
     """
 
     job: FitJob
@@ -66,6 +69,7 @@ class FitResult:
     epoch: int
     losses: tuple[float, ...]
     weights_sha256: str
+    state: Mapping[str, npt.NDArray[np.generic]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +81,15 @@ class TrainingData:
         targets: Class indices, shape ``(clips,)``.
         num_classes: Number of classes.
         mirrored: The same clips mirrored left to right, same shape; None where no step needs them.
+        features: What the backbone that all jobs share makes of every row of `Rows`, shape
+            ``(rows, features)``; None where jobs share none or never hold it still.
     """
 
     inputs: FloatArray
     targets: IntArray
     num_classes: int
     mirrored: FloatArray | None = None
+    features: FloatArray | None = None
 
     @property
     def clips(self) -> int:
@@ -98,12 +105,6 @@ class TrainingData:
         if self.mirrored is not None:
             arrays["mirrored"] = self.mirrored
         return digest(arrays)[:16]
-
-    def rows(self) -> FloatArray:
-        """Inputs followed by their mirrored copies: row ``i + clips`` is clip ``i`` mirrored."""
-        if self.mirrored is None:
-            return self.inputs
-        return np.concatenate([self.inputs, self.mirrored])
 
 
 def digest(arrays: Mapping[str, npt.NDArray[np.generic]]) -> str:

@@ -115,9 +115,15 @@ class WeightedBatchNorm(_BatchNormState):
     def __init__(self, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
         super().__init__(norm)
         self.register_buffer("row_weights", torch.ones(1), persistent=False)
+        # timm's batch norms carry the activation that follows them.
+        self.activation: nn.Module = getattr(norm, "act", nn.Identity())
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Normalised inputs of the same shape."""
+        normed: Tensor = self.activation(self._normed(inputs))
+        return normed
+
+    def _normed(self, inputs: Tensor) -> Tensor:
         if not self.training:
             return self.normalise_by_running(inputs)
         rest = (1,) * (inputs.dim() - 2)

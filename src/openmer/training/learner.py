@@ -7,6 +7,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from openmer.training.config import Stage
 from openmer.training.jobs import FitJob, FloatArray, IntArray
 
 
@@ -14,13 +15,16 @@ class Learner(Protocol):
     """K models trained as one set. `SingleLearner` has K = 1, `StackedLearner` any K."""
 
     def begin(self, jobs: Sequence[FitJob]) -> None:
-        """Give every model fresh weights and a fresh optimiser; nothing is left of earlier jobs."""
+        """Give every model fresh weights; nothing is left of earlier jobs."""
+
+    def enter(self, stage: Stage) -> None:
+        """Let the weights of a stage move, every model with a fresh optimiser, and no others."""
 
     def step(self, rows: Sequence[IntArray], moment: tuple[int, int]) -> Tensor:
         """One step of every model on its own rows; an empty array leaves its model untouched.
 
         Args:
-            rows: Rows of `TrainingData.rows` per model.
+            rows: Numbers of `Rows` per model.
             moment: Epoch and step within it; names the dropout masks.
 
         Returns:

@@ -8,7 +8,7 @@ import numpy as np
 
 from openmer.errors import ConfigError
 from openmer.training.batches import epoch_batches
-from openmer.training.config import NetworkTraining
+from openmer.training.config import NetworkTraining, Stage
 from openmer.training.jobs import (
     FitJob,
     FitResult,
@@ -30,9 +30,17 @@ class _Watcher:
         self.rows = np.asarray(watch.clips, dtype=np.int64)
         self.best_epoch = 0
         self.stopped = False
+        self._patience = watch.patience
+        self._began = 0
         self._watch = watch
         self._truth = targets[self.rows]
         self._best = -np.inf
+
+    def enter(self, stage: Stage, epoch: int) -> None:
+        """Begin a stage after `epoch` epochs: patience is counted anew."""
+        self.stopped = False
+        self._patience = stage.patience or self._watch.patience
+        self._began = epoch
 
     def improved(self, scores: FloatArray, epoch: int) -> bool:
         """Whether this epoch's weights are to be kept; also decides `stopped`."""
@@ -41,8 +49,8 @@ class _Watcher:
         better = value > self._best or (later_ties and value == self._best) or epoch == 1
         if better:
             self._best, self.best_epoch = value, epoch
-        patience = self._watch.patience
-        self.stopped = patience > 0 and epoch - self.best_epoch >= patience
+        waited = epoch - max(self.best_epoch, self._began)
+        self.stopped = 0 < self._patience <= waited
         return better
 
     def _value(self, scores: FloatArray) -> float:
@@ -77,20 +85,36 @@ def fit(
     learner.begin(jobs)
     watchers = [_Watcher(job.watch, data.targets) if job.watch else None for job in jobs]
     losses: list[list[float]] = [[] for _ in jobs]
-    for epoch in range(1, training.epochs + 1):
-        running = [not (watcher and watcher.stopped) for watcher in watchers]
-        batches = [
-            epoch_batches(job, training, data, epoch) if goes_on else []
-            for job, goes_on in zip(jobs, running, strict=True)
-        ]
-        means = _run_epoch(learner, batches, epoch)
-        for model, goes_on in enumerate(running):
-            if goes_on:
-                losses[model].append(means[model])
-        _watch_epoch(learner, watchers, running, epoch)
-        if all(watcher and watcher.stopped for watcher in watchers):
-            break
+    epoch = 0
+    for stage in training.passes:
+        _enter(learner, watchers, stage, epoch)
+        for epoch in range(epoch + 1, epoch + stage.epochs + 1):  # noqa: B020 - counted on
+            running = [not (watcher and watcher.stopped) for watcher in watchers]
+            batches = [
+                epoch_batches(job, training, data, epoch) if goes_on else []
+                for job, goes_on in zip(jobs, running, strict=True)
+            ]
+            _keep_losses(losses, _run_epoch(learner, batches, epoch), running)
+            _watch_epoch(learner, watchers, running, epoch)
+            if all(watcher and watcher.stopped for watcher in watchers):
+                break
     return _results(jobs, learner, watchers, losses)
+
+
+def _enter(learner: Learner, watchers: list[_Watcher | None], stage: Stage, epoch: int) -> None:
+    """Begin a stage; a watched model goes on from its best weights so far."""
+    for model, watcher in enumerate(watchers):
+        if watcher:
+            watcher.enter(stage, epoch)
+            if epoch:
+                learner.recall(model)
+    learner.enter(stage)
+
+
+def _keep_losses(losses: list[list[float]], means: list[float], running: list[bool]) -> None:
+    for model, goes_on in enumerate(running):
+        if goes_on:
+            losses[model].append(means[model])
 
 
 def _run_epoch(learner: Learner, batches: list[list[IntArray]], epoch: int) -> list[float]:
@@ -124,13 +148,17 @@ def _results(
         if watcher:
             learner.recall(model)
     scores = learner.scores([np.asarray(job.predict, dtype=np.int64) for job in jobs])
-    return [
-        FitResult(
-            job=job,
-            scores=scores[model],
-            epoch=watcher.best_epoch if (watcher := watchers[model]) else len(losses[model]),
-            losses=tuple(losses[model]),
-            weights_sha256=digest(learner.weights(model)),
+    results = []
+    for model, (job, watcher) in enumerate(zip(jobs, watchers, strict=True)):
+        state = learner.weights(model)
+        results.append(
+            FitResult(
+                job=job,
+                scores=scores[model],
+                epoch=watcher.best_epoch if watcher else len(losses[model]),
+                losses=tuple(losses[model]),
+                weights_sha256=digest(state),
+                state=state if job.keep_state else None,
+            )
         )
-        for model, job in enumerate(jobs)
-    ]
+    return results

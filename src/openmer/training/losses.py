@@ -31,6 +31,19 @@ def clip_losses(logits: Tensor, targets: Tensor, loss: LossConfig, class_weights
     return class_weights[targets] * losses
 
 
+def head_penalty(weight: Tensor, loss: LossConfig) -> Tensor:
+    """``head_l1`` times the sum of magnitudes plus ``head_l2`` times that of squares.
+
+    Args:
+        weight: Of the last linear layer, shape ``(classes, features)``.
+        loss: Holds both factors.
+
+    Returns:
+        A scalar, never negative.
+    """
+    return loss.head_l1 * weight.abs().sum() + loss.head_l2 * weight.square().sum()
+
+
 def class_weights(
     loss: LossConfig, training_targets: npt.NDArray[np.int64], num_classes: int
 ) -> Tensor:

@@ -58,13 +58,17 @@ def models_in_budget(spec: NetworkSpec, budget_bytes: int) -> int:
 
 
 def training_flops(spec: NetworkSpec, jobs: list[FitJob]) -> float:
-    """Floating-point operations of a whole training: forward, and twice as much backward."""
+    """Floating-point operations of a training: forward, and twice as much backward.
+
+    Of stages that train the head alone nothing is counted: their backbone runs once, not per epoch.
+    """
     from torch.utils.flop_counter import FlopCounterMode
 
     network = build_network(spec, seed=0).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.zeros(1, *spec.input_shape))
-    clips = float(np.sum([len(job.train) for job in jobs])) * spec.training.epochs
+    epochs = sum(stage.epochs for stage in spec.training.passes if stage.trainable == "all")
+    clips = float(np.sum([len(job.train) for job in jobs])) * epochs
     return 3.0 * clips * int(counter.get_total_flops())
 
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import cast
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from openmer.errors import ConfigError
 from openmer.models import create_model
-from openmer.training.config import LossConfig, ModelConfig, NetworkTraining, Record
-from openmer.training.jobs import FitJob, TrainingData
+from openmer.models.weights import (
+    backbone_state,
+    imagenet_state,
+    load_weights,
+    timm_backbone,
+)
+from openmer.training.config import LossConfig, ModelConfig, NetworkTraining, Record, Stage
+from openmer.training.jobs import FitJob, FloatArray, TrainingData
 from openmer.training.layers import Standardize
+from openmer.training.rows import Rows
 from openmer.training.seeding import derive_seed
 
 
@@ -47,14 +58,93 @@ def build_network(spec: NetworkSpec, seed: int) -> nn.Sequential:
     return nn.Sequential(standardize, model)
 
 
+def pretrained_network(spec: NetworkSpec, seed: int = 0) -> nn.Sequential:
+    """A fresh network with the stored weights that its model names, and a head of its own.
+
+    Raises:
+        ConfigError: The stored weights are of another model.
+    """
+    network = build_network(spec, seed)
+    if spec.model.weights:
+        _load_backbone(network[1], spec.model)
+    return network
+
+
 def fresh_state(spec: NetworkSpec, job: FitJob, data: TrainingData) -> dict[str, Tensor]:
-    """The starting state of one job: weights from its seed, standardisation from its own clips."""
-    network = build_network(spec, derive_seed(job.seed, job.person, "weights"))
+    """The starting state of one job: weights from its seed, standardisation from its own clips.
+
+    Where the model names stored weights they take the place of all but the head's.
+
+    Raises:
+        ConfigError: The stored weights are of another model.
+    """
+    network = pretrained_network(spec, derive_seed(job.seed, job.person, "weights"))
     if spec.training.standardize:
         mean, spread = _mean_and_spread(data, job)
         network[0].get_buffer("mean").copy_(torch.from_numpy(mean))
         network[0].get_buffer("spread").copy_(torch.from_numpy(spread))
     return {name: value.detach() for name, value in network.state_dict().items()}
+
+
+def moving_parts(network: nn.Sequential, stage: Stage) -> list[nn.Module]:
+    """The parts of a network whose weights move in a stage; the others are in evaluation mode.
+
+    Raises:
+        ConfigError: The stage trains the head alone, and the model has no part of that name.
+    """
+    if stage.trainable == "all":
+        return [network]
+    head = getattr(network[1], "head", None)
+    if not isinstance(head, nn.Module):
+        raise ConfigError(
+            f"A stage trains the head alone, but {type(network[1]).__name__} has no part named "
+            "'head'. Set trainable = \"all\"."
+        )
+    return [head]
+
+
+def last_linear(network: nn.Module) -> str:
+    """Name of the weight of the last linear layer, which makes the logits.
+
+    Raises:
+        ConfigError: There is no linear layer.
+    """
+    names = [name for name, part in network.named_modules() if isinstance(part, nn.Linear)]
+    if not names:
+        raise ConfigError("The loss penalises the last linear layer, but the model has none.")
+    return f"{names[-1]}.weight"
+
+
+@torch.no_grad()
+def shared_features(
+    spec: NetworkSpec, data: TrainingData, device: str, batch: int = 64
+) -> FloatArray | None:
+    """What a backbone of stored weights makes of every row, where a training begins with it still.
+
+    Returns:
+        float32, shape ``(rows, features)``; None where the training does not begin so, or each job
+        has a backbone of its own.
+    """
+    begins_still = spec.training.passes[0].trainable == "head"
+    if not begins_still or not spec.model.weights or spec.training.standardize:
+        return None
+    model = pretrained_network(spec)[1].eval().to(device)
+    rows = Rows(data, spec.training.variants, device)
+    features = cast(Callable[[Tensor], Tensor], model.features)
+    parts = [
+        torch.arange(start, min(start + batch, len(rows)), device=device)
+        for start in range(0, len(rows), batch)
+    ]
+    return np.concatenate([features(rows.take(part)).cpu().numpy() for part in parts])
+
+
+def _load_backbone(model: nn.Module, config: ModelConfig) -> None:
+    own = model.state_dict()
+    if config.weights == "imagenet":
+        stored = imagenet_state(own, timm_backbone(model))
+    else:
+        stored = backbone_state(own, load_weights(config.weights).state, config.weights)
+    model.load_state_dict(stored, strict=False)
 
 
 def _mean_and_spread(

@@ -1,4 +1,4 @@
-"""Adam, AdamW and SGD for stacked weights: each model has its own step count.
+"""Adam, AdamW and SGD: PyTorch's for one model, and for stacked weights one with own step counts.
 
 PyTorch's optimisers share one count per tensor. Stacked models may skip a step (their fold has
 fewer batches, or they stopped early), and Adam's bias correction must not move for those.
@@ -6,13 +6,35 @@ fewer batches, or they stopped early), and Adam's bias correction must not move 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
-from openmer.training.config import NetworkTraining
+from openmer.training.config import NetworkTraining, Pretraining
 
 _BETAS = (0.9, 0.999)
 _EPS = 1e-8
+
+
+def make_optimizer(
+    weights: Iterable[Tensor], training: NetworkTraining | Pretraining, learning_rate: float
+) -> torch.optim.Optimizer:
+    """A fresh optimiser of PyTorch, fused into one operation."""
+    own, decay = list(weights), training.weight_decay
+    match training.optimizer:
+        case "adam":
+            return torch.optim.Adam(own, lr=learning_rate, weight_decay=decay, fused=True)
+        case "adamw":
+            return torch.optim.AdamW(own, lr=learning_rate, weight_decay=decay, fused=True)
+        case "sgd":
+            return torch.optim.SGD(
+                own,
+                lr=learning_rate,
+                momentum=training.momentum,
+                weight_decay=decay,
+                fused=True,
+            )
 
 
 class StackedOptimizer:
@@ -20,11 +42,14 @@ class StackedOptimizer:
 
     Args:
         parameters: Stacked weights by name, each ``(models, ...)``; updated in place by `step`.
-        training: Rule, learning rate, momentum and weight decay.
+        training: Rule, momentum and weight decay.
+        learning_rate: Step size.
     """
 
-    def __init__(self, parameters: dict[str, Tensor], training: NetworkTraining) -> None:
-        self._training = training
+    def __init__(
+        self, parameters: dict[str, Tensor], training: NetworkTraining, learning_rate: float
+    ) -> None:
+        self._training, self._rate = training, learning_rate
         first = next(iter(parameters.values()))
         self._steps = torch.zeros(len(first), device=first.device)
         self._first = {name: torch.zeros_like(weight) for name, weight in parameters.items()}
@@ -45,7 +70,7 @@ class StackedOptimizer:
     def _change(
         self, name: str, weight: Tensor, gradient: Tensor, mask: Tensor, steps: Tensor
     ) -> Tensor:
-        rule, rate = self._training.optimizer, self._training.learning_rate
+        rule, rate = self._training.optimizer, self._rate
         decay = self._training.weight_decay
         if rule == "sgd":
             return rate * self._velocity(name, gradient + decay * weight, mask, steps)

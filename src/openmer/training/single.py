@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from openmer.training.adapt import fuse_rectified_norm_pools, has_batch_norm, key_dropouts
-from openmer.training.config import NetworkTraining
+from openmer.training.adapt import fuse_rectified_norm_pools, key_dropouts, runs_channels_last
+from openmer.training.config import Stage
 from openmer.training.jobs import FitJob, FloatArray, IntArray, TrainingData
-from openmer.training.losses import class_weights, clip_losses
-from openmer.training.network import NetworkSpec, build_network, fresh_state
+from openmer.training.losses import class_weights, clip_losses, head_penalty
+from openmer.training.network import (
+    NetworkSpec,
+    build_network,
+    fresh_state,
+    last_linear,
+    moving_parts,
+)
+from openmer.training.optimizers import make_optimizer
+from openmer.training.rows import Rows
 from openmer.training.seeding import dropout_key
+
+_SCORED_AT_ONCE = 64
 
 
 class SingleLearner:
@@ -30,15 +41,15 @@ class SingleLearner:
         self, spec: NetworkSpec, data: TrainingData, *, device: str, compiled: bool
     ) -> None:
         self._spec, self._data = spec, data
-        self._rows = torch.from_numpy(data.rows()).to(device)
+        self._rows = Rows(data, spec.training.variants, device)
+        self._features = None if data.features is None else torch.from_numpy(data.features)
+        self._device = device
         self._targets = torch.from_numpy(data.targets).to(device)
         self._network = build_network(spec, seed=0)
         self._dropouts = key_dropouts(self._network)
         if compiled:
             fuse_rectified_norm_pools(self._network)
-        # PyTorch's own batch norm loses digits in channels-last training on CPU, so only a model
-        # without any is laid out that way.
-        last = compiled and not has_batch_norm(self._network)
+        last = runs_channels_last(self._network, compiled=compiled)
         self._layout = torch.channels_last if last else torch.contiguous_format
         self._network.to(device).to(memory_format=self._layout)
         self._class_weights = torch.ones(spec.num_classes, device=device)
@@ -47,46 +58,97 @@ class SingleLearner:
         self._optimizer: torch.optim.Optimizer
         self._job: FitJob
         self._kept: dict[str, Tensor] = {}
+        self._moving: list[nn.Module] = []
+        self._learning = False
+        penalised = spec.loss.head_l1 or spec.loss.head_l2
+        name = last_linear(self._network) if penalised else ""
+        self._last = self._network.get_parameter(name) if name else None
+        self._still = True  # whether the backbone is as it was at the beginning
 
     def begin(self, jobs: Sequence[FitJob]) -> None:
-        """Fresh weights and optimiser for the one job of `jobs`."""
+        """Fresh weights for the one job of `jobs`."""
         (self._job,) = jobs
         self._network.load_state_dict(fresh_state(self._spec, self._job, self._data))
-        self._optimizer = make_optimizer(self._network, self._spec.training)
         self._class_weights.copy_(_class_weights(self._spec, self._job, self._data))
         self._kept = {}
+        self._still = True
+
+    def enter(self, stage: Stage) -> None:
+        """Let the weights of a stage move, with a fresh optimiser."""
+        self._moving = moving_parts(self._network, stage)
+        weights = [weight for part in self._moving for weight in part.parameters()]
+        self._network.requires_grad_(False)
+        for weight in weights:
+            weight.requires_grad_()
+        self._optimizer = make_optimizer(weights, self._spec.training, stage.learning_rate)
+        self._still = self._still and stage.trainable == "head"
+        self._learning = False
 
     def step(self, rows: Sequence[IntArray], moment: tuple[int, int]) -> Tensor:
         """One optimiser step on the rows of the one model."""
-        chosen = torch.from_numpy(rows[0]).to(self._rows.device)
+        chosen = torch.from_numpy(rows[0]).to(self._device)
         if not len(chosen):
-            return torch.zeros(1, device=self._rows.device)
+            return torch.zeros(1, device=self._device)
         key = torch.tensor(dropout_key(self._job.seed, self._job.person, moment))
         for dropout in self._dropouts:
             dropout.key.copy_(key)
-        inputs = self._rows[chosen].contiguous(memory_format=self._layout)
-        targets = self._targets[chosen % len(self._targets)]
-        if self._compiled:
-            torch._dynamo.mark_dynamic(inputs, 0)
-            torch._dynamo.mark_dynamic(targets, 0)
-        self._network.train()
+        self._learn()
         self._optimizer.zero_grad()
-        loss = self._loss(inputs, targets)
+        loss = self._step_loss(chosen, self._targets[chosen % len(self._targets)])
         torch.autograd.backward(loss)
         self._optimizer.step()
         return loss.detach().reshape(1)
 
+    def _step_loss(self, chosen: Tensor, targets: Tensor) -> Tensor:
+        if self._still and self._features is not None:
+            return self._penalised(self._head(chosen), targets)
+        inputs = self._inputs(chosen)
+        if self._compiled:
+            torch._dynamo.mark_dynamic(inputs, 0)
+            torch._dynamo.mark_dynamic(targets, 0)
+        return self._loss(inputs, targets)
+
     def _mean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        logits = self._network(inputs)
-        return clip_losses(logits, targets, self._spec.loss, self._class_weights).mean()
+        return self._penalised(self._network(inputs), targets)
+
+    def _penalised(self, logits: Tensor, targets: Tensor) -> Tensor:
+        loss = self._spec.loss
+        mean = clip_losses(logits, targets, loss, self._class_weights).mean()
+        if not (loss.head_l1 or loss.head_l2):
+            return mean
+        return mean + head_penalty(cast(Tensor, self._last), loss)
+
+    def _learn(self) -> None:
+        """Training mode of what moves in this stage; going through all modules takes time."""
+        if not self._learning:
+            self._network.eval()
+            for part in self._moving:
+                part.train()
+            self._learning = True
+
+    def _rest(self) -> None:
+        """Evaluation mode of everything."""
+        self._network.eval()
+        self._learning = False
+
+    def _inputs(self, chosen: Tensor) -> Tensor:
+        return self._rows.take(chosen).contiguous(memory_format=self._layout)
+
+    def _head(self, chosen: Tensor) -> Tensor:
+        """Logits from the features that the still backbone has made once."""
+        features = cast(Tensor, self._features)[chosen.cpu()].to(self._device)
+        logits: Tensor = self._network[1].get_submodule("head")(features)
+        return logits
 
     @torch.no_grad()
     def scores(self, rows: Sequence[IntArray]) -> list[FloatArray]:
         """Class probabilities of the rows."""
-        self._network.eval()
-        chosen = torch.from_numpy(rows[0]).to(self._rows.device)
-        logits = self._network(self._rows[chosen].contiguous(memory_format=self._layout))
-        return [torch.softmax(logits, dim=1).cpu().numpy()]
+        self._rest()
+        chosen = torch.from_numpy(rows[0]).to(self._device)
+        if self._still and self._features is not None:
+            return [torch.softmax(self._head(chosen), dim=1).cpu().numpy()]
+        parts = [self._network(self._inputs(part)) for part in torch.split(chosen, _SCORED_AT_ONCE)]
+        return [torch.softmax(torch.cat(parts), dim=1).cpu().numpy()]
 
     def keep(self, model: int = 0) -> None:  # noqa: ARG002 - there is one model only
         """Remember the present state."""
@@ -105,19 +167,3 @@ class SingleLearner:
 
 def _class_weights(spec: NetworkSpec, job: FitJob, data: TrainingData) -> Tensor:
     return class_weights(spec.loss, data.targets[list(job.train)], spec.num_classes)
-
-
-def make_optimizer(network: nn.Module, training: NetworkTraining) -> torch.optim.Optimizer:
-    """A fresh optimiser of PyTorch over all weights of the network, fused into one operation."""
-    rate, decay = training.learning_rate, training.weight_decay
-    weights = list(network.parameters())
-    match training.optimizer:
-        case "adam":
-            return torch.optim.Adam(weights, lr=rate, weight_decay=decay, fused=True)
-        case "adamw":
-            return torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=True)
-        case "sgd":
-            momentum = training.momentum
-            return torch.optim.SGD(
-                weights, lr=rate, momentum=momentum, weight_decay=decay, fused=True
-            )

@@ -6,15 +6,25 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from openmer.training.adapt import key_dropouts, weight_batch_norms
+from openmer.training.config import Stage
 from openmer.training.jobs import FitJob, FloatArray, IntArray, TrainingData
-from openmer.training.losses import class_weights, clip_losses
-from openmer.training.network import NetworkSpec, build_network, fresh_state
+from openmer.training.losses import class_weights, clip_losses, head_penalty
+from openmer.training.network import (
+    NetworkSpec,
+    build_network,
+    fresh_state,
+    last_linear,
+    moving_parts,
+)
 from openmer.training.optimizers import StackedOptimizer
+from openmer.training.rows import Rows
 from openmer.training.seeding import dropout_key
+
+_HEAD = "1.head."  # the model follows the standardisation
 
 
 class StackedLearner:
@@ -32,7 +42,8 @@ class StackedLearner:
 
     def __init__(self, spec: NetworkSpec, data: TrainingData, *, device: str) -> None:
         self._spec, self._data, self._device = spec, data, device
-        self._rows = torch.from_numpy(data.rows()).to(device)
+        self._rows = Rows(data, spec.training.variants, device)
+        self._features = None if data.features is None else torch.from_numpy(data.features)
         self._targets = torch.from_numpy(data.targets).to(device)
         network = build_network(spec, seed=0)
         self._dropout_count = len(key_dropouts(network))
@@ -44,6 +55,12 @@ class StackedLearner:
         self._jobs: Sequence[FitJob] = ()
         self._state: dict[str, Tensor] = {}
         self._kept: dict[str, Tensor] = {}
+        self._moving: list[nn.Module] = []
+        self._learning = False
+        penalised = spec.loss.head_l1 or spec.loss.head_l2
+        self._last = last_linear(network) if penalised else ""
+        self._names: list[str] = []  # of the weights that move
+        self._still = True  # whether the backbone is as it was at the beginning
         self._class_weights: Tensor
         self._optimizer: StackedOptimizer
 
@@ -55,13 +72,23 @@ class StackedLearner:
             name: torch.stack([state[name] for state in fresh]).to(self._device)
             for name in fresh[0]
         }
-        for name in self._trainable:
-            self._state[name].requires_grad_()
         trained = [self._data.targets[list(job.train)] for job in jobs]
         weights = [class_weights(self._spec.loss, own, num_classes) for own in trained]
         self._class_weights = torch.stack(weights).to(self._device)
         self._kept = {}
-        self._optimizer = StackedOptimizer(self._parameters(), self._spec.training)
+        self._still = True
+
+    def enter(self, stage: Stage) -> None:
+        """Let the weights of a stage move, with a fresh optimiser."""
+        self._moving = moving_parts(self._network, stage)
+        prefix = "" if stage.trainable == "all" else _HEAD
+        self._names = sorted(name for name in self._trainable if name.startswith(prefix))
+        for name in self._trainable:
+            self._state[name].requires_grad_(name in self._names)
+        rate = stage.learning_rate
+        self._optimizer = StackedOptimizer(self._parameters(), self._spec.training, rate)
+        self._still = self._still and stage.trainable == "head"
+        self._learning = False
 
     def step(self, rows: Sequence[IntArray], moment: tuple[int, int]) -> Tensor:
         """One step of every model whose rows are not empty."""
@@ -69,9 +96,13 @@ class StackedLearner:
         held = {} if all(active) else {name: t.detach().clone() for name, t in self._state.items()}
         padded, weights = self._pad(rows)
         targets = self._targets[padded % len(self._targets)]
-        self._network.train()
+        if not self._learning:  # going through all modules takes time
+            self._network.eval()
+            for part in self._moving:
+                part.train()
+            self._learning = True
         state = {**self._state, **self._step_buffers(weights, moment)}
-        inputs = self._rows[padded]
+        inputs = self._inputs(padded)
         losses = self._losses(state, inputs, targets, weights, self._class_weights)
         parameters = self._parameters()
         gradients = torch.autograd.grad(losses.sum(), list(parameters.values()))
@@ -110,15 +141,34 @@ class StackedLearner:
         weights: Tensor,
         class_weights: Tensor,
     ) -> Tensor:
-        logits = functional_call(self._network, state, (inputs,))
-        losses = clip_losses(logits, targets, self._spec.loss, class_weights)
-        return (losses * weights).sum() / weights.sum()
+        loss = self._spec.loss
+        losses = clip_losses(self._logits(state, inputs), targets, loss, class_weights)
+        mean = (losses * weights).sum() / weights.sum()
+        if not (loss.head_l1 or loss.head_l2):
+            return mean
+        return mean + head_penalty(state[self._last], loss)
 
     def _one_models_scores(self, state: dict[str, Tensor], inputs: Tensor) -> Tensor:
-        return torch.softmax(functional_call(self._network, state, (inputs,)), dim=1)
+        return torch.softmax(self._logits(state, inputs), dim=1)
+
+    def _inputs(self, padded: Tensor) -> Tensor:
+        """What the models read: rows, or the features a still backbone has made of them."""
+        if self._still and self._features is not None:
+            return self._features[padded.cpu()].to(self._device)
+        return self._rows.take(padded)
+
+    def _logits(self, state: dict[str, Tensor], inputs: Tensor) -> Tensor:
+        """Of one model; inputs are as `_inputs` gives them."""
+        network: nn.Module = self._network
+        if self._still and self._features is not None:
+            network = self._network.get_submodule(_HEAD.rstrip("."))
+            own = [name for name in state if name.startswith(_HEAD)]
+            state = {name.removeprefix(_HEAD): state[name] for name in own}
+        logits: Tensor = functional_call(network, state, (inputs,))
+        return logits
 
     def _parameters(self) -> dict[str, Tensor]:
-        return {name: self._state[name] for name in sorted(self._trainable)}
+        return {name: self._state[name] for name in self._names}
 
     @torch.no_grad()
     def _restore(self, held: dict[str, Tensor], untouched: Tensor) -> None:
@@ -129,10 +179,11 @@ class StackedLearner:
     def scores(self, rows: Sequence[IntArray]) -> list[FloatArray]:
         """Class probabilities of each model's rows."""
         self._network.eval()
+        self._learning = False
         if not any(len(own) for own in rows):
             return [np.empty((0, self._spec.num_classes), dtype=np.float32) for _ in rows]
         padded, _ = self._pad(rows)
-        scores = self._scores(self._state, self._rows[padded]).cpu().numpy()
+        scores = self._scores(self._state, self._inputs(padded)).cpu().numpy()
         return [own_scores[: len(own)] for own_scores, own in zip(scores, rows, strict=True)]
 
     @torch.no_grad()

@@ -13,6 +13,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
@@ -23,6 +24,7 @@ from torch import nn
 
 from openmer.errors import ConfigError, OpenMERError
 from openmer.models._registry import builder_of, ensure_registered
+from openmer.training.adapt import has_depthwise
 from openmer.training.config import Record, SvmTraining
 from openmer.training.jobs import FitJob, FitResult, TrainingData
 from openmer.training.loop import fit
@@ -33,7 +35,7 @@ from openmer.training.memory import (
     models_in_budget,
     training_flops,
 )
-from openmer.training.network import NetworkSpec
+from openmer.training.network import NetworkSpec, build_network, shared_features
 from openmer.training.single import SingleLearner
 from openmer.training.stacked import StackedLearner
 from openmer.training.svm import fit_svm
@@ -118,6 +120,8 @@ def fit_jobs(
 
     Stopping the iteration early stops the workers; what was yielded is complete.
     """
+    if isinstance(spec, NetworkSpec):
+        data = replace(data, features=shared_features(spec, data, plan.device))
     if plan.strategy == "stacked":
         yield from _stacked(jobs, spec, data, plan)
     elif plan.workers > 1:
@@ -230,12 +234,17 @@ def _workers(resources: Resources, jobs: int, bytes_each: int) -> int:
 def _compiled(spec: NetworkSpec, jobs: list[FitJob], resources: Resources) -> tuple[bool, str]:
     if resources.compiled == "never":
         return False, ""
-    long_enough = training_flops(spec, jobs) >= COMPILE_FROM_FLOPS
-    if resources.compiled == "auto" and not long_enough:
+    if resources.compiled == "auto" and not _worth_compiling(spec, jobs):
         return False, ""
     if not compiler_at_hand():
         return False, "No C++ compiler found: training runs uncompiled, two to four times slower."
     return True, ""
+
+
+def _worth_compiling(spec: NetworkSpec, jobs: list[FitJob]) -> bool:
+    """Whether a run is long enough; depthwise convolutions train no faster compiled."""
+    depthwise = has_depthwise(build_network(spec, seed=0))
+    return not depthwise and training_flops(spec, jobs) >= COMPILE_FROM_FLOPS
 
 
 def compiler_at_hand() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -36,6 +37,7 @@ def fit_svm(job: FitJob, training: SvmTraining, data: TrainingData) -> FitResult
         epoch=0,
         losses=(),
         weights_sha256=digest(_learned(machine)),
+        state=_learned(machine) if job.keep_state else None,
     )
 
 
@@ -67,7 +69,8 @@ def _scores(machine: Pipeline, inputs: FloatArray, num_classes: int) -> FloatArr
     return scores
 
 
-def _learned(machine: Pipeline) -> dict[str, FloatArray]:
+def _learned(machine: Pipeline) -> dict[str, NDArray[np.generic]]:
+    """All that the decision function is made of; `gamma` is the width as it was resolved."""
     scaler, svc = machine[0], machine[-1]
     return {
         "mean": scaler.mean_,
@@ -75,4 +78,6 @@ def _learned(machine: Pipeline) -> dict[str, FloatArray]:
         "support": svc.support_vectors_,
         "dual": svc.dual_coef_,
         "intercept": svc.intercept_,
+        "counts": svc.n_support_.astype(np.int64),
+        "gamma": np.array([svc._gamma]),
     }

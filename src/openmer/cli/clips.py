@@ -1,0 +1,86 @@
+"""The clips that a command works on: from a manifest, or from a corpus by its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openmer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from openmer.datasets.source import ClipSource
+
+
+def clips_of(
+    manifest: Path | None,
+    corpus: str | None,
+    roots: Sequence[str] | None = None,
+    *,
+    variant: str | None = None,
+    frames: str | None = None,
+    strict: bool = False,
+) -> ClipSource:
+    """The clips that the options name.
+
+    Args:
+        manifest: A CSV file.
+        corpus: The name of a corpus; exactly one of the two is given.
+        roots: A folder; or ``PART=PATH`` for parts of a composite; or the folder of a composite
+            and parts that lie elsewhere.
+        variant: The coding or recording of the corpus.
+        frames: The form of its frames.
+        strict: Refuse a corpus in which a clip cannot be read.
+
+    Raises:
+        ConfigError: Both or neither are given, or options of a corpus without one; or a name or
+            root is wrong (see `from_corpus`).
+        DataError: The clips cannot be read.
+    """
+    from openmer.datasets.source import from_corpus, from_manifest
+
+    if (manifest is None) == (corpus is None):
+        found = "neither" if manifest is None else "both"
+        raise ConfigError(
+            f"Found {found} of --manifest and --corpus, expected one: --manifest FILE for clips of "
+            "your own, or --corpus NAME for one of `openmer datasets list`."
+        )
+    if corpus is not None:
+        root = _roots(corpus, roots or ())
+        return from_corpus(corpus, root, variant=variant, frames=frames, strict=strict)
+    options = {"--root": roots, "--variant": variant, "--frames": frames}
+    alone = [name for name, value in options.items() if value]
+    if alone or manifest is None:
+        raise ConfigError(
+            f"Found {', '.join(alone)} beside --manifest, expected it only with --corpus. Leave it "
+            "out, or give --corpus NAME in place of --manifest."
+        )
+    return from_manifest(manifest)
+
+
+def _roots(corpus: str, given: Sequence[str]) -> Path | dict[str, Path] | None:
+    """The roots of a corpus or of its parts; a plain folder of a composite holds all its parts."""
+    from openmer.datasets import parts_of
+
+    if not given:
+        return None
+    named: dict[str, Path] = {}
+    folders: list[Path] = []
+    for text in given:
+        part, equals, path = text.partition("=")
+        if equals and re.fullmatch(r"\w+", part):
+            named[part] = Path(path)
+        else:
+            folders.append(Path(text))
+    parts = parts_of(corpus)
+    some_twice = len(named) + len(folders) < len(given) or len(folders) > 1
+    if some_twice or (named and folders and len(parts) == 1):
+        raise ConfigError(
+            f"Found {len(given)} folders for {corpus}, expected one. The parts of a composite may "
+            "have one each, as --root casme2=PATH."
+        )
+    if not named:
+        return folders[0]
+    inside = {part: folder / part for folder in folders for part in parts}
+    return {**inside, **named}

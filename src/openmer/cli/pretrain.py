@@ -1,0 +1,155 @@
+"""``openmer pretrain``: the weights that a method starts from, made on macro-expressions."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from openmer.cli.console import errors, output, progress, tell, warn
+from openmer.cli.options import Device, DeviceOption, Json, MethodName, Overrides
+from openmer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from openmer.methods import Method
+    from openmer.preprocessing import Failure
+
+
+def pretrain(
+    method: MethodName,
+    root: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--root",
+            metavar="[CORPUS=]PATH",
+            help="Folder of a corpus of the scheme (fer2013=PATH); repeatable. Otherwise the "
+            "environment or the config file says (see `openmer datasets access`).",
+        ),
+    ] = None,
+    overrides: Overrides = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="START",
+            help="Weights to begin with: imagenet, scratch, or the path of a safetensors file; "
+            "what the method says by default.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same bytes.")] = 0,
+    device: DeviceOption = Device.auto,
+    threads: Annotated[
+        int, typer.Option("--threads", min=0, help="PyTorch's threads; 0 is one per core.")
+    ] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for weights and card; pretrained/METHOD by default."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a method's starting weights; stop and resume at will, the bytes are the same."""
+    from openmer.evaluation.pretraining import prepare_pretraining, run_pretraining
+    from openmer.methods import load_method
+    from openmer.preprocessing import Failures
+    from openmer.training.pretrain_plan import PretrainResources
+
+    chosen = _started(load_method(method, overrides or ()), start)
+    folder = out or Path("pretrained") / chosen.name
+    roots = _roots(chosen, root or ())
+    with progress(chosen.title) as report:
+        failures = Failures("list")
+        task = prepare_pretraining(chosen, roots, seed=seed, failures=failures, on_progress=report)
+        for difference in task.differences:
+            warn(difference)
+        _tell_failures(task.failures, len(task.stills.images))
+        card = run_pretraining(
+            task,
+            folder,
+            resources=PretrainResources(device=device.value, threads=threads),
+            command=_command(method, list(task.scheme.corpora), overrides or (), start, seed),
+            on_progress=report,
+        )
+    if as_json:
+        files = {"weights": str(folder / f"{chosen.name}.safetensors"), "folder": str(folder)}
+        typer.echo(json.dumps({**card, **files}))
+    else:
+        _show(card)
+    errors.print(f"Weights: {folder / f'{chosen.name}.safetensors'}", soft_wrap=True)
+    errors.print(f"Card: {folder / 'card.md'}", soft_wrap=True)
+
+
+def _started(method: Method, start: str | None) -> Method:
+    """The method with another start of its pretraining."""
+    from openmer.evaluation.pretraining import pretraining_of
+
+    config = pretraining_of(method)
+    if start is None:
+        return method
+    return method.model_copy(update={"pretraining": config.model_copy(update={"start": start})})
+
+
+def _roots(method: Method, given: Sequence[str]) -> dict[str, Path]:
+    """The folder of each corpus that an option names."""
+    from openmer.datasets.pretraining import pretraining_scheme
+    from openmer.errors import unknown_name
+    from openmer.evaluation.pretraining import pretraining_of
+
+    corpora = list(pretraining_scheme(pretraining_of(method).scheme).corpora)
+    roots: dict[str, Path] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals and len(corpora) == 1:
+            name, path = corpora[0], text
+        elif not equals:
+            raise ConfigError(
+                f"Found --root {text}, expected the corpus, too, as one of "
+                f"{', '.join(f'{corpus}=PATH' for corpus in corpora)}."
+            )
+        if name not in corpora:
+            raise unknown_name("corpus of this pretraining called", name, corpora)
+        if name in roots:
+            raise ConfigError(f"Found two folders for {name}, expected one. Leave one out.")
+        roots[name] = Path(path).expanduser()
+    return roots
+
+
+def _command(
+    method: str, corpora: Sequence[str], overrides: Sequence[str], start: str | None, seed: int
+) -> str:
+    """The command for the card: it repeats the training, and tells no folder of this machine."""
+    words = ["openmer", "pretrain", Path(method).name, "--seed", str(seed)]
+    if start is not None:
+        words += ["--from", Path(start).name]
+    for override in overrides:
+        words += ["--set", override]
+    return shlex.join(words) + "".join(f" --root {corpus}=FOLDER" for corpus in corpora)
+
+
+def _tell_failures(failures: Sequence[Failure], read: int) -> None:
+    if failures:
+        lines = [f"  {failure.clip}: {failure.reason}" for failure in failures]
+        total = read + len(failures)
+        tell("\n".join([f"{len(failures)} of {total} images could not be read:", *lines]))
+
+
+def _show(card: dict[str, Any]) -> None:
+    """Scores of the validation images, a line per class."""
+    from rich.table import Table
+
+    scores, data = card["scores"], card["data"]
+    table = Table("class", "training", "validation", "recall", "F1", box=None)
+    for name in card["classes"]:
+        numbers = (f"{scores[kind][name]:.3f}" for kind in ("recall", "f1"))
+        table.add_row(name, str(data["training"][name]), str(data["validation"][name]), *numbers)
+    output.print(table)
+    output.print(
+        f"\nAccuracy {scores['accuracy']:.3f}, UF1 {scores['uf1']:.3f}, UAR {scores['uar']:.3f} on "
+        f"validation images that also chose the epoch ({card['epochs']['best']} of "
+        f"{card['epochs']['run']}).",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,146 @@
+"""``openmer train``: fit a method on everybody and store one model, with its honest estimate."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from openmer.cli.clips import clips_of
+from openmer.cli.console import output, progress, tell, warn
+from openmer.cli.options import (
+    Compiled,
+    Corpus,
+    Device,
+    DeviceOption,
+    FailureOption,
+    Frames,
+    Json,
+    Manifest,
+    MemoryGib,
+    MethodName,
+    OnFailure,
+    Overrides,
+    Roots,
+    Variant,
+    Workers,
+)
+from openmer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from openmer.deployment import Estimate, FittedModel
+    from openmer.evaluation.task import Progress, Task
+    from openmer.training import Resources
+
+
+def train(
+    method: MethodName,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the model; must not exist yet.")],
+    manifest: Manifest = None,
+    corpus: Corpus = None,
+    root: Roots = None,
+    variant: Variant = None,
+    frames: Frames = None,
+    estimate: Annotated[
+        Path | None,
+        typer.Option(
+            "--estimate",
+            metavar="RUN",
+            help="Folder of a finished run of this method on these clips; otherwise one is made.",
+        ),
+    ] = None,
+    no_estimate: Annotated[
+        bool, typer.Option("--no-estimate", help="Make no estimate; the model says so.")
+    ] = False,
+    runs: Annotated[
+        Path, typer.Option("--runs", help="Where the runs are that estimates come from.")
+    ] = Path("runs"),
+    overrides: Overrides = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the training.")] = 0,
+    device: DeviceOption = Device.auto,
+    workers: Workers = 0,
+    memory_gib: MemoryGib = 0.0,
+    compiled: Annotated[Compiled, typer.Option(help="Compile the step.")] = Compiled.auto,
+    on_failure: FailureOption = OnFailure.list_,
+    as_json: Json = False,
+) -> None:
+    """Fit a method on all persons; judged by leave-one-subject-out on the same clips before."""
+    from openmer.deployment import epoch_rule_of, refuse_taken, train_model, write_model
+    from openmer.evaluation.task import Protocol, prepare_task
+    from openmer.methods import load_method
+    from openmer.preprocessing import ArrayCache
+    from openmer.preprocessing.failures import listed
+    from openmer.training import Resources
+
+    if estimate is not None and no_estimate:
+        raise ConfigError("Found --estimate and --no-estimate, expected one of them at most.")
+    chosen = load_method(method, overrides or ())
+    refuse_taken(out)
+    strict = on_failure == OnFailure.error
+    source = clips_of(manifest, corpus, root, variant=variant, frames=frames, strict=strict)
+    warn(source.warning)
+    resources = Resources(
+        device=device.value, workers=workers, memory_gib=memory_gib, compiled=compiled.value
+    )
+    protocol = Protocol(epoch_rule=epoch_rule_of(chosen), seeds=(seed,))
+    with progress(chosen.title) as report:
+        task = prepare_task(
+            chosen,
+            source,
+            protocol=protocol,
+            cache=ArrayCache(),
+            workers=workers,
+            on_failure=on_failure.value,
+            on_progress=report,
+        )
+        known = None
+        if not no_estimate:
+            known = _estimate(task, estimate or runs, estimate is None, seed, resources, report)
+        report("fitting on everybody", 0, 1)
+        model = train_model(task, seed=seed, estimate=known, resources=resources)
+        model = write_model(out, model)
+        report("fitting on everybody", 1, 1)
+    _show(out, model, as_json=as_json)
+    tell(listed(task.failures, of=len(task.clips) + len(task.failures)))
+
+
+def _estimate(
+    task: Task, folder: Path, make: bool, seed: int, resources: Resources, report: Progress
+) -> Estimate:
+    """From the finished run in the folder, or from one that is made inside it."""
+    from openmer.deployment import epoch_rule_of, estimate_from_run, estimate_of
+    from openmer.evaluation.task import Protocol
+
+    rule = epoch_rule_of(task.method)
+    if not make:
+        return estimate_from_run(folder, task, rule)
+    return estimate_of(
+        task,
+        Protocol(epoch_rule=rule, seeds=(seed,)),
+        runs=folder,
+        resources=resources,
+        command=shlex.join(["openmer", *sys.argv[1:]]),
+        on_progress=report,
+    )
+
+
+def _show(folder: Path, model: FittedModel, *, as_json: bool) -> None:
+    """Where the model lies and how far to trust it."""
+    record = model.record
+    if as_json:
+        typer.echo(json.dumps({"model": str(folder), **record.model_dump(mode="json")}))
+        return
+    trained = record.trained_on
+    clips = sum(count.clips for count in trained.corpora.values())
+    persons = sum(count.persons for count in trained.corpora.values())
+    lines = [
+        f"{record.title}, trained on {clips} clips of {persons} persons.",
+        record.caution,
+        f"Model: {folder.resolve()}",
+    ]
+    for line in lines:
+        output.print(line, markup=False, highlight=False, soft_wrap=True)

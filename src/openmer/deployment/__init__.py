@@ -1,0 +1,33 @@
+"""From a judged method to a model in use: fit on everybody, store, predict, export."""
+
+from openmer.deployment.estimate import Estimate, estimate_from_run, estimate_of
+from openmer.deployment.export import Exported, export_model, export_module
+from openmer.deployment.fitted import FittedModel
+from openmer.deployment.folder import read_model, refuse_taken, write_model
+from openmer.deployment.packaged import packaged_model
+from openmer.deployment.record import CorpusCount, ModelRecord, TrainedOn
+from openmer.deployment.samples import Moments, Sample, samples_of_manifest, samples_of_paths
+from openmer.deployment.train import epoch_rule_of, train_model
+
+__all__ = [
+    "CorpusCount",
+    "Estimate",
+    "Exported",
+    "FittedModel",
+    "ModelRecord",
+    "Moments",
+    "Sample",
+    "TrainedOn",
+    "epoch_rule_of",
+    "estimate_from_run",
+    "estimate_of",
+    "export_model",
+    "export_module",
+    "packaged_model",
+    "read_model",
+    "refuse_taken",
+    "samples_of_manifest",
+    "samples_of_paths",
+    "train_model",
+    "write_model",
+]

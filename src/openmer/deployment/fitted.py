@@ -1,0 +1,152 @@
+"""A fitted model in memory: clips or stills in, class scores out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from openmer.clip import Clip
+from openmer.deployment.machine import DecisionFunction
+from openmer.deployment.record import ModelRecord
+from openmer.errors import DataError
+from openmer.methods import Method
+from openmer.preprocessing import Recipe
+from openmer.training import NetworkSpec, SvmTraining
+from openmer.training.network import build_network
+
+FloatArray = NDArray[np.float32]
+
+_PARTS = {"standardize.": "0.", "": "1."}  # names here, and in `build_network`
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as the frames are read
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedModel:
+    """A trained method: everything from frames to class scores.
+
+    Attributes:
+        method: The method, resolved.
+        record: What the model says of itself.
+        state: The trained numbers: of a network by their names in the model's ``state_dict``, with
+            ``standardize.mean`` and ``.spread`` beside them; of a support vector machine as
+            `DecisionFunction` takes them.
+    """
+
+    method: Method
+    record: ModelRecord
+    state: Mapping[str, Tensor]
+
+    @cached_property
+    def module(self) -> nn.Module:
+        """Prepared clips ``(batch, *input_shape)`` to scores ``(batch, classes)``, both float32.
+
+        In evaluation mode, on the CPU.
+
+        Raises:
+            DataError: The numbers do not fit the method.
+        """
+        training = self.method.training
+        if isinstance(training, SvmTraining):
+            return DecisionFunction(self.state, training.kernel).eval()
+        return nn.Sequential(_network(self.method, self.record, self.state), nn.Softmax(1)).eval()
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The preprocessing of the method."""
+        return self.method.steps
+
+    def scores(self, inputs: FloatArray) -> FloatArray:
+        """Class scores of prepared clips; each alone, so that none depends on those beside it.
+
+        Args:
+            inputs: Shape ``(clips, *input_shape)``.
+
+        Returns:
+            Shape ``(clips, classes)``; what a score is, `ModelRecord.meaning` says.
+
+        Raises:
+            DataError: Another shape, values that are not finite, or a broken model.
+        """
+        if inputs.shape[1:] != self.record.input_shape:
+            raise DataError(
+                f"The model takes clips of shape {self.record.input_shape}, found "
+                f"{inputs.shape[1:]}. Prepare them with its own recipe, from frames of the size "
+                "that it was trained on."
+            )
+        if not np.isfinite(inputs).all():
+            raise DataError("The prepared clip has values that are not finite. Check its images.")
+        clips = torch.from_numpy(np.array(inputs, dtype=np.float32))  # a copy: torch wants it so
+        with torch.inference_mode():
+            rows = [self.module(clips[i : i + 1]).numpy() for i in range(len(clips))]
+        empty = np.empty((0, len(self.record.classes)), dtype=np.float32)
+        return np.concatenate([empty, *rows])
+
+    def score_clip(self, clip: Clip) -> FloatArray:
+        """Class scores of a clip, shape ``(classes,)``; nothing is kept on disk.
+
+        Raises:
+            DataError: As `Recipe.run`, and as `scores`.
+        """
+        return self._score(self.recipe.run(clip))
+
+    def score_still(self, image_rgb: NDArray[np.generic]) -> FloatArray:
+        """Class scores of a still, shape ``(classes,)``.
+
+        Args:
+            image_rgb: As in `Recipe.run_still`.
+
+        Raises:
+            ConfigError: The method looks at motion.
+            DataError: There is no face in it, and as `scores`.
+        """
+        return self._score(self.recipe.run_still(image_rgb))
+
+    def _score(self, array: FloatArray) -> FloatArray:
+        if self.record.input_shape[0] == 1 and len(array) == 3 and self.recipe.flow is None:
+            array = np.tensordot(_LUMA, array, axes=1)[None]  # a model that was shown grays only
+        scores: FloatArray = self.scores(array[None])[0]
+        return scores
+
+
+def plain_names(state: Mapping[str, NDArray[np.generic]]) -> dict[str, Tensor]:
+    """A trained network's numbers under the names that its model has for them.
+
+    Args:
+        state: As `FitResult.state`, named as in `build_network`.
+    """
+    return {_renamed(name, back=True): torch.tensor(value) for name, value in state.items()}
+
+
+def _renamed(name: str, *, back: bool) -> str:
+    for ours, theirs in _PARTS.items():
+        old, new = (theirs, ours) if back else (ours, theirs)
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
+
+
+def _network(method: Method, record: ModelRecord, state: Mapping[str, Tensor]) -> nn.Module:
+    if method.model is None or isinstance(method.training, SvmTraining):
+        raise DataError(f"Method {method.name} has no [model]. Train it again.")
+    spec = NetworkSpec(
+        model=method.model.model_copy(update={"weights": ""}),  # they are in the state already
+        loss=method.loss,
+        training=method.training,
+        num_classes=len(record.classes),
+        input_shape=record.input_shape,
+    )
+    network = build_network(spec, seed=0)
+    try:
+        network.load_state_dict({_renamed(name, back=False): v for name, v in state.items()})
+    except RuntimeError as error:
+        raise DataError(
+            f"The weights do not fit the model {method.model.name!r} of method {method.name}: "
+            f"{error}. Train it again with this version of OpenMER."
+        ) from error
+    return network

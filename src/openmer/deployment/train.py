@@ -1,0 +1,115 @@
+"""Fit a method on everybody: the model that is used, not the one that is judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from openmer.deployment.estimate import Estimate
+from openmer.deployment.fitted import FittedModel, plain_names
+from openmer.deployment.record import CorpusCount, ModelRecord, TrainedOn, versions
+from openmer.errors import OpenMERError
+from openmer.evaluation.splits import Fold
+from openmer.evaluation.task import Task, fold_job
+from openmer.methods import Method
+from openmer.training import FitResult, Resources, SvmTraining, fit_jobs, plan_run
+
+_EVERYBODY = "everybody"  # names the random streams; no person is called so, for it has no corpus
+_TOLERANCE = 1e-2  # of a score; a network trained on CUDA scores with fewer digits there
+
+
+def epoch_rule_of(method: Method) -> Literal["fixed", "inner"]:
+    """How the epoch of a model for use is chosen: by inner persons, or the last one of the budget.
+
+    There is no held-out person, so the rule ``held_out`` becomes ``fixed``.
+    """
+    inner = method.epoch_rule == "inner" and not isinstance(method.training, SvmTraining)
+    return "inner" if inner else "fixed"
+
+
+def train_model(
+    task: Task,
+    *,
+    seed: int = 0,
+    estimate: Estimate | None = None,
+    resources: Resources | None = None,
+) -> FittedModel:
+    """Fit a method on all persons of a task.
+
+    By the rule ``inner`` some of them train no weight, but choose the epoch.
+
+    Args:
+        task: Clips and arrays.
+        seed: Seed of weights, batches and inner persons.
+        estimate: From `estimate_of` or `estimate_from_run`, on the same task; None where there is
+            none.
+        resources: Device, memory.
+
+    Returns:
+        The model; the same arguments give the same one, bit for bit, on the same machine.
+
+    Raises:
+        OpenMERError: What was trained and what would be stored do not score alike.
+    """
+    rule = epoch_rule_of(task.method)
+    result = _fit(task, rule, seed, resources or Resources())
+    if result.state is None:
+        raise OpenMERError(
+            f"The training of {task.method.name} kept no weights. Please report this."
+        )
+    is_svm = isinstance(task.method.training, SvmTraining)
+    record = ModelRecord(
+        method=task.method.name,
+        title=task.method.title,
+        kind="svm" if is_svm else "network",
+        classes=task.scheme.classes,
+        label_scheme=task.scheme.name,
+        input_shape=task.data.inputs.shape[1:],
+        parameters=task.parameters,
+        seed=seed,
+        epoch_rule=rule,
+        epoch=result.epoch,
+        trained_on=_trained_on(task, result),
+        estimate=estimate,
+        versions=versions(),
+    )
+    model = FittedModel(method=task.method, record=record, state=plain_names(result.state))
+    _require_same_scores(model, task, result)
+    return model
+
+
+def _fit(task: Task, rule: Literal["fixed", "inner"], seed: int, resources: Resources) -> FitResult:
+    """One training on all clips; the first clip is scored, to compare with what is stored."""
+    everybody = Fold(held_out=_EVERYBODY, train=tuple(range(len(task.clips))), test=(0,))
+    job = replace(fold_job(task, everybody, rule, seed), keep_state=True)
+    (result,) = fit_jobs([job], task.spec, task.data, plan_run(task.spec, [job], resources))
+    return result
+
+
+def _trained_on(task: Task, result: FitResult) -> TrainedOn:
+    clips = Counter(clip.corpus for clip in task.clips)
+    persons = Counter(corpus for corpus, _ in {(c.corpus, c.subject) for c in task.clips})
+    classes = np.bincount(task.data.targets, minlength=len(task.scheme.classes))
+    return TrainedOn(
+        what="micro-expression clips",
+        corpora={
+            name: CorpusCount(clips=clips[name], persons=persons[name]) for name in sorted(clips)
+        },
+        classes=dict(zip(task.scheme.classes, classes.tolist(), strict=True)),
+        chose_epoch=len(result.job.watch.clips) if result.job.watch else 0,
+        failures=len(task.failures),
+        source=dict(task.source),
+    )
+
+
+def _require_same_scores(model: FittedModel, task: Task, result: FitResult) -> None:
+    scores = model.scores(task.data.inputs[:1])
+    difference = float(np.abs(scores - result.scores).max())
+    if not difference <= _TOLERANCE:
+        raise OpenMERError(
+            f"The model of {task.method.name} scores a clip differently after training "
+            f"({difference:.2g}) than while it was trained. Nothing was stored. Please report this."
+        )

@@ -1,0 +1,98 @@
+"""How large a method's network is: weights, statistics and operations, counted and not quoted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from openmer.datasets.labels import label_scheme
+from openmer.errors import ConfigError
+from openmer.evaluation.report_study import StudyTable
+from openmer.evaluation.studies import Study, row_method
+from openmer.methods import Method
+from openmer.models import create_model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSize:
+    """The size of a network.
+
+    Attributes:
+        input_shape: ``(channels, height, width)`` it was counted at.
+        parameters: Trained numbers.
+        statistics: Running means and variances of batch norms, one each per channel.
+        macs: Multiply-accumulates of one input, of convolutions and matrix products.
+    """
+
+    input_shape: tuple[int, int, int]
+    parameters: int
+    statistics: int
+    macs: int
+
+
+def model_size(method: Method) -> ModelSize:
+    """Count a method's network at the input that its recipe makes.
+
+    Raises:
+        ConfigError: The method has no network, or its recipe leaves the size to the frames.
+    """
+    size = method.steps.size
+    if method.model is None or size is None:
+        raise ConfigError(
+            f"{method.name} has no network of a fixed input size to count. Choose a method with a "
+            "[model] and a recipe that ends in a size."
+        )
+    shape = (method.steps.channels, size, size)
+    network = create_model(
+        method.model.name,
+        in_channels=shape[0],
+        num_classes=len(label_scheme(method.label_scheme).classes),
+        size=size,
+        **method.model.parameters,
+    ).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, *shape))
+    return ModelSize(
+        input_shape=shape,
+        parameters=sum(weight.numel() for weight in network.parameters()),
+        statistics=sum(
+            value.numel() for name, value in network.named_buffers() if ".running_" in name
+        ),
+        macs=int(counter.get_total_flops()) // 2,
+    )
+
+
+def size_table(study: Study, overrides: Sequence[str] = ()) -> StudyTable:
+    """The table of a study of kind ``size``."""
+    columns = (
+        "",
+        "input",
+        "weights",
+        "BN stats",
+        "sum",
+        "MACs",
+        "printed",
+    )
+    rows = []
+    for row in study.rows:
+        size, printed = model_size(row_method(study, row, overrides)), study.published(row)
+        rows.append(
+            (
+                row.label,
+                "x".join(map(str, size.input_shape)),
+                f"{size.parameters:,}",
+                f"{size.statistics:,}",
+                f"{size.parameters + size.statistics:,}",
+                f"{size.macs / 1e6:,.1f} M",
+                f"{printed.parameters:,}" if printed and printed.parameters else "-",
+            )
+        )
+    notes = (
+        *([study.note] if study.note else []),
+        "BN stats: running means and variances of batch norm. MACs: multiply-accumulates of one "
+        "input, counted in convolutions and matrix products.",
+    )
+    return StudyTable(f"{study.title} ({study.source})", columns, tuple(rows), notes)

@@ -1,0 +1,113 @@
+"""Efficient-ME: EfficientNet-B0, cut after some of its blocks, on a static apex frame."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from openmer.errors import ConfigError
+from openmer.models._registry import register
+
+# What timm's ImageNet weights expect of pixels in 0..1, red, green, blue.
+_MEAN = (0.485, 0.456, 0.406)
+_SPREAD = (0.229, 0.224, 0.225)
+_CHANNELS = (16, 24, 40, 80, 112, 192, 1280)  # after each stage; with 7, after the convolution
+
+
+class PixelNormalize(nn.Module):
+    """Pixels in 0..255 to the scale that ImageNet weights were trained on; gray becomes colour."""
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1) * 255, persistent=False)
+        self.register_buffer("spread", torch.tensor(_SPREAD).view(3, 1, 1) * 255, persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """``(batch, 1 or 3, height, width)`` in 0..255 to ``(batch, 3, height, width)``."""
+        return (pixels - self.mean) / self.spread
+
+
+@register("efficient_me")
+class EfficientMe(nn.Module):
+    """Apex frames ``(batch, in_channels, size, size)``, 0..255, to logits ``(batch, num_classes)``.
+
+    The stem and the first `depth` MBConv stages of EfficientNet-B0, global average pooling, dropout
+    and one linear layer. With batch-norm statistics 868,307 numbers at depth 5 (the paper prints
+    867k), 68,765 at depth 3 (68k, its ``tr3``). Rescaling and normalising are its first layer.
+
+    Args:
+        in_channels: 3, or 1 for gray.
+        num_classes: Classes; 3 in the paper.
+        size: Input height and width in pixels, at least 32; 224 in the paper, 48 for FER2013. The
+            weights do not depend on it.
+        depth: MBConv stages kept, 1..7; with 7 the head convolution follows, as in the whole
+            EfficientNet-B0. 5 in the paper; 3 in its variant ``tr3``.
+        dropout: Share of pooled features dropped in training.
+        stem_stride: Stride of the first convolution; 2 in EfficientNet, 1 for very small images.
+
+    Raises:
+        ConfigError: An argument is out of its range.
+
+    References:
+        Efficient-ME, section 3 (the card of the method lists what it states); Tan and Le (2019),
+        EfficientNet, ICML. The layers are timm's.
+    """
+
+    timm_backbone: ClassVar[str] = "efficientnet_b0"  # whose ImageNet weights fit
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 3,
+        num_classes: int = 3,
+        size: int = 224,
+        depth: int = 5,
+        dropout: float = 0.5,
+        stem_stride: int = 2,
+    ) -> None:
+        super().__init__()
+        _check(in_channels=in_channels, size=size, depth=depth, stem_stride=stem_stride)
+        import timm  # seconds to import: only who makes this model waits for it
+
+        whole: Any = timm.create_model(self.timm_backbone, num_classes=0)
+        self.normalize = PixelNormalize()
+        whole.conv_stem.stride = (stem_stride, stem_stride)
+        self.stem = nn.Sequential(whole.conv_stem, whole.bn1)
+        self.blocks: nn.Sequential = whole.blocks[:depth]
+        complete = depth == len(_CHANNELS)
+        self.top = nn.Sequential(whole.conv_head, whole.bn2) if complete else nn.Identity()
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(_CHANNELS[depth - 1], num_classes))
+
+    def feature_maps(self, pixels: Tensor) -> Tensor:
+        """Maps of the last stage, ``(batch, channels, height, width)``: 112 of 14x14 at depth 5."""
+        maps: Tensor = self.top(self.blocks(self.stem(self.normalize(pixels))))
+        return maps
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """Pooled maps, ``(batch, channels)``: what `head` reads."""
+        return self.feature_maps(pixels).mean((2, 3))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Logits ``(batch, num_classes)`` of pixels ``(batch, in_channels, size, size)``."""
+        logits: Tensor = self.head(self.features(pixels))
+        return logits
+
+
+def _check(*, in_channels: int, size: int, depth: int, stem_stride: int) -> None:
+    if in_channels not in (1, 3):
+        raise ConfigError(
+            f"Efficient-ME reads gray or colour images, 1 or 3 channels, found {in_channels}. Give "
+            "it a recipe with the step 'apex_frame'."
+        )
+    if size < 32:
+        raise ConfigError(f"Efficient-ME needs images of at least 32x32, found {size}x{size}.")
+    if not 1 <= depth <= len(_CHANNELS) or stem_stride not in (1, 2):
+        raise ConfigError(
+            f"Efficient-ME takes a depth of 1..{len(_CHANNELS)} and a stem_stride of 1 or 2, found "
+            f"{depth} and {stem_stride}."
+        )

@@ -1,0 +1,205 @@
+"""Stored weights: safetensors files that carry their own card, by name or by path."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from openmer.errors import ConfigError, DataError, unknown_name
+
+_HEAD = "head."
+_TIMM = {"stem.0.": "conv_stem.", "stem.1.": "bn1.", "top.0.": "conv_head.", "top.1.": "bn2."}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """A file of weights.
+
+    Attributes:
+        state: Every number by its name in the model's ``state_dict``.
+        card: What the file says of itself: data, split, scores, seed, versions, use.
+        sha256: Digest of the file's bytes, in hex.
+    """
+
+    state: dict[str, Tensor]
+    card: dict[str, Any]
+    sha256: str
+
+
+def list_weights() -> list[str]:
+    """Names of the weights that come with the package, sorted."""
+    folder = resources.files("openmer.weights")
+    suffix = ".safetensors"
+    return sorted(f.name.removesuffix(suffix) for f in folder.iterdir() if f.name.endswith(suffix))
+
+
+def load_weights(name: str) -> Weights:
+    """Weights by the name of a file of the package, or by a path that ends in ``.safetensors``.
+
+    A file is read once and kept; its arrays are not to be changed.
+
+    Raises:
+        ConfigError: No such name; the nearest is given.
+        DataError: No such file, or it is broken.
+    """
+    path = _path(name)
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise DataError(
+            f"There is no file of weights {path}. Make it with `openmer pretrain`, or give the "
+            "path of another safetensors file."
+        ) from error
+    return _read(path.resolve(), found.st_mtime_ns, found.st_size)
+
+
+def save_weights(path: Path, state: Mapping[str, Tensor], card: Mapping[str, object]) -> None:
+    """Write a safetensors file with its card inside, whole or not at all; same input, same bytes.
+
+    Args:
+        path: Ends in ``.safetensors``; its folder is made.
+        state: A model's ``state_dict``.
+        card: Plain values that `json` can write.
+    """
+    plain = {name: state[name].detach().cpu().contiguous() for name in sorted(state)}
+    content = save(plain, metadata={"card": json.dumps(card, sort_keys=True)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def without_head(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The numbers of the backbone alone: all but those of the part ``head``."""
+    return {name: value for name, value in state.items() if not name.startswith(_HEAD)}
+
+
+def backbone_state(
+    model: Mapping[str, Tensor], stored: Mapping[str, Tensor], source: str
+) -> dict[str, Tensor]:
+    """Stored weights under the names of a model, all of it but its head.
+
+    Args:
+        model: ``state_dict`` of the model, as `EfficientMe` has it.
+        stored: Weights of such a model, or of the whole backbone under timm's names.
+        source: What to call them in an error.
+
+    Raises:
+        ConfigError: They lack an array of the model, or one has another shape.
+    """
+    own = without_head(model)
+    of_timm = "conv_stem.weight" in stored
+    names = {name: _timm_name(name) if of_timm else name for name in own}
+    wrong = [
+        name
+        for name, other in names.items()
+        if other not in stored or stored[other].shape != own[name].shape
+    ]
+    if wrong:
+        raise ConfigError(
+            f"The weights {source} do not fit the model: {len(wrong)} of the {len(own)} arrays "
+            f"before its head are missing or of another shape, {wrong[0]} for one. Give weights of "
+            "this model, or of the same backbone from timm."
+        )
+    return {name: stored[other] for name, other in names.items()}
+
+
+def timm_backbone(model: nn.Module) -> str:
+    """Name in timm of the backbone that a model was cut from.
+
+    Raises:
+        ConfigError: It was cut from none.
+    """
+    name = getattr(model, "timm_backbone", None)
+    if not isinstance(name, str):
+        raise ConfigError(
+            f"{type(model).__name__} is no backbone of timm, so there are no ImageNet weights for "
+            "it. Start from 'scratch' or from the path of a safetensors file."
+        )
+    return name
+
+
+def imagenet_state(model: Mapping[str, Tensor], backbone: str) -> dict[str, Tensor]:
+    """ImageNet weights of a timm backbone under the names of a model that was cut from it.
+
+    Args:
+        model: ``state_dict`` of the model, as `EfficientMe` has it.
+        backbone: Name of the model in timm.
+
+    Returns:
+        All of the model but its head.
+
+    Raises:
+        ConfigError: The model was not cut from that backbone.
+        DataError: The weights are not in timm's cache and cannot be fetched.
+    """
+    import timm
+
+    try:
+        with _quiet("huggingface_hub", "timm"):
+            whole = timm.create_model(backbone, pretrained=True, num_classes=0).state_dict()
+    except Exception as error:  # whatever the hub's client and its transport raise
+        raise DataError(
+            f"ImageNet weights of {backbone} are not at hand ({type(error).__name__}): timm "
+            "fetches them once from the Hugging Face hub, which cannot be reached. Fetch the file "
+            f"model.safetensors of timm/{backbone} on another machine and give its path in place "
+            "of 'imagenet' (--from PATH), or start from 'scratch'."
+        ) from error
+    return backbone_state(model, whole, f"of timm's {backbone}")
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, changed_ns: int, size: int) -> Weights:  # noqa: ARG001 - tell a new file
+    try:
+        content = path.read_bytes()
+        with safe_open(path, framework="pt") as file:
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
+            card = json.loads((file.metadata() or {}).get("card", "{}"))
+    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+        raise DataError(
+            f"{path} is no file of weights: {error}. Give a safetensors file."
+        ) from error
+    return Weights(state=state, card=card, sha256=hashlib.sha256(content).hexdigest())
+
+
+def _timm_name(name: str) -> str:
+    """The name in timm's EfficientNet of an array of `EfficientMe`."""
+    for own, other in _TIMM.items():
+        if name.startswith(own):
+            return other + name.removeprefix(own)
+    return name
+
+
+@contextmanager
+def _quiet(*loggers: str) -> Iterator[None]:
+    """Without the warnings of a client that tries again and again: one error follows."""
+    before = {name: logging.getLogger(name).level for name in loggers}
+    for name in loggers:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def _path(name: str) -> Path:
+    if name.endswith(".safetensors"):
+        return Path(name)
+    if name not in list_weights():
+        if not list_weights():
+            raise ConfigError(f"There are no weights called {name!r}. Give a safetensors file.")
+        raise unknown_name("file of weights", name, list_weights())
+    return Path(str(resources.files("openmer.weights") / f"{name}.safetensors"))

@@ -1,0 +1,81 @@
+"""Only an honest run of the very same thing is an estimate."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.builders import make_data, make_persons, make_task
+
+from openmer.deployment import estimate_from_run, estimate_of, train_model
+from openmer.errors import DataError, ProtocolError
+from openmer.evaluation.run import evaluate
+from openmer.evaluation.run_info import load_run
+from openmer.evaluation.task import Protocol
+from openmer.training import Resources
+
+ALONE = Resources(strategy="one_by_one")
+
+
+@pytest.fixture(scope="module")
+def task():
+    data = make_data(clips=18)
+    data = replace(data, targets=np.repeat(np.arange(3), 6))
+    return make_task("flow-svm", data=data, persons=make_persons(18)[::-1])
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def run(task, runs):
+    return evaluate(task, Protocol(), out=runs, resources=ALONE)
+
+
+def test_the_estimate_is_the_score_of_the_run(task, run, runs, monkeypatch):
+    found = estimate_from_run(run, task, "fixed")
+    _, summary = load_run(run)
+    assert (found.uf1, found.uar, found.accuracy) == (summary.uf1, summary.uar, summary.accuracy)
+    assert (found.clips, found.persons, found.seeds) == (18, len(task.folds), (0,))
+    assert found.run == f"flow-svm/{run.name}"
+    monkeypatch.setattr("openmer.evaluation.run.fit_jobs", None)  # a finished run is not made anew
+    assert estimate_of(task, Protocol(), runs=runs, resources=ALONE) == found
+
+
+def test_a_model_carries_its_estimate(task, run):
+    model = train_model(task, estimate=estimate_from_run(run, task, "fixed"))
+    assert f"UF1 {model.record.estimate.uf1:.3f}" in model.record.caution
+    assert "leave-one-subject-out" in model.record.caution
+
+
+@pytest.mark.parametrize(
+    ("protocol", "message"),
+    [
+        (Protocol(epoch_rule="held_out"), "is leaky"),
+        (Protocol(label_permutation=1), "shuffled labels"),
+        (Protocol(epoch_rule="inner"), "epoch rule inner"),
+    ],
+)
+def test_a_run_that_is_no_honest_estimate_is_refused(task, tmp_path, protocol, message):
+    run = evaluate(task, protocol, out=tmp_path, resources=ALONE)
+    with pytest.raises(ProtocolError, match=message):
+        estimate_from_run(run, task, "fixed")
+    if protocol.epoch_rule != "inner":
+        with pytest.raises(ProtocolError, match="honest estimate"):
+            estimate_of(task, protocol, runs=tmp_path)
+
+
+def test_a_run_of_something_else_is_refused(task, run, tmp_path):
+    other = task.method.training.model_copy(update={"c": 2.0})
+    changed = replace(task, method=task.method.model_copy(update={"training": other}))
+    with pytest.raises(DataError, match=r"another method.*training differ"):
+        estimate_from_run(run, changed, "fixed")
+    fewer = replace(task, clips=task.clips[1:], data=make_data(clips=17))
+    with pytest.raises(DataError, match="other clips: 18 there, 17 here"):
+        estimate_from_run(run, fewer, "fixed")
+    arrays = replace(task, data=replace(task.data, inputs=task.data.inputs + 1))
+    with pytest.raises(DataError, match="other arrays"):
+        estimate_from_run(run, arrays, "fixed")
+    with pytest.raises(DataError, match="finished run"):
+        estimate_from_run(tmp_path, task, "fixed")

@@ -1,0 +1,59 @@
+"""ONNX files score as PyTorch does, say what they are, or are not written."""
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from tests.builders import make_data, make_task
+from tests.deployment.stills import stills_task
+
+from openmer.deployment import export, export_model, train_model
+from openmer.errors import ConfigError, OpenMERError
+
+
+@pytest.fixture(scope="module")
+def machine():
+    task = make_task("flow-svm", data=make_data(clips=18))
+    return train_model(task), task.data.inputs
+
+
+def scores_of(path, inputs):
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(["scores"], {"clip": inputs})[0]
+
+
+@pytest.mark.parametrize("kind", ["svm", "network"])
+def test_onnx_runtime_scores_as_pytorch_does(kind, machine, tmp_path):
+    model, inputs = machine
+    if kind == "network":
+        task = stills_task(tmp_path)
+        model, inputs = train_model(task), task.data.inputs
+    written = export_model(model, tmp_path / "model.onnx")
+    assert written.largest_difference <= 1e-4
+    assert written.bytes == written.path.stat().st_size
+    expected = model.scores(inputs)
+    assert np.ptp(expected) > 0.01
+    for batch in (1, 5, len(inputs)):
+        found = scores_of(written.path, inputs[:batch])
+        assert np.abs(found - expected[:batch]).max() <= 1e-4
+    told = {entry.key: entry.value for entry in onnx.load(written.path).metadata_props}
+    assert json.loads(told["classes"]) == ["negative", "positive", "surprise"]
+    assert json.loads(told["recipe"]) == model.recipe.tables
+    assert told["caution"] == model.record.caution
+    assert json.loads(told["record"])["method"] == model.record.method
+
+
+def test_a_file_that_differs_is_not_written(machine, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "_write", lambda *given: given[2].write_bytes(b"model"))
+    monkeypatch.setattr(export, "_largest_difference", lambda *_: 2e-4)
+    with pytest.raises(OpenMERError, match=r"differ by 0\.0002, more than 0\.0001"):
+        export_model(machine[0], tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_packages_are_one_message_with_the_extra(machine, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "find_spec", lambda name: None if name == "onnxscript" else name)
+    with pytest.raises(ConfigError, match=r"onnxscript is not installed.*openmer\[export\]"):
+        export_model(machine[0], tmp_path / "model.onnx")

@@ -1,0 +1,134 @@
+"""Studies: every row can be made, what is printed is found, and what cannot run says why."""
+
+import numpy as np
+import pytest
+
+from openmer.datasets.manifest import read_manifest
+from openmer.datasets.synthetic import write_corpus
+from openmer.errors import ConfigError, DataError
+from openmer.evaluation.feature_maps import draw_maps, feature_maps
+from openmer.evaluation.model_size import model_size, size_table
+from openmer.evaluation.report_study import study_markdown, study_table
+from openmer.evaluation.studies import (
+    StudyResult,
+    StudyRun,
+    list_studies,
+    load_study,
+    row_method,
+    run_study,
+)
+from openmer.evaluation.task import Protocol
+from openmer.methods import load_method
+from openmer.training import Resources
+
+QUICK = ("recipe=[{step = 'apex_frame', size = 32}]", "model.parameters={depth = 1}")
+STAGES = "training.stages=[{trainable = 'head', epochs = 1, learning_rate = 1e-3}]"
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    return read_manifest(write_corpus(tmp_path_factory.mktemp("corpus"), "tiny"))
+
+
+def how(tmp_path, **changes):
+    fields = {
+        "protocol": Protocol(),
+        "leaky": False,
+        "out": tmp_path,
+        "resources": Resources(device="cpu", workers=1),
+        "weights": {},
+    }
+    return StudyRun(**(fields | changes))
+
+
+@pytest.mark.parametrize("name", list_studies())
+def test_every_row_has_its_method_and_its_printed_line(name):
+    study = load_study(name)
+    for row in study.rows:
+        if row.run:
+            assert row_method(study, row).title
+        if row.published:
+            assert study.published(row), f"{row.published} is not in the list of printed numbers"
+
+
+def test_a_wrong_name_is_corrected(tmp_path):
+    with pytest.raises(ConfigError, match="efficient-me/depth"):
+        load_study("efficient-me/dept")
+    path = tmp_path / "mine.toml"
+    path.write_text("title = 1")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_study(str(path))
+
+
+def test_a_study_runs_what_it_can_and_says_what_it_cannot(tmp_path, clips):
+    study = load_study("efficient-me/losses-balanced")
+    missing = run_study(study, clips, how(tmp_path))
+    assert all("openmer pretrain" in result.why_not for result in missing)
+    table = study_table(study, missing)
+    assert all(row[1] == "-" for row in table.rows)
+    assert "0.98" in table.rows[0] and "1.178 (!)" in table.rows[0]
+    assert any("cannot exceed 1" in note for note in table.notes)
+
+
+def test_a_row_is_run_under_the_methods_rule_and_on_request_leaky(tmp_path, clips):
+    study = load_study("efficient-me/losses-whole")
+    study = study.model_copy(update={"rows": study.rows[:1]})
+    asked = how(tmp_path, leaky=True, overrides=(*QUICK, STAGES))
+    (result,) = run_study(study, clips, asked)
+    assert result.honest[0].epoch_rule == "inner" and not result.honest[0].leaky
+    assert result.leaky[0].leaky
+    table = study_table(study, [result])
+    assert "UF1, LEAKY" in table.columns
+    markdown = study_markdown(table)
+    assert f"{result.honest[1].uf1:.3f}" in markdown and "LEAKY" in markdown
+
+
+def test_without_a_network_the_imagenet_row_is_not_run_and_the_others_are(
+    tmp_path, clips, monkeypatch
+):
+    from openmer.models import weights
+
+    def offline(*_):
+        raise DataError("ImageNet weights of efficientnet_b0 are not at hand")
+
+    monkeypatch.setattr("openmer.training.network.imagenet_state", offline)
+    assert weights.imagenet_state is not offline
+    study = load_study("efficient-me/source")
+    rows = tuple(row for row in study.rows if row.label in ("ImageNet, Efficient-ME", "FER2013"))
+    study = study.model_copy(update={"rows": rows})
+    first, second = run_study(study, clips, how(tmp_path, overrides=(*QUICK, STAGES)))
+    assert "not at hand" in first.why_not and second.honest is not None
+
+
+def test_quoted_rows_stay_quoted():
+    study = load_study("efficient-me/depth")
+    row = next(row for row in study.rows if row.label == "GEME")
+    result = StudyResult(row=row, published=study.published(row), why_not="only quoted")
+    cells = study_table(study, [result]).rows[0]
+    assert cells[1] == "-" and "0.7221" in cells
+
+
+def test_sizes_are_the_papers():
+    table = size_table(load_study("efficient-me/size"))
+    assert [row[4] for row in table.rows] == ["868,307", "68,765", "4,053,407", "1,715"]
+    size = model_size(load_method("efficient-me"))
+    assert size.input_shape == (3, 224, 224) and 240e6 < size.macs < 247e6
+
+
+def test_a_method_without_a_network_has_no_size():
+    with pytest.raises(ConfigError, match="no network"):
+        model_size(load_method("flow-svm"))
+
+
+def test_feature_maps_are_those_of_the_last_block(clips):
+    method = load_method("efficient-me", ["recipe=[{step = 'apex_frame', size = 64}]"])
+    image, maps = feature_maps(method, clips[0])
+    assert image.shape == (3, 64, 64) and maps.shape == (112, 4, 4)
+    assert np.isfinite(maps).all() and maps.std() > 0
+    figure = draw_maps(maps, "maps", image)
+    assert len(figure.get_axes() or figure.subfigs) > 0
+
+
+def test_a_model_without_feature_maps_says_so(clips):
+    with pytest.raises(ConfigError, match="feature maps"):
+        feature_maps(load_method("ststnet"), clips[0])

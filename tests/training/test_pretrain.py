@@ -1,0 +1,352 @@
+"""Pretraining on stills: stages, best epoch, and the same bytes after any interruption."""
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openmer.clip import Image
+from openmer.datasets.fakes import write_fake
+from openmer.datasets.pretraining import load_pretraining
+from openmer.errors import ConfigError, DataError
+from openmer.models.weights import save_weights, without_head
+from openmer.preprocessing import Failures, Recipe
+from openmer.training import pretrain as module
+from openmer.training.config import LossConfig, ModelConfig, Pretraining, Stage, StillAugment
+from openmer.training.pretrain import pretrain
+from openmer.training.pretrain_plan import PretrainResources, plan_pretraining, start_state
+from openmer.training.pretrain_spec import PretrainSpec, begun, fresh_network, passes_of
+from openmer.training.stills import StillReader, Stills, split_stills
+
+ALL = Stage(epochs=2, learning_rate=1e-3)
+HEAD = Stage(epochs=2, learning_rate=1e-2, trainable="head")
+TR3 = ModelConfig(name="efficient_me", parameters={"depth": 1})
+
+
+def make_stills(count=30, side=32, seed=0, persons=()):
+    """Stills whose class brightens one corner."""
+    rng = np.random.default_rng(seed)
+    targets = np.arange(count) % 3
+    images = rng.integers(60, 120, (count, 1, side, side)).astype(np.uint8)
+    images[:, :, :12, :12] += (60 * targets).astype(np.uint8)[:, None, None, None]
+    return Stills(images=images, targets=targets, num_classes=3, persons=persons)
+
+
+def make_spec(*stages, seed=0, **changes):
+    settings = {"scheme": "efficient-me-balanced", "size": 32, "batch_size": 8, **changes}
+    return PretrainSpec(
+        model=TR3, pretraining=Pretraining(stages=stages or (ALL,), **settings), seed=seed
+    )
+
+
+def run(spec, folder, stills=None, start=None, on_epoch=None):
+    stills = make_stills() if stills is None else stills
+    checkpoint = folder / "checkpoint.pt"
+    return pretrain(spec, stills, start or {}, checkpoint=checkpoint, on_epoch=on_epoch)
+
+
+def same(first, second):
+    return set(first) == set(second) and all(torch.equal(first[n], second[n]) for n in first)
+
+
+class StopError(Exception):
+    pass
+
+
+def stop_after(epochs):
+    def check(done, _):
+        if done == epochs:
+            raise StopError
+
+    return check
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_stopped_after_any_epoch_it_ends_with_the_same_bytes(tmp_path, optimizer):
+    changes = {"optimizer": optimizer, "momentum": 0.9 if optimizer == "sgd" else 0.0}
+    stages = (HEAD, ALL.model_copy(update={"schedule": "cosine"}))
+    spec = make_spec(
+        *stages, augment=StillAugment(rotation_deg=9, erase_probability=0.5), **changes
+    )
+    whole = run(spec, tmp_path / "whole")
+    for epochs in (1, 2, 3):
+        with pytest.raises(StopError):
+            run(spec, tmp_path / "cut", on_epoch=stop_after(epochs))
+    cut = run(spec, tmp_path / "cut")
+    assert same(cut.state, whole.state)
+    assert cut.epochs == whole.epochs
+    assert np.array_equal(cut.scores, whole.scores)
+    again = run(spec, tmp_path / "cut")  # finished: nothing is trained
+    assert same(again.state, whole.state)
+
+
+def test_the_seed_decides_everything(tmp_path):
+    first = run(make_spec(seed=3), tmp_path / "a")
+    torch.rand(7)  # the caller's own random state plays no part, and is left alone
+    state = torch.random.get_rng_state()
+    again = run(make_spec(seed=3), tmp_path / "b")
+    assert torch.equal(torch.random.get_rng_state(), state)
+    other = run(make_spec(seed=4), tmp_path / "c")
+    assert same(first.state, again.state)
+    assert first.epochs == again.epochs
+    assert not same(first.state, other.state)
+    assert not np.array_equal(first.validation, other.validation)
+
+
+def test_a_stage_of_the_head_leaves_the_backbone_as_it_was(tmp_path):
+    spec, stills = make_spec(HEAD, watch="accuracy"), make_stills()
+    start = fresh_network(spec, stills).state_dict()
+    made = run(spec, tmp_path, stills, start)
+    assert same(without_head(made.state), without_head(start))  # batch statistics included
+    record = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert same(without_head(record["network"]), without_head(start))
+    assert not torch.equal(record["network"]["head.1.weight"], start["head.1.weight"])
+
+
+def test_a_stage_of_all_weights_moves_every_part(tmp_path):
+    spec, stills = make_spec(ALL), make_stills()
+    start = fresh_network(spec, stills).state_dict()
+    run(spec, tmp_path, stills, start)
+    after = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["best"]
+    assert not [name for name in start if torch.equal(after[name], start[name])]
+
+
+def scripted(monkeypatch, scores):
+    """Make validation say these losses and accuracies, one pair per epoch."""
+    given = iter(scores)
+    monkeypatch.setattr(module, "_judge", lambda *_: next(given))
+
+
+def test_it_stops_when_nothing_has_improved_for_its_patience(tmp_path, monkeypatch):
+    losses = [0.9, 0.8, 0.85, 0.81, 0.7, 0.71, 0.72]
+    scripted(monkeypatch, [(loss, 0.5) for loss in losses])
+    patient = ALL.model_copy(update={"epochs": 10, "patience": 2, "iterations": 2})
+    made = run(make_spec(patient), tmp_path)
+    assert [epoch.best for epoch in made.epochs] == [True, True, False, False, True, False, False]
+    assert [epoch.part[-1] for epoch in made.epochs] == list("1111222")
+
+
+@pytest.mark.parametrize(("watch", "best"), [("loss", 2), ("accuracy", 3)])
+def test_the_weights_of_the_best_epoch_are_kept(tmp_path, monkeypatch, watch, best):
+    spec = make_spec(ALL.model_copy(update={"epochs": 4}), watch=watch)
+    script = [(0.9, 0.4), (0.5, 0.5), (0.6, 0.7), (0.7, 0.7)]
+    kept = {}
+
+    def keep(done, _):
+        if done == best:
+            kept.update(torch.load(tmp_path / "checkpoint.pt", weights_only=True)["best"])
+
+    scripted(monkeypatch, script)
+    made = run(spec, tmp_path, on_epoch=keep)
+    assert [epoch.number for epoch in made.epochs if epoch.best][-1] == best
+    assert same(made.state, kept)
+
+
+def test_it_learns_what_can_be_learnt(tmp_path):
+    stage = Stage(epochs=6, learning_rate=1e-2, schedule="cosine")
+    made = run(make_spec(stage, watch="accuracy", model={"dropout": 0.0}), tmp_path)
+    assert made.epochs[-1].training_loss < made.epochs[0].training_loss
+    assert max(epoch.validation_accuracy for epoch in made.epochs) > 0.6
+    assert made.scores.shape == (6, 3)
+    np.testing.assert_allclose(made.scores.sum(1), 1, rtol=1e-5)
+    assert made.seconds > 0
+
+
+def test_a_cosine_warms_up_for_an_epoch_and_ends_at_nothing(tmp_path):
+    stage = Stage(epochs=4, learning_rate=1.0, schedule="cosine")
+    rates = [module._rate(stage, step / 40) for step in range(41)]
+    assert rates[0] == 0
+    assert rates[5] == pytest.approx(0.5 * 0.5 * (1 + math.cos(math.pi / 8)))
+    assert max(rates) == rates[10]
+    assert all(later < earlier for earlier, later in itertools.pairwise(rates[10:]))
+    assert rates[40] == pytest.approx(0, abs=1e-12)
+    constant = Stage(epochs=4, learning_rate=0.3)
+    assert {module._rate(constant, share) for share in (0.1, 0.5, 1.0)} == {0.3}
+    made = run(make_spec(stage.model_copy(update={"learning_rate": 1e-3})), tmp_path)
+    assert made.epochs[-1].learning_rate == pytest.approx(0, abs=1e-12)
+
+
+def test_the_penalty_on_the_head_is_part_of_the_loss(tmp_path):
+    plain = run(make_spec(HEAD), tmp_path / "plain")
+    held = run(make_spec(HEAD, loss=LossConfig(head_l1=1, head_l2=1)), tmp_path / "held")
+    assert held.epochs[0].training_loss > plain.epochs[0].training_loss
+    size = "head.1.weight"
+    assert held.state[size].abs().sum() < plain.state[size].abs().sum()
+
+
+def test_passes_are_named_and_counted():
+    spec = make_spec(HEAD, ALL.model_copy(update={"iterations": 2}), rounds=2)
+    names = [name for name, _ in passes_of(spec.pretraining)]
+    assert len(names) == len(set(names)) == 6
+    assert names[0] == "round 1, stage 1 (head), iteration 1"
+    assert names[-1] == "round 2, stage 2 (all), iteration 2"
+
+
+@given(st.integers(0, 2**32), st.sampled_from([0.1, 0.2, 0.5]))
+def test_a_split_holds_the_same_share_of_every_class(seed, share):
+    targets = np.repeat([0, 1, 2], [40, 20, 10])
+    train, held = split_stills(targets, share, seed)
+    assert sorted([*train, *held]) == list(range(70))
+    assert np.bincount(targets[held]).tolist() == [40 * share, 20 * share, 10 * share]
+
+
+@given(st.integers(0, 2**32))
+def test_named_persons_are_never_on_both_sides(seed):
+    targets = np.tile([0, 1, 2], 20)
+    persons = [f"c/{i // 6}" if i < 48 else "" for i in range(60)]
+    train, held = split_stills(targets, 0.25, seed, persons)
+    sides = [{persons[i] for i in side} - {""} for side in (train, held)]
+    assert not sides[0] & sides[1]
+    assert len(sides[1]) == 2
+    assert np.bincount(targets[[i for i in held if i >= 48]]).tolist() == [1, 1, 1]
+
+
+def test_a_class_too_small_to_be_split_is_named():
+    with pytest.raises(DataError, match=r"Class 1 has 2 images; 20% .* Give more images"):
+        split_stills(np.array([0] * 10 + [1] * 2), 0.2, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "stills"),
+    [({"batch_size": 4}, make_stills()), ({}, make_stills(seed=1)), ({}, make_stills(count=33))],
+    ids=["settings", "pixels", "number of images"],
+)
+def test_a_checkpoint_of_something_else_is_refused(tmp_path, change, stills):
+    run(make_spec(), tmp_path)
+    with pytest.raises(ConfigError, match=r"other settings or images .* --out"):
+        run(make_spec(**change), tmp_path, stills)
+
+
+def test_a_broken_checkpoint_is_named(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(b"half a file")
+    with pytest.raises(DataError, match=r"checkpoint\.pt is broken"):
+        run(make_spec(), tmp_path)
+    torch.save({"weights": 1}, path)
+    with pytest.raises(DataError, match="no checkpoint of a pretraining"):
+        run(make_spec(), tmp_path)
+
+
+def test_a_model_without_a_head_cannot_train_it_alone(tmp_path):
+    spec = make_spec(HEAD).model_copy(update={"model": ModelConfig(name="flow_mlp")})
+    with pytest.raises(ConfigError, match="no part named 'head'"):
+        run(spec, tmp_path, make_stills(side=32))
+
+
+def test_what_was_decided_at_the_beginning_stays(tmp_path, monkeypatch):
+    from openmer.training import pretrain_plan
+
+    checkpoint, stills, spec = tmp_path / "checkpoint.pt", make_stills(), make_spec()
+    monkeypatch.setattr(pretrain_plan, "cpu_count", lambda: 1)
+    monkeypatch.setattr(pretrain_plan, "COMPILE_FROM_FLOPS", math.inf)
+    auto = PretrainResources(device="cpu")
+    plan = plan_pretraining(spec, stills, auto, checkpoint)
+    assert (plan.threads, plan.compiled) == (1, False)
+    assert begun(checkpoint) is None
+    pretrain(plan, stills, {}, checkpoint=checkpoint)
+    assert begun(checkpoint) == plan
+    monkeypatch.setattr(pretrain_plan, "cpu_count", lambda: 64)
+    monkeypatch.setattr(pretrain_plan, "COMPILE_FROM_FLOPS", 0)
+    assert plan_pretraining(spec, stills, auto, checkpoint) == plan
+    other = plan_pretraining(spec, stills, auto, tmp_path / "none.pt")
+    assert (other.threads, other.compiled) == (64, pretrain_plan.compiler_at_hand())
+    asked = plan_pretraining(spec, stills, PretrainResources(device="cpu", threads=2), checkpoint)
+    assert asked.threads == 2
+
+
+def test_compiled_at_the_beginning_needs_a_compiler_to_the_end(tmp_path, monkeypatch):
+    from openmer.training import pretrain_plan
+
+    spec = make_spec().model_copy(update={"compiled": True})
+    monkeypatch.setattr(pretrain_plan, "begun", lambda _: spec)
+    monkeypatch.setattr(pretrain_plan, "compiler_at_hand", lambda: False)
+    with pytest.raises(ConfigError, match="no C\\+\\+ compiler any more"):
+        plan_pretraining(spec, make_stills(), PretrainResources(), tmp_path / "checkpoint.pt")
+
+
+def test_a_training_starts_from_a_file_but_for_its_head(tmp_path):
+    stills, path = make_stills(), tmp_path / "w.safetensors"
+    stored = fresh_network(make_spec(seed=9), stills).state_dict()
+    save_weights(path, stored, {})
+    found = start_state(make_spec(start=str(path)), stills)
+    assert same(found, without_head(stored))
+    assert start_state(make_spec(start="scratch"), stills) == {}
+    network = ModelConfig(name="flow_mlp")
+    with pytest.raises(ConfigError, match="no backbone of timm"):
+        start_state(make_spec(start="imagenet").model_copy(update={"model": network}), stills)
+
+
+@pytest.fixture(scope="module")
+def fer2013(tmp_path_factory):
+    return write_fake("fer2013", tmp_path_factory.mktemp("fer") / "fer2013")
+
+
+def test_rows_of_a_table_become_gray_stills(fer2013):
+    found = load_pretraining("efficient-me-imbalanced", {"fer2013": fer2013})
+    told = []
+    reader = StillReader(on_progress=lambda *numbers: told.append(numbers))
+    stills = reader.read(found.images, found.targets, 3)
+    assert stills.images.shape == (12, 1, 48, 48)
+    assert stills.images.dtype == np.uint8
+    assert stills.targets.tolist() == list(found.targets)
+    assert stills.persons == ()
+    assert told[-1] == (12, 12)
+
+
+def pictures(folder, sides, persons=False):
+    from PIL import Image as Picture
+
+    images = []
+    for number, side in enumerate(sides):
+        path = folder / f"{number}.png"
+        pixels = np.full((side, side, 3), 10 * number, np.uint8)
+        Picture.fromarray(pixels).save(path)
+        images.append(
+            Image(corpus="c", subject=f"s{number}" if persons else None, name=path.stem,
+                  emotion="happy", path=path)
+        )  # fmt: skip
+    return images
+
+
+def test_files_become_gray_or_what_a_recipe_makes_of_them(tmp_path):
+    images = pictures(tmp_path, [20, 20, 20], persons=True)
+    plain = StillReader().read(images, [0, 1, 2], 3)
+    assert plain.images.shape == (3, 1, 20, 20)
+    assert plain.images[:, 0, 0, 0].tolist() == [0, 10, 20]
+    assert plain.persons == ("c/s0", "c/s1", "c/s2")
+    recipe = Recipe.from_tables([{"step": "apex_frame", "size": 16}])
+    made = StillReader(recipe=recipe).read(pictures(tmp_path, [20, 30, 40]), [0, 1, 2], 3)
+    assert made.images.shape == (3, 3, 16, 16)
+    assert made.images[2].min() == made.images[2].max() == 20
+
+
+def test_images_of_several_sizes_need_a_recipe(tmp_path):
+    with pytest.raises(DataError, match=r"c/1 has 30x30 pixels, but c/0 has 20x20.*apex_frame"):
+        StillReader().read(pictures(tmp_path, [20, 30]), [0, 1], 2)
+    with pytest.raises(DataError, match="c/0 has 8x8 pixels, expected a square of at least 16"):
+        StillReader().read(pictures(tmp_path, [8]), [0], 2)
+
+
+def test_what_cannot_be_read_is_listed_and_left_out(tmp_path):
+    images = pictures(tmp_path, [20, 20, 20])
+    images[1].path.write_bytes(b"no image")
+    failures = Failures("list")
+    stills = StillReader(failures=failures).read(images, [0, 1, 2], 3)
+    assert stills.targets.tolist() == [0, 2]
+    assert [(f.clip, f.step) for f in failures] == [("c/1", "read")]
+    with pytest.raises(DataError, match=r"1\.png"):
+        StillReader().read(images, [0, 1, 2], 3)
+    for image in images:
+        image.path.write_bytes(b"no image")
+    with pytest.raises(DataError, match="None of 3 images could be read"):
+        StillReader(failures=Failures("list")).read(images, [0, 1, 2], 3)
+
+
+def test_a_specification_survives_json():
+    spec = make_spec(HEAD, ALL, loss=LossConfig(name="focal", class_weights=(0.2, 0.3, 0.5)))
+    assert PretrainSpec.model_validate(json.loads(spec.model_dump_json())) == spec

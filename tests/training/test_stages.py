@@ -1,0 +1,203 @@
+"""Stages: what is held still stays still, what starts from stored weights starts from them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.builders import make_jobs, make_persons
+
+from openmer.errors import ConfigError
+from openmer.models import create_model
+from openmer.models.weights import load_weights, save_weights
+from openmer.training import FitJob, NetworkSpec, TrainingData, Watch
+from openmer.training.config import (
+    LossConfig,
+    ModelConfig,
+    NetworkTraining,
+    Stage,
+    Variants,
+)
+from openmer.training.loop import fit
+from openmer.training.network import shared_features
+from openmer.training.rows import Rows, variant_tables
+from openmer.training.single import SingleLearner
+from openmer.training.stacked import StackedLearner
+
+HEAD = Stage(trainable="head", epochs=2, learning_rate=1e-2)
+ALL = Stage(trainable="all", epochs=1, learning_rate=1e-3)
+VARIANTS = Variants(probability=0.5, count=3, mirror=True, brightness=0.2)
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    return TrainingData(
+        inputs=rng.uniform(0, 255, (18, 3, 32, 32)).astype(np.float32),
+        targets=np.arange(18) % 3,
+        num_classes=3,
+    )
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    torch.manual_seed(5)
+    model = create_model("efficient_me", size=32, depth=2)
+    for name, value in model.state_dict().items():
+        if name.endswith("running_mean"):
+            value.normal_(std=0.1)
+    path = tmp_path_factory.mktemp("weights") / "stored.safetensors"
+    save_weights(path, model.state_dict(), {"data": "none"})
+    return str(path)
+
+
+def make(stored, stages, variants=None, loss=None):
+    return NetworkSpec(
+        model=ModelConfig(
+            name="efficient_me", weights=stored, parameters={"depth": 2, "dropout": 0.3}
+        ),
+        loss=loss or LossConfig(),
+        training=NetworkTraining(batch_size=5, stages=stages, variants=variants),
+        num_classes=3,
+        input_shape=(3, 32, 32),
+    )
+
+
+def jobs_of(images, **more):
+    persons = make_persons(images.clips)
+    return [replace(job, keep_state=True) for job in make_jobs(persons, **more)]
+
+
+def alone(spec, images, job):
+    learner = SingleLearner(spec, images, device="cpu", compiled=False)
+    return fit([job], learner, spec.training, images)[0]
+
+
+def with_features(spec, images):
+    return replace(images, features=shared_features(spec, images, "cpu"))
+
+
+def test_a_still_backbone_keeps_every_stored_number(stored, images):
+    result = alone(make(stored, (HEAD,)), images, jobs_of(images)[0])
+    before = load_weights(stored).state
+    for name, value in result.state.items():
+        own = name.removeprefix("1.")
+        if own.startswith("head."):
+            assert not np.array_equal(value, before[own])
+        elif own in before:
+            np.testing.assert_array_equal(value, before[own])
+
+
+def test_every_fold_begins_with_the_stored_backbone_and_a_head_of_its_own(stored, images):
+    first, second = jobs_of(images)[:2]
+    slow = make(stored, (Stage(epochs=1, learning_rate=1e-12),))
+    states = [alone(slow, images, job).state for job in (first, second)]
+    assert not np.array_equal(states[0]["1.head.1.weight"], states[1]["1.head.1.weight"])
+    begun = load_weights(stored).state["stem.0.weight"]
+    for state in states:
+        np.testing.assert_allclose(state["1.stem.0.weight"], begun, atol=1e-9)
+
+
+@pytest.mark.parametrize("variants", [None, VARIANTS])
+def test_features_made_once_give_what_running_the_backbone_gives(stored, images, variants):
+    spec, job = make(stored, (HEAD, ALL), variants), jobs_of(images)[1]
+    every, once = alone(spec, images, job), alone(spec, with_features(spec, images), job)
+    np.testing.assert_allclose(every.losses, once.losses, rtol=1e-4)
+    np.testing.assert_allclose(every.scores, once.scores, atol=1e-3)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_stack_of_staged_folds_equals_each_alone(stored, images, cached):
+    loss = LossConfig(name="focal", class_weights=(0.27, 0.35, 0.38), head_l1=0.01, head_l2=0.01)
+    spec = make(stored, (HEAD, ALL), VARIANTS, loss)
+    data = with_features(spec, images) if cached else images
+    jobs = jobs_of(images)[:3]
+    stacked = fit(jobs, StackedLearner(spec, data, device="cpu"), spec.training, data)
+    for result, job in zip(stacked, jobs, strict=True):
+        own = alone(spec, data, job)
+        np.testing.assert_allclose(result.losses, own.losses, rtol=1e-3)
+        np.testing.assert_allclose(result.scores, own.scores, atol=2e-3)
+
+
+def test_features_are_shared_only_where_every_fold_has_the_same_still_backbone(stored, images):
+    rows = 18 * (1 + VARIANTS.count)
+    assert shared_features(make(stored, (HEAD,), VARIANTS), images, "cpu").shape == (rows, 24)
+    assert shared_features(make(stored, (ALL, HEAD)), images, "cpu") is None
+    assert shared_features(make("", (HEAD,)), images, "cpu") is None
+
+
+def test_each_iteration_has_its_own_patience_and_goes_on_from_the_best_weights(stored, images):
+    blows_up = Stage(trainable="head", epochs=9, iterations=3, patience=2, learning_rate=1e-9)
+    watch = {"watch": lambda test: Watch(clips=test, score="loss")}
+    job = jobs_of(images, **watch)[0]
+    result = alone(make(stored, (blows_up,)), images, job)
+    assert len(result.losses) < 27, "no iteration stopped early"
+    assert len(result.losses) >= 3 * 2, "an iteration did not wait for its patience"
+
+
+def test_without_a_watch_every_epoch_of_every_iteration_runs(stored, images):
+    stage = HEAD.model_copy(update={"iterations": 2, "patience": 1})
+    result = alone(make(stored, (stage, ALL)), images, jobs_of(images)[0])
+    assert len(result.losses) == result.epoch == 5
+
+
+def test_weights_of_another_model_are_refused(stored, images):
+    spec = make(stored, (HEAD,))
+    deeper = spec.model.model_copy(update={"parameters": {"depth": 3}})
+    with pytest.raises(ConfigError, match=r"do(es)? not fit"):
+        alone(spec.model_copy(update={"model": deeper}), images, jobs_of(images)[0])
+
+
+def test_a_model_without_a_head_cannot_be_held_still(images):
+    spec = make("", (HEAD,)).model_copy(update={"model": ModelConfig(name="off_apexnet")})
+    with pytest.raises(ConfigError, match="no part named 'head'"):
+        alone(spec, images, jobs_of(images)[0])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"stages": (HEAD,), "epochs": 3},
+        {"epochs": 3},
+        {},
+        {"epochs": 1, "learning_rate": 1.0, "variants": VARIANTS, "mirror_probability": 0.5},
+    ],
+)
+def test_a_schedule_is_said_once(settings):
+    with pytest.raises(ValueError, match=r"not both|above 0"):
+        NetworkTraining(batch_size=2, **settings)
+
+
+def test_variants_are_the_image_mirrored_and_lit(images):
+    rows = Rows(images, VARIANTS, "cpu")
+    mirror, light = variant_tables(VARIANTS)
+    assert not mirror[0] and light[0] == 0 and len(rows) == 18 * 4
+    assert (np.abs(light) <= 255 * 0.2).all() and (light[1:] != 0).all()
+    for change in range(4):
+        taken = rows.take(torch.tensor([18 * change + 7]))[0].numpy()
+        image = images.inputs[7]
+        seen = image[..., ::-1] if mirror[change] else image
+        np.testing.assert_allclose(taken, np.clip(seen + light[change], 0, 255), atol=1e-4)
+
+
+def test_head_penalty_by_hand():
+    from openmer.training.losses import head_penalty
+
+    weight = torch.tensor([[1.0, -2.0], [0.5, 0.0]])
+    penalty = head_penalty(weight, LossConfig(head_l1=0.1, head_l2=0.01))
+    assert float(penalty) == pytest.approx(0.1 * 3.5 + 0.01 * 5.25)
+
+
+def test_focal_loss_by_hand():
+    from openmer.training.losses import class_weights, clip_losses
+
+    loss = LossConfig(name="focal", gamma=2.0, class_weights=(0.27, 0.35, 0.38))
+    logits = torch.log(torch.tensor([[0.7, 0.2, 0.1]]))
+    weights = class_weights(loss, np.array([2]), 3)
+    found = clip_losses(logits, torch.tensor([1]), loss, weights)
+    assert float(found) == pytest.approx(0.35 * 0.8**2 * 1.6094379, rel=1e-6)
+
+
+def test_jobs_hand_out_their_numbers_only_when_asked(stored, images):
+    job = FitJob(person="demo/s1", seed=0, train=tuple(range(18)), predict=())
+    assert alone(make(stored, (HEAD,)), images, job).state is None
