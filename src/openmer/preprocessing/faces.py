@@ -7,7 +7,7 @@ faster: measured with the networks of MTCNN).
 Policy: an image may hold no face, and gets an empty tuple; whoever needs one says so (`choose_face`
 raises). Of several faces, those with at least half the area of the largest count, and the one
 nearest to the middle of the image is taken. Beside a large face, "mtcnn" does not look for faces
-too small to count: that would take most of its time, and the choice is the same. Faces are found
+too small to count: that would take more time than all else, and change no choice. Faces are found
 upright, or tilted by up to 25 degrees ("haar": 10), from 20 pixels on ("landmarks68": 40). A
 profile may be found, but is not aligned (`openmer.preprocessing.align`). Gray images count as
 colour images without colour.

@@ -69,8 +69,8 @@ def read_pixels(path: Path) -> Pixels:
         DataError: As `read_gray`.
     """
     try:
-        with Image.open(path) as file:
-            image = ImageOps.exif_transpose(file)
+        with Image.open(path) as image:
+            ImageOps.exif_transpose(image, in_place=True)  # decodes it, too
     except FileNotFoundError as error:
         raise DataError(f"There is no image {path}. Correct the path.") from error
     # Pillow's decoders raise whatever their format's parser raises on a broken file.

@@ -213,8 +213,10 @@ class NetworkTraining(Record):
         single = self.epochs > 0 and self.learning_rate > 0
         none = self.epochs == 0 and self.learning_rate == 0
         if (self.stages and not none) or (not self.stages and not single):
-            raise ValueError("give training.epochs and training.learning_rate, both above 0, or "
-                "training.stages, not both")
+            raise ValueError(
+                "give training.epochs and training.learning_rate, both above 0, or "
+                "training.stages, not both"
+            )
         if self.variants and self.mirror_probability:
             raise ValueError("give training.variants or training.mirror_probability, not both")
         return self

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from openmer.training.jobs import FitJob
-from openmer.training.network import NetworkSpec, build_network
+from openmer.training.network import NetworkSpec, build_network, trains_heads_alone
 
 _GIB = 1 << 30
 
@@ -22,9 +22,12 @@ def bytes_per_model(spec: NetworkSpec) -> int:
     Counted, not timed: a forward pass of one clip on the CPU with a hook on every tensor that
     autograd keeps, times the batch size. Maps count four times (value, gradient, and what a stacked
     step holds for a moment), weights five times (value, gradient, two moments, one transient);
-    benchmarks/growth.py compares the sum with what a process really grows by.
+    benchmarks/growth.py compares the sum with what a process really grows by. Where heads alone
+    are trained no map is made: the state, its best copy and a transient one.
     """
     network = build_network(spec, seed=0)
+    if trains_heads_alone(spec):
+        return sum(3 * value.nbytes for value in network.state_dict().values())
     clip = torch.zeros(2, *spec.input_shape)  # two clips: batch norm of a vector needs a spread
     seen: dict[int, int] = {}
 

@@ -115,6 +115,18 @@ def last_linear(network: nn.Module) -> str:
     return f"{names[-1]}.weight"
 
 
+def trains_heads_alone(spec: NetworkSpec) -> bool:
+    """Whether nothing moves but heads on features that all jobs share."""
+    return _shares_features(spec) and all(
+        stage.trainable == "head" for stage in spec.training.passes
+    )
+
+
+def _shares_features(spec: NetworkSpec) -> bool:
+    begins_still = spec.training.passes[0].trainable == "head"
+    return begins_still and bool(spec.model.weights) and not spec.training.standardize
+
+
 @torch.no_grad()
 def shared_features(
     spec: NetworkSpec, data: TrainingData, device: str, batch: int = 64
@@ -125,8 +137,7 @@ def shared_features(
         float32, shape ``(rows, features)``; None where the training does not begin so, or each job
         has a backbone of its own.
     """
-    begins_still = spec.training.passes[0].trainable == "head"
-    if not begins_still or not spec.model.weights or spec.training.standardize:
+    if not _shares_features(spec):
         return None
     model = pretrained_network(spec)[1].eval().to(device)
     rows = Rows(data, spec.training.variants, device)

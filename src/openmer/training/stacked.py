@@ -60,6 +60,7 @@ class StackedLearner:
         penalised = spec.loss.head_l1 or spec.loss.head_l2
         self._last = last_linear(network) if penalised else ""
         self._names: list[str] = []  # of the weights that move
+        self._changing: list[str] = []  # these, and what batch norms among them measure
         self._still = True  # whether the backbone is as it was at the beginning
         self._class_weights: Tensor
         self._optimizer: StackedOptimizer
@@ -85,6 +86,7 @@ class StackedLearner:
         self._names = sorted(name for name in self._trainable if name.startswith(prefix))
         for name in self._trainable:
             self._state[name].requires_grad_(name in self._names)
+        self._changing = [name for name in self._state if name.startswith(prefix)]
         rate = stage.learning_rate
         self._optimizer = StackedOptimizer(self._parameters(), self._spec.training, rate)
         self._still = self._still and stage.trainable == "head"
@@ -93,7 +95,7 @@ class StackedLearner:
     def step(self, rows: Sequence[IntArray], moment: tuple[int, int]) -> Tensor:
         """One step of every model whose rows are not empty."""
         active = [len(own) > 0 for own in rows]
-        held = {} if all(active) else {name: t.detach().clone() for name, t in self._state.items()}
+        held = {} if all(active) else {n: self._state[n].detach().clone() for n in self._changing}
         padded, weights = self._pad(rows)
         targets = self._targets[padded % len(self._targets)]
         if not self._learning:  # going through all modules takes time

@@ -35,7 +35,12 @@ from openmer.training.memory import (
     models_in_budget,
     training_flops,
 )
-from openmer.training.network import NetworkSpec, build_network, shared_features
+from openmer.training.network import (
+    NetworkSpec,
+    build_network,
+    shared_features,
+    trains_heads_alone,
+)
 from openmer.training.single import SingleLearner
 from openmer.training.stacked import StackedLearner
 from openmer.training.svm import fit_svm
@@ -101,7 +106,9 @@ def plan_run(
         return RunPlan(device="cpu", strategy="side_by_side", workers=workers)
     strategy = resources.strategy
     if strategy == "auto":
-        strategy = "stacked" if device == "cuda" else "side_by_side"
+        # Heads on ready features are so small that Python takes most of a step on any device.
+        one_step = device == "cuda" or trains_heads_alone(spec)
+        strategy = "stacked" if one_step else "side_by_side"
     if strategy == "stacked":
         budget = int(resources.memory_gib * _GIB) or default_budget_bytes(device)
         chunk = max(even_chunks(len(jobs), models_in_budget(spec, budget)))
