@@ -134,7 +134,9 @@ def measure_ours(
         width = pretrained_network(spec)[1].get_submodule("head")[1].in_features
         ready = np.zeros((rows, width), dtype=np.float32)
         data = replace(data, features=ready)
-    plan = plan_run(own, jobs, Resources(device="cpu", workers=workers))
+    # As the whole method is planned: with its second stage, folds run side by side.
+    resources = Resources(device="cpu", workers=workers, strategy="side_by_side")
+    plan = plan_run(own, jobs, resources)
     brief = [replace(job, train=job.train[:32], predict=()) for job in jobs]
     once = own.model_copy(
         update={

@@ -146,7 +146,9 @@ def _magnify(clip: Clip, made: SyntheticClip) -> None:
     row, column = np.unravel_index(np.hypot(*made.facial_flow_xy).argmax(), (224, 224))
     high, wide = slice(row - 24, row + 24), slice(112 - 60, 112 + 60)
     figure, panels = _row(4, (1.6, 1.6, 0.9, 0.9))
-    for panel, film, title in zip(panels, shown, ("apex frame", "magnified"), strict=False):
+    for panel, film, title in zip(
+        panels, shown, ("apex frame", "alpha 8, 1 to 12 Hz"), strict=False
+    ):
         _image(panel, np.moveaxis(film[place][:, high, wide], 0, -1), title)
         panel.axvline(column - wide.start, color="#fde047", lw=1.2)
         panel.set_aspect("auto")
@@ -169,14 +171,19 @@ def _apex(clip: Clip, made: SyntheticClip) -> None:
         ("flow", found.frame, 0.15, 6),
     )
     for (name, number, height, away), colour in zip(marks, _COLOURS, strict=True):
-        panel.axvline(number or 0, color=colour, lw=1.4)
+        dashes = (0, (4, 4)) if name == "annotated" else "-"  # it may lie on another line
+        order = 3 if name == "annotated" else 2
+        panel.axvline(
+            number or 0, color=colour, lw=2 if order == 3 else 1.4, ls=dashes, zorder=order
+        )
         panel.annotate(
             f"{name}: frame {number}", (number or 0, height), xycoords=("data", "axes fraction"),
             xytext=(away, 0), textcoords="offset points", color=colour,
             ha="left" if away > 0 else "right",
         )  # fmt: skip
     panel.set_title(f"true apex: frame {made.true_apex}", loc="left", color=_QUIET)
-    _axes(panel, "frame, counted from 0", "mean strain since the onset")
+    panel.set_ylim(bottom=0)
+    _axes(panel, "frame, counted from 0", "mean strain since the onset, smoothed")
     _save(figure, "step-apex.png")
 
 

@@ -91,7 +91,7 @@ def test_without_a_network_the_imagenet_row_is_not_run_and_the_others_are(
     def offline(*_):
         raise DataError("ImageNet weights of efficientnet_b0 are not at hand")
 
-    monkeypatch.setattr("openmer.training.network.imagenet_state", offline)
+    monkeypatch.setattr("openmer.evaluation.studies.imagenet_state", offline)
     assert weights.imagenet_state is not offline
     study = load_study("efficient-me/source")
     rows = tuple(row for row in study.rows if row.label in ("ImageNet, Efficient-ME", "FER2013"))

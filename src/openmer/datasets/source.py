@@ -84,6 +84,7 @@ class ClipSource:
         shown += [f"and {more} more"] if more else []
         folder = [] if self.root is None else [str(self.root)]
         command = ["openmer", "datasets", "check", self.name, *folder, "--variant", self.variant]
+        command += ["--frames", self.frames] if self.frames else []
         return (
             f"{self.title} ({self.variant}) differs from a whole copy: {'; '.join(shown)}. "
             f"All differences: {shlex.join(command)}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from openmer.deployment.record import Estimate
 from openmer.errors import DataError, ProtocolError
 from openmer.evaluation.predictions import PredictionTable, read_run
+from openmer.evaluation.record import weights_digest
 from openmer.evaluation.run import evaluate
 from openmer.evaluation.run_info import RunInfo, load_run, read_run_info
 from openmer.evaluation.statistics import Interval
@@ -123,6 +124,11 @@ def _require_same_clips(folder: Path, table: PredictionTable, info: RunInfo, tas
             f"{folder} judged other clips: {len(judged)} there, {len(wanted)} here, "
             f"{len(judged & wanted)} in common. Give a run on these clips, or leave --estimate out "
             "to have one made."
+        )
+    if info.data.get("weights_sha256", "") != weights_digest(task.method):
+        raise DataError(
+            f"{folder} judged folds that began with other weights than those of the method now. "
+            "Leave --estimate out to have an estimate made."
         )
     if info.data.get("arrays_sha256") != task.data.token():
         raise DataError(

@@ -11,7 +11,7 @@ from pydantic import Field
 import openmer
 from openmer.training.config import Record
 
-_PACKAGES = ("numpy", "torch", "scikit-learn", "safetensors")
+_PACKAGES = ("numpy", "torch", "timm", "scikit-learn", "safetensors")
 _Range = tuple[float, float]
 
 

@@ -18,16 +18,19 @@ import openmer
 from openmer.errors import DataError
 from openmer.evaluation._files import replace_file
 from openmer.evaluation.task import Protocol, Task
+from openmer.methods import Method
+from openmer.models.weights import load_weights
 from openmer.training import RunPlan
 
-_PACKAGES = ("numpy", "torch", "scikit-learn", "opencv-contrib-python-headless", "joblib")
+_PACKAGES = ("numpy", "torch", "timm", "scikit-learn", "opencv-contrib-python-headless", "joblib")
 
 
 def run_folder(task: Task, protocol: Protocol, out: Path) -> Path:
     """Where a run's results belong: the same question always has the same folder.
 
-    The hash covers the resolved method, the prepared arrays, clips and classes, the epoch rule, a
-    label permutation and the version of OpenMER; not the seeds, so that seeds can be added later.
+    The hash covers the resolved method, the contents of its stored weights, the prepared arrays,
+    clips and classes, the epoch rule, a label permutation and the version of OpenMER; not the
+    seeds, so that seeds can be added later.
     Arrays and clips are those that could be prepared. Where some could not, their keys are covered,
     too: the same clips chosen on purpose are another question.
     """
@@ -122,6 +125,8 @@ def write_record(
         "plan": plan.model_dump(mode="json"),
         "versions": _versions(),
     }
+    if task.prepared:
+        record["prepared"] = {step: dict(ways) for step, ways in task.prepared.items()}
     if task.source:
         record["source"] = dict(task.source)
     if task.failures:
@@ -133,13 +138,21 @@ def _data_record(task: Task) -> dict[str, Any]:
     clips = [
         [clip.key, int(target)] for clip, target in zip(task.clips, task.data.targets, strict=True)
     ]
-    return {
+    record = {
         "arrays_sha256": task.data.token(),
         "clips_sha256": hashlib.sha256(json.dumps(clips).encode()).hexdigest()[:16],
         "recipe_sha256": task.method.steps.fingerprint[:16],
         "label_scheme": task.scheme.name,
         "input_shape": list(task.data.inputs.shape[1:]),
     }
+    stored = weights_digest(task.method)
+    return {**record, "weights_sha256": stored} if stored else record
+
+
+def weights_digest(method: Method) -> str:
+    """What names the contents of the weights that a method starts from; "" where it has none."""
+    stored = "" if method.model is None else method.model.weights
+    return stored if stored in ("", "imagenet") else load_weights(stored).sha256[:16]
 
 
 def _versions() -> dict[str, str]:

@@ -53,7 +53,7 @@ def study_table(study: Study, results: Sequence[StudyResult]) -> StudyTable:
         for result in results
         if result.why_not and result.row.run
     ]
-    notes = [study.note] * bool(study.note) + not_run + _flags(results)
+    notes = [study.note] * bool(study.note) + not_run + _left_out(results) + _flags(results)
     if leaky:
         notes.append("LEAKY: the epoch was chosen on the tested person. Not a result.")
     return StudyTable(_title(study), tuple(columns), tuple(rows), tuple(notes))
@@ -130,6 +130,20 @@ def _printed(published: PublishedResult | None) -> tuple[str, str]:
         _NONE if found[0] is None else f"{found[0]:g}",
         _NONE if found[1] is None else f"{found[1]:g}{' (!)' * (found[1] > 1)}",
     )
+
+
+def _left_out(results: Sequence[StudyResult]) -> list[str]:
+    """Rows judged on fewer clips than were asked for, or on other clips than their neighbours."""
+    runs = [(result.row.label, run) for result in results for run in (result.honest,) if run]
+    notes = [
+        f"{label}: {len(info.failures)} of {info.asked} clips could not be prepared; the scores "
+        "are of the others."
+        for label, (info, _) in runs
+        if info.failures
+    ]
+    if len({info.data.get("clips_sha256") for _, (info, _) in runs}) > 1:
+        notes.append("The rows are not of the same clips: compare them with care.")
+    return notes
 
 
 def _flags(results: Sequence[StudyResult]) -> list[str]:

@@ -21,6 +21,8 @@ from openmer.evaluation.run_info import RunInfo, load_run
 from openmer.evaluation.summary import Summary
 from openmer.evaluation.task import Progress, Protocol
 from openmer.methods import Method, load_method
+from openmer.models import create_model
+from openmer.models.weights import imagenet_state, load_weights, timm_backbone
 from openmer.training import Resources
 from openmer.training.config import Record
 
@@ -199,17 +201,33 @@ def _run_row(
     if row.weights and row.weights not in how.weights:
         why = f"needs weights: {row.pretrain}, then --weights {row.weights}=FILE"
         return StudyResult(row=row, published=published, why_not=why)
+    method = row_method(study, row, how.overrides, how.weights.get(row.weights))
     try:
-        method = row_method(study, row, how.overrides, how.weights.get(row.weights))
-        own = how.protocol.model_copy(update={"epoch_rule": method.epoch_rule})
-        honest = _judge(method, clips, how, own, report)
-        leaky = None
-        if how.leaky:
-            held_out = how.protocol.model_copy(update={"epoch_rule": "held_out"})
-            leaky = _judge(method, clips, how, held_out, report)
+        require_weights(method)
     except DataError as error:
-        return StudyResult(row=row, published=published, why_not=str(error))
+        return StudyResult(row=row, published=published, why_not=str(error).rstrip("."))
+    own = how.protocol.model_copy(update={"epoch_rule": method.epoch_rule})
+    honest = _judge(method, clips, how, own, report)
+    leaky = None
+    if how.leaky:
+        held_out = how.protocol.model_copy(update={"epoch_rule": "held_out"})
+        leaky = _judge(method, clips, how, held_out, report)
     return StudyResult(row=row, published=published, honest=honest, leaky=leaky)
+
+
+def require_weights(method: Method) -> None:
+    """Make sure that the stored weights a method starts from are at hand.
+
+    Raises:
+        DataError: They are not.
+    """
+    if method.model is None or not method.model.weights:
+        return
+    if method.model.weights != "imagenet":
+        load_weights(method.model.weights)
+        return
+    model = create_model(method.model.name, **method.model.parameters)
+    imagenet_state(model.state_dict(), timm_backbone(model))
 
 
 def _judge(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -13,11 +14,12 @@ from joblib import cpu_count
 from openmer.clip import Clip
 from openmer.datasets.labels import LabelScheme, label_scheme, labelled
 from openmer.datasets.source import ClipSource
-from openmer.errors import ConfigError, ProtocolError
+from openmer.errors import ConfigError, DataError, ProtocolError
 from openmer.evaluation.splits import Fold, hold_out_inside, leave_one_subject_out
 from openmer.methods import Method
-from openmer.preprocessing import ArrayCache, Failure, Failures, prepare
+from openmer.preprocessing import ArrayCache, Failure, Failures, Recipe, prepare
 from openmer.preprocessing.failures import OnFailure
+from openmer.preprocessing.steps_clip import MagnifyStep
 from openmer.training import (
     FitJob,
     NetworkSpec,
@@ -68,6 +70,8 @@ class Task:
             tested on them.
         lost_persons: Persons without a fold, because all their clips are among the failures.
         source: Where the clips come from (see `ClipSource.record`); empty where it is not known.
+        prepared: What the recipe did to how many clips: where the apex frame came from, and what
+            the band of `magnify` does.
     """
 
     method: Method
@@ -78,6 +82,7 @@ class Task:
     failures: tuple[Failure, ...] = ()
     lost_persons: tuple[str, ...] = ()
     source: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    prepared: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def persons(self) -> list[str]:
@@ -142,6 +147,7 @@ def prepare_task(
     scheme = label_scheme(method.label_scheme)
     asked, classes = labelled(clips, scheme)
     leave_one_subject_out([clip.person for clip in asked])  # refuses one person before the work
+    _require_keys(asked)
     report = None if on_progress is None else lambda done, of: on_progress("prepare", done, of)
     recipe, failures = method.steps, Failures(on_failure)
     inputs = prepare(
@@ -173,7 +179,37 @@ def prepare_task(
         failures=tuple(failures),
         lost_persons=tuple(sorted({c.person for c in asked} - {c.person for c in kept})),
         source=MappingProxyType(source),
+        prepared=_prepared(recipe, kept),
     )
+
+
+def _prepared(recipe: Recipe, clips: Sequence[Clip]) -> dict[str, dict[str, int]]:
+    """How many clips each step treated in which way, told from their annotation alone."""
+    told: dict[str, Counter[str]] = {}
+    policy = getattr(recipe.source, "apex", "")
+    for clip in clips:
+        if not clip.frame_paths:
+            continue
+        if policy:
+            fallen = policy == "annotated-or-middle" and clip.apex is None
+            own = "annotated" if policy == "annotated-or-middle" else policy
+            told.setdefault("apex", Counter())["middle" if fallen else own] += 1
+        for step in recipe.on_clip:
+            if isinstance(step, MagnifyStep):
+                empty = not step.report(clip).bins_in_band_hz
+                way = "the band holds no bin of the clip" if empty else "the band holds bins"
+                told.setdefault("magnify", Counter())[way] += 1
+    return {step: dict(sorted(ways.items())) for step, ways in told.items()}
+
+
+def _require_keys(clips: Sequence[Clip]) -> None:
+    """Raise if two clips have one key: what fails is told by its key."""
+    twice = [key for key, count in Counter(clip.key for clip in clips).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"{len(twice)} clips are listed more than once, {twice[0]} for one. Give each clip a "
+            "name of its own within its person."
+        )
 
 
 def _require_classes(scheme: LabelScheme, targets: Sequence[int], failures: Failures) -> None:

@@ -122,6 +122,12 @@ def _check(method: Method) -> None:
             f"Method {method.name} trains a network but has no [model]. Add [model] with a name, "
             'or choose training.kind = "svm".'
         )
+    variants = isinstance(method.training, NetworkTraining) and method.training.variants
+    if variants and method.steps.flow is not None:
+        raise ConfigError(
+            f"Method {method.name}: training.variants changes images in 0..255, but the recipe "
+            "measures flow. Use training.mirror_probability, which mirrors flow as it must be."
+        )
     if isinstance(method.training, SvmTraining) and method.model is not None:
         raise ConfigError(
             f"Method {method.name} has a [model] that its support vector machine would not use. "

@@ -10,6 +10,7 @@ References:
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
@@ -89,6 +90,9 @@ def _are_enough(faces: Floats, large_px: float) -> bool:
     return bool(faces[largest, 4] >= _SURE and areas[largest] >= 2 * large_px**2)
 
 
+_ONE_AT_A_TIME = threading.Lock()  # a network holds its input between two calls
+
+
 @lru_cache(maxsize=24)
 def _network(name: str, _size: tuple[int, ...]) -> cv2.dnn.Net:
     """A network, one for each size of its images, for OpenCV plans one anew when the size changes.
@@ -166,8 +170,9 @@ def _forward(
     """Outputs of a network for images of one size, ``(images, height, width, 3)``."""
     values = (images.astype(np.float32) - 127.5) / 128
     net = _network(network, images.shape[1:])
-    net.setInput(np.ascontiguousarray(values.transpose(0, 2, 1, 3)))
-    return tuple(np.asarray(found, np.float32) for found in net.forward(outputs))
+    with _ONE_AT_A_TIME:
+        net.setInput(np.ascontiguousarray(values.transpose(0, 2, 1, 3)))
+        return tuple(np.array(found, np.float32) for found in net.forward(outputs))
 
 
 def _patch(image: NDArray[np.uint8], box: Floats, side: int) -> NDArray[np.uint8]:

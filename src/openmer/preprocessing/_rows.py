@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import mmap
 import tempfile
@@ -90,7 +91,16 @@ class Rows:
             self._array = np.empty((self._most, *shape), np.float32)
             return
         with self._reported():
-            self._file = tempfile.TemporaryFile(dir=self._folder, prefix="openmer-")  # noqa: SIM115 - `close`
+            self._file = self._opened()
+
+    def _opened(self) -> IO[bytes]:
+        """A nameless file beside the cache, or in the system's folder if that may only be read."""
+        try:
+            return tempfile.TemporaryFile(dir=self._folder, prefix="openmer-")
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            return tempfile.TemporaryFile(prefix="openmer-")
 
     @contextmanager
     def _reported(self) -> Generator[None]:

@@ -13,9 +13,10 @@ import pickle
 import signal
 import subprocess
 import sys
+import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from itertools import islice
@@ -39,7 +40,8 @@ _function: Callable[[Any], Any] | None = None  # of a worker; inherited when it 
 
 def can_fork() -> bool:
     """Whether processes may share memory by forking here; on Windows and macOS they may not."""
-    return sys.platform == "linux" and bool(sys.executable)
+    frozen = getattr(sys, "frozen", False)  # then the executable is the application itself
+    return sys.platform == "linux" and bool(sys.executable) and not frozen
 
 
 def in_order(
@@ -65,17 +67,27 @@ def in_order(
 
     waiting = iter(items)
     with _server() as (sink, source):
-        try:
+        with _ended_from_outside():
             _write((by_value(function), workers, tuple(loaded)), sink)
             under_way = _send(waiting, _AHEAD * workers, sink)
-            while under_way:
-                yield _result(*_read(source))
+        while under_way:
+            with _ended_from_outside():
+                answer = _read(source)
+            yield _result(*answer)
+            with _ended_from_outside():
                 under_way += _send(waiting, 1, sink) - 1
-        except (EOFError, BrokenPipeError) as error:
-            raise OpenMERError(
-                "A worker process was ended from outside, most often for want of memory. What is "
-                "in the cache stays there: run the same again to go on, with fewer workers."
-            ) from error
+
+
+@contextmanager
+def _ended_from_outside() -> Generator[None]:
+    """Say what a broken pipe means."""
+    try:
+        yield
+    except (EOFError, BrokenPipeError) as error:
+        raise OpenMERError(
+            "A worker process was ended from outside, most often for want of memory. What is in "
+            "the cache stays there: run the same again to go on, with fewer workers."
+        ) from error
 
 
 def serve() -> None:
@@ -87,7 +99,7 @@ def serve() -> None:
     _function, workers, loaded = _read(source)
     for module in loaded:
         import_module(module)
-    pool = ProcessPoolExecutor(workers, get_context("fork"), _end_with_parent)
+    pool = ProcessPoolExecutor(workers, get_context("fork"), _end_with_parent, (os.getpid(),))
     under_way: deque[Future[Any]] = deque()
     try:
         for item in _items(source):
@@ -104,9 +116,9 @@ def serve() -> None:
 def _server() -> Generator[tuple[IO[bytes], IO[bytes]]]:
     """A fresh process that runs `serve`: where it reads and where it writes; ended at the end."""
     environment = os.environ | dict.fromkeys(_THREADS, "1")
-    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, sys.path))
     process = subprocess.Popen(
-        [sys.executable, "-c", _START],
+        [sys.executable, "-P", "-c", _START],  # -P: nothing is imported from the current folder
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,
@@ -152,21 +164,35 @@ def _items(source: IO[bytes]) -> Generator[Any]:
             return
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(parent: int) -> None:
     """Have the system end this worker when the process that forked it ends, however it does."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the system was told
+        os._exit(1)
 
 
-def _call(item: Any) -> Any:  # noqa: ANN401 - whatever the function takes and gives
-    return None if _function is None else _function(item)
+def _call(item: Any) -> tuple[Any, Exception | None]:  # noqa: ANN401 - whatever the function takes
+    """What the function gives, or what it raised with where it did so."""
+    try:
+        return (None if _function is None else _function(item)), None
+    except Exception as error:
+        told = "".join(traceback.format_exception(error))
+        error.add_note(f"In a worker process:\n{told}")
+        return None, error if _travels(error) else OpenMERError(told)
+
+
+def _travels(error: Exception) -> bool:
+    """Whether an exception arrives in another process as it is."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return False
+    return type(error).__module__ != "__main__"
 
 
 def _answer(future: Future[Any], sink: IO[bytes]) -> None:
     """Write a result, or what was raised; a worker that was ended ends this process, too."""
-    error = future.exception()
-    if isinstance(error, BrokenExecutor):
-        raise error
-    _write((None, error) if error else (future.result(), None), sink)
+    _write(future.result(), sink)
 
 
 def _write(value: object, sink: IO[bytes]) -> None:
@@ -181,6 +207,6 @@ def _read(source: IO[bytes]) -> Any:  # noqa: ANN401 - whatever was written
     """One value; `EOFError` where the writer is gone."""
     length = source.read(8)
     content = source.read(int.from_bytes(length, "little"))
-    if not content:
+    if len(length) < 8 or len(content) < int.from_bytes(length, "little"):
         raise EOFError
     return pickle.loads(content)

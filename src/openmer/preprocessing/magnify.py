@@ -200,8 +200,11 @@ def magnify_some(
 
     Raises:
         ConfigError: A setting is out of its range.
-        DataError: A piece is not as described, or there are not `n_frames` frames.
+        DataError: A piece is not as described, there are not `n_frames` frames, or a number in
+            `wanted` is none of them.
     """
+    if any(not 0 <= number < n_frames for number in wanted):
+        raise DataError(f"wanted is {list(wanted)}, expected numbers in 0..{n_frames - 1}.")
     design = design_filter(filter, fps=fps, band_hz=band_hz)
     if _is_empty(design, n_frames):
         _warn_of_empty_band(design, n_frames)

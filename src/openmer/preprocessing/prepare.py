@@ -49,7 +49,8 @@ def prepare(
         grow with the number of clips.
 
     Raises:
-        ConfigError: `workers` is below 1.
+        ConfigError: `workers` is below 1; or a clip differs in size from the first, which is a
+            matter of the recipe, not of the clip.
         DataError: There is no clip, or every one failed; a clip cannot be prepared, differs in
             size from the first or has values that are not finite, and is named; the disk is full.
         OpenMERError: A worker process was ended from outside.
@@ -101,7 +102,8 @@ def _arrays(
             yield found
             done += 1
     if done < len(clips):
-        yield from _arrays_elsewhere(clips[done:], recipe, cache, workers)
+        left = clips[done:]
+        yield from _arrays_elsewhere(left, recipe, cache, min(workers, len(left)))
 
 
 def _arrays_elsewhere(
@@ -166,7 +168,7 @@ def _checked(
     if isinstance(array, DataError):
         raise array
     if expected and array.shape != expected:
-        raise DataError(
+        raise ConfigError(
             f"{clip.key} gives an array of shape {array.shape}, but {first.key} one of "
             f"{expected}. Add the step 'resize' to the recipe, or a size to its step 'flow'."
         )

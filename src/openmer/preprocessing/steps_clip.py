@@ -98,6 +98,9 @@ def _as_pair(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+_AT_ONCE = 8  # magnified images in memory
+
+
 class MagnifyStep(BaseModel):
     """Make movements in a band of frequencies ``1 + alpha`` times as large (Euler magnification).
 
@@ -207,7 +210,11 @@ class MagnifyStep(BaseModel):
         )
 
     def _magnified(self, film: Film, positions: Sequence[int]) -> Iterator[Image]:
-        """Some magnified images of a film, read once, one image after the other."""
+        """Magnified images of a film, a few at a time, for which it is read once each time."""
+        for start in range(0, len(positions), _AT_ONCE):
+            yield from self._magnified_some(film, positions[start : start + _AT_ONCE])
+
+    def _magnified_some(self, film: Film, positions: Sequence[int]) -> Iterator[Image]:
         from openmer.preprocessing.magnify import MagnifySettings, magnify_some
 
         try:

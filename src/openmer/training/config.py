@@ -75,9 +75,10 @@ class Stage(Record):
             evaluation mode, batch statistics included.
         iterations: How often the stage is run in a row; each goes on from the best weights so far
             with a fresh optimiser.
-        patience: Epochs without a better watched score after which an iteration ends; 0 is never.
-        schedule: ``constant``, or ``cosine``: one epoch of linear warm-up, then half a cosine down
-            to zero.
+        patience: Epochs without a better watched score after which an iteration ends; 0 leaves it
+            to the inner split's. Where nothing is watched, as under ``fixed``, it has no effect.
+        schedule: In a pretraining, ``constant``, or ``cosine``: one epoch of linear warm-up, then
+            half a cosine down to zero.
         size: In a pretraining, side of its images in pixels; 0 is that of the pretraining, and the
             last stage's. The best epoch is sought anew where the size changes.
     """
@@ -217,6 +218,8 @@ class NetworkTraining(Record):
                 "give training.epochs and training.learning_rate, both above 0, or "
                 "training.stages, not both"
             )
+        if any(stage.schedule != "constant" or stage.size for stage in self.stages):
+            raise ValueError("schedule and size of a stage are for [pretraining]; leave them out")
         if self.variants and self.mirror_probability:
             raise ValueError("give training.variants or training.mirror_probability, not both")
         return self

@@ -58,7 +58,8 @@ class FitResult:
     Attributes:
         job: The job.
         scores: One row per clip of `FitJob.predict`, shape ``(clips, classes)``.
-        epoch: Epoch whose weights made the scores, from 1; 0 where there are no epochs.
+        epoch: Epoch whose weights made the scores, from 1, as its place in the whole budget, with
+            those that were stopped early counted; 0 where there are no epochs.
         losses: Mean training loss of each epoch that ran.
         weights_sha256: Digest of every trained number, for bit-wise comparison.
         state: Every trained number by its name, where the job asked to keep them.

@@ -25,7 +25,8 @@ class Learner(Protocol):
 
         Args:
             rows: Numbers of `Rows` per model.
-            moment: Epoch and step within it; names the dropout masks.
+            moment: Epoch, as its place in the whole budget, and step within it; names the dropout
+                masks.
 
         Returns:
             Mean loss of each model's rows, shape ``(models,)``; 0 for an untouched model.

@@ -85,10 +85,10 @@ def fit(
     learner.begin(jobs)
     watchers = [_Watcher(job.watch, data.targets) if job.watch else None for job in jobs]
     losses: list[list[float]] = [[] for _ in jobs]
-    epoch = 0
-    for stage in training.passes:
-        _enter(learner, watchers, stage, epoch)
-        for epoch in range(epoch + 1, epoch + stage.epochs + 1):  # noqa: B020 - counted on
+    begun = 0  # an epoch is numbered by its place in the whole budget, stopped ones included,
+    for stage in training.passes:  # so that no model's draws depend on when another one stops
+        _enter(learner, watchers, stage, begun)
+        for epoch in range(begun + 1, begun + stage.epochs + 1):
             running = [not (watcher and watcher.stopped) for watcher in watchers]
             batches = [
                 epoch_batches(job, training, data, epoch) if goes_on else []
@@ -98,6 +98,7 @@ def fit(
             _watch_epoch(learner, watchers, running, epoch)
             if all(watcher and watcher.stopped for watcher in watchers):
                 break
+        begun += stage.epochs
     return _results(jobs, learner, watchers, losses)
 
 

@@ -124,7 +124,9 @@ def trains_heads_alone(spec: NetworkSpec) -> bool:
 
 def _shares_features(spec: NetworkSpec) -> bool:
     begins_still = spec.training.passes[0].trainable == "head"
-    return begins_still and bool(spec.model.weights) and not spec.training.standardize
+    if not begins_still or not spec.model.weights or spec.training.standardize:
+        return False
+    return callable(getattr(build_network(spec, seed=0)[1], "features", None))
 
 
 @torch.no_grad()

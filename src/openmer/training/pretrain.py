@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError
+from openmer.models.weights import load_weights
+from openmer.preprocessing import fingerprint
 from openmer.training.augment import augment_stills, resize_stills
 from openmer.training.config import Stage
 from openmer.training.jobs import FloatArray, IntArray
@@ -263,10 +265,15 @@ class _Run:
             self._optimizer.load_state_dict(record["optimizer"])
 
     def _question(self) -> str:
-        stills = self._stills
-        sums: list[object] = [int(stills.images.sum(dtype=np.int64)), stills.targets.tolist()]
-        sums += [stills.persons] if stills.persons else []
-        return f"{self._spec.model_dump_json()} {derive_seed(0, *sums)}"
+        stills, start = self._stills, self._config.start
+        known = start in ("scratch", "imagenet")
+        parts: list[object] = [
+            fingerprint(stills.images),
+            stills.targets.tolist(),
+            stills.persons,
+            "" if known else load_weights(start).sha256,
+        ]
+        return f"{self._spec.model_dump_json()} {derive_seed(0, *parts)}"
 
 
 def _started(spec: PretrainSpec, stills: Stills, start: dict[str, Tensor]) -> nn.Module:

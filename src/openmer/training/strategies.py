@@ -26,7 +26,7 @@ from openmer.errors import ConfigError, OpenMERError
 from openmer.models._registry import builder_of, ensure_registered
 from openmer.training.adapt import has_depthwise
 from openmer.training.config import Record, SvmTraining
-from openmer.training.jobs import FitJob, FitResult, TrainingData
+from openmer.training.jobs import FitJob, FitResult, TrainingData, digest
 from openmer.training.loop import fit
 from openmer.training.memory import (
     bytes_per_model,
@@ -128,7 +128,9 @@ def fit_jobs(
     Stopping the iteration early stops the workers; what was yielded is complete.
     """
     if isinstance(spec, NetworkSpec):
-        data = replace(data, features=shared_features(spec, data, plan.device))
+        ready = data.features
+        ready = shared_features(spec, data, plan.device) if ready is None else ready
+        data = replace(data, features=ready)
     if plan.strategy == "stacked":
         yield from _stacked(jobs, spec, data, plan)
     elif plan.workers > 1:
@@ -140,7 +142,7 @@ def fit_jobs(
             return_as="generator_unordered",
             mmap_mode="c",
         )
-        token = data.token()
+        token = _token(data)
         build = builder_of(spec.model.name) if isinstance(spec, NetworkSpec) else None
         try:
             yield from run(delayed(_in_worker)(job, spec, data, token, plan, build) for job in jobs)
@@ -151,7 +153,7 @@ def fit_jobs(
             ) from error
     else:
         with _one_thread(plan.device):
-            token = data.token()
+            token = _token(data)
             for job in jobs:
                 yield _fit_one(job, spec, data, token, plan)
 
@@ -202,6 +204,12 @@ def _end_with_parent(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _token(data: TrainingData) -> str:
+    """A short name of the arrays and of the features made of them, for the learners in use."""
+    features = {} if data.features is None else {"features": data.features}
+    return data.token() + digest(features)[:16]
 
 
 class _Arrays:
