@@ -183,7 +183,7 @@ def _apex(clip: Clip, made: SyntheticClip) -> None:
         )  # fmt: skip
     panel.set_title(f"true apex: frame {made.true_apex}", loc="left", color=_QUIET)
     panel.set_ylim(bottom=0)
-    _axes(panel, "frame, counted from 0", "mean strain since the onset, smoothed")
+    _axes(panel, "frame, counted from 0", "mean strain, smoothed")
     _save(figure, "step-apex.png")
 
 

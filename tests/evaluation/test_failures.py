@@ -148,3 +148,9 @@ def test_the_list_is_counted_by_step():
         "    a/b/1: No.",
     ]
     assert listed([]) == ""
+
+
+def test_two_clips_of_one_key_are_refused_before_labels_could_shift(tmp_path):
+    clips = flow_clips(tmp_path, LABELS)
+    with pytest.raises(DataError, match="more than once"):
+        task_of([*clips, clips[0]])

@@ -4,6 +4,7 @@ import tomllib
 
 import numpy as np
 import pytest
+import torch
 from tests.builders import make_clip, make_data, make_task
 
 from openmer.errors import DataError, ProtocolError
@@ -13,6 +14,7 @@ from openmer.evaluation.run import evaluate, fold_path
 from openmer.evaluation.run_info import load_run
 from openmer.evaluation.task import Protocol, fold_jobs, prepare_task
 from openmer.methods import load_method
+from openmer.models.weights import save_weights
 from openmer.training import Resources
 
 ONE = Resources(device="cpu", strategy="one_by_one")
@@ -81,6 +83,16 @@ def test_seeds_can_be_added_later(tmp_path):
     assert again == first
     assert before.items() <= bytes_of(first).items()
     assert load_run(first)[1].seeds == (0, 1)
+
+
+def test_other_weights_to_start_from_are_another_question(tmp_path):
+    path = tmp_path / "start.safetensors"
+    folders = set()
+    for value in (1.0, 2.0):
+        save_weights(path, {"a": torch.tensor([value])}, {})
+        task = make_task(overrides=(f'model.weights="{path.as_posix()}"',))
+        folders.add(run_folder(task, Protocol(), tmp_path))
+    assert len(folders) == 2
 
 
 def test_different_questions_have_different_folders(tmp_path):

@@ -81,3 +81,8 @@ def test_a_network_without_a_model_is_refused(tmp_path):
     path.write_text(text.replace('[model]\nname = "flow_mlp"\n', ""))
     with pytest.raises(ConfigError, match="has no \\[model\\]"):
         load_method(str(path))
+
+
+def test_variants_of_images_are_refused_on_flow():
+    with pytest.raises(ConfigError, match="mirror_probability"):
+        load_method("ststnet", ["training.variants={count = 3}"])

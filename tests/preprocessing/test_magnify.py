@@ -17,6 +17,7 @@ from openmer.preprocessing.magnify import (
     MagnifySettings,
     linear_limit_px,
     magnify,
+    magnify_some,
     magnify_stream,
 )
 from openmer.preprocessing.pyramids import double, halve, level_gains
@@ -357,3 +358,10 @@ def test_the_rest_of_preprocessing_needs_no_torch():
 def test_one_frame_has_no_bins():
     with pytest.raises(DataError, match="1 frame"):
         band_report(1, 30, (1, 2))
+
+
+@pytest.mark.parametrize("wanted", [[-1], [20], [3, 25]])
+def test_frames_that_are_not_there_are_refused(wanted):
+    clip = np.random.default_rng(0).random((20, 32, 32)).astype(np.float32)
+    with pytest.raises(DataError, match="wanted"):
+        magnify_some([clip], n_frames=20, wanted=wanted, fps=60, alpha=5.0, band_hz=(2.0, 10.0))

@@ -124,7 +124,7 @@ def test_clips_of_two_sizes_need_a_size_in_the_recipe(tmp_path):
     for path in clips[1].frame_paths:
         Image.new("L", (30, 30)).save(path)
     plain = Recipe.from_tables([{"step": "flow", "method": "farneback"}])
-    with pytest.raises(DataError, match=r"lab/s1/a .*\(2, 30, 30\).*lab/s0/a .*\(2, 20, 24\)"):
+    with pytest.raises(ConfigError, match=r"lab/s1/a .*\(2, 30, 30\).*lab/s0/a .*\(2, 20, 24\)"):
         prepare(clips, plain)
     assert prepare(clips, RECIPE).shape == (4, 3, 14, 14)
 

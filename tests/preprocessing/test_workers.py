@@ -120,3 +120,34 @@ def _runs(pid):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+class AwkwardError(Exception):
+    """An exception that cannot be made anew from its arguments."""
+
+    def __init__(self, first, second):
+        super().__init__(first)
+        self.second = second
+
+
+def test_an_exception_that_cannot_travel_arrives_in_words():
+    def fails(number):
+        raise AwkwardError("the reason", number)
+
+    with pytest.raises(OpenMERError, match="the reason"):
+        list(in_order(fails, range(3), 2))
+
+
+def test_an_end_of_file_of_the_functions_own_is_not_taken_for_a_dead_worker():
+    def fails(number):
+        raise EOFError("short file")
+
+    with pytest.raises(EOFError, match="short file"):
+        list(in_order(fails, range(3), 2))
+
+
+def test_nothing_is_imported_from_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "queue.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, tmp_path / "elsewhere"])
+    assert list(in_order(abs, range(3), 2)) == [0, 1, 2]

@@ -201,3 +201,43 @@ def test_focal_loss_by_hand():
 def test_jobs_hand_out_their_numbers_only_when_asked(stored, images):
     job = FitJob(person="demo/s1", seed=0, train=tuple(range(18)), predict=())
     assert alone(make(stored, (HEAD,)), images, job).state is None
+
+
+def test_a_fold_does_not_depend_on_when_its_neighbours_stop(stored, images):
+    stages = (
+        Stage(trainable="head", epochs=6, iterations=3, patience=1, learning_rate=0.05),
+        Stage(trainable="all", epochs=1, learning_rate=1e-3),
+    )
+    spec = make(stored, stages, VARIANTS)
+    data = with_features(spec, images)
+    jobs = jobs_of(images, watch=lambda test: Watch(clips=test, score="loss"))
+    stacked = fit(jobs, StackedLearner(spec, data, device="cpu"), spec.training, data)
+    assert len({len(result.losses) for result in stacked}) > 1, "all stop alike: no test at all"
+    for result, job in zip(stacked, jobs, strict=True):
+        own = alone(spec, data, job)
+        assert result.epoch == own.epoch and len(result.losses) == len(own.losses)
+        np.testing.assert_allclose(result.scores, own.scores, atol=5e-3)
+
+
+def test_a_schedule_of_a_pretraining_is_refused_where_it_would_be_ignored():
+    with pytest.raises(ValueError, match="pretraining"):
+        NetworkTraining(
+            batch_size=2, stages=(Stage(epochs=1, learning_rate=0.1, schedule="cosine"),)
+        )
+
+
+def test_new_contents_of_a_file_of_weights_are_not_taken_for_the_old_ones(tmp_path, images):
+    from openmer.training import Resources, fit_jobs, plan_run
+
+    path, scores = str(tmp_path / "w.safetensors"), []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        model = create_model("efficient_me", size=32, depth=2)
+        save_weights(tmp_path / "w.safetensors", model.state_dict(), {})
+        spec = make(path, (HEAD, ALL))
+        jobs = jobs_of(images)[:1]
+        plan = plan_run(spec, jobs, Resources(device="cpu", workers=1))
+        scores.append(next(iter(fit_jobs(jobs, spec, images, plan))).scores)
+        fresh = alone(spec, with_features(spec, images), jobs[0]).scores
+        np.testing.assert_allclose(scores[-1], fresh, atol=1e-5)
+    assert not np.allclose(scores[0], scores[1])

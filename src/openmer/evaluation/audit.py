@@ -210,6 +210,8 @@ def shortened(task: Task, epochs: int) -> Task:
         for stage in training.stages
     )
     budget = training.model_copy(update={"epochs": min(training.epochs, epochs), "stages": stages})
+    if budget == training:
+        return task
     return replace(task, method=task.method.model_copy(update={"training": budget}))
 
 

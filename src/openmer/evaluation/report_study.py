@@ -81,9 +81,9 @@ def study_terminal(table: StudyTable) -> Table:
         caption_justify="left",
     )
     for column in table.columns:
-        found.add_column(column, style="red" if "LEAKY" in column else "")
+        found.add_column(column, style="red" if "LEAKY" in column else "", overflow="fold")
     for row in table.rows:
-        found.add_row(*map(Text, row))
+        found.add_row(*(Text(cell.replace(" (", "\n(").replace(", ", "\n")) for cell in row))
     return found
 
 

@@ -140,10 +140,7 @@ def prepare_task(
         ProtocolError: One person only, or a class without clips, be it before or after clips
             without an array are left out.
     """
-    source: Mapping[str, Any] = {}
-    if isinstance(clips, ClipSource):
-        source = clips.record()
-        clips = clips.clips
+    clips, source = (clips.clips, clips.record()) if isinstance(clips, ClipSource) else (clips, {})
     scheme = label_scheme(method.label_scheme)
     asked, classes = labelled(clips, scheme)
     leave_one_subject_out([clip.person for clip in asked])  # refuses one person before the work
