@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -48,11 +49,20 @@ def default_budget_bytes(device: str) -> int:
     if device.startswith("cuda"):
         free, _ = torch.cuda.mem_get_info()
         return int(0.8 * free)
+    return int(0.8 * (_available_bytes() or 4 * _GIB))
+
+
+def _available_bytes() -> int:
+    """Memory to be had without swapping, that of merely kept files included; 0 if unknown."""
     try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvail"))
+    except (OSError, StopIteration, ValueError):
+        pass
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # not every system can say
-        free = 4 * _GIB
-    return int(0.8 * free)
+        return 0
 
 
 def models_in_budget(spec: NetworkSpec, budget_bytes: int) -> int:
