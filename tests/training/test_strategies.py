@@ -1,12 +1,20 @@
 """The plan follows the device, the work and the memory, and nothing else."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from tests.builders import make_data, make_jobs, make_persons, make_spec
 
 from openmer.errors import ConfigError
 from openmer.training import Resources, SvmTraining, fit_jobs, plan_run
-from openmer.training.memory import bytes_per_model, even_chunks, models_in_budget, training_flops
+from openmer.training.memory import (
+    bytes_per_model,
+    default_budget_bytes,
+    even_chunks,
+    models_in_budget,
+    training_flops,
+)
 from openmer.training.strategies import COMPILE_FROM_FLOPS
 
 JOBS = make_jobs(make_persons())
@@ -94,3 +102,12 @@ def test_stopping_early_keeps_what_was_yielded():
     first = next(results)
     results.close()
     assert first.job in JOBS
+
+
+def test_memory_of_kept_files_may_be_used():
+    meminfo = Path("/proc/meminfo")
+    if not meminfo.is_file():
+        pytest.skip("only Linux says what is available")
+    lines = meminfo.read_text().splitlines()
+    available = next(int(line.split()[1]) << 10 for line in lines if "MemAvailable" in line)
+    assert default_budget_bytes("cpu") == pytest.approx(0.8 * available, rel=0.2)
