@@ -43,6 +43,13 @@ def _fuse_at(layers: nn.Sequential, start: int) -> None:
                 layers[start + 1] = RectifiedNormPool(norm, pool)
 
 
+def keep_inputs_of_silu(model: nn.Module) -> None:
+    """Let SiLU write to new memory: in place it must copy its input first, for the gradient."""
+    for part in model.modules():
+        if isinstance(part, nn.SiLU):
+            part.inplace = False
+
+
 def runs_channels_last(model: nn.Module, *, compiled: bool) -> bool:
     """Whether a model is to be laid out channels last on the CPU.
 

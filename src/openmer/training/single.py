@@ -8,7 +8,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from openmer.training.adapt import fuse_rectified_norm_pools, key_dropouts, runs_channels_last
+from openmer.training.adapt import (
+    fuse_rectified_norm_pools,
+    keep_inputs_of_silu,
+    key_dropouts,
+    runs_channels_last,
+)
 from openmer.training.config import Stage
 from openmer.training.jobs import FitJob, FloatArray, IntArray, TrainingData
 from openmer.training.losses import class_weights, clip_losses, head_penalty
@@ -47,6 +52,7 @@ class SingleLearner:
         self._targets = torch.from_numpy(data.targets).to(device)
         self._network = build_network(spec, seed=0)
         self._dropouts = key_dropouts(self._network)
+        keep_inputs_of_silu(self._network)
         if compiled:
             fuse_rectified_norm_pools(self._network)
         last = runs_channels_last(self._network, compiled=compiled)
