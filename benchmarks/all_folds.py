@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from machine import processor
 from torch.profiler import ProfilerActivity, profile
 
 from openmer.clip import Clip
@@ -43,7 +44,7 @@ def main() -> None:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--workers", type=int, default=0)
     arguments = parser.parse_args()
-    lines = [f"Python {platform.python_version()}, PyTorch {torch.__version__}, {_processor()}"]
+    lines = [f"Python {platform.python_version()}, PyTorch {torch.__version__}, {processor()}"]
     with TemporaryDirectory() as folder:
         task, source = _task(arguments.data, Path(folder), arguments.epochs)
     lines.append(f"Input: {source}; {len(task.folds)} folds, {arguments.epochs} epochs.")
@@ -152,16 +153,6 @@ def _stand_ins(folder: Path) -> list[Clip]:
             Clip(corpus="random", subject=f"s{i % 68}", name=f"c{i}", emotion=word, flow_path=path)
         )
     return clips
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in (info.read_text().splitlines() if info.is_file() else [])
-        if line.startswith("model name")
-    ]
-    return f"{names[0]}, {len(names)} cores" if names else platform.processor()
 
 
 if __name__ == "__main__":

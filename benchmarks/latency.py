@@ -24,11 +24,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnxruntime
 import torch
+from machine import processor
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from openmer.deployment import export_module
 from openmer.models import create_model
+from openmer.training.memory import forward_flops
 
 HERE = Path(__file__).parent
 BAR_MS = 10.0  # on two cores with ONNX Runtime, at 224x224
@@ -121,7 +122,8 @@ def _prepare(entries: list[Entry], folder: Path) -> tuple[list[Way], list[tuple[
         path = folder / f"{number}.onnx"
         written = export_module(module, shape, path)
         clip = torch.rand(1, *shape) * 255
-        facts.append((_parameters(module), _macs(module, clip), written.largest_difference))
+        macs = forward_flops(module, shape) // 2
+        facts.append((_parameters(module), macs, written.largest_difference))
         for threads in (1, 2):
             ways.append(Way(entry, "PyTorch", threads, _torch_call(module, clip)))
             ways.append(Way(entry, "ONNX Runtime", threads, _onnx_call(path, clip, threads)))
@@ -168,12 +170,6 @@ def _parameters(module: nn.Module) -> int:
     return sum(weight.numel() for weight in module.parameters() if weight.requires_grad)
 
 
-def _macs(module: nn.Module, clip: torch.Tensor) -> int:
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        module(clip)
-    return counter.get_total_flops() // 2
-
-
 def _report(
     entries: list[Entry],
     ways: list[Way],
@@ -187,7 +183,7 @@ def _report(
     lines = [
         "# Milliseconds a clip, batch 1, warm",
         "",
-        f"{_processor()}. Python {platform.python_version()}, PyTorch {torch.__version__}, ONNX "
+        f"{processor()}. Python {platform.python_version()}, PyTorch {torch.__version__}, ONNX "
         f"Runtime {onnxruntime.__version__}. Load of the machine (one minute) before "
         f"{load_before:.1f}, after {os.getloadavg()[0]:.1f}; with other work on the cores the "
         "times say little.",
@@ -228,16 +224,6 @@ def _verdict(ways: list[Way]) -> str:
                 f"Runtime on two cores: {found:.1f} ms, {word}. For scale, {PUBLISHED}."
             )
     return "Bar: not measured, because the model that it is of was left out."
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in (info.read_text().splitlines() if info.is_file() else [])
-        if line.startswith("model name")
-    ]
-    return f"{names[0]}, {len(names)} cores" if names else platform.processor()
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from openmer.cli.app import main
-
 QUICK = ("--set", "training.epochs=2", "--workers", "1", "--compiled", "never", "--device", "cpu")
 
 
@@ -30,25 +28,6 @@ def manifest(tmp_path_factory):
         rows.append(f"{corpus},{subject},c{i},{('negative', 'positive', 'surprise')[i % 3]},{name}")
     (folder / "samples.csv").write_text("\n".join(rows))
     return folder / "samples.csv"
-
-
-@pytest.fixture
-def openmer(monkeypatch, capsys, tmp_path):
-    """Runs a command in this process; returns exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["openmer", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 def test_evaluate_prints_one_json_object(openmer, manifest):

@@ -15,28 +15,6 @@ FIVE = ("--set", "label_scheme=casme2-5")
 QUICK = ("--workers", "1")
 
 
-@pytest.fixture
-def openmer(monkeypatch, capsys, tmp_path):
-    """Runs a command in this process; returns exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    return runner(monkeypatch, capsys)
-
-
-def runner(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["openmer", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def fakes(tmp_path_factory):
     """Small fakes of the three corpora of the composite, in one folder, written by the command."""

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from openmer.cli.app import main
 from openmer.datasets.fakes import write_fake
 from openmer.methods import load_method
 from openmer.models.weights import load_weights
@@ -31,20 +30,12 @@ def fer2013(tmp_path_factory):
 
 
 @pytest.fixture
-def openmer(monkeypatch, capsys, tmp_path):
-    """Runs a command in this process; returns exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
+def openmer(openmer):
+    """The same, its messages without their line breaks."""
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["openmer", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, " ".join(captured.err.split())
+        code, out, err = openmer(*arguments)
+        return code, out, " ".join(err.split())
 
     return run
 

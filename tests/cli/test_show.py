@@ -1,14 +1,11 @@
 """``openmer show`` draws one sheet, or says in one message why not."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from tests.preprocessing.test_faces import persons
-
-from openmer.cli.app import main
 
 
 @pytest.fixture(scope="module")
@@ -28,17 +25,12 @@ def manifest(tmp_path_factory):
 
 
 @pytest.fixture
-def openmer(monkeypatch, capsys, tmp_path):
-    monkeypatch.chdir(tmp_path)
+def openmer(openmer):
+    """The same, but for standard output."""
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["openmer", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        return code, capsys.readouterr().err
+        code, _, err = openmer(*arguments)
+        return code, err
 
     return run
 

@@ -86,13 +86,10 @@ def test_a_row_is_run_under_the_methods_rule_and_on_request_leaky(tmp_path, clip
 def test_without_a_network_the_imagenet_row_is_not_run_and_the_others_are(
     tmp_path, clips, monkeypatch
 ):
-    from openmer.models import weights
-
     def offline(*_):
         raise DataError("ImageNet weights of efficientnet_b0 are not at hand")
 
-    monkeypatch.setattr("openmer.evaluation.studies.imagenet_state", offline)
-    assert weights.imagenet_state is not offline
+    monkeypatch.setattr("openmer.models.weights.imagenet_state", offline)
     study = load_study("efficient-me/source")
     rows = tuple(row for row in study.rows if row.label in ("ImageNet, Efficient-ME", "FER2013"))
     study = study.model_copy(update={"rows": rows})
@@ -125,8 +122,14 @@ def test_feature_maps_are_those_of_the_last_block(clips):
     image, maps = feature_maps(method, clips[0])
     assert image.shape == (3, 64, 64) and maps.shape == (112, 4, 4)
     assert np.isfinite(maps).all() and maps.std() > 0
-    figure = draw_maps(maps, "maps", image)
-    assert len(figure.get_axes() or figure.subfigs) > 0
+    drawn = [
+        image.get_array()
+        for part in draw_maps(maps, "maps", image).subfigs
+        for axes in part.axes
+        for image in axes.images
+    ]
+    assert len(drawn) == 1 + 112  # the input, and every map
+    np.testing.assert_array_equal(drawn[112], maps[111])
 
 
 def test_a_model_without_feature_maps_says_so(clips):

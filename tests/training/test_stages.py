@@ -241,3 +241,15 @@ def test_new_contents_of_a_file_of_weights_are_not_taken_for_the_old_ones(tmp_pa
         fresh = alone(spec, with_features(spec, images), jobs[0]).scores
         np.testing.assert_allclose(scores[-1], fresh, atol=1e-5)
     assert not np.allclose(scores[0], scores[1])
+
+
+def test_silu_in_place_costs_a_copy_that_training_saves_without_another_bit(stored, images):
+    spec, job = make(stored, (ALL,)), jobs_of(images)[0]
+    learner = SingleLearner(spec, images, device="cpu", compiled=False)
+    silu = [part for part in learner._network.modules() if isinstance(part, torch.nn.SiLU)]
+    assert silu and not any(part.inplace for part in silu)
+    result = fit([job], learner, spec.training, images)[0]
+    for part in silu:
+        part.inplace = True
+    again = fit([job], learner, spec.training, images)[0]
+    assert result.weights_sha256 == again.weights_sha256

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openmer.cli.clips import clips_of
+from openmer.cli.clips import clips_of, prepared
 from openmer.cli.console import output, progress, tell, warn
 from openmer.cli.options import (
     Corpus,
@@ -54,9 +54,8 @@ def audit(
     """Poison each held-out person with NaN and compare every bit; exit code 1 on a leak."""
     from openmer.evaluation.audit import audit as run_audit
     from openmer.evaluation.audit import package_trainer, shortened
-    from openmer.evaluation.task import Protocol, prepare_task
+    from openmer.evaluation.task import Protocol
     from openmer.methods import load_method
-    from openmer.preprocessing import ArrayCache
     from openmer.preprocessing.failures import listed
     from openmer.training import Resources
 
@@ -67,15 +66,7 @@ def audit(
     rule = EpochRule(epoch_rule or chosen.epoch_rule)
     protocol = Protocol(epoch_rule=rule.value)
     with progress(chosen.title) as report:
-        task = prepare_task(
-            chosen,
-            source,
-            protocol=protocol,
-            cache=ArrayCache(),
-            workers=workers,
-            on_failure=on_failure.value,
-            on_progress=report,
-        )
+        task = prepared(chosen, source, protocol, workers, on_failure, report)
         task = shortened(task, epochs)
         fit = package_trainer(task, Resources(device=device.value))
         findings = run_audit(task, fit, epoch_rule=rule.value, persons=persons, on_progress=report)
@@ -84,7 +75,7 @@ def audit(
         _print_json(task, rule, findings, clean=clean)
     else:
         _print(task, rule, findings, persons=persons, clean=clean)
-    tell(listed(task.failures, of=len(task.clips) + len(task.failures)))
+    tell(listed(task.failures, of=task.asked))
     raise typer.Exit(0 if clean else 1)
 
 

@@ -1,4 +1,4 @@
-"""The clips that a command works on: from a manifest, or from a corpus by its name."""
+"""The clips that a command works on, from a manifest or a corpus by its name, and their arrays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
+    from openmer.cli.options import OnFailure
     from openmer.datasets.source import ClipSource
+    from openmer.evaluation.task import Progress, Protocol, Task
+    from openmer.methods import Method
 
 
 def clips_of(
@@ -84,3 +87,30 @@ def _roots(corpus: str, given: Sequence[str]) -> Path | dict[str, Path] | None:
         return folders[0]
     inside = {part: folder / part for folder in folders for part in parts}
     return {**inside, **named}
+
+
+def prepared(
+    method: Method,
+    source: ClipSource,
+    protocol: Protocol,
+    workers: int,
+    on_failure: OnFailure,
+    report: Progress,
+) -> Task:
+    """The task of a command that trains by itself, its arrays cached.
+
+    Raises:
+        OpenMERError: As `openmer.evaluation.task.prepare_task`.
+    """
+    from openmer.evaluation.task import prepare_task
+    from openmer.preprocessing import ArrayCache
+
+    return prepare_task(
+        method,
+        source,
+        protocol=protocol,
+        cache=ArrayCache(),
+        workers=workers,
+        on_failure=on_failure.value,
+        on_progress=report,
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openmer.cli.clips import clips_of
+from openmer.cli.clips import clips_of, prepared
 from openmer.cli.console import output, progress, tell, warn
 from openmer.cli.options import (
     Compiled,
@@ -70,9 +70,8 @@ def train(
 ) -> None:
     """Fit a method on all persons; judged by leave-one-subject-out on the same clips before."""
     from openmer.deployment import epoch_rule_of, refuse_taken, train_model, write_model
-    from openmer.evaluation.task import Protocol, prepare_task
+    from openmer.evaluation.task import Protocol
     from openmer.methods import load_method
-    from openmer.preprocessing import ArrayCache
     from openmer.preprocessing.failures import listed
     from openmer.training import Resources
 
@@ -88,15 +87,7 @@ def train(
     )
     protocol = Protocol(epoch_rule=epoch_rule_of(chosen), seeds=(seed,))
     with progress(chosen.title) as report:
-        task = prepare_task(
-            chosen,
-            source,
-            protocol=protocol,
-            cache=ArrayCache(),
-            workers=workers,
-            on_failure=on_failure.value,
-            on_progress=report,
-        )
+        task = prepared(chosen, source, protocol, workers, on_failure, report)
         known = None
         if not no_estimate:
             known = _estimate(task, estimate or runs, estimate is None, seed, resources, report)
@@ -105,7 +96,7 @@ def train(
         model = write_model(out, model)
         report("fitting on everybody", 1, 1)
     _show(out, model, as_json=as_json)
-    tell(listed(task.failures, of=len(task.clips) + len(task.failures)))
+    tell(listed(task.failures, of=task.asked))
 
 
 def _estimate(

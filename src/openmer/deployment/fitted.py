@@ -17,7 +17,7 @@ from openmer.deployment.record import ModelRecord
 from openmer.errors import DataError
 from openmer.methods import Method
 from openmer.preprocessing import Recipe
-from openmer.training import NetworkSpec, SvmTraining
+from openmer.training import SvmTraining
 from openmer.training.network import build_network
 
 FloatArray = NDArray[np.float32]
@@ -134,19 +134,13 @@ def _renamed(name: str, *, back: bool) -> str:
 def _network(method: Method, record: ModelRecord, state: Mapping[str, Tensor]) -> nn.Module:
     if method.model is None or isinstance(method.training, SvmTraining):
         raise DataError(f"Method {method.name} has no [model]. Train it again.")
-    spec = NetworkSpec(
-        model=method.model.model_copy(update={"weights": ""}),  # they are in the state already
-        loss=method.loss,
-        training=method.training,
-        num_classes=len(record.classes),
-        input_shape=record.input_shape,
-    )
+    spec = method.network_spec(len(record.classes), record.input_shape)
     network = build_network(spec, seed=0)
     try:
         network.load_state_dict({_renamed(name, back=False): v for name, v in state.items()})
     except RuntimeError as error:
         raise DataError(
-            f"The weights do not fit the model {method.model.name!r} of method {method.name}: "
+            f"The weights do not fit the model {spec.model.name!r} of method {method.name}: "
             f"{error}. Train it again with this version of OpenMER."
         ) from error
     return network

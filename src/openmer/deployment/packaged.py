@@ -7,8 +7,9 @@ from typing import Any
 
 from openmer.datasets.labels import label_scheme
 from openmer.deployment.fitted import FittedModel
-from openmer.deployment.record import ModelRecord, TrainedOn, versions
+from openmer.deployment.record import PACKAGES, ModelRecord, TrainedOn
 from openmer.errors import ConfigError, DataError
+from openmer.evaluation.record import versions
 from openmer.methods import Method, load_method
 from openmer.models.weights import Weights, load_weights
 
@@ -56,7 +57,7 @@ def packaged_model(name: str) -> FittedModel:
         epoch=_whole(weights.card.get("epochs", {}), "best"),
         trained_on=TrainedOn(what=_learned_from(weights)),
         weights_sha256=weights.sha256,
-        versions=versions(),
+        versions=versions(PACKAGES),
     )
     return FittedModel(method=method, record=record, state=weights.state)
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import version
 from typing import Any, Literal
 
 from pydantic import Field
 
-import openmer
 from openmer.training.config import Record
 
-_PACKAGES = ("numpy", "torch", "timm", "scikit-learn", "safetensors")
+PACKAGES = ("numpy", "torch", "timm", "scikit-learn", "safetensors")
 _Range = tuple[float, float]
 
 
@@ -146,12 +143,6 @@ class ModelRecord(Record):
                 "it does on micro-expressions is not known."
             )
         return "No honest estimate was made: how well it does on unseen persons is not known."
-
-
-def versions() -> dict[str, str]:
-    """Versions of OpenMER, Python and the packages that a model depends on."""
-    found = {name: version(name) for name in _PACKAGES}
-    return {"openmer": openmer.__version__, "python": platform.python_version(), **found}
 
 
 def _with_range(value: float, interval: _Range | None) -> str:

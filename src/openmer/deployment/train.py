@@ -10,8 +10,9 @@ import numpy as np
 
 from openmer.deployment.estimate import Estimate
 from openmer.deployment.fitted import FittedModel, plain_names
-from openmer.deployment.record import CorpusCount, ModelRecord, TrainedOn, versions
+from openmer.deployment.record import PACKAGES, CorpusCount, ModelRecord, TrainedOn
 from openmer.errors import OpenMERError
+from openmer.evaluation.record import versions
 from openmer.evaluation.splits import Fold
 from openmer.evaluation.task import Task, fold_job
 from openmer.methods import Method
@@ -74,7 +75,7 @@ def train_model(
         epoch=result.epoch,
         trained_on=_trained_on(task, result),
         estimate=estimate,
-        versions=versions(),
+        versions=versions(PACKAGES),
     )
     model = FittedModel(method=task.method, record=record, state=plain_names(result.state))
     _require_same_scores(model, task, result)

@@ -18,7 +18,6 @@ from openmer.datasets.labels import label_scheme
 from openmer.errors import ConfigError
 from openmer.evaluation.studies import Study, row_method
 from openmer.methods import Method
-from openmer.training import NetworkSpec, NetworkTraining
 from openmer.training.network import pretrained_network
 
 _INK, _QUIET = "#1f2328", "#6b7280"
@@ -37,18 +36,12 @@ def feature_maps(method: Method, clip: Clip) -> tuple[NDArray[np.float32], NDArr
         DataError: The clip cannot be prepared.
     """
     array = method.steps.run(clip)
-    if method.model is None or not isinstance(method.training, NetworkTraining):
-        raise ConfigError(f"{method.name} has no network, so it has no feature maps.")
-    spec = NetworkSpec(
-        model=method.model,
-        loss=method.loss,
-        training=method.training,
-        num_classes=len(label_scheme(method.label_scheme).classes),
-        input_shape=(array.shape[0], array.shape[1], array.shape[2]),
-    )
+    channels, height, width = array.shape
+    classes = len(label_scheme(method.label_scheme).classes)
+    spec = method.network_spec(classes, (channels, height, width))
     model = pretrained_network(spec)[1].eval()
     if not hasattr(model, "feature_maps"):
-        raise ConfigError(f"The model {method.model.name} does not offer its feature maps.")
+        raise ConfigError(f"The model {spec.model.name} does not offer its feature maps.")
     with torch.no_grad():
         maps = cast(Callable[[Tensor], Tensor], model.feature_maps)(torch.from_numpy(array)[None])
     return array, maps[0].numpy()

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch.utils.flop_counter import FlopCounterMode
-
 from openmer.datasets.labels import label_scheme
 from openmer.errors import ConfigError
 from openmer.evaluation.report_study import StudyTable
 from openmer.evaluation.studies import Study, row_method
 from openmer.methods import Method
-from openmer.models import create_model
+from openmer.training.memory import forward_flops
+from openmer.training.network import build_network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,28 +38,21 @@ def model_size(method: Method) -> ModelSize:
         ConfigError: The method has no network, or its recipe leaves the size to the frames.
     """
     size = method.steps.size
-    if method.model is None or size is None:
+    if size is None:
         raise ConfigError(
-            f"{method.name} has no network of a fixed input size to count. Choose a method with a "
-            "[model] and a recipe that ends in a size."
+            f"{method.name} has no fixed input size to count at. Choose a method whose recipe ends "
+            "in a size."
         )
     shape = (method.steps.channels, size, size)
-    network = create_model(
-        method.model.name,
-        in_channels=shape[0],
-        num_classes=len(label_scheme(method.label_scheme).classes),
-        size=size,
-        **method.model.parameters,
-    ).eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.zeros(1, *shape))
+    classes = len(label_scheme(method.label_scheme).classes)
+    network = build_network(method.network_spec(classes, shape), seed=0)
     return ModelSize(
         input_shape=shape,
         parameters=sum(weight.numel() for weight in network.parameters()),
         statistics=sum(
             value.numel() for name, value in network.named_buffers() if ".running_" in name
         ),
-        macs=int(counter.get_total_flops()) // 2,
+        macs=forward_flops(network, shape) // 2,
     )
 
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import platform
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-import openmer
 from openmer.datasets import facts
 from openmer.datasets.labels import label_scheme
 from openmer.datasets.pretraining import PretrainingScheme, load_pretraining, pretraining_scheme
@@ -24,6 +21,7 @@ from openmer.evaluation._files import replace_file
 from openmer.evaluation.metrics import confusion_matrix, per_class_of, pooled_scores
 from openmer.evaluation.pretraining_card import limits_of, render_card
 from openmer.evaluation.pretraining_curve import draw_curve
+from openmer.evaluation.record import versions
 from openmer.methods import Method, list_methods, load_method
 from openmer.models.weights import load_weights, save_weights
 from openmer.preprocessing import ArrayCache, Failure, Failures, Recipe, fingerprint
@@ -210,11 +208,7 @@ def make_card(
         "device": torch.cuda.get_device_name() if spec.device == "cuda" else "cpu",
         "threads": spec.threads,
         "compiled": spec.compiled,
-        "versions": {
-            "openmer": openmer.__version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in _PACKAGES},
-        },
+        "versions": versions(_PACKAGES),
         "command": command,
     }
     return {**card, **limits_of(card)}

@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -123,7 +123,7 @@ def write_record(
         "protocol": protocol.model_dump(mode="json", exclude={"seeds"}, exclude_none=True),
         "data": _data_record(task),
         "plan": plan.model_dump(mode="json"),
-        "versions": _versions(),
+        "versions": versions(_PACKAGES),
     }
     if task.prepared:
         record["prepared"] = {step: dict(ways) for step, ways in task.prepared.items()}
@@ -155,6 +155,7 @@ def weights_digest(method: Method) -> str:
     return stored if stored in ("", "imagenet") else load_weights(stored).sha256[:16]
 
 
-def _versions() -> dict[str, str]:
-    packages = {name: version(name) for name in _PACKAGES}
-    return {"openmer": openmer.__version__, "python": platform.python_version(), **packages}
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of OpenMER, of Python and of some packages, by their names."""
+    found = {name: version(name) for name in packages}
+    return {"openmer": openmer.__version__, "python": platform.python_version(), **found}

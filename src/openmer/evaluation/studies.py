@@ -22,7 +22,7 @@ from openmer.evaluation.summary import Summary
 from openmer.evaluation.task import Progress, Protocol
 from openmer.methods import Method, load_method
 from openmer.models import create_model
-from openmer.models.weights import imagenet_state, load_weights, timm_backbone
+from openmer.models.weights import load_weights, stored_backbone
 from openmer.training import Resources
 from openmer.training.config import Record
 
@@ -226,8 +226,7 @@ def require_weights(method: Method) -> None:
     if method.model.weights != "imagenet":
         load_weights(method.model.weights)
         return
-    model = create_model(method.model.name, **method.model.parameters)
-    imagenet_state(model.state_dict(), timm_backbone(model))
+    stored_backbone(create_model(method.model.name, **method.model.parameters), "imagenet")
 
 
 def _judge(

@@ -14,12 +14,12 @@ from joblib import cpu_count
 from openmer.clip import Clip
 from openmer.datasets.labels import LabelScheme, label_scheme, labelled
 from openmer.datasets.source import ClipSource
-from openmer.errors import ConfigError, DataError, ProtocolError
+from openmer.errors import DataError, ProtocolError
 from openmer.evaluation.splits import Fold, hold_out_inside, leave_one_subject_out
 from openmer.methods import Method
-from openmer.preprocessing import ArrayCache, Failure, Failures, Recipe, prepare
+from openmer.preprocessing import ArrayCache, Failure, Failures, prepare
 from openmer.preprocessing.failures import OnFailure
-from openmer.preprocessing.steps_clip import MagnifyStep
+from openmer.preprocessing.treatments import count_treatments
 from openmer.training import (
     FitJob,
     NetworkSpec,
@@ -95,15 +95,12 @@ class Task:
         training = self.method.training
         if isinstance(training, SvmTraining):
             return training
-        if self.method.model is None:
-            raise ConfigError(f"Method {self.method.name} has no [model] to train.")
-        return NetworkSpec(
-            model=self.method.model,
-            loss=self.method.loss,
-            training=training,
-            num_classes=self.data.num_classes,
-            input_shape=self.data.inputs.shape[1:],
-        )
+        return self.method.network_spec(self.data.num_classes, self.data.inputs.shape[1:])
+
+    @property
+    def asked(self) -> int:
+        """Clips that were to be judged: those of the task and those that failed."""
+        return len(self.clips) + len(self.failures)
 
     @property
     def parameters(self) -> int:
@@ -176,27 +173,8 @@ def prepare_task(
         failures=tuple(failures),
         lost_persons=tuple(sorted({c.person for c in asked} - {c.person for c in kept})),
         source=MappingProxyType(source),
-        prepared=_prepared(recipe, kept),
+        prepared=count_treatments(recipe, kept),
     )
-
-
-def _prepared(recipe: Recipe, clips: Sequence[Clip]) -> dict[str, dict[str, int]]:
-    """How many clips each step treated in which way, told from their annotation alone."""
-    told: dict[str, Counter[str]] = {}
-    policy = getattr(recipe.source, "apex", "")
-    for clip in clips:
-        if not clip.frame_paths:
-            continue
-        if policy:
-            fallen = policy == "annotated-or-middle" and clip.apex is None
-            own = "annotated" if policy == "annotated-or-middle" else policy
-            told.setdefault("apex", Counter())["middle" if fallen else own] += 1
-        for step in recipe.on_clip:
-            if isinstance(step, MagnifyStep):
-                empty = not step.report(clip).bins_in_band_hz
-                way = "the band holds no bin of the clip" if empty else "the band holds bins"
-                told.setdefault("magnify", Counter())[way] += 1
-    return {step: dict(sorted(ways.items())) for step, ways in told.items()}
 
 
 def _require_keys(clips: Sequence[Clip]) -> None:

@@ -26,6 +26,7 @@ from openmer.training.config import (
     Training,
     Variants,
 )
+from openmer.training.network import NetworkSpec
 
 
 class Method(Record):
@@ -61,6 +62,28 @@ class Method(Record):
     def steps(self) -> Recipe:
         """The preprocessing as a `Recipe`."""
         return Recipe.from_tables(self.recipe)
+
+    def network_spec(self, num_classes: int, input_shape: tuple[int, int, int]) -> NetworkSpec:
+        """What the trainer needs to know of the network on inputs of a shape.
+
+        Args:
+            num_classes: Number of classes.
+            input_shape: ``(channels, height, width)``.
+
+        Raises:
+            ConfigError: The method has no network.
+        """
+        if self.model is None or not isinstance(self.training, NetworkTraining):
+            raise ConfigError(
+                f"Method {self.name} has no network. Choose a method that trains a [model]."
+            )
+        return NetworkSpec(
+            model=self.model,
+            loss=self.loss,
+            training=self.training,
+            num_classes=num_classes,
+            input_shape=input_shape,
+        )
 
 
 def list_methods() -> list[str]:

@@ -116,6 +116,23 @@ def backbone_state(
     return {name: stored[other] for name, other in names.items()}
 
 
+def stored_backbone(model: nn.Module, name: str) -> dict[str, Tensor]:
+    """Weights that a model can begin with, under its own names, all of it but its head.
+
+    Args:
+        model: The model.
+        name: ``imagenet``, what timm offers for its backbone; else as in `load_weights`.
+
+    Raises:
+        ConfigError: No such name, or they are of another model.
+        DataError: They are not at hand, or the file is broken.
+    """
+    own = model.state_dict()
+    if name == "imagenet":
+        return imagenet_state(own, timm_backbone(model))
+    return backbone_state(own, load_weights(name).state, name)
+
+
 def timm_backbone(model: nn.Module) -> str:
     """Name in timm of the backbone that a model was cut from.
 

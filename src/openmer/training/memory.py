@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from openmer.training.jobs import FitJob
 from openmer.training.network import NetworkSpec, build_network, trains_heads_alone
@@ -75,14 +75,25 @@ def training_flops(spec: NetworkSpec, jobs: list[FitJob]) -> float:
 
     Of stages that train the head alone nothing is counted: their backbone runs once, not per epoch.
     """
-    from torch.utils.flop_counter import FlopCounterMode
-
-    network = build_network(spec, seed=0).eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.zeros(1, *spec.input_shape))
+    once = forward_flops(build_network(spec, seed=0), spec.input_shape)
     epochs = sum(stage.epochs for stage in spec.training.passes if stage.trainable == "all")
     clips = float(np.sum([len(job.train) for job in jobs])) * epochs
-    return 3.0 * clips * int(counter.get_total_flops())
+    return 3.0 * clips * once
+
+
+def forward_flops(network: nn.Module, input_shape: tuple[int, int, int]) -> int:
+    """Floating-point operations of one input, of convolutions and matrix products.
+
+    Args:
+        network: Left in evaluation mode.
+        input_shape: ``(channels, height, width)``.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    network.eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, *input_shape))
+    return int(counter.get_total_flops())
 
 
 def even_chunks(count: int, most: int) -> list[int]:

@@ -11,12 +11,7 @@ from torch import Tensor, nn
 
 from openmer.errors import ConfigError
 from openmer.models import create_model
-from openmer.models.weights import (
-    backbone_state,
-    imagenet_state,
-    load_weights,
-    timm_backbone,
-)
+from openmer.models.weights import stored_backbone
 from openmer.training.config import LossConfig, ModelConfig, NetworkTraining, Record, Stage
 from openmer.training.jobs import FitJob, FloatArray, TrainingData
 from openmer.training.layers import Standardize
@@ -66,7 +61,7 @@ def pretrained_network(spec: NetworkSpec, seed: int = 0) -> nn.Sequential:
     """
     network = build_network(spec, seed)
     if spec.model.weights:
-        _load_backbone(network[1], spec.model)
+        network[1].load_state_dict(stored_backbone(network[1], spec.model.weights), strict=False)
     return network
 
 
@@ -86,29 +81,37 @@ def fresh_state(spec: NetworkSpec, job: FitJob, data: TrainingData) -> dict[str,
     return {name: value.detach() for name, value in network.state_dict().items()}
 
 
-def moving_parts(network: nn.Sequential, stage: Stage) -> list[nn.Module]:
-    """The parts of a network whose weights move in a stage; the others are in evaluation mode.
+def moving_part(network: nn.Module, model: nn.Module, stage: Stage) -> nn.Module:
+    """The part of a network whose weights move in a stage: all of it, or the head of its model.
 
     Raises:
         ConfigError: The stage trains the head alone, and the model has no part of that name.
     """
     if stage.trainable == "all":
-        return [network]
-    head = getattr(network[1], "head", None)
+        return network
+    head = getattr(model, "head", None)
     if not isinstance(head, nn.Module):
         raise ConfigError(
-            f"A stage trains the head alone, but {type(network[1]).__name__} has no part named "
-            "'head'. Set trainable = \"all\"."
+            f"A stage trains the head alone, but {type(model).__name__} has no part named 'head'. "
+            'Set trainable = "all".'
         )
-    return [head]
+    return head
 
 
-def last_linear(network: nn.Module) -> str:
-    """Name of the weight of the last linear layer, which makes the logits.
+def set_learning(network: nn.Module, moving: nn.Module) -> None:
+    """Training mode of the part that moves, evaluation mode of the rest."""
+    network.eval()
+    moving.train()
+
+
+def penalised_weight(network: nn.Module, loss: LossConfig) -> str:
+    """Name of the weight that a loss penalises, that of the last linear layer; "" if it does not.
 
     Raises:
-        ConfigError: There is no linear layer.
+        ConfigError: It does, and there is no linear layer.
     """
+    if not (loss.head_l1 or loss.head_l2):
+        return ""
     names = [name for name, part in network.named_modules() if isinstance(part, nn.Linear)]
     if not names:
         raise ConfigError("The loss penalises the last linear layer, but the model has none.")
@@ -117,9 +120,8 @@ def last_linear(network: nn.Module) -> str:
 
 def trains_heads_alone(spec: NetworkSpec) -> bool:
     """Whether nothing moves but heads on features that all jobs share."""
-    return _shares_features(spec) and all(
-        stage.trainable == "head" for stage in spec.training.passes
-    )
+    heads = all(stage.trainable == "head" for stage in spec.training.passes)
+    return heads and _shares_features(spec)
 
 
 def _shares_features(spec: NetworkSpec) -> bool:
@@ -149,15 +151,6 @@ def shared_features(
         for start in range(0, len(rows), batch)
     ]
     return np.concatenate([features(rows.take(part)).cpu().numpy() for part in parts])
-
-
-def _load_backbone(model: nn.Module, config: ModelConfig) -> None:
-    own = model.state_dict()
-    if config.weights == "imagenet":
-        stored = imagenet_state(own, timm_backbone(model))
-    else:
-        stored = backbone_state(own, load_weights(config.weights).state, config.weights)
-    model.load_state_dict(stored, strict=False)
 
 
 def _mean_and_spread(

@@ -22,7 +22,7 @@ from openmer.training.augment import augment_stills, resize_stills
 from openmer.training.config import Stage
 from openmer.training.jobs import FloatArray, IntArray
 from openmer.training.losses import class_weights, clip_losses, head_penalty
-from openmer.training.network import last_linear
+from openmer.training.network import moving_part, penalised_weight, set_learning
 from openmer.training.optimizers import make_optimizer
 from openmer.training.pretrain_spec import (
     Epoch,
@@ -104,8 +104,7 @@ class _Run:
         self._class_weights = class_weights(
             self._config.loss, stills.targets[self._train], stills.num_classes
         ).to(spec.device)
-        penalty = self._config.loss.head_l1 or self._config.loss.head_l2
-        self._penalised = last_linear(self.network) if penalty else ""
+        self._penalised = penalised_weight(self.network, self._config.loss)
         # Batches and images keep their size all through a stage: compiled for each, and fastest.
         compiled = torch.compile(self._mean_loss, dynamic=False)
         self._loss = compiled if spec.compiled else self._mean_loss
@@ -161,11 +160,10 @@ class _Run:
 
     def _enter(self) -> None:
         _, stage = self.passes[self.progress.place]
-        self._moving = _moving(self.network, stage)
+        self._moving = moving_part(self.network, self.network, stage)
         self.network.requires_grad_(False)
-        for module in self._moving:
-            module.requires_grad_(True)
-        weights = [weight for module in self._moving for weight in module.parameters()]
+        self._moving.requires_grad_(True)
+        weights = self._moving.parameters()
         self._optimizer = make_optimizer(weights, self._config, stage.learning_rate)
 
     def _train_epoch(self, stage: Stage) -> float:
@@ -176,9 +174,7 @@ class _Run:
         draws = torch.Generator(self._spec.device)
         draws.manual_seed(derive_seed(self._spec.seed, "augment", number))
         torch.manual_seed(derive_seed(self._spec.seed, "dropout", number))
-        self.network.eval()
-        for module in self._moving:
-            module.train()
+        set_learning(self.network, self._moving)
         total = 0.0
         for step, rows in enumerate(order[: steps * size].reshape(steps, size)):
             rate = _rate(stage, (self.progress.inside + (step + 1) / steps) / stage.epochs)
@@ -280,18 +276,6 @@ def _started(spec: PretrainSpec, stills: Stills, start: dict[str, Tensor]) -> nn
     network = fresh_network(spec, stills)
     network.load_state_dict(network.state_dict() | start)
     return network.to(memory_format=torch.channels_last)
-
-
-def _moving(network: nn.Module, stage: Stage) -> list[nn.Module]:
-    if stage.trainable == "all":
-        return [network]
-    head = getattr(network, "head", None)
-    if not isinstance(head, nn.Module):
-        raise ConfigError(
-            f"A stage trains the head alone, but {type(network).__name__} has no part named 'head'."
-            ' Set trainable = "all".'
-        )
-    return [head]
 
 
 def _rate(stage: Stage, share_done: float) -> float:

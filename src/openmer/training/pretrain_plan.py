@@ -10,13 +10,9 @@ from joblib import cpu_count
 from torch import Tensor
 
 from openmer.errors import ConfigError
-from openmer.models.weights import (
-    backbone_state,
-    imagenet_state,
-    load_weights,
-    timm_backbone,
-)
+from openmer.models.weights import stored_backbone
 from openmer.training.config import Record
+from openmer.training.memory import forward_flops
 from openmer.training.pretrain_spec import PretrainSpec, begun, fresh_network, passes_of
 from openmer.training.stills import Stills
 from openmer.training.strategies import compiler_at_hand
@@ -81,16 +77,13 @@ def plan_pretraining(
 
 def pretraining_flops(spec: PretrainSpec, stills: Stills) -> float:
     """Floating-point operations at most: forward, and twice as much backward where all moves."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    network, size = fresh_network(spec, stills).eval(), spec.pretraining.size
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.zeros(1, stills.images.shape[1], size, size))
+    size = spec.pretraining.size
+    once = forward_flops(fresh_network(spec, stills), (stills.images.shape[1], size, size))
     rounds = 0.0
     for _, stage in passes_of(spec.pretraining):
         share = ((stage.size or size) / size) ** 2  # they grow with the area
         rounds += share * stage.epochs * (3 if stage.trainable == "all" else 1)
-    return rounds * len(stills.images) * int(counter.get_total_flops())
+    return rounds * len(stills.images) * once
 
 
 def start_state(spec: PretrainSpec, stills: Stills) -> dict[str, Tensor]:
@@ -103,7 +96,4 @@ def start_state(spec: PretrainSpec, stills: Stills) -> dict[str, Tensor]:
     start = spec.pretraining.start
     if start == "scratch":
         return {}
-    network = fresh_network(spec, stills)
-    if start != "imagenet":
-        return backbone_state(network.state_dict(), load_weights(start).state, start)
-    return imagenet_state(network.state_dict(), timm_backbone(network))
+    return stored_backbone(fresh_network(spec, stills), start)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +20,9 @@ from openmer.training.network import (
     NetworkSpec,
     build_network,
     fresh_state,
-    last_linear,
-    moving_parts,
+    moving_part,
+    penalised_weight,
+    set_learning,
 )
 from openmer.training.optimizers import make_optimizer
 from openmer.training.rows import Rows
@@ -47,7 +47,8 @@ class SingleLearner:
     ) -> None:
         self._spec, self._data = spec, data
         self._rows = Rows(data, spec.training.variants, device)
-        self._features = None if data.features is None else torch.from_numpy(data.features)
+        ready = data.features
+        self._features = None if ready is None else torch.from_numpy(ready).to(device)
         self._device = device
         self._targets = torch.from_numpy(data.targets).to(device)
         self._network = build_network(spec, seed=0)
@@ -64,10 +65,9 @@ class SingleLearner:
         self._optimizer: torch.optim.Optimizer
         self._job: FitJob
         self._kept: dict[str, Tensor] = {}
-        self._moving: list[nn.Module] = []
+        self._moving: nn.Module = self._network
         self._learning = False
-        penalised = spec.loss.head_l1 or spec.loss.head_l2
-        name = last_linear(self._network) if penalised else ""
+        name = penalised_weight(self._network, spec.loss)
         self._last = self._network.get_parameter(name) if name else None
         self._still = True  # whether the backbone is as it was at the beginning
 
@@ -81,11 +81,10 @@ class SingleLearner:
 
     def enter(self, stage: Stage) -> None:
         """Let the weights of a stage move, with a fresh optimiser."""
-        self._moving = moving_parts(self._network, stage)
-        weights = [weight for part in self._moving for weight in part.parameters()]
+        self._moving = moving_part(self._network, self._network[1], stage)
         self._network.requires_grad_(False)
-        for weight in weights:
-            weight.requires_grad_()
+        self._moving.requires_grad_(True)
+        weights = self._moving.parameters()
         self._optimizer = make_optimizer(weights, self._spec.training, stage.learning_rate)
         self._still = self._still and stage.trainable == "head"
         self._learning = False
@@ -98,7 +97,9 @@ class SingleLearner:
         key = torch.tensor(dropout_key(self._job.seed, self._job.person, moment))
         for dropout in self._dropouts:
             dropout.key.copy_(key)
-        self._learn()
+        if not self._learning:  # going through all modules takes time
+            set_learning(self._network, self._moving)
+            self._learning = True
         self._optimizer.zero_grad()
         loss = self._step_loss(chosen, self._targets[chosen % len(self._targets)])
         torch.autograd.backward(loss)
@@ -106,8 +107,8 @@ class SingleLearner:
         return loss.detach().reshape(1)
 
     def _step_loss(self, chosen: Tensor, targets: Tensor) -> Tensor:
-        if self._still and self._features is not None:
-            return self._penalised(self._head(chosen), targets)
+        if self._ready is not None:
+            return self._penalised(self._head(self._ready[chosen]), targets)
         inputs = self._inputs(chosen)
         if self._compiled:
             torch._dynamo.mark_dynamic(inputs, 0)
@@ -120,39 +121,28 @@ class SingleLearner:
     def _penalised(self, logits: Tensor, targets: Tensor) -> Tensor:
         loss = self._spec.loss
         mean = clip_losses(logits, targets, loss, self._class_weights).mean()
-        if not (loss.head_l1 or loss.head_l2):
-            return mean
-        return mean + head_penalty(cast(Tensor, self._last), loss)
-
-    def _learn(self) -> None:
-        """Training mode of what moves in this stage; going through all modules takes time."""
-        if not self._learning:
-            self._network.eval()
-            for part in self._moving:
-                part.train()
-            self._learning = True
-
-    def _rest(self) -> None:
-        """Evaluation mode of everything."""
-        self._network.eval()
-        self._learning = False
+        return mean if self._last is None else mean + head_penalty(self._last, loss)
 
     def _inputs(self, chosen: Tensor) -> Tensor:
         return self._rows.take(chosen).contiguous(memory_format=self._layout)
 
-    def _head(self, chosen: Tensor) -> Tensor:
-        """Logits from the features that the still backbone has made once."""
-        features = cast(Tensor, self._features)[chosen.cpu()].to(self._device)
+    @property
+    def _ready(self) -> Tensor | None:
+        """What the backbone made of every row, as long as it is as it was then."""
+        return self._features if self._still else None
+
+    def _head(self, features: Tensor) -> Tensor:
         logits: Tensor = self._network[1].get_submodule("head")(features)
         return logits
 
     @torch.no_grad()
     def scores(self, rows: Sequence[IntArray]) -> list[FloatArray]:
         """Class probabilities of the rows."""
-        self._rest()
+        self._network.eval()
+        self._learning = False
         chosen = torch.from_numpy(rows[0]).to(self._device)
-        if self._still and self._features is not None:
-            return [torch.softmax(self._head(chosen), dim=1).cpu().numpy()]
+        if self._ready is not None:
+            return [torch.softmax(self._head(self._ready[chosen]), dim=1).cpu().numpy()]
         parts = [self._network(self._inputs(part)) for part in torch.split(chosen, _SCORED_AT_ONCE)]
         return [torch.softmax(torch.cat(parts), dim=1).cpu().numpy()]
 

@@ -17,8 +17,9 @@ from openmer.training.network import (
     NetworkSpec,
     build_network,
     fresh_state,
-    last_linear,
-    moving_parts,
+    moving_part,
+    penalised_weight,
+    set_learning,
 )
 from openmer.training.optimizers import StackedOptimizer
 from openmer.training.rows import Rows
@@ -37,13 +38,15 @@ class StackedLearner:
     Args:
         spec: The network and its training.
         data: Arrays to draw from.
-        device: ``cuda``, or ``cpu`` (slower there than one model at a time).
+        device: ``cuda``, or ``cpu``, where it is slower than one model at a time but for heads on
+            ready features.
     """
 
     def __init__(self, spec: NetworkSpec, data: TrainingData, *, device: str) -> None:
         self._spec, self._data, self._device = spec, data, device
         self._rows = Rows(data, spec.training.variants, device)
-        self._features = None if data.features is None else torch.from_numpy(data.features)
+        ready = data.features
+        self._features = None if ready is None else torch.from_numpy(ready).to(device)
         self._targets = torch.from_numpy(data.targets).to(device)
         network = build_network(spec, seed=0)
         self._dropout_count = len(key_dropouts(network))
@@ -55,10 +58,9 @@ class StackedLearner:
         self._jobs: Sequence[FitJob] = ()
         self._state: dict[str, Tensor] = {}
         self._kept: dict[str, Tensor] = {}
-        self._moving: list[nn.Module] = []
+        self._moving: nn.Module = network
         self._learning = False
-        penalised = spec.loss.head_l1 or spec.loss.head_l2
-        self._last = last_linear(network) if penalised else ""
+        self._last = penalised_weight(network, spec.loss)
         self._names: list[str] = []  # of the weights that move
         self._changing: list[str] = []  # these, and what batch norms among them measure
         self._still = True  # whether the backbone is as it was at the beginning
@@ -81,7 +83,7 @@ class StackedLearner:
 
     def enter(self, stage: Stage) -> None:
         """Let the weights of a stage move, with a fresh optimiser."""
-        self._moving = moving_parts(self._network, stage)
+        self._moving = moving_part(self._network, self._network[1], stage)
         prefix = "" if stage.trainable == "all" else _HEAD
         self._names = sorted(name for name in self._trainable if name.startswith(prefix))
         for name in self._trainable:
@@ -99,9 +101,7 @@ class StackedLearner:
         padded, weights = self._pad(rows)
         targets = self._targets[padded % len(self._targets)]
         if not self._learning:  # going through all modules takes time
-            self._network.eval()
-            for part in self._moving:
-                part.train()
+            set_learning(self._network, self._moving)
             self._learning = True
         state = {**self._state, **self._step_buffers(weights, moment)}
         inputs = self._inputs(padded)
@@ -146,23 +146,24 @@ class StackedLearner:
         loss = self._spec.loss
         losses = clip_losses(self._logits(state, inputs), targets, loss, class_weights)
         mean = (losses * weights).sum() / weights.sum()
-        if not (loss.head_l1 or loss.head_l2):
-            return mean
-        return mean + head_penalty(state[self._last], loss)
+        return mean + head_penalty(state[self._last], loss) if self._last else mean
 
     def _one_models_scores(self, state: dict[str, Tensor], inputs: Tensor) -> Tensor:
         return torch.softmax(self._logits(state, inputs), dim=1)
 
+    @property
+    def _ready(self) -> Tensor | None:
+        """What the backbone made of every row, as long as it is as it was then."""
+        return self._features if self._still else None
+
     def _inputs(self, padded: Tensor) -> Tensor:
         """What the models read: rows, or the features a still backbone has made of them."""
-        if self._still and self._features is not None:
-            return self._features[padded.cpu()].to(self._device)
-        return self._rows.take(padded)
+        return self._rows.take(padded) if self._ready is None else self._ready[padded]
 
     def _logits(self, state: dict[str, Tensor], inputs: Tensor) -> Tensor:
         """Of one model; inputs are as `_inputs` gives them."""
         network: nn.Module = self._network
-        if self._still and self._features is not None:
+        if self._ready is not None:
             network = self._network.get_submodule(_HEAD.rstrip("."))
             own = [name for name in state if name.startswith(_HEAD)]
             state = {name.removeprefix(_HEAD): state[name] for name in own}

@@ -2,7 +2,8 @@
 
 On CUDA the models are stacked and one step trains them all. On a CPU a stack only costs time and
 memory (measured, see benchmarks), so there the jobs run side by side: one process per core, one
-thread each, arrays shared, and long runs compiled. A user never writes a loop over folds.
+thread each, arrays shared, and long runs compiled; but heads on ready features are stacked there,
+too. A user never writes a loop over folds.
 """
 
 from __future__ import annotations
