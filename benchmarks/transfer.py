@@ -1,18 +1,18 @@
-"""Efficient-ME's 68 folds at 224x224, the paper's whole schedule: time, memory, a plain loop.
+"""68 folds of a method that starts from stored weights, its whole schedule, against a plain loop.
 
-    python benchmarks/transfer.py [--size 224] [--clips 442] [--folds 68]
+    python benchmarks/transfer.py [--method efficient-me] [--clips 442] [--folds 68]
 
 Random images stand for the apex frames: training takes the same time whatever they show. Measured
 in one run, on the same work:
 
-- the still backbone's features of every clip in all its changes (on some of the rows);
-- the head's 75 epochs of one fold per worker, from these features;
+- of a backbone that is held still at first, the features of every clip in all its changes (on some
+  of the rows), and the head's epochs of one fold per worker, from these features;
 - an epoch of the whole network of one fold per worker, as three epochs less one, by two;
-- a plain loop as a script has it: eager PyTorch, one process with PyTorch's own threads, the still
+- a plain loop as a script has it: eager PyTorch, one process with PyTorch's own threads, a still
   backbone run again in every epoch of every fold (some steps of each kind).
 
 Everything beyond that is projected from it and marked so. No epoch is stopped early on either side.
-Writes benchmarks/results/transfer.md.
+Writes benchmarks/results/transfer-<method>.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import os
 import platform
 import resource
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -42,67 +42,74 @@ from openmer.training import (
     plan_run,
 )
 from openmer.training.config import Stage
-from openmer.training.network import pretrained_network, shared_features
+from openmer.training.network import moving_part, pretrained_network, shared_features
 
-RESULTS = Path(__file__).parent / "results" / "transfer.md"
+RESULTS = Path(__file__).parent / "results"
 PLAIN_STEPS = 6
 FEATURE_CLIPS = 24
+LOAD_BEFORE = os.getloadavg()[0]
 
 
 def main() -> None:
     """Measure, project, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--method", default="efficient-me")
     parser.add_argument("--clips", type=int, default=442)
     parser.add_argument("--folds", type=int, default=68)
     options = parser.parse_args()
     workers = os.cpu_count() or 1
-    spec, data = make_task(options.clips, options.size)
+    spec, data = make_task(options.method, options.clips)
     jobs = make_jobs(options.clips, workers)
-    seconds_per_row = measure_features(spec, data)
-    head, whole = spec.training.stages
-    ours_head = measure_ours(spec, data, jobs, head, workers)
-    one, three = (
-        measure_ours(
-            spec, data, jobs, whole.model_copy(update={"epochs": n, "iterations": 1}), workers
-        )
-        for n in (1, 3)
-    )
-    ours_epoch = (three - one) / 2  # without what a call costs once, as the plain steps are
-    plain_head, plain_whole = measure_plain(spec, data)
-    steps = -(-len(jobs[0].train) // spec.training.batch_size)
-    rounds = options.folds / workers
-    epochs_head, epochs_whole = (s.epochs * s.iterations for s in (head, whole))
-    rows = (1 + spec.training.variants.count) * options.clips if spec.training.variants else 0
-    ours = {
-        "features, once": seconds_per_row * rows,
-        "head": ours_head * rounds,
-        "whole network": ours_epoch * epochs_whole * rounds,
-    }
-    plain = {
-        "features, once": 0.0,
-        "head": plain_head * steps * epochs_head * options.folds,
-        "whole network": plain_whole * steps * epochs_whole * options.folds,
-    }
-    write(options, workers, ours, plain, (ours_head, ours_epoch, plain_head, plain_whole))
+    parts = [measure_stage(spec, data, jobs, stage) for stage in spec.training.stages]
+    if spec.training.stages[0].trainable == "head":
+        parts.insert(0, Part("features, once", measure_features(spec, data), None, 1.0))
+    write(options, spec, workers, parts)
 
 
-def make_task(clips: int, size: int) -> tuple[NetworkSpec, TrainingData]:
+@dataclass(frozen=True)
+class Part:
+    """A part of the schedule.
+
+    Attributes:
+        name: How the table calls it.
+        ours_s: Seconds of its unit: one fold per worker, at once; or the features of all clips.
+        plain_s: Seconds of the same unit of one fold in a plain loop; None where it has no such
+            part.
+        units: Units of one fold.
+    """
+
+    name: str
+    ours_s: float
+    plain_s: float | None
+    units: float
+
+
+def make_task(name: str, clips: int) -> tuple[NetworkSpec, TrainingData]:
     """The method's own network and schedule on random images."""
-    method = load_method("efficient-me")
-    if method.model is None or not isinstance(method.training, NetworkTraining):
-        raise SystemExit("efficient-me is no network any more; this script is out of date.")
+    method = load_method(name)
+    training, size = method.training, method.steps.size
+    if not isinstance(training, NetworkTraining) or not training.stages or size is None:
+        raise SystemExit(f"{name} trains no network in stages on images of a fixed size.")
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (clips, 3, size, size), dtype=np.uint8).astype(np.float32)
     data = TrainingData(inputs=images, targets=np.arange(clips) % 3, num_classes=3)
-    spec = NetworkSpec(
-        model=method.model,
-        loss=method.loss,
-        training=method.training,
-        num_classes=3,
-        input_shape=(3, size, size),
+    return method.network_spec(3, (3, size, size)), data
+
+
+def measure_stage(spec: NetworkSpec, data: TrainingData, jobs: list[FitJob], stage: Stage) -> Part:
+    """One stage, ours and plain."""
+    steps = -(-len(jobs[0].train) // spec.training.batch_size)
+    plain_s = measure_plain(spec, data, stage) * steps
+    epochs = stage.epochs * stage.iterations
+    if stage.trainable == "head":
+        ours_s = measure_ours(spec, data, jobs, stage)
+        return Part(f"head, {epochs} epochs", ours_s, plain_s * epochs, 1.0)
+    one, three = (
+        measure_ours(spec, data, jobs, stage.model_copy(update={"epochs": n, "iterations": 1}))
+        for n in (1, 3)
     )
-    return spec, data
+    # The difference is without what a call costs once, as the plain steps are.
+    return Part(f"whole network, {epochs} epochs", (three - one) / 2, plain_s, epochs)
 
 
 def make_jobs(clips: int, count: int) -> list[FitJob]:
@@ -115,21 +122,18 @@ def make_jobs(clips: int, count: int) -> list[FitJob]:
 
 
 def measure_features(spec: NetworkSpec, data: TrainingData) -> float:
-    """Seconds per row of the still backbone, one thread."""
+    """Seconds of the still backbone on every row, from some of them; one thread."""
     some = replace(data, inputs=data.inputs[:FEATURE_CLIPS], targets=data.targets[:FEATURE_CLIPS])
-    changes = spec.training.variants.count + 1 if spec.training.variants else 1
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     started = time.perf_counter()
     shared_features(spec, some, "cpu")
     elapsed = time.perf_counter() - started
     torch.set_num_threads(before)
-    return elapsed / (FEATURE_CLIPS * changes)
+    return elapsed / FEATURE_CLIPS * data.clips
 
 
-def measure_ours(
-    spec: NetworkSpec, data: TrainingData, jobs: list[FitJob], stage: Stage, workers: int
-) -> float:
+def measure_ours(spec: NetworkSpec, data: TrainingData, jobs: list[FitJob], stage: Stage) -> float:
     """Seconds of a stage of one fold per worker, all workers at once, after their start."""
     training = spec.training.model_copy(update={"stages": (stage,)})
     own = spec.model_copy(update={"training": training})
@@ -139,7 +143,7 @@ def measure_ours(
         ready = np.zeros((rows, width), dtype=np.float32)
         data = replace(data, features=ready)
     # As the whole method is planned: with its second stage, folds run side by side.
-    resources = Resources(device="cpu", workers=workers, strategy="side_by_side")
+    resources = Resources(device="cpu", workers=len(jobs), strategy="side_by_side")
     plan = plan_run(own, jobs, resources)
     brief = [replace(job, train=job.train[:32], predict=()) for job in jobs]
     once = own.model_copy(
@@ -155,18 +159,14 @@ def measure_ours(
     return time.perf_counter() - started
 
 
-def measure_plain(spec: NetworkSpec, data: TrainingData) -> tuple[float, float]:
-    """Seconds of one step with the backbone still, and of one step of the whole network."""
+def measure_plain(spec: NetworkSpec, data: TrainingData, stage: Stage) -> float:
+    """Seconds of one step of a stage in a plain loop."""
     network = pretrained_network(spec)
-    head = network[1].get_submodule("head")
-    found = []
-    for moving in (head, network):
-        network.requires_grad_(False)
-        moving.requires_grad_(True)
-        weights = [weight for weight in network.parameters() if weight.requires_grad]
-        optimizer = torch.optim.Adam(weights, lr=1e-4)
-        found.append(_plain_step(network, moving, optimizer, spec, data))
-    return found[0], found[1]
+    moving = moving_part(network, network[1], stage)
+    network.requires_grad_(False)
+    moving.requires_grad_(True)
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    return _plain_step(network, moving, torch.optim.Adam(weights, lr=1e-4), spec, data)
 
 
 def _plain_step(
@@ -192,46 +192,63 @@ def _plain_step(
     return float(np.median(times[1:]))
 
 
-def write(
-    options: argparse.Namespace,
-    workers: int,
-    ours: dict[str, float],
-    plain: dict[str, float],
-    measured: tuple[float, float, float, float],
-) -> None:
+def write(options: argparse.Namespace, spec: NetworkSpec, workers: int, parts: list[Part]) -> None:
     """The table, printed and kept."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    totals = sum(ours.values()), sum(plain.values())
+    rows, size = [], spec.input_shape[-1]
+    for part in parts:
+        rounds = 1 if part.plain_s is None else options.folds / workers
+        ours = part.ours_s * part.units * rounds
+        plain = (part.plain_s or 0.0) * part.units * options.folds
+        rows.append((part.name, ours, plain))
+    rows.append(("together", *(sum(row[column] for row in rows) for column in (1, 2))))
     lines = [
-        "# Efficient-ME, all folds, the paper's schedule",
+        f"# {options.method}: all folds, the method's whole schedule",
         "",
-        f"`python benchmarks/transfer.py --size {options.size} --clips {options.clips} --folds "
-        f"{options.folds}`: {workers} cores, {platform.machine()}, torch {version('torch')}.",
+        f"`python benchmarks/transfer.py --method {options.method} --clips {options.clips} --folds "
+        f"{options.folds}`: {workers} cores, {platform.machine()}, torch {version('torch')}, "
+        f"{size}x{size} pixels, load before {LOAD_BEFORE:.1f}.",
         "",
-        f"Measured: the head's 75 epochs of {workers} folds at once {measured[0]:.1f} s; one epoch "
-        f"of the whole network of {workers} folds at once {measured[1]:.1f} s; a plain step with "
-        f"the backbone still {measured[2] * 1000:.0f} ms, of the whole network "
-        f"{measured[3] * 1000:.0f} ms.",
+        "Measured: " + "; ".join(map(_measured, parts)) + ".",
         "",
         f"Projected from it to {options.folds} folds, no epoch stopped early:",
         "",
         "| part | OpenMER, hours | plain loop, hours | ratio |",
         "| --- | ---: | ---: | ---: |",
         *(
-            f"| {part} | {ours[part] / 3600:.2f} | {plain[part] / 3600:.2f} | "
-            f"{_ratio(plain[part], ours[part])} |"
-            for part in ours
+            f"| {name} | {ours / 3600:.2f} | {plain / 3600:.2f} | {_ratio(plain, ours)} |"
+            for name, ours, plain in rows
         ),
-        f"| together | {totals[0] / 3600:.2f} | {totals[1] / 3600:.2f} | "
-        f"{_ratio(totals[1], totals[0])} |",
         "",
-        f"Peak memory of this process: {peak:.0f} MiB; the images, which workers share, are "
-        f"{options.clips * 3 * options.size**2 * 4 / 2**20:.0f} MiB of it.",
+        f"Peak memory of this process {peak:.0f} MiB, of which the images, which workers share, "
+        f"are {options.clips * 3 * size**2 * 4 / 2**20:.0f} MiB; of the largest worker "
+        f"{workers_peak_mib():.0f} MiB.",
         "",
     ]
     text = "\n".join(lines)
     print(text)
-    RESULTS.write_text(text, encoding="utf-8")
+    (RESULTS / f"transfer-{options.method}.md").write_text(text, encoding="utf-8")
+
+
+def workers_peak_mib() -> float:
+    """The most memory that a worker process, still alive, has held; 0 where that is not told."""
+    peaks = [0]
+    for children in Path("/proc/self/task").glob("*/children"):
+        for worker in children.read_text().split():
+            status = (Path("/proc") / worker / "status").read_text()
+            peaks += [int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line]
+    return max(peaks) / 1024
+
+
+def _measured(part: Part) -> str:
+    """What was measured of a part."""
+    if part.plain_s is None:
+        return f"{part.name} {part.ours_s:.0f} s"
+    unit = "one epoch" if part.units > 1 else "all"
+    return (
+        f"{part.name}: {unit} of one fold per worker {part.ours_s:.1f} s, of one fold in a plain "
+        f"loop {part.plain_s:.1f} s"
+    )
 
 
 def _ratio(plain: float, ours: float) -> str:

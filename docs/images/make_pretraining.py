@@ -1,4 +1,4 @@
-"""Draw ``efficient-me-pretraining.png``: the learning curve of the weights that come with OpenMER.
+"""Draw the learning curves of the weights that come with OpenMER, one picture each.
 
 Run ``python docs/images/make_pretraining.py``. It reads the card inside the weights and the history
 that `openmer pretrain` wrote beside them.
@@ -14,15 +14,23 @@ from openmer.evaluation.pretraining_curve import draw_curve
 from openmer.models.weights import load_weights
 from openmer.training.pretrain_spec import Epoch
 
-PICTURE = Path(__file__).with_name("efficient-me-pretraining.png")
+PICTURES = {
+    "efficient-me": "efficient-me-pretraining.png",
+    "dense-attention": "dense-attention-pretraining.png",
+}
 
 
 def main() -> None:
     """Read, draw, write."""
-    text = (
-        resources.files("openmer.weights").joinpath("efficient-me-history.csv").read_text("utf-8")
-    )
-    epochs = [
+    for name, picture in PICTURES.items():
+        curve = draw_curve(load_weights(name).card, epochs_of(name))
+        Path(__file__).with_name(picture).write_bytes(curve)
+
+
+def epochs_of(name: str) -> list[Epoch]:
+    """The history of a file of weights."""
+    file = resources.files("openmer.weights").joinpath(f"{name}-history.csv")
+    return [
         Epoch(
             number=int(row["number"]),
             part=row["part"],
@@ -32,9 +40,8 @@ def main() -> None:
             validation_accuracy=float(row["validation_accuracy"]),
             best=row["best"] == "True",
         )
-        for row in csv.DictReader(text.splitlines())
+        for row in csv.DictReader(file.read_text("utf-8").splitlines())
     ]
-    PICTURE.write_bytes(draw_curve(load_weights("efficient-me").card, epochs))
 
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ class Image:
         path: The image file, or the table that holds the image.
         row: Row of that table, 0 is the first below the header; None for an image file.
         part: The authors' own part of the corpus ("Training"); empty where they made none.
+        cropped: It is the face and little else, so no face has to be looked for in it.
     """
 
     corpus: str
@@ -80,6 +81,7 @@ class Image:
     path: Path
     row: int | None = None
     part: str = ""
+    cropped: bool = False
 
     @property
     def person(self) -> str | None:

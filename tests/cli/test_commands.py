@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from openmer.models import create_model
+from openmer.models.weights import save_weights
+
 QUICK = ("--set", "training.epochs=2", "--workers", "1", "--compiled", "never", "--device", "cpu")
 
 
@@ -79,6 +82,23 @@ def test_audit_passes_the_honest_and_fails_the_leaky_rule(openmer, manifest):
     code, out, _ = openmer("audit", "flow-svm", "--manifest", manifest)
     assert code == 0
     assert "clean" in out
+
+
+def test_a_tested_person_in_the_pretraining_is_a_leak_wherever_it_is_judged(openmer, manifest):
+    state = create_model("flow_mlp").state_dict()
+    save_weights(Path("seen.safetensors"), state, {"persons": {"named": ["smic/s0", "smic/s9"]}})
+    options = ("flow-mlp", "--manifest", manifest, "--set", "model.weights=seen.safetensors")
+    code, out, _ = openmer("audit", *options, "--json", "--epochs", 1, "--persons", 1)
+    (finding,) = json.loads(out)["findings"]
+    assert (code, finding["severity"], finding["fold"]) == (1, "leak", "smic/s0")
+    assert "smic/s0" in finding["message"] and "seen.safetensors" in finding["message"]
+    code, out, err = openmer("evaluate", *options, *QUICK)
+    assert code == 0
+    told = " ".join(err.split())
+    assert "LEAKY: pictures of 1 of 4 tested persons, smic/s0 for one, made the weights" in told
+    assert "LEAKY" in out
+    code, out, _ = openmer("evaluate", *options, *QUICK, "--json")
+    assert (json.loads(out)["leaky"], json.loads(out)["seen_persons"]) == (True, ["smic/s0"])
 
 
 def test_methods_are_listed_and_shown(openmer):

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -91,6 +92,106 @@ def test_the_same_command_again_gives_the_same_bytes(openmer, fer2013):
     assert openmer(*pretrain("--out", "c", "--seed", 1, root=fer2013))[0] == 0
     name = "efficient-me.safetensors"
     assert Path("c", name).read_bytes() != made[name]
+
+
+@pytest.fixture(scope="module")
+def ckplus(tmp_path_factory):
+    return write_fake("ckplus", tmp_path_factory.mktemp("ck") / "ckplus")
+
+
+MERGED = (
+    "--set", "pretraining.scheme=dense-attention", "--set",
+    "pretraining.recipe=[{step='align', style='dense-attention'}, {step='apex_frame', size=32}]",
+)  # fmt: skip
+
+
+def merge(*options):
+    return ("pretrain", "efficient-me", *QUICK, "--set", STAGE % 1, *MERGED, *options)
+
+
+def table_of(folder, rows):
+    """A table of images of one's own, beside the images of its rows."""
+    lines = ["corpus,subject,image,label,cropped"]
+    for number, (subject, label) in enumerate(rows):
+        pixels = np.random.default_rng(number).integers(0, 255, (48, 48, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+        lines.append(f"Lab,{subject},{number}.png,{label},yes")
+    path = folder / "faces.csv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+OWN = [(f"p{at // 3}", ("happiness", "sad", "surprise")[at % 3]) for at in range(12)]
+
+
+def test_the_corpora_at_hand_are_merged_and_the_card_says_which(openmer, ckplus, fer2013):
+    roots = ("--root", f"fer2013={fer2013}", "--root", f"ckplus={ckplus}")
+    code, _, err = openmer(*merge(*roots))
+    assert code == 0, err
+    assert "RAF-DB is left out" in err
+    card = load_weights("pretrained/efficient-me/efficient-me.safetensors").card
+    data, persons = card["data"], card["persons"]
+    assert set(data["corpora"]) == {"ckplus", "fer2013"}
+    assert sum(corpus["images"] for corpus in data["corpora"].values()) == data["images"]
+    assert (data["left_out"], data["whole"]) == (["rafdb"], ["fer2013"])
+    assert persons["named"] == ["ckplus/S005", "ckplus/S006", "ckplus/S007"]
+    assert (persons["unnamed"], persons["unknown"]) == (["fer2013"], [])
+    assert card["command"].endswith("--root ckplus=FOLDER --root fer2013=FOLDER")
+    text = Path("pretrained/efficient-me/card.md").read_text()
+    for said in ("RAF-DB is left out", "ids of 3 persons", "cannot be told of FER2013"):
+        assert said in text, said
+    assert "faces cut out already, with none looked for: FER2013" in text
+    assert str(ckplus) not in text + json.dumps(card)
+
+
+def test_images_of_ones_own_alone_and_no_path_of_them_in_the_card(openmer, tmp_path, fer2013):
+    table = table_of(tmp_path, OWN)
+    for out in ("a", "b"):
+        code, _, err = openmer(*merge("--images", table, "--out", out))
+        assert code == 0, err
+    written = [Path(out, "efficient-me.safetensors").read_bytes() for out in ("a", "b")]
+    assert written[0] == written[1]
+    card = load_weights("a/efficient-me.safetensors").card
+    assert card["data"]["corpora"]["lab"]["images"] == card["data"]["images"] == 12
+    assert card["data"]["own"]["file"] == "faces.csv"
+    assert card["persons"]["named"] == ["lab/p0", "lab/p1", "lab/p2", "lab/p3"]
+    assert "--images faces.csv" in card["command"] and "--root" not in card["command"]
+    text = Path("a/card.md").read_text()
+    assert "pretrained on lab" in text and "faces.csv, 12 rows" in text
+    assert str(tmp_path) not in text + json.dumps(card)
+
+
+def test_images_of_ones_own_are_merged_with_a_root(openmer, tmp_path, fer2013):
+    table = table_of(tmp_path, [*OWN, ("", "happiness")])
+    code, _, err = openmer(*pretrain("--images", table, root=fer2013))
+    assert code == 0, err
+    card = load_weights("pretrained/efficient-me/efficient-me.safetensors").card
+    assert set(card["data"]["corpora"]) == {"fer2013", "lab"}
+    assert card["persons"]["unnamed"] == ["fer2013", "lab"]
+    assert "--images faces.csv" in card["command"]
+    assert card["command"].endswith("--root fer2013=FOLDER")
+
+
+def test_who_was_seen_before_is_kept(openmer, tmp_path, fer2013):
+    table = table_of(tmp_path, OWN)
+    assert openmer(*pretrain("--images", table, "--out", "a", root=fer2013))[0] == 0
+    stored = "a/efficient-me.safetensors"
+    assert openmer(*pretrain("--from", stored, "--out", "b", root=fer2013))[0] == 0
+    persons = load_weights("b/efficient-me.safetensors").card["persons"]
+    assert persons["named"] == ["lab/p0", "lab/p1", "lab/p2", "lab/p3"]
+
+
+def test_wrong_rows_are_named_with_what_to_do(openmer, tmp_path):
+    table = table_of(tmp_path, [("p", "joy"), ("p", "sad")])
+    code, _, err = openmer(*merge("--images", table))
+    assert code == 3
+    assert "row 2: Label 'joy' is outside the scheme 'macro-3'" in err
+
+
+def test_no_corpus_at_hand_is_one_error(openmer):
+    code, _, err = openmer(*merge())
+    assert code == 2
+    assert "CK+ (ckplus), RAF-DB (rafdb), FER2013 (fer2013)" in err
 
 
 @pytest.mark.slow

@@ -13,9 +13,10 @@ PARAMETERS = {
     "off_apexnet": 2_664_475,
     "flow_mlp": 28_419,
     "efficient_me": 852_147,
+    "dense_attention": 3_096_045,
 }
-SIZES = {"flow_mlp": 14, "efficient_me": 48}
-OF_IMAGES = {"efficient_me"}
+SIZES = {"flow_mlp": 14, "efficient_me": 48, "dense_attention": 32}
+OF_IMAGES = {"efficient_me", "dense_attention"}
 
 
 def build(name, **changes):

@@ -8,13 +8,14 @@ from openmer import datasets
 from openmer.clip import Image
 from openmer.datasets.fakes import write_fake
 from openmer.datasets.labels import label_scheme, list_label_schemes
+from openmer.datasets.own_images import OwnImages
 from openmer.datasets.pretraining import (
     group,
     list_pretraining_schemes,
     load_pretraining,
     pretraining_scheme,
 )
-from openmer.errors import ConfigError
+from openmer.errors import ConfigError, ProtocolError
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,88 @@ def test_corpora_are_merged_and_balanced(tmp_path):
     assert {image.corpus for image in made.images} == set(roots)
     assert len(set(Counter(made.targets).values())) == 1
     assert not {"neutral"} & {image.emotion for image in made.images}
+    assert (made.left_out, made.differences) == ((), ())
+
+
+@pytest.fixture(scope="module")
+def merged(tmp_path_factory):
+    """Fake copies of the corpora that dense-attention merges."""
+    folder = tmp_path_factory.mktemp("merged")
+    return {name: write_fake(name, folder / name) for name in ("ckplus", "rafdb", "fer2013")}
+
+
+def corpora_of(made):
+    return tuple(dict.fromkeys(image.corpus for image in made.images))
+
+
+@pytest.mark.parametrize("names", [("ckplus",), ("fer2013",), ("fer2013", "ckplus")])
+def test_of_merged_corpora_those_that_are_given_are_read(merged, names):
+    made = load_pretraining("dense-attention", {name: merged[name] for name in names})
+    assert made.corpora == corpora_of(made) == tuple(sorted(names))
+    titles = {"ckplus": "CK+", "rafdb": "RAF-DB", "fer2013": "FER2013"}
+    assert set(made.left_out) == set(titles) - set(names)
+    told = {f"{titles[name]} is left out, the paper has it" for name in set(titles) - set(names)}
+    assert set(made.differences) == told
+
+
+def test_where_none_is_given_all_that_are_known_are_read(merged, monkeypatch):
+    monkeypatch.setenv("OPENMER_RAFDB_ROOT", str(merged["rafdb"]))
+    monkeypatch.setenv("OPENMER_CKPLUS_ROOT", str(merged["ckplus"]))
+    made = load_pretraining("dense-attention")
+    assert (made.corpora, made.left_out) == (("ckplus", "rafdb"), ("fer2013",))
+    given = load_pretraining("dense-attention", {"ckplus": merged["ckplus"]})
+    assert (given.corpora, given.left_out) == (("ckplus",), ("rafdb", "fer2013"))
+
+
+@pytest.mark.parametrize("name", ["dense-attention", "mobilevit-svm"])
+def test_none_at_hand_is_one_error_that_names_them_all(name):
+    with pytest.raises(ConfigError, match="any of these will do") as caught:
+        load_pretraining(name)
+    for corpus in pretraining_scheme(name).corpora:
+        assert f"{datasets.facts(corpus).title} ({corpus})" in str(caught.value)
+    for way in ("--root ckplus=PATH", "OPENMER_CKPLUS_ROOT", "[roots]", "--images", "access"):
+        assert way in str(caught.value)
+
+
+def test_a_scheme_of_one_corpus_needs_it():
+    with pytest.raises(ConfigError, match=r"Where is the corpus 'fer2013'.*--root fer2013=PATH"):
+        load_pretraining("efficient-me-balanced")
+
+
+def test_a_root_of_another_corpus_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="Did you mean 'rafdb'"):
+        load_pretraining("dense-attention", {"raf": tmp_path})
+
+
+def own_images(folder, words=("happy", "sad", "surprise", "neutral")):
+    images = tuple(
+        Image(corpus="lab", subject=f"s{at}", name=word, emotion=word, path=folder / f"{word}.png")
+        for at, word in enumerate(words)
+    )
+    return OwnImages(images=images, file="faces.csv", sha256="0" * 64)
+
+
+@pytest.mark.parametrize("name", ["dense-attention", "efficient-me-imbalanced"])
+def test_images_of_ones_own_are_used_alone(tmp_path, name, merged, monkeypatch):
+    monkeypatch.setenv("OPENMER_FER2013_ROOT", str(merged["fer2013"]))
+    made = load_pretraining(name, own=own_images(tmp_path))
+    assert [image.person for image in made.images] == ["lab/s0", "lab/s1", "lab/s2"]
+    assert made.targets == (1, 0, 2)
+    assert (made.corpora, made.left_out) == ((), tuple(pretraining_scheme(name).corpora))
+    assert "4 images come from faces.csv, the paper has none of them" in made.differences
+
+
+def test_images_of_ones_own_are_merged_with_the_corpora_that_are_given(tmp_path, merged):
+    own = own_images(tmp_path)
+    made = load_pretraining("efficient-me-imbalanced", {"fer2013": merged["fer2013"]}, own=own)
+    assert corpora_of(made) == ("fer2013", "lab")
+    assert (made.corpora, made.left_out) == (("fer2013",), ())
+    assert made.images[-3:] == own.images[:3]
+
+
+def test_images_of_ones_own_must_show_every_class(tmp_path):
+    with pytest.raises(ProtocolError, match="No clip of class surprise"):
+        load_pretraining("dense-attention", own=own_images(tmp_path, ("happy", "sad")))
 
 
 def test_differences_are_said(tmp_path):

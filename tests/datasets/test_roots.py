@@ -2,7 +2,7 @@
 
 import pytest
 
-from openmer.datasets.roots import config_file, find_root, variable
+from openmer.datasets.roots import config_file, find_root, known_root, variable
 from openmer.errors import ConfigError
 
 
@@ -33,6 +33,11 @@ def test_an_unknown_root_names_the_three_places(config):
     assert "option" in str(error.value)
     assert "OPENMER_SMIC_ROOT" in str(error.value)
     assert str(config) in str(error.value)
+
+
+def test_whether_a_root_is_known_can_be_asked(config):
+    assert known_root("samm") == config.parent / "samm"
+    assert known_root("smic") is None
 
 
 def test_the_default_config_file(monkeypatch):

@@ -11,6 +11,8 @@ from openmer.errors import DataError, ProtocolError
 from openmer.evaluation.run import evaluate
 from openmer.evaluation.run_info import load_run
 from openmer.evaluation.task import Protocol
+from openmer.models import create_model
+from openmer.models.weights import save_weights
 from openmer.training import Resources
 
 ALONE = Resources(strategy="one_by_one")
@@ -47,6 +49,18 @@ def test_a_model_carries_its_estimate(task, run):
     model = train_model(task, estimate=estimate_from_run(run, task, "fixed"))
     assert f"UF1 {model.record.estimate.uf1:.3f}" in model.record.caution
     assert "leave-one-subject-out" in model.record.caution
+
+
+def test_weights_that_have_seen_a_tested_person_allow_no_estimate(tmp_path):
+    path = tmp_path / "w.safetensors"
+    state = create_model("flow_mlp", size=8).state_dict()
+    save_weights(path, state, {"persons": {"named": ["demo/s2"]}})
+    task = make_task(overrides=(f"model.weights={path}",))
+    with pytest.raises(ProtocolError, match=r"Pictures of 1 of the \d+ persons, demo/s2 for one"):
+        estimate_of(task, Protocol(), runs=tmp_path, resources=ALONE)
+    run = evaluate(task, Protocol(), out=tmp_path, resources=ALONE)
+    with pytest.raises(ProtocolError, match="pictures of tested persons made the weights"):
+        estimate_from_run(run, task, "fixed")
 
 
 @pytest.mark.parametrize(

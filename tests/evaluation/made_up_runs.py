@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
+
 import numpy as np
+import tomli_w
 
 from openmer.clip import Prediction
-from openmer.evaluation.predictions import PredictionTable
+from openmer.evaluation.predictions import PredictionTable, write_predictions
 from openmer.evaluation.run_info import RunInfo
 from openmer.evaluation.summary import Summary, summarise
 
@@ -95,3 +99,23 @@ def make_run(
         "versions": {"openmer": "0.1.0"},
     }
     return RunInfo(**{**values, **changes}), summary  # type: ignore[arg-type]
+
+
+def write_run(
+    folder: Path,
+    *,
+    predictions: dict | None = None,
+    without: tuple[str, ...] = (),
+    **changes: object,
+) -> Path:
+    """A run's folder with its record and predictions, those of the clips `without` left out."""
+    info, _ = make_run(predictions=predictions, draws=1, **changes)
+    kept = [one for one in make_predictions(**(predictions or {})) if one.clip not in without]
+    write_predictions(folder / "folds" / "seed0" / "all.parquet", kept, info.classes)
+    record = asdict(info)
+    tables = {name: record.pop(name) for name in ("data", "prepared", "source", "versions")}
+    tables["method"] = record.pop("method_table")
+    del record["failures"], record["seen_persons"]
+    run = {key: list(value) if isinstance(value, tuple) else value for key, value in record.items()}
+    (folder / "run.toml").write_text(tomli_w.dumps({"run": run, **tables}), encoding="utf-8")
+    return folder

@@ -12,12 +12,16 @@ from openmer.evaluation.audit import (
     audit,
     check_clips,
     check_folds,
+    check_pretraining,
     check_rule,
     package_trainer,
     poison_test,
     shortened,
 )
 from openmer.evaluation.splits import Fold, leave_one_subject_out
+from openmer.methods import load_method
+from openmer.models import create_model
+from openmer.models.weights import save_weights
 from openmer.training import Resources, Watch
 from openmer.training.jobs import FitResult, digest
 from openmer.training.loop import fit as fit_loop
@@ -209,6 +213,51 @@ def test_a_fold_that_lacks_a_class_is_noted():
     fit = package_trainer(task, Resources(device="cpu"))
     notes = [f for f in audit(task, fit, persons=1) if f.check == "classes"]
     assert "a/rare" in notes[0].message and "surprise" in notes[0].message
+
+
+def pretrained_task(folder, persons):
+    """A task whose folds start from weights that say whose pictures made them."""
+    path = folder / "made.safetensors"
+    state = create_model("flow_mlp", size=8).state_dict()
+    save_weights(path, state, {"persons": persons} if persons else {})
+    return make_task(overrides=(f"model.weights={path}",))
+
+
+def test_pictures_of_a_tested_person_in_the_pretraining_are_a_leak(tmp_path):
+    named = {"named": ["ckplus/S005", "demo/s2", "demo/s22"], "unnamed": [], "unknown": []}
+    task = pretrained_task(tmp_path, named)
+    found = audit(task, package_trainer(task, Resources(device="cpu")), persons=1)
+    (leak,) = leaks(found)
+    assert (leak.check, leak.fold) == ("pretraining", "demo/s2")
+    assert "demo/s2" in leak.message and "made.safetensors" in leak.message
+    assert found == [leak]
+
+
+def test_a_pretraining_on_other_persons_is_clean(tmp_path):
+    assert check_pretraining(pretrained_task(tmp_path, {"named": ["ckplus/S005"]})) == []
+    assert check_pretraining(make_task()) == []
+
+
+@pytest.mark.parametrize(
+    ("persons", "said"),
+    [
+        ({"unnamed": ["fer2013", "rafdb"]}, "Pictures of fer2013, rafdb made the weights"),
+        ({"unnamed": ["demo"]}, "It is likely of demo, which is tested here"),
+        ({"unknown": ["old.safetensors"]}, "weights old.safetensors do not say whose pictures"),
+        (None, "weights made.safetensors do not say whose pictures"),
+    ],
+)
+def test_where_nobody_is_named_a_note_says_that_it_cannot_be_checked(tmp_path, persons, said):
+    (finding,) = check_pretraining(pretrained_task(tmp_path, persons))
+    assert (finding.severity, finding.fold) == ("note", "")
+    assert said in finding.message and "cannot be checked" in finding.message
+
+
+def test_the_weights_of_the_package_can_be_checked_no_further_than_a_note():
+    method = load_method("efficient-me")
+    (finding,) = check_pretraining(replace(make_task(), method=method))
+    assert finding.severity == "note"
+    assert "fer2013" in finding.message
 
 
 def test_shortening_never_lengthens():

@@ -108,6 +108,19 @@ def test_a_run_may_leak_by_other_ways_than_the_epoch():
         assert "LEAKY" in render([run])
 
 
+def test_a_run_from_weights_that_have_seen_tested_persons_says_whom(runs):
+    persons = tuple(f"casme2/sub0{number}" for number in range(1, 6))
+    run = make_run(leaky=True, seen_persons=persons)
+    said = (
+        "made on pictures of 5 of 68 tested persons: casme2/sub01, casme2/sub02, casme2/sub03, 2 "
+        "more."
+    )
+    for name in ("html", "markdown", "latex", "terminal"):
+        assert said in " ".join(FORMATS[name]([run]).replace("\\_", "_").split())
+    tuned = make_run(leaky=True, seen_persons=persons, epoch_rule="held_out")
+    assert leak_rows([run, tuned]) == []
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_same_runs_give_the_same_text(name, runs):
     assert FORMATS[name](runs) == FORMATS[name](runs)

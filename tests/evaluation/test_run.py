@@ -14,6 +14,7 @@ from openmer.evaluation.run import evaluate, fold_path
 from openmer.evaluation.run_info import load_run
 from openmer.evaluation.task import Protocol, fold_jobs, prepare_task
 from openmer.methods import load_method
+from openmer.models import create_model
 from openmer.models.weights import save_weights
 from openmer.training import Resources
 
@@ -93,6 +94,16 @@ def test_other_weights_to_start_from_are_another_question(tmp_path):
         task = make_task(overrides=(f'model.weights="{path.as_posix()}"',))
         folders.add(run_folder(task, Protocol(), tmp_path))
     assert len(folders) == 2
+
+
+def test_a_run_from_weights_that_have_seen_a_tested_person_is_leaky(tmp_path):
+    path = tmp_path / "start.safetensors"
+    state = create_model("flow_mlp", size=8).state_dict()
+    for named, seen in ((["demo/s3", "x/s1"], ("demo/s3",)), (["x/s1"], ())):
+        save_weights(path, state, {"persons": {"named": named}})
+        task = make_task(overrides=(f'model.weights="{path.as_posix()}"',))
+        info, _ = load_run(evaluate(task, Protocol(), out=tmp_path / "runs", resources=ONE))
+        assert (info.epoch_rule, info.seen_persons, info.leaky) == ("fixed", seen, bool(seen))
 
 
 def test_different_questions_have_different_folders(tmp_path):

@@ -58,6 +58,7 @@ def test_a_missing_key_is_named(key, tmp_path):
         ("seeds", [], "no seed is finished"),
         ("epoch_rule", "best", "expected one of fixed, inner, held_out"),
         ("epoch_rule", "held_out", "set leaky = true"),
+        ("seen_persons", ["samm/006"], "names 1 seen_persons.*set leaky = true"),
     ],
 )
 def test_a_wrong_value_is_named(key, value, message, tmp_path):

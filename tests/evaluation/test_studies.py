@@ -9,14 +9,8 @@ from openmer.errors import ConfigError, DataError
 from openmer.evaluation.feature_maps import draw_maps, feature_maps
 from openmer.evaluation.model_size import model_size, size_table
 from openmer.evaluation.report_study import study_markdown, study_table
-from openmer.evaluation.studies import (
-    StudyResult,
-    StudyRun,
-    list_studies,
-    load_study,
-    row_method,
-    run_study,
-)
+from openmer.evaluation.studies import list_studies, load_study, row_method
+from openmer.evaluation.study_runs import StudyResult, StudyRun, run_study
 from openmer.evaluation.task import Protocol
 from openmer.methods import load_method
 from openmer.training import Resources
@@ -47,8 +41,17 @@ def test_every_row_has_its_method_and_its_printed_line(name):
     for row in study.rows:
         if row.run:
             assert row_method(study, row).title
-        if row.published:
-            assert study.published(row), f"{row.published} is not in the list of printed numbers"
+        for part in study.shown_parts if row.published else ():
+            assert study.published(row, part), f"{row.published} is not printed for {part}"
+
+
+@pytest.mark.parametrize("name", list_studies())
+def test_every_row_with_weights_of_its_own_says_how_they_are_made(name):
+    keys = [(row.weights, row.pretrain, row.set) for row in load_study(name).rows if row.weights]
+    for key, command, overrides in keys:
+        assert command.startswith("openmer pretrain ") and " --root " in command, key
+        changed = [text for text in overrides if text.startswith("model.")]
+        assert all(f"--set {text}" in command for text in changed), "pretrain what is fine-tuned"
 
 
 def test_a_wrong_name_is_corrected(tmp_path):
@@ -79,7 +82,7 @@ def test_a_row_is_run_under_the_methods_rule_and_on_request_leaky(tmp_path, clip
     assert result.leaky[0].leaky
     table = study_table(study, [result])
     assert "UF1, LEAKY" in table.columns
-    markdown = study_markdown(table)
+    markdown = study_markdown([table])
     assert f"{result.honest[1].uf1:.3f}" in markdown and "LEAKY" in markdown
 
 
@@ -100,9 +103,31 @@ def test_without_a_network_the_imagenet_row_is_not_run_and_the_others_are(
 def test_quoted_rows_stay_quoted():
     study = load_study("efficient-me/depth")
     row = next(row for row in study.rows if row.label == "GEME")
-    result = StudyResult(row=row, published=study.published(row), why_not="only quoted")
+    result = StudyResult(row=row, why_not="only quoted")
     cells = study_table(study, [result]).rows[0]
     assert cells[1] == "-" and "0.7221" in cells
+
+
+def test_weights_by_an_unknown_key_are_refused_before_the_work(tmp_path, clips):
+    given = how(tmp_path, weights={"fer2013-balance": tmp_path / "w.safetensors"})
+    with pytest.raises(ConfigError, match="Did you mean 'fer2013-balanced'"):
+        run_study(load_study("efficient-me/losses-balanced"), clips, given)
+    with pytest.raises(ConfigError, match="no row of efficient-me/depth takes any"):
+        run_study(load_study("efficient-me/depth"), clips, given)
+
+
+def test_operations_per_weight_stand_beside_the_real_ones():
+    study = load_study("dense-attention/size")
+    table = size_table(study.model_copy(update={"rows": study.rows[:1]}))
+    cells = dict(zip(table.columns, table.rows[0], strict=True))
+    assert cells["printed"] == "3,115,000"
+    weights = int(cells["weights"].replace(",", ""))
+    assert cells["2 x weights"] == f"{2 * weights / 1e6:.2f} M"
+    assert weights == pytest.approx(3.115e6, rel=0.01) and 2 * weights == pytest.approx(
+        6.26e6, rel=0.02
+    )
+    assert float(cells["MACs"].removesuffix(" M")) > 100, "far more than once per weight"
+    assert "2 x weights" not in size_table(load_study("efficient-me/size")).columns
 
 
 def test_sizes_are_the_papers():

@@ -6,6 +6,7 @@ import torch
 from openmer.methods import list_methods, load_method
 from openmer.models import create_model
 from openmer.models.weights import list_weights, load_weights
+from openmer.training.config import Pretraining
 
 
 @pytest.mark.parametrize("name", list_weights())
@@ -18,20 +19,23 @@ def test_a_card_says_what_they_learned_how_well_and_for_what(name):
     assert "research" in str(card["use"]).lower()
 
 
-def test_efficient_me_starts_from_them_with_every_number_in_its_place():
-    method = load_method("efficient-me")
+@pytest.mark.parametrize(
+    ("name", "numbers"), [("efficient-me", 868_307), ("dense-attention", 3_097_053)]
+)
+def test_a_method_starts_from_them_with_every_number_in_its_place(name, numbers):
+    method = load_method(name)
     state = load_weights(method.model.weights).state
     model = create_model(method.model.name, **method.model.parameters)
     model.load_state_dict(state)
-    assert sum(value.numel() for name, value in state.items() if "num_batches" not in name) == (
-        868_307
-    )
+    found = sum(value.numel() for name, value in state.items() if "num_batches" not in name)
+    assert found == numbers
     assert all(torch.isfinite(value).all() for value in state.values() if value.is_floating_point())
 
 
-def test_the_card_was_made_by_the_settings_of_the_method():
-    card = load_weights("efficient-me").card
-    assert card["pretraining"] == load_method("efficient-me").pretraining.model_dump(mode="json")
+@pytest.mark.parametrize("name", list_weights())
+def test_the_card_was_made_by_the_settings_of_the_method(name):
+    made = Pretraining.model_validate(load_weights(name).card["pretraining"])
+    assert made == load_method(name).pretraining
 
 
 def test_every_method_that_names_weights_of_the_package_finds_them():

@@ -340,8 +340,15 @@ def test_two_processes_share_one_store(tmp_path):
     assert not list((tmp_path / "cache").rglob("*.tmp"))
 
 
+def test_a_whole_image_is_taken_for_the_face():
+    (face,) = detect_faces([np.zeros((48, 60), np.uint8)], "whole")[0]
+    assert face.box_xyxy == (-0.5, -0.5, 59.5, 47.5)
+    assert face.guessed == LANDMARKS
+    assert (face.tilt_degrees, face.turn) == (0, 0.5)
+
+
 def test_detectors_have_names(counted):
-    assert list_detectors() == ("counted", "haar", "landmarks68", "mtcnn")
+    assert list_detectors() == ("counted", "haar", "landmarks68", "mtcnn", "whole")
     with pytest.raises(ConfigError, match="Did you mean 'mtcnn'"):
         detect_faces([], "mtcn")
     with pytest.raises(ValueError, match="taken"):

@@ -9,7 +9,7 @@ from tests.builders import make_clip
 
 from openmer.errors import DataError
 from openmer.preprocessing import Recipe
-from openmer.preprocessing.treatments import count_treatments
+from openmer.preprocessing.treatments import count_treatments, median_magnification
 
 FRAMES = tuple(Path(f"img{number}.png") for number in range(10))
 
@@ -52,3 +52,17 @@ def test_magnification_needs_the_frames_per_second():
     unknown = [replace(clips()[0], fps=None)]
     with pytest.raises(DataError, match="frames per second"):
         count_treatments(recipe(magnify, {"step": "apex_frame"}), unknown)
+
+
+def test_how_large_a_movement_becomes_over_half_of_the_clips():
+    whole = clips()[0]
+    magnify = {"step": "magnify", "alpha": 4.0, "band_hz": [1.0, 20.0], "filter": "ideal"}
+    aligned = recipe(magnify, {"step": "apex_frame"})
+    # Ten frames at 60 a second have bins 6 Hz apart: a band that holds them passes the movement.
+    assert median_magnification(aligned, [whole]) == pytest.approx(1 + 4, abs=0.3)
+    unknown = replace(whole, name="d", fps=None)
+    assert median_magnification(aligned, [unknown, whole]) == median_magnification(aligned, [whole])
+    nothing = recipe(magnify | {"band_hz": [0.1, 0.4]}, {"step": "apex_frame"})
+    assert median_magnification(nothing, [whole]) == pytest.approx(1)
+    assert median_magnification(aligned, [unknown]) is None
+    assert median_magnification(recipe({"step": "apex_frame"}), [whole]) is None

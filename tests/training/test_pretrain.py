@@ -3,18 +3,20 @@
 import itertools
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image as Picture
 
 from openmer.clip import Image
 from openmer.datasets.fakes import write_fake
 from openmer.datasets.pretraining import load_pretraining
 from openmer.errors import ConfigError, DataError
-from openmer.models.weights import save_weights, without_head
+from openmer.models.weights import halved, load_weights, save_weights, without_head
 from openmer.preprocessing import Failures, Recipe
 from openmer.training import pretrain as module
 from openmer.training.config import LossConfig, ModelConfig, Pretraining, Stage, StillAugment
@@ -64,6 +66,43 @@ def stop_after(epochs):
             raise StopError
 
     return check
+
+
+PLATEAU = ALL.model_copy(
+    update={"epochs": 4, "learning_rate": 1e-9, "schedule": "plateau", "plateau_patience": 1}
+)
+
+
+def test_on_a_plateau_the_step_size_falls_and_a_stop_changes_nothing(tmp_path):
+    spec = make_spec(PLATEAU)
+    whole = run(spec, tmp_path / "whole")
+    rates = [epoch.learning_rate for epoch in whole.epochs]
+    assert rates == sorted(rates, reverse=True)
+    waited = [not epoch.best for epoch in whole.epochs[:-1]]
+    assert any(waited), "it never waited: no test at all"
+    for before, after, fell in zip(rates[:-1], rates[1:], waited, strict=True):
+        assert after == pytest.approx(0.1 * before if fell else before)
+    for epochs in (1, 2, 3):
+        with pytest.raises(StopError):
+            run(spec, tmp_path / "cut", on_epoch=stop_after(epochs))
+    cut = run(spec, tmp_path / "cut")
+    assert same(whole.state, cut.state) and whole.epochs == cut.epochs
+
+
+def test_weights_in_half_precision_are_scored_as_they_are_stored(tmp_path):
+    spec, stills = make_spec(), make_stills()
+    full = run(spec, tmp_path, stills)
+    checkpoint = tmp_path / "checkpoint.pt"  # done: nothing is trained again
+    half = pretrain(spec, stills, {}, checkpoint=checkpoint, half=True)
+    save_weights(tmp_path / "half.safetensors", halved(full.state), {})
+    save_weights(tmp_path / "full.safetensors", full.state, {})
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("half", "full")]
+    assert sizes[0] < 0.6 * sizes[1]
+    read = load_weights(str(tmp_path / "half.safetensors")).state
+    assert same(half.state, read) and not same(half.state, full.state)
+    assert all(v.dtype in (torch.float32, torch.int64) for v in read.values())
+    assert not np.array_equal(half.scores, full.scores)
+    np.testing.assert_allclose(half.scores, full.scores, atol=5e-3)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
@@ -299,8 +338,6 @@ def test_rows_of_a_table_become_gray_stills(fer2013):
 
 
 def pictures(folder, sides, persons=False):
-    from PIL import Image as Picture
-
     images = []
     for number, side in enumerate(sides):
         path = folder / f"{number}.png"
@@ -323,6 +360,40 @@ def test_files_become_gray_or_what_a_recipe_makes_of_them(tmp_path):
     made = StillReader(recipe=recipe).read(pictures(tmp_path, [20, 30, 40]), [0, 1, 2], 3)
     assert made.images.shape == (3, 3, 16, 16)
     assert made.images[2].min() == made.images[2].max() == 20
+
+
+ALIGNED = Recipe.from_tables(
+    [{"step": "align", "style": "dense-attention"}, {"step": "apex_frame", "size": 64}]
+)
+
+
+def test_photographs_and_faces_cut_out_already_are_merged(tmp_path):
+    roots = {name: write_fake(name, tmp_path / name) for name in ("ckplus", "rafdb", "fer2013")}
+    found = load_pretraining("dense-attention", roots)
+    failures = Failures("list")
+    stills = StillReader(recipe=ALIGNED, failures=failures).read(found.images, found.targets, 3)
+    assert stills.images.shape == (len(found.images), 3, 64, 64)
+    assert len(failures) == 0
+    assert stills.corpora == tuple(image.corpus for image in found.images)
+    assert set(stills.corpora) == set(roots)
+    named = [person for person in stills.persons if person]
+    assert named and all(person.startswith("ckplus/S0") for person in named)
+    gray = [corpus == "fer2013" for corpus in stills.corpora]
+    for image in stills.images[gray]:
+        assert np.array_equal(image[0], image[1]) and np.array_equal(image[0], image[2])
+
+
+def test_no_face_is_looked_for_where_the_image_is_one(tmp_path):
+    noise = np.random.default_rng(0).integers(1, 255, (48, 48), dtype=np.uint8)
+    (image,) = pictures(tmp_path, [48])
+    Picture.fromarray(noise).save(image.path)
+    with pytest.raises(DataError, match="No face was found"):
+        StillReader(recipe=ALIGNED).read([image], [0], 1)
+    stills = StillReader(recipe=ALIGNED).read([replace(image, cropped=True)], [0], 1)
+    whole = StillReader(recipe=Recipe.from_tables([{"step": "apex_frame", "size": 64}]))
+    plain = whole.read([image], [0], 1).images.astype(int)
+    assert np.abs(stills.images - plain).mean() < 20  # bicubic, and bilinear
+    assert (stills.images[:, :, 0] > 0).any()
 
 
 def test_images_of_several_sizes_need_a_recipe(tmp_path):

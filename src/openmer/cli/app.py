@@ -13,6 +13,7 @@ from openmer.cli.console import errors
 from openmer.cli.datasets import app as datasets
 from openmer.cli.demo import demo
 from openmer.cli.evaluate import evaluate
+from openmer.cli.explain import explain
 from openmer.cli.export import export
 from openmer.cli.methods import app as methods
 from openmer.cli.predict import predict
@@ -43,6 +44,7 @@ app.command()(audit)
 app.command()(report)
 app.command()(train)
 app.command()(predict)
+app.command()(explain)
 app.command()(export)
 app.command()(study)
 app.command()(show)

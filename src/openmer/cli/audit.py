@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from openmer.cli.clips import clips_of, prepared
 from openmer.cli.console import output, progress, tell, warn
@@ -99,7 +100,8 @@ def _print(
     """Each finding, then the verdict."""
     for finding in findings:
         color = "red" if finding.severity == "leak" else "yellow"
-        output.print(f"[{color}]{finding.severity}[/] ({finding.check}) {finding.message}")
+        told = escape(finding.message)
+        output.print(f"[{color}]{finding.severity}[/] ({finding.check}) {told}", soft_wrap=True)
     people = len(task.folds) if persons == 0 else min(persons, len(task.folds))
     verdict = "[green]clean[/]" if clean else "[red]leaks[/]"
     output.print(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openmer.errors import ConfigError
+from openmer.cli.console import warn
+from openmer.clip import Clip
+from openmer.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from openmer.cli.options import OnFailure
     from openmer.datasets.source import ClipSource
+    from openmer.deployment import Moments
     from openmer.evaluation.task import Progress, Protocol, Task
     from openmer.methods import Method
 
@@ -62,6 +67,49 @@ def clips_of(
     return from_manifest(manifest)
 
 
+def clip_named(source: ClipSource, key: str) -> Clip:
+    """The clip of that key.
+
+    Raises:
+        ConfigError: There is none; near or first keys are given.
+        DataError: The corpus lists it, but it could not be read.
+    """
+    by_key = {clip.key: clip for clip in source.clips}
+    for difference in source.differences:
+        if key not in by_key and difference.startswith(f"{key}: "):
+            raise DataError(f"{difference}. Repair the copy of {source.title}.")
+    if key not in by_key:
+        near = difflib.get_close_matches(key, by_key, n=3, cutoff=0.3) or list(by_key)[:3]
+        raise ConfigError(
+            f"There is no clip {key!r} among the {len(by_key)} of {source.title}. "
+            f"Near or first ones: {', '.join(near)}."
+        )
+    return by_key[key]
+
+
+def moments_of(onset: int | None, apex: int | None, offset: int | None, fps: str | None) -> Moments:
+    """When a movement happens, as the options say.
+
+    Raises:
+        ConfigError: The frames per second are no rate.
+    """
+    from openmer.deployment import Moments
+
+    return Moments(onset=onset, apex=apex, offset=offset, fps=_fps(fps))
+
+
+def _fps(text: str | None) -> Fraction | None:
+    if text is None:
+        return None
+    try:
+        fps = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        fps = Fraction(0)
+    if fps <= 0:
+        raise ConfigError(f"--fps is {text!r}, which is no rate. Write 200, 29.97 or 30000/1001.")
+    return fps
+
+
 def _roots(corpus: str, given: Sequence[str]) -> Path | dict[str, Path] | None:
     """The roots of a corpus or of its parts; a plain folder of a composite holds all its parts."""
     from openmer.datasets import parts_of
@@ -97,7 +145,7 @@ def prepared(
     on_failure: OnFailure,
     report: Progress,
 ) -> Task:
-    """The task of a command that trains by itself, its arrays cached.
+    """The task of a command that trains, its arrays cached.
 
     Raises:
         OpenMERError: As `openmer.evaluation.task.prepare_task`.
@@ -114,3 +162,15 @@ def prepared(
         on_failure=on_failure.value,
         on_progress=report,
     )
+
+
+def warn_of_leaks(task: Task) -> None:
+    """One line where pictures of tested persons made the weights that the folds start from."""
+    from openmer.evaluation.seen_persons import seen_persons, start_of
+
+    seen = seen_persons(task)
+    if seen:
+        warn(
+            f"LEAKY: pictures of {len(seen)} of {len(task.folds)} tested persons, {seen[0]} for "
+            f"one, made the weights {start_of(task.method)}. `openmer audit` names them all."
+        )

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from openmer.cli.clips import clips_of
+from openmer.cli.clips import clips_of, prepared, warn_of_leaks
 from openmer.cli.console import errors, output, progress, tell, warn
 from openmer.cli.options import (
     Compiled,
@@ -58,7 +58,7 @@ def evaluate(
     on_failure: FailureOption = OnFailure.list_,
 ) -> None:
     """Judge a method by leave-one-subject-out; stop and resume at will, the bytes are the same."""
-    from openmer.evaluation.run import judge
+    from openmer.evaluation.run import evaluate as run
     from openmer.evaluation.task import Protocol
     from openmer.methods import load_method
     from openmer.training import Resources
@@ -80,15 +80,11 @@ def evaluate(
         compiled=compiled.value,
     )
     with progress(chosen.title) as report:
-        folder = judge(
-            chosen,
-            source,
-            protocol,
-            out=out,
-            resources=resources,
-            command=shlex.join(["openmer", *sys.argv[1:]]),
-            on_failure=on_failure.value,
-            on_progress=report,
+        task = prepared(chosen, source, protocol, workers, on_failure, report)
+        warn_of_leaks(task)
+        command = shlex.join(["openmer", *sys.argv[1:]])
+        folder = run(
+            task, protocol, out=out, resources=resources, command=command, on_progress=report
         )
     _show(folder, as_json=as_json)
 
@@ -112,6 +108,7 @@ def _show(folder: Path, *, as_json: bool) -> None:
             "asked": info.asked,
             "failures": list(info.failures),
             "lost_persons": list(info.lost_persons),
+            "seen_persons": list(info.seen_persons),
             "source": dict(info.source),
             "run": str(folder),
         }

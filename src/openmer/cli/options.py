@@ -40,6 +40,16 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the method; repeatable."),
 ]
+Onset = Annotated[
+    int | None, typer.Option(min=0, help="First frame of the movement, counted from 0.")
+]
+Apex = Annotated[
+    int | None, typer.Option(min=0, help="Frame of the largest movement, counted from 0.")
+]
+Offset = Annotated[
+    int | None, typer.Option(min=0, help="Last frame of the movement, counted from 0.")
+]
+Fps = Annotated[str | None, typer.Option(help="Frames per second: 200, 29.97 or 30000/1001.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for runs and reports.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 is one per core.")]
@@ -71,6 +81,13 @@ class Strategy(StrEnum):
     stacked = "stacked"
     side_by_side = "side_by_side"
     one_by_one = "one_by_one"
+
+
+class Heat(StrEnum):
+    """Names of the ways to weigh a network's maps."""
+
+    grad_cam = "grad-cam"
+    hires_cam = "hires-cam"
 
 
 class OnFailure(StrEnum):

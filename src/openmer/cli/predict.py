@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from openmer.cli.clips import moments_of
 from openmer.cli.console import output, tell, warn
-from openmer.cli.options import Json
+from openmer.cli.options import Apex, Fps, Json, Offset, Onset
 from openmer.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -39,25 +39,14 @@ def predict(
     manifest: Annotated[
         Path | None, typer.Option("--manifest", help="CSV that lists the clips, in their place.")
     ] = None,
-    onset: Annotated[
-        int | None, typer.Option(min=0, help="First frame of the movement, counted from 0.")
-    ] = None,
-    apex: Annotated[
-        int | None, typer.Option(min=0, help="Frame of the largest movement, counted from 0.")
-    ] = None,
-    offset: Annotated[
-        int | None, typer.Option(min=0, help="Last frame of the movement, counted from 0.")
-    ] = None,
-    fps: Annotated[
-        str | None, typer.Option(help="Frames per second: 200, 29.97 or 30000/1001.")
-    ] = None,
+    onset: Onset = None,
+    apex: Apex = None,
+    offset: Offset = None,
+    fps: Fps = None,
     as_json: Json = False,
 ) -> None:
     """Score clips or stills; exit code 3 if one of them could not be scored."""
-    from openmer.deployment import Moments
-
-    moments = Moments(onset=onset, apex=apex, offset=offset, fps=_fps(fps))
-    samples = _samples(inputs or [], manifest, moments)
+    samples = _samples(inputs or [], manifest, moments_of(onset, apex, offset, fps))
     loaded = _model(model, method)
     scored, failed = _scored(loaded, samples)
     if as_json:
@@ -164,15 +153,3 @@ def _print(model: FittedModel, scored: list[_Scored]) -> None:
 def _winner(classes: tuple[str, ...], scores: tuple[float, ...]) -> str:
     """The class of the largest score; the first one on a tie."""
     return classes[max(range(len(scores)), key=scores.__getitem__)]
-
-
-def _fps(text: str | None) -> Fraction | None:
-    if text is None:
-        return None
-    try:
-        fps = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        fps = Fraction(0)
-    if fps <= 0:
-        raise ConfigError(f"--fps is {text!r}, which is no rate. Write 200, 29.97 or 30000/1001.")
-    return fps

@@ -15,6 +15,7 @@ from openmer.cli.options import Device, DeviceOption, Json, MethodName, Override
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
+    from openmer.evaluation.pretraining import PretrainingTask
     from openmer.methods import Method
     from openmer.preprocessing import Failure
 
@@ -26,8 +27,18 @@ def pretrain(
         typer.Option(
             "--root",
             metavar="[CORPUS=]PATH",
-            help="Folder of a corpus of the scheme (fer2013=PATH); repeatable. Otherwise the "
-            "environment or the config file says (see `openmer datasets access`).",
+            help="Folder of a corpus of the scheme (fer2013=PATH); repeatable. Of a scheme that "
+            "merges corpora only these are read. Otherwise the environment or the config file says "
+            "(see `openmer datasets access`).",
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            metavar="FILE.csv",
+            help="Images of your own, with the columns corpus, subject, image, label; merged with "
+            "those of every --root, alone without one.",
         ),
     ] = None,
     overrides: Overrides = None,
@@ -45,6 +56,9 @@ def pretrain(
     threads: Annotated[
         int, typer.Option("--threads", min=0, help="PyTorch's threads; 0 is one per core.")
     ] = 0,
+    half: Annotated[
+        bool, typer.Option("--half", help="Store the weights in half precision: half the file.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Folder for weights and card; pretrained/METHOD by default."),
@@ -62,7 +76,9 @@ def pretrain(
     roots = _roots(chosen, root or ())
     with progress(chosen.title) as report:
         failures = Failures("list")
-        task = prepare_pretraining(chosen, roots, seed=seed, failures=failures, on_progress=report)
+        task = prepare_pretraining(
+            chosen, roots, images=images, seed=seed, failures=failures, on_progress=report
+        )
         for difference in task.differences:
             warn(difference)
         _tell_failures(task.failures, len(task.stills.images))
@@ -70,7 +86,8 @@ def pretrain(
             task,
             folder,
             resources=PretrainResources(device=device.value, threads=threads),
-            command=_command(method, list(task.scheme.corpora), overrides or (), start, seed),
+            command=_command(method, task, overrides or (), start, half=half),
+            half=half,
             on_progress=report,
         )
     if as_json:
@@ -118,15 +135,18 @@ def _roots(method: Method, given: Sequence[str]) -> dict[str, Path]:
 
 
 def _command(
-    method: str, corpora: Sequence[str], overrides: Sequence[str], start: str | None, seed: int
+    method: str, task: PretrainingTask, overrides: Sequence[str], start: str | None, *, half: bool
 ) -> str:
     """The command for the card: it repeats the training, and tells no folder of this machine."""
-    words = ["openmer", "pretrain", Path(method).name, "--seed", str(seed)]
+    words = ["openmer", "pretrain", Path(method).name, "--seed", str(task.seed)]
+    if task.own is not None:
+        words += ["--images", task.own.file]
     if start is not None:
         words += ["--from", Path(start).name]
     for override in overrides:
         words += ["--set", override]
-    return shlex.join(words) + "".join(f" --root {corpus}=FOLDER" for corpus in corpora)
+    words += ["--half"] * half
+    return shlex.join(words) + "".join(f" --root {corpus}=FOLDER" for corpus in task.corpora)
 
 
 def _tell_failures(failures: Sequence[Failure], read: int) -> None:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from openmer.cli.clips import clips_of
+from openmer.cli.clips import clip_named, clips_of
 from openmer.cli.console import errors
 from openmer.cli.options import Corpus, Frames, Manifest, Roots, Variant
-from openmer.clip import Clip
-from openmer.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from openmer.datasets.source import ClipSource
 
 
 def show(
@@ -42,24 +36,9 @@ def show(
     from openmer.preprocessing.cache import ArrayCache
     from openmer.preprocessing.sheet import look_at, write_sheet
 
-    chosen = _clip(clips_of(manifest, corpus, root, variant=variant, frames=frames), clip)
+    chosen = clip_named(clips_of(manifest, corpus, root, variant=variant, frames=frames), clip)
     look = look_at(chosen, detector=detector, style=style, store=ArrayCache())
     write_sheet(out, look)
     if not look.style:
         errors.print(f"[yellow]{chosen.key}: motion is shown on whole frames, not aligned.[/]")
     errors.print(f"Sheet: {out.resolve()}", soft_wrap=True)
-
-
-def _clip(source: ClipSource, key: str) -> Clip:
-    """The clip of that key."""
-    by_key = {clip.key: clip for clip in source.clips}
-    for difference in source.differences:
-        if key not in by_key and difference.startswith(f"{key}: "):
-            raise DataError(f"{difference}. Repair the copy of {source.title}.")
-    if key not in by_key:
-        near = difflib.get_close_matches(key, by_key, n=3, cutoff=0.3) or list(by_key)[:3]
-        raise ConfigError(
-            f"There is no clip {key!r} among the {len(by_key)} of {source.title}. "
-            f"Near or first ones: {', '.join(near)}."
-        )
-    return by_key[key]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openmer.cli.clips import clips_of
-from openmer.cli.console import errors, output, progress, warn
+from openmer.cli.clips import clip_named, clips_of
+from openmer.cli.console import errors, output, progress, tell, warn
 from openmer.cli.options import (
     Corpus,
     Device,
@@ -22,8 +24,11 @@ from openmer.cli.options import (
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
+    from openmer.clip import Clip
+    from openmer.datasets.source import ClipSource
     from openmer.evaluation.report_study import StudyTable
     from openmer.evaluation.studies import Study
+    from openmer.evaluation.study_runs import StudyRun
 
 
 def study(
@@ -40,13 +45,22 @@ def study(
         list[str] | None,
         typer.Option("--weights", metavar="KEY=FILE", help="Weights of a row; repeatable."),
     ] = None,
+    clip: Annotated[
+        str,
+        typer.Option(
+            "--clip",
+            metavar="CORPUS/SUBJECT/NAME",
+            help="The clip that a study of pictures draws; the first one by default.",
+        ),
+    ] = "",
     overrides: Overrides = None,
     device: DeviceOption = Device.auto,
     workers: Workers = 0,
     out: Out = Path("runs"),
 ) -> None:
     """Run a paper's table anew; rows that are done are not run again."""
-    from openmer.evaluation.studies import StudyRun, list_studies, load_study
+    from openmer.evaluation.studies import list_studies, load_study
+    from openmer.evaluation.study_runs import StudyRun
     from openmer.evaluation.task import Protocol
     from openmer.training import Resources
 
@@ -62,24 +76,102 @@ def study(
         overrides=tuple(overrides or ()),
         weights=_files(weights or []),
     )
-    if chosen.kind == "size":
-        from openmer.evaluation.model_size import size_table
+    _write(chosen, KINDS[chosen.kind](chosen, how, _Given(manifest, corpus, root, clip)), out)
 
-        _write(chosen, size_table(chosen, how.overrides), out)
-        return
-    source = clips_of(manifest, corpus, root)
-    warn(source.warning)
-    if chosen.kind == "maps":
-        from openmer.evaluation.feature_maps import draw_study
 
-        for path in draw_study(chosen, source.clips[0], how.overrides, out / "studies"):
-            errors.print(f"Picture: {path}", soft_wrap=True)
-        return
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The options that name clips, read when a study asks for them."""
+
+    manifest: Path | None
+    corpus: str | None
+    root: list[str] | None
+    clip: str
+
+    def __bool__(self) -> bool:
+        return bool(self.manifest or self.corpus or self.root)
+
+    def read(self) -> ClipSource:
+        """The clips; how they differ from a whole copy is told."""
+        source = clips_of(self.manifest, self.corpus, self.root)
+        warn(source.warning)
+        return source
+
+    def shown(self, source: ClipSource) -> Clip:
+        """The clip of a picture."""
+        return clip_named(source, self.clip) if self.clip else source.clips[0]
+
+
+def _scores(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
     from openmer.evaluation.report_study import study_table
-    from openmer.evaluation.studies import run_study
+    from openmer.evaluation.study_runs import run_study
 
-    results = run_study(chosen, source, how, lambda row: progress(row.label))
-    _write(chosen, study_table(chosen, results), out)
+    if how.leaky and not chosen.prints:
+        warn(f"{chosen.name} has no printed numbers to explain: --leaky is left out.")
+    results = run_study(chosen, given.read(), how, lambda row: progress(row.label))
+    return [study_table(chosen, results)]
+
+
+def _size(chosen: Study, how: StudyRun, _: _Given) -> list[StudyTable]:
+    from openmer.evaluation.model_size import size_table
+
+    return [size_table(chosen, how.overrides)]
+
+
+def _maps(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
+    from openmer.evaluation.feature_maps import draw_study
+
+    clip = given.shown(given.read())
+    for path in draw_study(chosen, clip, how.overrides, how.out / "studies"):
+        errors.print(f"Picture: {path}", soft_wrap=True)
+    return []
+
+
+def _heat(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
+    """The heat maps of every row on one clip, by networks that have not seen its person."""
+    from openmer.evaluation.heat_map_drawing import draw_variants, write_figure
+    from openmer.evaluation.heat_maps import variant_heat_maps
+    from openmer.evaluation.studies import row_method
+
+    methods = [(row.label, row_method(chosen, row, how.overrides)) for row in chosen.rows]
+    source = given.read()
+    clip = given.shown(source).key
+    with progress(chosen.title) as report:
+        found = variant_heat_maps(
+            methods, source, clip, resources=how.resources, on_progress=report
+        )
+    path = how.out / "studies" / f"{chosen.name.replace('/', '-')}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_figure(path, draw_variants(f"{chosen.title} ({chosen.source})", found))
+    tell(chosen.note)
+    errors.print(f"Picture: {path}", soft_wrap=True)
+    return []
+
+
+def _t_tests(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
+    """The printed tests; with clips, our own runs as well."""
+    from openmer.evaluation.study_runs import run_study
+    from openmer.evaluation.t_tests import run_table, t_test_table
+
+    printed = t_test_table(chosen)
+    if not given:
+        tell("Give clips (--corpus or --manifest) to compare runs of ours as well.")
+        return [printed]
+    if how.leaky:
+        warn("Only honest runs are compared: --leaky is left out.")
+    honest = replace(how, leaky=False)
+    results = run_study(chosen, given.read(), honest, lambda row: progress(row.label))
+    return [printed, run_table(results)]
+
+
+KINDS: Mapping[str, Callable[[Study, StudyRun, _Given], list[StudyTable]]] = {
+    "scores": _scores,
+    "size": _size,
+    "maps": _maps,
+    "heat": _heat,
+    "t-tests": _t_tests,
+}
+"""What makes the tables of each kind of study."""
 
 
 def _list(found: list[Study]) -> None:
@@ -108,12 +200,15 @@ def _files(given: list[str]) -> dict[str, Path]:
     return found
 
 
-def _write(chosen: Study, table: StudyTable, out: Path) -> None:
-    """Print a study's table, and keep it as Markdown."""
+def _write(chosen: Study, tables: list[StudyTable], out: Path) -> None:
+    """Print a study's tables, and keep them as Markdown."""
     from openmer.evaluation.report_study import study_markdown, study_terminal
 
-    output.print(study_terminal(table))
+    if not tables:
+        return
+    for table in tables:
+        output.print(study_terminal(table))
     path = out / "studies" / f"{chosen.name.replace('/', '-')}.md"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(study_markdown(table), encoding="utf-8")
+    path.write_text(study_markdown(tables), encoding="utf-8")
     errors.print(f"Table: {path}", soft_wrap=True)

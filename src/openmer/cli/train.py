@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openmer.cli.clips import clips_of, prepared
+from openmer.cli.clips import clips_of, prepared, warn_of_leaks
 from openmer.cli.console import output, progress, tell, warn
 from openmer.cli.options import (
     Compiled,
@@ -88,6 +88,7 @@ def train(
     protocol = Protocol(epoch_rule=epoch_rule_of(chosen), seeds=(seed,))
     with progress(chosen.title) as report:
         task = prepared(chosen, source, protocol, workers, on_failure, report)
+        warn_of_leaks(task)
         known = None
         if not no_estimate:
             known = _estimate(task, estimate or runs, estimate is None, seed, resources, report)

@@ -4,6 +4,10 @@ Two forms are read. The table of the challenge, ``fer2013.csv`` with the columns
 (2304 grey values) and Usage: an image is then a row of it (`Image.row`), and `read_pixels` decodes
 rows. Or the folders it is often passed on as, ``train/<emotion>/Training_*.jpg`` and
 ``test/<emotion>/PublicTest_*.jpg``. Duplicates cross the parts, in any form.
+
+An image is a face and little else (`Image.cropped`). In 560 of them, 80 of each word, OpenCV's
+cascade finds a face in 42 %, in fewer sad ones (29 %) than happy ones (51 %). Where it finds one,
+its box is about the image: 42 to 55 pixels wide in nine of ten, 49 in the middle one.
 """
 
 from __future__ import annotations
@@ -102,7 +106,15 @@ def _read_table(table: Path) -> Reading:
             continue
         word, name = _CODES[int(code)], f"{part}_{row:05}"
         images.append(
-            Image(corpus="fer2013", name=name, emotion=word, path=table, row=row, part=part)
+            Image(
+                corpus="fer2013",
+                name=name,
+                emotion=word,
+                path=table,
+                row=row,
+                part=part,
+                cropped=True,
+            )
         )
     return Reading(items=tuple(images), problems=tuple(problems))
 
@@ -119,6 +131,7 @@ def _read_folders(root: Path) -> Reading:
                 emotion=path.parent.name,
                 path=path,
                 part=part if part in _PARTS else path.parent.parent.name,
+                cropped=True,
             )
         )
     return Reading(items=tuple(images))

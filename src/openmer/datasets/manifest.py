@@ -14,16 +14,16 @@ Paths are relative to the folder of the CSV. Other columns are ignored.
 from __future__ import annotations
 
 import csv
-import difflib
-import io
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 
 from openmer.clip import Clip
+from openmer.datasets._table import MissingFile, Row, RowProblem, TableForm, read_table
 from openmer.errors import DataError
 
 COLUMNS = (
@@ -40,20 +40,16 @@ COLUMNS = (
 )
 
 _REQUIRED = ("corpus", "subject", "clip", "label")
-_ALIASES = {"dataset": "corpus"}  # the name in the released MEGC 2019 flow data
+_FORM = TableForm(
+    item="clip",
+    columns=COLUMNS,
+    required=_REQUIRED,
+    filled=_REQUIRED,
+    either=("frames", "flow_path"),
+    aliases=MappingProxyType({"dataset": "corpus"}),  # as in the released MEGC 2019 flow data
+    repeated="rename one",
+)
 _IMAGES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
-_SHOWN_PROBLEMS = 5
-_SHOWN_PATHS = 3
-
-_Row = Mapping[str, str]
-
-
-class _RowProblem(Exception):  # noqa: N818 - collected and reported, never seen by a caller
-    """What is wrong with one row; collected so that all rows are reported together."""
-
-
-class _MissingFile(_RowProblem):
-    """A path that does not exist; reported apart, because one wrong root breaks every row."""
 
 
 def read_manifest(path: Path) -> tuple[Clip, ...]:
@@ -69,29 +65,13 @@ def read_manifest(path: Path) -> tuple[Clip, ...]:
             case the first five problems are listed with their row numbers (the header is row 1).
     """
     path = Path(path)
-    rows = _rows(path)
     folders: dict[Path, tuple[Path, ...]] = {}
-    clips: list[Clip] = []
-    problems: list[str] = []
-    missing: list[str] = []
-    first_row: dict[str, int] = {}
-    for number, row in rows:
-        try:
-            clip = _clip(row, path.parent, folders)
-            if clip.key in first_row:
-                raise _RowProblem(
-                    f"clip {clip.key!r} is already in row {first_row[clip.key]}; rename one"
-                )
-        except _MissingFile as problem:
-            missing.append(f"row {number}: {problem}")
-        except _RowProblem as problem:
-            problems.append(f"row {number}: {problem}")
-        else:
-            first_row[clip.key] = number
-            clips.append(clip)
-    if problems or missing:
-        raise DataError(_report(path, problems, missing))
-    return tuple(clips)
+    return read_table(
+        path,
+        _FORM,
+        make=lambda row: _clip(row, path.parent, folders),
+        key=lambda clip: clip.key,
+    )
 
 
 def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
@@ -158,100 +138,14 @@ def list_frames(folder: Path) -> tuple[Path, ...]:
     return tuple(by_number[number] for number in sorted(by_number))
 
 
-def _rows(path: Path) -> list[tuple[int, _Row]]:
-    """Row numbers and cleaned cells under the names of `COLUMNS`; blank rows are skipped.
-
-    Cells beyond the header are kept under the name "", for `_clip` to report.
-    """
-    try:
-        lines = list(csv.reader(io.StringIO(_text(path), newline="")))
-    except csv.Error as error:
-        raise DataError(f"{path} is no CSV table: {error}. Save the table as CSV.") from error
-    if not lines or not any(cell.strip() for cell in lines[0]):
-        raise DataError(
-            f"{path} is empty. Expected a header row ({', '.join(_REQUIRED)}, and frames or "
-            "flow_path) and one row per clip."
-        )
-    header = [cell.strip().lower() for cell in lines[0]]
-    header = [_ALIASES.get(name, name) for name in header]
-    _check_columns(path, header)
-    rows: list[tuple[int, _Row]] = []
-    for number, line in enumerate(lines[1:], start=2):
-        cells = [cell.strip() for cell in line]
-        if any(cells):
-            beyond = ",".join(cells[len(header) :])
-            rows.append((number, {**dict(zip(header, cells, strict=False)), "": beyond}))
-    if not rows:
-        raise DataError(f"{path} has a header but no clips. Add one row per clip.")
-    return rows
-
-
-def _text(path: Path) -> str:
-    """The file as text, or the reason why it is none."""
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "nothing"
-        raise DataError(
-            f"Expected a CSV manifest at {path}, found {found}. Give the path of the CSV file."
-        )
-    content = path.read_bytes()
-    if content.startswith(b"PK\x03\x04"):
-        what = "an Excel sheet" if path.suffix.lower() == ".xlsx" else "a zip archive"
-        todo = "Save it as CSV" if path.suffix.lower() == ".xlsx" else "Unzip it"
-        raise DataError(f"{path} is {what}, expected a CSV file. {todo} and give the path of that.")
-    try:
-        return content.decode("utf-8-sig")  # Excel writes a byte order mark
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8 text (byte {error.start}), expected a CSV file. Save the table "
-            "as 'CSV UTF-8' and give that file."
-        ) from error
-
-
-def _check_columns(path: Path, header: Sequence[str]) -> None:
-    """Raise if columns are missing or doubled; nearest names are suggested."""
-    twice = sorted({name for name in header if name and header.count(name) > 1})
-    if twice:
-        raise DataError(f"{path} has the column {twice[0]!r} more than once. Keep one of them.")
-    missing = [name for name in _REQUIRED if name not in header]
-    if "frames" not in header and "flow_path" not in header:
-        missing.append("frames or flow_path")
-    unknown = [name for name in header if name not in COLUMNS]
-    hints = []
-    for name in (*missing, *(name for name in COLUMNS if name not in (*missing, *header))):
-        # A misspelt optional column would be ignored in silence: "apexx" is an error, too.
-        cutoff = 0.5 if name in missing else 0.8
-        near = difflib.get_close_matches(name.split(" ")[0], unknown, n=1, cutoff=cutoff)
-        if near:
-            hints.append(f"{name} (is {near[0]!r} meant?)")
-            unknown.remove(near[0])
-        elif name in missing:
-            hints.append(name)
-    if not hints:
-        return
-    advice = "Rename or add columns in the first row."
-    if len(header) == 1 and re.search(r"[;\t]", header[0]):
-        advice = "The columns seem to be separated by semicolons or tabs; use commas."
-    raise DataError(
-        f"{path} lacks the column {', '.join(hints)}. Found: {', '.join(header)}. {advice}"
-    )
-
-
-def _clip(row: _Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> Clip:
+def _clip(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> Clip:
     """One row as a clip."""
-    if row[""]:
-        raise _RowProblem(f"more cells than columns, from {row['']!r} on; quote cells with commas")
-    for column in _REQUIRED:
-        if not row.get(column):
-            raise _RowProblem(f"{column} is empty; every clip needs one")
-    for column in ("corpus", "subject"):
-        if re.search(r"[/\\]", row[column]):
-            raise _RowProblem(f"{column} {row[column]!r} holds a slash; use another character")
     frames = _frames(row, root, folders)
     flow = row.get("flow_path", "")
     if not frames and not flow:
-        raise _RowProblem("neither frames nor flow_path is given; one of them is needed")
+        raise RowProblem("neither frames nor flow_path is given; one of them is needed")
     if flow and not (root / flow).is_file():
-        raise _MissingFile(f"flow image {root / flow} does not exist")
+        raise MissingFile(f"flow image {root / flow} does not exist")
     onset, apex, offset = _interval(row, len(frames))
     return Clip(
         corpus=row["corpus"].lower(),
@@ -267,26 +161,26 @@ def _clip(row: _Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> Clip:
     )
 
 
-def _frames(row: _Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> tuple[Path, ...]:
+def _frames(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> tuple[Path, ...]:
     """The images of the row's folder, listed once per folder; empty where the row has none."""
     if not row.get("frames"):
         return ()
     folder = root / row["frames"]
     if folder not in folders:
         if not folder.is_dir():
-            raise _MissingFile(f"frames folder {folder} does not exist")
+            raise MissingFile(f"frames folder {folder} does not exist")
         try:
             folders[folder] = list_frames(folder)
         except DataError as error:
-            raise _RowProblem(str(error)) from error
+            raise RowProblem(str(error)) from error
     if len(folders[folder]) < 2:
-        raise _RowProblem(
+        raise RowProblem(
             f"frames folder {folder} holds {len(folders[folder])} images; a movement needs two"
         )
     return folders[folder]
 
 
-def _interval(row: _Row, count: int) -> tuple[int | None, int | None, int | None]:
+def _interval(row: Row, count: int) -> tuple[int | None, int | None, int | None]:
     """Onset, apex and offset of a row whose clip has `count` images, checked against them."""
     onset, apex, offset = (_whole(row, column) for column in ("onset", "apex", "offset"))
     if count:
@@ -295,24 +189,24 @@ def _interval(row: _Row, count: int) -> tuple[int | None, int | None, int | None
     known = [value for value in (onset, apex, offset) if value is not None]
     said = ", ".join(f"{c} {row[c]!r}" for c in ("onset", "apex", "offset") if row.get(c))
     if count and any(not 0 <= value < count for value in known):
-        raise _RowProblem(
+        raise RowProblem(
             f"{said}: outside 0..{count - 1}, the {count} images of {row['frames']!r}; count the "
             "images from 0, do not use the numbers in their names"
         )
     if onset is not None and any(value <= onset for value in (apex, offset) if value is not None):
-        raise _RowProblem(f"{said}: apex and offset must come after the onset ({onset})")
+        raise RowProblem(f"{said}: apex and offset must come after the onset ({onset})")
     if apex is not None and offset is not None and apex > offset:
-        raise _RowProblem(f"{said}: the apex must not come after the offset ({offset})")
+        raise RowProblem(f"{said}: the apex must not come after the offset ({offset})")
     return onset, apex, offset
 
 
-def _whole(row: _Row, column: str) -> int | None:
+def _whole(row: Row, column: str) -> int | None:
     """A whole number; None where the cell is empty."""
     value = row.get(column, "")
     if not value:
         return None
     if not re.fullmatch(r"\d+", value, flags=re.ASCII):
-        raise _RowProblem(f"{column} {value!r} is not a whole number counted from 0")
+        raise RowProblem(f"{column} {value!r} is not a whole number counted from 0")
     return int(value)
 
 
@@ -325,23 +219,8 @@ def _fps(value: str) -> Fraction | None:
     except (ValueError, ZeroDivisionError):
         fps = Fraction(0)
     if fps <= 0:
-        raise _RowProblem(f"fps {value!r} is not a rate; write 200, 29.97 or 30000/1001")
+        raise RowProblem(f"fps {value!r} is not a rate; write 200, 29.97 or 30000/1001")
     return fps
-
-
-def _report(path: Path, problems: Sequence[str], missing: Sequence[str]) -> str:
-    """One message over all rows."""
-    parts = []
-    if problems:
-        shown = "; ".join(problems[:_SHOWN_PROBLEMS])
-        parts.append(f"{path} has {len(problems)} wrong rows, e.g. {shown}. Correct them.")
-    if missing:
-        shown = "; ".join(missing[:_SHOWN_PATHS])
-        parts.append(
-            f"{path} names {len(missing)} paths that are not there, e.g. {shown}. Paths are "
-            f"relative to {path.parent}: unpack the files there or correct the column."
-        )
-    return " ".join(parts)
 
 
 def _row(clip: Clip, root: Path) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """RAF-DB, single labels: 15,339 faces from the web; nobody is named.
 
 A copy holds ``basic/EmoLabel/list_patition_label.txt`` (sic) with lines ``train_00001.jpg 5``, and
-``basic/Image/aligned/train_00001_aligned.jpg`` or ``basic/Image/original/train_00001.jpg``.
+``basic/Image/aligned/train_00001_aligned.jpg`` or ``basic/Image/original/train_00001.jpg``. An
+aligned image, 100x100 pixels, is a face and little else (`Image.cropped`).
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ FACTS = CorpusFacts(
             )
         }
     ),
-    unsure=("Images per word.",),
+    unsure=(
+        "Images per word.",
+        "That an aligned image shows about what the box of a face detector would.",
+    ),
 )  # fmt: skip
 
 _CODES = MappingProxyType(
@@ -72,7 +76,16 @@ def read(root: Path, options: Options) -> Reading:
         if match is not None:
             name, part, word = match[1], match[2], _CODES[match[3]]
             path = folder / f"{name}{suffix}"
-            images.append(Image(corpus="rafdb", name=name, emotion=word, path=path, part=part))
+            images.append(
+                Image(
+                    corpus="rafdb",
+                    name=name,
+                    emotion=word,
+                    path=path,
+                    part=part,
+                    cropped=form == "aligned",
+                )
+            )
         elif line.strip():
             text = f"{line!r} is not of the form 'train_00001.jpg 5'"
             problems.append(error(f"{labels.name} line {number}", text))

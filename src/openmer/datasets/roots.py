@@ -35,17 +35,34 @@ def find_root(name: str, root: Path | str | None = None, *, access: str = "") ->
     Raises:
         ConfigError: None of the three says where; or the config file is no TOML of this form.
     """
+    found = known_root(name, root)
+    if found is None:
+        raise ConfigError(
+            f"Where is the corpus {name!r}? {how_to_give(name)}"
+            + (f" If you have no copy, ask for access: {access}." if access else "")
+        )
+    return found
+
+
+def known_root(name: str, root: Path | str | None = None) -> Path | None:
+    """As `find_root`, but None where none of the three says where the corpus is.
+
+    Raises:
+        ConfigError: The config file is no TOML of its form.
+    """
     given = root or os.environ.get(variable(name))
     if given:
         return Path(given).expanduser()
     path = config_file()
     known = _configured(path)
-    if name in known:
-        return path.parent / Path(known[name]).expanduser()
-    raise ConfigError(
-        f"Where is the corpus {name!r}? Give its folder as an option (--root {name}=PATH), set "
-        f'{variable(name)}, or write [roots] and {name} = "/path/to/it" into {path}.'
-        + (f" If you have no copy, ask for access: {access}." if access else "")
+    return path.parent / Path(known[name]).expanduser() if name in known else None
+
+
+def how_to_give(name: str, what: str = "its folder") -> str:
+    """The three ways to say where a corpus lies, as a sentence of an error."""
+    return (
+        f"Give {what} as an option (--root {name}=PATH), set {variable(name)}, or write "
+        f'[roots] and {name} = "/path/to/it" into {config_file()}.'
     )
 
 

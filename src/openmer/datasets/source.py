@@ -10,7 +10,7 @@ import hashlib
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -48,6 +48,7 @@ class ClipSource:
         variant: The coding or recording of the corpus; "" for a manifest.
         frames: The form of the corpus's frames; "" for a manifest.
         root: The folder that was given; None where it was found otherwise.
+        part: The corpus to which the clips were narrowed down; "" where they were not.
         sha256: Digest of the manifest's bytes, 64 hex digits; "" for a corpus.
         clips_expected: Clips in a whole copy; None where not known.
         persons_expected: Persons in a whole copy; None where not known.
@@ -63,6 +64,7 @@ class ClipSource:
     variant: str = ""
     frames: str = ""
     root: Path | None = None
+    part: str = ""
     sha256: str = ""
     clips_expected: int | None = None
     persons_expected: int | None = None
@@ -90,6 +92,23 @@ class ClipSource:
             f"All differences: {shlex.join(command)}"
         )
 
+    def only(self, corpus: str) -> ClipSource:
+        """The clips of one corpus alone, with the differences that speak of it.
+
+        What a whole copy has is then not known. A source that is that corpus stays as it is.
+        """
+        if self.kind == "corpus" and self.name == corpus:
+            return self
+        own = (f"{corpus}:", f"{corpus}/", f"{self.name}/{corpus}:")
+        return replace(
+            self,
+            clips=tuple(clip for clip in self.clips if clip.corpus == corpus),
+            part=corpus,
+            clips_expected=None,
+            persons_expected=None,
+            differences=tuple(text for text in self.differences if text.startswith(own)),
+        )
+
     def record(self) -> dict[str, Any]:
         """The table ``[source]`` of a run: everything but the clips; what is unknown is left out.
 
@@ -101,6 +120,7 @@ class ClipSource:
             "title": self.title,
             "variant": self.variant,
             "frames": self.frames,
+            "part": self.part,
             "sha256": self.sha256,
             "clips": len(self.clips),
             "clips_expected": self.clips_expected,

@@ -1,6 +1,7 @@
-"""From a judged method to a model in use: fit on everybody, store, predict, export."""
+"""From a judged method to a model in use: fit on everybody, store, predict, explain, export."""
 
 from openmer.deployment.estimate import Estimate, estimate_from_run, estimate_of
+from openmer.deployment.explain import explain_sample
 from openmer.deployment.export import Exported, export_model, export_module
 from openmer.deployment.fitted import FittedModel
 from openmer.deployment.folder import read_model, refuse_taken, write_model
@@ -21,6 +22,7 @@ __all__ = [
     "epoch_rule_of",
     "estimate_from_run",
     "estimate_of",
+    "explain_sample",
     "export_model",
     "export_module",
     "packaged_model",

@@ -10,6 +10,7 @@ from openmer.evaluation.predictions import PredictionTable, read_run
 from openmer.evaluation.record import weights_digest
 from openmer.evaluation.run import evaluate
 from openmer.evaluation.run_info import RunInfo, load_run, read_run_info
+from openmer.evaluation.seen_persons import seen_persons, start_of
 from openmer.evaluation.statistics import Interval
 from openmer.evaluation.task import Progress, Protocol, Task
 from openmer.training import Resources
@@ -37,12 +38,20 @@ def estimate_of(
         on_progress: As in `evaluate`.
 
     Raises:
-        ProtocolError: The protocol is leaky or permutes labels.
+        ProtocolError: The protocol is leaky or permutes labels, or the weights that the folds start
+            from have seen tested persons.
     """
     if protocol.leaky or protocol.label_permutation is not None:
         raise ProtocolError(
             "An honest estimate needs the epoch rule fixed or inner and the true labels. Choose "
             "one of these rules."
+        )
+    seen = seen_persons(task)
+    if seen:
+        raise ProtocolError(
+            f"Pictures of {len(seen)} of the {len(task.folds)} persons, {seen[0]} for one, made "
+            f"the weights {start_of(task.method)}, so no honest estimate can be made. Start from "
+            "other weights, or train without an estimate (--no-estimate)."
         )
     folder = evaluate(
         task, protocol, out=runs, resources=resources, command=command, on_progress=on_progress
@@ -88,6 +97,8 @@ def estimate_from_run(folder: Path, task: Task, epoch_rule: str) -> Estimate:
 def _require_honest(folder: Path, info: RunInfo, epoch_rule: str) -> None:
     if info.leaky or info.shuffled_labels:
         why = "is leaky: its epoch was chosen on the tested persons"
+        if info.seen_persons:
+            why = "is leaky: pictures of tested persons made the weights that it starts from"
         if info.shuffled_labels:
             why = "was trained on shuffled labels"
         raise ProtocolError(

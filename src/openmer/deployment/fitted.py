@@ -54,7 +54,18 @@ class FittedModel:
         training = self.method.training
         if isinstance(training, SvmTraining):
             return DecisionFunction(self.state, training.kernel).eval()
-        return nn.Sequential(_network(self.method, self.record, self.state), nn.Softmax(1)).eval()
+        return nn.Sequential(self.network, nn.Softmax(1)).eval()
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """Prepared clips ``(batch, *input_shape)`` to logits ``(batch, classes)``, both float32.
+
+        In evaluation mode, on the CPU.
+
+        Raises:
+            DataError: There is no network, or the numbers do not fit the method.
+        """
+        return _network(self.method, self.record, self.state).eval()
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -73,14 +84,7 @@ class FittedModel:
         Raises:
             DataError: Another shape, values that are not finite, or a broken model.
         """
-        if inputs.shape[1:] != self.record.input_shape:
-            raise DataError(
-                f"The model takes clips of shape {self.record.input_shape}, found "
-                f"{inputs.shape[1:]}. Prepare them with its own recipe, from frames of the size "
-                "that it was trained on."
-            )
-        if not np.isfinite(inputs).all():
-            raise DataError("The prepared clip has values that are not finite. Check its images.")
+        self._require_inputs(inputs)
         clips = torch.from_numpy(np.array(inputs, dtype=np.float32))  # a copy: torch wants it so
         with torch.inference_mode():
             rows = [self.module(clips[i : i + 1]).numpy() for i in range(len(clips))]
@@ -93,7 +97,7 @@ class FittedModel:
         Raises:
             DataError: As `Recipe.run`, and as `scores`.
         """
-        return self._score(self.recipe.run(clip))
+        return self._score(self.prepare_clip(clip))
 
     def score_still(self, image_rgb: NDArray[np.generic]) -> FloatArray:
         """Class scores of a still, shape ``(classes,)``.
@@ -105,13 +109,47 @@ class FittedModel:
             ConfigError: The method looks at motion.
             DataError: There is no face in it, and as `scores`.
         """
-        return self._score(self.recipe.run_still(image_rgb))
+        return self._score(self.prepare_still(image_rgb))
 
-    def _score(self, array: FloatArray) -> FloatArray:
+    def prepare_clip(self, clip: Clip) -> FloatArray:
+        """What the model sees of a clip, shape `ModelRecord.input_shape`; nothing is kept on disk.
+
+        Raises:
+            DataError: As `Recipe.run`; or another shape, or values that are not finite.
+        """
+        return self._ready(self.recipe.run(clip))
+
+    def prepare_still(self, image_rgb: NDArray[np.generic]) -> FloatArray:
+        """What the model sees of a still, shape `ModelRecord.input_shape`.
+
+        Args:
+            image_rgb: As in `Recipe.run_still`.
+
+        Raises:
+            ConfigError: The method looks at motion.
+            DataError: There is no face in it, and as `prepare_clip`.
+        """
+        return self._ready(self.recipe.run_still(image_rgb))
+
+    def _ready(self, array: FloatArray) -> FloatArray:
         if self.record.input_shape[0] == 1 and len(array) == 3 and self.recipe.flow is None:
             array = np.tensordot(_LUMA, array, axes=1)[None]  # a model that was shown grays only
+        self._require_inputs(array[None])
+        return array
+
+    def _score(self, array: FloatArray) -> FloatArray:
         scores: FloatArray = self.scores(array[None])[0]
         return scores
+
+    def _require_inputs(self, inputs: FloatArray) -> None:
+        if inputs.shape[1:] != self.record.input_shape:
+            raise DataError(
+                f"The model takes clips of shape {self.record.input_shape}, found "
+                f"{inputs.shape[1:]}. Prepare them with its own recipe, from frames of the size "
+                "that it was trained on."
+            )
+        if not np.isfinite(inputs).all():
+            raise DataError("The prepared clip has values that are not finite. Check its images.")
 
 
 def plain_names(state: Mapping[str, NDArray[np.generic]]) -> dict[str, Tensor]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -62,12 +63,32 @@ class Sample:
             ConfigError: A still, but the method looks at motion.
             DataError: Its files or frames do not serve, or there is no face; the sample is named.
         """
+        with self._named():
+            scores: FloatArray = model.scores(self._prepared(model)[None])[0]
+            return scores
+
+    def prepare(self, model: FittedModel) -> FloatArray:
+        """What the model sees of it, shape `ModelRecord.input_shape`.
+
+        Raises:
+            ConfigError: As `score`.
+            DataError: As `score`.
+        """
+        with self._named():
+            return self._prepared(model)
+
+    def _prepared(self, model: FittedModel) -> FloatArray:
+        if self.clip is not None:
+            return model.prepare_clip(self.clip)
+        if self.image is None:
+            raise DataError("Neither a clip nor an image is given.")
+        return model.prepare_still(read_rgb(self.image).transpose(1, 2, 0))
+
+    @contextmanager
+    def _named(self) -> Generator[None]:
+        """Name the sample in an error about it."""
         try:
-            if self.clip is not None:
-                return model.score_clip(self.clip)
-            if self.image is None:
-                raise DataError("Neither a clip nor an image is given.")
-            return model.score_still(read_rgb(self.image).transpose(1, 2, 0))
+            yield
         except StepError as error:
             raise DataError(f"{self.name}: {error.failure.reason}") from error
         except DataError as error:

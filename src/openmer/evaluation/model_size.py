@@ -58,32 +58,26 @@ def model_size(method: Method) -> ModelSize:
 
 def size_table(study: Study, overrides: Sequence[str] = ()) -> StudyTable:
     """The table of a study of kind ``size``."""
-    columns = (
-        "",
-        "input",
-        "weights",
-        "BN stats",
-        "sum",
-        "MACs",
-        "printed",
-    )
+    columns = ["", "input", "weights", "BN stats", "sum", "MACs"]
+    columns += ["2 x weights"] * study.per_weight + ["printed"]
     rows = []
     for row in study.rows:
         size, printed = model_size(row_method(study, row, overrides)), study.published(row)
-        rows.append(
-            (
-                row.label,
-                "x".join(map(str, size.input_shape)),
-                f"{size.parameters:,}",
-                f"{size.statistics:,}",
-                f"{size.parameters + size.statistics:,}",
-                f"{size.macs / 1e6:,.1f} M",
-                f"{printed.parameters:,}" if printed and printed.parameters else "-",
-            )
-        )
-    notes = (
-        *([study.note] if study.note else []),
+        cells = [
+            row.label,
+            "x".join(map(str, size.input_shape)),
+            f"{size.parameters:,}",
+            f"{size.statistics:,}",
+            f"{size.parameters + size.statistics:,}",
+            f"{size.macs / 1e6:,.1f} M",
+        ]
+        cells += [f"{2 * size.parameters / 1e6:,.2f} M"] * study.per_weight
+        cells.append(f"{printed.parameters:,}" if printed and printed.parameters else "-")
+        rows.append(tuple(cells))
+    notes = [study.note] * bool(study.note)
+    notes.append(
         "BN stats: running means and variances of batch norm. MACs: multiply-accumulates of one "
-        "input, counted in convolutions and matrix products.",
+        "input, counted in convolutions and matrix products."
     )
-    return StudyTable(f"{study.title} ({study.source})", columns, tuple(rows), notes)
+    title = f"{study.title} ({study.source})"
+    return StudyTable(title, tuple(columns), tuple(rows), tuple(notes))

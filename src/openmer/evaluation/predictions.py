@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -191,6 +191,34 @@ def require_same_clips(table: PredictionTable) -> None:
                 f"Seed {seed} lacks {len(missing)} of {len(facts)} clips, the first is "
                 f"{missing[0]}. Finish the run before it is scored; finished folds are kept."
             )
+
+
+def on_clips(table: PredictionTable, clips: Collection[str]) -> PredictionTable:
+    """The rows of a table that speak of these clips, given by their keys.
+
+    Raises:
+        DataError: There is none.
+    """
+    asked = set(clips)
+    rows = np.flatnonzero([clip in asked for clip in table.clips])
+    if not rows.size:
+        raise DataError(
+            f"None of the {len(asked)} clips asked for is among the {len(table)} predictions. "
+            "Give a run on these clips."
+        )
+    chosen = replace(
+        table,
+        clips=tuple(table.clips[i] for i in rows),
+        corpora=tuple(table.corpora[i] for i in rows),
+        persons=tuple(table.persons[i] for i in rows),
+        truth=table.truth[rows],
+        scores=table.scores[rows],
+        seed=table.seed[rows],
+        epoch=table.epoch[rows],
+    )
+    for column in (chosen.truth, chosen.scores, chosen.seed, chosen.epoch):
+        column.setflags(write=False)
+    return chosen
 
 
 def _check_record(record: Prediction, classes: tuple[str, ...]) -> None:

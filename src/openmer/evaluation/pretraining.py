@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -13,17 +14,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from openmer.datasets import facts
+from openmer.datasets import facts, list_datasets
 from openmer.datasets.labels import label_scheme
-from openmer.datasets.pretraining import PretrainingScheme, load_pretraining, pretraining_scheme
+from openmer.datasets.own_images import OwnImages, read_own_images
+from openmer.datasets.pretraining import (
+    PretrainingScheme,
+    PretrainingSet,
+    load_pretraining,
+    pretraining_scheme,
+)
 from openmer.errors import ConfigError
 from openmer.evaluation._files import replace_file
 from openmer.evaluation.metrics import confusion_matrix, per_class_of, pooled_scores
 from openmer.evaluation.pretraining_card import limits_of, render_card
 from openmer.evaluation.pretraining_curve import draw_curve
 from openmer.evaluation.record import versions
+from openmer.evaluation.seen_persons import merged, persons_of_stills, persons_of_weights
 from openmer.methods import Method, list_methods, load_method
-from openmer.models.weights import load_weights, save_weights
+from openmer.models.weights import halved, load_weights, save_weights
 from openmer.preprocessing import ArrayCache, Failure, Failures, Recipe, fingerprint
 from openmer.training.config import ModelConfig, Pretraining
 from openmer.training.pretrain import pretrain
@@ -47,8 +55,13 @@ class PretrainingTask:
         seed: Seed of the balance, the split and the training.
         scheme: Corpora, classes and the paper's counts.
         stills: The images.
-        differences: What does not agree with the counts of the paper, in words; none is good.
+        differences: What does not agree with the paper, in words; none is good.
         failures: Images that could not be read.
+        corpora: Corpora of the scheme that were read from their folders.
+        left_out: Those that were not.
+        own: Images of a user's own that are among the images; None where there are none.
+        whole: Corpora whose images are faces already, in which a recipe that aligns looked for
+            none.
     """
 
     method: Method
@@ -59,6 +72,10 @@ class PretrainingTask:
     stills: Stills
     differences: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
+    corpora: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    own: OwnImages | None = None
+    whole: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -70,6 +87,7 @@ def prepare_pretraining(
     method: Method,
     roots: Mapping[str, Path] | None = None,
     *,
+    images: Path | None = None,
     seed: int = 0,
     failures: Failures | None = None,
     on_progress: Report | None = None,
@@ -78,8 +96,10 @@ def prepare_pretraining(
 
     Args:
         method: With a section ``[pretraining]``.
-        roots: Folders of the corpora by name; what is missing is looked for as in
-            `openmer.datasets.roots`.
+        roots: Folders of the corpora by name; which others are read, and from where, says
+            `load_pretraining`.
+        images: A table of images of one's own (see `openmer.datasets.own_images`), to be merged
+            with the corpora of `roots`, or to be used alone where there are no roots.
         seed: Decides which images a balanced scheme keeps, and everything random later.
         failures: Where images that cannot be read are listed; None stops at the first one.
         on_progress: Called with a stage, images done and all images.
@@ -87,7 +107,7 @@ def prepare_pretraining(
     Raises:
         ConfigError: The method has no pretraining or no model; the scheme, a root or the recipe
             makes no sense.
-        DataError: A corpus or its images cannot be read, or they differ in size.
+        DataError: A corpus, a table or their images cannot be read, or they differ in size.
         ProtocolError: A class has no image.
     """
     config = pretraining_of(method)
@@ -97,24 +117,36 @@ def prepare_pretraining(
     recipe = Recipe.from_tables(config.recipe) if config.recipe else None
     failures = Failures("error") if failures is None else failures
     report = on_progress or (lambda *_: None)
-    found = load_pretraining(config.scheme, roots, seed=seed)
+    labels = label_scheme(scheme.label_scheme)
+    own = None if images is None else read_own_images(images, labels)
+    found = load_pretraining(config.scheme, roots, own=own, seed=seed)
     reader = StillReader(
         recipe=recipe,
         store=None if recipe is None else ArrayCache(),
         failures=failures,
         on_progress=lambda done, total: report("reading images", done, total),
     )
-    classes = label_scheme(scheme.label_scheme).classes
     return PretrainingTask(
         method=method,
         model=method.model,
         pretraining=config,
         seed=seed,
         scheme=scheme,
-        stills=reader.read(found.images, found.targets, len(classes)),
+        stills=reader.read(found.images, found.targets, len(labels.classes)),
         differences=found.differences,
         failures=tuple(failures),
+        corpora=found.corpora,
+        left_out=found.left_out,
+        own=own,
+        whole=_whole(found, recipe),
     )
+
+
+def _whole(found: PretrainingSet, recipe: Recipe | None) -> tuple[str, ...]:
+    """The corpora of which a recipe that aligns takes images whole."""
+    if recipe is None or recipe.align is None:
+        return ()
+    return tuple(sorted({image.corpus for image in found.images if image.cropped}))
 
 
 def pretraining_of(method: Method) -> Pretraining:
@@ -138,6 +170,7 @@ def run_pretraining(
     *,
     resources: PretrainResources | None = None,
     command: str = "",
+    half: bool = False,
     on_progress: Report | None = None,
 ) -> dict[str, Any]:
     """Train, or go on training, and write everything that a reader of the weights needs.
@@ -148,6 +181,7 @@ def run_pretraining(
             while it goes on, ``checkpoint.pt``; made where it is missing.
         resources: What may be used; None lets the device decide.
         command: The command that repeats it, for the card.
+        half: Store the weights in half precision: half the file. They are scored as stored.
         on_progress: Called with a stage, epochs done and epochs at most.
 
     Returns:
@@ -170,10 +204,12 @@ def run_pretraining(
         task.stills,
         start,
         checkpoint=checkpoint,
+        half=half,
         on_epoch=lambda done, total: report("epochs", done, total),
     )
-    card = make_card(task, spec, made, command)
-    save_weights(out / f"{task.method.name}.safetensors", made.state, card)
+    card = make_card(task, spec, made, command, half=half)
+    stored = halved(made.state) if half else made.state
+    save_weights(out / f"{task.method.name}.safetensors", stored, card)
     replace_file(out / "history.csv", _history(made.epochs).encode())
     replace_file(out / "curve.png", draw_curve(card, made.epochs))
     replace_file(out / "card.md", render_card(card, seconds=made.seconds).encode())
@@ -181,7 +217,12 @@ def run_pretraining(
 
 
 def make_card(
-    task: PretrainingTask, spec: PretrainSpec, made: Pretrained, command: str = ""
+    task: PretrainingTask,
+    spec: PretrainSpec,
+    made: Pretrained,
+    command: str = "",
+    *,
+    half: bool = False,
 ) -> dict[str, Any]:
     """What weights say of themselves: plain values, the same for the same training.
 
@@ -190,6 +231,7 @@ def make_card(
         spec: How.
         made: The result.
         command: The command that repeats it.
+        half: Whether the numbers are stored in half precision.
     """
     config = spec.pretraining.model_dump(mode="json")
     config["start"] = _start(spec.pretraining.start)["from"]  # without the folders of this machine
@@ -202,12 +244,16 @@ def make_card(
         "data": _data(task, made),
         "pretraining": config,
         "start": _start(spec.pretraining.start),
+        "persons": merged(
+            [persons_of_stills(task.stills), persons_of_weights(spec.pretraining.start)]
+        ).record(),
         "epochs": _epochs(spec, made),
         "scores": _scores(task, made),
         "seed": spec.seed,
         "device": torch.cuda.get_device_name() if spec.device == "cuda" else "cpu",
         "threads": spec.threads,
         "compiled": spec.compiled,
+        "stored_as": "float16" if half else "float32",
         "versions": versions(_PACKAGES),
         "command": command,
     }
@@ -235,17 +281,16 @@ def _data(task: PretrainingTask, made: Pretrained) -> dict[str, Any]:
     targets, scheme = task.stills.targets, task.scheme
     counts = np.bincount(targets, minlength=len(task.classes))
     held = np.bincount(targets[made.validation], minlength=len(task.classes))
-    titles = {name: facts(name) for name in scheme.corpora}
-    return {
+    images = Counter(task.stills.corpora)
+    data = {
         "scheme": scheme.name,
         "source": scheme.source,
         "unsure": scheme.unsure,
         "balanced": scheme.balanced,
         "label_scheme": scheme.label_scheme,
-        "corpora": {
-            name: {"title": corpus.title, "paper": corpus.paper, "terms": corpus.terms}
-            for name, corpus in titles.items()
-        },
+        "corpora": {name: _described(name) | {"images": n} for name, n in images.items()},
+        "left_out": list(task.left_out),
+        "whole": [name for name in task.whole if name in images],
         "images": len(targets),
         "shape": list(task.stills.images.shape[1:]),
         "training": {c: int(n) for c, n in zip(task.classes, counts - held, strict=True)},
@@ -256,6 +301,18 @@ def _data(task: PretrainingTask, made: Pretrained) -> dict[str, Any]:
         "images_sha256": fingerprint(task.stills.images),
         "targets_sha256": hashlib.sha256(targets.tobytes()).hexdigest(),
     }
+    if task.own is not None:
+        own = {"file": task.own.file, "sha256": task.own.sha256, "images": len(task.own.images)}
+        data["own"] = own
+    return data
+
+
+def _described(corpus: str) -> dict[str, str]:
+    """What to cite of a corpus, and its terms; of a user's own, that it is one."""
+    if corpus not in list_datasets():
+        return {"title": corpus, "paper": "images of one's own", "terms": "those of their owner"}
+    known = facts(corpus)
+    return {"title": known.title, "paper": known.paper, "terms": known.terms}
 
 
 def _epochs(spec: PretrainSpec, made: Pretrained) -> dict[str, Any]:

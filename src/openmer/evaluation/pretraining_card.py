@@ -36,9 +36,27 @@ def limits_of(card: Mapping[str, Any]) -> dict[str, list[str]]:
             "FER2013 holds near-duplicates, which may lie on both sides of the split, and many "
             "labels that people would not agree on."
         )
+    limits += _who(card["persons"], data["corpora"])
     if data["unsure"]:
         limits.append(f"Where the paper leaves the data open: {data['unsure']}")
     return {"use": list(_USE), "limits": limits}
+
+
+def _who(persons: Mapping[str, Sequence[str]], corpora: Mapping[str, Any]) -> list[str]:
+    """Where `openmer audit` can find a tested person among those of the images, and where not."""
+    told = []
+    if persons["named"]:
+        told.append(
+            f"The ids of {len(persons['named']):,} persons are kept in the file: openmer audit "
+            "finds them among those that a method is tested on."
+        )
+    blind = [corpora[name]["title"] if name in corpora else name for name in persons["unnamed"]]
+    if blind or persons["unknown"]:
+        told.append(
+            f"Whether a tested person is among the images cannot be told of "
+            f"{', '.join([*blind, *persons['unknown']])}: nobody is named there."
+        )
+    return told
 
 
 def render_card(card: Mapping[str, Any], *, seconds: float | None = None) -> str:
@@ -56,7 +74,7 @@ def render_card(card: Mapping[str, Any], *, seconds: float | None = None) -> str
         "## Use",
         _list(card["use"]),
         "## What to know of the scores",
-        _list(card["limits"]),
+        _list(map(escape_markdown, card["limits"])),
         "## Classes",
         _classes(card),
         "Rows are the truth, columns what was predicted:",
@@ -79,7 +97,8 @@ def _lead(card: Mapping[str, Any]) -> str:
         f"**{scores['uar']:.3f}** on {_total(card['data']['validation']):,} images and "
         f"{len(card['classes'])} classes, with the weights of epoch {epochs['best']} of "
         f"{epochs['run']}. Model `{model['name']}`, {model['numbers']:,} numbers with batch-norm "
-        f"statistics, {model['trainable']:,} of them trained."
+        f"statistics, {model['trainable']:,} of them trained"
+        + (", in half precision." if card.get("stored_as") == "float16" else ".")
     )
 
 
@@ -113,17 +132,38 @@ def _data(data: Mapping[str, Any]) -> str:
     lines = [
         f"Scheme `{data['scheme']}` ({escape_markdown(data['source'])}): {data['images']:,} {kind} "
         f"images of {width}x{height} pixels, {drawn}; label scheme `{data['label_scheme']}`.",
-        *(
-            f"{escape_markdown(corpus['title'])}: {escape_markdown(corpus['paper'])}. Terms: "
-            f"{escape_markdown(corpus['terms'])}."
-            for corpus in data["corpora"].values()
-        ),
+        *map(_corpus, data["corpora"].values()),
+        *_own(data),
         *(f"Difference from the paper: {escape_markdown(text)}." for text in data["differences"]),
         f"{data['failed']:,} images could not be read and are in no count.",
         f"SHA-256 of the images `{data['images_sha256'][:16]}`, of their classes "
         f"`{data['targets_sha256'][:16]}`.",
     ]
     return _list(lines)
+
+
+def _corpus(corpus: Mapping[str, Any]) -> str:
+    counted = f", {corpus['images']:,} images" if "images" in corpus else ""
+    return (
+        f"{escape_markdown(corpus['title'])}{counted}: {escape_markdown(corpus['paper'])}. Terms: "
+        f"{escape_markdown(corpus['terms'])}."
+    )
+
+
+def _own(data: Mapping[str, Any]) -> list[str]:
+    """Where images came from beside the corpora, and in which of them no face was looked for."""
+    lines = []
+    if "own" in data:
+        own = data["own"]
+        lines.append(
+            f"Images of one's own: {escape_markdown(own['file'])}, {own['images']:,} rows, SHA-256 "
+            f"`{own['sha256'][:16]}`."
+        )
+    whole = [data["corpora"][name]["title"] for name in data.get("whole", ())]
+    if whole:
+        named = escape_markdown(", ".join(whole))
+        lines.append(f"Taken whole, as faces cut out already, with none looked for: {named}.")
+    return lines
 
 
 def _training(card: Mapping[str, Any], seconds: float | None) -> str:
@@ -174,6 +214,11 @@ def _stage(stage: Mapping[str, Any]) -> str:
         f"{moving} {_times(stage['iterations'])} {stage['epochs']} epochs at most, learning rate "
         f"{stage['learning_rate']:g} ({stage['schedule']})"
     )
+    if stage["schedule"] == "plateau":
+        text += (
+            f", times {stage['plateau_factor']:g} after {stage['plateau_patience']} epochs without "
+            "gain"
+        )
     if stage["size"]:
         text += f", at {stage['size']}x{stage['size']} pixels"
     patience = int(stage["patience"])

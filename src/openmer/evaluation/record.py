@@ -17,6 +17,7 @@ import tomli_w
 import openmer
 from openmer.errors import DataError
 from openmer.evaluation._files import replace_file
+from openmer.evaluation.seen_persons import seen_persons, start_of
 from openmer.evaluation.task import Protocol, Task
 from openmer.methods import Method
 from openmer.models.weights import load_weights
@@ -101,12 +102,13 @@ def write_record(
         plan: How it is trained.
         progress: What is done.
     """
+    seen = list(seen_persons(task))
     record: dict[str, Any] = {
         "run": {
             "method": task.method.name,
             "title": task.method.title,
             "epoch_rule": protocol.epoch_rule,
-            "leaky": protocol.leaky,
+            "leaky": protocol.leaky or bool(seen),
             "shuffled_labels": protocol.label_permutation is not None,
             "classes": list(task.scheme.classes),
             "clips": len(task.clips),
@@ -125,6 +127,8 @@ def write_record(
         "plan": plan.model_dump(mode="json"),
         "versions": versions(_PACKAGES),
     }
+    if seen:
+        record["run"]["seen_persons"] = seen
     if task.prepared:
         record["prepared"] = {step: dict(ways) for step, ways in task.prepared.items()}
     if task.source:
@@ -151,7 +155,7 @@ def _data_record(task: Task) -> dict[str, Any]:
 
 def weights_digest(method: Method) -> str:
     """What names the contents of the weights that a method starts from; "" where it has none."""
-    stored = "" if method.model is None else method.model.weights
+    stored = start_of(method)
     return stored if stored in ("", "imagenet") else load_weights(stored).sha256[:16]
 
 

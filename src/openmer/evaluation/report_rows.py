@@ -20,8 +20,9 @@ LEAKY = "LEAKY"
 HONEST = "honest"
 LEAKY_MEANS = (
     "A leaky run has seen the persons it is tested on: its training epoch was chosen by the score "
-    "on the held-out person. Its numbers are too high, say nothing about new people, and only "
-    "serve to explain published tables made the same way."
+    "on the held-out person, or pictures of tested persons made the weights it starts from. Its "
+    "numbers are too high, say nothing about new people, and only serve to explain published "
+    "tables made the same way."
 )
 INTERVAL_MEANS = (
     "Intervals are 95 % bootstrap intervals by persons: whole persons are drawn with replacement, "
@@ -36,6 +37,7 @@ RULE_MEANS = {
 SCORE_WORDS = {"uf1": "UF1", "uar": "UAR", "accuracy": "Accuracy"}
 _CORPUS_WORDS = {"smic": "SMIC", "casme2": "CASME II", "samm": "SAMM"}
 _MISSING = "\N{EN DASH}"
+_SHOWN_PERSONS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +63,8 @@ class Row:
         parameters: Number of weights ("867 k").
         time: Wall time ("4 min 10 s").
         data: Clips and persons, in words.
-        notes: What a reader must know of the data: clips that could not be prepared, a corpus that
-            is not whole. One sentence or two each.
+        notes: What a reader must know of the data: tested persons that the weights have seen, clips
+            that could not be prepared, a corpus that is not whole. One sentence or two each.
     """
 
     title: str
@@ -123,6 +125,7 @@ def ordered(runs: Sequence[Run]) -> list[Run]:
 
 def row_of(info: RunInfo, summary: Summary) -> Row:
     """The run as text."""
+    found = (_seen_note(info), _failure_note(info), _source_note(info))
     return Row(
         title=title_of(info),
         rule=RULE_WORDS[info.epoch_rule],
@@ -133,7 +136,7 @@ def row_of(info: RunInfo, summary: Summary) -> Row:
         parameters=large_number(info.parameters),
         time=duration(info.seconds),
         data=f"{counted(summary.clips, 'clip')}, {counted(summary.persons, 'person')}",
-        notes=tuple(plain(note) for note in (_failure_note(info), _source_note(info)) if note),
+        notes=tuple(plain(note) for note in found if note),
     )
 
 
@@ -148,7 +151,8 @@ def leak_rows(runs: Sequence[Run]) -> list[LeakRow]:
     """One row per method that was run with the leaky rule and with an honest one.
 
     Runs belong together where title, data and resolved method are the same, whatever the method's
-    own keys named "epoch_rule" say; where one rule occurs twice among them there is no row.
+    own keys named "epoch_rule" say; where one rule occurs twice among them, or the weights that
+    they start from have seen tested persons, there is no row.
     """
     groups: dict[str, list[Run]] = defaultdict(list)
     for info, summary in runs:
@@ -157,7 +161,8 @@ def leak_rows(runs: Sequence[Run]) -> list[LeakRow]:
     for group in groups.values():
         uf1 = {info.epoch_rule: summary.uf1 for info, summary in group}
         honest = [uf1[rule] for rule in ("fixed", "inner") if rule in uf1]
-        if len(uf1) < len(group) or "held_out" not in uf1 or not honest:
+        seen = any(info.seen_persons for info, _ in group)
+        if seen or len(uf1) < len(group) or "held_out" not in uf1 or not honest:
             continue
         rows.append(
             LeakRow(
@@ -256,6 +261,19 @@ def _failure_note(info: RunInfo) -> str:
     return (
         f"{len(info.failures)} of {counted(info.asked, 'clip')} could not be prepared: {where}. "
         f"The scores are of the other {info.clips}.{persons}"
+    )
+
+
+def _seen_note(info: RunInfo) -> str:
+    """Whose pictures made the weights that the folds start from; empty where it is nobody's."""
+    if not info.seen_persons:
+        return ""
+    shown = list(info.seen_persons[:_SHOWN_PERSONS])
+    more = len(info.seen_persons) - len(shown)
+    names = ", ".join([*shown, *([f"{more} more"] if more else [])])
+    return (
+        f"{LEAKY}: the weights that every fold starts from were made on pictures of "
+        f"{len(info.seen_persons)} of {counted(info.persons, 'tested person')}: {names}."
     )
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from openmer.evaluation.published import PublishedResult
+from openmer.evaluation.report_rows import SCORE_WORDS, corpus_word, counted
 from openmer.evaluation.run_info import RunInfo
-from openmer.evaluation.studies import Study, StudyResult
-from openmer.evaluation.summary import Summary
+from openmer.evaluation.studies import WHOLE, Study
+from openmer.evaluation.study_runs import StudyResult
+from openmer.evaluation.summary import PartScores, Summary
+from openmer.preprocessing.treatments import HOLDS_BINS
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-_NONE = "-"
 IMPOSSIBLE = "impossible: a mean of recalls cannot exceed 1"
+_NONE = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +41,35 @@ class StudyTable:
 
 
 def study_table(study: Study, results: Sequence[StudyResult]) -> StudyTable:
-    """The table of a study of kind ``scores``.
+    """The table of a study of kind ``scores``, the rows of each part of the clips together.
 
     Args:
         study: Its title, source and note.
         results: One per row, from `run_study`.
     """
     leaky = any(result.leaky for result in results)
-    columns = ["", "UF1, ours", "UAR, ours", "epoch rule"]
+    several = len(study.shown_parts) > 1
+    words = [SCORE_WORDS[score] for score in study.scores]
+    columns = ["", *["clips"] * several, *(f"{word}, ours" for word in words), "epoch rule"]
     columns += ["F1 by class, ours"] * study.per_class
-    columns += ["UF1, LEAKY", "UAR, LEAKY"] * leaky
-    columns += ["UF1, printed", "UAR, printed"]
-    rows = [_row(study, result, leaky=leaky) for result in results]
-    not_run = [
-        f"{result.row.label}: not run, {result.why_not}."
-        for result in results
-        if result.why_not and result.row.run
+    columns += ["clips with a bin in the band", "a movement becomes"] * study.magnified
+    columns += [f"{word}, LEAKY" for word in words if leaky]
+    columns += [f"{word}, printed" for word in words if study.prints]
+    rows = [
+        _row(study, result, part, leaky=leaky) for part in study.shown_parts for result in results
     ]
-    notes = [study.note] * bool(study.note) + not_run + _left_out(results) + _flags(results)
-    if leaky:
-        notes.append("LEAKY: the epoch was chosen on the tested person. Not a result.")
-    return StudyTable(_title(study), tuple(columns), tuple(rows), tuple(notes))
+    return StudyTable(study_title(study), tuple(columns), tuple(rows), _notes(study, results))
 
 
-def study_markdown(table: StudyTable) -> str:
+def study_markdown(tables: Iterable[StudyTable]) -> str:
     """A study as a Markdown page."""
+    return "\n\n".join(_markdown(table) for table in tables) + "\n"
+
+
+def _markdown(table: StudyTable) -> str:
     head = f"| {' | '.join(table.columns)} |\n|{' --- |' * len(table.columns)}"
     body = "\n".join(f"| {' | '.join(row)} |" for row in table.rows)
-    return "\n\n".join([f"# {table.title}", f"{head}\n{body}", *table.notes]) + "\n"
+    return "\n\n".join([f"# {table.title}", f"{head}\n{body}", *table.notes])
 
 
 def study_terminal(table: StudyTable) -> Table:
@@ -77,43 +83,113 @@ def study_terminal(table: StudyTable) -> Table:
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
         caption="\n".join(table.notes),
         caption_justify="left",
     )
-    for column in table.columns:
-        found.add_column(column, style="red" if "LEAKY" in column else "", overflow="fold")
-    for row in table.rows:
-        found.add_row(*(Text(cell.replace(" (", "\n(").replace(", ", "\n")) for cell in row))
+    rows = [[_in_lines(cell) for cell in row] for row in table.rows]
+    for place, column in enumerate(table.columns):
+        heading = _heading(column, [row[place] for row in rows])
+        found.add_column(heading, style="red" if "LEAKY" in column else "", overflow="fold")
+    for row in rows:
+        found.add_row(*map(Text, row))
     return found
 
 
-def _title(study: Study) -> str:
+def _in_lines(cell: str) -> str:
+    """A cell in short lines; a narrow column breaks an interval between its ends, not inside."""
+    breakable = re.sub(r"\(0(\.\d+)-0(\.\d+)\)", r"(\1 - \2)", cell)
+    return breakable.replace(" (", "\n(").replace(", ", "\n")
+
+
+def _heading(column: str, cells: Iterable[str]) -> str:
+    """A heading in lines that make its column no wider than its cells and its own words do."""
+    lines = [*column.split(), *(line for cell in cells for line in cell.split("\n"))]
+    return "\n".join(textwrap.wrap(column, max(map(len, lines), default=1) or 1))
+
+
+def study_title(study: Study) -> str:
+    """The study, the paper and the numbers of its tables."""
     tables = f", table {' and '.join(study.tables)}" if study.tables else ""
     return f"{study.title} ({study.source}{tables})"
 
 
-def _row(study: Study, result: StudyResult, *, leaky: bool) -> tuple[str, ...]:
-    cells = [result.row.label, *_ours(result.honest), _rule(result.honest)]
+def rows_not_run(results: Sequence[StudyResult]) -> list[str]:
+    """A sentence for each row that could have been run, but was not."""
+    return [
+        f"{result.row.label}: not run, {result.why_not}."
+        for result in results
+        if result.why_not and result.row.run
+    ]
+
+
+def rows_apart(results: Sequence[StudyResult]) -> list[str]:
+    """Rows judged on fewer clips than asked for, from weights that leak, or on other clips."""
+    runs = [(result.row.label, run) for result in results for run in (result.honest,) if run]
+    notes = [
+        f"{label}: {len(info.failures)} of {info.asked} clips could not be prepared; the scores "
+        "are of the others."
+        for label, (info, _) in runs
+        if info.failures
+    ]
+    notes += [
+        f"{label}: LEAKY, pictures of {counted(len(info.seen_persons), 'tested person')} made its "
+        "weights."
+        for label, (info, _) in runs
+        if info.seen_persons
+    ]
+    if len({info.data.get("clips_sha256") for _, (info, _) in runs}) > 1:
+        notes.append("The rows are not of the same clips: compare them with care.")
+    return notes
+
+
+def epoch_rule(run: tuple[RunInfo, Summary] | None) -> str:
+    """How a run's epoch was chosen; a leaky one says so."""
+    if run is None:
+        return _NONE
+    return run[0].epoch_rule + " (LEAKY)" * run[0].leaky
+
+
+def _row(study: Study, result: StudyResult, part: str, *, leaky: bool) -> tuple[str, ...]:
+    several = len(study.shown_parts) > 1
+    cells = [result.row.label, *[_part_word(part)] * several]
+    cells += [*_ours(study, result.honest, part), epoch_rule(result.honest)]
     if study.per_class:
         cells.append(_by_class(result.honest))
+    if study.magnified:
+        cells += _magnified(result)
     if leaky:
-        cells += _ours(result.leaky)
-    return (*cells, *_printed(result.published))
+        cells += _ours(study, result.leaky, part)
+    if study.prints:
+        cells += _printed(study, result, part)
+    return tuple(cells)
 
 
-def _ours(run: tuple[RunInfo, Summary] | None) -> tuple[str, str]:
+def _part_word(part: str) -> str:
+    return "all" if part == WHOLE else corpus_word(part)
+
+
+def _scores(run: tuple[RunInfo, Summary] | None, part: str) -> Summary | PartScores | None:
+    """Scores of some of a run's clips; None where it has none of them."""
     if run is None:
-        return _NONE, _NONE
-    summary = run[1]
-    interval = summary.interval
-    spans = ["", ""]
-    if interval is not None:
-        spans = [f" ({found.low:.3f}-{found.high:.3f})" for found in (interval.uf1, interval.uar)]
-    return f"{summary.uf1:.3f}{spans[0]}", f"{summary.uar:.3f}{spans[1]}"
+        return None
+    return run[1] if part == WHOLE else run[1].parts.get(part)
 
 
-def _rule(run: tuple[RunInfo, Summary] | None) -> str:
-    return _NONE if run is None else run[0].epoch_rule
+def _ours(study: Study, run: tuple[RunInfo, Summary] | None, part: str) -> list[str]:
+    found = _scores(run, part)
+    if found is None:
+        return [_NONE] * len(study.scores)
+    return [_score(found, score) for score in study.scores]
+
+
+def _score(found: Summary | PartScores, score: str) -> str:
+    """A score with its interval, where it has one."""
+    value = f"{getattr(found, score):.3f}"
+    if found.interval is None:
+        return value
+    span = getattr(found.interval, score)
+    return f"{value} ({span.low:.3f}-{span.high:.3f})"
 
 
 def _by_class(run: tuple[RunInfo, Summary] | None) -> str:
@@ -122,38 +198,69 @@ def _by_class(run: tuple[RunInfo, Summary] | None) -> str:
     return ", ".join(f"{found.name} {found.f1:.2f}" for found in run[1].per_class)
 
 
-def _printed(published: PublishedResult | None) -> tuple[str, str]:
-    if published is None:
-        return _NONE, _NONE
-    found = [published.uf1, published.uar]
-    return (
-        _NONE if found[0] is None else f"{found[0]:g}",
-        _NONE if found[1] is None else f"{found[1]:g}{' (!)' * (found[1] > 1)}",
-    )
+def _magnified(result: StudyResult) -> list[str]:
+    """For how many clips the band of `magnify` holds a bin, and how large a movement becomes."""
+    if result.honest is None:
+        return [_NONE, _NONE]
+    ways = result.honest[0].prepared.get("magnify", {})
+    held = f"{ways.get(HOLDS_BINS, 0)} of {sum(ways.values())}" if ways else _NONE
+    return [held, _NONE if result.times is None else f"{result.times:.1f} times as large"]
 
 
-def _left_out(results: Sequence[StudyResult]) -> list[str]:
-    """Rows judged on fewer clips than were asked for, or on other clips than their neighbours."""
-    runs = [(result.row.label, run) for result in results for run in (result.honest,) if run]
-    notes = [
-        f"{label}: {len(info.failures)} of {info.asked} clips could not be prepared; the scores "
-        "are of the others."
-        for label, (info, _) in runs
-        if info.failures
-    ]
-    if len({info.data.get("clips_sha256") for _, (info, _) in runs}) > 1:
-        notes.append("The rows are not of the same clips: compare them with care.")
+def _printed(study: Study, result: StudyResult, part: str) -> list[str]:
+    published = study.published(result.row, part)
+    return [_printed_score(published, score) for score in study.scores]
+
+
+def _printed_score(published: PublishedResult | None, score: str) -> str:
+    value = None if published is None else getattr(published, score)
+    return _NONE if value is None else f"{value:g}{' (!)' * (value > 1)}"
+
+
+def _notes(study: Study, results: Sequence[StudyResult]) -> tuple[str, ...]:
+    notes = [study.note] * bool(study.note) + rows_not_run(results) + rows_apart(results)
+    notes += _parts_apart(study, results) + _flags(study, results)
+    if any(result.leaky for result in results):
+        notes.append("LEAKY: the epoch was chosen on the tested person. Not a result.")
+    return tuple(notes)
+
+
+def _parts_apart(study: Study, results: Sequence[StudyResult]) -> list[str]:
+    """Parts that the given clips lack, and those that lack a class."""
+    notes = []
+    runs = [result.honest for result in results if result.honest]
+    for part in study.shown_parts if runs else ():
+        found = [scores for scores in (_scores(run, part) for run in runs) if scores is not None]
+        if not found:
+            notes.append(f"{_part_word(part)}: no clip of it was given.")
+        lacking = sorted({name for one in found for name in getattr(one, "skipped", ())})
+        if lacking:
+            notes.append(
+                f"{_part_word(part)}: no clip is {', '.join(lacking)}, so UF1 and UAR are means "
+                "over the other classes."
+            )
     return notes
 
 
-def _flags(results: Sequence[StudyResult]) -> list[str]:
+def _flags(study: Study, results: Sequence[StudyResult]) -> list[str]:
     """What is wrong with printed numbers, and what else the paper prints for a row."""
-    flags = []
-    if any(((result.published and result.published.uar) or 0) > 1 for result in results):
-        flags.append(f"(!) {IMPOSSIBLE}.")
-    others = {
-        result.row.label: result.published.note.replace("UAR above 1 is impossible; ", "")
+    flags: list[str] = []
+    others: dict[str, list[str]] = {}
+    found = [
+        (_label(study, result, part), published)
+        for part in study.shown_parts
         for result in results
-        if result.published and result.published.note not in ("", "UAR above 1 is impossible")
-    }
-    return flags + [f"Printed for {label}: {note}." for label, note in others.items()]
+        if (published := study.published(result.row, part)) is not None
+    ]
+    if any((published.uar or 0) > 1 for _, published in found):
+        flags.append(f"(!) {IMPOSSIBLE}.")
+    for label, published in found:
+        note = published.note.replace("UAR above 1 is impossible", "").removeprefix("; ")
+        if note:
+            others.setdefault(note, []).append(label)
+    return flags + [f"Printed for {'; '.join(labels)}: {note}." for note, labels in others.items()]
+
+
+def _label(study: Study, result: StudyResult, part: str) -> str:
+    of = f", {_part_word(part)}" if len(study.shown_parts) > 1 else ""
+    return f"{result.row.label}{of}"

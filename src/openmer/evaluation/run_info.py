@@ -43,9 +43,13 @@ class RunInfo:
         versions: Versions of the packages that matter.
         source: Where the clips came from: corpus or manifest, counts found and expected; empty
             where it was not recorded.
+        prepared: By recipe step, to how many clips it did what: where the apex frame came from, and
+            whether the band of `magnify` holds a frequency bin; empty where it was not recorded.
         failures: Clips that could not be prepared and are in no score; `clip`, `step` and `reason`
             of each.
         lost_persons: Persons who are in no score, because all their clips are among the failures.
+        seen_persons: Held-out persons whose pictures made the weights that the folds started from:
+            the run is leaky.
     """
 
     method: str
@@ -66,8 +70,10 @@ class RunInfo:
     data: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
+    prepared: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     failures: tuple[Mapping[str, str], ...] = ()
     lost_persons: tuple[str, ...] = ()
+    seen_persons: tuple[str, ...] = ()
 
     @property
     def asked(self) -> int:
@@ -79,8 +85,8 @@ def read_run_info(folder: Path) -> RunInfo:
     """The record of the run in this folder, from its ``run.toml``.
 
     ``[run]`` holds the fields of `RunInfo`, ``[[failures]]`` the clips that could not be prepared;
-    ``[method]``, ``[data]``, ``[source]`` and ``[versions]`` are kept as they are. Keys that
-    `RunInfo` does not know are ignored: an older OpenMER reads newer runs.
+    ``[method]``, ``[data]``, ``[source]``, ``[prepared]`` and ``[versions]`` are kept as they are.
+    Keys that `RunInfo` does not know are ignored: an older OpenMER reads newer runs.
 
     Raises:
         DataError: The file is missing, is no TOML, lacks a key, or a value is not what it must be.
@@ -107,8 +113,10 @@ def read_run_info(folder: Path) -> RunInfo:
         data=_sub_table(path, tables, "data"),
         versions=_sub_table(path, tables, "versions"),
         source=_sub_table(path, tables, "source"),
+        prepared=_sub_table(path, tables, "prepared"),
         failures=_failures(path, tables),
         lost_persons=run.texts("lost_persons") if run.values.get("lost_persons") else (),
+        seen_persons=run.texts("seen_persons") if run.values.get("seen_persons") else (),
     )
     _require_honest_record(path, info)
     return info
@@ -228,4 +236,9 @@ def _require_honest_record(path: Path, info: RunInfo) -> None:
         raise DataError(
             f"{path} says epoch_rule = 'held_out' and leaky = false. An epoch chosen on the tested "
             "person is a leak: set leaky = true."
+        )
+    if info.seen_persons and not info.leaky:
+        raise DataError(
+            f"{path} says leaky = false and names {len(info.seen_persons)} seen_persons. Weights "
+            "made on pictures of tested persons are a leak: set leaky = true."
         )

@@ -1,30 +1,22 @@
-"""Studies: the tables of a paper, run anew and laid beside what the paper prints."""
+"""Studies: the tables of a paper as data, to be run anew and laid beside what the paper prints."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
 
-from openmer.clip import Clip
-from openmer.datasets.source import ClipSource
-from openmer.errors import ConfigError, DataError, unknown_name
+from openmer.errors import ConfigError, unknown_name
 from openmer.evaluation.published import PublishedResult, published_results
-from openmer.evaluation.run import judge
-from openmer.evaluation.run_info import RunInfo, load_run
-from openmer.evaluation.summary import Summary
-from openmer.evaluation.task import Progress, Protocol
 from openmer.methods import Method, load_method
-from openmer.models import create_model
-from openmer.models.weights import load_weights, stored_backbone
-from openmer.training import Resources
 from openmer.training.config import Record
+
+WHOLE = "full"
+"""The part of the data that is all of it, as the list of published numbers calls it."""
 
 _SUFFIX = ".toml"
 
@@ -36,6 +28,7 @@ class StudyRow(Record):
         label: How the table calls it.
         method: Method, where it is not the study's.
         set: Overrides of the method, as ``--set`` takes them.
+        without: Recipe steps of the method that are left out, by their names.
         weights: Key of a file of weights that the user gives; empty for the method's own.
         pretrain: The command that makes such a file.
         run: Whether OpenMER can run it; a line that is only quoted cannot be.
@@ -45,6 +38,7 @@ class StudyRow(Record):
     label: str
     method: str = ""
     set: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     weights: str = ""
     pretrain: str = ""
     run: bool = True
@@ -55,54 +49,63 @@ class Study(Record):
     """A table or figure of a paper.
 
     Attributes:
-        name: ``<method>/<study>``.
+        name: ``<method>/<study>``; of a file of one's own, its name without the ending.
         title: What it compares.
         kind: ``scores`` trains and judges every row, ``size`` counts weights and operations,
-            ``maps`` draws feature maps.
+            ``maps`` draws feature maps, ``heat`` heat maps, ``t-tests`` compares the first row with
+            every other.
         source: The paper, as the list of published numbers calls it.
         tables: Numbers of its tables.
         method: The method that the rows change.
+        corpus: The corpus whose clips alone are judged; empty for all clips that are given.
+        parts: Of which clips the table has scores, all from the same predictions: names of
+            corpora, or "full". Empty is the `corpus`, else all clips.
+        scores: The scores of the paper's table, in its order.
         per_class: Whether the paper's table has a score per class.
+        magnified: Whether the table tells what the step ``magnify`` did to the clips.
+        per_weight: Whether the table has two operations per weight beside the real count.
         note: What to know before comparing.
         rows: The lines.
     """
 
     name: str
     title: str
-    kind: Literal["scores", "size", "maps"]
+    kind: Literal["scores", "size", "maps", "heat", "t-tests"]
     source: str
     tables: tuple[str, ...] = ()
     method: str
+    corpus: str = ""
+    parts: tuple[str, ...] = ()
+    scores: tuple[Literal["uf1", "uar", "accuracy"], ...] = ("uf1", "uar")
     per_class: bool = False
+    magnified: bool = False
+    per_weight: bool = False
     note: str = ""
     rows: tuple[StudyRow, ...]
 
-    def published(self, row: StudyRow) -> PublishedResult | None:
-        """What the paper prints for a row, on the full data."""
+    @property
+    def shown_parts(self) -> tuple[str, ...]:
+        """The corpora that the table has scores of; "full" is all clips."""
+        return self.parts or (self.corpus or WHOLE,)
+
+    @property
+    def prints(self) -> bool:
+        """Whether the paper prints a number for any row: without one a leak explains nothing."""
+        return any(row.published for row in self.rows)
+
+    def published(self, row: StudyRow, part: str = "") -> PublishedResult | None:
+        """What the paper prints for a row.
+
+        Args:
+            row: One of `rows`.
+            part: One of `shown_parts`; the first of them by default.
+        """
+        part = part or self.shown_parts[0]
         for result in published_results():
             printed = result.source == self.source and result.table in self.tables
-            if printed and result.method == row.published and result.part == "full":
+            if printed and (result.method, result.part) == (row.published, part):
                 return result
         return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudyResult:
-    """A row with its scores.
-
-    Attributes:
-        row: The row.
-        published: The paper's numbers; None where it prints none.
-        honest: Our run under an honest rule; None where it was not run.
-        leaky: Our run with the epoch chosen on the tested person; None where it was not asked for.
-        why_not: Why it was not run; empty where it was.
-    """
-
-    row: StudyRow
-    published: PublishedResult | None
-    honest: tuple[RunInfo, Summary] | None = None
-    leaky: tuple[RunInfo, Summary] | None = None
-    why_not: str = ""
 
 
 def list_studies() -> list[str]:
@@ -124,15 +127,13 @@ def load_study(name: str) -> Study:
         ConfigError: No such study (the nearest is given), or the file is not one.
     """
     path = Path(name)
-    if path.suffix != _SUFFIX and name not in list_studies():
+    own = path.suffix == _SUFFIX
+    if not own and name not in list_studies():
         raise unknown_name("study", name, list_studies())
     try:
-        if path.suffix == _SUFFIX:
-            text = path.read_text(encoding="utf-8")
-        else:
-            file = resources.files("openmer.studies").joinpath(f"{name}{_SUFFIX}")
-            text = file.read_text(encoding="utf-8")
-        return Study.model_validate({"name": name, **tomllib.loads(text)})
+        file = path if own else resources.files("openmer.studies").joinpath(f"{name}{_SUFFIX}")
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        return Study.model_validate({"name": path.stem if own else name, **table})
     except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise ConfigError(f"Study {name} cannot be read: {error}") from error
 
@@ -140,102 +141,27 @@ def load_study(name: str) -> Study:
 def row_method(
     study: Study, row: StudyRow, overrides: Sequence[str] = (), weights: Path | None = None
 ) -> Method:
-    """The method of a row: its own overrides first, then those of the user."""
-    given = [] if weights is None else [f'model.weights="{weights.as_posix()}"']
-    return load_method(row.method or study.method, [*row.set, *given, *overrides])
+    """The method of a row: its own overrides first, then those of the user, then fewer steps.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudyRun:
-    """How a study is run.
-
-    Attributes:
-        protocol: Seeds; the epoch rule is that of each row's method.
-        leaky: Whether every row is also run with the epoch chosen on the tested person.
-        out: Where runs are kept; what is there already is not run again.
-        resources: Device, processes, memory.
-        overrides: Applied to the method of every row.
-        weights: Files of weights by the keys of the rows.
-    """
-
-    protocol: Protocol
-    leaky: bool
-    out: Path
-    resources: Resources
-    overrides: tuple[str, ...] = ()
-    weights: Mapping[str, Path]
-
-
-def _silent(_: StudyRow) -> AbstractContextManager[Progress | None]:
-    return nullcontext()
-
-
-def run_study(
-    study: Study,
-    clips: Sequence[Clip] | ClipSource,
-    how: StudyRun,
-    on_progress: Callable[[StudyRow], AbstractContextManager[Progress | None]] = _silent,
-) -> list[StudyResult]:
-    """Train and judge every row of a study of kind ``scores``.
-
-    A row that cannot be run, for want of weights or of a network to fetch them, says why and does
-    not stop the others.
-    """
-    results = []
-    for row in study.rows:
-        with on_progress(row) as report:
-            results.append(_run_row(study, row, clips, how, report))
-    return results
-
-
-def _run_row(
-    study: Study,
-    row: StudyRow,
-    clips: Sequence[Clip] | ClipSource,
-    how: StudyRun,
-    report: Progress | None,
-) -> StudyResult:
-    published = study.published(row)
-    if not row.run:
-        return StudyResult(row=row, published=published, why_not="only quoted")
-    if row.weights and row.weights not in how.weights:
-        why = f"needs weights: {row.pretrain}, then --weights {row.weights}=FILE"
-        return StudyResult(row=row, published=published, why_not=why)
-    method = row_method(study, row, how.overrides, how.weights.get(row.weights))
-    try:
-        require_weights(method)
-    except DataError as error:
-        return StudyResult(row=row, published=published, why_not=str(error).rstrip("."))
-    own = how.protocol.model_copy(update={"epoch_rule": method.epoch_rule})
-    honest = _judge(method, clips, how, own, report)
-    leaky = None
-    if how.leaky:
-        held_out = how.protocol.model_copy(update={"epoch_rule": "held_out"})
-        leaky = _judge(method, clips, how, held_out, report)
-    return StudyResult(row=row, published=published, honest=honest, leaky=leaky)
-
-
-def require_weights(method: Method) -> None:
-    """Make sure that the stored weights a method starts from are at hand.
+    Args:
+        study: The study.
+        row: One of its rows.
+        overrides: Of the user; they change the study's own method and leave others alone.
+        weights: A file that the row starts from; None for the method's own.
 
     Raises:
-        DataError: They are not.
+        ConfigError: As `load_method`; or the recipe has no step that the row leaves out.
     """
-    if method.model is None or not method.model.weights:
-        return
-    if method.model.weights != "imagenet":
-        load_weights(method.model.weights)
-        return
-    stored_backbone(create_model(method.model.name, **method.model.parameters), "imagenet")
-
-
-def _judge(
-    method: Method,
-    clips: Sequence[Clip] | ClipSource,
-    how: StudyRun,
-    protocol: Protocol,
-    report: Progress | None,
-) -> tuple[RunInfo, Summary]:
-    return load_run(
-        judge(method, clips, protocol, out=how.out, resources=how.resources, on_progress=report)
+    given = [] if weights is None else [f'model.weights="{weights.as_posix()}"']
+    own = row.method in ("", study.method)
+    method = load_method(
+        row.method or study.method, [*row.set, *given, *(overrides if own else ())]
     )
+    if not row.without:
+        return method
+    names = [step["step"] for step in method.recipe]
+    for name in row.without:
+        if name not in names:
+            raise unknown_name(f"step of the recipe of {method.name} called", name, names)
+    left = tuple(step for step in method.recipe if step["step"] not in row.without)
+    return method.model_copy(update={"recipe": left})

@@ -18,7 +18,7 @@ Floats = NDArray[np.float32]
 
 # Shares of the box where eyes (image left, right), nose tip and corners of the mouth usually are:
 # means over the 72 onset frames of the synthetic corpus, made symmetric. Scatter 0.015 to 0.03.
-_USUAL_XY = np.array([[0.30, 0.39], [0.70, 0.39], [0.50, 0.62], [0.30, 0.76], [0.70, 0.76]])
+USUAL_XY = np.array([[0.30, 0.39], [0.70, 0.39], [0.50, 0.62], [0.30, 0.76], [0.70, 0.76]])
 
 # The cascade needs skin around the face: without a border it missed 25 of 40 tight crops.
 _BORDER_SHARE = 0.2
@@ -94,9 +94,9 @@ def _find_eyes(face: NDArray[np.uint8]) -> NDArray[np.float64] | None:
 def _points(eyes: NDArray[np.float64] | None) -> NDArray[np.float64]:
     """Five points as shares of the box: the usual ones, moved as the eyes are."""
     if eyes is None:
-        return _USUAL_XY
+        return USUAL_XY
     # Complex numbers turn and scale: z maps the usual eyes onto those found.
-    usual, found = _USUAL_XY @ [1, 1j], eyes @ [1, 1j]
+    usual, found = USUAL_XY @ [1, 1j], eyes @ [1, 1j]
     turn = (found[1] - found[0]) / (usual[1] - usual[0])
     moved = found[0] + turn * (usual - usual[0])
     return np.stack([moved.real, moved.imag], axis=1)

@@ -10,7 +10,8 @@ nearest to the middle of the image is taken. Beside a large face, "mtcnn" does n
 too small to count: that would take more time than all else, and change no choice. Faces are found
 upright, or tilted by up to 25 degrees ("haar": 10), from 20 pixels on ("landmarks68": 40). A
 profile may be found, but is not aligned (`openmer.preprocessing.align`). Gray images count as
-colour images without colour.
+colour images without colour. "whole" looks for nothing: it takes every image for a face already cut
+out, in which detectors miss many.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from openmer.errors import DataError, unknown_name
 from openmer.preprocessing import _haar, _landmarks68, _mtcnn
 
 LANDMARKS = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
+WHOLE = "whole"  # the detector that takes the whole image for the face
 
 _CHANGED_ROWS = 1  # raised when rows of `_to_row` mean something else
 
@@ -185,7 +187,7 @@ def detect_faces(
     Args:
         images: Shape ``(height, width, 3)``, red, green, blue, or ``(height, width)``, each of any
             size; 8 bits, or floating-point values in 0..255.
-        detector: "mtcnn", "haar", "landmarks68" or a registered one.
+        detector: "mtcnn", "haar", "landmarks68", "whole" or a registered one.
         store: Where found faces are kept and found again, by detector and pixels; None looks anew.
 
     Returns:
@@ -323,6 +325,15 @@ def _find_by_haar(image_rgb: NDArray[np.uint8], /) -> list[Face]:
     rows, eyes_guessed = _haar.find_faces(image_rgb)
     marks = [0b11111 if guessed else 0b11100 for guessed in eyes_guessed]
     return _faces_of_rows(rows, image_rgb, marks=marks)
+
+
+@register_detector(WHOLE)
+def _take_whole(image_rgb: NDArray[np.uint8], /) -> list[Face]:
+    """The image is the face and its edge the box; all landmarks are guessed."""
+    sides = np.array(image_rgb.shape[1::-1], np.float32)
+    points = _haar.USUAL_XY * sides - 0.5
+    row = np.array([-0.5, -0.5, *(sides - 0.5), 1.0, *points.ravel()], np.float32)
+    return _faces_of_rows(row[None], image_rgb, marks=[0b11111])
 
 
 @register_detector("landmarks68")

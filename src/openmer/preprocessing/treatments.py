@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from statistics import median
 
 from openmer.clip import Clip
+from openmer.errors import DataError
 from openmer.preprocessing.recipe import Recipe
 from openmer.preprocessing.steps_clip import MagnifyStep
 from openmer.preprocessing.steps_source import DynamicImageStep
+
+HOLDS_BINS = "the band holds bins"
+HOLDS_NONE = "the band holds no bin of the clip"
 
 
 def count_treatments(recipe: Recipe, clips: Iterable[Clip]) -> dict[str, dict[str, int]]:
@@ -33,9 +38,34 @@ def count_treatments(recipe: Recipe, clips: Iterable[Clip]) -> dict[str, dict[st
         for step in recipe.on_clip:
             if isinstance(step, MagnifyStep):
                 empty = not step.report(clip).bins_in_band_hz
-                way = "the band holds no bin of the clip" if empty else "the band holds bins"
+                way = HOLDS_NONE if empty else HOLDS_BINS
                 told.setdefault(step.step, Counter())[way] += 1
     return {step: dict(sorted(ways.items())) for step, ways in told.items()}
+
+
+def median_magnification(recipe: Recipe, clips: Iterable[Clip]) -> float | None:
+    """How many times as large the filter of `magnify` makes a movement, over half of the clips.
+
+    The movement is one that rises and falls once over the clip (`BandReport.apex_gain`), so that
+    this is ``1 + alpha`` where the band holds it, and 1 where nothing passes.
+
+    Args:
+        recipe: Of a method.
+        clips: Those that `magnify` cannot work on are left out.
+
+    Returns:
+        The median; None where the recipe does not magnify, or there is no such clip.
+    """
+    steps = [step for step in recipe.on_clip if isinstance(step, MagnifyStep)]
+    if not steps:
+        return None
+    times = []
+    for clip in clips:
+        try:
+            times.append(1 + steps[0].alpha * steps[0].report(clip).apex_gain)
+        except DataError:
+            continue
+    return median(times) if times else None
 
 
 def _policy(policy: str, clip: Clip) -> str:

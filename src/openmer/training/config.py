@@ -77,8 +77,12 @@ class Stage(Record):
             with a fresh optimiser.
         patience: Epochs without a better watched score after which an iteration ends; 0 leaves it
             to the inner split's. Where nothing is watched, as under ``fixed``, it has no effect.
-        schedule: In a pretraining, ``constant``, or ``cosine``: one epoch of linear warm-up, then
-            half a cosine down to zero.
+        schedule: ``constant``; ``plateau``: multiplied by `plateau_factor` whenever the watched
+            score, or, where nothing is watched, the epoch's mean training loss, was no better for
+            `plateau_patience` epochs; or, in a pretraining, ``cosine``: one epoch of linear
+            warm-up, then half a cosine down to zero.
+        plateau_patience: Epochs without a better score before the step size falls.
+        plateau_factor: What it is multiplied by.
         size: In a pretraining, side of its images in pixels; 0 is that of the pretraining, and the
             last stage's. The best epoch is sought anew where the size changes.
     """
@@ -88,7 +92,9 @@ class Stage(Record):
     trainable: Literal["all", "head"] = "all"
     iterations: PositiveInt = 1
     patience: int = Field(default=0, ge=0)
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "plateau"] = "constant"
+    plateau_patience: PositiveInt = 10
+    plateau_factor: float = Field(default=0.1, gt=0, lt=1)
     size: int = Field(default=0, ge=0)
 
 
@@ -218,8 +224,10 @@ class NetworkTraining(Record):
                 "give training.epochs and training.learning_rate, both above 0, or "
                 "training.stages, not both"
             )
-        if any(stage.schedule != "constant" or stage.size for stage in self.stages):
-            raise ValueError("schedule and size of a stage are for [pretraining]; leave them out")
+        if any(stage.schedule == "cosine" or stage.size for stage in self.stages):
+            raise ValueError(
+                "the schedule cosine and the size of a stage are for [pretraining]; leave them out"
+            )
         if self.variants and self.mirror_probability:
             raise ValueError("give training.variants or training.mirror_probability, not both")
         return self

@@ -20,6 +20,9 @@ class Learner(Protocol):
     def enter(self, stage: Stage) -> None:
         """Let the weights of a stage move, every model with a fresh optimiser, and no others."""
 
+    def slow_down(self, model: int, factor: float) -> None:
+        """Multiply this model's step size, until the next stage."""
+
     def step(self, rows: Sequence[IntArray], moment: tuple[int, int]) -> Tensor:
         """One step of every model on its own rows; an empty array leaves its model untouched.
 

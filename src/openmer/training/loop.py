@@ -19,6 +19,7 @@ from openmer.training.jobs import (
     digest,
 )
 from openmer.training.learner import Learner
+from openmer.training.plateau import Plateau
 
 _NO_ROWS: IntArray = np.empty(0, dtype=np.int64)
 
@@ -42,9 +43,8 @@ class _Watcher:
         self._patience = stage.patience or self._watch.patience
         self._began = epoch
 
-    def improved(self, scores: FloatArray, epoch: int) -> bool:
+    def improved(self, value: float, epoch: int) -> bool:
         """Whether this epoch's weights are to be kept; also decides `stopped`."""
-        value = self._value(scores)
         later_ties = self._watch.score == "accuracy"
         better = value > self._best or (later_ties and value == self._best) or epoch == 1
         if better:
@@ -53,7 +53,8 @@ class _Watcher:
         self.stopped = 0 < self._patience <= waited
         return better
 
-    def _value(self, scores: FloatArray) -> float:
+    def value(self, scores: FloatArray) -> float:
+        """The watched score; higher is better."""
         if self._watch.score == "accuracy":
             return float(np.mean(scores.argmax(axis=1) == self._truth))
         chosen = scores[np.arange(len(self._truth)), self._truth]
@@ -88,14 +89,17 @@ def fit(
     begun = 0  # an epoch is numbered by its place in the whole budget, stopped ones included,
     for stage in training.passes:  # so that no model's draws depend on when another one stops
         _enter(learner, watchers, stage, begun)
+        plateaus = [Plateau() for _ in jobs]
         for epoch in range(begun + 1, begun + stage.epochs + 1):
             running = [not (watcher and watcher.stopped) for watcher in watchers]
             batches = [
                 epoch_batches(job, training, data, epoch) if goes_on else []
                 for job, goes_on in zip(jobs, running, strict=True)
             ]
-            _keep_losses(losses, _run_epoch(learner, batches, epoch), running)
-            _watch_epoch(learner, watchers, running, epoch)
+            means = _run_epoch(learner, batches, epoch)
+            _keep_losses(losses, means, running)
+            watched = _watch_epoch(learner, watchers, running, epoch)
+            _slow_down(learner, stage, plateaus, running, (watched, means))
             if all(watcher and watcher.stopped for watcher in watchers):
                 break
         begun += stage.epochs
@@ -130,13 +134,35 @@ def _run_epoch(learner: Learner, batches: list[list[IntArray]], epoch: int) -> l
 
 def _watch_epoch(
     learner: Learner, watchers: list[_Watcher | None], running: list[bool], epoch: int
-) -> None:
+) -> list[float | None]:
+    """Keep what is the best so far; returns each model's watched score, None where it has none."""
     if not any(watchers):
-        return
+        return [None] * len(watchers)
     scores = learner.scores([watcher.rows if watcher else _NO_ROWS for watcher in watchers])
-    for model, watcher in enumerate(watchers):
-        if watcher and running[model] and watcher.improved(scores[model], epoch):
+    values = [
+        own.value(found) if own else None for own, found in zip(watchers, scores, strict=True)
+    ]
+    for model, (watcher, value) in enumerate(zip(watchers, values, strict=True)):
+        if watcher and value is not None and running[model] and watcher.improved(value, epoch):
             learner.keep(model)
+    return values
+
+
+def _slow_down(
+    learner: Learner,
+    stage: Stage,
+    plateaus: list[Plateau],
+    running: list[bool],
+    found: tuple[list[float | None], list[float]],
+) -> None:
+    """Let the step size fall of each model that gets no better.
+
+    `found` holds watched scores and mean training losses; the loss speaks where nothing is watched.
+    """
+    for model, (watched, loss) in enumerate(zip(*found, strict=True)):
+        score = -loss if watched is None else watched
+        if running[model] and plateaus[model].follow(score, stage):
+            learner.slow_down(model, stage.plateau_factor)
 
 
 def _results(

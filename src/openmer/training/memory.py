@@ -1,9 +1,12 @@
-"""How much memory one model in training takes, and how many fit a budget."""
+"""How much memory one model in training takes, how many fit a budget, and how it is used again."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,41 @@ from openmer.training.jobs import FitJob
 from openmer.training.network import NetworkSpec, build_network, trains_heads_alone
 
 _GIB = 1 << 30
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # numbers of mallopt(3)
+_DEFAULT_THRESHOLD = 128 << 10  # bytes, of both
+_NEVER = (1 << 31) - 1
+
+
+@contextlib.contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """Inside, memory that PyTorch frees on the CPU stays with the process for the next step.
+
+    The C library of Linux gives a large block back at once, and each step asks for the same blocks
+    again: the system then clears hundreds of megabytes, page by page, in every step of a network on
+    large images. benchmarks/transfer.py has the times. No number changes. Elsewhere than with glibc
+    it does nothing.
+    """
+    library = _glibc()
+    if library is None:
+        yield
+        return
+    library.mallopt(_MMAP_THRESHOLD, 1 << 30)
+    library.mallopt(_TRIM_THRESHOLD, _NEVER)
+    try:
+        yield
+    finally:
+        library.mallopt(_MMAP_THRESHOLD, _DEFAULT_THRESHOLD)
+        library.mallopt(_TRIM_THRESHOLD, _DEFAULT_THRESHOLD)
+        library.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    try:
+        library = ctypes.CDLL(None)
+        has_both = hasattr(library, "mallopt") and hasattr(library, "malloc_trim")
+    except (OSError, TypeError):  # TypeError: Windows
+        return None
+    return library if has_both else None
 
 
 def bytes_per_model(spec: NetworkSpec) -> int:

@@ -44,13 +44,17 @@ class StackedOptimizer:
         parameters: Stacked weights by name, each ``(models, ...)``; updated in place by `step`.
         training: Rule, momentum and weight decay.
         learning_rate: Step size.
+
+    Attributes:
+        rates: The step size of each model, shape ``(models,)``.
     """
 
     def __init__(
         self, parameters: dict[str, Tensor], training: NetworkTraining, learning_rate: float
     ) -> None:
-        self._training, self._rate = training, learning_rate
+        self._training = training
         first = next(iter(parameters.values()))
+        self.rates = torch.full((len(first),), learning_rate, device=first.device)
         self._steps = torch.zeros(len(first), device=first.device)
         self._first = {name: torch.zeros_like(weight) for name, weight in parameters.items()}
         self._second = {name: torch.zeros_like(weight) for name, weight in parameters.items()}
@@ -70,7 +74,7 @@ class StackedOptimizer:
     def _change(
         self, name: str, weight: Tensor, gradient: Tensor, mask: Tensor, steps: Tensor
     ) -> Tensor:
-        rule, rate = self._training.optimizer, self._rate
+        rule, rate = self._training.optimizer, self.rates.view_as(mask)
         decay = self._training.weight_decay
         if rule == "sgd":
             return rate * self._velocity(name, gradient + decay * weight, mask, steps)

@@ -16,14 +16,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError
-from openmer.models.weights import load_weights
+from openmer.models.weights import halved, load_weights
 from openmer.preprocessing import fingerprint
 from openmer.training.augment import augment_stills, resize_stills
 from openmer.training.config import Stage
 from openmer.training.jobs import FloatArray, IntArray
 from openmer.training.losses import class_weights, clip_losses, head_penalty
+from openmer.training.memory import freed_memory_kept
 from openmer.training.network import moving_part, penalised_weight, set_learning
 from openmer.training.optimizers import make_optimizer
+from openmer.training.plateau import Plateau
 from openmer.training.pretrain_spec import (
     Epoch,
     Pretrained,
@@ -44,6 +46,7 @@ def pretrain(
     start: dict[str, Tensor],
     *,
     checkpoint: Path,
+    half: bool = False,
     on_epoch: Callable[[int, int], None] | None = None,
 ) -> Pretrained:
     """Train on stills, stage by stage, and keep the weights of the best validation epoch.
@@ -54,13 +57,14 @@ def pretrain(
         start: Weights to begin with, by name; whatever is not in it is drawn from the seed.
         checkpoint: File that holds the state after each epoch. Where it exists the pretraining
             goes on from it and ends with the same bytes as one that was never stopped.
+        half: Round the result to half precision before it is scored.
         on_epoch: Called with epochs done and, at most, to do.
 
     Raises:
         ConfigError: The checkpoint belongs to another specification or other images.
         DataError: The checkpoint is broken, or a class is too small to be split.
     """
-    with _threads(spec):
+    with _threads(spec), freed_memory_kept():
         run = _Run(spec, stills, start)
         run.resume(checkpoint)
         total = sum(stage.epochs for _, stage in run.passes)
@@ -72,18 +76,19 @@ def pretrain(
             run.progress.seconds += time.perf_counter() - started
             run.save(checkpoint)
             report(len(run.progress.epochs), total)
-        return run.result()
+        return run.result(half=half)
 
 
 @dataclass
 class _Progress:
-    """Where a run stands: pass, epochs in it, epochs in all, and the best one so far."""
+    """Where a run stands: pass, epochs in it, epochs in all, the best one, and the step size."""
 
     place: int = 0
     inside: int = 0
     since_best: int = 0
     best: float = math.inf
     seconds: float = 0.0
+    plateau: Plateau = field(default_factory=Plateau)
     epochs: list[Epoch] = field(default_factory=list)
 
 
@@ -136,6 +141,7 @@ class _Run:
                 best=better,
             )
         )
+        progress.plateau.follow(-value, stage)
         stopped = 0 < stage.patience <= progress.since_best
         if stopped or progress.inside == stage.epochs:
             self._leave()
@@ -148,6 +154,7 @@ class _Run:
         size = self._size()
         self.progress.place += 1
         self.progress.inside = self.progress.since_best = 0
+        self.progress.plateau = Plateau()
         self.network.load_state_dict(self._best)
         if self.progress.place < len(self.passes):
             self._enter()
@@ -178,6 +185,7 @@ class _Run:
         total = 0.0
         for step, rows in enumerate(order[: steps * size].reshape(steps, size)):
             rate = _rate(stage, (self.progress.inside + (step + 1) / steps) / stage.epochs)
+            rate *= self.progress.plateau.rate
             for group in self._optimizer.param_groups:
                 group["lr"] = rate
             total += self._step(torch.from_numpy(rows), draws)
@@ -215,9 +223,9 @@ class _Run:
             chunks.append(torch.softmax(logits, dim=1).cpu().numpy())
         return np.concatenate(chunks)
 
-    def result(self) -> Pretrained:
+    def result(self, *, half: bool) -> Pretrained:
         """The best weights, and what they make of the validation images."""
-        self.network.load_state_dict(self._best)
+        self.network.load_state_dict(halved(self._best) if half else self._best)
         return Pretrained(
             state=_copy(self.network.state_dict()),
             epochs=tuple(self.progress.epochs),
@@ -253,7 +261,8 @@ class _Run:
             )
         fields: dict[str, Any] = record["progress"]
         epochs = [Epoch(**epoch) for epoch in fields.pop("epochs")]
-        self.progress = _Progress(**fields, epochs=epochs)
+        plateau = Plateau(**fields.pop("plateau"))
+        self.progress = _Progress(**fields, plateau=plateau, epochs=epochs)
         self.network.load_state_dict(record["network"])
         self._best = record["best"]
         if self.progress.place < len(self.passes):
@@ -279,8 +288,8 @@ def _started(spec: PretrainSpec, stills: Stills, start: dict[str, Tensor]) -> nn
 
 
 def _rate(stage: Stage, share_done: float) -> float:
-    """The learning rate after a share, 0..1, of a pass."""
-    if stage.schedule == "constant":
+    """The learning rate after a share, 0..1, of a pass, on no plateau."""
+    if stage.schedule != "cosine":
         return stage.learning_rate
     warm = share_done * stage.epochs  # epochs done
     return stage.learning_rate * min(1.0, warm) * 0.5 * (1 + math.cos(math.pi * share_done))

@@ -89,6 +89,11 @@ class SingleLearner:
         self._still = self._still and stage.trainable == "head"
         self._learning = False
 
+    def slow_down(self, model: int, factor: float) -> None:  # noqa: ARG002 - as in `keep`
+        """Multiply the step size."""
+        for group in self._optimizer.param_groups:
+            group["lr"] *= factor
+
     def step(self, rows: Sequence[IntArray], moment: tuple[int, int]) -> Tensor:
         """One optimiser step on the rows of the one model."""
         chosen = torch.from_numpy(rows[0]).to(self._device)

@@ -94,6 +94,10 @@ class StackedLearner:
         self._still = self._still and stage.trainable == "head"
         self._learning = False
 
+    def slow_down(self, model: int, factor: float) -> None:
+        """Multiply one model's step size."""
+        self._optimizer.rates[model] *= factor
+
     def step(self, rows: Sequence[IntArray], moment: tuple[int, int]) -> Tensor:
         """One step of every model whose rows are not empty."""
         active = [len(own) > 0 for own in rows]

@@ -13,7 +13,7 @@ from openmer.clip import Image
 from openmer.datasets.fer2013 import read_pixels
 from openmer.errors import DataError
 from openmer.preprocessing import Failures, Recipe, read_gray, read_rgb
-from openmer.preprocessing.faces import ArrayStore
+from openmer.preprocessing.faces import WHOLE, ArrayStore
 from openmer.preprocessing.failures import step_of
 from openmer.training.jobs import IntArray
 from openmer.training.seeding import generator
@@ -31,17 +31,23 @@ class Stills:
         num_classes: Number of classes.
         persons: Who is on each image, unique across corpora; "" where the corpus names nobody.
             Empty where none does.
+        corpora: Which corpus each image is of; empty where that is not told.
     """
 
     images: npt.NDArray[np.uint8]
     targets: IntArray
     num_classes: int
     persons: tuple[str, ...] = ()
+    corpora: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StillReader:
     """How image files become arrays.
+
+    A recipe that aligns looks for a face in every image but in those that are one already
+    (`Image.cropped`). Of these the whole image is taken for the face, so that corpora of
+    photographs and of cut out faces can be merged: in most small crops a detector finds no face.
 
     Attributes:
         recipe: Preprocessing of a still; None takes the gray values as they are.
@@ -93,6 +99,7 @@ class StillReader:
             targets=np.array([targets[number] for number in kept], np.int64),
             num_classes=num_classes,
             persons=persons if any(persons) else (),
+            corpora=tuple(images[number].corpus for number in kept),
         )
 
     def _planes(
@@ -109,6 +116,8 @@ class StillReader:
         if self.recipe is None:
             return pixels[None]
         with step_of(image.key, "recipe"):
+            if image.cropped:
+                return _for_faces(self.recipe).run_still(pixels)
             return self.recipe.run_still(pixels, store=self.store)
 
 
@@ -156,6 +165,14 @@ def _tables(images: Sequence[Image]) -> dict[Path, Iterator[npt.NDArray[np.uint8
         if image.row is not None:
             rows.setdefault(image.path, []).append(image)
     return {path: iter(read_pixels(found)) for path, found in rows.items()}
+
+
+def _for_faces(recipe: Recipe) -> Recipe:
+    """The same recipe for images that are faces already."""
+    if recipe.align is None:
+        return recipe
+    align = recipe.align.model_copy(update={"detector": WHOLE})
+    return Recipe((align, *recipe.steps[1:]))
 
 
 def _eight_bit(planes: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:

@@ -33,6 +33,7 @@ from openmer.training.memory import (
     bytes_per_model,
     default_budget_bytes,
     even_chunks,
+    freed_memory_kept,
     models_in_budget,
     training_flops,
 )
@@ -192,7 +193,8 @@ def _fit_one(
     if isinstance(spec, SvmTraining):
         return fit_svm(job, spec, data)
     learner = _learner(_Arrays(data, token), spec.model_dump_json(), plan.device, plan.compiled)
-    return fit([job], learner, spec.training, data)[0]
+    with freed_memory_kept():
+        return fit([job], learner, spec.training, data)[0]
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,177 @@
+"""The poison test: nothing about a held-out person may change a bit of their fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openmer.evaluation.audit_static import Finding, leak_of
+from openmer.evaluation.splits import Fold
+from openmer.evaluation.task import Progress, Task, fold_job
+from openmer.training import (
+    FitJob,
+    FitResult,
+    Resources,
+    SvmTraining,
+    TrainingData,
+    fit_jobs,
+    plan_run,
+)
+from openmer.training.config import EpochRule
+
+FitFolds = Callable[[TrainingData, Sequence[FitJob]], Sequence[FitResult]]
+
+
+def package_trainer(task: Task, resources: Resources) -> FitFolds:
+    """This package's own trainer, run as `evaluate` would run it, in one process."""
+
+    def fit(data: TrainingData, jobs: Sequence[FitJob]) -> list[FitResult]:
+        plan = plan_run(task.spec, jobs, resources.model_copy(update={"workers": 1}))
+        return list(fit_jobs(jobs, task.spec, data, plan))
+
+    return fit
+
+
+def poison_test(
+    task: Task,
+    fit: FitFolds,
+    *,
+    epoch_rule: EpochRule,
+    persons: int = 3,
+    on_progress: Progress | None = None,
+) -> list[Finding]:
+    """Train folds again without their held-out person's data, and compare every bit.
+
+    Each fold is trained after another one, in one call, so that anything handed on from fold to
+    fold shows. The held-out person's clips are then replaced by noise, then by NaN (which not even
+    a weight of zero hides), and both times their labels are rotated; then the labels alone. The
+    fold's weights, losses and epoch must come out the same to the last bit.
+
+    Args:
+        task: The method and its data.
+        fit: What trains the folds.
+        epoch_rule: The rule to prove.
+        persons: How many held-out persons to poison; 0 means all.
+        on_progress: Called with "audit", trainings done and trainings in all.
+    """
+    folds = _chosen_folds(task.folds, persons)
+    report = on_progress or (lambda *_: None)
+    total = len(folds) * (1 + len(_POISONS))
+    findings = []
+    for number, fold in enumerate(folds):
+        before = folds[number - 1] if len(folds) > 1 else _another(task.folds, fold)
+        jobs = [fold_job(task, one, epoch_rule, seed=0) for one in (before, fold)]
+        clean = _train(fit, task.data, jobs)
+        for step, poison in enumerate(_POISONS, start=1):
+            report("audit", number * (1 + len(_POISONS)) + step, total)
+            difference = _difference(clean, _train(fit, poison(task.data, fold), jobs))
+            if difference:
+                findings.append(leak_of("poison test", fold, difference))
+                break
+        report("audit", (number + 1) * (1 + len(_POISONS)), total)
+    return findings
+
+
+def shortened(task: Task, epochs: int) -> Task:
+    """The same task with at most `epochs` epochs a stage; a leak shows in the first few."""
+    training = task.method.training
+    if isinstance(training, SvmTraining):
+        return task
+    stages = tuple(
+        stage.model_copy(update={"epochs": min(stage.epochs, epochs), "iterations": 1})
+        for stage in training.stages
+    )
+    budget = training.model_copy(update={"epochs": min(training.epochs, epochs), "stages": stages})
+    if budget == training:
+        return task
+    return replace(task, method=task.method.model_copy(update={"training": budget}))
+
+
+def _train(fit: FitFolds, data: TrainingData, jobs: Sequence[FitJob]) -> FitResult | str:
+    """The last job's result, or what stopped its training.
+
+    A trainer that refuses NaN rightly stops in the job before, which trains on the poisoned person;
+    then the last job runs alone, and scores nothing, because scoring would read the person too.
+    """
+    try:
+        return _last(fit(data, jobs), jobs)
+    except (ValueError, ArithmeticError, RuntimeError) as error:
+        if not np.isnan(data.inputs).any():
+            return str(error)
+    alone = replace(jobs[-1], predict=())
+    try:
+        return _last(fit(data, [alone]), [alone])
+    except (ValueError, ArithmeticError, RuntimeError) as error:
+        return str(error)
+
+
+def _last(results: Sequence[FitResult], jobs: Sequence[FitJob]) -> FitResult:
+    return next(result for result in results if result.job.person == jobs[-1].person)
+
+
+def _difference(clean: FitResult | str, outcome: FitResult | str) -> str:
+    """What the held-out person changed; empty where nothing did."""
+    if isinstance(clean, str):
+        return f"cannot be trained at all: {clean}"
+    if isinstance(outcome, str):
+        return f"stops when the held-out person's clips are NaN, so it reads them: {outcome}"
+    if outcome.losses != clean.losses:
+        return "has other training losses when the held-out person's clips change"
+    if outcome.epoch != clean.epoch:
+        return (
+            f"takes epoch {outcome.epoch} in place of {clean.epoch} when the held-out person's "
+            "clips change"
+        )
+    if outcome.weights_sha256 != clean.weights_sha256:
+        return "has other weights when the held-out person's clips change"
+    return ""
+
+
+def _noise_clips(data: TrainingData, fold: Fold) -> TrainingData:
+    """The person's clips exchanged for noise of the same spread, labels rotated."""
+    rng = np.random.default_rng(0)
+    spread = float(data.inputs.std()) + 1.0
+    return _replaced(data, fold, lambda shape: rng.normal(scale=spread, size=shape))
+
+
+def _nan_clips(data: TrainingData, fold: Fold) -> TrainingData:
+    """The person's clips exchanged for NaN, labels rotated."""
+    return _replaced(data, fold, lambda shape: np.full(shape, np.nan))
+
+
+def _replaced(
+    data: TrainingData, fold: Fold, fill: Callable[[tuple[int, ...]], NDArray[np.float64]]
+) -> TrainingData:
+    test = list(fold.test)
+    inputs = data.inputs.copy()
+    inputs[test] = fill(inputs[test].shape)
+    mirrored = None
+    if data.mirrored is not None:
+        mirrored = data.mirrored.copy()
+        mirrored[test] = fill(inputs[test].shape)
+    return _rotated_labels(replace(data, inputs=inputs, mirrored=mirrored), fold)
+
+
+def _rotated_labels(data: TrainingData, fold: Fold) -> TrainingData:
+    targets = data.targets.copy()
+    targets[list(fold.test)] = (targets[list(fold.test)] + 1) % data.num_classes
+    return replace(data, targets=targets)
+
+
+_POISONS = (_noise_clips, _nan_clips, _rotated_labels)
+
+
+def _chosen_folds(folds: Sequence[Fold], persons: int) -> list[Fold]:
+    """The largest fold, then others evenly spaced in the order of their sizes."""
+    by_size = sorted(folds, key=lambda fold: (-len(fold.test), fold.held_out))
+    if not persons or persons >= len(by_size):
+        return by_size
+    places = np.linspace(0, len(by_size) - 1, persons).round().astype(int)
+    return [by_size[place] for place in places]
+
+
+def _another(folds: Sequence[Fold], fold: Fold) -> Fold:
+    return next(other for other in folds if other.held_out != fold.held_out)

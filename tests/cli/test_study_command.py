@@ -1,0 +1,106 @@
+"""`openmer study`: what needs no clips runs without them, and what needs some says so."""
+
+import pytest
+from PIL import Image as Picture
+
+from openmer.cli.study import KINDS
+from openmer.datasets.manifest import read_manifest
+from openmer.datasets.synthetic import write_corpus
+from openmer.evaluation.studies import Study
+
+OWN = """
+title = "Two methods without a network"
+kind = "{kind}"
+source = "ours"
+method = "flow-svm"
+parts = ["full", "synth-a", "synth-b"]
+
+[[rows]]
+label = "support vector machine"
+
+[[rows]]
+label = "of other images"
+set = ["training.mirrored_copies=false"]
+
+[[rows]]
+label = "of one's own weights"
+weights = "mine"
+pretrain = "openmer pretrain x --root y=FOLDER"
+"""
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    return write_corpus(tmp_path_factory.mktemp("corpus"), "tiny")
+
+
+def test_every_kind_of_study_has_what_makes_it():
+    (kinds,) = (field.annotation for name, field in Study.model_fields.items() if name == "kind")
+    assert set(KINDS) == set(kinds.__args__)
+
+
+def test_printed_t_tests_need_no_clips(openmer, tmp_path):
+    code, shown, told = openmer("study", "dense-attention/t-tests")
+    assert code == 0, told
+    assert "22 of 22" in " ".join(shown.split()) and "Give clips" in told
+    written = (tmp_path / "runs" / "studies" / "dense-attention-t-tests.md").read_text()
+    assert "| MERASTC | UF1 | 0.1627 | 0.1627 | rounded | 0.3253 |" in written
+
+
+def test_a_study_without_its_clips_is_an_error(openmer):
+    code, _, told = openmer("study", "dense-attention/composite")
+    assert code != 0 and "--manifest" in told
+
+
+def test_a_study_of_one_corpus_refuses_clips_of_others(openmer, manifest):
+    code, _, told = openmer("study", "dense-attention/casme2", "--manifest", manifest)
+    assert code == 3 and "Give --corpus casme2" in " ".join(told.split())
+
+
+@pytest.mark.parametrize("kind", ["scores", "t-tests"])
+def test_a_study_of_ones_own_shows_parts_and_compares(kind, openmer, tmp_path, manifest):
+    path = tmp_path / "own.toml"
+    path.write_text(OWN.format(kind=kind))
+    code, shown, told = openmer("study", path, "--manifest", manifest, "--workers", 1, "--leaky")
+    assert code == 0, told
+    assert "LEAKY" not in shown and "--leaky is left out" in told
+    written = "".join(p.read_text() for p in (tmp_path / "runs" / "studies").glob("*.md"))
+    assert "not run, needs weights: openmer pretrain x" in written
+    assert ("| support vector machine | synth-a |" in written) == (kind == "scores")
+    assert ("| p by person |" in written) == (kind == "t-tests")
+
+
+HEAT = """
+title = "Two networks"
+kind = "heat"
+source = "ours"
+method = "ststnet"
+note = "As they are."
+
+[[rows]]
+label = "one epoch"
+set = ["training.epochs=1"]
+
+[[rows]]
+label = "two"
+set = ["training.epochs=2"]
+"""
+
+
+def test_a_study_of_heat_draws_its_rows_on_the_clip_that_is_named(openmer, tmp_path, manifest):
+    path = tmp_path / "heat.toml"
+    path.write_text(HEAT)
+    key = read_manifest(manifest)[3].key
+    command = ("study", path, "--manifest", manifest, "--workers", 1, "--clip")
+    code, _, told = openmer(*command, key)
+    assert code == 0, told
+    assert "As they are." in told
+    (picture,) = (tmp_path / "runs" / "studies").glob("*.png")
+    assert picture.name == "heat.png"
+    with Picture.open(picture) as drawn:
+        width, height = drawn.size
+    assert width > height > 200
+    before = picture.read_bytes()
+    assert openmer(*command, key)[0] == 0 and picture.read_bytes() == before
+    code, _, told = openmer(*command, "synth-a/nobody/x")
+    assert code != 0 and "There is no clip" in told

@@ -1,0 +1,67 @@
+"""The study of magnification: its rows change one thing each, and say what the band really does."""
+
+from collections import Counter
+
+import pytest
+from tests.evaluation.made_up_runs import make_run
+
+from openmer.errors import ConfigError
+from openmer.evaluation.report_study import study_table
+from openmer.evaluation.studies import StudyRow, load_study, row_method
+from openmer.evaluation.study_runs import StudyResult
+from openmer.preprocessing.steps_clip import MagnifyStep
+
+STUDY = load_study("dense-attention/magnification")
+
+
+def magnify_of(method):
+    return next((step for step in method.steps.on_clip if isinstance(step, MagnifyStep)), None)
+
+
+def test_rows_sweep_alpha_and_band_of_the_methods_own_step():
+    own = magnify_of(row_method(STUDY, StudyRow(label="own")))
+    steps = [magnify_of(row_method(STUDY, row)) for row in STUDY.rows]
+    assert steps[0] is None and all(steps[1:])
+    by_band = Counter(step.band_hz for step in steps[1:])
+    assert by_band[(0.1, 0.4)] == 4 and len(by_band) >= 3
+    stated = [step.alpha for step in steps[1:] if step.band_hz == (0.1, 0.4)]
+    assert stated == [5, 10, 15, 30]
+    assert own in steps, "one row is the method as it is"
+    for step in steps[1:]:
+        same = step.model_copy(update={"alpha": own.alpha, "band_hz": own.band_hz})
+        if step.band_hz != own.band_hz:
+            assert step.filter == "butterworth", "its edges keep the other bands apart"
+            same = same.model_copy(update={"filter": own.filter})
+        assert same == own, "nothing else changes"
+
+
+def test_the_row_without_magnification_keeps_the_other_steps():
+    names = [step["step"] for step in row_method(STUDY, STUDY.rows[0]).recipe]
+    assert names == ["align", "apex_frame"]
+    sized = row_method(STUDY, STUDY.rows[0], ["recipe.2.size=64"])
+    assert sized.steps.size == 64, "an override counts the steps of the method"
+
+
+def test_a_step_that_is_not_there_cannot_be_left_out():
+    row = StudyRow(label="x", without=("magnifi",))
+    with pytest.raises(ConfigError, match="Did you mean 'magnify'"):
+        row_method(STUDY, row)
+
+
+def test_a_row_says_for_how_many_clips_the_band_holds_a_bin():
+    ways = {"the band holds bins": 7, "the band holds no bin of the clip": 435}
+    magnified = make_run(prepared={"magnify": ways, "apex": {"annotated": 442}})
+    results = [
+        StudyResult(row=STUDY.rows[0], honest=make_run()),
+        StudyResult(row=STUDY.rows[3], honest=magnified, times=3.14),
+        StudyResult(row=STUDY.rows[4], why_not="needs weights"),
+    ]
+    table = study_table(STUDY, results)
+    held = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert [cells["clips with a bin in the band"] for cells in held] == ["-", "7 of 442", "-"]
+    assert held[1]["a movement becomes"] == "3.1 times as large"
+    assert not any("printed" in column for column in table.columns)
+
+
+def test_it_prints_nothing_so_that_a_leak_has_nothing_to_explain():
+    assert not STUDY.prints and load_study("dense-attention/composite").prints
