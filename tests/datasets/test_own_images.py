@@ -95,5 +95,5 @@ def test_an_answer_that_is_none_is_named(read):
 
 
 def test_a_missing_table_is_named():
-    with pytest.raises(DataError, match=r"CSV table of images at none\.csv, found nothing"):
+    with pytest.raises(DataError, match=r"CSV table of images, at none\.csv, found nothing"):
         read_own_images(Path("none.csv"), SCHEME)

@@ -1,5 +1,6 @@
 """The plan follows the device, the work and the memory, and nothing else."""
 
+import platform
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from openmer.training.memory import (
     bytes_per_model,
     default_budget_bytes,
     even_chunks,
+    freed_memory_kept,
     models_in_budget,
     training_flops,
 )
@@ -111,3 +113,25 @@ def test_memory_of_kept_files_may_be_used():
     lines = meminfo.read_text().splitlines()
     available = next(int(line.split()[1]) << 10 for line in lines if "MemAvailable" in line)
     assert default_budget_bytes("cpu") == pytest.approx(0.8 * available, rel=0.2)
+
+
+def faults_of(rounds):
+    """Pages that the system maps anew while large arrays come and go."""
+    import resource  # not on every system
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(rounds):
+        torch.full((48 << 20,), 1, dtype=torch.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries do as they do")
+def test_memory_that_a_step_frees_is_there_for_the_next_one():
+    faults_of(1)
+    given_back = faults_of(5)
+    with freed_memory_kept():
+        faults_of(1)
+        kept = faults_of(5)
+    assert given_back > 1000, "nothing was given back before: no test at all"
+    assert kept < given_back / 20
+    assert faults_of(5) > given_back / 2, "afterwards memory is given back again"

@@ -35,6 +35,7 @@ class TableForm:
     """How a table has to look, in the words of its errors.
 
     Attributes:
+        kind: How the whole table is called ("a manifest").
         item: What one row stands for ("clip").
         columns: Every column that is read.
         required: The columns that must be there.
@@ -44,6 +45,7 @@ class TableForm:
         repeated: What to do about an item that is listed twice.
     """
 
+    kind: str
     item: str
     columns: tuple[str, ...]
     required: tuple[str, ...]
@@ -126,8 +128,8 @@ def _text(path: Path, form: TableForm) -> str:
     if not path.is_file():
         found = "a folder" if path.is_dir() else "nothing"
         raise DataError(
-            f"Expected a CSV table of {form.item}s at {path}, found {found}. Give the path of the "
-            "CSV file."
+            f"Expected {form.kind}, a CSV table of {form.item}s, at {path}, found {found}. Give "
+            "the path of the CSV file."
         )
     content = path.read_bytes()
     if content.startswith(b"PK\x03\x04"):

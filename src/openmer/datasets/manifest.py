@@ -41,6 +41,7 @@ COLUMNS = (
 
 _REQUIRED = ("corpus", "subject", "clip", "label")
 _FORM = TableForm(
+    kind="a manifest",
     item="clip",
     columns=COLUMNS,
     required=_REQUIRED,

@@ -28,6 +28,7 @@ from openmer.errors import DataError
 
 _REQUIRED = ("corpus", "subject", "image", "label")
 _FORM = TableForm(
+    kind="a list",
     item="image",
     columns=(*_REQUIRED, "cropped"),
     required=_REQUIRED,

@@ -51,6 +51,7 @@ from openmer.training.svm import fit_svm
 COMPILE_FROM_FLOPS = 1e12
 _GIB = 1 << 30
 _PROCESS_BYTES = 700 << 20  # PyTorch itself, per worker process
+_LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # PyTorch's switch, read as a process starts
 
 
 class Resources(Record):
@@ -146,6 +147,7 @@ def fit_jobs(
         )
         token = _token(data)
         build = builder_of(spec.model.name) if isinstance(spec, NetworkSpec) else None
+        os.environ.setdefault(_LARGE_PAGES, "1")  # for the workers, which take it with them
         try:
             yield from run(delayed(_in_worker)(job, spec, data, token, plan, build) for job in jobs)
         except TerminatedWorkerError as error:
