@@ -6,8 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from openmer.training.adapt import fuse_rectified_norm_pools, key_dropouts, weight_batch_norms
-from openmer.training.layers import KeyedDropout, RectifiedNormPool, WeightedBatchNorm
+from openmer.training.adapt import (
+    fuse_rectified_norm_pools,
+    gate_channels,
+    key_dropouts,
+    weight_batch_norms,
+)
+from openmer.training.layers import (
+    GatedChannels,
+    KeyedDropout,
+    RectifiedNormPool,
+    WeightedBatchNorm,
+)
 
 
 def keyed(p=0.3, layer=0, key=(5, -7)):
@@ -173,3 +183,25 @@ def test_other_pools_are_left_alone(pool):
     plain = nn.Sequential(nn.ReLU(), nn.BatchNorm2d(3), pool)
     fuse_rectified_norm_pools(plain)
     assert plain[2] is pool
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_gated_channels_are_the_block_of_timm(layout):
+    from timm.models._efficientnet_blocks import SqueezeExcite
+
+    torch.manual_seed(0)
+    block = SqueezeExcite(12, rd_ratio=0.25, act_layer=nn.SiLU).double()
+    holder = nn.Sequential(nn.Identity(), block)
+    gate_channels(holder)
+    twin = holder[1]
+    assert isinstance(twin, GatedChannels) and set(twin.state_dict()) == set(block.state_dict())
+    maps = torch.randn(3, 12, 5, 4, dtype=torch.double).contiguous(memory_format=layout)
+    upper = torch.randn_like(maps)
+    found = []
+    for module in (block, twin):
+        own = maps.clone(memory_format=torch.preserve_format).requires_grad_()
+        made = module(own)
+        weights = list(module.parameters())
+        found.append([made, *torch.autograd.grad(made, [own, *weights], upper)])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)

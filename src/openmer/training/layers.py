@@ -2,7 +2,8 @@
 
 Each computes what its PyTorch original computes, within float tolerance, and adds one thing that
 training a whole set of folds needs: a dropout whose masks depend on nothing but the model's own
-seed and step, a batch norm that leaves padded rows out, and a fused ReLU, batch norm and pooling.
+seed and step, a batch norm that leaves padded rows out, a fused ReLU, batch norm and pooling, and a
+gate on channels whose gradient passes over its maps fewer times.
 """
 
 from __future__ import annotations
@@ -164,6 +165,52 @@ class RectifiedNormPool(_BatchNormState):
         )
         self.track(mean, variance, inputs.numel() / inputs.shape[1])
         return cast(Tensor, pooled).permute(0, 3, 1, 2)
+
+
+class GatedChannels(nn.Module):
+    """Squeeze and excitation: maps times a gate of each channel, made from the channels' means.
+
+    Forward as timm's block, whose layers it takes over. Backward, the product that the gate's
+    gradient sums is made for one clip at a time and stays in the processor's cache, and the mean
+    hands its gradient back without writing it out.
+
+    Args:
+        block: With `conv_reduce`, `act1`, `conv_expand` and `gate`, as in timm's EfficientNet.
+    """
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        self.conv_reduce = block.get_submodule("conv_reduce")
+        self.act1 = block.get_submodule("act1")
+        self.conv_expand = block.get_submodule("conv_expand")
+        self.gate = block.get_submodule("gate")
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Gated maps of the same shape, ``(batch, channels, height, width)``."""
+        means = maps.sum((2, 3), keepdim=True) * (1 / (maps.shape[2] * maps.shape[3]))
+        gate = self.gate(self.conv_expand(self.act1(self.conv_reduce(means))))
+        return cast(Tensor, _Gated.apply(maps, gate))
+
+
+class _Gated(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 - PyTorch hangs on it what is kept
+        maps: Tensor,
+        gate: Tensor,
+    ) -> Tensor:
+        ctx.save_for_backward(maps, gate)
+        return maps * gate
+
+    @staticmethod
+    def backward(
+        ctx: Any,  # noqa: ANN401
+        *gradients: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        maps, gate = ctx.saved_tensors
+        pairs = zip(gradients[0], maps, strict=True)
+        by_gate = torch.stack([(upper * own).sum((1, 2)) for upper, own in pairs])
+        return gradients[0] * gate, by_gate[:, :, None, None]
 
 
 def _only(size: int | tuple[int, int]) -> int:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from openmer.training.adapt import (
     fuse_rectified_norm_pools,
+    gate_channels,
     keep_inputs_of_silu,
     key_dropouts,
     runs_channels_last,
@@ -54,6 +55,7 @@ class SingleLearner:
         self._network = build_network(spec, seed=0)
         self._dropouts = key_dropouts(self._network)
         keep_inputs_of_silu(self._network)
+        gate_channels(self._network)
         if compiled:
             fuse_rectified_norm_pools(self._network)
         last = runs_channels_last(self._network, compiled=compiled)
