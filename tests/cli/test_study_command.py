@@ -47,6 +47,11 @@ def test_printed_t_tests_need_no_clips(openmer, tmp_path):
     assert "| MERASTC | UF1 | 0.1627 | 0.1627 | rounded | 0.3253 |" in written
 
 
+def test_weights_that_a_study_would_not_use_are_refused(openmer):
+    code, _, told = openmer("study", "dense-attention/size", "--weights", f"mine={__file__}")
+    assert code != 0 and "takes none" in told
+
+
 def test_a_study_without_its_clips_is_an_error(openmer):
     code, _, told = openmer("study", "dense-attention/composite")
     assert code != 0 and "--manifest" in told

@@ -264,3 +264,11 @@ def test_shortening_never_lengthens():
     task = make_task()
     assert shortened(task, 2).method.training.epochs == 2
     assert shortened(task, 99) is task
+
+
+def test_a_shortened_stage_still_slows_down_and_stops():
+    task = replace(make_task(), method=load_method("dense-attention"))
+    (brief,) = shortened(task, 4).method.training.stages
+    assert (brief.epochs, brief.patience, brief.plateau_patience) == (4, 2, 1)
+    as_it_was = shortened(task, 200).method.training.stages
+    assert as_it_was == task.method.training.stages

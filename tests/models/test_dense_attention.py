@@ -113,6 +113,24 @@ def test_a_residual_block_adds_and_is_no_heavier_than_the_dense_one():
         torch.testing.assert_close(block(maps), block.widen(maps))
 
 
+@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("connections", ["dense", "residual"])
+def test_the_network_for_inference_is_the_same_function(attention, connections):
+    model = build(attention=attention, connections=connections).double()
+    model.train()
+    with torch.no_grad():
+        model(pixels(4, 32).double())  # statistics that are not those of the beginning
+    model.eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    twin = model.for_inference()
+    for clips in (pixels(3).double(), -pixels(2, 64).double(), pixels(2, channels=1).double()):
+        torch.testing.assert_close(twin(clips), model(clips), rtol=0, atol=1e-10)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    maps = [block[0].channels + 5 for block in twin.stages] if connections == "dense" else [8]
+    assert all(count % 8 == 0 for count in maps)
+    assert weights(twin) > weights(model) or connections == "residual"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

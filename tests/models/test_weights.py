@@ -8,6 +8,7 @@ from openmer.errors import ConfigError, DataError
 from openmer.models import create_model, weights
 from openmer.models.weights import (
     backbone_state,
+    halved,
     imagenet_state,
     list_weights,
     load_weights,
@@ -142,3 +143,9 @@ def test_a_file_from_timm_and_one_of_ours_both_fit(backbone):
 def test_weights_of_another_model_are_refused():
     with pytest.raises(ConfigError, match=r"do not fit the model: .* missing or of another shape"):
         backbone_state(state_of(5), without_head(state_of(3)), "tr3.safetensors")
+
+
+def test_numbers_too_large_for_half_precision_are_refused():
+    assert halved({"a": torch.tensor([65504.0, float("inf")])})["a"].dtype == torch.float16
+    with pytest.raises(ConfigError, match="without --half"):
+        halved({"a": torch.ones(1), "b": torch.tensor([1e5])})

@@ -126,7 +126,7 @@ def _held_out(
     name: str, asked: _Asked, source: ClipSource, seed: int, device: Device, workers: int
 ) -> HeatMap:
     """By the network of the fold in which the clip's person is held out."""
-    from openmer.evaluation.heat_maps import explain_held_out, honest_rule, require_maps
+    from openmer.evaluation.heat_maps import explain_held_out, honest_rule, require_explainable
     from openmer.evaluation.task import Protocol
     from openmer.methods import load_method
     from openmer.training import Resources
@@ -134,8 +134,7 @@ def _held_out(
     _require_no_moments(asked)
     warn(source.warning)
     method = load_method(name, asked.overrides)
-    require_maps(method)
-    clip_named(source, asked.clip)
+    require_explainable(method, clip_named(source, asked.clip).person, asked.class_name)
     protocol = Protocol(epoch_rule=honest_rule(method))
     with progress(method.title) as report:
         task = prepared(method, source, protocol, workers, OnFailure.list_, report)

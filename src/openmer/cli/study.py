@@ -68,6 +68,11 @@ def study(
         _list([load_study(found) for found in list_studies()])
         return
     chosen = load_study(name)
+    if weights and chosen.kind not in _WITH_WEIGHTS:
+        raise ConfigError(
+            f"Found --weights for {chosen.name}, a study of kind {chosen.kind}, which takes none. "
+            "Use --set model.weights=FILE."
+        )
     how = StudyRun(
         protocol=Protocol(seeds=tuple(range(seeds))),
         leaky=leaky,
@@ -97,9 +102,13 @@ class _Given:
         warn(source.warning)
         return source
 
-    def shown(self, source: ClipSource) -> Clip:
-        """The clip of a picture."""
-        return clip_named(source, self.clip) if self.clip else source.clips[0]
+    def shown(self, source: ClipSource, scheme: str) -> Clip:
+        """The clip of a picture: the one that is named, or the first that the scheme keeps."""
+        from openmer.datasets.labels import label_scheme, labelled
+
+        if self.clip:
+            return clip_named(source, self.clip)
+        return labelled(source.clips, label_scheme(scheme))[0][0]
 
 
 def _scores(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
@@ -120,8 +129,10 @@ def _size(chosen: Study, how: StudyRun, _: _Given) -> list[StudyTable]:
 
 def _maps(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
     from openmer.evaluation.feature_maps import draw_study
+    from openmer.evaluation.studies import row_method
 
-    clip = given.shown(given.read())
+    scheme = row_method(chosen, chosen.rows[0], how.overrides).label_scheme
+    clip = given.shown(given.read(), scheme)
     for path in draw_study(chosen, clip, how.overrides, how.out / "studies"):
         errors.print(f"Picture: {path}", soft_wrap=True)
     return []
@@ -135,7 +146,7 @@ def _heat(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
 
     methods = [(row.label, row_method(chosen, row, how.overrides)) for row in chosen.rows]
     source = given.read()
-    clip = given.shown(source).key
+    clip = given.shown(source, methods[0][1].label_scheme).key
     with progress(chosen.title) as report:
         found = variant_heat_maps(
             methods, source, clip, resources=how.resources, on_progress=report
@@ -172,6 +183,8 @@ KINDS: Mapping[str, Callable[[Study, StudyRun, _Given], list[StudyTable]]] = {
     "t-tests": _t_tests,
 }
 """What makes the tables of each kind of study."""
+
+_WITH_WEIGHTS = frozenset({"scores", "t-tests"})
 
 
 def _list(found: list[Study]) -> None:

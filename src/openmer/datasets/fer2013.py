@@ -5,9 +5,8 @@ Two forms are read. The table of the challenge, ``fer2013.csv`` with the columns
 rows. Or the folders it is often passed on as, ``train/<emotion>/Training_*.jpg`` and
 ``test/<emotion>/PublicTest_*.jpg``. Duplicates cross the parts, in any form.
 
-An image is a face and little else (`Image.cropped`). In 560 of them, 80 of each word, OpenCV's
-cascade finds a face in 42 %, in fewer sad ones (29 %) than happy ones (51 %). Where it finds one,
-its box is about the image: 42 to 55 pixels wide in nine of ten, 49 in the middle one.
+An image is a face and little else (`Image.cropped`). OpenCV's cascade finds a face in fewer than
+half of them, in fewer sad ones than happy ones; where it finds one, its box is about the image.
 """
 
 from __future__ import annotations

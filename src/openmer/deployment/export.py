@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -125,6 +126,17 @@ def _require_packages() -> None:
         )
 
 
+def _for_inference(module: nn.Module) -> nn.Module:
+    """A copy in which every part that offers an equal, faster one is exchanged for it."""
+    exchanged = nn.Sequential(copy.deepcopy(module))
+    for parent in list(exchanged.modules()):
+        for name, child in parent.named_children():
+            faster = getattr(child, "for_inference", None)
+            if callable(faster):
+                setattr(parent, name, faster())
+    return exchanged.eval()
+
+
 def _write(
     module: nn.Module, input_shape: tuple[int, ...], path: Path, metadata: Mapping[str, str]
 ) -> None:
@@ -133,7 +145,7 @@ def _write(
     example = torch.zeros(2, *input_shape)
     try:
         program = torch.onnx.export(
-            module,
+            _for_inference(module),
             (example,),
             dynamo=True,
             dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),

@@ -20,7 +20,7 @@ from openmer.training import (
     fit_jobs,
     plan_run,
 )
-from openmer.training.config import EpochRule
+from openmer.training.config import EpochRule, Stage
 
 FitFolds = Callable[[TrainingData, Sequence[FitJob]], Sequence[FitResult]]
 
@@ -76,18 +76,27 @@ def poison_test(
 
 
 def shortened(task: Task, epochs: int) -> Task:
-    """The same task with at most `epochs` epochs a stage; a leak shows in the first few."""
+    """The same task with at most `epochs` epochs a stage; a leak shows in the first few.
+
+    Patience is cut with them, so that early stopping and falling step sizes are in the proof.
+    """
     training = task.method.training
     if isinstance(training, SvmTraining):
         return task
-    stages = tuple(
-        stage.model_copy(update={"epochs": min(stage.epochs, epochs), "iterations": 1})
-        for stage in training.stages
-    )
+    stages = tuple(_brief(stage, epochs) for stage in training.stages)
     budget = training.model_copy(update={"epochs": min(training.epochs, epochs), "stages": stages})
     if budget == training:
         return task
     return replace(task, method=task.method.model_copy(update={"training": budget}))
+
+
+def _brief(stage: Stage, epochs: int) -> Stage:
+    """One iteration of a stage with at most `epochs` epochs, and patience for half of them."""
+    changes = {"epochs": min(stage.epochs, epochs), "iterations": 1}
+    if stage.epochs > epochs:
+        changes["patience"] = min(stage.patience, max(1, epochs // 2))
+        changes["plateau_patience"] = min(stage.plateau_patience, max(1, epochs // 4))
+    return stage.model_copy(update=changes)
 
 
 def _train(fit: FitFolds, data: TrainingData, jobs: Sequence[FitJob]) -> FitResult | str:

@@ -211,6 +211,23 @@ def explain(
     )
 
 
+def require_explainable(method: Method, person: str, class_name: str = "") -> None:
+    """What can be told before any clip is prepared.
+
+    Args:
+        method: Whose network is to be explained.
+        person: Of the clip.
+        class_name: Class to explain; "" is the predicted one.
+
+    Raises:
+        ConfigError: The method makes no maps, or has no such class.
+        ProtocolError: Its weights were made with pictures of the person.
+    """
+    require_maps(method)
+    _require_class(class_name, label_scheme(method.label_scheme).classes)
+    _require_unseen(method, person)
+
+
 def explain_held_out(
     task: Task,
     clip: str,
@@ -278,8 +295,10 @@ def variant_heat_maps(
         OpenMERError: As `prepare_task` and `explain_held_out`.
     """
     require_captum()
+    given = clips.clips if isinstance(clips, ClipSource) else clips
+    person = next((one.person for one in given if one.key == clip), "")
     for _, method in methods:
-        require_maps(method)
+        require_explainable(method, person, class_name)
     found = []
     for number, (label, method) in enumerate(methods):
         task = prepare_task(

@@ -87,8 +87,18 @@ def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same numbers in half precision: half the bytes, three digits; counters stay as they are.
 
     `load_weights` reads them as float32.
+
+    Raises:
+        ConfigError: A number is too large for half precision.
     """
-    return {name: v.half() if v.is_floating_point() else v for name, v in state.items()}
+    made = {name: v.half() if v.is_floating_point() else v for name, v in state.items()}
+    lost = [name for name, v in made.items() if bool((v.isinf() & ~state[name].isinf()).any())]
+    if lost:
+        raise ConfigError(
+            f"{lost[0]} has a number beyond 65,504, which half precision cannot hold. Store the "
+            "weights without --half."
+        )
+    return made
 
 
 def without_head(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -121,7 +131,8 @@ def backbone_state(
         raise ConfigError(
             f"The weights {source} do not fit the model: {len(wrong)} of the {len(own)} arrays "
             f"before its head are missing or of another shape, {wrong[0]} for one. Give weights of "
-            "this model, or of the same backbone from timm."
+            "this model, or of the same backbone from timm, or begin from random ones: "
+            "--set model.weights="
         )
     return {name: stored[other] for name, other in names.items()}
 

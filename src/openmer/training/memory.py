@@ -19,7 +19,7 @@ from openmer.training.network import NetworkSpec, build_network, trains_heads_al
 
 _GIB = 1 << 30
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # numbers of mallopt(3)
-_DEFAULT_THRESHOLD = 128 << 10  # bytes, of both
+_LARGEST_MAPPED = 32 << 20  # bytes; up to which glibc raises its threshold by itself
 _NEVER = (1 << 31) - 1
 
 
@@ -30,19 +30,22 @@ def freed_memory_kept() -> Iterator[None]:
     The C library of Linux gives a large block back at once, and each step asks for the same blocks
     again: the system then clears hundreds of megabytes, page by page, in every step of a network on
     large images. benchmarks/transfer.py has the times. No number changes. Elsewhere than with glibc
-    it does nothing.
+    it does nothing. Afterwards glibc has the thresholds that it would have found for large blocks
+    by itself, and moves them no more.
     """
     library = _glibc()
     if library is None:
         yield
         return
-    library.mallopt(_MMAP_THRESHOLD, 1 << 30)
+    # Older glibc refuses so high a threshold, and keeps blocks up to its largest one.
+    if not library.mallopt(_MMAP_THRESHOLD, 1 << 30):
+        library.mallopt(_MMAP_THRESHOLD, _LARGEST_MAPPED)
     library.mallopt(_TRIM_THRESHOLD, _NEVER)
     try:
         yield
     finally:
-        library.mallopt(_MMAP_THRESHOLD, _DEFAULT_THRESHOLD)
-        library.mallopt(_TRIM_THRESHOLD, _DEFAULT_THRESHOLD)
+        library.mallopt(_MMAP_THRESHOLD, _LARGEST_MAPPED)
+        library.mallopt(_TRIM_THRESHOLD, 2 * _LARGEST_MAPPED)
         library.malloc_trim(0)
 
 

@@ -147,9 +147,11 @@ def fit_jobs(
         )
         token = _token(data)
         build = builder_of(spec.model.name) if isinstance(spec, NetworkSpec) else None
-        os.environ.setdefault(_LARGE_PAGES, "1")  # for the workers, which take it with them
         try:
-            yield from run(delayed(_in_worker)(job, spec, data, token, plan, build) for job in jobs)
+            with _large_pages_offered():
+                yield from run(
+                    delayed(_in_worker)(job, spec, data, token, plan, build) for job in jobs
+                )
         except TerminatedWorkerError as error:
             raise OpenMERError(
                 "A worker process was ended from outside, most often for want of memory. What was "
@@ -160,6 +162,18 @@ def fit_jobs(
             token = _token(data)
             for job in jobs:
                 yield _fit_one(job, spec, data, token, plan)
+
+
+@contextlib.contextmanager
+def _large_pages_offered() -> Iterator[None]:
+    """Processes that start inside ask the system for large pages."""
+    before = os.environ.get(_LARGE_PAGES)
+    os.environ.setdefault(_LARGE_PAGES, "1")
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_LARGE_PAGES, None)
 
 
 def _stacked(
