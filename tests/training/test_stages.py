@@ -253,3 +253,12 @@ def test_silu_in_place_costs_a_copy_that_training_saves_without_another_bit(stor
         part.inplace = True
     again = fit([job], learner, spec.training, images)[0]
     assert result.weights_sha256 == again.weights_sha256
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_gates_have_their_twin_only_where_nothing_is_compiled(stored, images, compiled):
+    from openmer.training.layers import GatedChannels
+
+    learner = SingleLearner(make(stored, (ALL,)), images, device="cpu", compiled=compiled)
+    gates = [part for part in learner._network.modules() if isinstance(part, GatedChannels)]
+    assert bool(gates) != compiled

@@ -151,8 +151,7 @@ def _heat(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
         found = variant_heat_maps(
             methods, source, clip, resources=how.resources, on_progress=report
         )
-    path = how.out / "studies" / f"{chosen.name.replace('/', '-')}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = _place(chosen, how.out, ".png")
     write_figure(path, draw_variants(f"{chosen.title} ({chosen.source})", found))
     tell(chosen.note)
     errors.print(f"Picture: {path}", soft_wrap=True)
@@ -221,7 +220,13 @@ def _write(chosen: Study, tables: list[StudyTable], out: Path) -> None:
         return
     for table in tables:
         output.print(study_terminal(table))
-    path = out / "studies" / f"{chosen.name.replace('/', '-')}.md"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = _place(chosen, out, ".md")
     path.write_text(study_markdown(tables), encoding="utf-8")
     errors.print(f"Table: {path}", soft_wrap=True)
+
+
+def _place(chosen: Study, out: Path, suffix: str) -> Path:
+    """The file of what a study makes; its folder is there."""
+    path = out / "studies" / f"{chosen.name.replace('/', '-')}{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

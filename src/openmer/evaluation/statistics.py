@@ -248,7 +248,7 @@ def paired_t_test(
             f"{len(first)} and {len(second)} numbers cannot be paired; expected as many of each, "
             "at least two."
         )
-    from scipy.stats import t as student
+    from scipy.stats import ttest_rel
 
     differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     # What rounding leaves of equal differences is no spread.
@@ -257,12 +257,13 @@ def paired_t_test(
             f"All {len(first)} differences are {differences[0]:g}, so they have no spread to "
             "measure t by. Compare the runs clip by clip."
         )
-    degrees = len(differences) - 1
-    mean = float(differences.mean())
-    t = mean / float(differences.std(ddof=1) / np.sqrt(len(differences)))
-    beyond = student.sf(t if alternative == "greater" else abs(t), degrees)
-    p_value = float(beyond) if alternative == "greater" else 2 * float(beyond)
-    return PairedT(difference=mean, t=t, degrees=degrees, p_value=p_value)
+    found = ttest_rel(first, second, alternative=alternative)
+    return PairedT(
+        difference=float(differences.mean()),
+        t=float(found.statistic),
+        degrees=int(found.df),
+        p_value=float(found.pvalue),
+    )
 
 
 def _drawn_scores(

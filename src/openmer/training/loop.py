@@ -99,7 +99,7 @@ def fit(
             means = _run_epoch(learner, batches, epoch)
             _keep_losses(losses, means, running)
             watched = _watch_epoch(learner, watchers, running, epoch)
-            _slow_down(learner, stage, plateaus, running, (watched, means))
+            _slow_down(learner, stage, plateaus, running, watched, means)
             if all(watcher and watcher.stopped for watcher in watchers):
                 break
         begun += stage.epochs
@@ -153,15 +153,16 @@ def _slow_down(
     stage: Stage,
     plateaus: list[Plateau],
     running: list[bool],
-    found: tuple[list[float | None], list[float]],
+    watched: list[float | None],
+    losses: list[float],
 ) -> None:
     """Let the step size fall of each model that gets no better.
 
-    `found` holds watched scores and mean training losses; the loss speaks where nothing is watched.
+    Its watched score tells, or its mean training loss where nothing is watched.
     """
-    for model, (watched, loss) in enumerate(zip(*found, strict=True)):
-        score = -loss if watched is None else watched
-        if running[model] and plateaus[model].follow(score, stage):
+    for model, (score, loss) in enumerate(zip(watched, losses, strict=True)):
+        told = -loss if score is None else score
+        if running[model] and plateaus[model].follow(told, stage):
             learner.slow_down(model, stage.plateau_factor)
 
 

@@ -55,7 +55,7 @@ class SingleLearner:
         self._network = build_network(spec, seed=0)
         self._dropouts = key_dropouts(self._network)
         keep_inputs_of_silu(self._network)
-        if device == "cpu":
+        if device == "cpu" and not compiled:
             gate_channels(self._network)
         if compiled:
             fuse_rectified_norm_pools(self._network)
