@@ -127,11 +127,10 @@ def faults_of(rounds):
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries do as they do")
 def test_memory_that_a_step_frees_is_there_for_the_next_one():
-    faults_of(1)
-    given_back = faults_of(5)
+    given_back = faults_of(60)  # many rounds: the first ones may have to find a place for the block
     with freed_memory_kept():
-        faults_of(1)
-        kept = faults_of(5)
+        faults_of(3)
+        kept = faults_of(60)
     assert given_back > 1000, "nothing was given back before: no test at all"
     assert kept < given_back / 20
-    assert faults_of(5) > given_back / 2, "afterwards memory is given back again"
+    assert faults_of(60) > given_back / 2, "afterwards memory is given back again"
