@@ -5,7 +5,7 @@ import torch
 
 from openmer.errors import ConfigError
 from openmer.models import create_model
-from openmer.models.efficient_me import PixelNormalize
+from openmer.models._timm import PixelNormalize
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1) * 255
 

@@ -4,32 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError
 from openmer.models._registry import register
+from openmer.models._timm import PixelNormalize, check_image
 
-# What timm's ImageNet weights expect of pixels in 0..1, red, green, blue.
-_MEAN = (0.485, 0.456, 0.406)
-_SPREAD = (0.229, 0.224, 0.225)
 _CHANNELS = (16, 24, 40, 80, 112, 192, 1280)  # after each stage; with 7, after the convolution
-
-
-class PixelNormalize(nn.Module):
-    """Pixels in 0..255 to the scale that ImageNet weights were trained on; gray becomes colour."""
-
-    mean: Tensor
-    spread: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1) * 255, persistent=False)
-        self.register_buffer("spread", torch.tensor(_SPREAD).view(3, 1, 1) * 255, persistent=False)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """``(batch, 1 or 3, height, width)`` in 0..255 to ``(batch, 3, height, width)``."""
-        return (pixels - self.mean) / self.spread
 
 
 @register("efficient_me")
@@ -71,7 +52,8 @@ class EfficientMe(nn.Module):
         stem_stride: int = 2,
     ) -> None:
         super().__init__()
-        _check(in_channels=in_channels, size=size, depth=depth, stem_stride=stem_stride)
+        check_image("Efficient-ME", in_channels=in_channels, size=size)
+        _check(depth=depth, stem_stride=stem_stride)
         import timm  # seconds to import: only who makes this model waits for it
 
         whole: Any = timm.create_model(self.timm_backbone, num_classes=0)
@@ -98,14 +80,7 @@ class EfficientMe(nn.Module):
         return logits
 
 
-def _check(*, in_channels: int, size: int, depth: int, stem_stride: int) -> None:
-    if in_channels not in (1, 3):
-        raise ConfigError(
-            f"Efficient-ME reads gray or colour images, 1 or 3 channels, found {in_channels}. Give "
-            "it a recipe with the step 'apex_frame'."
-        )
-    if size < 32:
-        raise ConfigError(f"Efficient-ME needs images of at least 32x32, found {size}x{size}.")
+def _check(*, depth: int, stem_stride: int) -> None:
     if not 1 <= depth <= len(_CHANNELS) or stem_stride not in (1, 2):
         raise ConfigError(
             f"Efficient-ME takes a depth of 1..{len(_CHANNELS)} and a stem_stride of 1 or 2, found "

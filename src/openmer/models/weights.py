@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from torch import Tensor, nn
 from openmer.errors import ConfigError, DataError, unknown_name
 
 _HEAD = "head."
+_WHOLE = "backbone."  # before timm's own names, in models that hold a whole backbone
+_PLACES = "pos_embed"  # ends the name of a transformer's embedding of places
 _TIMM = {"stem.0.": "conv_stem.", "stem.1.": "bn1.", "top.0.": "conv_head.", "top.1.": "bn2."}
 
 
@@ -112,21 +115,22 @@ def backbone_state(
     """Stored weights under the names of a model, all of it but its head.
 
     Args:
-        model: ``state_dict`` of the model, as `EfficientMe` has it.
-        stored: Weights of such a model, or of the whole backbone under timm's names.
+        model: ``state_dict`` of the model, as `EfficientMe` or a `StillClassifier` has it.
+        stored: Weights of such a model, or of the whole backbone under timm's names. A
+            transformer's embedding of places is resampled where it was made for another size.
         source: What to call them in an error.
 
     Raises:
         ConfigError: They lack an array of the model, or one has another shape.
     """
     own = without_head(model)
-    of_timm = "conv_stem.weight" in stored
-    names = {name: _timm_name(name) if of_timm else name for name in own}
-    wrong = [
-        name
+    names = _stored_names(own, stored)
+    found = {
+        name: _at_size(name, stored[other], own[name])
         for name, other in names.items()
-        if other not in stored or stored[other].shape != own[name].shape
-    ]
+        if other in stored
+    }
+    wrong = [name for name in own if name not in found or found[name].shape != own[name].shape]
     if wrong:
         raise ConfigError(
             f"The weights {source} do not fit the model: {len(wrong)} of the {len(own)} arrays "
@@ -134,7 +138,7 @@ def backbone_state(
             "this model, or of the same backbone from timm, or begin from random ones: "
             "--set model.weights="
         )
-    return {name: stored[other] for name, other in names.items()}
+    return found
 
 
 def stored_backbone(model: nn.Module, name: str) -> dict[str, Tensor]:
@@ -173,7 +177,7 @@ def imagenet_state(model: Mapping[str, Tensor], backbone: str) -> dict[str, Tens
     """ImageNet weights of a timm backbone under the names of a model that was cut from it.
 
     Args:
-        model: ``state_dict`` of the model, as `EfficientMe` has it.
+        model: ``state_dict`` of the model, as in `backbone_state`.
         backbone: Name of the model in timm.
 
     Returns:
@@ -211,6 +215,28 @@ def _read(path: Path, changed_ns: int, size: int) -> Weights:  # noqa: ARG001 - 
         ) from error
     state = {name: v.float() if v.dtype == torch.float16 else v for name, v in stored.items()}
     return Weights(state=state, card=card, sha256=hashlib.sha256(content).hexdigest())
+
+
+def _stored_names(own: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> dict[str, str]:
+    """What stored weights call each array of a model: as the model does, or as timm."""
+    if all(name.startswith(_WHOLE) for name in own):
+        of_timm = not any(name.startswith(_WHOLE) for name in stored)
+        return {name: name.removeprefix(_WHOLE) if of_timm else name for name in own}
+    of_timm = "conv_stem.weight" in stored
+    return {name: _timm_name(name) if of_timm else name for name in own}
+
+
+def _at_size(name: str, stored: Tensor, own: Tensor) -> Tensor:
+    """An embedding of places, ``(1, 1 + places, width)``, at the number of places of a model."""
+    if not name.endswith(_PLACES) or stored.ndim != 3 or stored.shape[2] != own.shape[2]:
+        return stored
+    side = math.isqrt(own.shape[1] - 1)
+    if math.isqrt(stored.shape[1] - 1) ** 2 != stored.shape[1] - 1:  # no square of places
+        return stored
+    from timm.layers.pos_embed import resample_abs_pos_embed
+
+    resampled: Tensor = resample_abs_pos_embed(stored, [side, side])
+    return resampled
 
 
 def _timm_name(name: str) -> str:

@@ -1,0 +1,120 @@
+"""What the models that are cut from a backbone of timm have in common: pixels, pooling, head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import Tensor, nn
+
+from openmer.errors import ConfigError
+
+# What timm's ImageNet weights expect of pixels in 0..1, red, green, blue, unless they say else.
+_MEAN = (0.485, 0.456, 0.406)
+_SPREAD = (0.229, 0.224, 0.225)
+
+
+class PixelNormalize(nn.Module):
+    """Pixels in 0..255 to the scale that ImageNet weights were trained on; gray becomes colour.
+
+    Args:
+        mean: Of red, green and blue in 0..1.
+        spread: Their standard deviation.
+    """
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(
+        self,
+        mean: tuple[float, float, float] = _MEAN,
+        spread: tuple[float, float, float] = _SPREAD,
+    ) -> None:
+        super().__init__()
+        for name, values in (("mean", mean), ("spread", spread)):
+            scaled = torch.tensor(values).view(3, 1, 1) * 255
+            self.register_buffer(name, scaled, persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """``(batch, 1 or 3, height, width)`` in 0..255 to ``(batch, 3, height, width)``."""
+        return (pixels - self.mean) / self.spread
+
+
+class StillClassifier(nn.Module):
+    """Images ``(batch, in_channels, size, size)``, 0..255, to logits ``(batch, num_classes)``.
+
+    A whole backbone of timm under timm's own names, without its classifier; its features; dropout
+    and one linear layer.
+
+    Args:
+        in_channels: 3, or 1 for gray.
+        num_classes: Classes.
+        size: Input height and width in pixels, at least 32.
+        dropout: Share of features dropped in training.
+        options: Further arguments of ``timm.create_model``.
+
+    Attributes:
+        timm_backbone: Whose layers and ImageNet weights these are.
+        title: What errors call the model.
+
+    Raises:
+        ConfigError: An argument is out of its range.
+    """
+
+    timm_backbone: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 3,
+        num_classes: int = 3,
+        size: int = 256,
+        dropout: float = 0.5,
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        check_image(self.title, in_channels=in_channels, size=size)
+        import timm  # seconds to import: only who makes such a model waits for it
+
+        whole: Any = timm.create_model(self.timm_backbone, num_classes=0, **(options or {}))
+        self.normalize = PixelNormalize(whole.default_cfg["mean"], whole.default_cfg["std"])
+        self.backbone: nn.Module = whole
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(_features(whole), num_classes))
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """``(batch, features)``: what `head`, or a support vector machine, reads."""
+        found: Tensor = self.backbone(self.normalize(pixels))
+        return found
+
+    def feature_maps(self, pixels: Tensor) -> Tensor:
+        """Maps before the pooling, ``(batch, channels, height, width)``."""
+        forward = cast(Callable[[Tensor], Tensor], self.backbone.forward_features)
+        return forward(self.normalize(pixels))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Logits ``(batch, num_classes)`` of pixels ``(batch, in_channels, size, size)``."""
+        logits: Tensor = self.head(self.features(pixels))
+        return logits
+
+
+def check_image(title: str, *, in_channels: int, size: int) -> None:
+    """Raise if a model of images cannot read such ones.
+
+    Raises:
+        ConfigError: Neither gray nor colour, or smaller than 32x32.
+    """
+    if in_channels not in (1, 3):
+        raise ConfigError(
+            f"{title} reads gray or colour images, 1 or 3 channels, found {in_channels}. Give it a "
+            "recipe with the step 'apex_frame'."
+        )
+    if size < 32:
+        raise ConfigError(f"{title} needs images of at least 32x32, found {size}x{size}.")
+
+
+def _features(whole: nn.Module) -> int:
+    """Length of what a backbone without classifier gives: not always its ``num_features``."""
+    width = getattr(whole, "head_hidden_size", None) or whole.num_features
+    return int(cast(int, width))
