@@ -39,7 +39,28 @@ ROWS = (
     ("ststnet-shuffled", "ststnet", "fixed", 3, 1),
     ("authors", "ststnet-authors", "fixed", 1, None),
     ("authors-held-out", "ststnet-authors", "held_out", 1, None),
+    ("rrmfnet", "rrmfnet-tiny", "fixed", 1, None),
+    ("rrmfnet-pt", "rrmfnet-tiny", "fixed", 1, None),
+    ("htnet", "htnet", "fixed", 1, None),
+    ("htnet-pt", "htnet", "fixed", 1, None),
 )
+
+# what rows change of their method: small enough for a CPU, and the same budget with and without PT
+_RRMFNET = ("training.epochs=50",)
+_HTNET = (
+    "model.parameters.dim=32",
+    "model.parameters.dead_weights=false",
+    "training.epochs=110",
+    "training.batch_size=64",
+    "training.order=shuffled",
+    "training.learning_rate=5e-4",
+)
+SETTINGS = {
+    "rrmfnet": ("title=RRMFNet tiny", *_RRMFNET, "training.perturb.interval=0"),
+    "rrmfnet-pt": ("title=RRMFNet tiny + PT", *_RRMFNET),
+    "htnet": ("title=HTNet small", *_HTNET),
+    "htnet-pt": ("title=HTNet small + PT", *_HTNET, "training.perturb.interval=20"),
+}
 
 
 def main() -> None:
@@ -62,7 +83,7 @@ def main() -> None:
         )
         with progress(name) as report:
             folder = judge(
-                load_method(method),
+                load_method(method, SETTINGS.get(name, ())),
                 clips,
                 protocol,
                 out=arguments.out,

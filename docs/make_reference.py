@@ -129,14 +129,15 @@ def _said(name: str, options: dict[str, object]) -> str:
 
 def _record_tables(record: type[BaseModel]) -> Iterator[str]:
     """What each key of a method file means, from the records that read it."""
-    from openmer.training import config
+    from openmer.training import config, search_space
 
     yield _attributes(record)
-    for name, kind in vars(config).items():
-        if inspect.isclass(kind) and kind.__module__ == config.__name__ and name != "Record":
-            yield f"### {name}"
-            yield _summary(kind)
-            yield _attributes(kind)
+    for module in (config, search_space):
+        for name, kind in vars(module).items():
+            if inspect.isclass(kind) and kind.__module__ == module.__name__ and name != "Record":
+                yield f"### {name}"
+                yield _summary(kind)
+                yield _attributes(kind)
 
 
 def _attributes(kind: type) -> str:
@@ -163,6 +164,7 @@ def _models_page() -> str:
 
 _STEP_PAGES = {
     "apex_frame": "apex",
+    "append_apex": "apex",
     "dynamic_image": "dynamic-image",
     "resize": "size",
     "average": "size",

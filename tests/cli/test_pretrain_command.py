@@ -46,6 +46,13 @@ def pretrain(*options, root, epochs=2):
             f"fer2013={root}", *options)  # fmt: skip
 
 
+def test_a_sheet_shows_the_images_and_trains_nothing(openmer, fer2013):
+    code, _, err = openmer(*pretrain("--sheet", "look/images.png", root=fer2013))
+    assert code == 0, err
+    assert Path("look/images.png").read_bytes().startswith(b"\x89PNG")
+    assert not Path("pretrained").exists()
+
+
 def test_it_writes_weights_card_history_and_curve(openmer, fer2013):
     code, out, err = openmer(*pretrain(root=fer2013))
     assert code == 0, err

@@ -68,3 +68,18 @@ def test_a_missing_manifest(openmer):
     code, said = openmer("show", "lab/s1/face", "--manifest", "none.csv")
     assert code == 3
     assert "none.csv" in said
+
+
+def test_a_sheet_of_what_a_method_sees(openmer, tmp_path):
+    from openmer.datasets.synthetic import write_corpus
+
+    manifest = write_corpus(tmp_path / "corpus", "tiny")
+    code, said = openmer("show", "--method", "ststnet", "--manifest", manifest)
+    assert code == 0, said
+    assert Path("sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_clip_or_a_method_but_not_both(openmer, manifest):
+    for asked in ((), ("lab/s1/face", "--method", "ststnet")):
+        code, said = openmer("show", *asked, "--manifest", manifest)
+        assert code != 0 and "not both" in " ".join(said.split())

@@ -164,6 +164,8 @@ def test_a_face_that_is_not_there_is_one_clear_error(openmer, corpus, tmp_path, 
         (("train", "ststnet", "--out", "new", "--no-estimate", "--estimate", "x"), 2, "at most"),
         (("export", "nowhere/model"), 3, "no model in nowhere/model"),
         (("export", "ststnett"), 2, "Did you mean 'ststnet'"),
+        (("export", "{model}", "--manifest", "x"), 2, "--manifest without --int8"),
+        (("export", "{model}", "--int8", "--out", "new"), 2, "Give clips to calibrate on"),
     ],
 )
 def test_a_wrong_input_is_one_clear_error(openmer, corpus, model, capsys, arguments, code, message):
@@ -194,3 +196,19 @@ def test_export_from_the_command_line(openmer, model, capsys):
     told = json.loads(out)
     assert told["largest_difference"] <= 1e-4
     assert (openmer.folder / "small.onnx").stat().st_size == told["bytes"]
+
+
+def test_export_in_8_bit_tells_its_agreement(openmer, corpus, model, capsys, monkeypatch):
+    asked = ("export", model, "--out", "int8.onnx", "--int8", "--manifest", corpus[1])
+    monkeypatch.setattr("openmer.deployment.quantize._require_agreement", lambda *_: None)
+    code, out, _ = openmer(capsys, *asked, "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert (told["int8"], told["kind"]) == (True, "static")
+    assert (told["calibrated"], told["compared"], told["on_clips"]) == (6, 6, True)
+    assert (openmer.folder / "int8.onnx").stat().st_size == told["bytes"]
+    code, out, err = openmer(capsys, *asked)
+    changed = 6 - round(6 * told["same_class"])
+    assert code == 0
+    assert f"Of 6 other clips {told['same_class']:.1%} keep their class" in out.replace("\n", " ")
+    assert (f"{changed} of 6 clips have another class" in err) == bool(changed)

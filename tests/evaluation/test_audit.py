@@ -10,8 +10,8 @@ from torch import nn
 
 from openmer.evaluation.audit import (
     audit,
-    check_clips,
     check_folds,
+    check_labels,
     check_pretraining,
     check_rule,
     package_trainer,
@@ -22,7 +22,7 @@ from openmer.evaluation.splits import Fold, leave_one_subject_out
 from openmer.methods import load_method
 from openmer.models import create_model
 from openmer.models.weights import save_weights
-from openmer.training import Resources, Watch
+from openmer.training import Resources, Watch, perturb
 from openmer.training.jobs import FitResult, digest
 from openmer.training.loop import fit as fit_loop
 from openmer.training.single import SingleLearner
@@ -44,6 +44,8 @@ def poisoned(task, fit, **options):
         ("flow-mlp", ()),
         ("flow-mlp", ("training.mirror_probability=0.5", "training.batch_size=5")),
         ("ststnet", ("training.order=class_by_class",)),
+        ("flow-mlp", ("training.perturb.interval=1", "training.perturb.noise=0.3")),
+        ("flow-mlp", ("training.perturb.interval=2", "training.perturb.unit=step")),
     ],
 )
 def test_the_packages_own_training_is_clean(method, overrides, epoch_rule, strategy):
@@ -180,30 +182,11 @@ def test_clips_tested_twice_or_never_are_found():
     assert "1 clips are never tested" in finding.message
 
 
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_a_copy_of_a_clip_under_another_person_is_found(mirrored):
-    data, persons = make_data(), make_persons()
-    copy = data.inputs[0].copy()
-    if mirrored:
-        copy = copy[..., ::-1].copy()
-        copy[0] *= -1
-    data.inputs[20] = copy
-    assert persons[0] != persons[20]
-    (finding,) = leaks(check_clips(persons, data))
-    assert "same picture or its mirror image" in finding.message
-
-
 def test_equal_clips_of_one_person_with_two_labels_are_noted():
     data = make_data()
     data.inputs[23] = data.inputs[22]
-    (finding,) = check_clips(make_persons(), data)
+    (finding,) = check_labels(make_persons(), data)
     assert (finding.severity, finding.check) == ("note", "label conflict")
-
-
-def test_clips_without_motion_are_not_copies():
-    data = make_data()
-    data.inputs[[0, 20]] = 0
-    assert check_clips(make_persons(), data) == []
 
 
 def test_a_fold_that_lacks_a_class_is_noted():
@@ -258,6 +241,29 @@ def test_the_weights_of_the_package_can_be_checked_no_further_than_a_note():
     (finding,) = check_pretraining(replace(make_task(), method=method))
     assert finding.severity == "note"
     assert "fer2013" in finding.message
+
+
+def test_a_noise_as_wide_as_everybodys_clips_is_caught(monkeypatch):
+    """The spread that noise is a share of is one more thing that a fold could learn of others."""
+    task = make_task(overrides=("training.perturb.interval=1",))
+    fit = package_trainer(task, Resources(device="cpu", strategy="one_by_one"))
+    assert poisoned(task, fit, persons=2) == []
+    own = perturb._spreads
+
+    def everybodys(data, jobs):
+        return own(data, [replace(job, train=tuple(range(data.clips))) for job in jobs])
+
+    monkeypatch.setattr(perturb, "_spreads", everybodys)
+    assert poisoned(task, fit, persons=2)
+
+
+def test_shortening_brings_perturbed_epochs_into_the_proof():
+    task = replace(make_task(), method=load_method("rrmfnet-pt"))
+    brief = shortened(task, 3).method.training
+    assert (brief.epochs, brief.perturb.interval) == (3, 1)
+    assert shortened(task, 500) is task
+    never = load_method("rrmfnet-pt", ("training.perturb.interval=0",))
+    assert shortened(replace(task, method=never), 3).method.training.perturb.interval == 0
 
 
 def test_shortening_never_lengthens():

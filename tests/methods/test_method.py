@@ -6,6 +6,7 @@ from openmer.datasets.labels import label_scheme
 from openmer.errors import ConfigError
 from openmer.methods import list_methods, load_method, method_text
 from openmer.models import list_models
+from openmer.training.config import Perturb
 
 
 @pytest.mark.parametrize("name", list_methods())
@@ -86,3 +87,15 @@ def test_a_network_without_a_model_is_refused(tmp_path):
 def test_variants_of_images_are_refused_on_flow():
     with pytest.raises(ConfigError, match="mirror_probability"):
         load_method("ststnet", ["training.variants={count = 3}"])
+
+
+def test_rrmfnet_reads_flow_and_the_apex_frame_and_is_perturbed_every_20th_epoch():
+    method = load_method("rrmfnet-pt")
+    assert (method.steps.channels, method.steps.flow_channels, method.steps.size) == (6, 3, 224)
+    training = method.training
+    assert (training.batch_size, training.learning_rate) == (64, 5e-4)
+    assert training.perturb == Perturb()
+    assert training.epochs % training.perturb.interval == 10, "the last epochs are clean"
+    for scheme, classes in (("casme2-5", 5), ("samm-5", 5)):
+        assert load_method("rrmfnet-pt", (f"label_scheme={scheme}",)).label_scheme == scheme
+        assert len(label_scheme(scheme).classes) == classes

@@ -1,6 +1,7 @@
 """A recipe is a value: read strictly, printed, hashed, and the same for the same clip."""
 
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -222,4 +223,61 @@ def test_every_step_is_listed():
         "resize",
         "stretch",
         "average",
+        "append_apex",
     )
+
+
+def in_colour(clip):
+    """The same clip, each frame tinted."""
+    for path in clip.frame_paths:
+        gray = np.asarray(Image.open(path), np.float32)
+        planes = [gray, 0.5 * gray + 20, 255 - gray]
+        Image.fromarray(np.rint(np.stack(planes, -1)).astype(np.uint8)).save(path)
+    return clip
+
+
+@pytest.mark.parametrize("before", [(), ("strain",), ("strain", "resize"), ("strain", "stretch")])
+@pytest.mark.parametrize("colour", [False, True])
+def test_an_appended_apex_follows_the_flow_at_its_size(tmp_path, before, colour):
+    clip = clip_of_frames(tmp_path)
+    clip = in_colour(clip) if colour else clip
+    flow, both = steps("flow", *before), steps("flow", *before, "append_apex")
+    made, count = both.run(clip), flow.channels
+    assert (both.channels, both.flow_channels) == (count + 3, count)
+    assert (flow.flow_channels, both.size, both.stretched) == (count, flow.size, flow.stretched)
+    assert made.dtype == np.float32 and made.shape == (count + 3, *flow.run(clip).shape[1:])
+    np.testing.assert_allclose(made[:count], flow.run(clip), atol=1 if both.stretched else 1e-3)
+    apex = Recipe.from_tables([{"step": "apex_frame", "size": both.size or 0}]).run(clip)
+    np.testing.assert_array_equal(made[count:], apex)
+    assert both.inputs(clip) == flow.inputs(clip)
+
+
+def test_a_mirror_turns_u_and_leaves_the_colours_of_the_appended_apex(tmp_path):
+    for names in (("strain",), ("strain", "stretch")):
+        both = steps("flow", *names, "append_apex")
+        made = both.run(in_colour(clip_of_frames(tmp_path)))
+        mirrored = both.mirrored(made)
+        np.testing.assert_array_equal(mirrored[1:], made[1:, :, ::-1])
+        np.testing.assert_array_equal(mirrored[0], (255 * both.stretched) - made[0, :, ::-1])
+        np.testing.assert_array_equal(both.mirrored(mirrored), made)
+
+
+def test_the_appended_apex_is_the_one_that_the_flow_leads_to(tmp_path):
+    clip = clip_of_frames(tmp_path)
+    tables = [{"step": "flow", "apex": "middle"}, {"step": "append_apex"}]
+    made = Recipe.from_tables(tables).run(clip)
+    np.testing.assert_allclose(made[2], read_gray(clip.frame_paths[2]))
+
+
+def test_an_apex_cannot_be_appended_to_a_ready_flow_image_or_to_an_image(tmp_path):
+    both = steps("flow", "strain", "stretch", "append_apex")
+    with pytest.raises(DataError, match=r"'append_apex', which needs frames"):
+        both.run(clip_of_flow_image(tmp_path))
+    with_both = replace(clip_of_frames(tmp_path), flow_path=tmp_path / "flow.png")
+    assert both.inputs(with_both) == both.inputs(clip_of_frames(tmp_path))
+    for names in (("apex_frame",), ("dynamic_image",)):
+        with pytest.raises(ConfigError, match="'append_apex' cannot stand after"):
+            steps(*names, "append_apex")
+    for later in ("strain", "resize", "stretch", "average"):
+        with pytest.raises(ConfigError, match=f"'{later}' cannot stand after 'append_apex'"):
+            steps("flow", "append_apex", later)

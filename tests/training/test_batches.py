@@ -1,5 +1,7 @@
 """Each model draws from its own training clips, every clip once per epoch."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.builders import make_data, make_spec
 
-from openmer.training.batches import epoch_batches
-from openmer.training.jobs import FitJob
+from openmer.training.batches import epoch_batches, training_rows
+from openmer.training.config import Enlarge
+from openmer.training.jobs import FitJob, TrainingData
 from openmer.training.rows import Rows
 
 
@@ -54,7 +57,7 @@ def test_mirrored_rows_are_copies_of_the_jobs_own_clips():
     assert set((found % 24).tolist()) == set(train)
     assert (found >= 24).any() and (found < 24).any()
     data = make_data(mirrored=True)
-    taken = Rows(data, None, "cpu").take(torch.tensor([24 + 9]))[0]
+    taken = Rows(data, make_spec(data=data).training, "cpu").take(torch.tensor([24 + 9]))[0]
     np.testing.assert_array_equal(taken, data.mirrored[9])
 
 
@@ -62,3 +65,76 @@ def test_mirrored_rows_are_copies_of_the_jobs_own_clips():
 def test_mirror_probability_bounds(probability):
     rows = np.concatenate(batches(mirror_probability=probability))
     assert (rows >= 24).mean() == probability
+
+
+def of_classes(*counts):
+    """Clips of each class, in the order of the classes."""
+    targets = np.repeat(np.arange(len(counts)), counts)
+    return replace(make_data(len(targets), mirrored=False), targets=targets)
+
+
+def test_copies_are_of_the_jobs_own_clips_and_of_smaller_classes_only():
+    data = of_classes(12, 6, 3)
+    train = tuple(i for i in range(21) if i not in (0, 13, 20))
+    training = make_spec(data=data, enlarge=Enlarge(copies=2)).training
+    rows = training_rows(make_jobs_of(train), training, data)
+    assert tuple(rows[: len(train)]) == train
+    copies = rows[len(train) :]
+    assert set(copies // 21) == {1, 2}
+    assert set((copies % 21).tolist()) == {i for i in train if data.targets[i] != 0}
+
+
+def test_which_classes_are_smaller_is_counted_on_the_jobs_own_clips():
+    data = of_classes(5, 6, 3)
+    training = make_spec(data=data, enlarge=Enlarge()).training
+    without_class_1 = tuple(i for i in range(14) if data.targets[i] != 1)
+    rows = training_rows(make_jobs_of(without_class_1), training, data)
+    assert set(data.targets[rows[rows >= 14] - 14].tolist()) == {2}
+
+
+def make_jobs_of(train):
+    return FitJob(person="demo/s1", seed=0, train=train, predict=())
+
+
+@pytest.mark.parametrize("copies", [0, 1])
+def test_balanced_steps_hold_as_many_clips_of_each_class(copies):
+    data = of_classes(12, 7, 4)
+    changes = {"enlarge": Enlarge(copies=1)} if copies else {}
+    training = make_spec(data=data, order="balanced", batch_size=8, **changes).training
+    job = make_jobs_of(tuple(range(23)))
+    steps = epoch_batches(job, training, data, 1)
+    counts = [np.bincount(data.targets[step % 23], minlength=3).tolist() for step in steps]
+    assert all(len(set(count)) == 1 for count in counts)
+    assert sum(count[0] for count in counts) == (8 if copies else 4)
+    assert all(len(set(step.tolist())) == len(step) for step in steps)
+    other = np.concatenate(epoch_batches(job, training, data, 2))
+    assert set(other.tolist()) != set(np.concatenate(steps).tolist())
+
+
+def test_a_class_that_a_job_never_sees_makes_no_step_empty():
+    data = of_classes(6, 4, 3)
+    training = make_spec(data=data, order="balanced", batch_size=4).training
+    job = make_jobs_of(tuple(range(10)))
+    drawn = np.concatenate(epoch_batches(job, training, data, 1))
+    assert np.bincount(data.targets[drawn]).tolist() == [4, 4]
+
+
+def test_a_copy_is_a_mirror_image_or_a_small_shift():
+    rng = np.random.default_rng(3)
+    images = rng.uniform(0, 255, (40, 1, 20, 20)).astype(np.float32)
+    data = TrainingData(inputs=images, targets=np.arange(40) % 2, num_classes=2)
+    training = make_spec(data=data, enlarge=Enlarge(copies=1, shift=0.1)).training
+    copies = Rows(data, training, "cpu").take(torch.arange(40, 80)).numpy()
+    kinds = [_kind(copy, image) for copy, image in zip(copies, images, strict=True)]
+    assert set(kinds) == {"mirror", "shift"}
+
+
+def _kind(copy, image):
+    """What a copy is of its image; shifted by one or two of its 20 pixels."""
+    if np.array_equal(copy, image[..., ::-1]):
+        return "mirror"
+    moves = [(y, x) for y, x in np.ndindex(5, 5) if (y == 2) != (x == 2)]
+    padded = np.pad(image, ((0, 0), (2, 2), (2, 2)), mode="edge")
+    same = [np.array_equal(copy, padded[:, y : y + 20, x : x + 20]) for y, x in moves]
+    assert sum(same) == 1
+    return "shift"

@@ -7,8 +7,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from openmer.deployment.machine import DecisionFunction
 from openmer.errors import DataError
+from openmer.training.decision_function import DecisionFunction
+from openmer.training.svm import learned
 
 
 def fitted(classes, kernel):
@@ -19,12 +20,7 @@ def fitted(classes, kernel):
     inputs[:, 0, 0, 0] += targets
     machine = make_pipeline(StandardScaler(), SVC(kernel=kernel))
     machine.fit(inputs.reshape(40, -1), targets)
-    scaler, svc = machine[0], machine[-1]
-    state = {
-        "mean": scaler.mean_, "scale": scaler.scale_, "support": svc.support_vectors_,
-        "dual": svc.dual_coef_, "intercept": svc.intercept_,
-        "counts": svc.n_support_.astype(np.int64), "gamma": np.array([svc._gamma]),
-    }  # fmt: skip
+    state = learned(machine)
     others = rng.normal(size=(50, 3, 4, 4)).astype(np.float32)
     return machine, {name: torch.tensor(value) for name, value in state.items()}, others
 
@@ -34,7 +30,7 @@ def fitted(classes, kernel):
 def test_it_equals_scikit_learn(classes, kernel):
     machine, state, inputs = fitted(classes, kernel)
     expected = machine.decision_function(inputs.reshape(50, -1))
-    found = DecisionFunction(state, kernel)(torch.from_numpy(inputs)).numpy()
+    found = DecisionFunction(state)(torch.from_numpy(inputs)).numpy()
     assert found.shape == (50, classes)
     if classes == 2:
         assert np.array_equal(found[:, 0], -found[:, 1])
@@ -45,6 +41,6 @@ def test_it_equals_scikit_learn(classes, kernel):
 def test_parts_that_are_missing_or_do_not_fit_are_named():
     _, state, _ = fitted(3, "rbf")
     with pytest.raises(DataError, match=r"lacks gamma.*Train it again"):
-        DecisionFunction({k: v for k, v in state.items() if k != "gamma"}, "rbf")
+        DecisionFunction({k: v for k, v in state.items() if k != "gamma"})
     with pytest.raises(DataError, match=r"do not fit.*intercept"):
-        DecisionFunction(state | {"intercept": state["intercept"][:2]}, "rbf")
+        DecisionFunction(state | {"intercept": state["intercept"][:2]})

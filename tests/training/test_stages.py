@@ -20,7 +20,7 @@ from openmer.training.config import (
 )
 from openmer.training.loop import fit
 from openmer.training.network import shared_features
-from openmer.training.rows import Rows, variant_tables
+from openmer.training.rows import Rows, changes_of
 from openmer.training.single import SingleLearner
 from openmer.training.stacked import StackedLearner
 
@@ -164,13 +164,14 @@ def test_a_model_without_a_head_cannot_be_held_still(images):
     ],
 )
 def test_a_schedule_is_said_once(settings):
-    with pytest.raises(ValueError, match=r"not both|above 0"):
+    with pytest.raises(ValueError, match=r"not both|above 0|give one of"):
         NetworkTraining(batch_size=2, **settings)
 
 
 def test_variants_are_the_image_mirrored_and_lit(images):
-    rows = Rows(images, VARIANTS, "cpu")
-    mirror, light = variant_tables(VARIANTS)
+    training = NetworkTraining(batch_size=2, epochs=1, learning_rate=1.0, variants=VARIANTS)
+    rows, changes = Rows(images, training, "cpu"), changes_of(training, 18, 32)
+    mirror, light = changes.mirror[:, 7], changes.light[:, 7]
     assert not mirror[0] and light[0] == 0 and len(rows) == 18 * 4
     assert (np.abs(light) <= 255 * 0.2).all() and (light[1:] != 0).all()
     for change in range(4):

@@ -9,7 +9,7 @@ import torch
 from tests.builders import make_data, make_jobs, make_persons, make_spec
 
 from openmer.errors import ConfigError
-from openmer.training import Resources, SvmTraining, fit_jobs, plan_run
+from openmer.training import Resources, SvmTraining, fit_groups, fit_jobs, plan_run
 from openmer.training.memory import (
     bytes_per_model,
     default_budget_bytes,
@@ -140,4 +140,40 @@ def test_memory_that_a_step_frees_is_there_for_the_next_one():
         resident_inside = resident_bytes()
     assert given_back > 1000, "nothing was given back before: no test at all"
     assert kept < given_back / 20
-    assert resident_inside - resident_bytes() > 40 << 20, "afterwards the system has its memory back"
+    assert resident_inside - resident_bytes() > 40 << 20, "memory stays with the process"
+
+
+@pytest.mark.parametrize("strategy", ["one_by_one", "side_by_side", "stacked"])
+def test_groups_are_trained_as_each_would_be_alone(strategy):
+    data = make_data()
+    resources = Resources(device="cpu", strategy=strategy, workers=2)
+    specs = [make_spec(data=data, batch_size=size) for size in (5, 9)]
+    groups = list(zip(specs, (JOBS[:2], JOBS[2:4]), strict=True))
+    plan = plan_run(specs[1], JOBS, resources)
+    found = {
+        (number, result.job.person): result.weights_sha256
+        for number, result in fit_groups(groups, data, plan)
+    }
+    assert found == {
+        (number, result.job.person): result.weights_sha256
+        for number, (spec, jobs) in enumerate(groups)
+        for result in fit_jobs(jobs, spec, data, plan)
+    }
+
+
+def test_features_are_made_once_for_groups_that_differ_in_budget_alone(monkeypatch):
+    from openmer.training import strategies
+
+    made = []
+    monkeypatch.setattr(strategies, "shared_features", lambda *_: made.append(1))
+    data = make_data()
+    changes = ({}, {"batch_size": 3}, {"learning_rate": 0.5}, {"epochs": 1, "weight_decay": 0.1})
+    groups = [(make_spec(data=data, **change), JOBS[:1]) for change in changes]
+    plan = plan_run(groups[0][0], JOBS, Resources(device="cpu", strategy="one_by_one"))
+    shared = {}
+    for _ in range(2):
+        assert len(list(fit_groups(groups, data, plan, shared))) == 4
+    assert len(made) == 1
+    other = [(make_spec(data=data, standardize=True), JOBS[:1])]
+    list(fit_groups(other, data, plan, shared))
+    assert len(made) == 2

@@ -19,6 +19,7 @@ from openmer.cli.methods import app as methods
 from openmer.cli.predict import predict
 from openmer.cli.pretrain import pretrain
 from openmer.cli.report import report
+from openmer.cli.search import search
 from openmer.cli.show import show
 from openmer.cli.study import study
 from openmer.cli.train import train
@@ -42,6 +43,7 @@ app.command()(evaluate)
 app.command()(pretrain)
 app.command()(audit)
 app.command()(report)
+app.command()(search)
 app.command()(train)
 app.command()(predict)
 app.command()(explain)

@@ -25,6 +25,7 @@ from openmer.cli.options import (
     Overrides,
     Roots,
     Rule,
+    SearchFile,
     Variant,
     Workers,
 )
@@ -43,6 +44,7 @@ def audit(
     frames: Frames = None,
     epoch_rule: Rule = None,
     overrides: Overrides = None,
+    search: SearchFile = None,
     persons: Annotated[
         int, typer.Option(min=0, help="Held-out persons to poison; 0 is everybody.")
     ] = 3,
@@ -60,7 +62,7 @@ def audit(
     from openmer.preprocessing.failures import listed
     from openmer.training import Resources
 
-    chosen = load_method(method, overrides or ())
+    chosen = load_method(method, overrides or (), search)
     strict = on_failure == OnFailure.error
     source = clips_of(manifest, corpus, root, variant=variant, frames=frames, strict=strict)
     warn(source.warning)
@@ -69,7 +71,7 @@ def audit(
     with progress(chosen.title) as report:
         task = prepared(chosen, source, protocol, workers, on_failure, report)
         task = shortened(task, epochs)
-        fit = package_trainer(task, Resources(device=device.value))
+        fit = package_trainer(task, Resources(device=device.value), rule.value)
         findings = run_audit(task, fit, epoch_rule=rule.value, persons=persons, on_progress=report)
     clean = not any(finding.severity == "leak" for finding in findings)
     if as_json:

@@ -25,6 +25,7 @@ _WORDS = {
     "write": "writing clips",
     "prepare": "preparing clips",
     "train": "training folds",
+    "search": "searching, trials",
     "audit": "auditing folds",
 }
 

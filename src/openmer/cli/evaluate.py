@@ -28,6 +28,8 @@ from openmer.cli.options import (
     Overrides,
     Roots,
     Rule,
+    SearchFile,
+    Storage,
     Strategy,
     Variant,
     Workers,
@@ -44,6 +46,8 @@ def evaluate(
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds 0 to N-1.")] = 1,
     epoch_rule: Rule = None,
     overrides: Overrides = None,
+    search: SearchFile = None,
+    storage: Storage = "",
     device: DeviceOption = Device.auto,
     out: Out = Path("runs"),
     as_json: Json = False,
@@ -63,7 +67,7 @@ def evaluate(
     from openmer.methods import load_method
     from openmer.training import Resources
 
-    chosen = load_method(method, overrides or ())
+    chosen = load_method(method, overrides or (), search)
     strict = on_failure == OnFailure.error
     source = clips_of(manifest, corpus, root, variant=variant, frames=frames, strict=strict)
     warn(source.warning)
@@ -84,7 +88,13 @@ def evaluate(
         warn_of_leaks(task)
         command = shlex.join(["openmer", *sys.argv[1:]])
         folder = run(
-            task, protocol, out=out, resources=resources, command=command, on_progress=report
+            task,
+            protocol,
+            out=out,
+            resources=resources,
+            command=command,
+            storage=storage,
+            on_progress=report,
         )
     _show(folder, as_json=as_json)
 

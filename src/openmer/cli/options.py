@@ -40,6 +40,23 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the method; repeatable."),
 ]
+SearchFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--search",
+        metavar="FILE",
+        help="TOML file whose [search] says which settings to try, in place of the method's own.",
+    ),
+]
+Storage = Annotated[
+    str,
+    typer.Option(
+        "--storage",
+        metavar="URL",
+        help="Where trials of a search are kept and shared by processes: sqlite:///search.db, "
+        "postgresql://user@host/name. A file in the run's folder by default.",
+    ),
+]
 Onset = Annotated[
     int | None, typer.Option(min=0, help="First frame of the movement, counted from 0.")
 ]

@@ -63,6 +63,10 @@ def pretrain(
         Path | None,
         typer.Option("--out", help="Folder for weights and card; pretrained/METHOD by default."),
     ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option("--sheet", metavar="FILE.png", help="Draw prepared images, and do no more."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a method's starting weights; stop and resume at will, the bytes are the same."""
@@ -82,6 +86,9 @@ def pretrain(
         for difference in task.differences:
             warn(difference)
         _tell_failures(task.failures, len(task.stills.images))
+        if sheet is not None:
+            _draw(task, sheet)
+            return
         card = run_pretraining(
             task,
             folder,
@@ -97,6 +104,18 @@ def pretrain(
         _show(card)
     errors.print(f"Weights: {folder / f'{chosen.name}.safetensors'}", soft_wrap=True)
     errors.print(f"Card: {folder / 'card.md'}", soft_wrap=True)
+
+
+def _draw(task: PretrainingTask, path: Path) -> None:
+    """A sheet of prepared images, to look at before hours are spent on them."""
+    from openmer.evaluation.prepared_sheet import draw_prepared
+
+    title = f"{task.method.title}: images of its pretraining"
+    stills = task.stills
+    picture = draw_prepared(title, stills.images, stills.targets.tolist(), task.classes)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(picture)
+    errors.print(f"Sheet: {path.resolve()}", soft_wrap=True)
 
 
 def _started(method: Method, start: str | None) -> Method:

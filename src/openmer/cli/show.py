@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from openmer.cli.clips import clip_named, clips_of
-from openmer.cli.console import errors
+from openmer.cli.console import errors, progress
 from openmer.cli.options import Corpus, Frames, Manifest, Roots, Variant
+from openmer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from openmer.datasets.source import ClipSource
 
 
 def show(
-    clip: Annotated[str, typer.Argument(help="The clip's key: corpus/subject/name.")],
+    clip: Annotated[
+        str, typer.Argument(help="The clip's key: corpus/subject/name; none with --method.")
+    ] = "",
     manifest: Manifest = None,
     corpus: Corpus = None,
     root: Roots = None,
@@ -31,8 +37,21 @@ def show(
             help="Alignment that motion is shown on: efficient-me, dense-attention or mobilevit."
         ),
     ] = "efficient-me",
+    method: Annotated[
+        str,
+        typer.Option("--method", help="Draw what this method sees of clips of every class."),
+    ] = "",
 ) -> None:
     """Draw frames, face, alignments, magnified apex, flow, strain and movement of a clip."""
+    if bool(clip) == bool(method):
+        raise ConfigError(
+            "Give the key of a clip, corpus/subject/name, or --method NAME for a sheet of what a "
+            "method sees of all classes; not both."
+        )
+    if method:
+        source = clips_of(manifest, corpus, root, variant=variant, frames=frames)
+        _draw_method(method, source, out)
+        return
     from openmer.preprocessing.cache import ArrayCache
     from openmer.preprocessing.sheet import look_at, write_sheet
 
@@ -41,4 +60,24 @@ def show(
     write_sheet(out, look)
     if not look.style:
         errors.print(f"[yellow]{chosen.key}: motion is shown on whole frames, not aligned.[/]")
+    errors.print(f"Sheet: {out.resolve()}", soft_wrap=True)
+
+
+def _draw_method(name: str, source: ClipSource, out: Path) -> None:
+    """A sheet of prepared clips, class by class."""
+    from openmer.evaluation.prepared_sheet import draw_prepared
+    from openmer.evaluation.task import Protocol, prepare_task
+    from openmer.methods import load_method
+    from openmer.preprocessing.cache import ArrayCache
+
+    chosen = load_method(name)
+    with progress(chosen.title) as report:
+        task = prepare_task(
+            chosen, source, protocol=Protocol(), cache=ArrayCache(), on_progress=report
+        )
+    title = f"{chosen.title}: what it sees"
+    data, classes = task.data, task.scheme.classes
+    picture = draw_prepared(title, data.inputs, data.targets.tolist(), classes)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(picture)
     errors.print(f"Sheet: {out.resolve()}", soft_wrap=True)

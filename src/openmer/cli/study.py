@@ -158,6 +158,33 @@ def _heat(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
     return []
 
 
+def _curves(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
+    """How the training of every row goes in the fold of one person."""
+    from openmer.evaluation.studies import row_method
+    from openmer.evaluation.task import prepare_task
+    from openmer.evaluation.training_curves import curves_csv, draw_curves, training_curve
+    from openmer.preprocessing import ArrayCache
+
+    source, curves = given.read(), []
+    scheme = row_method(chosen, chosen.rows[0], how.overrides).label_scheme
+    person = given.shown(source, scheme).person
+    for row in chosen.rows:
+        method = row_method(chosen, row, how.overrides)
+        with progress(row.label) as report:
+            task = prepare_task(
+                method, source, protocol=how.protocol, cache=ArrayCache(), on_progress=report
+            )
+            curves.append(training_curve(row.label, task, person, resources=how.resources))
+    path = _place(chosen, how.out, ".png")
+    path.write_bytes(draw_curves(f"{chosen.title}, without {person}", curves))
+    numbers = path.with_suffix(".csv")
+    numbers.write_text(curves_csv(curves), encoding="utf-8")
+    tell(chosen.note)
+    errors.print(f"Picture: {path}", soft_wrap=True)
+    errors.print(f"Numbers: {numbers}", soft_wrap=True)
+    return []
+
+
 def _t_tests(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
     """The printed tests; with clips, our own runs as well."""
     from openmer.evaluation.study_runs import run_study
@@ -179,6 +206,7 @@ KINDS: Mapping[str, Callable[[Study, StudyRun, _Given], list[StudyTable]]] = {
     "size": _size,
     "maps": _maps,
     "heat": _heat,
+    "curves": _curves,
     "t-tests": _t_tests,
 }
 """What makes the tables of each kind of study."""

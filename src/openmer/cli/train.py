@@ -26,6 +26,7 @@ from openmer.cli.options import (
     OnFailure,
     Overrides,
     Roots,
+    SearchFile,
     Variant,
     Workers,
 )
@@ -60,6 +61,7 @@ def train(
         Path, typer.Option("--runs", help="Where the runs are that estimates come from.")
     ] = Path("runs"),
     overrides: Overrides = None,
+    search: SearchFile = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the training.")] = 0,
     device: DeviceOption = Device.auto,
     workers: Workers = 0,
@@ -77,7 +79,7 @@ def train(
 
     if estimate is not None and no_estimate:
         raise ConfigError("Found --estimate and --no-estimate, expected one of them at most.")
-    chosen = load_method(method, overrides or ())
+    chosen = load_method(method, overrides or (), search)
     refuse_taken(out)
     strict = on_failure == OnFailure.error
     source = clips_of(manifest, corpus, root, variant=variant, frames=frames, strict=strict)
@@ -93,7 +95,14 @@ def train(
         if not no_estimate:
             known = _estimate(task, estimate or runs, estimate is None, seed, resources, report)
         report("fitting on everybody", 0, 1)
-        model = train_model(task, seed=seed, estimate=known, resources=resources)
+        model = train_model(
+            task,
+            seed=seed,
+            estimate=known,
+            resources=resources,
+            runs=runs,
+            on_progress=report,
+        )
         model = write_model(out, model)
         report("fitting on everybody", 1, 1)
     _show(out, model, as_json=as_json)

@@ -6,6 +6,7 @@ from openmer.deployment.export import Exported, export_model, export_module
 from openmer.deployment.fitted import FittedModel
 from openmer.deployment.folder import read_model, refuse_taken, write_model
 from openmer.deployment.packaged import packaged_model
+from openmer.deployment.quantize import Quantized, quantize_file, quantize_model
 from openmer.deployment.record import CorpusCount, ModelRecord, TrainedOn
 from openmer.deployment.samples import Moments, Sample, samples_of_manifest, samples_of_paths
 from openmer.deployment.train import epoch_rule_of, train_model
@@ -17,6 +18,7 @@ __all__ = [
     "FittedModel",
     "ModelRecord",
     "Moments",
+    "Quantized",
     "Sample",
     "TrainedOn",
     "epoch_rule_of",
@@ -26,6 +28,8 @@ __all__ = [
     "export_model",
     "export_module",
     "packaged_model",
+    "quantize_file",
+    "quantize_model",
     "read_model",
     "refuse_taken",
     "samples_of_manifest",

@@ -10,7 +10,7 @@ from openmer.evaluation.predictions import PredictionTable, read_run
 from openmer.evaluation.record import weights_digest
 from openmer.evaluation.run import evaluate
 from openmer.evaluation.run_info import RunInfo, load_run, read_run_info
-from openmer.evaluation.seen_persons import seen_persons, start_of
+from openmer.evaluation.seen_persons import chose_settings, seen_persons, start_of
 from openmer.evaluation.statistics import Interval
 from openmer.evaluation.task import Progress, Protocol, Task
 from openmer.training import Resources
@@ -39,12 +39,21 @@ def estimate_of(
 
     Raises:
         ProtocolError: The protocol is leaky or permutes labels, or the weights that the folds start
-            from have seen tested persons.
+            from have seen tested persons, or clips of theirs chose the method's settings.
     """
     if protocol.leaky or protocol.label_permutation is not None:
         raise ProtocolError(
             "An honest estimate needs the epoch rule fixed or inner and the true labels. Choose "
             "one of these rules."
+        )
+    chose = chose_settings(task.method, [fold.held_out for fold in task.folds])
+    if chose:
+        raise ProtocolError(
+            f"Clips of {len(chose)} of the {len(task.folds)} persons, {chose[0]} for one, chose "
+            f"the settings of {task.method.name} ([searched] in its file), so no honest estimate "
+            "can be made. Train the method it began with, with its [search]: then every fold of "
+            "the estimate searches without its own person. Or train without an estimate "
+            "(--no-estimate)."
         )
     seen = seen_persons(task)
     if seen:

@@ -32,7 +32,7 @@ def explain_sample(
         DataError: As `Sample.prepare`.
     """
     require_captum()
-    if model.record.kind == "svm":
+    if model.method.model is None:
         raise ConfigError(
             f"The model of {model.record.method} is a support vector machine, whose decision has "
             "no place in the image. Give a model with a convolutional network."

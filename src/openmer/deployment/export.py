@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from openmer.deployment.fitted import FittedModel
-from openmer.deployment.machine import DecisionFunction
 from openmer.errors import ConfigError, OpenMERError
+from openmer.training.decision_function import DecisionFunction
 
 INPUT, OUTPUT = "clip", "scores"
 
@@ -101,9 +101,10 @@ def export_module(
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _write(module, input_shape, temporary, metadata or {})
+        told = {"largest_input": f"{largest_input:g}"} | dict(metadata or {})
+        _write(module, input_shape, temporary, told)
         rng = np.random.default_rng(0)
-        checks = [_inputs(rng, (batch, *input_shape), largest_input) for batch in _BATCHES]
+        checks = [generated_inputs(rng, (batch, *input_shape), largest_input) for batch in _BATCHES]
         checks += [] if examples is None else [examples]
         difference = _largest_difference(module, temporary, checks)
         if not difference <= _TOLERANCE:
@@ -115,6 +116,16 @@ def export_module(
     finally:
         temporary.unlink(missing_ok=True)
     return Exported(path=path, bytes=path.stat().st_size, largest_difference=difference)
+
+
+def generated_inputs(
+    rng: np.random.Generator, shape: tuple[int, ...], high: float
+) -> NDArray[np.float32]:
+    """Noise of another strength and brightness in each clip, inside 0..high."""
+    strength = rng.uniform(0.1, 1.0, (shape[0],) + (1,) * (len(shape) - 1))
+    noise = rng.uniform(0, high, shape) * strength
+    floor = rng.uniform(0, high, strength.shape) * (1 - strength)
+    return (noise + floor).astype(np.float32)
 
 
 def _require_packages() -> None:
@@ -189,11 +200,3 @@ def _support_vectors(module: nn.Module, input_shape: tuple[int, ...]) -> NDArray
     moved = chosen + rng.normal(size=chosen.shape) * 0.1 * module.scale.numpy()
     inputs: NDArray[np.float32] = moved.astype(np.float32).reshape(-1, *input_shape)
     return inputs
-
-
-def _inputs(rng: np.random.Generator, shape: tuple[int, ...], high: float) -> NDArray[np.float32]:
-    """Noise of another strength and brightness in each clip, inside 0..high."""
-    strength = rng.uniform(0.1, 1.0, (shape[0],) + (1,) * (len(shape) - 1))
-    noise = rng.uniform(0, high, shape) * strength
-    floor = rng.uniform(0, high, strength.shape) * (1 - strength)
-    return (noise + floor).astype(np.float32)

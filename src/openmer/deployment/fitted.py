@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from openmer.clip import Clip
-from openmer.deployment.machine import DecisionFunction
 from openmer.deployment.record import ModelRecord
 from openmer.errors import DataError
 from openmer.methods import Method
 from openmer.preprocessing import Recipe
 from openmer.training import SvmTraining
-from openmer.training.network import build_network
+from openmer.training.classifier import CLASSIFIER, trained_network
+from openmer.training.decision_function import DecisionFunction
 
 FloatArray = NDArray[np.float32]
 
-_PARTS = {"standardize.": "0.", "": "1."}  # names here, and in `build_network`
+_PARTS = {"standardize.": "0.", CLASSIFIER: CLASSIFIER, "": "1."}  # here, and in `FitResult`
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as the frames are read
 
 
@@ -34,8 +34,8 @@ class FittedModel:
         method: The method, resolved.
         record: What the model says of itself.
         state: The trained numbers: of a network by their names in the model's ``state_dict``, with
-            ``standardize.mean`` and ``.spread`` beside them; of a support vector machine as
-            `DecisionFunction` takes them.
+            ``standardize.mean`` and ``.spread`` beside them, and those of a classifier of its
+            features; of a support vector machine as `DecisionFunction` takes them.
     """
 
     method: Method
@@ -53,14 +53,17 @@ class FittedModel:
         """
         training = self.method.training
         if isinstance(training, SvmTraining):
-            return DecisionFunction(self.state, training.kernel).eval()
+            return DecisionFunction(self.state).eval()
+        if training.machine is not None:
+            return self.network
         return nn.Sequential(self.network, nn.Softmax(1)).eval()
 
     @cached_property
     def network(self) -> nn.Module:
         """Prepared clips ``(batch, *input_shape)`` to logits ``(batch, classes)``, both float32.
 
-        In evaluation mode, on the CPU.
+        Decision values in place of logits where a classifier of its features scores. In evaluation
+        mode, on the CPU.
 
         Raises:
             DataError: There is no network, or the numbers do not fit the method.
@@ -173,9 +176,10 @@ def _network(method: Method, record: ModelRecord, state: Mapping[str, Tensor]) -
     if method.model is None or isinstance(method.training, SvmTraining):
         raise DataError(f"Method {method.name} has no [model]. Train it again.")
     spec = method.network_spec(len(record.classes), record.input_shape)
-    network = build_network(spec, seed=0)
     try:
-        network.load_state_dict({_renamed(name, back=False): v for name, v in state.items()})
+        network = trained_network(
+            spec, {_renamed(name, back=False): v for name, v in state.items()}
+        )
     except RuntimeError as error:
         raise DataError(
             f"The weights do not fit the model {spec.model.name!r} of method {method.name}: "

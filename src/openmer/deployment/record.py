@@ -93,7 +93,7 @@ class ModelRecord(Record):
         method: Name of the method.
         title: How tables call it.
         kind: ``network``: scores are probabilities (softmax, not calibrated). ``svm``: scores are
-            one-against-rest decision values.
+            one-against-rest decision values, of the input or of what a network makes of it.
         classes: Class names in the order of the scores.
         label_scheme: What groups annotators' words into these classes.
         input_shape: ``(channels, height, width)`` of a prepared clip.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,13 +13,12 @@ from openmer.deployment.estimate import Estimate
 from openmer.deployment.fitted import FittedModel, plain_names
 from openmer.deployment.record import PACKAGES, CorpusCount, ModelRecord, TrainedOn
 from openmer.errors import OpenMERError
-from openmer.evaluation.record import versions
-from openmer.evaluation.splits import Fold
-from openmer.evaluation.task import Task, fold_job
+from openmer.evaluation.record import run_folder, versions
+from openmer.evaluation.search import everybody, settled
+from openmer.evaluation.task import Progress, Protocol, Task, fold_job
 from openmer.methods import Method
 from openmer.training import FitResult, Resources, SvmTraining, fit_jobs, plan_run
 
-_EVERYBODY = "everybody"  # names the random streams; no person is called so, for it has no corpus
 _TOLERANCE = 1e-2  # of a score; a network trained on CUDA scores with fewer digits there
 
 
@@ -37,10 +37,13 @@ def train_model(
     seed: int = 0,
     estimate: Estimate | None = None,
     resources: Resources | None = None,
+    runs: Path | None = None,
+    on_progress: Progress | None = None,
 ) -> FittedModel:
     """Fit a method on all persons of a task.
 
-    By the rule ``inner`` some of them train no weight, but choose the epoch.
+    By the rule ``inner`` some of them train no weight, but choose the epoch. Where the method has a
+    search, all of them choose its settings, in groups.
 
     Args:
         task: Clips and arrays.
@@ -48,6 +51,8 @@ def train_model(
         estimate: From `estimate_of` or `estimate_from_run`, on the same task; None where there is
             none.
         resources: Device, memory.
+        runs: Where runs are kept, and in them the trials of a search; None keeps no trials.
+        on_progress: Called with "search", trials done and trials in all.
 
     Returns:
         The model; the same arguments give the same one, bit for bit, on the same machine.
@@ -56,12 +61,23 @@ def train_model(
         OpenMERError: What was trained and what would be stored do not score alike.
     """
     rule = epoch_rule_of(task.method)
+    protocol = Protocol(epoch_rule=rule, seeds=(seed,))
+    task = settled(
+        task,
+        everybody(task),
+        epoch_rule=rule,
+        seed=seed,
+        resources=resources,
+        folder=run_folder(task, protocol, runs) if runs else None,
+        on_progress=on_progress,
+    )
     result = _fit(task, rule, seed, resources or Resources())
     if result.state is None:
         raise OpenMERError(
             f"The training of {task.method.name} kept no weights. Please report this."
         )
-    is_svm = isinstance(task.method.training, SvmTraining)
+    training = task.method.training
+    is_svm = isinstance(training, SvmTraining) or training.machine is not None
     record = ModelRecord(
         method=task.method.name,
         title=task.method.title,
@@ -84,8 +100,7 @@ def train_model(
 
 def _fit(task: Task, rule: Literal["fixed", "inner"], seed: int, resources: Resources) -> FitResult:
     """One training on all clips; the first clip is scored, to compare with what is stored."""
-    everybody = Fold(held_out=_EVERYBODY, train=tuple(range(len(task.clips))), test=(0,))
-    job = replace(fold_job(task, everybody, rule, seed), keep_state=True)
+    job = replace(fold_job(task, everybody(task), rule, seed), keep_state=True)
     (result,) = fit_jobs([job], task.spec, task.data, plan_run(task.spec, [job], resources))
     return result
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from openmer.evaluation.audit_copies import check_copies
+from openmer.evaluation.audit_findings import Finding
 from openmer.evaluation.audit_poison import FitFolds, package_trainer, poison_test, shortened
 from openmer.evaluation.audit_static import (
-    Finding,
-    check_clips,
     check_folds,
+    check_labels,
     check_pretraining,
     check_rule,
+    check_search,
     check_training_classes,
 )
 from openmer.evaluation.task import Progress, Task
@@ -18,10 +20,12 @@ __all__ = [
     "Finding",
     "FitFolds",
     "audit",
-    "check_clips",
+    "check_copies",
     "check_folds",
+    "check_labels",
     "check_pretraining",
     "check_rule",
+    "check_search",
     "check_training_classes",
     "package_trainer",
     "poison_test",
@@ -51,10 +55,12 @@ def audit(
         Findings, empty where all is well.
     """
     findings = check_folds(task.persons, task.folds)
-    findings += check_clips(task.persons, task.data)
+    findings += check_copies(task.persons, task.data)
+    findings += check_labels(task.persons, task.data)
     findings += check_rule(epoch_rule)
     findings += check_training_classes(task)
     findings += check_pretraining(task)
+    findings += check_search(task)
     return findings + poison_test(
         task, fit, epoch_rule=epoch_rule, persons=persons, on_progress=on_progress
     )

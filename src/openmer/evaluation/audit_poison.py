@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.evaluation.audit_static import Finding, leak_of
+from openmer.evaluation.audit_findings import Finding, leak_of
+from openmer.evaluation.search import SearchRun, fit_folds
 from openmer.evaluation.splits import Fold
 from openmer.evaluation.task import Progress, Task, fold_job
 from openmer.training import (
@@ -17,20 +18,24 @@ from openmer.training import (
     Resources,
     SvmTraining,
     TrainingData,
-    fit_jobs,
     plan_run,
 )
-from openmer.training.config import EpochRule, Stage
+from openmer.training.config import EpochRule, Scalar, Stage
 
 FitFolds = Callable[[TrainingData, Sequence[FitJob]], Sequence[FitResult]]
 
 
-def package_trainer(task: Task, resources: Resources) -> FitFolds:
-    """This package's own trainer, run as `evaluate` would run it, in one process."""
+def package_trainer(task: Task, resources: Resources, epoch_rule: EpochRule = "fixed") -> FitFolds:
+    """This package's own trainer, run as `evaluate` would run it, in one process.
+
+    Where the method has a search, every fold searches anew, by that epoch rule.
+    """
 
     def fit(data: TrainingData, jobs: Sequence[FitJob]) -> list[FitResult]:
-        plan = plan_run(task.spec, jobs, resources.model_copy(update={"workers": 1}))
-        return list(fit_jobs(jobs, task.spec, data, plan))
+        one = resources.model_copy(update={"workers": 1})
+        plan = plan_run(task.spec, jobs, one)
+        how = SearchRun(epoch_rule=epoch_rule, plan=plan, resources=one)
+        return list(fit_folds(replace(task, data=data), jobs, how))
 
     return fit
 
@@ -78,13 +83,23 @@ def poison_test(
 def shortened(task: Task, epochs: int) -> Task:
     """The same task with at most `epochs` epochs a stage; a leak shows in the first few.
 
-    Patience is cut with them, so that early stopping and falling step sizes are in the proof.
+    Patience and the interval of perturbations are cut with them, so that early stopping, falling
+    step sizes and perturbed clips are in the proof. A search is cut to its corners.
     """
+    if task.method.search is not None:
+        corners = task.method.search.corners(epochs)
+        method = task.method.model_copy(update={"search": corners})
+        task = replace(task, method=method)
     training = task.method.training
     if isinstance(training, SvmTraining):
         return task
     stages = tuple(_brief(stage, epochs) for stage in training.stages)
-    budget = training.model_copy(update={"epochs": min(training.epochs, epochs), "stages": stages})
+    changes: dict[str, object] = {"epochs": min(training.epochs, epochs), "stages": stages}
+    perturb = training.perturb
+    if perturb and training.most_epochs > epochs:
+        interval = min(perturb.interval, max(1, epochs // 2))
+        changes["perturb"] = perturb.model_copy(update={"interval": interval})
+    budget = training.model_copy(update=changes)
     if budget == training:
         return task
     return replace(task, method=task.method.model_copy(update={"training": budget}))
@@ -127,16 +142,20 @@ def _difference(clean: FitResult | str, outcome: FitResult | str) -> str:
         return f"cannot be trained at all: {clean}"
     if isinstance(outcome, str):
         return f"stops when the held-out person's clips are NaN, so it reads them: {outcome}"
-    if outcome.losses != clean.losses:
-        return "has other training losses when the held-out person's clips change"
-    if outcome.epoch != clean.epoch:
-        return (
-            f"takes epoch {outcome.epoch} in place of {clean.epoch} when the held-out person's "
-            "clips change"
-        )
-    if outcome.weights_sha256 != clean.weights_sha256:
-        return "has other weights when the held-out person's clips change"
-    return ""
+    changed = ""
+    if outcome.settings != clean.settings:
+        changed = f"chooses {_said(outcome.settings)} in place of {_said(clean.settings)}"
+    elif outcome.losses != clean.losses:
+        changed = "has other training losses"
+    elif outcome.epoch != clean.epoch:
+        changed = f"takes epoch {outcome.epoch} in place of {clean.epoch}"
+    elif outcome.weights_sha256 != clean.weights_sha256:
+        changed = "has other weights"
+    return f"{changed} when the held-out person's clips change" if changed else ""
+
+
+def _said(settings: Mapping[str, Scalar]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in settings.items()) or "nothing"
 
 
 def _noise_clips(data: TrainingData, fold: Fold) -> TrainingData:

@@ -5,34 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from openmer.evaluation.seen_persons import persons_of_weights, seen_persons, start_of
+from openmer.evaluation.audit_findings import Finding, leak_of, some
+from openmer.evaluation.seen_persons import (
+    chose_settings,
+    persons_of_weights,
+    seen_persons,
+    start_of,
+)
 from openmer.evaluation.splits import Fold
 from openmer.evaluation.task import Task
 from openmer.training import TrainingData
 from openmer.training.config import EpochRule
-from openmer.training.jobs import FloatArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing the audit found.
-
-    Attributes:
-        check: Name of the check.
-        severity: ``leak`` makes a result worthless; ``note`` is for a reader to judge.
-        fold: The held-out person concerned; empty where it concerns the data as a whole.
-        message: What was found, and what to do.
-    """
-
-    check: str
-    severity: Literal["leak", "note"]
-    fold: str
-    message: str
 
 
 def check_folds(persons: Sequence[str], folds: Sequence[Fold]) -> list[Finding]:
@@ -42,10 +28,10 @@ def check_folds(persons: Sequence[str], folds: Sequence[Fold]) -> list[Finding]:
         shared = {persons[i] for i in fold.train} & {persons[i] for i in fold.test}
         shared |= {fold.held_out} & {persons[i] for i in fold.train}
         if shared:
-            findings.append(leak_of("person overlap", fold, f"trains on {_some(shared)}"))
+            findings.append(leak_of("person overlap", fold, f"trains on {some(shared)}"))
         others = {persons[i] for i in fold.test} - {fold.held_out}
         if others:
-            message = f"also tests {_some(others)}; compare ids for equality, not by substring"
+            message = f"also tests {some(others)}; compare ids for equality, not by substring"
             findings.append(leak_of("foreign test clips", fold, message))
     tested = np.bincount([i for fold in folds for i in fold.test], minlength=len(persons))
     if (tested != 1).any():
@@ -62,23 +48,17 @@ def check_folds(persons: Sequence[str], folds: Sequence[Fold]) -> list[Finding]:
     return findings
 
 
-def check_clips(persons: Sequence[str], data: TrainingData) -> list[Finding]:
-    """The same clip, or its mirror image, under two persons or with two labels."""
+def check_labels(persons: Sequence[str], data: TrainingData) -> list[Finding]:
+    """The same clip with two labels."""
     same: dict[str, list[int]] = defaultdict(list)
     for i, clip in enumerate(data.inputs):
         if np.ptp(clip[1:]) > 0:  # clips without any motion are alike and say nothing
-            same[_content(clip)].append(i)
+            same[hashlib.sha256(np.ascontiguousarray(clip).tobytes()).hexdigest()].append(i)
     findings = []
     for clips in same.values():
-        people = {persons[i] for i in clips}
-        if len(people) > 1:
-            message = (
-                f"{len(clips)} clips of {_some(people)} are the same picture or its mirror image. "
-                "A copy of a held-out clip would train. Give copies the person of their original."
-            )
-            findings.append(Finding(check="copies", severity="leak", fold="", message=message))
-        elif len({int(data.targets[i]) for i in clips}) > 1:
-            message = f"{len(clips)} equal clips of {_some(people)} have different labels."
+        if len({int(data.targets[i]) for i in clips}) > 1:
+            people = some({persons[i] for i in clips})
+            message = f"{len(clips)} equal clips of {people} have different labels."
             findings.append(
                 Finding(check="label conflict", severity="note", fold="", message=message)
             )
@@ -126,7 +106,7 @@ def check_pretraining(task: Task) -> list[Finding]:
     cannot = "whether a tested person is among them cannot be checked."
     if known.unnamed:
         tested = {clip.corpus for clip in task.clips} & set(known.unnamed)
-        also = f" It is likely of {_some(tested)}, which is tested here." if tested else ""
+        also = f" It is likely of {some(tested)}, which is tested here." if tested else ""
         message = (
             f"Pictures of {', '.join(known.unnamed)} made the weights {stored}, and nobody is "
             f"named there: {cannot}{also}"
@@ -141,20 +121,11 @@ def check_pretraining(task: Task) -> list[Finding]:
     return findings
 
 
-def leak_of(check: str, fold: Fold, what: str) -> Finding:
-    """A leak of one fold; `what` goes on from its name."""
-    return Finding(
-        check=check, severity="leak", fold=fold.held_out, message=f"Fold {fold.held_out} {what}."
+def check_search(task: Task) -> list[Finding]:
+    """Tested persons whose clips chose the method's settings before any fold began."""
+    what = (
+        "is trained with settings that clips of this person chose ([searched] in the method). Let "
+        "every fold search without its own person ([search]), or test other persons"
     )
-
-
-def _content(clip: FloatArray) -> str:
-    """Digest of all channels but u, the same for a clip and its mirror image."""
-    views = (clip[1:], clip[1:, :, ::-1])
-    return min(hashlib.sha256(np.ascontiguousarray(view).tobytes()).hexdigest() for view in views)
-
-
-def _some(names: set[str]) -> str:
-    ordered = sorted(names)
-    more = f" and {len(ordered) - 3} more" if len(ordered) > 3 else ""
-    return ", ".join(ordered[:3]) + more
+    chose = chose_settings(task.method, [fold.held_out for fold in task.folds])
+    return [leak_of("search", fold, what) for fold in task.folds if fold.held_out in chose]

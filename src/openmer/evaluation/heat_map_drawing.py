@@ -67,6 +67,7 @@ def input_picture(array: FloatArray, recipe: Recipe) -> Picture:
             rgb=_eight_bit(255 * flow_to_rgb(array[:2], full_px)),
         )
     if recipe.flow is not None:
+        shown = shown[..., : recipe.flow_channels]
         missing = 3 - shown.shape[-1]
         return Picture(
             title="flow, 8 bit",

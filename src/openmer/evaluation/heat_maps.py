@@ -24,11 +24,13 @@ from openmer.evaluation.class_heat import (
     last_maps,
     require_captum,
 )
-from openmer.evaluation.seen_persons import persons_of_weights, start_of
+from openmer.evaluation.search import settled
+from openmer.evaluation.seen_persons import chose_settings, persons_of_weights, start_of
 from openmer.evaluation.task import Progress, Protocol, Task, fold_jobs, prepare_task
 from openmer.methods import Method
 from openmer.preprocessing import ArrayCache, Recipe
 from openmer.training import FitResult, Resources, fit_jobs, plan_run
+from openmer.training.classifier import trained_network
 from openmer.training.config import EpochRule
 from openmer.training.jobs import FloatArray
 from openmer.training.network import build_network
@@ -148,22 +150,24 @@ def held_out_network(
     require_maps(task.method)
     _require_unseen(task.method, person)
     rule = honest_rule(task.method)
-    jobs = {job.person: job for job in fold_jobs(task, rule, seed)}
-    if person not in jobs:
+    folds = {fold.held_out: fold for fold in task.folds}
+    if person not in folds:
         raise DataError(
-            f"There is no clip of {person} among those of {len(jobs)} persons: {next(iter(jobs))} "
-            "for one. Give a person as corpus/subject."
+            f"There is no clip of {person} among those of {len(folds)} persons: "
+            f"{next(iter(folds))} for one. Give a person as corpus/subject."
         )
-    job = replace(jobs[person], keep_state=True)
     one_process = (resources or Resources()).model_copy(update={"workers": 1})
+    task = settled(task, folds[person], epoch_rule=rule, seed=seed, resources=one_process)
+    jobs = {job.person: job for job in fold_jobs(task, rule, seed)}
+    job = replace(jobs[person], keep_state=True)
     channels, height, width = task.data.inputs.shape[1:]
     spec = task.method.network_spec(task.data.num_classes, (channels, height, width))
     plan = plan_run(spec, list(jobs.values()), one_process)
     (result,) = fit_jobs([job], spec, task.data, plan)
     if result.state is None:
         raise OpenMERError(f"The training of {task.method.name} kept no weights. Please report it.")
-    network = build_network(spec, seed=0)
-    network.load_state_dict({name: torch.tensor(value) for name, value in result.state.items()})
+    state = {name: torch.tensor(value) for name, value in result.state.items()}
+    network = trained_network(spec, state)
     return ExplainedNetwork(
         network=network.eval(),
         title=task.method.title,
@@ -325,6 +329,11 @@ def _require_unseen(method: Method, person: str) -> None:
         raise ProtocolError(
             f"The weights that {method.name} starts from were made with pictures of {person}. "
             "Choose a clip of another person, or other weights: --set model.weights=FILE."
+        )
+    if chose_settings(method, [person]):
+        raise ProtocolError(
+            f"Clips of {person}, among others, chose the settings of {method.name} ([searched] in "
+            "its file). Choose a clip of another person, or give the method with its [search]."
         )
 
 

@@ -17,6 +17,7 @@ import tomli_w
 import openmer
 from openmer.errors import DataError
 from openmer.evaluation._files import replace_file
+from openmer.evaluation.search_record import summary_of
 from openmer.evaluation.seen_persons import seen_persons, start_of
 from openmer.evaluation.task import Protocol, Task
 from openmer.methods import Method
@@ -129,6 +130,8 @@ def write_record(
     }
     if seen:
         record["run"]["seen_persons"] = seen
+    if task.method.search is not None and (summary := summary_of(folder, task.method.search)):
+        record["search"] = summary
     if task.prepared:
         record["prepared"] = {step: dict(ways) for step, ways in task.prepared.items()}
     if task.source:

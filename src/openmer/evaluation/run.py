@@ -18,11 +18,13 @@ from openmer.evaluation.record import (
     run_folder,
     write_record,
 )
+from openmer.evaluation.search import SearchRun, fit_folds
+from openmer.evaluation.seen_persons import refuse_searched
 from openmer.evaluation.task import Progress, Protocol, Task, fold_jobs, prepare_task
 from openmer.methods import Method
 from openmer.preprocessing import ArrayCache
 from openmer.preprocessing.failures import OnFailure
-from openmer.training import FitJob, FitResult, Resources, fit_jobs, plan_run
+from openmer.training import FitJob, FitResult, Resources, plan_run
 
 
 def judge(
@@ -74,6 +76,7 @@ def evaluate(
     out: Path,
     resources: Resources | None = None,
     command: str = "",
+    storage: str = "",
     on_progress: Progress | None = None,
 ) -> Path:
     """Train what is not yet done and store it; an interrupted run goes on where it stopped.
@@ -84,11 +87,18 @@ def evaluate(
         out: Where runs are kept; this one goes to ``out/<method>/<hash>``.
         resources: Device, processes, memory; not used for the rest of a run that has begun.
         command: The command line, for the record.
-        on_progress: Called with "train", folds done and folds in all.
+        storage: URL of the trials of searches; by default a file in the run's folder.
+        on_progress: Called with "train", folds done and folds in all; before, where the method has
+            a search, with "search" and trials.
 
     Returns:
-        The run's folder, with ``run.toml`` and ``folds/seed<n>/<corpus>/<subject>.parquet``.
+        The run's folder, with ``run.toml`` and ``folds/seed<n>/<corpus>/<subject>.parquet``; of
+        searches ``search/history.csv`` and ``search/seed<n>/<corpus>/<subject>.json``.
+
+    Raises:
+        ProtocolError: Clips of tested persons chose the method's settings before.
     """
+    refuse_searched(task.method, [fold.held_out for fold in task.folds])
     folder = run_folder(task, protocol, out)
     jobs = [job for seed in protocol.seeds for job in fold_jobs(task, protocol.epoch_rule, seed)]
     pending = [job for job in jobs if not fold_path(folder, job).is_file()]
@@ -108,7 +118,15 @@ def evaluate(
     )
     write_record(folder, task, protocol, plan, progress)
     started = time.perf_counter()
-    with closing(fit_jobs(pending, task.spec, task.data, plan)) as results:
+    how = SearchRun(
+        epoch_rule=protocol.epoch_rule,
+        plan=plan,
+        resources=resources or Resources(),
+        folder=folder,
+        storage=storage,
+        on_progress=on_progress,
+    )
+    with closing(fit_folds(task, pending, how)) as results:
         for result in results:
             path = fold_path(folder, result.job)
             write_predictions(path, _predictions(task, result), task.scheme.classes)

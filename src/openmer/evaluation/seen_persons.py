@@ -1,7 +1,8 @@
-"""Whose pictures made the weights that a method starts from, and who of them is tested.
+"""Whose pictures made the weights of a method, whose clips its settings, and who of them is tested.
 
-A pretraining that has seen a tested person is a leak. Persons are compared as ``corpus/subject``,
-for equality; one person under two ids, or in a corpus that names nobody, cannot be found.
+A pretraining or a search that has seen a tested person is a leak. Persons are compared as
+``corpus/subject``, for equality; one person under two ids, or in a corpus that names nobody, cannot
+be found.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from openmer.errors import ProtocolError
 from openmer.evaluation.task import Task
 from openmer.methods import Method
 from openmer.models.weights import load_weights
@@ -80,6 +82,34 @@ def seen_persons(task: Task) -> tuple[str, ...]:
     """The held-out persons on whose pictures the weights of every fold were made; good is none."""
     seen = persons_of_weights(start_of(task.method)).named
     return tuple(sorted({fold.held_out for fold in task.folds} & set(seen)))
+
+
+def chose_settings(method: Method, tested: Iterable[str]) -> tuple[str, ...]:
+    """The tested persons whose clips chose the settings of a method; good is none."""
+    chose = () if method.searched is None else method.searched.persons
+    return tuple(sorted(set(tested) & set(chose)))
+
+
+def refuse_searched(method: Method, tested: Iterable[str]) -> None:
+    """Refuse to report a score of settings on the persons that chose them.
+
+    Args:
+        method: The method.
+        tested: Persons (`Clip.person`).
+
+    Raises:
+        ProtocolError: A search on clips of some of them made the method.
+    """
+    everybody = set(tested)
+    chose = chose_settings(method, everybody)
+    if chose:
+        raise ProtocolError(
+            f"Clips of {len(chose)} of the {len(everybody)} persons to be tested, {chose[0]} for "
+            f"one, chose the settings of {method.name} ([searched] in its file), so its score on "
+            "them says nothing about new persons. Judge the search itself: put its [search] into "
+            "the method it began with, and every fold searches without its own person. Or test "
+            "other persons."
+        )
 
 
 def start_of(method: Method) -> str:

@@ -1,7 +1,8 @@
-"""Folds: one person held out at a time, outside and, for the epoch, inside the training persons."""
+"""Folds: one person held out at a time, and persons inside the training persons that choose."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -92,3 +93,64 @@ def hold_out_inside(
         if classes == {targets[i] for i in train} == {targets[i] for i in watched}:
             break
     return train, watched
+
+
+def groups_inside(
+    fold: Fold,
+    persons: Sequence[str],
+    targets: Sequence[int],
+    *,
+    groups: int,
+    rng: np.random.Generator,
+) -> tuple[Fold, ...]:
+    """Deal a fold's training persons into groups, each held out once, to choose settings by.
+
+    Persons with many clips are dealt first, to the group with the fewest clips so far; among equals
+    chance decides. Of 20 deals the first is taken in which every group leaves every class that the
+    fold trains on to train on, else the last.
+
+    Args:
+        fold: The outer fold.
+        persons: `Clip.person` of every clip.
+        targets: Class index of every clip.
+        groups: How many; fewer where there are fewer persons.
+        rng: Where the deal comes from.
+
+    Returns:
+        One fold per group; each training clip of the outer fold is tested once, and the outer
+        fold's own held-out person is nowhere.
+
+    Raises:
+        ProtocolError: The fold trains on one person only.
+    """
+    inside = sorted({persons[i] for i in fold.train})
+    if len(inside) < 2:
+        raise ProtocolError(
+            f"A search holds out persons inside the training persons, but fold {fold.held_out} "
+            f"trains on {len(inside)} person. Give more persons, or remove [search]."
+        )
+    classes = {targets[i] for i in fold.train}
+    for _ in range(20):
+        dealt = _deal(fold, persons, min(groups, len(inside)), rng.permutation(inside).tolist())
+        if all(classes == {targets[i] for i in part.train} for part in dealt):
+            break
+    return dealt
+
+
+def _deal(
+    fold: Fold, persons: Sequence[str], groups: int, order: Sequence[str]
+) -> tuple[Fold, ...]:
+    """Persons in an order, those with more clips first, each to the smallest group."""
+    clips = Counter(persons[i] for i in fold.train)
+    sizes, group_of = [0] * groups, {}
+    for person in sorted(order, key=lambda one: -clips[one]):
+        group_of[person] = sizes.index(min(sizes))
+        sizes[group_of[person]] += clips[person]
+    return tuple(
+        Fold(
+            held_out=f"{fold.held_out} inner {group}",
+            train=tuple(i for i in fold.train if group_of[persons[i]] != group),
+            test=tuple(i for i in fold.train if group_of[persons[i]] == group),
+        )
+        for group in range(groups)
+    )

@@ -52,8 +52,8 @@ class Study(Record):
         name: ``<method>/<study>``; of a file of one's own, its name without the ending.
         title: What it compares.
         kind: ``scores`` trains and judges every row, ``size`` counts weights and operations,
-            ``maps`` draws feature maps, ``heat`` heat maps, ``t-tests`` compares the first row with
-            every other.
+            ``maps`` draws feature maps, ``heat`` heat maps, ``curves`` the accuracy of a training
+            epoch by epoch, ``t-tests`` compares the first row with every other.
         source: The paper, as the list of published numbers calls it.
         tables: Numbers of its tables.
         method: The method that the rows change.
@@ -70,7 +70,7 @@ class Study(Record):
 
     name: str
     title: str
-    kind: Literal["scores", "size", "maps", "heat", "t-tests"]
+    kind: Literal["scores", "size", "maps", "heat", "curves", "t-tests"]
     source: str
     tables: tuple[str, ...] = ()
     method: str

@@ -228,11 +228,27 @@ def fold_job(task: Task, fold: Fold, epoch_rule: EpochRule, seed: int) -> FitJob
             rng=generator(seed, fold.held_out, "inner persons"),
         )
         watch = Watch(clips=watched, score="loss", patience=inner.patience)
-    return FitJob(person=fold.held_out, seed=seed, train=train, predict=fold.test, watch=watch)
+    return FitJob(
+        person=fold.held_out,
+        seed=seed,
+        train=train,
+        predict=fold.test,
+        persons=tuple(task.persons[i] for i in train) if _chooses_machine(task.method) else (),
+        watch=watch,
+    )
+
+
+def _chooses_machine(method: Method) -> bool:
+    """Whether inner persons choose a kernel or a penalty."""
+    training = method.training
+    svm = training if isinstance(training, SvmTraining) else training.machine
+    return svm is not None and len(svm.choices) > 1
 
 
 def _draws_mirrored(method: Method) -> bool:
     training = method.training
+    if method.search is not None and method.search.mirrors:
+        return True
     if isinstance(training, SvmTraining):
         return training.mirrored_copies
     return training.mirror_probability > 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,24 @@ from pydantic import ValidationError
 from openmer.errors import ConfigError, unknown_name
 from openmer.preprocessing import Recipe
 from openmer.training.config import (
+    Enlarge,
     EpochRule,
     InnerConfig,
     LossConfig,
     ModelConfig,
     NetworkTraining,
+    Perturb,
     Pretraining,
     Record,
+    Scalar,
     Stage,
     StillAugment,
     SvmTraining,
     Training,
     Variants,
 )
-from openmer.training.network import NetworkSpec
+from openmer.training.network import NetworkSpec, Planes
+from openmer.training.search_space import Range, Search, Searched
 
 
 class Method(Record):
@@ -44,6 +48,8 @@ class Method(Record):
         training: How it is fitted.
         epoch_rule: How its epoch is chosen where a protocol does not say.
         pretraining: How the weights it starts from are made; None where it starts from random ones.
+        search: Settings that every fold chooses among its training persons; None for none.
+        searched: Whose clips chose the settings once for all; None where nobody's did.
     """
 
     name: str
@@ -57,6 +63,8 @@ class Method(Record):
     training: Training
     epoch_rule: EpochRule = "fixed"
     pretraining: Pretraining | None = None
+    search: Search | None = None
+    searched: Searched | None = None
 
     @property
     def steps(self) -> Recipe:
@@ -77,12 +85,14 @@ class Method(Record):
             raise ConfigError(
                 f"Method {self.name} has no network. Choose a method that trains a [model]."
             )
+        recipe = self.steps
         return NetworkSpec(
             model=self.model,
             loss=self.loss,
             training=self.training,
             num_classes=num_classes,
             input_shape=input_shape,
+            planes=Planes(flow=recipe.flow_channels, stretched=recipe.stretched),
         )
 
 
@@ -110,13 +120,14 @@ def method_text(name: str) -> str:
     return (resources.files("openmer.methods") / f"{name}.toml").read_text(encoding="utf-8")
 
 
-def load_method(name: str, overrides: Sequence[str] = ()) -> Method:
+def load_method(name: str, overrides: Sequence[str] = (), search: Path | None = None) -> Method:
     """A method, by its name or the path of a TOML file, with single values replaced.
 
     Args:
         name: One of `list_methods()`, or a path that ends in ``.toml``.
         overrides: ``key=value`` each; keys are dotted paths into the file (``training.epochs``,
             ``recipe.2.size`` counts steps from 0), values are TOML, or plain text.
+        search: A TOML file whose table ``[search]`` takes the place of the method's.
 
     Raises:
         ConfigError: No such method, not TOML, an unknown key (the nearest is given) or a value of
@@ -127,14 +138,47 @@ def load_method(name: str, overrides: Sequence[str] = ()) -> Method:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"Method {name} is not TOML: {error}.") from error
+    if search is not None:
+        table["search"] = _search_table(search)
     for override in overrides:
         _override(table, override)
+    return _validated(name, table)
+
+
+def with_settings(method: Method, settings: Mapping[str, Scalar]) -> Method:
+    """The method with single values replaced, and without a search.
+
+    Args:
+        method: The method.
+        settings: Values by dotted keys, as in `load_method`.
+
+    Raises:
+        ConfigError: As `load_method`.
+    """
+    table = method.model_dump(mode="json", exclude_none=True, exclude={"search"})
+    for key, value in settings.items():
+        _put(table, key, value)
+    return _validated(method.name, table)
+
+
+def _validated(name: str, table: dict[str, Any]) -> Method:
     try:
         method = Method.model_validate(table)
     except ValidationError as error:
         raise _config_error(name, error) from error
     _check(method)
     return method
+
+
+def _search_table(path: Path) -> object:
+    """The table ``[search]`` of a TOML file."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"The search file {path} cannot be read: {error}.") from error
+    if "search" not in table:
+        raise ConfigError(f"{path} has no table [search]. Put sampler, trials and space below it.")
+    return table["search"]
 
 
 def _check(method: Method) -> None:
@@ -145,16 +189,43 @@ def _check(method: Method) -> None:
             f"Method {method.name} trains a network but has no [model]. Add [model] with a name, "
             'or choose training.kind = "svm".'
         )
-    variants = isinstance(method.training, NetworkTraining) and method.training.variants
-    if variants and method.steps.flow is not None:
-        raise ConfigError(
-            f"Method {method.name}: training.variants changes images in 0..255, but the recipe "
-            "measures flow. Use training.mirror_probability, which mirrors flow as it must be."
-        )
+    if isinstance(method.training, NetworkTraining):
+        _check_network(method, method.training)
     if isinstance(method.training, SvmTraining) and method.model is not None:
         raise ConfigError(
             f"Method {method.name} has a [model] that its support vector machine would not use. "
             "Remove [model]."
+        )
+    if method.search is not None:
+        _check_search(method, method.search)
+
+
+def _check_search(method: Method, search: Search) -> None:
+    """Every value that is to be tried would serve in the file, and trials have the score."""
+    for key, value in search.extremes():
+        try:
+            with_settings(method, {key: value})
+        except ConfigError as error:
+            raise ConfigError(f"In [search.space], {key!r} = {value!r}: {error}") from error
+    training = method.training
+    if search.score == "loss" and (isinstance(training, SvmTraining) or training.machine):
+        raise ConfigError(
+            f"Method {method.name}: search.score is 'loss', but a support vector machine gives no "
+            "probabilities. Take 'uf1'."
+        )
+
+
+def _check_network(method: Method, training: NetworkTraining) -> None:
+    changes = [name for name in ("variants", "enlarge") if getattr(training, name)]
+    if changes and method.steps.flow is not None:
+        raise ConfigError(
+            f"Method {method.name}: training.{changes[0]} changes images in 0..255, but the recipe "
+            "measures flow. Use training.mirror_probability, which mirrors flow as it must be."
+        )
+    if not training.passes and not (method.model and method.model.weights):
+        raise ConfigError(
+            f"Method {method.name} trains no weight, so its classifier would read features of a "
+            "random network. Name stored ones: model.weights."
         )
 
 
@@ -162,14 +233,19 @@ def _override(table: dict[str, Any], override: str) -> None:
     key, separator, text = override.partition("=")
     if not separator or not key.strip():
         raise ConfigError(f"Override {override!r} is not key=value, as in training.epochs=5.")
-    *path, last = key.strip().split(".")
+    _put(table, key.strip(), _value(text))
+
+
+def _put(table: dict[str, Any], key: str, value: object) -> None:
+    """Replace the value at a dotted key."""
+    *path, last = key.split(".")
     place: object = table
     for part in path:
         place = _child(place, part, key)
     if isinstance(place, list):
-        place[_index(place, last, key)] = _value(text)
+        place[_index(place, last, key)] = value
     elif isinstance(place, dict):
-        place[last] = _value(text)
+        place[last] = value
     else:
         raise ConfigError(f"Override {key!r}: {last!r} is below a single value. Check the path.")
 
@@ -195,10 +271,13 @@ def _value(text: str) -> object:
         return text.strip()
 
 
+_KINDS = ("network", "svm", "list", "range")  # which record was tried, not a key of the file
+
+
 def _config_error(name: str, error: ValidationError) -> ConfigError:
     """The first complaint of pydantic, in the words of the method file."""
     first = error.errors()[0]
-    path = [str(part) for part in first["loc"] if part not in ("network", "svm")]
+    path = [str(part) for part in first["loc"] if part not in _KINDS]
     key = ".".join(path)
     if first["type"] == "extra_forbidden":
         return unknown_name(f"key of method {name} called", key, _known_keys(path[:-1]))
@@ -218,11 +297,18 @@ def _known_keys(section: list[str]) -> list[str]:
         "training.stages": [Stage],
         "training.variants": [Variants],
         "training.inner": [InnerConfig],
+        "training.enlarge": [Enlarge],
+        "training.perturb": [Perturb],
+        "training.classifier": [SvmTraining],
         "pretraining": [Pretraining],
         "pretraining.stages": [Stage],
         "pretraining.augment": [StillAugment],
         "pretraining.loss": [LossConfig],
+        "search": [Search],
+        "searched": [Searched],
     }
     prefix = ".".join(part for part in section if not part.isdigit())
+    if prefix.startswith("search.space."):
+        records[prefix] = [Range]
     found = {key for record in records.get(prefix, [Method]) for key in record.model_fields}
     return [f"{prefix}.{key}" if prefix else key for key in found]

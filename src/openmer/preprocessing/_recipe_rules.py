@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 from collections.abc import Mapping
 
 from pydantic import ValidationError
 
 from openmer.errors import ConfigError, unknown_name
+from openmer.preprocessing import apex
+from openmer.preprocessing.faces import face_detector
+from openmer.preprocessing.flow import flow_method
 from openmer.preprocessing.steps import AverageStep, ClipStep, ResizeStep, Source, Step
 from openmer.preprocessing.steps_clip import AlignStep
+from openmer.preprocessing.steps_source import FlowStep
+
+
+def fingerprint_of(steps: tuple[Step, ...]) -> str:
+    """SHA-256, in hex, of steps, their options and the versions of their code."""
+    record = [{**step.model_dump(), "version": step.version} for step in steps]
+    for kept, step in zip(record, steps, strict=True):
+        if isinstance(step, AlignStep):
+            kept["detector_version"] = face_detector(step.detector).version
+        if isinstance(step, FlowStep):
+            kept["method_version"] = flow_method(step.method).version
+        if isinstance(step, Source) and step.apex == "flow":
+            search = apex.FlowApex()
+            kept["apex_search"] = {
+                **dataclasses.asdict(search),
+                "method_version": flow_method(search.method).version,
+                "version": apex.VERSION,
+            }
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def last_size(steps: tuple[Step, ...]) -> int | None:

@@ -25,13 +25,12 @@ can take its place:
     band_hz = [0.1, 0.4]
     [[recipe]]
     step = "apex_frame" # red, green, blue in 0..255
+
+A recipe of flow may end with the step `append_apex`: the same three planes behind those of flow.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +40,7 @@ from numpy.typing import NDArray
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing import apex
-from openmer.preprocessing._recipe_rules import check_order, last_size, read_step
+from openmer.preprocessing._recipe_rules import check_order, fingerprint_of, last_size, read_step
 from openmer.preprocessing.faces import ArrayStore, face_detector
 from openmer.preprocessing.failures import step_of
 from openmer.preprocessing.film import Film, FrameFiles, movement, read_film
@@ -60,7 +58,12 @@ from openmer.preprocessing.steps import (
     StretchStep,
 )
 from openmer.preprocessing.steps_clip import AlignStep, InterpolateStep, MagnifyStep
-from openmer.preprocessing.steps_source import ApexFrameStep, DynamicImageStep, FlowStep
+from openmer.preprocessing.steps_source import (
+    ApexFrameStep,
+    AppendApexStep,
+    DynamicImageStep,
+    FlowStep,
+)
 
 _STEPS: dict[str, type[Step]] = {
     "align": AlignStep,
@@ -73,6 +76,7 @@ _STEPS: dict[str, type[Step]] = {
     "resize": ResizeStep,
     "stretch": StretchStep,
     "average": AverageStep,
+    "append_apex": AppendApexStep,
 }
 
 
@@ -145,8 +149,13 @@ class Recipe:
 
     @property
     def channels(self) -> int:
-        """Channels of the array: 2 for u and v, 3 with strain, or red, green and blue."""
-        return 2 if self.flow is not None and self._place("strain") is None else 3
+        """Channels of the array: those of flow, then red, green and blue where it has an image."""
+        return self.flow_channels + 3 * (self.flow is None or self._appended is not None)
+
+    @property
+    def flow_channels(self) -> int:
+        """How many of the first channels are flow: 2 for u and v, 3 with strain, or none."""
+        return 0 if self.flow is None else 2 + (self._place("strain") is not None)
 
     @property
     def size(self) -> int | None:
@@ -161,21 +170,7 @@ class Recipe:
     @property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of the steps, their options and the versions of their code."""
-        record = [{**step.model_dump(), "version": step.version} for step in self.steps]
-        if self.align is not None:
-            record[0]["detector_version"] = face_detector(self.align.detector).version
-        if self.flow is not None:
-            place = self.steps.index(self.flow)
-            record[place]["method_version"] = flow_method(self.flow.method).version
-        if self._searches:
-            search = apex.FlowApex()
-            record[self.steps.index(self.source)]["apex_search"] = {
-                **dataclasses.asdict(search),
-                "method_version": flow_method(search.method).version,
-                "version": apex.VERSION,
-            }
-        text = json.dumps(record, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return fingerprint_of(self.steps)
 
     def __str__(self) -> str:
         return "\n".join(
@@ -261,9 +256,10 @@ class Recipe:
 
         Returns:
             float32, shape ``(channels, height, width)``; channels u, v and, with the step
-            `strain`, strain; in pixels (strain unitless), or in 0..255 with the step `stretch`. Of
-            the apex frame: red, green and blue in 0..255, not cut off where it is magnified. Of the
-            dynamic image: red, green and blue, signed.
+            `strain`, strain; in pixels (strain unitless), or in 0..255 with the step `stretch`;
+            then those of the apex frame with `append_apex`. Of the apex frame: red, green and blue
+            in 0..255, not cut off where it is magnified. Of the dynamic image: red, green and blue,
+            signed.
 
         Raises:
             DataError: The clip lacks what the recipe needs, a file is missing or broken, or there
@@ -284,7 +280,8 @@ class Recipe:
                 film = step.apply(film)
         with step_of(clip.key, self.source.step):
             array = self.source.apply(film, numbers)
-        return self._apply(self.steps[self.steps.index(self.source) + 1 :], array)
+        array = self._apply(self.steps[self.steps.index(self.source) + 1 :], array)
+        return array if self._appended is None else self._appended.apply(array, film, numbers)
 
     def run_still(
         self, image_rgb: NDArray[np.generic], *, store: ArrayStore | None = None
@@ -323,6 +320,10 @@ class Recipe:
         if self.flow is None:
             return array[..., ::-1].copy()
         return mirror_flow(array, stretched=self.stretched)
+
+    @property
+    def _appended(self) -> AppendApexStep | None:
+        return self.steps[-1] if isinstance(self.steps[-1], AppendApexStep) else None
 
     @property
     def _searches(self) -> bool:
@@ -370,7 +371,8 @@ class Recipe:
                 reference = files.colours(number)
             with step_of(clip.key, "align"):
                 alignment = self.align.find(reference, store)
-        return read_film(files, gray=self.flow is not None, alignment=alignment)
+        gray = self.flow is not None and self._appended is None
+        return read_film(files, gray=gray, alignment=alignment)
 
     def _from_flow_image(self, path: Path) -> NDArray[np.float32]:
         """The steps after `stretch`, on a ready flow image."""

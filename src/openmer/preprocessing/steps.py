@@ -16,11 +16,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from openmer.preprocessing.resample import average, resize_flow, stretch_8bit
 from openmer.preprocessing.steps_clip import AlignStep, InterpolateStep, MagnifyStep
-from openmer.preprocessing.steps_source import ApexFrameStep, DynamicImageStep, FlowStep
+from openmer.preprocessing.steps_source import (
+    ApexFrameStep,
+    AppendApexStep,
+    DynamicImageStep,
+    FlowStep,
+)
 from openmer.preprocessing.strain import optical_strain
 
 _STRICT = ConfigDict(frozen=True, strict=True, extra="forbid")
-_NOT_ON_IMAGES = frozenset({"apex_frame", "dynamic_image"})
+_NOT_ON_IMAGES = frozenset({"apex_frame", "dynamic_image", "append_apex"})
 
 
 class StrainStep(BaseModel):
@@ -57,7 +62,7 @@ class StretchStep(BaseModel):
 
     model_config = _STRICT
     version: ClassVar[int] = 1
-    never_after: ClassVar[frozenset[str]] = frozenset({"apex_frame"})
+    never_after: ClassVar[frozenset[str]] = frozenset({"apex_frame", "append_apex"})
 
     step: Literal["stretch"] = "stretch"
 
@@ -71,7 +76,7 @@ class AverageStep(BaseModel):
 
     model_config = _STRICT
     version: ClassVar[int] = 1
-    never_after: ClassVar[frozenset[str]] = frozenset({"apex_frame"})
+    never_after: ClassVar[frozenset[str]] = frozenset({"apex_frame", "append_apex"})
 
     step: Literal["average"] = "average"
     size: int = Field(ge=1)
@@ -84,4 +89,4 @@ class AverageStep(BaseModel):
 ClipStep = MagnifyStep | InterpolateStep
 Source = FlowStep | ApexFrameStep | DynamicImageStep
 ArrayStep = StrainStep | ResizeStep | StretchStep | AverageStep
-Step = AlignStep | ClipStep | Source | ArrayStep
+Step = AlignStep | ClipStep | Source | ArrayStep | AppendApexStep

@@ -80,8 +80,8 @@ class FlowStep(BaseModel):
         return clip.onset, apex
 
     def apply(self, film: Film, numbers: tuple[int, ...]) -> NDArray[np.float32]:
-        """Flow between two gray frames, shape ``(2, height, width)``, in pixels."""
-        onset, apex = film.at(*numbers)
+        """Flow between two frames, shape ``(2, height, width)``, in pixels."""
+        onset, apex = (_gray(image) for image in film.at(*numbers))
         if self.size:
             onset, apex = resize_image(onset, self.size), resize_image(apex, self.size)
         return optical_flow(onset, apex, method=self.method)
@@ -131,6 +131,28 @@ class ApexFrameStep(BaseModel):
         """An image ``(height, width, 3)`` or gray ``(height, width)`` as three planes."""
         planes = _three_planes(image)
         return resize_image(planes, self.size) if self.size else planes
+
+
+class AppendApexStep(BaseModel):
+    """Append the apex frame to flow: red, green and blue in 0..255, at the size of the flow.
+
+    The same frame that the flow leads to. Stands last.
+    """
+
+    model_config = _STRICT
+    version: ClassVar[int] = 1
+    never_after: ClassVar[frozenset[str]] = SOURCES - {"flow"}
+
+    step: Literal["append_apex"] = "append_apex"
+
+    def apply(
+        self, array: NDArray[np.float32], film: Film, numbers: tuple[int, ...]
+    ) -> NDArray[np.float32]:
+        """``(channels, height, width)`` to ``(channels + 3, height, width)``."""
+        planes = _three_planes(film.at(*numbers)[-1])
+        if planes.shape[1:] != array.shape[1:]:
+            planes = resize_image(planes, array.shape[-1])
+        return np.concatenate([array, planes])
 
 
 class DynamicImageStep(BaseModel):

@@ -10,7 +10,7 @@ from openmer.training.config import (
 )
 from openmer.training.jobs import FitJob, FitResult, TrainingData, Watch
 from openmer.training.network import NetworkSpec, count_parameters
-from openmer.training.strategies import Resources, RunPlan, fit_jobs, plan_run
+from openmer.training.strategies import Resources, RunPlan, fit_groups, fit_jobs, plan_run
 
 __all__ = [
     "FitJob",
@@ -27,6 +27,7 @@ __all__ = [
     "TrainingData",
     "Watch",
     "count_parameters",
+    "fit_groups",
     "fit_jobs",
     "plan_run",
 ]

@@ -1,4 +1,4 @@
-"""Random changes of training stills: one warp per image, then light, contrast and erasing."""
+"""Random changes of training stills: one warp per image, then light, contrast, erasing, jitter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def augment_stills(
         images: ``(batch, channels, height, width)``, 0..255.
         size: Side of the result in pixels.
         augment: How far the draws go.
-        generator: Of the device of the images; draws the same whatever `augment` switches off.
+        generator: Of the device of the images; draws the same whatever `augment` switches off, but
+            for the jitter, which draws a number per pixel.
 
     Returns:
         ``(batch, channels, size, size)``, 0..255.
@@ -33,7 +34,8 @@ def augment_stills(
     light = 255 * augment.brightness * _signed(draws[:, 6])
     mean = warped.mean((1, 2, 3), keepdim=True)
     lit = (warped - mean) * _column(contrast) + mean + _column(light)
-    return _erase(lit.clamp(0, 255), draws[:, 7:], augment.erase_probability)
+    erased = _erase(lit.clamp(0, 255), draws[:, 7:], augment.erase_probability)
+    return _jitter(erased, augment, generator) if augment.jitter_probability else erased
 
 
 def resize_stills(images: Tensor, size: int) -> Tensor:
@@ -71,6 +73,19 @@ def _erase(images: Tensor, draws: Tensor, probability: float) -> Tensor:
     columns = (at >= left[:, None]) & (at < (left + width)[:, None])
     gone = rows[:, :, None] & columns[:, None] & (draws[:, 0] < probability)[:, None, None]
     return torch.where(gone[:, None], _GRAY, images)
+
+
+def _jitter(images: Tensor, augment: StillAugment, generator: torch.Generator) -> Tensor:
+    """Gray noise, evenly drawn per pixel and the same in all channels, in a share of the images."""
+    batch, _, height, width = images.shape
+    noise = _uniform((batch, 1, height, width), generator)
+    chosen = _uniform((batch, 1, 1, 1), generator) < augment.jitter_probability
+    changed = images + augment.jitter_levels * _signed(noise)
+    return torch.where(chosen, changed, images).clamp(0, 255)
+
+
+def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.rand(shape, generator=generator, device=generator.device)
 
 
 def _signed(uniform: Tensor) -> Tensor:

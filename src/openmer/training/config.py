@@ -24,11 +24,14 @@ class ModelConfig(Record):
         weights: Stored weights that every fold starts from, but for its head, which is drawn anew:
             a name of `openmer.models.weights.list_weights()`, the path of a safetensors file, or
             ``imagenet``, what timm offers for the model's backbone. Empty draws all weights.
+        carried: Parts of the model, by their names in it, whose stored weights are taken; all
+            others are drawn anew. Empty takes all but the head's.
         parameters: Further keyword arguments of the model, beside channels, classes and size.
     """
 
     name: str
     weights: str = ""
+    carried: tuple[str, ...] = ()
     parameters: dict[str, Scalar] = Field(default_factory=dict)
 
 
@@ -73,6 +76,9 @@ class Stage(Record):
         learning_rate: Step size at its highest.
         trainable: ``all`` weights, or those of the model's ``head`` alone; the rest then runs in
             evaluation mode, batch statistics included.
+        frozen: Parts of the model, by their names in it, that hold still where all others move, in
+            evaluation mode like what stands before a head that trains alone. Stages with fewer and
+            fewer of them unfreeze a network gradually.
         iterations: How often the stage is run in a row; each goes on from the best weights so far
             with a fresh optimiser.
         patience: Epochs without a better watched score after which an iteration ends; 0 leaves it
@@ -90,12 +96,19 @@ class Stage(Record):
     epochs: PositiveInt
     learning_rate: PositiveFloat
     trainable: Literal["all", "head"] = "all"
+    frozen: tuple[str, ...] = ()
     iterations: PositiveInt = 1
     patience: int = Field(default=0, ge=0)
     schedule: Literal["constant", "cosine", "plateau"] = "constant"
     plateau_patience: PositiveInt = 10
     plateau_factor: float = Field(default=0.1, gt=0, lt=1)
     size: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_way_to_freeze(self) -> Self:
+        if self.frozen and self.trainable == "head":
+            raise ValueError('give trainable = "head" or frozen parts, not both')
+        return self
 
 
 class StillAugment(Record):
@@ -109,6 +122,8 @@ class StillAugment(Record):
         brightness: Largest change of brightness, as a share of 255.
         contrast: Largest relative change of contrast about the image's mean.
         erase_probability: Chance that a rectangle of 2..20 % of the area becomes middle gray.
+        jitter_probability: Chance that every pixel of an image changes by a draw of its own.
+        jitter_levels: How far it changes, either way, in gray levels of 0..255.
     """
 
     mirror_probability: float = Field(default=0.5, ge=0, le=1)
@@ -118,6 +133,8 @@ class StillAugment(Record):
     brightness: float = Field(default=0.0, ge=0, le=1)
     contrast: float = Field(default=0.0, ge=0, lt=1)
     erase_probability: float = Field(default=0.0, ge=0, le=1)
+    jitter_probability: float = Field(default=0.0, ge=0, le=1)
+    jitter_levels: float = Field(default=0.0, ge=0, le=255)
 
 
 class Pretraining(Record):
@@ -181,22 +198,125 @@ class Variants(Record):
     brightness: float = Field(default=0.0, ge=0, le=1)
 
 
+class Enlarge(Record):
+    """Copies of the clips of smaller classes, each changed once and for all, beside the originals.
+
+    Copies are made of a fold's own training clips only; watched and tested clips are originals.
+
+    Attributes:
+        copies: Copies of each training clip of every class but the largest of the fold; 0 makes
+            none.
+        mirror_probability: Chance that a copy is a mirror image; else it is shifted.
+        shift: Largest shift, left, right, up or down, as a share of the side; the border goes on
+            into what becomes free.
+    """
+
+    copies: int = Field(default=1, ge=0)
+    mirror_probability: float = Field(default=0.5, ge=0, le=1)
+    shift: float = Field(default=0.03, ge=0, lt=0.5)
+
+
+class Perturb(Record):
+    """Clips changed at random in some epochs or steps of a training; in all others as they are.
+
+    In this order: mirror image, colour jitter, noise, masking; each is switched off by 0. Draws
+    depend on seed, held-out person, epoch and step alone. Nothing is perturbed to be scored.
+
+    Attributes:
+        interval: Every how many epochs or steps, counted from 1; 0 is never.
+        unit: ``epoch``, or ``step``, one batch; steps are counted on from epoch to epoch.
+        jitter: Largest relative change of brightness, of contrast and of saturation; of image
+            channels alone.
+        noise: Standard deviation of Gaussian noise, as a share of the spread of each channel over
+            the fold's own training clips.
+        flip: Chance of a mirror image, in which u changes its sign.
+        mask: Chance that a rectangle is masked, the same in all channels: by 0 in flow in pixels,
+            by the mean of the clip's channel in 8-bit flow and in images.
+        mask_area: Least and largest share of the area that it masks.
+    """
+
+    interval: int = Field(default=20, ge=0)
+    unit: Literal["epoch", "step"] = "epoch"
+    jitter: float = Field(default=0.2, ge=0, lt=1)
+    noise: float = Field(default=0.05, ge=0)
+    flip: float = Field(default=0.5, ge=0, le=1)
+    mask: float = Field(default=0.5, ge=0, le=1)
+    mask_area: tuple[float, float] = (0.02, 0.2)
+
+    @model_validator(mode="after")
+    def _an_area(self) -> Self:
+        if not 0 < self.mask_area[0] <= self.mask_area[1] <= 1:
+            raise ValueError("mask_area takes two shares in 0..1, the least first")
+        return self
+
+
+class SvmTraining(Record):
+    """A scikit-learn support vector machine, with scaling in its pipeline.
+
+    It reads the flattened input or, as the classifier of a network, what the head would read. Where
+    `c` or `kernel` names several values, persons held out inside the training persons choose: the
+    highest mean of all F1 of the classes over `inner_folds` groups of persons.
+
+    Attributes:
+        c: Penalty of a misclassified clip; one or several.
+        gamma: Width of the radial basis function, or ``scale`` / ``auto`` as scikit-learn has them.
+        kernel: ``rbf`` or ``linear``; one or several.
+        class_weight: ``balanced`` weighs classes by their inverse frequency in the fold.
+        inner_folds: Groups of persons, each held out once, where there is something to choose.
+        mirrored_copies: Add a mirrored copy of every training clip (u changes sign); not as the
+            classifier of a network, which reads the copies that the network was trained on.
+    """
+
+    kind: Literal["svm"]
+    c: PositiveFloat | tuple[PositiveFloat, ...] = 1.0
+    gamma: PositiveFloat | Literal["scale", "auto"] = "scale"
+    kernel: Literal["rbf", "linear"] | tuple[Literal["rbf", "linear"], ...] = "rbf"
+    class_weight: Literal["none", "balanced"] = "none"
+    inner_folds: int = Field(default=5, ge=2)
+    mirrored_copies: bool = False
+
+    @property
+    def choices(self) -> tuple[tuple[Literal["rbf", "linear"], float], ...]:
+        """Every kernel with every penalty, in their order."""
+        kernels = self.kernel if isinstance(self.kernel, tuple) else (self.kernel,)
+        penalties = self.c if isinstance(self.c, tuple) else (self.c,)
+        return tuple((kernel, c) for kernel in kernels for c in penalties)
+
+    @model_validator(mode="after")
+    def _something_to_choose(self) -> Self:
+        if not self.choices:
+            raise ValueError("give at least one kernel and one c")
+        return self
+
+
 class NetworkTraining(Record):
     """Gradient descent on a network from `openmer.models`.
 
     Attributes:
-        epochs: Passes over the training clips, all weights moving; 0 where there are `stages`.
+        epochs: Passes over the training clips, all weights moving; 0 where there are `stages`, or
+            where stored weights are taken as they are and the `classifier` alone is fitted.
         batch_size: Clips per step; the last batch of an epoch holds what is left.
-        order: ``shuffled`` anew each epoch; ``class_by_class`` and never shuffled (the authors'
-            STSTNet script lists its folders so); ``as_listed``.
+        order: ``shuffled`` anew each epoch; ``balanced``, as many clips of each class in every
+            step, drawn anew each epoch, and in an epoch as many as the smallest class has;
+            ``class_by_class`` and never shuffled (the authors' STSTNet script lists its folders
+            so); ``as_listed``.
         optimizer: ``adam`` (weight decay as L2), ``adamw`` or ``sgd``.
         learning_rate: Step size.
         momentum: Momentum of ``sgd``; the others use betas 0.9 and 0.999.
-        weight_decay: Weight decay.
+        weight_decay: Weight decay: of ``adam`` and ``sgd`` this times a weight is added to its
+            gradient, of ``adamw`` the weight shrinks by it. A penalty of ``x`` times the sum of
+            squares is a weight decay of ``2 x``.
+        decayed: ``all`` trained numbers, or the ``kernels`` of convolutions and linear layers,
+            without biases, norms and embeddings.
         standardize: Subtract the mean and divide by the spread of each input value, both measured
             on the fold's training clips alone.
         mirror_probability: Chance that a training clip is drawn mirrored (u changes sign).
         variants: Random changes of images in 0..255; None for none.
+        enlarge: Copies of images in 0..255 of the smaller classes; None for none.
+        perturb: Random changes of flow and images in some epochs or steps; None for none.
+        classifier: What scores: the network's own ``head``, or a support vector machine that is
+            fitted, per fold, on the features that the trained network makes of the fold's training
+            clips and their copies.
         stages: In place of `epochs` and `learning_rate`: parts that follow one another.
         inner: The inner split.
     """
@@ -204,14 +324,18 @@ class NetworkTraining(Record):
     kind: Literal["network"] = "network"
     epochs: int = Field(default=0, ge=0)
     batch_size: PositiveInt
-    order: Literal["shuffled", "class_by_class", "as_listed"] = "shuffled"
+    order: Literal["shuffled", "balanced", "class_by_class", "as_listed"] = "shuffled"
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: float = Field(default=0.0, ge=0)
     momentum: float = Field(default=0.0, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
+    decayed: Literal["all", "kernels"] = "all"
     standardize: bool = False
     mirror_probability: float = Field(default=0.0, ge=0, le=1)
     variants: Variants | None = None
+    enlarge: Enlarge | None = None
+    perturb: Perturb | None = None
+    classifier: SvmTraining | Literal["head"] = "head"
     stages: tuple[Stage, ...] = ()
     inner: InnerConfig = InnerConfig()
 
@@ -219,22 +343,34 @@ class NetworkTraining(Record):
     def _one_schedule(self) -> Self:
         single = self.epochs > 0 and self.learning_rate > 0
         none = self.epochs == 0 and self.learning_rate == 0
-        if (self.stages and not none) or (not self.stages and not single):
+        fits = single or (none and self.machine is not None)
+        if (self.stages and not none) or (not self.stages and not fits):
             raise ValueError(
                 "give training.epochs and training.learning_rate, both above 0, or "
-                "training.stages, not both"
+                "training.stages, not both; or none of them and a training.classifier"
             )
         if any(stage.schedule == "cosine" or stage.size for stage in self.stages):
             raise ValueError(
                 "the schedule cosine and the size of a stage are for [pretraining]; leave them out"
             )
-        if self.variants and self.mirror_probability:
-            raise ValueError("give training.variants or training.mirror_probability, not both")
+        if self.machine and self.machine.mirrored_copies:
+            raise ValueError("leave mirrored_copies out of training.classifier; see enlarge")
+        if sum(map(bool, (self.variants, self.enlarge, self.mirror_probability))) > 1:
+            raise ValueError(
+                "give one of training.variants, training.enlarge and training.mirror_probability"
+            )
         return self
+
+    @property
+    def machine(self) -> SvmTraining | None:
+        """The classifier, where it is not the network's own head."""
+        return None if self.classifier == "head" else self.classifier
 
     @property
     def passes(self) -> tuple[Stage, ...]:
         """Every pass over a stage, in order: one fresh optimiser each."""
+        if not self.stages and not self.epochs:
+            return ()
         if not self.stages:
             return (Stage(epochs=self.epochs, learning_rate=self.learning_rate),)
         return tuple(stage for stage in self.stages for _ in range(stage.iterations))
@@ -243,25 +379,6 @@ class NetworkTraining(Record):
     def most_epochs(self) -> int:
         """Epochs where nothing stops early."""
         return sum(stage.epochs for stage in self.passes)
-
-
-class SvmTraining(Record):
-    """A scikit-learn support vector machine on the flattened input, with scaling in its pipeline.
-
-    Attributes:
-        c: Penalty of a misclassified clip.
-        gamma: Width of the radial basis function, or ``scale`` / ``auto`` as scikit-learn has them.
-        kernel: ``rbf`` or ``linear``.
-        class_weight: ``balanced`` weighs classes by their inverse frequency in the fold.
-        mirrored_copies: Add a mirrored copy of every training clip (u changes sign).
-    """
-
-    kind: Literal["svm"]
-    c: PositiveFloat = 1.0
-    gamma: PositiveFloat | Literal["scale", "auto"] = "scale"
-    kernel: Literal["rbf", "linear"] = "rbf"
-    class_weight: Literal["none", "balanced"] = "none"
-    mirrored_copies: bool = False
 
 
 Training = Annotated[NetworkTraining | SvmTraining, Field(discriminator="kind")]

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import combinations
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from openmer.errors import DataError
 
-_NAMES = ("mean", "scale", "support", "dual", "intercept", "counts", "gamma")
+_NAMES = ("mean", "scale", "support", "dual", "intercept", "counts", "gamma", "linear")
 
 
 class DecisionFunction(nn.Module):
-    """Inputs ``(batch, channels, height, width)`` to decision values ``(batch, classes)``.
+    """Inputs ``(batch, ...)``, flattened, to decision values ``(batch, classes)``.
 
     What scikit-learn's `StandardScaler` and `SVC` with ``decision_function_shape="ovr"`` compute,
     in double precision; with two classes the one column of `SVC` and its negative.
@@ -28,8 +27,9 @@ class DecisionFunction(nn.Module):
         state: ``mean`` and ``scale`` of the scaler, shape ``(values,)``; ``support`` vectors,
             ``(vectors, values)``, class after class; ``dual`` coefficients, ``(classes - 1,
             vectors)``; ``intercept``, one per pair of classes; ``counts`` of support vectors per
-            class; ``gamma``, shape ``(1,)``.
-        kernel: ``rbf`` or ``linear``.
+            class; ``gamma``, shape ``(1,)``; ``linear``, shape ``(1,)``, whether the kernel is
+            linear, else it is the radial basis function. As `openmer.training.svm.learned` gives
+            them.
 
     Raises:
         DataError: A part is missing, or their shapes do not fit each other.
@@ -47,12 +47,12 @@ class DecisionFunction(nn.Module):
     gamma: Tensor
     sides: Tensor
 
-    def __init__(self, state: Mapping[str, Tensor], kernel: Literal["rbf", "linear"]) -> None:
+    def __init__(self, state: Mapping[str, Tensor]) -> None:
         super().__init__()
         _require_parts(state)
-        parts = {name: state[name].double() for name in _NAMES if name != "counts"}
+        parts = {name: state[name].double() for name in _NAMES if name not in ("counts", "linear")}
         counts = [int(count) for count in state["counts"]]
-        self.kernel = kernel
+        self.linear = bool(state["linear"].item())
         self.classes = len(counts)
         for name in ("mean", "scale", "support", "intercept", "gamma"):
             self.register_buffer(name, parts[name])
@@ -77,7 +77,7 @@ class DecisionFunction(nn.Module):
     def _kernel(self, scaled: Tensor) -> Tensor:
         """Shape ``(batch, vectors)``."""
         products = scaled @ self.support.T
-        if self.kernel == "linear":
+        if self.linear:
             return products
         squares = (scaled**2).sum(1, keepdim=True) + (self.support**2).sum(1)
         return torch.exp(-self.gamma * (squares - 2 * products).clamp_min(0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -39,7 +39,10 @@ class FitJob:
         seed: Seed of the run.
         train: Indices of the clips that the weights may see.
         predict: Indices of the clips to score afterwards.
+        persons: Who is on each clip of `train`, for what inner persons choose; empty where nothing
+            is chosen so.
         watch: What chooses the epoch; None takes the last one.
+        follow: Groups of clips whose accuracy is noted after every epoch; it decides nothing.
         keep_state: Whether the result is to hold the trained numbers themselves.
     """
 
@@ -47,7 +50,9 @@ class FitJob:
     seed: int
     train: tuple[int, ...]
     predict: tuple[int, ...]
+    persons: tuple[str, ...] = ()
     watch: Watch | None = None
+    follow: tuple[tuple[int, ...], ...] = ()
     keep_state: bool = False
 
 
@@ -61,8 +66,11 @@ class FitResult:
         epoch: Epoch whose weights made the scores, from 1, as its place in the whole budget, with
             those that were stopped early counted; 0 where there are no epochs.
         losses: Mean training loss of each epoch that ran.
+        followed: Accuracy of each group of `FitJob.follow` after each epoch that ran, by the
+            network's own head.
         weights_sha256: Digest of every trained number, for bit-wise comparison.
         state: Every trained number by its name, where the job asked to keep them.
+        settings: What a search chose for the job, by keys of the method; empty without a search.
     """
 
     job: FitJob
@@ -70,7 +78,9 @@ class FitResult:
     epoch: int
     losses: tuple[float, ...]
     weights_sha256: str
+    followed: tuple[tuple[float, ...], ...] = ()
     state: Mapping[str, npt.NDArray[np.generic]] | None = None
+    settings: Mapping[str, bool | int | float | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +92,8 @@ class TrainingData:
         targets: Class indices, shape ``(clips,)``.
         num_classes: Number of classes.
         mirrored: The same clips mirrored left to right, same shape; None where no step needs them.
-        features: What the backbone that all jobs share makes of every row of `Rows`, shape
-            ``(rows, features)``; None where jobs share none or never hold it still.
+        features: What the first parts of the network, which all jobs share and begin with still,
+            make of every row of `Rows`, shape ``(rows, ...)``; None where there are none.
     """
 
     inputs: FloatArray

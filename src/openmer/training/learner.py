@@ -29,7 +29,7 @@ class Learner(Protocol):
         Args:
             rows: Numbers of `Rows` per model.
             moment: Epoch, as its place in the whole budget, and step within it; names the dropout
-                masks.
+                masks and perturbations.
 
         Returns:
             Mean loss of each model's rows, shape ``(models,)``; 0 for an untouched model.
@@ -37,6 +37,13 @@ class Learner(Protocol):
 
     def scores(self, rows: Sequence[IntArray]) -> list[FloatArray]:
         """Class probabilities in evaluation mode, one array ``(rows, classes)`` per model."""
+
+    def features(self, rows: Sequence[IntArray]) -> list[FloatArray]:
+        """What each model's head reads in evaluation mode, one array ``(rows, features)`` each.
+
+        Raises:
+            ConfigError: The model has no such part.
+        """
 
     def keep(self, model: int) -> None:
         """Remember this model's present state as its best."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from openmer.errors import ConfigError
 from openmer.training.batches import epoch_batches
+from openmer.training.classifier import Numbers, final_scores
 from openmer.training.config import NetworkTraining, Stage
 from openmer.training.jobs import (
     FitJob,
@@ -86,6 +88,7 @@ def fit(
     learner.begin(jobs)
     watchers = [_Watcher(job.watch, data.targets) if job.watch else None for job in jobs]
     losses: list[list[float]] = [[] for _ in jobs]
+    followed: list[list[list[float]]] = [[[] for _ in job.follow] for job in jobs]
     begun = 0  # an epoch is numbered by its place in the whole budget, stopped ones included,
     for stage in training.passes:  # so that no model's draws depend on when another one stops
         _enter(learner, watchers, stage, begun)
@@ -98,12 +101,22 @@ def fit(
             ]
             means = _run_epoch(learner, batches, epoch)
             _keep_losses(losses, means, running)
+            _follow(learner, jobs, followed, running, data)
             watched = _watch_epoch(learner, watchers, running, epoch)
             _slow_down(learner, stage, plateaus, running, watched, means)
             if all(watcher and watcher.stopped for watcher in watchers):
                 break
         begun += stage.epochs
-    return _results(jobs, learner, watchers, losses)
+    for model, watcher in enumerate(watchers):
+        if watcher and begun:
+            learner.recall(model)
+    made = final_scores(jobs, learner, training, data)
+    return [
+        replace(result, followed=tuple(map(tuple, own)))
+        for result, own in zip(
+            _results(jobs, learner, watchers, losses, made), followed, strict=True
+        )
+    ]
 
 
 def _enter(learner: Learner, watchers: list[_Watcher | None], stage: Stage, epoch: int) -> None:
@@ -120,6 +133,25 @@ def _keep_losses(losses: list[list[float]], means: list[float], running: list[bo
     for model, goes_on in enumerate(running):
         if goes_on:
             losses[model].append(means[model])
+
+
+def _follow(
+    learner: Learner,
+    jobs: Sequence[FitJob],
+    followed: list[list[list[float]]],
+    running: list[bool],
+    data: TrainingData,
+) -> None:
+    """Note the accuracy of every group of clips that a job follows."""
+    for place in range(max(len(job.follow) for job in jobs)):
+        rows = [
+            np.asarray(job.follow[place], dtype=np.int64) if place < len(job.follow) else _NO_ROWS
+            for job in jobs
+        ]
+        for model, scores in enumerate(learner.scores(rows)):
+            if running[model] and len(rows[model]):
+                right = scores.argmax(axis=1) == data.targets[rows[model]]
+                followed[model][place].append(float(right.mean()))
 
 
 def _run_epoch(learner: Learner, batches: list[list[IntArray]], epoch: int) -> list[float]:
@@ -171,18 +203,16 @@ def _results(
     learner: Learner,
     watchers: list[_Watcher | None],
     losses: list[list[float]],
+    made: list[tuple[FloatArray, Numbers]],
 ) -> list[FitResult]:
-    for model, watcher in enumerate(watchers):
-        if watcher:
-            learner.recall(model)
-    scores = learner.scores([np.asarray(job.predict, dtype=np.int64) for job in jobs])
     results = []
     for model, (job, watcher) in enumerate(zip(jobs, watchers, strict=True)):
-        state = learner.weights(model)
+        scores, numbers = made[model]
+        state = {**learner.weights(model), **numbers}
         results.append(
             FitResult(
                 job=job,
-                scores=scores[model],
+                scores=scores,
                 epoch=watcher.best_epoch if watcher else len(losses[model]),
                 losses=tuple(losses[model]),
                 weights_sha256=digest(state),

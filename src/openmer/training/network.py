@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from openmer.errors import ConfigError
+from openmer.errors import ConfigError, unknown_name
 from openmer.models import create_model
 from openmer.models.weights import stored_backbone
 from openmer.training.config import LossConfig, ModelConfig, NetworkTraining, Record, Stage
+from openmer.training.cut import Cut, cut_of
 from openmer.training.jobs import FitJob, FloatArray, TrainingData
 from openmer.training.layers import Standardize
 from openmer.training.rows import Rows
 from openmer.training.seeding import derive_seed
+
+
+class Planes(Record):
+    """What the channels of an input are: first those of flow, then those of an image.
+
+    Attributes:
+        flow: How many of them are flow: u, v and perhaps strain.
+        stretched: Whether flow is in its 8-bit form, in which u and its mirror image add up to 255.
+    """
+
+    flow: int
+    stretched: bool
 
 
 class NetworkSpec(Record):
@@ -28,6 +38,7 @@ class NetworkSpec(Record):
         training: Budget, optimiser and batches.
         num_classes: Number of classes.
         input_shape: ``(channels, height, width)`` of one clip.
+        planes: What the channels are; None where nobody needs to know.
     """
 
     model: ModelConfig
@@ -35,6 +46,7 @@ class NetworkSpec(Record):
     training: NetworkTraining
     num_classes: int
     input_shape: tuple[int, int, int]
+    planes: Planes | None = None
 
 
 def build_network(spec: NetworkSpec, seed: int) -> nn.Sequential:
@@ -61,8 +73,34 @@ def pretrained_network(spec: NetworkSpec, seed: int = 0) -> nn.Sequential:
     """
     network = build_network(spec, seed)
     if spec.model.weights:
-        network[1].load_state_dict(stored_backbone(network[1], spec.model.weights), strict=False)
+        stored = stored_backbone(network[1], spec.model.weights)
+        network[1].load_state_dict(_carried(network[1], stored, spec.model.carried), strict=False)
     return network
+
+
+def _carried(
+    model: nn.Module, stored: dict[str, Tensor], parts: tuple[str, ...]
+) -> dict[str, Tensor]:
+    """Of stored weights those that a method takes."""
+    if not parts:
+        return stored
+    for part in parts:
+        named_part(model, part)
+    inside = tuple(f"{part}." for part in parts)
+    return {name: value for name, value in stored.items() if name.startswith(inside)}
+
+
+def named_part(model: nn.Module, name: str) -> nn.Module:
+    """The part of a model that a method names.
+
+    Raises:
+        ConfigError: It has no such part; the nearest name is given.
+    """
+    try:
+        return model.get_submodule(name)
+    except AttributeError:
+        names = [known for known, _ in model.named_modules() if known]
+        raise unknown_name(f"part of {type(model).__name__} called", name, names) from None
 
 
 def fresh_state(spec: NetworkSpec, job: FitJob, data: TrainingData) -> dict[str, Tensor]:
@@ -81,27 +119,81 @@ def fresh_state(spec: NetworkSpec, job: FitJob, data: TrainingData) -> dict[str,
     return {name: value.detach() for name, value in network.state_dict().items()}
 
 
-def moving_part(network: nn.Module, model: nn.Module, stage: Stage) -> nn.Module:
-    """The part of a network whose weights move in a stage: all of it, or the head of its model.
+def let_move(network: nn.Module, model: nn.Module, stage: Stage) -> list[str]:
+    """Ask for gradients of what moves in a stage, and of nothing else.
+
+    Args:
+        network: The model, or what it is a part of.
+        model: Whose parts the stage names.
+        stage: What moves.
+
+    Returns:
+        Names in the network's ``state_dict`` of all that a step may change, batch statistics
+        included.
 
     Raises:
-        ConfigError: The stage trains the head alone, and the model has no part of that name.
+        ConfigError: The stage trains the head alone, and the model has no part of that name; or it
+            names a part that the model has not.
     """
+    moving, still = _moving_and_still(network, model, stage)
+    network.requires_grad_(False)
+    moving.requires_grad_(True)
+    for part in still:
+        part.requires_grad_(False)
+    changing = _identities(moving).difference(*map(_identities, still))
+    state = network.state_dict(keep_vars=True)
+    return [name for name, value in state.items() if id(value) in changing]
+
+
+def set_learning(network: nn.Module, model: nn.Module, stage: Stage) -> None:
+    """Training mode of what moves in a stage, evaluation mode of the rest."""
+    moving, still = _moving_and_still(network, model, stage)
+    network.eval()
+    moving.train()
+    for part in still:
+        part.eval()
+
+
+def _moving_and_still(
+    network: nn.Module, model: nn.Module, stage: Stage
+) -> tuple[nn.Module, list[nn.Module]]:
+    """What moves in a stage, and the parts of it that do not."""
     if stage.trainable == "all":
-        return network
+        return network, [named_part(model, name) for name in stage.frozen]
     head = getattr(model, "head", None)
     if not isinstance(head, nn.Module):
         raise ConfigError(
             f"A stage trains the head alone, but {type(model).__name__} has no part named 'head'. "
             'Set trainable = "all".'
         )
-    return head
+    return head, []
 
 
-def set_learning(network: nn.Module, moving: nn.Module) -> None:
-    """Training mode of the part that moves, evaluation mode of the rest."""
-    network.eval()
-    moving.train()
+def features_of(network: nn.Module, inputs: Tensor) -> Tensor:
+    """What the head of a network from `build_network` reads, shape ``(batch, features)``.
+
+    Raises:
+        ConfigError: Its model does not tell it from the rest.
+    """
+    standardize, model = network.children()
+    features = getattr(model, "features", None)
+    if not callable(features):
+        raise ConfigError(
+            f"A classifier is to read features, but {type(model).__name__} has no method "
+            "'features'. Leave training.classifier out."
+        )
+    found: Tensor = features(standardize(inputs))
+    return found
+
+
+def _identities(part: nn.Module) -> set[int]:
+    return {id(value) for value in part.state_dict(keep_vars=True).values()}
+
+
+def kernel_names(network: nn.Module) -> set[str]:
+    """Names of the weights of convolutions and linear layers, without their biases."""
+    kinds = (nn.modules.conv._ConvNd, nn.Linear)
+    return {f"{n}.weight" for n, part in network.named_modules() if isinstance(part, kinds)}
 
 
 def penalised_weight(network: nn.Module, loss: LossConfig) -> str:
@@ -120,37 +212,48 @@ def penalised_weight(network: nn.Module, loss: LossConfig) -> str:
 
 def trains_heads_alone(spec: NetworkSpec) -> bool:
     """Whether nothing moves but heads on features that all jobs share."""
-    heads = all(stage.trainable == "head" for stage in spec.training.passes)
-    return heads and _shares_features(spec)
+    cut = cut_of_spec(spec)
+    return cut is not None and all(stage.trainable == "head" for stage in spec.training.passes)
 
 
-def _shares_features(spec: NetworkSpec) -> bool:
-    begins_still = spec.training.passes[0].trainable == "head"
-    if not begins_still or not spec.model.weights or spec.training.standardize:
-        return False
-    return callable(getattr(build_network(spec, seed=0)[1], "features", None))
+def cut_of_spec(spec: NetworkSpec) -> Cut | None:
+    """Where the network of a training may be cut, so that what stands before is shared by all.
+
+    Raises:
+        ConfigError: It may, but clips are to be perturbed, which changes what stands before.
+    """
+    if not spec.model.weights or spec.training.standardize:
+        return None
+    first = next(iter(spec.training.passes), None)
+    cut = cut_of(build_network(spec, seed=0)[1], spec.model, first)
+    if cut and spec.training.perturb and spec.training.perturb.interval:
+        raise ConfigError(
+            "training.perturb changes clips anew each time, but the first parts of the network "
+            "begin with stored weights and hold still, so that their features are made once. "
+            "Leave training.perturb out, or let all parts move from the first stage on."
+        )
+    return cut
 
 
 @torch.no_grad()
 def shared_features(
     spec: NetworkSpec, data: TrainingData, device: str, batch: int = 64
 ) -> FloatArray | None:
-    """What a backbone of stored weights makes of every row, where a training begins with it still.
+    """What the first parts of a network, which all jobs begin with still, make of every row.
 
     Returns:
-        float32, shape ``(rows, features)``; None where the training does not begin so, or each job
-        has a backbone of its own.
+        float32, shape ``(rows, ...)``; None where there is nothing to share.
     """
-    if not _shares_features(spec):
+    cut = cut_of_spec(spec)
+    if cut is None:
         return None
     model = pretrained_network(spec)[1].eval().to(device)
-    rows = Rows(data, spec.training.variants, device)
-    features = cast(Callable[[Tensor], Tensor], model.features)
+    rows, before = Rows(data, spec.training, device), cut.before(model)
     parts = [
         torch.arange(start, min(start + batch, len(rows)), device=device)
         for start in range(0, len(rows), batch)
     ]
-    return np.concatenate([features(rows.take(part)).cpu().numpy() for part in parts])
+    return np.concatenate([before(rows.take(part)).cpu().numpy() for part in parts])
 
 
 def _mean_and_spread(

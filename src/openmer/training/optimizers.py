@@ -6,22 +6,29 @@ fewer batches, or they stopped early), and Adam's bias correction must not move 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from openmer.training.config import NetworkTraining, Pretraining
+from openmer.training.network import kernel_names
 
 _BETAS = (0.9, 0.999)
 _EPS = 1e-8
 
 
 def make_optimizer(
-    weights: Iterable[Tensor], training: NetworkTraining | Pretraining, learning_rate: float
+    network: nn.Module, training: NetworkTraining | Pretraining, learning_rate: float
 ) -> torch.optim.Optimizer:
-    """A fresh optimiser of PyTorch, fused into one operation."""
-    own, decay = list(weights), training.weight_decay
+    """A fresh, fused optimiser of PyTorch of all weights that ask for a gradient.
+
+    Args:
+        network: Whose weights.
+        training: Rule, momentum, and which weights decay.
+        learning_rate: Step size.
+    """
+    own, decay = _groups(network, training), training.weight_decay
     match training.optimizer:
         case "adam":
             return torch.optim.Adam(own, lr=learning_rate, weight_decay=decay, fused=True)
@@ -37,6 +44,24 @@ def make_optimizer(
             )
 
 
+def decaying(network: nn.Module, training: NetworkTraining | Pretraining) -> set[str]:
+    """Names of the weights that a training lets decay."""
+    if isinstance(training, Pretraining) or training.decayed == "all":
+        return {name for name, _ in network.named_parameters()}
+    return kernel_names(network)
+
+
+def _groups(network: nn.Module, training: NetworkTraining | Pretraining) -> list[dict[str, Any]]:
+    """The weights that move, those that do not decay in a group of their own."""
+    moving = {name: own for name, own in network.named_parameters() if own.requires_grad}
+    shrinks = decaying(network, training)
+    groups: list[dict[str, Any]] = [
+        {"params": [own for name, own in moving.items() if name in shrinks]},
+        {"params": [own for name, own in moving.items() if name not in shrinks], "weight_decay": 0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
 class StackedOptimizer:
     """The update rules of ``torch.optim`` with their defaults, per model of a stack.
 
@@ -44,15 +69,20 @@ class StackedOptimizer:
         parameters: Stacked weights by name, each ``(models, ...)``; updated in place by `step`.
         training: Rule, momentum and weight decay.
         learning_rate: Step size.
+        decaying: Names of the weights that decay.
 
     Attributes:
         rates: The step size of each model, shape ``(models,)``.
     """
 
     def __init__(
-        self, parameters: dict[str, Tensor], training: NetworkTraining, learning_rate: float
+        self,
+        parameters: dict[str, Tensor],
+        training: NetworkTraining,
+        learning_rate: float,
+        decaying: set[str],
     ) -> None:
-        self._training = training
+        self._training, self._decaying = training, decaying
         first = next(iter(parameters.values()))
         self.rates = torch.full((len(first),), learning_rate, device=first.device)
         self._steps = torch.zeros(len(first), device=first.device)
@@ -75,7 +105,7 @@ class StackedOptimizer:
         self, name: str, weight: Tensor, gradient: Tensor, mask: Tensor, steps: Tensor
     ) -> Tensor:
         rule, rate = self._training.optimizer, self.rates.view_as(mask)
-        decay = self._training.weight_decay
+        decay = self._training.weight_decay if name in self._decaying else 0.0
         if rule == "sgd":
             return rate * self._velocity(name, gradient + decay * weight, mask, steps)
         if rule == "adam":

@@ -23,7 +23,7 @@ from openmer.training.config import Stage
 from openmer.training.jobs import FloatArray, IntArray
 from openmer.training.losses import class_weights, clip_losses, head_penalty
 from openmer.training.memory import freed_memory_kept
-from openmer.training.network import moving_part, penalised_weight, set_learning
+from openmer.training.network import let_move, penalised_weight, set_learning
 from openmer.training.optimizers import make_optimizer
 from openmer.training.plateau import Plateau
 from openmer.training.pretrain_spec import (
@@ -167,11 +167,8 @@ class _Run:
 
     def _enter(self) -> None:
         _, stage = self.passes[self.progress.place]
-        self._moving = moving_part(self.network, self.network, stage)
-        self.network.requires_grad_(False)
-        self._moving.requires_grad_(True)
-        weights = self._moving.parameters()
-        self._optimizer = make_optimizer(weights, self._config, stage.learning_rate)
+        let_move(self.network, self.network, stage)
+        self._optimizer = make_optimizer(self.network, self._config, stage.learning_rate)
 
     def _train_epoch(self, stage: Stage) -> float:
         number = len(self.progress.epochs) + 1
@@ -181,7 +178,7 @@ class _Run:
         draws = torch.Generator(self._spec.device)
         draws.manual_seed(derive_seed(self._spec.seed, "augment", number))
         torch.manual_seed(derive_seed(self._spec.seed, "dropout", number))
-        set_learning(self.network, self._moving)
+        set_learning(self.network, self.network, stage)
         total = 0.0
         for step, rows in enumerate(order[: steps * size].reshape(steps, size)):
             rate = _rate(stage, (self.progress.inside + (step + 1) / steps) / stage.epochs)

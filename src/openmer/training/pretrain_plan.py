@@ -11,6 +11,7 @@ from torch import Tensor
 
 from openmer.errors import ConfigError
 from openmer.models.weights import stored_backbone
+from openmer.training.adapt import has_depthwise
 from openmer.training.config import Record
 from openmer.training.memory import forward_flops
 from openmer.training.pretrain_spec import PretrainSpec, begun, fresh_network, passes_of
@@ -64,8 +65,9 @@ def plan_pretraining(
     if before is not None:
         compiled = before.compiled
     else:
-        long_enough = pretraining_flops(spec, stills) >= COMPILE_FROM_FLOPS
-        compiled = device == "cpu" and long_enough and compiler_at_hand()
+        worth = not has_depthwise(fresh_network(spec, stills))  # which train no faster compiled
+        worth = worth and pretraining_flops(spec, stills) >= COMPILE_FROM_FLOPS
+        compiled = device == "cpu" and worth and compiler_at_hand()
     if compiled and not compiler_at_hand():
         raise ConfigError(
             f"The pretraining of {checkpoint} was begun with compiled steps, but there is no C++ "

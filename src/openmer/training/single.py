@@ -20,12 +20,15 @@ from openmer.training.losses import class_weights, clip_losses, head_penalty
 from openmer.training.network import (
     NetworkSpec,
     build_network,
+    cut_of_spec,
+    features_of,
     fresh_state,
-    moving_part,
+    let_move,
     penalised_weight,
     set_learning,
 )
 from openmer.training.optimizers import make_optimizer
+from openmer.training.perturb import Perturbation
 from openmer.training.rows import Rows
 from openmer.training.seeding import dropout_key
 
@@ -47,7 +50,7 @@ class SingleLearner:
         self, spec: NetworkSpec, data: TrainingData, *, device: str, compiled: bool
     ) -> None:
         self._spec, self._data = spec, data
-        self._rows = Rows(data, spec.training.variants, device)
+        self._rows = Rows(data, spec.training, device)
         ready = data.features
         self._features = None if ready is None else torch.from_numpy(ready).to(device)
         self._device = device
@@ -67,29 +70,32 @@ class SingleLearner:
         self._compiled = compiled
         self._optimizer: torch.optim.Optimizer
         self._job: FitJob
+        self._perturbation: Perturbation
         self._kept: dict[str, Tensor] = {}
-        self._moving: nn.Module = self._network
+        self._cut = None if ready is None else cut_of_spec(spec)
+        self._after = self._cut.after(self._network[1]) if self._cut else nn.Identity()
+        self._stage: Stage
         self._learning = False
         name = penalised_weight(self._network, spec.loss)
         self._last = self._network.get_parameter(name) if name else None
-        self._still = True  # whether the backbone is as it was at the beginning
+        self._still = True  # whether what stands before the cut is as it was at the beginning
 
     def begin(self, jobs: Sequence[FitJob]) -> None:
         """Fresh weights for the one job of `jobs`."""
         (self._job,) = jobs
         self._network.load_state_dict(fresh_state(self._spec, self._job, self._data))
         self._class_weights.copy_(_class_weights(self._spec, self._job, self._data))
+        self._perturbation = Perturbation(self._spec, self._data, jobs, self._device)
         self._kept = {}
         self._still = True
 
     def enter(self, stage: Stage) -> None:
         """Let the weights of a stage move, with a fresh optimiser."""
-        self._moving = moving_part(self._network, self._network[1], stage)
-        self._network.requires_grad_(False)
-        self._moving.requires_grad_(True)
-        weights = self._moving.parameters()
-        self._optimizer = make_optimizer(weights, self._spec.training, stage.learning_rate)
-        self._still = self._still and stage.trainable == "head"
+        let_move(self._network, self._network[1], stage)
+        self._stage = stage
+        self._optimizer = make_optimizer(self._network, self._spec.training, stage.learning_rate)
+        held = self._cut is not None and self._cut.holds(self._network[1], stage)
+        self._still = self._still and held
         self._learning = False
 
     def slow_down(self, model: int, factor: float) -> None:  # noqa: ARG002 - as in `keep`
@@ -106,18 +112,19 @@ class SingleLearner:
         for dropout in self._dropouts:
             dropout.key.copy_(key)
         if not self._learning:  # going through all modules takes time
-            set_learning(self._network, self._moving)
+            set_learning(self._network, self._network[1], self._stage)
             self._learning = True
         self._optimizer.zero_grad()
-        loss = self._step_loss(chosen, self._targets[chosen % len(self._targets)])
+        loss = self._step_loss(chosen, self._targets[chosen % len(self._targets)], moment)
         torch.autograd.backward(loss)
         self._optimizer.step()
         return loss.detach().reshape(1)
 
-    def _step_loss(self, chosen: Tensor, targets: Tensor) -> Tensor:
+    def _step_loss(self, chosen: Tensor, targets: Tensor, moment: tuple[int, int]) -> Tensor:
         if self._ready is not None:
-            return self._penalised(self._head(self._ready[chosen]), targets)
-        inputs = self._inputs(chosen)
+            return self._penalised(self._head(self._after(self._ready[chosen])), targets)
+        taken = self._rows.take(chosen)
+        inputs = self._laid_out(self._perturbation(taken[None], [len(chosen)], moment)[0])
         if self._compiled:
             torch._dynamo.mark_dynamic(inputs, 0)
             torch._dynamo.mark_dynamic(targets, 0)
@@ -132,11 +139,14 @@ class SingleLearner:
         return mean if self._last is None else mean + head_penalty(self._last, loss)
 
     def _inputs(self, chosen: Tensor) -> Tensor:
-        return self._rows.take(chosen).contiguous(memory_format=self._layout)
+        return self._laid_out(self._rows.take(chosen))
+
+    def _laid_out(self, inputs: Tensor) -> Tensor:
+        return inputs.contiguous(memory_format=self._layout)
 
     @property
     def _ready(self) -> Tensor | None:
-        """What the backbone made of every row, as long as it is as it was then."""
+        """What the parts before the cut made of every row, as long as they are as they were."""
         return self._features if self._still else None
 
     def _head(self, features: Tensor) -> Tensor:
@@ -149,10 +159,28 @@ class SingleLearner:
         self._network.eval()
         self._learning = False
         chosen = torch.from_numpy(rows[0]).to(self._device)
-        if self._ready is not None:
-            return [torch.softmax(self._head(self._ready[chosen]), dim=1).cpu().numpy()]
-        parts = [self._network(self._inputs(part)) for part in torch.split(chosen, _SCORED_AT_ONCE)]
+        parts = [self._logits(part) for part in torch.split(chosen, _SCORED_AT_ONCE)]
         return [torch.softmax(torch.cat(parts), dim=1).cpu().numpy()]
+
+    @torch.no_grad()
+    def features(self, rows: Sequence[IntArray]) -> list[FloatArray]:
+        """What the head reads of the rows."""
+        self._network.eval()
+        self._learning = False
+        chosen = torch.from_numpy(rows[0]).to(self._device)
+        parts = [self._features_of(part) for part in torch.split(chosen, _SCORED_AT_ONCE)]
+        return [torch.cat(parts).cpu().numpy()]
+
+    def _logits(self, chosen: Tensor) -> Tensor:
+        if self._ready is not None:
+            return self._head(self._features_of(chosen))
+        logits: Tensor = self._network(self._inputs(chosen))
+        return logits
+
+    def _features_of(self, chosen: Tensor) -> Tensor:
+        if self._ready is not None:
+            return self._after(self._ready[chosen])
+        return features_of(self._network, self._inputs(chosen))
 
     def keep(self, model: int = 0) -> None:  # noqa: ARG002 - there is one model only
         """Remember the present state."""
@@ -164,9 +192,9 @@ class SingleLearner:
             self._network.load_state_dict(self._kept)
 
     def weights(self, model: int = 0) -> dict[str, FloatArray]:  # noqa: ARG002 - as above
-        """The state as arrays."""
+        """The state as arrays, which later jobs leave alone."""
         state = self._network.state_dict()
-        return {name: value.detach().cpu().contiguous().numpy() for name, value in state.items()}
+        return {name: value.detach().cpu().numpy().copy() for name, value in state.items()}
 
 
 def _class_weights(spec: NetworkSpec, job: FitJob, data: TrainingData) -> Tensor:

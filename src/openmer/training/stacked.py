@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -11,21 +12,23 @@ from torch.func import functional_call
 
 from openmer.training.adapt import key_dropouts, weight_batch_norms
 from openmer.training.config import Stage
+from openmer.training.cut import Cut
 from openmer.training.jobs import FitJob, FloatArray, IntArray, TrainingData
 from openmer.training.losses import class_weights, clip_losses, head_penalty
 from openmer.training.network import (
     NetworkSpec,
     build_network,
+    cut_of_spec,
+    features_of,
     fresh_state,
-    moving_part,
+    let_move,
     penalised_weight,
     set_learning,
 )
-from openmer.training.optimizers import StackedOptimizer
+from openmer.training.optimizers import StackedOptimizer, decaying
+from openmer.training.perturb import Perturbation
 from openmer.training.rows import Rows
 from openmer.training.seeding import dropout_key
-
-_HEAD = "1.head."  # the model follows the standardisation
 
 
 class StackedLearner:
@@ -44,7 +47,7 @@ class StackedLearner:
 
     def __init__(self, spec: NetworkSpec, data: TrainingData, *, device: str) -> None:
         self._spec, self._data, self._device = spec, data, device
-        self._rows = Rows(data, spec.training.variants, device)
+        self._rows = Rows(data, spec.training, device)
         ready = data.features
         self._features = None if ready is None else torch.from_numpy(ready).to(device)
         self._targets = torch.from_numpy(data.targets).to(device)
@@ -54,16 +57,20 @@ class StackedLearner:
         self._network = network.to(device)
         self._trainable = {name for name, _ in network.named_parameters()}
         self._scores = torch.vmap(self._one_models_scores)
+        self._features_of = torch.vmap(self._one_models_features)
         self._losses = torch.vmap(self._one_models_loss, randomness="different")
         self._jobs: Sequence[FitJob] = ()
+        self._perturbation: Perturbation
         self._state: dict[str, Tensor] = {}
         self._kept: dict[str, Tensor] = {}
-        self._moving: nn.Module = network
+        self._cut = None if ready is None else cut_of_spec(spec)
+        self._decaying = decaying(network, spec.training)
+        self._stage: Stage
         self._learning = False
         self._last = penalised_weight(network, spec.loss)
         self._names: list[str] = []  # of the weights that move
         self._changing: list[str] = []  # these, and what batch norms among them measure
-        self._still = True  # whether the backbone is as it was at the beginning
+        self._still = True  # whether what stands before the cut is as it was at the beginning
         self._class_weights: Tensor
         self._optimizer: StackedOptimizer
 
@@ -78,20 +85,22 @@ class StackedLearner:
         trained = [self._data.targets[list(job.train)] for job in jobs]
         weights = [class_weights(self._spec.loss, own, num_classes) for own in trained]
         self._class_weights = torch.stack(weights).to(self._device)
+        self._perturbation = Perturbation(self._spec, self._data, jobs, self._device)
         self._kept = {}
         self._still = True
 
     def enter(self, stage: Stage) -> None:
         """Let the weights of a stage move, with a fresh optimiser."""
-        self._moving = moving_part(self._network, self._network[1], stage)
-        prefix = "" if stage.trainable == "all" else _HEAD
-        self._names = sorted(name for name in self._trainable if name.startswith(prefix))
+        self._stage = stage
+        self._changing = let_move(self._network, self._network[1], stage)
+        self._names = sorted(self._trainable.intersection(self._changing))
         for name in self._trainable:
             self._state[name].requires_grad_(name in self._names)
-        self._changing = [name for name in self._state if name.startswith(prefix)]
-        rate = stage.learning_rate
-        self._optimizer = StackedOptimizer(self._parameters(), self._spec.training, rate)
-        self._still = self._still and stage.trainable == "head"
+        self._optimizer = StackedOptimizer(
+            self._parameters(), self._spec.training, stage.learning_rate, self._decaying
+        )
+        held = self._cut is not None and self._cut.holds(self._network[1], stage)
+        self._still = self._still and held
         self._learning = False
 
     def slow_down(self, model: int, factor: float) -> None:
@@ -105,10 +114,10 @@ class StackedLearner:
         padded, weights = self._pad(rows)
         targets = self._targets[padded % len(self._targets)]
         if not self._learning:  # going through all modules takes time
-            set_learning(self._network, self._moving)
+            set_learning(self._network, self._network[1], self._stage)
             self._learning = True
         state = {**self._state, **self._step_buffers(weights, moment)}
-        inputs = self._inputs(padded)
+        inputs = self._perturbation(self._inputs(padded), [len(own) for own in rows], moment)
         losses = self._losses(state, inputs, targets, weights, self._class_weights)
         parameters = self._parameters()
         gradients = torch.autograd.grad(losses.sum(), list(parameters.values()))
@@ -157,22 +166,22 @@ class StackedLearner:
 
     @property
     def _ready(self) -> Tensor | None:
-        """What the backbone made of every row, as long as it is as it was then."""
+        """What the parts before the cut made of every row, as long as they are as they were."""
         return self._features if self._still else None
 
     def _inputs(self, padded: Tensor) -> Tensor:
-        """What the models read: rows, or the features a still backbone has made of them."""
+        """What the models read: rows, or what the parts before the cut have made of them."""
         return self._rows.take(padded) if self._ready is None else self._ready[padded]
+
+    def _one_models_features(self, state: dict[str, Tensor], inputs: Tensor) -> Tensor:
+        rest = _FromCut(self._network, self._cut if self._ready is not None else None)
+        return _called(rest, state, inputs)
 
     def _logits(self, state: dict[str, Tensor], inputs: Tensor) -> Tensor:
         """Of one model; inputs are as `_inputs` gives them."""
-        network: nn.Module = self._network
-        if self._ready is not None:
-            network = self._network.get_submodule(_HEAD.rstrip("."))
-            own = [name for name in state if name.startswith(_HEAD)]
-            state = {name.removeprefix(_HEAD): state[name] for name in own}
-        logits: Tensor = functional_call(network, state, (inputs,))
-        return logits
+        if self._ready is None:
+            return _called(self._network, state, inputs, prefix="")
+        return _called(_FromCut(self._network, self._cut, head=True), state, inputs)
 
     def _parameters(self) -> dict[str, Tensor]:
         return {name: self._state[name] for name in self._names}
@@ -194,6 +203,15 @@ class StackedLearner:
         return [own_scores[: len(own)] for own_scores, own in zip(scores, rows, strict=True)]
 
     @torch.no_grad()
+    def features(self, rows: Sequence[IntArray]) -> list[FloatArray]:
+        """What each model's head reads of its rows."""
+        self._network.eval()
+        self._learning = False
+        padded, _ = self._pad(rows)
+        found = self._features_of(self._state, self._inputs(padded)).cpu().numpy()
+        return [own_found[: len(own)] for own_found, own in zip(found, rows, strict=True)]
+
+    @torch.no_grad()
     def keep(self, model: int) -> None:
         """Remember one model's present state."""
         if not self._kept:
@@ -210,3 +228,34 @@ class StackedLearner:
     def weights(self, model: int) -> dict[str, FloatArray]:
         """One model's state as arrays."""
         return {name: value[model].detach().cpu().numpy() for name, value in self._state.items()}
+
+
+class _FromCut(nn.Module):
+    """A network from `build_network`, from a cut on; without one, from its inputs on.
+
+    Args:
+        network: The network.
+        cut: Where it is entered.
+        head: Whether it goes on through the head.
+    """
+
+    def __init__(self, network: nn.Module, cut: Cut | None, *, head: bool = False) -> None:
+        super().__init__()
+        self.network, self._cut, self._head = network, cut, head
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """``(batch, ...)`` to ``(batch, features)``, or logits ``(batch, classes)``."""
+        model = self.network.get_submodule("1")
+        if self._cut is None:
+            found = features_of(self.network, inputs)
+        else:
+            found = self._cut.after(model)(inputs)
+        return cast(Tensor, model.get_submodule("head")(found)) if self._head else found
+
+
+def _called(
+    part: nn.Module, state: dict[str, Tensor], inputs: Tensor, prefix: str = "network."
+) -> Tensor:
+    named = {f"{prefix}{name}": value for name, value in state.items()}
+    found: Tensor = functional_call(part, named, (inputs,))
+    return found

@@ -26,8 +26,8 @@ from torch import nn
 from openmer.errors import ConfigError, OpenMERError
 from openmer.models._registry import builder_of, ensure_registered
 from openmer.training.adapt import has_depthwise
-from openmer.training.config import Record, SvmTraining
-from openmer.training.jobs import FitJob, FitResult, TrainingData, digest
+from openmer.training.config import Record, Stage, SvmTraining
+from openmer.training.jobs import FitJob, FitResult, FloatArray, TrainingData, digest
 from openmer.training.loop import fit
 from openmer.training.memory import (
     bytes_per_model,
@@ -51,6 +51,7 @@ from openmer.training.svm import fit_svm
 COMPILE_FROM_FLOPS = 1e12
 _GIB = 1 << 30
 _PROCESS_BYTES = 700 << 20  # PyTorch itself, per worker process
+Spec = NetworkSpec | SvmTraining
 _LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # PyTorch's switch, read as a process starts
 
 
@@ -93,9 +94,7 @@ class RunPlan(Record):
     note: str = ""
 
 
-def plan_run(
-    spec: NetworkSpec | SvmTraining, jobs: Sequence[FitJob], resources: Resources
-) -> RunPlan:
+def plan_run(spec: Spec, jobs: Sequence[FitJob], resources: Resources) -> RunPlan:
     """Decide how to run the jobs of one seed; the same question always gets the same answer.
 
     Raises:
@@ -110,7 +109,8 @@ def plan_run(
     strategy = resources.strategy
     if strategy == "auto":
         # Heads on ready features are so small that Python takes most of a step on any device.
-        one_step = device == "cuda" or trains_heads_alone(spec)
+        alone = trains_heads_alone(spec) and bool(spec.training.passes)
+        one_step = device == "cuda" or alone
         strategy = "stacked" if one_step else "side_by_side"
     if strategy == "stacked":
         budget = int(resources.memory_gib * _GIB) or default_budget_bytes(device)
@@ -124,44 +124,105 @@ def plan_run(
 
 
 def fit_jobs(
-    jobs: Sequence[FitJob], spec: NetworkSpec | SvmTraining, data: TrainingData, plan: RunPlan
+    jobs: Sequence[FitJob], spec: Spec, data: TrainingData, plan: RunPlan
 ) -> Generator[FitResult, None, None]:
     """Train every job as planned; results come as they finish, in no promised order.
 
     Stopping the iteration early stops the workers; what was yielded is complete.
     """
-    if isinstance(spec, NetworkSpec):
-        ready = data.features
-        ready = shared_features(spec, data, plan.device) if ready is None else ready
-        data = replace(data, features=ready)
+    with contextlib.closing(fit_groups([(spec, jobs)], data, plan)) as results:
+        for _, result in results:
+            yield result
+
+
+def fit_groups(
+    groups: Sequence[tuple[Spec, Sequence[FitJob]]],
+    data: TrainingData,
+    plan: RunPlan,
+    shared: dict[str, FloatArray | None] | None = None,
+) -> Generator[tuple[int, FitResult], None, None]:
+    """Train groups of jobs, each group by a specification of its own, as one set.
+
+    Args:
+        groups: Specifications of one kind of training, and their jobs.
+        data: Arrays of them all.
+        plan: How all of them run.
+        shared: Where the features that jobs share are kept from call to call on the same data.
+
+    Yields:
+        The number of the group, and a result, as they finish; otherwise as `fit_jobs`.
+    """
+    known: dict[str, FloatArray | None] = {} if shared is None else shared
+    ready = [_with_features(spec, data, plan.device, known) for spec, _ in groups]
     if plan.strategy == "stacked":
-        yield from _stacked(jobs, spec, data, plan)
+        for number, (spec, jobs) in enumerate(groups):
+            for result in _stacked(jobs, spec, ready[number], plan):
+                yield number, result
     elif plan.workers > 1:
-        # libsvm works outside Python's lock, so its folds share one process.
-        backend = "threading" if isinstance(spec, SvmTraining) else "loky"
-        run = Parallel(
-            n_jobs=plan.workers,
-            backend=backend,
-            return_as="generator_unordered",
-            mmap_mode="c",
-        )
-        token = _token(data)
-        build = builder_of(spec.model.name) if isinstance(spec, NetworkSpec) else None
-        try:
-            with _large_pages_offered():
-                yield from run(
-                    delayed(_in_worker)(job, spec, data, token, plan, build) for job in jobs
-                )
-        except TerminatedWorkerError as error:
-            raise OpenMERError(
-                "A worker process was ended from outside, most often for want of memory. What was "
-                "finished is kept: run the same command to go on, with fewer --workers."
-            ) from error
+        yield from _side_by_side(groups, ready, plan)
     else:
         with _one_thread(plan.device):
-            token = _token(data)
-            for job in jobs:
-                yield _fit_one(job, spec, data, token, plan)
+            yield from _one_by_one(groups, ready, plan)
+
+
+def _one_by_one(
+    groups: Sequence[tuple[Spec, Sequence[FitJob]]], ready: Sequence[TrainingData], plan: RunPlan
+) -> Iterator[tuple[int, FitResult]]:
+    for number, (spec, jobs) in enumerate(groups):
+        token = _token(ready[number])
+        for job in jobs:
+            yield number, _fit_one(job, spec, ready[number], token, plan)
+
+
+def _with_features(
+    spec: Spec, data: TrainingData, device: str, known: dict[str, FloatArray | None]
+) -> TrainingData:
+    """The data with what the first parts of the network make of it, where all jobs share that."""
+    if not isinstance(spec, NetworkSpec) or data.features is not None:
+        return data
+    key = _sharing(spec)
+    if key not in known:
+        known[key] = shared_features(spec, data, device)
+    return data if known[key] is None else replace(data, features=known[key])
+
+
+def _sharing(spec: NetworkSpec) -> str:
+    """What shared features depend on, as text: not on budgets, batches and step sizes."""
+    stages = tuple(
+        Stage(epochs=1, learning_rate=1.0, trainable=stage.trainable, frozen=stage.frozen)
+        for stage in spec.training.passes[:1]
+    )
+    neutral = {"batch_size": 1, "weight_decay": 0.0, "epochs": 0, "learning_rate": 0.0}
+    training = spec.training.model_copy(update={**neutral, "stages": stages})
+    return spec.model_copy(update={"training": training}).model_dump_json()
+
+
+def _side_by_side(
+    groups: Sequence[tuple[Spec, Sequence[FitJob]]], ready: Sequence[TrainingData], plan: RunPlan
+) -> Iterator[tuple[int, FitResult]]:
+    """Every job in a process of its own, as many at once as the plan says."""
+    # libsvm works outside Python's lock, so its folds share one process.
+    svm = any(isinstance(spec, SvmTraining) for spec, _ in groups)
+    run = Parallel(
+        n_jobs=plan.workers,
+        backend="threading" if svm else "loky",
+        return_as="generator_unordered",
+        mmap_mode="c",
+    )
+    tasks = []
+    for number, (spec, jobs) in enumerate(groups):
+        token = _token(ready[number])
+        build = builder_of(spec.model.name) if isinstance(spec, NetworkSpec) else None
+        work = delayed(_in_worker)
+        tasks += [work(number, job, spec, ready[number], token, plan, build) for job in jobs]
+    try:
+        with _large_pages_offered():
+            yield from run(tasks)
+    except TerminatedWorkerError as error:
+        raise OpenMERError(
+            "A worker process was ended from outside, most often for want of memory. What was "
+            "finished is kept: run the same command to go on, with fewer --workers."
+        ) from error
 
 
 @contextlib.contextmanager
@@ -177,7 +238,7 @@ def _large_pages_offered() -> Iterator[None]:
 
 
 def _stacked(
-    jobs: Sequence[FitJob], spec: NetworkSpec | SvmTraining, data: TrainingData, plan: RunPlan
+    jobs: Sequence[FitJob], spec: Spec, data: TrainingData, plan: RunPlan
 ) -> Iterator[FitResult]:
     if isinstance(spec, SvmTraining):
         raise ConfigError("A support vector machine cannot be stacked; use side_by_side.")
@@ -189,23 +250,22 @@ def _stacked(
 
 
 def _in_worker(
+    number: int,
     job: FitJob,
-    spec: NetworkSpec | SvmTraining,
+    spec: Spec,
     data: TrainingData,
     token: str,
     plan: RunPlan,
     build: Callable[..., nn.Module] | None,
-) -> FitResult:
+) -> tuple[int, FitResult]:
     if isinstance(spec, NetworkSpec) and build:
         ensure_registered(spec.model.name, build)
         _end_with_parent(os.getppid())
         torch.set_num_threads(1)
-    return _fit_one(job, spec, data, token, plan)
+    return number, _fit_one(job, spec, data, token, plan)
 
 
-def _fit_one(
-    job: FitJob, spec: NetworkSpec | SvmTraining, data: TrainingData, token: str, plan: RunPlan
-) -> FitResult:
+def _fit_one(job: FitJob, spec: Spec, data: TrainingData, token: str, plan: RunPlan) -> FitResult:
     if isinstance(spec, SvmTraining):
         return fit_svm(job, spec, data)
     learner = _learner(_Arrays(data, token), spec.model_dump_json(), plan.device, plan.compiled)
