@@ -1,15 +1,17 @@
 """68 folds of a method that starts from stored weights, its whole schedule, against a plain loop.
 
-    python benchmarks/transfer.py [--method efficient-me] [--clips 442] [--folds 68]
+    python benchmarks/transfer.py [--method efficient-me] [--clips 442] [--folds 68] [--steps N]
 
 Random images stand for the apex frames: training takes the same time whatever they show. Measured
 in one run, on the same work:
 
-- of a backbone that is held still at first, the features of every clip in all its changes (on some
-  of the rows), and the head's epochs of one fold per worker, from these features;
-- an epoch of the whole network of one fold per worker, as three epochs less one, by two;
-- a plain loop as a script has it: eager PyTorch, one process with PyTorch's own threads, a still
-  backbone run again in every epoch of every fold (some steps of each kind).
+- of parts that are held still at first, what they make of every clip in all its changes (on some
+  of the rows), and the head's epochs of one fold per worker, from that;
+- an epoch of every other stage of one fold per worker, as three epochs less one, by two; with
+  --steps N an epoch of the first N steps, which counts for as many as it has in full;
+- the support vector machines of one fold per worker, where the method ends in one;
+- a plain loop as a script has it: eager PyTorch, one process with PyTorch's own threads, still
+  parts run again in every epoch of every fold (some steps of each kind).
 
 Everything beyond that is projected from it and marked so. No epoch is stopped early on either side.
 Writes benchmarks/results/transfer-<method>.md.
@@ -18,6 +20,7 @@ Writes benchmarks/results/transfer-<method>.md.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import platform
 import resource
@@ -29,7 +32,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from joblib import Parallel, delayed
 
 from openmer.methods import load_method
 from openmer.training import (
@@ -41,11 +44,22 @@ from openmer.training import (
     fit_jobs,
     plan_run,
 )
+from openmer.training.batches import epoch_batches, training_rows
 from openmer.training.config import Stage
-from openmer.training.network import moving_part, pretrained_network, shared_features
+from openmer.training.cut import Cut
+from openmer.training.jobs import FloatArray
+from openmer.training.network import (
+    cut_of_spec,
+    let_move,
+    pretrained_network,
+    set_learning,
+    shared_features,
+)
+from openmer.training.rows import Rows
+from openmer.training.svm import Examples, fit_machine
 
 RESULTS = Path(__file__).parent / "results"
-PLAIN_STEPS = 6
+PLAIN_STEPS = 4
 FEATURE_CLIPS = 24
 LOAD_BEFORE = os.getloadavg()[0]
 
@@ -56,13 +70,18 @@ def main() -> None:
     parser.add_argument("--method", default="efficient-me")
     parser.add_argument("--clips", type=int, default=442)
     parser.add_argument("--folds", type=int, default=68)
+    parser.add_argument("--steps", type=int, default=0, help="of a measured epoch; 0 takes all")
     options = parser.parse_args()
     workers = os.cpu_count() or 1
     spec, data = make_task(options.method, options.clips)
     jobs = make_jobs(options.clips, workers)
-    parts = [measure_stage(spec, data, jobs, stage) for stage in spec.training.stages]
-    if spec.training.stages[0].trainable == "head":
-        parts.insert(0, Part("features, once", measure_features(spec, data), None, 1.0))
+    parts = [
+        measure_stage(spec, data, jobs, stage, options.steps) for stage in spec.training.stages
+    ]
+    if cut_of_spec(spec) is not None:
+        parts.insert(0, Part("still parts, once", measure_features(spec, data), None, 1.0))
+    if spec.training.machine is not None:
+        parts.append(measure_machines(spec, data, jobs))
     write(options, spec, workers, parts)
 
 
@@ -92,24 +111,67 @@ def make_task(name: str, clips: int) -> tuple[NetworkSpec, TrainingData]:
         raise SystemExit(f"{name} trains no network in stages on images of a fixed size.")
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (clips, 3, size, size), dtype=np.uint8).astype(np.float32)
-    data = TrainingData(inputs=images, targets=np.arange(clips) % 3, num_classes=3)
+    shares = np.cumsum((250, 109, 83)) / 442  # negative, positive, surprise of MEGC 2019
+    targets = np.searchsorted(shares, (rng.permutation(clips) + 0.5) / clips)
+    data = TrainingData(inputs=images, targets=targets, num_classes=3)
     return method.network_spec(3, (3, size, size)), data
 
 
-def measure_stage(spec: NetworkSpec, data: TrainingData, jobs: list[FitJob], stage: Stage) -> Part:
+def measure_stage(
+    spec: NetworkSpec, data: TrainingData, jobs: list[FitJob], stage: Stage, most_steps: int
+) -> Part:
     """One stage, ours and plain."""
-    steps = -(-len(jobs[0].train) // spec.training.batch_size)
-    plain_s = measure_plain(spec, data, stage) * steps
+    batches = epoch_batches(jobs[0], spec.training, data, 1)
+    steps, size = len(batches), len(batches[0])
+    plain_s = measure_plain(spec, data, stage, size) * steps
     epochs = stage.epochs * stage.iterations
     if stage.trainable == "head":
         ours_s = measure_ours(spec, data, jobs, stage)
         return Part(f"head, {epochs} epochs", ours_s, plain_s * epochs, 1.0)
+    measured = min(steps, most_steps or steps)
+    brief = [shortened(job, data, measured / steps) for job in jobs]
+    share = len(epoch_batches(brief[0], spec.training, data, 1)) / steps
     one, three = (
-        measure_ours(spec, data, jobs, stage.model_copy(update={"epochs": n, "iterations": 1}))
+        measure_ours(spec, data, brief, stage.model_copy(update={"epochs": n, "iterations": 1}))
         for n in (1, 3)
     )
+    what = f"{len(stage.frozen)} parts still" if stage.frozen else "whole network"
     # The difference is without what a call costs once, as the plain steps are.
-    return Part(f"whole network, {epochs} epochs", (three - one) / 2, plain_s, epochs)
+    return Part(f"{what}, {epochs} epochs", (three - one) / 2 / share, plain_s, epochs)
+
+
+def shortened(job: FitJob, data: TrainingData, share: float) -> FitJob:
+    """A job with that share of its clips of every class."""
+    if share >= 1:
+        return job
+    train = np.asarray(job.train)
+    kept = []
+    for number in range(data.num_classes):
+        own = train[data.targets[train] == number]
+        kept += own[: max(1, math.ceil(share * len(own)))].tolist()
+    return replace(job, train=tuple(sorted(kept)))
+
+
+def measure_machines(spec: NetworkSpec, data: TrainingData, jobs: list[FitJob]) -> Part:
+    """The machines of one fold per worker at once, and of one fold alone, on random features."""
+    width = pretrained_network(spec)[1].get_submodule("head")[1].in_features
+    rows = training_rows(jobs[0], spec.training, data)
+    rng = np.random.default_rng(0)
+    persons = tuple(f"p{i % 67}" for i in range(len(jobs[0].train)))
+    place = {clip: number for number, clip in enumerate(jobs[0].train)}
+    examples = Examples(
+        inputs=rng.normal(size=(len(rows), width)).astype(np.float32),
+        targets=data.targets[rows % data.clips],
+        clips=np.array([place[int(row) % data.clips] for row in rows]),
+        persons=persons,
+    )
+    started = time.perf_counter()
+    fit_machine(spec.training.machine, examples)
+    alone = time.perf_counter() - started
+    run = Parallel(n_jobs=len(jobs), backend="threading")
+    started = time.perf_counter()
+    run(delayed(fit_machine)(spec.training.machine, examples) for _ in jobs)
+    return Part("support vector machine", time.perf_counter() - started, alone, 1.0)
 
 
 def make_jobs(clips: int, count: int) -> list[FitJob]:
@@ -135,17 +197,16 @@ def measure_features(spec: NetworkSpec, data: TrainingData) -> float:
 
 def measure_ours(spec: NetworkSpec, data: TrainingData, jobs: list[FitJob], stage: Stage) -> float:
     """Seconds of a stage of one fold per worker, all workers at once, after their start."""
-    training = spec.training.model_copy(update={"stages": (stage,)})
+    training = spec.training.model_copy(update={"stages": (stage,), "classifier": "head"})
     own = spec.model_copy(update={"training": training})
-    rows = data.clips * (1 + (training.variants.count if training.variants else 0))
-    if stage.trainable == "head":  # as made by the measured function; its time is counted apart
-        width = pretrained_network(spec)[1].get_submodule("head")[1].in_features
-        ready = np.zeros((rows, width), dtype=np.float32)
-        data = replace(data, features=ready)
+    cut = cut_of_spec(own)
+    if cut is not None:  # as made by the measured function; its time is counted apart
+        data = replace(data, features=_blank_features(own, data, cut))
     # As the whole method is planned: with its second stage, folds run side by side.
     resources = Resources(device="cpu", workers=len(jobs), strategy="side_by_side")
     plan = plan_run(own, jobs, resources)
-    brief = [replace(job, train=job.train[:32], predict=()) for job in jobs]
+    jobs = [replace(job, predict=()) for job in jobs]
+    brief = [replace(job, train=job.train[:32]) for job in jobs]
     once = own.model_copy(
         update={
             "training": training.model_copy(
@@ -159,31 +220,27 @@ def measure_ours(spec: NetworkSpec, data: TrainingData, jobs: list[FitJob], stag
     return time.perf_counter() - started
 
 
-def measure_plain(spec: NetworkSpec, data: TrainingData, stage: Stage) -> float:
+def _blank_features(spec: NetworkSpec, data: TrainingData, cut: Cut) -> FloatArray:
+    """What stands at the cut, of every row, all of it zero."""
+    model = pretrained_network(spec)[1].eval()
+    with torch.no_grad():
+        one = cut.before(model)(torch.from_numpy(data.inputs[:1]))
+    rows = len(Rows(data, spec.training, "cpu"))
+    return np.zeros((rows, *one.shape[1:]), dtype=np.float32)
+
+
+def measure_plain(spec: NetworkSpec, data: TrainingData, stage: Stage, size: int) -> float:
     """Seconds of one step of a stage in a plain loop."""
     network = pretrained_network(spec)
-    moving = moving_part(network, network[1], stage)
-    network.requires_grad_(False)
-    moving.requires_grad_(True)
+    let_move(network, network[1], stage)
     weights = [weight for weight in network.parameters() if weight.requires_grad]
-    return _plain_step(network, moving, torch.optim.Adam(weights, lr=1e-4), spec, data)
-
-
-def _plain_step(
-    network: nn.Module,
-    moving: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    spec: NetworkSpec,
-    data: TrainingData,
-) -> float:
-    size = spec.training.batch_size
+    optimizer = torch.optim.Adam(weights, lr=1e-4)
     times = []
     for step in range(PLAIN_STEPS):
         rows = np.arange(step * size, (step + 1) * size) % data.clips
         started = time.perf_counter()
         inputs, targets = torch.from_numpy(data.inputs[rows]), torch.from_numpy(data.targets[rows])
-        network.eval()
-        moving.train()
+        set_learning(network, network[1], stage)
         optimizer.zero_grad()
         loss = F.cross_entropy(network(inputs), targets)
         torch.autograd.backward(loss)
@@ -206,8 +263,8 @@ def write(options: argparse.Namespace, spec: NetworkSpec, workers: int, parts: l
         f"# {options.method}: all folds, the method's whole schedule",
         "",
         f"`python benchmarks/transfer.py --method {options.method} --clips {options.clips} --folds "
-        f"{options.folds}`: {workers} cores, {platform.machine()}, torch {version('torch')}, "
-        f"{size}x{size} pixels, load before {LOAD_BEFORE:.1f}.",
+        f"{options.folds} --steps {options.steps}`: {workers} cores, {platform.machine()}, torch "
+        f"{version('torch')}, {size}x{size} pixels, load before {LOAD_BEFORE:.1f}.",
         "",
         "Measured: " + "; ".join(map(_measured, parts)) + ".",
         "",

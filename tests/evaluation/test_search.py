@@ -17,6 +17,7 @@ from openmer.errors import ConfigError, DataError, ProtocolError
 from openmer.evaluation.audit import audit, check_search, package_trainer, poison_test, shortened
 from openmer.evaluation.predictions import read_run
 from openmer.evaluation.record import run_folder
+from openmer.evaluation.report_rows import row_of
 from openmer.evaluation.run import evaluate
 from openmer.evaluation.run_info import load_run
 from openmer.evaluation.search import everybody, inner_folds, search_folds, settled
@@ -84,7 +85,10 @@ def test_every_fold_searches_and_the_run_says_what_it_chose(tmp_path):
     }
     table = read_run(folder)
     assert all(epochs[p] == e for p, e in zip(table.persons, table.epoch, strict=True))
-    assert load_run(folder)[0].leaky is False
+    info, summary = load_run(folder)
+    assert info.leaky is False
+    (note,) = row_of(info, summary).notes
+    assert note.startswith("Every fold chose training.batch_size, training.epochs by a search")
 
 
 def test_the_history_has_every_trial_with_its_curve(tmp_path):

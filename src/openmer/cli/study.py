@@ -176,7 +176,7 @@ def _curves(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
             )
             curves.append(training_curve(row.label, task, person, resources=how.resources))
     path = _place(chosen, how.out, ".png")
-    path.write_bytes(draw_curves(f"{chosen.title}, without {person}", curves))
+    path.write_bytes(draw_curves(f"{chosen.title}; held out: {person}", curves))
     numbers = path.with_suffix(".csv")
     numbers.write_text(curves_csv(curves), encoding="utf-8")
     tell(chosen.note)

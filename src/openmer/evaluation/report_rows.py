@@ -63,8 +63,9 @@ class Row:
         parameters: Number of weights ("867 k").
         time: Wall time ("4 min 10 s").
         data: Clips and persons, in words.
-        notes: What a reader must know of the data: tested persons that the weights have seen, clips
-            that could not be prepared, a corpus that is not whole. One sentence or two each.
+        notes: What a reader must know: tested persons that the weights have seen, a search of
+            settings, clips that could not be prepared, a corpus that is not whole. One sentence or
+            two each.
     """
 
     title: str
@@ -125,7 +126,7 @@ def ordered(runs: Sequence[Run]) -> list[Run]:
 
 def row_of(info: RunInfo, summary: Summary) -> Row:
     """The run as text."""
-    found = (_seen_note(info), _failure_note(info), _source_note(info))
+    found = (_seen_note(info), _search_note(info), _failure_note(info), _source_note(info))
     return Row(
         title=title_of(info),
         rule=RULE_WORDS[info.epoch_rule],
@@ -274,6 +275,18 @@ def _seen_note(info: RunInfo) -> str:
     return (
         f"{LEAKY}: the weights that every fold starts from were made on pictures of "
         f"{len(info.seen_persons)} of {counted(info.persons, 'tested person')}: {names}."
+    )
+
+
+def _search_note(info: RunInfo) -> str:
+    """Which settings every fold chose for itself; empty where none did."""
+    search = info.method_table.get("search")
+    space = search.get("space") if isinstance(search, dict) else None
+    if not isinstance(space, dict):
+        return ""
+    return (
+        f"Every fold chose {', '.join(space)} by a search among its training persons; the held-out "
+        "person had no part in it."
     )
 
 

@@ -175,7 +175,8 @@ def _draw(panel: Axes, curve: TrainingCurve, *, named: bool) -> None:
     if named:
         panel.text(
             len(curve.losses) + 0.4, curve.chance + 0.015, "always the largest class", fontsize=8,
-            color=_SOFT, ha="right", va="bottom",
+            color=_SOFT, ha="right", va="bottom", zorder=5,
+            bbox={"facecolor": _PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
         )  # fmt: skip
     panel.set_title(curve.label, loc="left", fontsize=11, color=_INK, pad=34)
     panel.legend(
