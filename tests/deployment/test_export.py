@@ -9,8 +9,9 @@ import pytest
 from tests.builders import make_data, make_task
 from tests.deployment.stills import stills_task
 
-from openmer.deployment import export, export_model, train_model
+from openmer.deployment import export, export_model, export_module, train_model
 from openmer.errors import ConfigError, OpenMERError
+from openmer.models import create_model
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +58,15 @@ def test_missing_packages_are_one_message_with_the_extra(machine, tmp_path, monk
     monkeypatch.setattr(export, "find_spec", lambda name: None if name == "onnxscript" else name)
     with pytest.raises(ConfigError, match=r"onnxscript is not installed.*openmer\[export\]"):
         export_model(machine[0], tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("deepvit_l", {"depth": 2, "mixed": 1}), ("deit_base", {"depth": 1}), ("resnet18", {})],
+)
+def test_backbones_of_stills_are_exported_for_any_batch(name, arguments, tmp_path):
+    model = create_model(name, size=32, **arguments).eval()
+    written = export_module(model, (3, 32, 32), tmp_path / "model.onnx")
+    assert written.largest_difference <= 1e-4
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, 3, 32, 32)).astype(np.float32)
+    assert scores_of(written.path, pixels).shape == (4, 3)
