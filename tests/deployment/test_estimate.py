@@ -41,7 +41,7 @@ def test_the_estimate_is_the_score_of_the_run(task, run, runs, monkeypatch):
     assert (found.uf1, found.uar, found.accuracy) == (summary.uf1, summary.uar, summary.accuracy)
     assert (found.clips, found.persons, found.seeds) == (18, len(task.folds), (0,))
     assert found.run == f"flow-svm/{run.name}"
-    monkeypatch.setattr("openmer.evaluation.run.fit_jobs", None)  # a finished run is not made anew
+    monkeypatch.setattr("openmer.evaluation.run.fit_folds", None)  # a finished run is not made anew
     assert estimate_of(task, Protocol(), runs=runs, resources=ALONE) == found
 
 

@@ -44,6 +44,7 @@ def explain_sample(
         recipe=model.recipe,
         classes=model.record.classes,
         origin=_origin(model.record),
+        decides=model.record.kind == "svm",
     )
     word = sample.label.strip().lower()
     truth = label_scheme(model.record.label_scheme).words.get(word)

@@ -89,8 +89,9 @@ class FittedModel:
         """
         self._require_inputs(inputs)
         clips = torch.from_numpy(np.array(inputs, dtype=np.float32))  # a copy: torch wants it so
+        module = self.module  # made outside, so that its weights can have gradients elsewhere
         with torch.inference_mode():
-            rows = [self.module(clips[i : i + 1]).numpy() for i in range(len(clips))]
+            rows = [module(clips[i : i + 1]).numpy() for i in range(len(clips))]
         empty = np.empty((0, len(self.record.classes)), dtype=np.float32)
         return np.concatenate([empty, *rows])
 

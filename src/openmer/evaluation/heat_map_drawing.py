@@ -243,15 +243,24 @@ def _scores(panel: Axes, shown: HeatMap) -> None:
     names = shown.by.classes
     colours = [_ACCENT if i == shown.explained else _LINE for i in range(len(names))]
     panel.barh(range(len(names)), shown.scores, color=colours, height=0.6)
+    low, high = min(0.0, *shown.scores), max(1.0, *shown.scores)
     for place, score in enumerate(shown.scores):
-        panel.text(score + 0.02, place, f"{score:.2f}", fontsize=9, color=_INK, va="center")
+        panel.text(
+            max(score, 0) + 0.02 * (high - low),
+            place,
+            f"{score:.2f}",
+            fontsize=9,
+            color=_INK,
+            va="center",
+        )
     labels = [f"{name}\n(annotated)" if i == shown.truth else name for i, name in enumerate(names)]
     panel.set_yticks(range(len(names)), labels, fontsize=9.5, color=_INK)
     panel.invert_yaxis()
-    panel.set(xlim=(0, 1.15), xticks=[])
+    panel.set(xlim=(low, high + 0.15 * (high - low)), xticks=[])
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
-    panel.set_title("score, not calibrated", **_title())
+    what = "decision value" if shown.by.decides else "score, not calibrated"
+    panel.set_title(what, **_title())
 
 
 def _bare(panel: Axes) -> None:

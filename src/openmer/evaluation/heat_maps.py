@@ -50,6 +50,7 @@ class ExplainedNetwork:
         classes: Class names in the order of the logits.
         origin: What it was trained on and how good it is, in sentences.
         training: The training of the fold; None for a model that comes from elsewhere.
+        decides: Whether a machine on its features scores: it gives decision values, not logits.
     """
 
     network: nn.Module
@@ -58,6 +59,7 @@ class ExplainedNetwork:
     classes: tuple[str, ...]
     origin: str
     training: FitResult | None = None
+    decides: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,7 +71,8 @@ class HeatMap:
         array: What the network saw, shape ``(channels, height, width)``, as its recipe makes it.
         by: The network.
         found: The heat.
-        scores: Probability of each class, not calibrated.
+        scores: Probability of each class, not calibrated; its decision value where a machine
+            scores.
         explained: Index of the class whose heat it is.
         truth: Index of the annotated class; None where it is not known.
     """
@@ -175,6 +178,7 @@ def held_out_network(
         classes=task.scheme.classes,
         origin=_origin(task, result, rule),
         training=result,
+        decides=spec.training.machine is not None,
     )
 
 
@@ -202,7 +206,8 @@ def explain(
     """
     _require_class(class_name, by.classes)
     with torch.no_grad():
-        scores = torch.softmax(by.network(torch.from_numpy(array)[None])[0], dim=0)
+        outputs = by.network(torch.from_numpy(array)[None])[0]
+        scores = outputs if by.decides else torch.softmax(outputs, dim=0)
     explained = by.classes.index(class_name) if class_name else int(scores.argmax())
     return HeatMap(
         name=name,
