@@ -17,6 +17,7 @@ from openmer.training.pretrain_spec import Epoch
 PICTURES = {
     "efficient-me": "efficient-me-pretraining.png",
     "dense-attention": "dense-attention-pretraining.png",
+    "mobilevit-svm": "mobilevit-svm-pretraining.png",
 }
 
 

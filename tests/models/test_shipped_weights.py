@@ -20,7 +20,12 @@ def test_a_card_says_what_they_learned_how_well_and_for_what(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "numbers"), [("efficient-me", 868_307), ("dense-attention", 3_097_053)]
+    ("name", "numbers"),
+    [
+        ("efficient-me", 868_307),
+        ("dense-attention", 3_097_053),
+        ("mobilevit-svm", 4_951_811),
+    ],
 )
 def test_a_method_starts_from_them_with_every_number_in_its_place(name, numbers):
     method = load_method(name)

@@ -292,6 +292,9 @@ def test_what_was_decided_at_the_beginning_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrain_plan, "cpu_count", lambda: 64)
     monkeypatch.setattr(pretrain_plan, "COMPILE_FROM_FLOPS", 0)
     assert plan_pretraining(spec, stills, auto, checkpoint) == plan
+    depthwise = plan_pretraining(spec, stills, auto, tmp_path / "none.pt")
+    assert not depthwise.compiled, "depthwise convolutions train no faster compiled"
+    monkeypatch.setattr(pretrain_plan, "has_depthwise", lambda _: False)
     other = plan_pretraining(spec, stills, auto, tmp_path / "none.pt")
     assert (other.threads, other.compiled) == (64, pretrain_plan.compiler_at_hand())
     asked = plan_pretraining(spec, stills, PretrainResources(device="cpu", threads=2), checkpoint)
