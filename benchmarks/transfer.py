@@ -79,7 +79,12 @@ def main() -> None:
         measure_stage(spec, data, jobs, stage, options.steps) for stage in spec.training.stages
     ]
     if cut_of_spec(spec) is not None:
-        parts.insert(0, Part("still parts, once", measure_features(spec, data), None, 1.0))
+        once = measure_features(spec, data)
+        # A plain loop without any stage would make them in every fold; else its steps do.
+        parts.insert(
+            0,
+            Part("still parts, once", once, None if spec.training.stages else once, 1.0, once=True),
+        )
     if spec.training.machine is not None:
         parts.append(measure_machines(spec, data, jobs))
     write(options, spec, workers, parts)
@@ -95,19 +100,22 @@ class Part:
         plain_s: Seconds of the same unit of one fold in a plain loop; None where it has no such
             part.
         units: Units of one fold.
+        once: Whether ours is for all folds together.
     """
 
     name: str
     ours_s: float
     plain_s: float | None
     units: float
+    once: bool = False
 
 
 def make_task(name: str, clips: int) -> tuple[NetworkSpec, TrainingData]:
     """The method's own network and schedule on random images."""
     method = load_method(name)
     training, size = method.training, method.steps.size
-    if not isinstance(training, NetworkTraining) or not training.stages or size is None:
+    stages = isinstance(training, NetworkTraining) and (training.stages or training.machine)
+    if not stages or size is None:
         raise SystemExit(f"{name} trains no network in stages on images of a fixed size.")
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (clips, 3, size, size), dtype=np.uint8).astype(np.float32)
@@ -254,11 +262,12 @@ def write(options: argparse.Namespace, spec: NetworkSpec, workers: int, parts: l
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rows, size = [], spec.input_shape[-1]
     for part in parts:
-        rounds = 1 if part.plain_s is None else options.folds / workers
+        rounds = 1 if part.once else options.folds / workers
         ours = part.ours_s * part.units * rounds
         plain = (part.plain_s or 0.0) * part.units * options.folds
         rows.append((part.name, ours, plain))
     rows.append(("together", *(sum(row[column] for row in rows) for column in (1, 2))))
+    unit, seconds = ("hours", 3600) if rows[-1][2] >= 3600 else ("minutes", 60)
     lines = [
         f"# {options.method}: all folds, the method's whole schedule",
         "",
@@ -270,10 +279,10 @@ def write(options: argparse.Namespace, spec: NetworkSpec, workers: int, parts: l
         "",
         f"Projected from it to {options.folds} folds, no epoch stopped early:",
         "",
-        "| part | OpenMER, hours | plain loop, hours | ratio |",
+        f"| part | OpenMER, {unit} | plain loop, {unit} | ratio |",
         "| --- | ---: | ---: | ---: |",
         *(
-            f"| {name} | {ours / 3600:.2f} | {plain / 3600:.2f} | {_ratio(plain, ours)} |"
+            f"| {name} | {ours / seconds:.2f} | {plain / seconds:.2f} | {_ratio(plain, ours)} |"
             for name, ours, plain in rows
         ),
         "",
@@ -299,7 +308,7 @@ def workers_peak_mib() -> float:
 
 def _measured(part: Part) -> str:
     """What was measured of a part."""
-    if part.plain_s is None:
+    if part.once:
         return f"{part.name} {part.ours_s:.0f} s"
     unit = "one epoch" if part.units > 1 else "all"
     return (

@@ -8,7 +8,8 @@ from tests.builders import make_data, make_persons, make_task
 
 from openmer.evaluation.audit import audit, package_trainer
 from openmer.evaluation.audit_copies import check_copies
-from openmer.models import create_model, list_models, register
+from openmer.models import create_model, register
+from openmer.models._registry import _MODELS
 from openmer.models.weights import save_weights
 from openmer.training import Resources, TrainingData
 from openmer.training.rows import Rows
@@ -91,8 +92,7 @@ def test_one_channel_is_compared():
 @pytest.fixture(name="task")
 def _task(tmp_path):
     """A method that enlarges its smaller classes, balances its steps and ends in a machine."""
-    if "tiny_net" not in list_models():
-        register("tiny_net")(_tiny_net())
+    register("tiny_net")(_tiny_net())
     path = tmp_path / "stored.safetensors"
     save_weights(path, create_model("tiny_net").state_dict(), {})
     data = make_data(clips=30, mirrored=False)
@@ -112,7 +112,8 @@ def _task(tmp_path):
         "training.enlarge={copies = 2, shift = 0.1}",
         "training.classifier={kind = 'svm', kernel = ['linear', 'rbf'], c = [0.1, 1.0]}",
     )
-    return make_task("flow-mlp", settings, data, make_persons(30))
+    yield make_task("flow-mlp", settings, data, make_persons(30))
+    del _MODELS["tiny_net"]
 
 
 def _tiny_net():
