@@ -41,9 +41,9 @@ class Cut:
             return nn.Identity()
         return nn.Sequential(*(part for _, part in _chain(model)[self.parts :]))
 
-    def holds(self, model: nn.Module, stage: Stage | None) -> bool:
-        """Whether all that stands before the cut holds still in a stage; None is no stage."""
-        if stage is None or stage.trainable == "head":
+    def holds(self, model: nn.Module, stage: Stage) -> bool:
+        """Whether all that stands before the cut holds still in a stage."""
+        if stage.trainable == "head":
             return True
         if self.parts < 0:
             return False

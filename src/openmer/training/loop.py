@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -108,15 +107,10 @@ def fit(
                 break
         begun += stage.epochs
     for model, watcher in enumerate(watchers):
-        if watcher and begun:
+        if watcher:
             learner.recall(model)
     made = final_scores(jobs, learner, training, data)
-    return [
-        replace(result, followed=tuple(map(tuple, own)))
-        for result, own in zip(
-            _results(jobs, learner, watchers, losses, made), followed, strict=True
-        )
-    ]
+    return _results(jobs, learner, watchers, losses, followed, made)
 
 
 def _enter(learner: Learner, watchers: list[_Watcher | None], stage: Stage, epoch: int) -> None:
@@ -203,6 +197,7 @@ def _results(
     learner: Learner,
     watchers: list[_Watcher | None],
     losses: list[list[float]],
+    followed: list[list[list[float]]],
     made: list[tuple[FloatArray, Numbers]],
 ) -> list[FitResult]:
     results = []
@@ -215,6 +210,7 @@ def _results(
                 scores=scores,
                 epoch=watcher.best_epoch if watcher else len(losses[model]),
                 losses=tuple(losses[model]),
+                followed=tuple(map(tuple, followed[model])),
                 weights_sha256=digest(state),
                 state=state if job.keep_state else None,
             )
