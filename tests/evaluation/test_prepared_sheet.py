@@ -24,3 +24,9 @@ def test_every_class_has_a_row(channels, low):
 def test_nothing_to_draw_is_an_error():
     with pytest.raises(DataError, match="nothing to draw"):
         draw_prepared("Sheet", np.empty((0, 3, 8, 8)), [], ["a"])
+
+
+def test_flow_is_drawn_by_its_direction_and_not_as_gray_levels():
+    flow = np.random.default_rng(0).uniform(-3, 3, (2, 3, 8, 8)).astype(np.float32)
+    drawn = draw_prepared("Sheet", flow, [0, 0], ["a"])
+    assert drawn != draw_prepared("Sheet", flow.clip(0), [0, 0], ["a"])
