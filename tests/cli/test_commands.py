@@ -194,19 +194,37 @@ def test_stopped_at_any_moment_it_goes_on_to_the_same_bytes(manifest, tmp_path, 
         "--manifest", str(manifest), "--set", "training.epochs=150", "--workers", "2",
         "--compiled", "never", "--device", "cpu", "--out",
     ]  # fmt: skip
-    cut = subprocess.Popen([*command, str(tmp_path / "cut")], stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 60
+    with (tmp_path / "err").open("wb") as err:
+        cut = subprocess.Popen([*command, str(tmp_path / "cut")], stderr=err)
+    deadline = time.monotonic() + 120
     while not list(tmp_path.glob("cut/**/*.parquet")) and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(cut.pid, kill)
-    _, err = cut.communicate(timeout=60)
+    cut.wait(timeout=120)
     kept = {p.name: p.read_bytes() for p in tmp_path.glob("cut/**/*.parquet")}
     assert 1 <= len(kept) < 4
     if kill == signal.SIGINT:
         assert cut.returncode == 130
-        assert b"run the same command to go on" in err
+        assert b"run the same command to go on" in (tmp_path / "err").read_bytes()
     subprocess.run([*command, str(tmp_path / "cut")], check=True, capture_output=True)
     subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
     folds = [{p.name: p.read_bytes() for p in tmp_path.glob(f"{run}/**/s*/**/*.parquet")}
              for run in ("cut", "whole")]  # fmt: skip
     assert folds[0] == folds[1]
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_killed_parent_even_while_they_start(manifest, tmp_path):
+    """Their end of the pipe closes: nobody is left, at work or waiting for it."""
+    command = [
+        sys.executable, "-c", "from openmer.cli import main; main()", "evaluate", "ststnet",
+        "--manifest", str(manifest), "--set", "training.epochs=100000", "--workers", "2",
+        "--compiled", "never", "--device", "cpu", "--out", str(tmp_path),
+    ]  # fmt: skip
+    killed = subprocess.Popen(command, stderr=subprocess.PIPE)
+    workers = Path(f"/proc/{killed.pid}/task/{killed.pid}/children")
+    deadline = time.monotonic() + 120
+    while len(workers.read_text().split()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    killed.kill()
+    killed.communicate(timeout=120)

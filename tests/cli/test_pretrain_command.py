@@ -210,19 +210,20 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(openmer, fer2013, tmp
     hear = "import signal as s; s.signal(s.SIGINT, s.default_int_handler)"
     code = f"{hear}; from openmer.cli import main; main()"
     command = [sys.executable, "-c", code, *options]
-    cut = subprocess.Popen(command, stderr=subprocess.PIPE, cwd=tmp_path)
+    with (tmp_path / "err").open("wb") as err:
+        cut = subprocess.Popen(command, stderr=err, cwd=tmp_path)
     checkpoint = tmp_path / "cut" / "checkpoint.pt"
     deadline = time.monotonic() + 120
     while not checkpoint.is_file() and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(0.1)
     os.kill(cut.pid, kill)
-    _, err = cut.communicate(timeout=60)
+    cut.wait(timeout=120)
     assert checkpoint.is_file()
     assert not Path("cut", "efficient-me.safetensors").exists()
     if kill == signal.SIGINT:
         assert cut.returncode == 130
-        assert b"run the same command to go on" in err
+        assert b"run the same command to go on" in (tmp_path / "err").read_bytes()
     assert openmer(*options)[0] == 0
     assert openmer(*pretrain("--out", "whole", root=fer2013, epochs=120))[0] == 0
     for name in ("efficient-me.safetensors", "history.csv", "curve.png"):

@@ -202,12 +202,15 @@ def _side_by_side(
 ) -> Iterator[tuple[int, FitResult]]:
     """Every job in a process of its own, as many at once as the plan says."""
     # libsvm works outside Python's lock, so its folds share one process.
-    svm = any(isinstance(spec, SvmTraining) for spec, _ in groups)
+    threads = any(isinstance(spec, SvmTraining) for spec, _ in groups)
+    # From its start on, so that one still loading PyTorch ends with its parent, too.
+    watched = {"initializer": _end_with_parent, "initargs": (os.getpid(),)}
     run = Parallel(
         n_jobs=plan.workers,
-        backend="threading" if svm else "loky",
+        backend="threading" if threads else "loky",
         return_as="generator_unordered",
         mmap_mode="c",
+        **({} if threads else watched),
     )
     tasks = []
     for number, (spec, jobs) in enumerate(groups):
@@ -260,7 +263,6 @@ def _in_worker(
 ) -> tuple[int, FitResult]:
     if isinstance(spec, NetworkSpec) and build:
         ensure_registered(spec.model.name, build)
-        _end_with_parent(os.getppid())
         torch.set_num_threads(1)
     return number, _fit_one(job, spec, data, token, plan)
 
@@ -273,9 +275,8 @@ def _fit_one(job: FitJob, spec: Spec, data: TrainingData, token: str, plan: RunP
         return fit([job], learner, spec.training, data)[0]
 
 
-@lru_cache(maxsize=1)
 def _end_with_parent(parent: int) -> None:
-    """End this worker process soon after its parent was killed."""
+    """End this worker process soon after the process `parent`, which started it, was killed."""
 
     def watch() -> None:
         while os.getppid() == parent:
