@@ -116,6 +116,17 @@ def test_weights_by_an_unknown_key_are_refused_before_the_work(tmp_path, clips):
         run_study(load_study("efficient-me/depth"), clips, given)
 
 
+def test_the_parts_of_a_network_add_up_to_it():
+    size = model_size(load_method("rrmfnet-tiny"))
+    assert list(size.parts) == ["resizer", "backbone", "neck", "attention", "head"]
+    assert sum(part.parameters for part in size.parts.values()) == size.parameters
+    assert sum(part.macs for part in size.parts.values()) == pytest.approx(size.macs, abs=5)
+    assert all(part.macs > 0 for part in size.parts.values())
+    study = load_study("rrmfnet-pt/size")
+    table = size_table(study.model_copy(update={"rows": study.rows[:1]}))
+    assert [row[0] for row in table.rows[1:]] == [f"- {name}" for name in size.parts]
+
+
 def test_operations_per_weight_stand_beside_the_real_ones():
     study = load_study("dense-attention/size")
     table = size_table(study.model_copy(update={"rows": study.rows[:1]}))

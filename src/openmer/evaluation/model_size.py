@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from torch import nn
 
 from openmer.datasets.labels import label_scheme
 from openmer.errors import ConfigError
 from openmer.evaluation.report_study import StudyTable
 from openmer.evaluation.studies import Study, row_method
 from openmer.methods import Method
-from openmer.training.memory import forward_flops
+from openmer.training.memory import flops_of_modules
 from openmer.training.network import build_network
 
 
@@ -23,12 +26,14 @@ class ModelSize:
         parameters: Trained numbers.
         statistics: Running means and variances of batch norms, one each per channel.
         macs: Multiply-accumulates of one input, of convolutions and matrix products.
+        parts: The same of each part that the model is made of, by its name in the code.
     """
 
     input_shape: tuple[int, int, int]
     parameters: int
     statistics: int
     macs: int
+    parts: Mapping[str, ModelSize] = field(default_factory=dict)
 
 
 def model_size(method: Method) -> ModelSize:
@@ -46,13 +51,30 @@ def model_size(method: Method) -> ModelSize:
     shape = (method.steps.channels, size, size)
     classes = len(label_scheme(method.label_scheme).classes)
     network = build_network(method.network_spec(classes, shape), seed=0)
+    macs = flops_of_modules(network, shape)
+    model = network[1]
+    return _size(
+        network,
+        shape,
+        macs[""] // 2,
+        {name: _size(part, shape, macs[f"1.{name}"] // 2) for name, part in model.named_children()},
+    )
+
+
+def _size(
+    module: nn.Module,
+    input_shape: tuple[int, int, int],
+    macs: int,
+    parts: Mapping[str, ModelSize] = MappingProxyType({}),
+) -> ModelSize:
     return ModelSize(
-        input_shape=shape,
-        parameters=sum(weight.numel() for weight in network.parameters()),
+        input_shape=input_shape,
+        parameters=sum(weight.numel() for weight in module.parameters()),
         statistics=sum(
-            value.numel() for name, value in network.named_buffers() if ".running_" in name
+            value.numel() for name, value in module.named_buffers() if "running_" in name
         ),
-        macs=forward_flops(network, shape) // 2,
+        macs=macs,
+        parts=parts,
     )
 
 
@@ -63,17 +85,12 @@ def size_table(study: Study, overrides: Sequence[str] = ()) -> StudyTable:
     rows = []
     for row in study.rows:
         size, printed = model_size(row_method(study, row, overrides)), study.published(row)
-        cells = [
-            row.label,
-            "x".join(map(str, size.input_shape)),
-            f"{size.parameters:,}",
-            f"{size.statistics:,}",
-            f"{size.parameters + size.statistics:,}",
-            f"{size.macs / 1e6:,.1f} M",
-        ]
-        cells += [f"{2 * size.parameters / 1e6:,.2f} M"] * study.per_weight
-        cells.append(f"{printed.parameters:,}" if printed and printed.parameters else "-")
-        rows.append(tuple(cells))
+        told = f"{printed.parameters:,}" if printed and printed.parameters else "-"
+        shape = "x".join(map(str, size.input_shape))
+        rows.append((row.label, shape, *_counts(size, study), told))
+        if row.parts:
+            rows += [(f"- {name}", "", *_counts(part, study), "")
+                     for name, part in size.parts.items()]  # fmt: skip
     notes = [study.note] * bool(study.note)
     notes.append(
         "BN stats: running means and variances of batch norm. MACs: multiply-accumulates of one "
@@ -81,3 +98,14 @@ def size_table(study: Study, overrides: Sequence[str] = ()) -> StudyTable:
     )
     title = f"{study.title} ({study.source})"
     return StudyTable(title, tuple(columns), tuple(rows), tuple(notes))
+
+
+def _counts(size: ModelSize, study: Study) -> tuple[str, ...]:
+    """Weights, statistics, their sum and operations."""
+    counts = (
+        f"{size.parameters:,}",
+        f"{size.statistics:,}",
+        f"{size.parameters + size.statistics:,}",
+        f"{size.macs / 1e6:,.1f} M",
+    )
+    return (*counts, f"{2 * size.parameters / 1e6:,.2f} M") if study.per_weight else counts

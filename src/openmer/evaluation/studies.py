@@ -31,6 +31,7 @@ class StudyRow(Record):
         without: Recipe steps of the method that are left out, by their names.
         weights: Key of a file of weights that the user gives; empty for the method's own.
         pretrain: The command that makes such a file.
+        parts: Of a study of kind ``size``: whether its parts follow, each on a line.
         run: Whether OpenMER can run it; a line that is only quoted cannot be.
         published: The paper's name of it, in the list of published numbers.
     """
@@ -41,6 +42,7 @@ class StudyRow(Record):
     without: tuple[str, ...] = ()
     weights: str = ""
     pretrain: str = ""
+    parts: bool = False
     run: bool = True
     published: str = ""
 

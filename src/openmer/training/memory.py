@@ -129,12 +129,32 @@ def forward_flops(network: nn.Module, input_shape: tuple[int, int, int]) -> int:
         network: Left in evaluation mode.
         input_shape: ``(channels, height, width)``.
     """
+    return flops_of_modules(network, input_shape)[""]
+
+
+def flops_of_modules(network: nn.Module, input_shape: tuple[int, int, int]) -> dict[str, int]:
+    """As `forward_flops`, for each module by its name; the whole network has the name "".
+
+    Args:
+        network: Left in evaluation mode.
+        input_shape: ``(channels, height, width)``.
+    """
     from torch.utils.flop_counter import FlopCounterMode
 
     network.eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.zeros(1, *input_shape))
-    return int(counter.get_total_flops())
+    root = type(network).__name__
+    told = {name: sum(counts.values()) for name, counts in counter.get_flop_counts().items()}
+
+    def of(name: str, module: nn.Module) -> int:
+        """A list of modules is never called itself: what it holds is added up."""
+        if f"{root}.{name}" in told:
+            return told[f"{root}.{name}"]
+        return sum(of(f"{name}.{child}", part) for child, part in module.named_children())
+
+    counted = {name: of(name, module) for name, module in network.named_modules() if name}
+    return {"": int(counter.get_total_flops()), **counted}
 
 
 def even_chunks(count: int, most: int) -> list[int]:
