@@ -95,10 +95,15 @@ def moments_of(onset: int | None, apex: int | None, offset: int | None, fps: str
     """
     from openmer.deployment import Moments
 
-    return Moments(onset=onset, apex=apex, offset=offset, fps=_fps(fps))
+    return Moments(onset=onset, apex=apex, offset=offset, fps=fps_of(fps))
 
 
-def _fps(text: str | None) -> Fraction | None:
+def fps_of(text: str | None) -> Fraction | None:
+    """The rate that a text says; None for none.
+
+    Raises:
+        ConfigError: It is no rate.
+    """
     if text is None:
         return None
     try:

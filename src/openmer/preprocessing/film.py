@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,11 +131,23 @@ class FrameFiles:
         return pixels
 
 
-def read_film(files: FrameFiles, *, gray: bool, alignment: Alignment | None = None) -> Film:
+class Frames(Protocol):
+    """Where the frames of one clip come from."""
+
+    clip: Clip
+
+    def gray(self, number: int) -> Image:
+        """A frame, ``(height, width)``, 0..255."""
+
+    def colours(self, number: int) -> Image:
+        """A frame, ``(height, width, 3)``, 0..255."""
+
+
+def read_film(files: Frames, *, gray: bool, alignment: Alignment | None = None) -> Film:
     """All frames of a clip; each is read from its file and aligned when it is asked for.
 
     Args:
-        files: Of the clip.
+        files: Of the clip, on disk or elsewhere.
         gray: Read ``(height, width)``, else ``(height, width, 3)``.
         alignment: The same for all frames; None takes them as they are.
     """

@@ -43,7 +43,7 @@ from openmer.errors import ConfigError, DataError
 from openmer.preprocessing._recipe_rules import check_order, fingerprint_of, last_size, read_step
 from openmer.preprocessing.faces import ArrayStore, face_detector
 from openmer.preprocessing.failures import step_of
-from openmer.preprocessing.film import Film, FrameFiles, movement, read_film
+from openmer.preprocessing.film import Film, FrameFiles, Frames, movement, read_film
 from openmer.preprocessing.flow import flow_method
 from openmer.preprocessing.frames import read_rgb
 from openmer.preprocessing.resample import mirror_flow, resize_image
@@ -104,7 +104,7 @@ class Recipe:
             flow_method(self.flow.method)
         if self.align is not None:
             face_detector(self.align.detector)
-            if self.align.locked_at == "apex" and self._searches:
+            if self.align.locked_at == "apex" and self.source.apex == "flow":
                 raise ConfigError(
                     "The step 'align' is locked at the apex, but with apex = \"flow\" the apex is "
                     'looked for on aligned frames. Set locked_at = "onset", or another apex.'
@@ -247,12 +247,15 @@ class Recipe:
             told[self.source.step] = f"The apex is frame {numbers[-1]}, counted from 0 ({how})."
         return told
 
-    def run(self, clip: Clip, *, store: ArrayStore | None = None) -> NDArray[np.float32]:
+    def run(
+        self, clip: Clip, *, store: ArrayStore | None = None, frames: Frames | None = None
+    ) -> NDArray[np.float32]:
         """The array of a clip.
 
         Args:
             clip: With the frames, or the ready flow image, that `inputs` names.
             store: Where found faces are kept and found again; None looks anew.
+            frames: Frames in memory, in place of the files that the clip names.
 
         Returns:
             float32, shape ``(channels, height, width)``; channels u, v and, with the step
@@ -262,8 +265,8 @@ class Recipe:
             signed.
 
         Raises:
-            DataError: The clip lacks what the recipe needs, a file is missing or broken, or there
-                is no face to align; a `StepError` that names the clip and the step.
+            DataError: The clip lacks what the recipe needs, a file is broken, or there is no face
+                to align; a `StepError` that names the clip and the step.
 
         Warns:
             EmptyBandWarning: The step `magnify` changes nothing: see `reports`.
@@ -273,7 +276,7 @@ class Recipe:
         if self._starts_from_flow_image(clip):
             with step_of(clip.key, "read"):
                 return self._from_flow_image(paths[0])
-        film = self._film(clip, store)
+        film = self._film(clip, store, frames)
         numbers = self._taken(clip, film)
         for step in self.on_clip:
             with step_of(clip.key, step.step):
@@ -326,11 +329,6 @@ class Recipe:
         return self.steps[-1] if isinstance(self.steps[-1], AppendApexStep) else None
 
     @property
-    def _searches(self) -> bool:
-        """Whether the apex is looked for in the frames."""
-        return self.source.apex == "flow"
-
-    @property
     def _needs_frames(self) -> str | None:
         """The first step for which a ready flow image will not do; None where there is none."""
         for step in self.steps:
@@ -350,7 +348,7 @@ class Recipe:
             numbers.append(self.align.frame_number(clip, self.source.apex))
         for step in self.on_clip:
             numbers += step.frame_numbers(clip)
-        if self._searches:
+        if self.source.apex == "flow":
             numbers += movement(clip, self.source.step)
         else:
             numbers += self.source.frame_numbers(clip)
@@ -358,12 +356,12 @@ class Recipe:
 
     def _taken(self, clip: Clip, film: Film) -> tuple[int, ...]:
         """The frames that the source takes; `film` is aligned and not yet magnified."""
-        with step_of(clip.key, self.source.step if self._searches else "input"):
+        with step_of(clip.key, self.source.step if self.source.apex == "flow" else "input"):
             return self.source.frame_numbers(clip, film)
 
-    def _film(self, clip: Clip, store: ArrayStore | None) -> Film:
+    def _film(self, clip: Clip, store: ArrayStore | None, frames: Frames | None = None) -> Film:
         """The frames of a clip, aligned; each is read when it is asked for, and only once."""
-        files = FrameFiles(clip)
+        files = frames or FrameFiles(clip)
         alignment = None
         if self.align is not None:
             with step_of(clip.key, "read"):

@@ -145,7 +145,7 @@ def flops_of_modules(network: nn.Module, input_shape: tuple[int, int, int]) -> d
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.zeros(1, *input_shape))
     root = type(network).__name__
-    told = {name: sum(counts.values()) for name, counts in counter.get_flop_counts().items()}
+    told = {name: int(sum(n.values())) for name, n in counter.get_flop_counts().items()}
 
     def of(name: str, module: nn.Module) -> int:
         """A list of modules is never called itself: what it holds is added up."""

@@ -1,0 +1,154 @@
+"""``openmer evaluate-spotting``: how well movements are found in long videos, and recognised."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from openmer.cli.console import output, progress, tell
+from openmer.cli.models import AbstainBelow, ModelFolder, NoModel, SpotterName, model_or_none
+from openmer.cli.options import Corpus, Frames, Json, Out, Roots, Variant, Workers
+from openmer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from openmer.datasets.long_videos import AnnotatedVideo
+    from openmer.evaluation.spotting import SpottingScores
+
+
+def evaluate_spotting(
+    corpus: Corpus = None,
+    root: Roots = None,
+    variant: Variant = None,
+    frames: Frames = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            "--truth",
+            metavar="CSV",
+            help="True events of your own videos (see the page on spotting), in place of a corpus.",
+        ),
+    ] = None,
+    synthetic: Annotated[
+        str, typer.Option("--synthetic", metavar="SIZE", help="Synthetic videos: tiny, demo, ...")
+    ] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the synthetic videos.")] = 100,
+    model: ModelFolder = None,
+    no_model: NoModel = False,
+    abstain_below: AbstainBelow = None,
+    spotter: SpotterName = "motion",
+    out: Out = Path("runs/spotting"),
+    workers: Workers = 1,
+    as_json: Json = False,
+) -> None:
+    """Spot movements in annotated long videos and judge them as the MEGC challenges do.
+
+    Videos that hold no event are among them: they are where false alarms are counted. What is
+    finished is kept; the same command goes on after it was stopped.
+    """
+    from joblib import cpu_count
+
+    from openmer.evaluation.spotting import (
+        render_spotting_csv,
+        render_spotting_markdown,
+        render_spotting_terminal,
+    )
+    from openmer.video.analyze import AnalyzeSettings
+    from openmer.video.spotting_run import judge_looked, look_at
+
+    loaded = model_or_none(model, no_model)
+    videos, name = _videos(corpus, root, variant, frames, truth, synthetic, seed, out)
+    settings = AnalyzeSettings(spotter=spotter, abstain_below=abstain_below)
+    with progress(name) as report:
+        looked = look_at(
+            videos,
+            model=loaded,
+            settings=settings,
+            out=out / "videos",
+            workers=workers or cpu_count(),
+            on_progress=report,
+        )
+    classes = None if loaded is None else loaded.record.classes
+    scores = judge_looked(looked, videos, classes)
+    (out / f"{name}.md").write_text(render_spotting_markdown(scores), encoding="utf-8")
+    (out / f"{name}.csv").write_text(render_spotting_csv(scores), encoding="utf-8")
+    if as_json:
+        typer.echo(json.dumps(_told(scores)))
+        return
+    output.print(render_spotting_terminal(scores))
+    tell(f"Table: {out / f'{name}.md'}")
+
+
+def _videos(
+    corpus: str | None,
+    roots: list[str] | None,
+    variant: str | None,
+    frames: str | None,
+    truth: Path | None,
+    synthetic: str,
+    seed: int,
+    out: Path,
+) -> tuple[tuple[AnnotatedVideo, ...], str]:
+    """The annotated videos, and what their table is called."""
+    from openmer.datasets.long_videos import read_long_videos, read_truth_csv
+
+    sources = {"--corpus": corpus, "--truth": truth, "--synthetic": synthetic}
+    given = [name for name, value in sources.items() if value]
+    if len(given) != 1:
+        raise ConfigError(
+            f"Found {' and '.join(given) or 'none'} of --corpus, --truth and --synthetic, expected "
+            "one: a corpus of long videos, a table of your own, or a size of synthetic videos."
+        )
+    if corpus is not None:
+        root = Path(roots[0]) if roots else None
+        reading = read_long_videos(corpus, root, variant=variant, frames=frames)
+        tell("\n".join(map(str, reading.problems)))
+        return reading.videos, corpus
+    options = {"--root": roots, "--variant": variant, "--frames": frames}
+    alone = [name for name, value in options.items() if value]
+    if alone:
+        raise ConfigError(f"{', '.join(alone)} goes with --corpus only. Leave it out.")
+    if truth is not None:
+        return read_truth_csv(truth), truth.stem
+    return read_truth_csv(_synthetic(synthetic, seed, out)), f"synthetic-{synthetic}-{seed}"
+
+
+def _synthetic(size: str, seed: int, out: Path) -> Path:
+    """Synthetic videos, written unless they are there; the table of what is true of them."""
+    from openmer.datasets.long_synthetic import write_long
+
+    with progress(f"synthetic {size}") as report:
+        return write_long(
+            out / "synthetic" / f"{size}-{seed}",
+            size,
+            seed,
+            lambda done, total: report("write", done, total),
+        )
+
+
+def _told(scores: SpottingScores) -> dict[str, object]:
+    """Scores of every scope, as JSON has them."""
+    return {
+        "videos": scores.videos,
+        "persons": scores.persons,
+        "scopes": {
+            each.scope: {
+                "truth": each.truth,
+                "found": each.found,
+                "hits": each.hits,
+                "precision": each.precision,
+                "recall": each.recall,
+                "f1": each.f1,
+                "strs": each.strs,
+                "false_alarms_per_minute": each.false_alarms_per_minute,
+            }
+            for each in scores.scopes
+        },
+        "quiet": {
+            "videos": scores.quiet.videos,
+            "found": scores.quiet.found,
+            "minutes": scores.quiet.minutes,
+        },
+    }

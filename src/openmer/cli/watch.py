@@ -1,0 +1,94 @@
+"""``openmer watch``: the same pipeline on a camera or a piped stream, events as they come."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from openmer.cli.console import errors, output, tell
+from openmer.cli.models import AbstainBelow, ModelFolder, NoModel, SpotterName, model_or_none
+from openmer.errors import StoppedError
+
+if TYPE_CHECKING:
+    from openmer.video.event import Event
+
+_TOLD_EVERY_S = 5.0
+
+
+def watch(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="SOURCE", help="camera:0, a file, or - for a stream on stdin."),
+    ],
+    model: ModelFolder = None,
+    no_model: NoModel = False,
+    abstain_below: AbstainBelow = None,
+    spotter: SpotterName = "motion",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print each event as one JSON object a line.")
+    ] = False,
+) -> None:
+    """Print events about a second after they ended; Ctrl-C ends it.
+
+    Every few seconds standard error tells how many frames a second are done.
+    """
+    from openmer.video.analyze import AnalyzeSettings
+    from openmer.video.live import LiveAnalyzer
+    from openmer.video.reader import open_video
+
+    loaded = model_or_none(model, no_model)
+    settings = AnalyzeSettings(spotter=spotter, abstain_below=abstain_below)
+    given: str | BinaryIO = sys.stdin.buffer if source == "-" else source
+    told = 0
+    try:
+        with open_video(given) as video:
+            analyzer = LiveAnalyzer(video.info, loaded, settings)
+            pace = _Pace()
+            for frame in video:
+                seen, events = analyzer.push(frame)
+                told += _print(events, as_json)
+                pace.count(float(frame.time_s), len(seen))
+            told += _print(analyzer.finish(), as_json)
+    except KeyboardInterrupt as stop:
+        raise StoppedError(f"Stopped. Events told: {told}.") from stop
+    tell("Nothing found." if not told else f"Events told: {told}.")
+
+
+class _Pace:
+    """Tells how fast frames are done."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._frames = 0
+
+    def count(self, at_s: float, faces: int) -> None:
+        """One more frame."""
+        self._frames += 1
+        passed = time.monotonic() - self._start
+        if passed < _TOLD_EVERY_S:
+            return
+        rate = self._frames / passed
+        errors.print(f"{at_s:.1f} s: {rate:.0f} frames a second, faces in view: {faces}")
+        self._start, self._frames = time.monotonic(), 0
+
+
+def _print(events: tuple[Event, ...], as_json: bool) -> int:
+    from dataclasses import asdict
+
+    for event in events:
+        if as_json:
+            typer.echo(json.dumps(asdict(event)))
+        else:
+            output.print(
+                f"{event.onset_s:.2f}-{event.offset_s:.2f} s, person {event.person}, {event.kind}: "
+                f"{event.reason}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+    sys.stdout.flush()
+    return len(events)

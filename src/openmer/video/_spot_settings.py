@@ -1,0 +1,49 @@
+"""The thresholds and windows of the motion spotter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from openmer.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotSettings:
+    """Thresholds and windows of `MotionSpotter`; seconds, and pixels of the patch of a face.
+
+    Attributes:
+        threshold: How many times its usual unrest a region must move.
+        least_px: How far it must move at least; the face is 134 pixels wide.
+        brief_s: Window of the running median that micro-expressions stand out from.
+        long_s: Window of the running median that longer movements stand out from.
+        unrest_s: Window in which the usual unrest of a region is measured.
+        longest_s: Longest movement that is reported.
+        smooth_s: Standard deviation of the Gaussian that all curves are smoothed with.
+        edge: Share of the peak at which the edges of a movement are looked for.
+        per_warp: Added to the threshold for each pixel that the head's turning warps the face.
+        per_head: Added for each pixel that the head has shifted, turned or grown.
+        blink: Factor on the threshold of regions near the eyes during a blink.
+        talk: Factor on the threshold of cheeks and nose while the mouth talks; the regions of the
+            mouth are not looked at meanwhile.
+    """
+
+    threshold: float = 6.0
+    least_px: float = 0.15
+    brief_s: float = 1.6
+    long_s: float = 7.0
+    unrest_s: float = 20.0
+    longest_s: float = 4.0
+    smooth_s: float = 0.02
+    edge: float = 0.3
+    per_warp: float = 0.3
+    per_head: float = 0.02
+    blink: float = 3.0
+    talk: float = 4.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not value >= 0:
+                raise ConfigError(f"{field.name} is {value}; give 0 or a positive number.")
+        if not 0 < self.edge < 1:
+            raise ConfigError(f"edge is {self.edge}; give a share of the peak between 0 and 1.")

@@ -1,0 +1,119 @@
+"""How the regions of a face move, apart from the head, since a reference picture of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from openmer.video._patch import SIDE_PX, Matrix, Patch, evened
+from openmer.video.regions import (
+    STEP_PX,
+    eye_weights,
+    points,
+    region_weights,
+    skull_weights,
+)
+
+Floats = NDArray[np.float64]
+
+_ROUNDS = 4  # of the robust fit
+_LEAST_SPREAD_PX = 0.05
+_GRID = slice(STEP_PX // 2, None, STEP_PX)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measured:
+    """What changed between a reference patch and another patch of the same face.
+
+    Attributes:
+        regions_px: Movement of each region apart from the head, pixels of the patch, shape
+            ``(regions, 2)``, x right, y down; in the order of `REGIONS`.
+        head: Movement of the head inside the patch: ``head @ (x, y, 1)`` is where a point of the
+            reference is now.
+        likeness: Correlation of both patches, the head's movement undone, -1..1.
+        eyes: Mean change of brightness of the openings of the eyes, in standard deviations of the
+            reference patch; a blink is a peak.
+        unrest_px: Median length of what the head's movement does not explain.
+    """
+
+    regions_px: Floats
+    head: Matrix
+    likeness: float
+    eyes: float
+    unrest_px: float
+
+
+class Reference:
+    """A patch that others are compared with.
+
+    The head's movement is the affine transform that fits the optical flow of what is rigid, by
+    iterated weights (Tukey's), so that moving brows or lips do not count. What is left of the flow
+    is averaged over each region.
+
+    Args:
+        patch: As `cut` gives it.
+
+    References:
+        Removing the head's movement before looking for an expression: Shreve et al. (2011); Liong
+        et al. (2021), SOFTNet, by the flow at the nose. Here the whole rigid part of the face
+        counts. Flow: Kroeger et al. (2016), dense inverse search, as OpenCV has it.
+    """
+
+    def __init__(self, patch: Patch) -> None:
+        self._patch = patch
+        self._evened = evened(patch)
+        self._solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._sampled = patch[_GRID, _GRID].astype(np.float64).ravel()
+        self._spread = max(float(self._sampled.std()), 1.0)
+
+    def compare(self, patch: Patch) -> Measured:
+        """What changed from the reference to a patch of the same size."""
+        flow = self._solver.calc(self._evened, evened(patch), np.zeros((SIDE_PX, SIDE_PX, 2), "f4"))
+        flow_xy = np.asarray(flow, np.float64)[_GRID, _GRID].reshape(-1, 2)
+        coefficients, rest = _fitted(flow_xy)
+        head = np.hstack([coefficients[:2].T + np.eye(2), coefficients[2][:, None]])
+        back = cv2.warpAffine(
+            patch, head, (SIDE_PX, SIDE_PX), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )  # fmt: skip
+        now = np.asarray(back, np.float64)[_GRID, _GRID].ravel()
+        return Measured(
+            regions_px=region_weights() @ rest,
+            head=head,
+            likeness=_correlation(self._sampled, now, skull_weights()),
+            eyes=float(eye_weights() @ np.abs(_standard(now) - _standard(self._sampled))),
+            unrest_px=float(np.median(np.hypot(*rest[skull_weights() > 0.5].T))),
+        )
+
+
+def _fitted(flow_xy: Floats) -> tuple[Floats, Floats]:
+    """Coefficients ``(3, 2)`` of x, y and 1 that fit a flow, and what they leave of it."""
+    places = np.column_stack([points(), np.ones(len(flow_xy))])
+    trusted = skull_weights().astype(np.float64)
+    weights = trusted
+    coefficients: Floats = np.zeros((3, 2))
+    rest = flow_xy
+    for _ in range(_ROUNDS):
+        weighted = places * weights[:, None]
+        coefficients = np.asarray(
+            np.linalg.lstsq(weighted.T @ places, weighted.T @ flow_xy, rcond=None)[0]
+        )
+        rest = flow_xy - places @ coefficients
+        length = np.hypot(rest[:, 0], rest[:, 1])
+        spread = max(float(np.median(length[trusted > 0.5])), _LEAST_SPREAD_PX)
+        weights = trusted * np.clip(1 - (length / (6 * spread)) ** 2, 0, None) ** 2
+    return coefficients, rest
+
+
+def _standard(values: Floats) -> Floats:
+    return np.asarray((values - values.mean()) / max(float(values.std()), 1.0))
+
+
+def _correlation(first: Floats, second: Floats, weights: NDArray[np.float32]) -> float:
+    share = weights / weights.sum()
+    a, b = first - share @ first, second - share @ second
+    norm = float(np.sqrt((share @ (a * a)) * (share @ (b * b))))
+    return float(share @ (a * b)) / norm if norm > 0 else 0.0
