@@ -15,7 +15,7 @@ def bump(times_s, onset_s, apex_s, offset_s):
 
 
 def curves(
-    times_s, *, moves=(), noise=0.03, seed=0, eyes=None, warped=None, head=None, starts=(0,)
+    times_s, *, moves=(), noise=0.03, seed=0, eyes=None, warp=None, head=None, starts=(0,)
 ):
     """A face that trembles a little; `moves` are (region, (x, y), course)."""
     rng = np.random.default_rng(seed)
@@ -29,7 +29,7 @@ def curves(
         times_s=np.asarray(times_s, float),
         regions_px=regions,
         head=np.zeros((count, 4)) if head is None else head,
-        warped_px=np.zeros(count) if warped is None else warped,
+        warp_px=np.zeros((count, 4)) if warp is None else warp,
         eyes=rng.normal(0.1, 0.01, count) if eyes is None else eyes,
         starts=tuple(starts),
         matrices=np.tile(LOOKS_AHEAD, (count, 1, 1)),

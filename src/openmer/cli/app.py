@@ -8,11 +8,13 @@ import typer
 from rich.markup import escape
 
 from openmer import __version__
+from openmer.cli.analyze import analyze
 from openmer.cli.audit import audit
 from openmer.cli.console import errors
 from openmer.cli.datasets import app as datasets
 from openmer.cli.demo import demo
 from openmer.cli.evaluate import evaluate
+from openmer.cli.evaluate_spotting import evaluate_spotting
 from openmer.cli.explain import explain
 from openmer.cli.export import export
 from openmer.cli.methods import app as methods
@@ -23,11 +25,13 @@ from openmer.cli.search import search
 from openmer.cli.show import show
 from openmer.cli.study import study
 from openmer.cli.train import train
+from openmer.cli.watch import watch
 from openmer.errors import DataError, OpenMERError, StoppedError
 
 _EPILOG = (
     "Exit codes: 0 done; 1 the audit found a leak; 2 an unknown name or option; "
-    "3 input data missing or broken; 4 the evaluation cannot be honest; 130 stopped."
+    "3 input data missing or broken; 4 the evaluation cannot be honest; 5 a video without a face; "
+    "130 stopped."
 )
 
 app = typer.Typer(
@@ -39,7 +43,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(demo)
+app.command()(analyze)
+app.command()(watch)
 app.command()(evaluate)
+app.command(name="evaluate-spotting")(evaluate_spotting)
 app.command()(pretrain)
 app.command()(audit)
 app.command()(report)

@@ -95,7 +95,8 @@ def _threshold(run: UniformRun, length: Floats, window_s: float, settings: SpotS
     head = np.linalg.norm(head_px - _median(run, head_px, window_s), axis=1)
     reach = run.samples(0.15) | 1
     extra = settings.per_head * maximum_filter1d(head, reach)
-    extra += settings.per_warp * maximum_filter1d(run.warped_px, reach)
+    warp = np.linalg.norm(run.warp_px - _median(run, run.warp_px, window_s), axis=1)
+    extra += settings.per_warp * maximum_filter1d(warp, reach)
     return np.asarray(floor + extra[:, None])
 
 
@@ -142,7 +143,7 @@ def _peaks(
     found = []
     for first, end in edges.reshape(-1, 2):
         apex = first + int(np.argmax(ratio[first:end].max(1)))
-        found.append(_movement(run, length, ratio, int(apex), settings))
+        found.append(_movement(run, length, ratio, apex, settings))
     return found
 
 
@@ -154,6 +155,7 @@ def _movement(
     strong = [int(r) for r in order if ratio[apex, r] >= 0.5 * ratio[apex, order[0]]]
     share = ratio[apex, strong]
     curve = length[:, strong] @ (share / share.sum())
+    strength, peak_px = float(ratio[apex].max()), float(length[apex].max())
     near = slice(max(0, apex - run.samples(0.05)), apex + run.samples(0.05) + 1)
     apex = near.start + int(np.argmax(curve[near]))
     level = settings.edge * curve[apex]
@@ -166,8 +168,8 @@ def _movement(
     end = (len(curve) - 1) * run.step_s
     return Candidate(
         times_s=(max(times[0], 0.0), times[1], min(times[2], end)),
-        strength=float(ratio[apex].max()),
-        peak_px=float(length[apex].max()),
+        strength=strength,
+        peak_px=peak_px,
         regions=tuple(REGIONS[r] for r in strong[:4]),
     )
 

@@ -25,7 +25,7 @@ class UniformRun:
         step_s: Seconds between two samples: the median of the frames' own.
         regions_px: As in `FaceCurves`, ``(samples, regions, 2)``.
         head: Likewise, ``(samples, 4)``.
-        warped_px: Likewise, ``(samples,)``.
+        warp_px: Likewise, ``(samples, 4)``.
         eyes: Likewise, ``(samples,)``.
     """
 
@@ -34,7 +34,7 @@ class UniformRun:
     step_s: float
     regions_px: Floats
     head: Floats
-    warped_px: Floats
+    warp_px: Floats
     eyes: Floats
 
     def samples(self, seconds: float) -> int:
@@ -69,6 +69,6 @@ def _run(curves: FaceCurves, first: int, end: int) -> UniformRun:
         step_s=step_s,
         regions_px=on_grid(curves.regions_px),
         head=on_grid(curves.head),
-        warped_px=on_grid(curves.warped_px),
+        warp_px=on_grid(curves.warp_px),
         eyes=on_grid(curves.eyes),
     )

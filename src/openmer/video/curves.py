@@ -26,7 +26,7 @@ class FaceCurves:
         regions_px: As in `Seen`, ``(rows, regions, 2)``.
         head: Where the head is: x and y of its middle in eye distances, angle in radians, natural
             logarithm of its size, ``(rows, 4)``.
-        warped_px: As in `Seen`, ``(rows,)``.
+        warp_px: As in `Seen`, ``(rows, 4)``.
         eyes: As in `Seen`, ``(rows,)``.
         starts: Rows at which the face had just come into view, the first of all included.
         matrices: As in `Seen`, ``(rows, 2, 3)``.
@@ -37,7 +37,7 @@ class FaceCurves:
     times_s: Floats
     regions_px: Floats
     head: Floats
-    warped_px: Floats
+    warp_px: Floats
     eyes: Floats
     starts: tuple[int, ...]
     matrices: Floats
@@ -71,7 +71,7 @@ class CurveBook:
     def add(self, seen: Iterable[Seen]) -> None:
         """Keep the faces of one frame."""
         for face in seen:
-            values = (face.regions_px.ravel(), face.matrix.ravel(), [face.warped_px, face.eyes])
+            values = (face.regions_px.ravel(), face.matrix.ravel(), face.warp_px, [face.eyes])
             self._rows.setdefault(face.person, []).append((face.frame, face.time_s, face.anew))
             self._values.setdefault(face.person, []).append(
                 np.concatenate(values).astype(np.float32)
@@ -99,7 +99,7 @@ class CurveBook:
             times_s=np.array([time_s for _, time_s, _ in rows]),
             regions_px=values[:, :count].reshape(-1, len(REGIONS), 2),
             head=np.stack([_pose(matrix) for matrix in matrices]),
-            warped_px=values[:, -2],
+            warp_px=values[:, -5:-1],
             eyes=values[:, -1],
             starts=tuple(starts),
             matrices=matrices,

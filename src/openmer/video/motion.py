@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from openmer.video._patch import SIDE_PX, Matrix, Patch, evened
 from openmer.video.regions import (
     STEP_PX,
+    depth,
     eye_weights,
     points,
     region_weights,
@@ -33,6 +34,8 @@ class Measured:
             ``(regions, 2)``, x right, y down; in the order of `REGIONS`.
         head: Movement of the head inside the patch: ``head @ (x, y, 1)`` is where a point of the
             reference is now.
+        turn_px: How far the head's turning to the side and its nodding move what stands out most
+            against the outline of the face, x and y, pixels of the patch.
         likeness: Correlation of both patches, the head's movement undone, -1..1.
         eyes: Mean change of brightness of the openings of the eyes, in standard deviations of the
             reference patch; a blink is a peak.
@@ -41,6 +44,7 @@ class Measured:
 
     regions_px: Floats
     head: Matrix
+    turn_px: Floats
     likeness: float
     eyes: float
     unrest_px: float
@@ -49,9 +53,10 @@ class Measured:
 class Reference:
     """A patch that others are compared with.
 
-    The head's movement is the affine transform that fits the optical flow of what is rigid, by
-    iterated weights (Tukey's), so that moving brows or lips do not count. What is left of the flow
-    is averaged over each region.
+    The head's movement is what fits the optical flow of the rigid parts: an affine transform, and a
+    share of the depth of a usual face in x and in y, for a head that turns to the side or nods. It
+    is found by iterated weights (Tukey's), so that moving brows or lips do not count. What is left
+    of the flow is averaged over each region.
 
     Args:
         patch: As `cut` gives it.
@@ -83,6 +88,7 @@ class Reference:
         return Measured(
             regions_px=region_weights() @ rest,
             head=head,
+            turn_px=coefficients[3],
             likeness=_correlation(self._sampled, now, skull_weights()),
             eyes=float(eye_weights() @ np.abs(_standard(now) - _standard(self._sampled))),
             unrest_px=float(np.median(np.hypot(*rest[skull_weights() > 0.5].T))),
@@ -90,11 +96,11 @@ class Reference:
 
 
 def _fitted(flow_xy: Floats) -> tuple[Floats, Floats]:
-    """Coefficients ``(3, 2)`` of x, y and 1 that fit a flow, and what they leave of it."""
-    places = np.column_stack([points(), np.ones(len(flow_xy))])
+    """Coefficients ``(4, 2)`` of x, y, 1 and depth that fit a flow, and what they leave of it."""
+    places = np.column_stack([points(), np.ones(len(flow_xy)), depth()])
     trusted = skull_weights().astype(np.float64)
     weights = trusted
-    coefficients: Floats = np.zeros((3, 2))
+    coefficients: Floats = np.zeros((4, 2))
     rest = flow_xy
     for _ in range(_ROUNDS):
         weighted = places * weights[:, None]

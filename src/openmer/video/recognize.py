@@ -55,7 +55,7 @@ def recognized(
     """
     event = spotted(interval, curves)
     matrices = list(curves.matrices[rows_of(curves, interval)])
-    clip = _clip(interval, curves)
+    clip = clip_of(interval, curves)
     try:
         faces = FaceFrames(clip, frames, matrices, framing_of(model))
         inputs = model.prepare_clip(clip, faces)
@@ -108,7 +108,7 @@ def _seen(interval: Interval) -> str:
     )
 
 
-def _clip(interval: Interval, curves: FaceCurves) -> Clip:
+def clip_of(interval: Interval, curves: FaceCurves) -> Clip:
     """The event as a clip; its frames are named by their numbers."""
     rows = rows_of(curves, interval)
     count = len(rows)

@@ -64,8 +64,10 @@ class Seen:
         matrix: From pixels of the image to those of the patch, shape ``(2, 3)``.
         regions_px: How far each region has moved apart from the head since the face came into view,
             pixels of the patch, shape ``(regions, 2)``.
-        warped_px: How far the head's turning out of the plane moves the edge of the face, pixels of
-            the patch.
+        warp_px: How far the head has turned out of the plane since the face came into view, as
+            what it does to the patch in pixels, shape ``(4,)``: what stands out most against the
+            outline moves in x and in y (turning to the side, nodding), the edge of the face is
+            stretched and sheared.
         eyes: As in `Measured`.
         likeness: As in `Measured`.
         anew: The face has just come into view: movement before and after cannot be compared.
@@ -76,7 +78,7 @@ class Seen:
     time_s: float
     matrix: Matrix
     regions_px: Floats
-    warped_px: float
+    warp_px: Floats
     eyes: float
     likeness: float
     anew: bool
@@ -95,7 +97,7 @@ class _Followed:
         self.matrix = matrix
         self.last_seen_s = time_s
         self.first_look = patch
-        self.base = np.zeros((len(REGIONS), 2))
+        self.base, self.base_warp = np.zeros((len(REGIONS), 2)), np.zeros(4)
         self.anew = True
         self._take(patch, time_s)
 
@@ -106,7 +108,7 @@ class _Followed:
     def start_again(self, patch: Patch, matrix: Matrix, time_s: float) -> None:
         """Back in view: what was measured before cannot be continued."""
         self.matrix, self.last_seen_s, self.anew = matrix, time_s, True
-        self.base = np.zeros_like(self.base)
+        self.base, self.base_warp = np.zeros_like(self.base), np.zeros(4)
         self._take(patch, time_s)
 
     def measure(self, gray: Gray, least: float) -> Measured | None:
@@ -114,15 +116,18 @@ class _Followed:
         measured = self.reference.compare(cut(gray, self.matrix))
         return measured if measured.likeness >= least else None
 
-    def advance(self, gray: Gray, measured: Measured, time_s: float, renew_s: float) -> Floats:
-        """Follow the head; the movement of all regions since the face came into view."""
+    def advance(
+        self, gray: Gray, measured: Measured, time_s: float, renew_s: float
+    ) -> tuple[Floats, Floats]:
+        """Follow the head; how far regions and warp have come since the face came into view."""
         total: Floats = self.base + measured.regions_px
+        warp: Floats = self.base_warp + np.array([*measured.turn_px, *_warp_px(measured.head)])
         self.matrix = after(self.matrix, _similar(measured.head))
         self.last_seen_s = time_s
         if time_s - self.reference_s >= renew_s:
-            self.base = total
+            self.base, self.base_warp = total, warp
             self._take(cut(gray, self.matrix), time_s)
-        return total
+        return total, warp
 
 
 class Tracker:
@@ -170,7 +175,7 @@ class Tracker:
     def _seen(
         self, followed: _Followed, found: Measured, frame: int, time_s: float, gray: Gray
     ) -> Seen:
-        total = followed.advance(gray, found, time_s, self.settings.reference_s)
+        total, warp_px = followed.advance(gray, found, time_s, self.settings.reference_s)
         anew, followed.anew = followed.anew, False
         return Seen(
             person=followed.person,
@@ -178,7 +183,7 @@ class Tracker:
             time_s=time_s,
             matrix=followed.matrix,
             regions_px=total,
-            warped_px=_warped_px(found.head),
+            warp_px=warp_px,
             eyes=found.eyes,
             likeness=found.likeness,
             anew=anew,
@@ -267,10 +272,10 @@ def _similar(head: Matrix) -> Matrix:
     return np.hstack([linear, (goes_to - linear @ middle)[:, None]])
 
 
-def _warped_px(head: Matrix) -> float:
+def _warp_px(head: Matrix) -> tuple[float, float]:
     """What of an affine movement is no turn, scale or shift, at the edge of the face."""
-    rest = head[:, :2] - _similar(head)[:, :2]
-    return float(np.linalg.norm(rest) * SIDE_PX / 2)
+    stretch, shear = head[0, 0] - head[1, 1], head[0, 1] + head[1, 0]
+    return float(stretch) * SIDE_PX / 4, float(shear) * SIDE_PX / 4
 
 
 def _likeness(first: Patch, second: Patch) -> float:

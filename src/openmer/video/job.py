@@ -1,0 +1,266 @@
+"""One video of many: analysed into a folder of its own, all of it or nothing, and never twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openmer import __version__
+from openmer.errors import DataError
+from openmer.video.analysis import Analysis
+from openmer.video.analyze import AnalyzeSettings, Progress, analyze_video
+from openmer.video.curves import FaceCurves
+from openmer.video.event import Event
+from openmer.video.evidence import Evidence, event_frames, evidence_of
+from openmer.video.reader import Video, open_video
+from openmer.video.report import write_report
+from openmer.video.write import read_events, write_events
+
+if TYPE_CHECKING:
+    from openmer.deployment import FittedModel
+
+_STAMP = "done.json"
+_PART_BYTES = 2**20  # of a file's beginning and end that tell it from others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is wanted of every video.
+
+    Attributes:
+        model: Folder of a trained model; "" is the one that comes with OpenMER; None is none.
+        settings: How videos are analysed.
+        annotate: Whether a copy of the video with boxes, curve and events is written.
+        replays: Whether every event gets a magnified replay.
+    """
+
+    model: str | None = ""
+    settings: AnalyzeSettings = field(default_factory=AnalyzeSettings)
+    annotate: bool = False
+    replays: bool = True
+
+    def load(self) -> FittedModel | None:
+        """The model.
+
+        Raises:
+            DataError: The folder holds none.
+        """
+        from openmer.deployment import default_model, read_model
+
+        if self.model is None:
+            return None
+        return read_model(Path(self.model)) if self.model else default_model()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What became of one video.
+
+    Attributes:
+        video: Its path.
+        folder: Where everything about it lies.
+        verdict: What was found, in one sentence.
+        events: By onset.
+        faces: How many different faces were seen.
+        duration_s: Length of what was decoded.
+        damage: Why decoding ended early; "" where it did not.
+        was_done: It had been analysed before, in the same way.
+    """
+
+    video: Path
+    folder: Path
+    verdict: str
+    events: tuple[Event, ...]
+    faces: int
+    duration_s: float
+    damage: str
+    was_done: bool = False
+
+
+def folders_for(videos: Sequence[Path], out: Path) -> list[Path]:
+    """A folder for each video, named after it; with a part of a digest where names are the same."""
+    names = [path.stem or path.name for path in videos]
+    return [
+        out / (name if names.count(name) == 1 else f"{name}-{_short(path)}")
+        for name, path in zip(names, videos, strict=True)
+    ]
+
+
+def run_job(
+    video: Path, folder: Path, request: Request, on_progress: Progress | None = None
+) -> Done:
+    """Analyse a video into a folder, unless that was done in the same way before.
+
+    The folder gets `events.csv`, `events.json`, `report.html` and, on request, `annotated.mp4` and
+    `replays/`. It appears when all of it is written; one of an earlier analysis is replaced then.
+
+    Args:
+        video: A file, or a folder of numbered images.
+        folder: Made anew.
+        request: What is wanted.
+        on_progress: As in `analyze`; the stage "write" follows.
+
+    Raises:
+        DataError: As `analyze_video`; or the folder holds something else, or cannot be written.
+    """
+    asked = _asked(video, request)
+    before = _stamp(folder)
+    if before is not None and before["asked"] == asked:
+        return _done(video, folder, before["told"], was_done=True)
+    if folder.exists() and before is None and any(folder.iterdir()):
+        raise DataError(
+            f"{folder} holds something that is no finished analysis. Choose another --out, or "
+            "remove it."
+        )
+    model = request.load()
+    analysis = analyze_video(video, model=model, settings=request.settings, on_progress=on_progress)
+    told = {
+        "verdict": analysis.verdict,
+        "faces": len(analysis.faces),
+        "duration_s": analysis.duration_s,
+        "damage": analysis.damage,
+    }
+    with _appearing(folder) as place:
+        write_all(place, video, analysis, request, model=model, on_progress=on_progress)
+        _write_stamp(place, {"asked": asked, "told": told})
+    return _done(video, folder, told)
+
+
+def write_all(
+    folder: Path,
+    video: Path,
+    analysis: Analysis,
+    request: Request,
+    *,
+    model: FittedModel | None = None,
+    on_progress: Progress | None = None,
+) -> None:
+    """Write everything that is wanted of an analysed video into a folder.
+
+    Args:
+        folder: Made where it is missing.
+        video: The file or folder of images that was analysed; it is read again.
+        analysis: What was found in it.
+        request: What is wanted.
+        model: The model that gave the classes, for heat maps.
+        on_progress: Called with "write", how many events are done, and how many there are.
+
+    Raises:
+        DataError: It cannot be written, or the video cannot be read again.
+    """
+    from openmer.video.draw import write_annotated
+
+    settings = request.settings
+    evidence: dict[int, Evidence] = {}
+    replays: dict[int, Path] = {}
+    write_events(folder, analysis)
+    with open_video(video, fps=settings.fps, threads=settings.threads, on_damage="skip") as reading:
+        for number, event in enumerate(analysis.events, start=1):
+            _tell(on_progress, number - 1, len(analysis.events))
+            curves = next(face for face in analysis.faces if face.person == event.person)
+            evidence[number] = evidence_of(reading, curves, event, model)
+            if request.replays:
+                replays |= _replay(folder, reading, curves, event, number)
+        write_report(folder, analysis, evidence, replays)
+        if request.annotate:
+            write_annotated(folder / "annotated.mp4", reading, analysis)
+    _tell(on_progress, len(analysis.events), len(analysis.events))
+
+
+def _replay(
+    folder: Path, video: Video, curves: FaceCurves, event: Event, number: int
+) -> dict[int, Path]:
+    """The magnified replay of one event by its number; none where it has too few frames."""
+    from openmer.video.replay import FEWEST, replay_margin_s, write_replay
+
+    seen = event_frames(video, curves, event, margin_s=replay_margin_s(event))
+    if len(seen.numbers) < FEWEST:
+        return {}
+    (folder / "replays").mkdir(parents=True, exist_ok=True)
+    return {number: write_replay(folder / "replays" / f"event{number}.mp4", seen)}
+
+
+def _tell(on_progress: Progress | None, done: int, total: int) -> None:
+    if on_progress is not None and total:
+        on_progress("write", done, total)
+
+
+def _done(video: Path, folder: Path, told: Mapping[str, Any], *, was_done: bool = False) -> Done:
+    return Done(video=video, folder=folder, events=read_events(folder), was_done=was_done, **told)
+
+
+def _asked(video: Path, request: Request) -> str:
+    """A digest of the video, of what is wanted and of this version."""
+    model = request.load() if request.model is not None else None
+    told = {
+        "version": __version__,
+        "video": _identity(video),
+        "model": None if model is None else model.record.weights_sha256,
+        "settings": asdict(request.settings),
+        "annotate": request.annotate,
+        "replays": request.replays,
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _identity(video: Path) -> list[str]:
+    """What tells a video from another: size, beginning and end of a file; names in a folder.
+
+    Raises:
+        DataError: It is not there or cannot be read.
+    """
+    try:
+        if video.is_dir():
+            images = sorted(path for path in video.iterdir() if path.is_file())
+            return [f"{path.name} {path.stat().st_size}" for path in images]
+        size = video.stat().st_size
+        with video.open("rb") as file:
+            ends = file.read(_PART_BYTES)
+            file.seek(max(0, size - _PART_BYTES))
+            ends += file.read(_PART_BYTES)
+    except OSError as error:
+        raise DataError(f"Cannot read {video}: {error.strerror}. Correct the path.") from error
+    return [str(size), hashlib.sha256(ends).hexdigest()]
+
+
+def _stamp(folder: Path) -> dict[str, Any] | None:
+    """What a finished analysis says of itself; None where there is none."""
+    try:
+        found = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(found, dict) and {"asked", "told"} <= set(found)
+    return found if whole and (folder / "events.json").is_file() else None
+
+
+def _write_stamp(folder: Path, content: Mapping[str, Any]) -> None:
+    (folder / _STAMP).write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _appearing(folder: Path) -> Iterator[Path]:
+    """A hidden folder that takes the place of `folder` when all went well, else disappears."""
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    except OSError as error:
+        raise DataError(
+            f"Cannot write {folder}: {error.strerror or error}. Make room, or choose a folder that "
+            "you may write to."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _short(path: Path) -> str:
+    return hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:8]

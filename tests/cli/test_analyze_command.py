@@ -1,0 +1,172 @@
+"""`openmer analyze` and `openmer watch`, on small videos of synthetic faces."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from tests.video.made_videos import truth, write_event, write_still
+
+from openmer.video.job import folders_for
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("videos")
+    write_event(folder / "event.mkv")
+    write_still(folder / "still.mp4", person=0)
+    write_still(folder / "wall.mp4")
+    return folder
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_a_video_gets_a_folder_with_everything(openmer, videos, tmp_path):
+    code, out, err = openmer("analyze", videos / "event.mkv", "--annotate", "--out", "found")
+    assert code == 0, err
+    assert "Found 1 micro-expression." in out
+    folder = tmp_path / "found" / "event"
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert names == {
+        "annotated.mp4", "done.json", "events.csv", "events.json", "report.html",
+        "replays/event1.mp4",
+    }  # fmt: skip
+    (row,) = csv.DictReader((folder / "events.csv").read_text().splitlines())
+    onset, apex, offset = truth()
+    assert abs(int(row["apex_frame"]) - apex) <= 2
+    assert int(row["onset_frame"]) < apex < int(row["offset_frame"])
+    assert offset > onset
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Found 1 micro-expression." in page
+    assert "http://" not in page.replace("http://www.w3.org", "") and "<script" not in page
+
+
+def test_the_same_command_does_not_analyse_again(openmer, videos, tmp_path, monkeypatch):
+    ask = ("analyze", videos / "event.mkv", "--no-model", "--no-replays", "--out", "found")
+    assert openmer(*ask)[0] == 0
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "found").rglob("*")}
+
+    def never(*_, **__):
+        raise AssertionError("analysed again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("openmer.video.job.analyze_video", never)
+        code, out, _ = openmer(*ask)
+        assert code == 0 and "analysed before" in out
+        with pytest.raises(AssertionError, match="again"):
+            openmer(*ask, "--spotter", "motion", "--abstain-below", "0.9")
+    assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "found").rglob("*")}
+    assert openmer(*[part for part in ask if part != "--no-model"])[0] == 0
+    assert read(tmp_path / "found" / "event" / "events.json")["model"] is not None
+
+
+def test_several_videos_at_once_and_their_exit_codes(openmer, videos):
+    paths = [videos / "event.mkv", videos / "still.mp4", videos / "wall.mp4"]
+    ask = ("analyze", *paths, "--no-replays", "--workers", "2", "--json")
+    code, out, _ = openmer(*ask)
+    assert code == 5  # one without a face
+    told = json.loads(out)
+    assert [len(video["events"]) for video in told["videos"]] == [1, 0, 0]
+    assert [video["faces"] for video in told["videos"]] == [1, 1, 0]
+    assert told["videos"][1]["verdict"].startswith("Nothing found")
+    assert openmer("analyze", videos / "still.mp4", "--no-replays")[0] == 0
+
+
+def test_a_broken_video_stops_no_other(openmer, videos, tmp_path):
+    (tmp_path / "noise.mp4").write_bytes(os.urandom(5000))
+    (tmp_path / "empty.mp4").touch()
+    code, out, err = openmer(
+        "analyze", "noise.mp4", "empty.mp4", videos / "still.mp4", "nowhere.mp4", "--json"
+    )
+    assert code == 3
+    told = json.loads(out)
+    assert [video["video"] for video in told["videos"]] == [str(videos / "still.mp4")]
+    assert len(told["failures"]) == 3
+    assert all(name in err for name in ("noise.mp4", "empty.mp4", "nowhere.mp4"))
+    assert "Traceback" not in err
+    assert sorted(p.name for p in (tmp_path / "analysis").iterdir()) == ["still"]
+
+
+def test_a_video_that_breaks_off_is_reported_and_not_fine(openmer, videos, tmp_path):
+    whole = (videos / "event.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[: int(0.85 * len(whole))])
+    code, out, _ = openmer("analyze", "cut.mkv", "--no-replays", "--no-model", "--json")
+    (told,) = json.loads(out)["videos"]
+    assert len(told["events"]) == 1
+    assert code == (3 if told["damage"] else 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--model", "nowhere"), 3, "nowhere"),
+        (("--model", "nowhere", "--no-model"), 2, "--no-model"),
+        (("--spotter", "motoin"), 2, "motion"),
+        (("--abstain-below", "7"), 2, "0..1"),
+        (("--fps", "many"), 2, "no rate"),
+    ],
+)
+def test_a_wrong_option_is_one_clear_error(openmer, videos, tmp_path, options, code, message):
+    found, _, err = openmer("analyze", videos / "still.mp4", *options)
+    assert found == code
+    assert message in err.replace("\n", " ")
+    assert not (tmp_path / "analysis" / "still").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(openmer, videos, tmp_path):
+    (tmp_path / "analysis" / "still").mkdir(parents=True)
+    (tmp_path / "analysis" / "still" / "thesis.txt").write_text("mine")
+    code, _, err = openmer("analyze", videos / "still.mp4")
+    assert code == 3 and "no finished analysis" in err
+    assert (tmp_path / "analysis" / "still" / "thesis.txt").read_text() == "mine"
+
+
+def test_nothing_is_left_where_writing_fails(openmer, videos, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("openmer.video.job.write_report", full)
+    code, _, err = openmer("analyze", videos / "event.mkv", "--no-replays", "--no-model")
+    assert code == 3 and "No space left" in err
+    assert list((tmp_path / "analysis").iterdir()) == []
+
+
+def test_videos_of_one_name_get_folders_of_their_own(tmp_path):
+    videos = [tmp_path / "a" / "talk.mp4", tmp_path / "b" / "talk.mp4", tmp_path / "c.mp4"]
+    folders = folders_for(videos, tmp_path)
+    assert len(set(folders)) == 3
+    assert folders[2] == tmp_path / "c"
+    assert folders == folders_for(videos, tmp_path)
+
+
+def test_a_watched_file_tells_its_event(openmer, videos):
+    code, out, err = openmer("watch", videos / "event.mkv", "--json")
+    assert code == 0, err
+    (line,) = out.splitlines()
+    assert json.loads(line)["kind"] == "micro"
+    code, out, err = openmer("watch", videos / "still.mp4", "--no-model")
+    assert (code, out) == (0, "") and "Nothing found" in err
+    assert openmer("watch", "camera:97")[0] == 3
+
+
+@pytest.mark.slow
+def test_a_stream_through_a_pipe_is_watched(videos):
+    command = [sys.executable, "-c", "from openmer.cli import main; main()", "watch", "-"]
+    with (videos / "event.mkv").open("rb") as stream:
+        done = subprocess.run(command, stdin=stream, capture_output=True, text=True, check=True)
+    assert "micro" in done.stdout
+    assert "Events told: 1." in done.stderr
+
+
+def test_a_video_without_permission_is_named(openmer, videos, tmp_path):
+    shutil.copy(videos / "still.mp4", tmp_path / "locked.mp4")
+    (tmp_path / "locked.mp4").chmod(0)
+    if os.access(tmp_path / "locked.mp4", os.R_OK):
+        pytest.skip("this user may read everything")
+    code, _, err = openmer("analyze", "locked.mp4")
+    assert code == 3 and "locked.mp4" in err
