@@ -98,7 +98,9 @@ def test_predict_equals_scoring_the_arrays(openmer, corpus, model, capsys):
     rows = [list(row["scores"].values()) for row in found["predictions"]]
     assert np.array_equal(np.array(rows, dtype=np.float32), expected)
     assert [row["label"] for row in found["predictions"]] == list(WORDS) * 4
-    assert [row["class"] for row in found["predictions"]] == [
+    decisions = [fitted.record.decide(scores) for scores in rows]
+    assert [row["class"] for row in found["predictions"]] == [one.class_name for one in decisions]
+    assert [row["likeliest"] for row in found["predictions"]] == [
         WORDS[number] for number in expected.argmax(1)
     ]
     frames = manifest.parent / "c1"
@@ -149,7 +151,7 @@ def test_a_face_that_is_not_there_is_one_clear_error(openmer, corpus, tmp_path, 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("predict", "{clips}/c0"), 2, "neither of --model and --method"),
+        (("predict", "{clips}/c0", "--model", "y", "--method", "z"), 2, "both of --model and"),
         (("predict", "--model", "{model}"), 2, "neither of clips and --manifest"),
         (("predict", "nowhere", "--model", "{model}"), 3, "There is no nowhere"),
         (("predict", "{clips}/c0", "--model", "nowhere"), 3, "no model in nowhere"),

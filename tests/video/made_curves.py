@@ -30,7 +30,7 @@ def curves(
         regions_px=regions,
         head=np.zeros((count, 4)) if head is None else head,
         warp_px=np.zeros((count, 4)) if warp is None else warp,
-        eyes=rng.normal(0.1, 0.01, count) if eyes is None else eyes,
+        eyes=rng.normal(1.0, 0.02, count) if eyes is None else eyes,
         starts=tuple(starts),
         matrices=np.tile(LOOKS_AHEAD, (count, 1, 1)),
     )

@@ -62,7 +62,7 @@ def test_a_matrix_after_a_movement_undoes_it(angle, scale, x, y):
 def test_weights_are_shares_of_points():
     assert region_weights().shape == (len(REGIONS), len(points()))
     assert region_weights().sum(1) == pytest.approx(1)
-    assert eye_weights().sum() == pytest.approx(1)
+    assert eye_weights().sum(1) == pytest.approx(1)
     assert skull_weights().min() >= 0 and skull_weights().max() <= 1
     middles = region_weights() @ points()
     left = [REGIONS.index(n) for n in REGIONS if n.startswith("left")]
@@ -75,7 +75,6 @@ def test_nothing_has_moved_in_the_reference_itself(patch):
     measured = Reference(patch).compare(patch)
     assert np.abs(measured.regions_px).max() < 1e-3
     assert measured.likeness > 0.999
-    assert measured.eyes == pytest.approx(0, abs=1e-6)
 
 
 @settings(max_examples=15, deadline=None)
@@ -123,9 +122,12 @@ def test_an_expression_moves_the_regions_that_it_is_made_of(person):
     assert truth[int(length.argmax())] > 0.4 * truth.max()
 
 
-def test_closed_eyes_are_seen_as_a_change_at_the_eyes(patch):
+def test_closed_eyes_have_less_contrast(patch):
     shut = patch.copy()
     for x, y in PLACES[:2] * SIDE_PX:
         cv2.ellipse(shut, (round(x), round(y)), (13, 7), 0, 0, 360, int(patch[70, 80]), -1)
     reference = Reference(patch)
-    assert reference.compare(shut).eyes > 0.3 + reference.compare(patch).eyes
+    assert reference.compare(shut).eyes < 0.6 * reference.compare(patch).eyes
+    assert Reference(shut).compare(patch).eyes == pytest.approx(
+        reference.compare(patch).eyes, rel=0.1
+    )

@@ -75,7 +75,7 @@ def test_the_threshold_follows_the_unrest_of_the_face():
 def test_a_blink_hides_a_small_movement_near_the_eyes_only():
     times = clock(20, 30)
     course = bump(times, 10, 10.15, 10.3)
-    blink = 0.1 + 0.8 * bump(times, 10, 10.1, 10.25)
+    blink = 1.0 - 0.6 * bump(times, 10, 10.1, 10.25)
     assert not SPOT(curves(times, moves=[(BROW, (0, -0.3), course)], eyes=blink))
     assert SPOT(curves(times, moves=[(BROW, (0, -0.3), course)]))
     assert SPOT(curves(times, moves=[(CORNER, (0.3, 0), course)], eyes=blink))

@@ -1,4 +1,4 @@
-"""``openmer predict``: class scores of clips and stills, with a word on how far to trust them."""
+"""``openmer predict``: what clips and stills show, how sure that is, and how far to trust it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from openmer.cli.options import Apex, Fps, Json, Offset, Onset
 from openmer.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from openmer.deployment import FittedModel, Moments, Sample
+    from openmer.deployment import Decision, FittedModel, ModelRecord, Moments, Sample
 
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
     sample: Sample
     scores: tuple[float, ...]
+    decision: Decision
 
 
 def predict(
@@ -30,7 +31,11 @@ def predict(
         typer.Argument(metavar="CLIP|IMAGE...", help="Folders of frames, or images."),
     ] = None,
     model: Annotated[
-        Path | None, typer.Option("--model", help="Folder that `openmer train` wrote.")
+        Path | None,
+        typer.Option(
+            "--model",
+            help="Folder that `openmer train` wrote; the model that comes with OpenMER by default.",
+        ),
     ] = None,
     method: Annotated[
         str | None,
@@ -45,7 +50,7 @@ def predict(
     fps: Fps = None,
     as_json: Json = False,
 ) -> None:
-    """Score clips or stills; exit code 3 if one of them could not be scored."""
+    """Say what clips or stills show, and how sure that is; exit code 3 if one cannot be scored."""
     samples = _samples(inputs or [], manifest, moments_of(onset, apex, offset, fps))
     loaded = _model(model, method)
     scored, failed = _scored(loaded, samples)
@@ -76,16 +81,22 @@ def _samples(paths: list[Path], manifest: Path | None, moments: Moments) -> tupl
 
 
 def _model(folder: Path | None, method: str | None) -> FittedModel:
-    from openmer.deployment import packaged_model, read_model
+    from openmer.deployment import default_model, packaged_model, read_model
 
-    if folder is not None and method is None:
+    if folder is not None and method is not None:
+        raise ConfigError(
+            "Found both of --model and --method, expected one at most: --model FOLDER that "
+            "`openmer train` wrote, or --method NAME that comes with weights."
+        )
+    if folder is not None:
         return read_model(folder)
-    if method is not None and folder is None:
+    if method is not None:
         return packaged_model(method)
-    raise ConfigError(
-        f"Found {'neither' if folder is None else 'both'} of --model and --method, expected one: "
-        "--model FOLDER that `openmer train` wrote, or --method NAME that comes with weights."
+    tell(
+        "No --model is given: this is the model that comes with OpenMER. It takes tight crops of a "
+        "face, eyebrows near the upper edge, chin near the lower one."
     )
+    return default_model()
 
 
 def _scored(model: FittedModel, samples: tuple[Sample, ...]) -> tuple[list[_Scored], list[str]]:
@@ -94,62 +105,81 @@ def _scored(model: FittedModel, samples: tuple[Sample, ...]) -> tuple[list[_Scor
     failed: list[str] = []
     for sample in samples:
         try:
-            scored.append(_Scored(sample, tuple(sample.score(model).tolist())))
+            scores = tuple(sample.score(model).tolist())
         except DataError as error:
             if len(samples) == 1:
                 raise
             failed.append(str(error))
+        else:
+            scored.append(_Scored(sample, scores, model.record.decide(scores)))
     return scored, failed
 
 
 def _print_json(model: FittedModel, scored: list[_Scored], failed: list[str]) -> None:
     """One JSON object."""
     record = model.record
-    classes = record.classes
-    found = [
-        {
-            "input": one.sample.name,
-            "class": _winner(classes, one.scores),
-            "scores": dict(zip(classes, one.scores, strict=True)),
-            **({"label": one.sample.label} if one.sample.label else {}),
-        }
-        for one in scored
-    ]
     told = {
         "method": record.method,
         "weights_sha256": record.weights_sha256,
-        "classes": list(classes),
+        "classes": list(record.classes),
         "scores": record.meaning,
         "caution": record.caution,
         "estimate": record.estimate and record.estimate.model_dump(mode="json"),
-        "predictions": found,
+        "calibration": record.calibration and record.calibration.model_dump(mode="json"),
+        "predictions": [_as_json(record, one) for one in scored],
         "failures": failed,
     }
     typer.echo(json.dumps(told))
 
 
+def _as_json(record: ModelRecord, one: _Scored) -> dict[str, object]:
+    """One prediction; its class is null where the model is not sure enough."""
+    found = one.decision
+    told: dict[str, object] = {
+        "input": one.sample.name,
+        "class": found.class_name,
+        "likeliest": found.likeliest,
+        "confidence": found.confidence,
+        "reason": found.reason,
+        "scores": dict(zip(record.classes, one.scores, strict=True)),
+    }
+    if found.probabilities:
+        told["probabilities"] = dict(zip(record.classes, found.probabilities, strict=True))
+    if one.sample.label:
+        told["label"] = one.sample.label
+    return told
+
+
 def _print(model: FittedModel, scored: list[_Scored]) -> None:
-    """A table, and the caution below it."""
+    """A table, and below it why the model is not sure, and the caution."""
     from rich.table import Table
     from rich.text import Text
 
     record = model.record
     labels = any(one.sample.label for one in scored)
-    table = Table(box=None, caption=f"{record.title}; score: {record.meaning}.")
+    numbers = f"score: {record.meaning}" if record.calibration is None else "calibrated confidence"
+    table = Table(box=None, caption=f"{record.title}; {numbers}.")
     for title in ("input", "class", *(["label"] if labels else [])):
         table.add_column(title, overflow="fold")
     for name in record.classes:
         table.add_column(name, justify="right")
     for one in scored:
-        words = [one.sample.name, _winner(record.classes, one.scores)]
+        words = [one.sample.name, one.decision.class_name or "not sure"]
         words += [one.sample.label] if labels else []
-        numbers = [f"{score:.3f}" for score in one.scores]
-        table.add_row(*(Text(word) for word in (*words, *numbers)))
+        cells = [f"{number:.3f}" for number in one.decision.probabilities or one.scores]
+        table.add_row(*(Text(word) for word in (*words, *cells)))
     if scored:
         output.print(table)
+    tell(_why_not_sure(record, scored))
     warn(record.caution)
 
 
-def _winner(classes: tuple[str, ...], scores: tuple[float, ...]) -> str:
-    """The class of the largest score; the first one on a tie."""
-    return classes[max(range(len(scores)), key=scores.__getitem__)]
+def _why_not_sure(record: ModelRecord, scored: list[_Scored]) -> str:
+    """One line on the clips without a class; "" where there is none."""
+    unsure = sum(one.decision.class_name is None for one in scored)
+    if record.calibration is None or not unsure:
+        return ""
+    return (
+        f"Not sure of {unsure} of {len(scored)}: the confidence is below "
+        f"{record.calibration.abstain_below:g}; {record.calibration}."
+    )

@@ -33,7 +33,7 @@ from openmer.cli.options import (
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from openmer.deployment import Estimate, FittedModel
+    from openmer.deployment import Calibration, Estimate, FittedModel
     from openmer.evaluation.task import Progress, Task
     from openmer.training import Resources
 
@@ -91,14 +91,16 @@ def train(
     with progress(chosen.title) as report:
         task = prepared(chosen, source, protocol, workers, on_failure, report)
         warn_of_leaks(task)
-        known = None
+        known, calibration = None, None
         if not no_estimate:
             known = _estimate(task, estimate or runs, estimate is None, seed, resources, report)
+            calibration = _calibration(task, estimate or runs / known.run)
         report("fitting on everybody", 0, 1)
         model = train_model(
             task,
             seed=seed,
             estimate=known,
+            calibration=calibration,
             resources=resources,
             runs=runs,
             on_progress=report,
@@ -129,6 +131,13 @@ def _estimate(
     )
 
 
+def _calibration(task: Task, run: Path) -> Calibration:
+    """From the run of the estimate."""
+    from openmer.deployment import calibration_from_run, epoch_rule_of
+
+    return calibration_from_run(run, task, epoch_rule_of(task.method))
+
+
 def _show(folder: Path, model: FittedModel, *, as_json: bool) -> None:
     """Where the model lies and how far to trust it."""
     record = model.record
@@ -141,6 +150,7 @@ def _show(folder: Path, model: FittedModel, *, as_json: bool) -> None:
     lines = [
         f"{record.title}, trained on {clips} clips of {persons} persons.",
         record.caution,
+        *([f"Confidence: {record.calibration}."] if record.calibration else []),
         f"Model: {folder.resolve()}",
     ]
     for line in lines:

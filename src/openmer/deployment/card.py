@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openmer.deployment.record import ModelRecord, TrainedOn
+from openmer.deployment.record import Calibration, ModelRecord, TrainedOn
 from openmer.methods import Method
 
 
@@ -22,12 +22,18 @@ def card_text(record: ModelRecord, method: Method) -> str:
         "Corpora of micro-expressions are small and come from laboratories. A class is a guess "
         "about the look of a face, not about what a person feels or intends, and no ground for any "
         "decision about a person.",
+        "## How sure it is",
+        _about_confidence(record.calibration),
         "## Trained on",
         _trained_on(record.trained_on),
         f"Seed {record.seed}, epoch rule {record.epoch_rule}"
         + (f", weights of epoch {record.epoch}." if record.epoch else "."),
         "The terms of these corpora hold for the model, too: most allow research only.",
+        *([record.note] if record.note else []),
         "## Use",
+        "For research, on people who have given their informed consent. Not for covert use, and "
+        "not for decisions about people: not in hiring, policing, border control, insurance or "
+        "grading.",
         "```bash\nopenmer predict CLIP_FOLDER --model THIS_FOLDER\n"
         "openmer export THIS_FOLDER --out model.onnx\n```",
     ]
@@ -42,6 +48,30 @@ def _about_estimate(record: ModelRecord) -> str:
         "that has not seen that person. This model has seen all of them: scores on these persons "
         "say nothing."
     )
+
+
+def _about_confidence(found: Calibration | None) -> str:
+    if found is None:
+        return "Its scores are not calibrated: take none of them for a probability."
+    rule = "where no threshold made enough of the answers right, one half is taken"
+    if found.target is not None:
+        rule = f"chosen so that {found.target:.0%} of the answers are right"
+    rows = [
+        f"| {name} | {errors.ece:.3f} | {errors.brier:.3f} | {errors.nll:.3f} |"
+        for name, errors in (("before", found.before), ("after", found.after))
+    ]
+    table = [f"| calibration | ECE, {found.bins} bins | Brier score | NLL |", "| --- " * 4 + "|"]
+    parts = [
+        f"Its confidence is a softmax at temperature {found.temperature:.3f}, fitted on the "
+        f"{found.clips} clips of {found.persons} persons while each was held out. Errors on "
+        "persons who were in neither the training nor the fit of the temperature:",
+        "\n".join([*table, *rows]),
+        f"Below a confidence of {found.abstain_below:.2f} it says no class ({rule}). Measured on "
+        f"each person by the threshold of the others: {found}.",
+        "This holds for clips like these, with the classes in these shares. Elsewhere, and above "
+        "all where mostly nothing is expressed, the confidence is not calibrated.",
+    ]
+    return "\n\n".join(parts)
 
 
 def _trained_on(trained: TrainedOn) -> str:

@@ -1,11 +1,15 @@
-"""The honest estimate that goes with a model: leave-one-subject-out on the very same clips."""
+"""What goes with a model: its honest estimate, and the calibration of its scores.
+
+Both come from leave-one-subject-out on the very same clips.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from openmer.deployment.record import Estimate
+from openmer.deployment.record import Calibration, Estimate, ProbabilityErrors
 from openmer.errors import DataError, ProtocolError
+from openmer.evaluation.calibration import BINS, Quality, calibrate, kind_of_scores
 from openmer.evaluation.predictions import PredictionTable, read_run
 from openmer.evaluation.record import weights_digest
 from openmer.evaluation.run import evaluate
@@ -15,7 +19,7 @@ from openmer.evaluation.statistics import Interval
 from openmer.evaluation.task import Progress, Protocol, Task
 from openmer.training import Resources
 
-__all__ = ["Estimate", "estimate_from_run", "estimate_of"]
+__all__ = ["Estimate", "calibration_from_run", "estimate_from_run", "estimate_of"]
 
 
 def estimate_of(
@@ -82,10 +86,7 @@ def estimate_from_run(folder: Path, task: Task, epoch_rule: str) -> Estimate:
         ProtocolError: The run is leaky or was trained on shuffled labels, or its epoch rule is not
             that of the model.
     """
-    info = read_run_info(folder)
-    _require_honest(folder, info, epoch_rule)
-    _require_same_method(folder, info, task)
-    _require_same_clips(folder, read_run(folder, seeds=info.seeds), info, task)
+    _checked_run(folder, task, epoch_rule)
     _, summary = load_run(folder)
     found = summary.interval
     return Estimate(
@@ -99,8 +100,48 @@ def estimate_from_run(folder: Path, task: Task, epoch_rule: str) -> Estimate:
         clips=summary.clips,
         persons=summary.persons,
         seeds=summary.seeds,
-        run="/".join(folder.resolve().parts[-2:]),
+        run=_name(folder),
     )
+
+
+def calibration_from_run(folder: Path, task: Task, epoch_rule: str) -> Calibration:
+    """The temperature and the threshold of a model, fitted on the held-out persons of a run.
+
+    Args:
+        folder: Of the run, with its ``run.toml``; the one of the estimate.
+        task: What the model is trained on.
+        epoch_rule: How the model's epoch is chosen.
+
+    Raises:
+        DataError: As `estimate_from_run`.
+        ProtocolError: As `estimate_from_run`.
+    """
+    info, table = _checked_run(folder, task, epoch_rule)
+    found = calibrate(table, kind_of_scores(info))
+    return Calibration(
+        temperature=found.temperature,
+        before=_errors(found.before),
+        after=_errors(found.after),
+        bins=BINS,
+        abstain_below=found.abstain_below,
+        target=found.target,
+        coverage=found.coverage,
+        accuracy=found.accuracy,
+        clips=found.clips,
+        persons=found.persons,
+        seeds=found.seeds,
+        run=_name(folder),
+    )
+
+
+def _checked_run(folder: Path, task: Task, epoch_rule: str) -> tuple[RunInfo, PredictionTable]:
+    """Record and predictions of an honest run that judged the very same thing."""
+    info = read_run_info(folder)
+    _require_honest(folder, info, epoch_rule)
+    _require_same_method(folder, info, task)
+    table = read_run(folder, seeds=info.seeds)
+    _require_same_clips(folder, table, info, task)
+    return info, table
 
 
 def _require_honest(folder: Path, info: RunInfo, epoch_rule: str) -> None:
@@ -155,6 +196,14 @@ def _require_same_clips(folder: Path, table: PredictionTable, info: RunInfo, tas
             f"{folder} judged these clips, but other arrays of them: images or the code of the "
             "recipe have changed since. Leave --estimate out to have an estimate made."
         )
+
+
+def _name(folder: Path) -> str:
+    return "/".join(folder.resolve().parts[-2:])
+
+
+def _errors(found: Quality) -> ProbabilityErrors:
+    return ProbabilityErrors(ece=found.ece, brier=found.brier, nll=found.nll)
 
 
 def _range(interval: Interval) -> tuple[float, float]:

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from openmer.clip import Clip
 from openmer.deployment.record import ModelRecord
 from openmer.errors import DataError
+from openmer.evaluation.calibration import logits_of, probabilities_at
 from openmer.methods import Method
 from openmer.preprocessing import Recipe
+from openmer.preprocessing.film import Frames
 from openmer.training import SvmTraining
 from openmer.training.classifier import CLASSIFIER, trained_network
 from openmer.training.decision_function import DecisionFunction
@@ -95,6 +97,28 @@ class FittedModel:
         empty = np.empty((0, len(self.record.classes)), dtype=np.float32)
         return np.concatenate([empty, *rows])
 
+    def probabilities(self, inputs: FloatArray) -> NDArray[np.float64]:
+        """Calibrated class probabilities of prepared clips.
+
+        Args:
+            inputs: As in `scores`.
+
+        Returns:
+            Shape ``(clips, classes)``; every row sums to 1. Its largest is the confidence, to be
+            compared with `Calibration.abstain_below`, as `ModelRecord.decide` does.
+
+        Raises:
+            DataError: The model is not calibrated; and as `scores`.
+        """
+        found = self.record.calibration
+        if found is None:
+            raise DataError(
+                f"The model of {self.record.method} is not calibrated, so how sure it is is not "
+                "known. Train it again with an estimate (without --no-estimate)."
+            )
+        logits = logits_of(self.scores(inputs).astype(np.float64), self.record.kind)
+        return probabilities_at(logits, found.temperature)
+
     def score_clip(self, clip: Clip) -> FloatArray:
         """Class scores of a clip, shape ``(classes,)``; nothing is kept on disk.
 
@@ -115,13 +139,17 @@ class FittedModel:
         """
         return self._score(self.prepare_still(image_rgb))
 
-    def prepare_clip(self, clip: Clip) -> FloatArray:
+    def prepare_clip(self, clip: Clip, frames: Frames | None = None) -> FloatArray:
         """What the model sees of a clip, shape `ModelRecord.input_shape`; nothing is kept on disk.
+
+        Args:
+            clip: The clip.
+            frames: Its frames, where they lie in memory and not in files.
 
         Raises:
             DataError: As `Recipe.run`; or another shape, or values that are not finite.
         """
-        return self._ready(self.recipe.run(clip))
+        return self._ready(self.recipe.run(clip, frames=frames))
 
     def prepare_still(self, image_rgb: NDArray[np.generic]) -> FloatArray:
         """What the model sees of a still, shape `ModelRecord.input_shape`.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field
 
+from openmer.evaluation.calibration import ScoreKind, logits_of, probabilities_at
 from openmer.training.config import Record
 
 PACKAGES = ("numpy", "torch", "timm", "scikit-learn", "safetensors")
@@ -58,6 +62,98 @@ class Estimate(Record):
         )
 
 
+class ProbabilityErrors(Record):
+    """How far probabilities are off; smaller is better.
+
+    Attributes:
+        ece: Expected calibration error in bins of equal width, 0..1.
+        brier: Brier score, 0..2.
+        nll: Negative log-likelihood of the true class, in nats.
+    """
+
+    ece: float
+    brier: float
+    nll: float
+
+
+class Calibration(Record):
+    """What makes a confidence of scores, and how far it was right on persons not seen.
+
+    All but the temperature and the threshold themselves was measured on every held-out person with
+    the temperature and the threshold of the others.
+
+    Attributes:
+        temperature: Divides the logits before the softmax.
+        before: Errors of the scores as they are.
+        after: Errors of the calibrated probabilities.
+        bins: Of the expected calibration error.
+        abstain_below: Below this confidence the model says nothing.
+        target: Share of right answers that the threshold was chosen for; None where none reaches
+            it, so that the threshold is one half.
+        coverage: Share of clips that are answered.
+        accuracy: Share of these that are right; None where nothing is answered.
+        clips: Clips that were scored.
+        persons: Persons who were held out.
+        seeds: Seeds whose predictions were taken together.
+        run: ``method/hash`` of the run that it comes from.
+    """
+
+    temperature: float = Field(gt=0)
+    before: ProbabilityErrors
+    after: ProbabilityErrors
+    bins: int
+    abstain_below: float = Field(ge=0, le=1)
+    target: float | None
+    coverage: float
+    accuracy: float | None
+    clips: int
+    persons: int
+    seeds: tuple[int, ...]
+    run: str
+
+    def probabilities(self, scores: Sequence[float], kind: ScoreKind) -> tuple[float, ...]:
+        """Calibrated probabilities of one clip, in the order of its scores; they sum to 1.
+
+        Args:
+            scores: Of the model, one per class.
+            kind: `ModelRecord.kind`.
+
+        Raises:
+            DataError: A score is not finite, or is none of this kind.
+        """
+        logits = logits_of(np.asarray(scores, dtype=np.float64), kind)
+        return tuple(probabilities_at(logits, self.temperature).tolist())
+
+    def __str__(self) -> str:
+        answers = "none of them"
+        if self.accuracy is not None:
+            answers = f"{self.accuracy:.0%} of these answers were right"
+        return (
+            f"from {self.abstain_below:.2f} on the model answers: {self.coverage:.0%} of the clips "
+            f"of {self.persons} persons it had not seen, {answers}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a model says of one clip.
+
+    Attributes:
+        likeliest: The class of the largest score, the first one on a tie.
+        class_name: The same; None where the model is not sure enough to say it.
+        confidence: Calibrated probability of `likeliest`, 0..1; None where the model is not
+            calibrated, which then says its class without knowing how sure it is.
+        probabilities: Calibrated, of each class in the order of the model; empty likewise.
+        reason: Why it says no class, or why there is no confidence; else "".
+    """
+
+    likeliest: str
+    class_name: str | None
+    confidence: float | None
+    probabilities: tuple[float, ...]
+    reason: str
+
+
 class CorpusCount(Record):
     """How much of one corpus went into a model."""
 
@@ -92,8 +188,9 @@ class ModelRecord(Record):
         format: Form of the folder.
         method: Name of the method.
         title: How tables call it.
-        kind: ``network``: scores are probabilities (softmax, not calibrated). ``svm``: scores are
-            one-against-rest decision values, of the input or of what a network makes of it.
+        kind: ``network``: scores are probabilities (softmax, before any calibration). ``svm``:
+            scores are one-against-rest decision values, of the input or of what a network makes of
+            it.
         classes: Class names in the order of the scores.
         label_scheme: What groups annotators' words into these classes.
         input_shape: ``(channels, height, width)`` of a prepared clip.
@@ -103,6 +200,8 @@ class ModelRecord(Record):
         epoch: The epoch whose weights these are; 0 where there are no epochs.
         trained_on: What it has learned from.
         estimate: How well this way of training does on unseen persons; None where nobody measured.
+        calibration: What makes a confidence of its scores; None where nobody measured.
+        note: What else a reader should know, a text in Markdown; shown on the card.
         method_sha256: Digest of ``method.toml``, 64 hex digits; "" where it is not in a folder.
         weights_sha256: Digest of the file of weights, 64 hex digits.
         versions: Of the packages that matter.
@@ -121,16 +220,24 @@ class ModelRecord(Record):
     epoch: int
     trained_on: TrainedOn
     estimate: Estimate | None = None
+    calibration: Calibration | None = None
+    note: str = ""
     method_sha256: str = ""
     weights_sha256: str = ""
     versions: dict[str, str]
 
     @property
     def meaning(self) -> str:
-        """What one score is."""
+        """What one score is, and whether a confidence can be made of it."""
+        value, logit = "probability", "log(probability)"
         if self.kind == "svm":
-            return "decision value, one against the rest"
-        return "probability, not calibrated"
+            value, logit = "decision value, one against the rest", "value"
+        if self.calibration is None:
+            return f"{value}, not calibrated"
+        return (
+            f"{value}, before calibration; calibrated: softmax({logit} / "
+            f"{self.calibration.temperature:.4g})"
+        )
 
     @property
     def caution(self) -> str:
@@ -143,6 +250,37 @@ class ModelRecord(Record):
                 "it does on micro-expressions is not known."
             )
         return "No honest estimate was made: how well it does on unseen persons is not known."
+
+    def decide(self, scores: Sequence[float]) -> Decision:
+        """What the model says of one clip: a class, or that it is not sure enough to say one.
+
+        Args:
+            scores: Of the model, finite, one per class.
+
+        Raises:
+            DataError: As `Calibration.probabilities`.
+        """
+        winner = int(np.argmax(scores))
+        likeliest = self.classes[winner]
+        found = self.calibration
+        if found is None:
+            return Decision(
+                likeliest=likeliest,
+                class_name=likeliest,
+                confidence=None,
+                probabilities=(),
+                reason="the model is not calibrated, so how sure it is is not known",
+            )
+        probabilities = found.probabilities(scores, self.kind)
+        confidence = probabilities[winner]
+        sure = confidence >= found.abstain_below
+        return Decision(
+            likeliest=likeliest,
+            class_name=likeliest if sure else None,
+            confidence=confidence,
+            probabilities=probabilities,
+            reason="" if sure else f"confidence {confidence:.3f} is below {found.abstain_below:g}",
+        )
 
 
 def _with_range(value: float, interval: _Range | None) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from openmer.deployment.estimate import Estimate
 from openmer.deployment.fitted import FittedModel, plain_names
-from openmer.deployment.record import PACKAGES, CorpusCount, ModelRecord, TrainedOn
+from openmer.deployment.record import PACKAGES, Calibration, CorpusCount, ModelRecord, TrainedOn
 from openmer.errors import OpenMERError
 from openmer.evaluation.record import run_folder, versions
 from openmer.evaluation.search import everybody, settled
@@ -36,6 +36,7 @@ def train_model(
     *,
     seed: int = 0,
     estimate: Estimate | None = None,
+    calibration: Calibration | None = None,
     resources: Resources | None = None,
     runs: Path | None = None,
     on_progress: Progress | None = None,
@@ -50,6 +51,7 @@ def train_model(
         seed: Seed of weights, batches and inner persons.
         estimate: From `estimate_of` or `estimate_from_run`, on the same task; None where there is
             none.
+        calibration: From `calibration_from_run`, of the same run; None likewise.
         resources: Device, memory.
         runs: Where runs are kept, and in them the trials of a search; None keeps no trials.
         on_progress: Called with "search", trials done and trials in all.
@@ -91,6 +93,7 @@ def train_model(
         epoch=result.epoch,
         trained_on=_trained_on(task, result),
         estimate=estimate,
+        calibration=calibration,
         versions=versions(PACKAGES),
     )
     model = FittedModel(method=task.method, record=record, state=plain_names(result.state))

@@ -25,6 +25,8 @@ _BESIDE_MOUTH = np.array(["cheek" in name or "wing" in name for name in REGIONS]
 _RAYLEIGH = 1.1774  # median length of a vector of two unit normal numbers
 _JOIN_S = 0.08  # two peaks of one movement
 _BLINK_S = 0.1  # kept around a blink
+_EYES_S = 3.0  # window of what is usual for the contrast of the eyes
+_SHUT = 0.8  # of that
 _TALK_S = (1.0, 0.5)  # looked at to each side; kept around talking
 _TALK_TURNS = 5  # ups and downs within that time
 
@@ -112,10 +114,9 @@ def _factors(run: UniformRun, place: Floats, settings: SpotSettings) -> Floats:
 
 
 def _blinks(run: UniformRun) -> Flags:
-    """Samples in and near a blink: the openings of the eyes change briefly and much."""
-    change = run.eyes - _median(run, run.eyes[:, None], 1.5)[:, 0]
-    unrest = 1.4826 * float(np.median(np.abs(change)))
-    return _widened(change > max(6 * unrest, 0.15), run.samples(_BLINK_S))
+    """Samples in and near a blink: the contrast of the eyes falls for a moment."""
+    usual = _median(run, run.eyes[:, None], _EYES_S)[:, 0]
+    return _widened(run.eyes < _SHUT * usual, run.samples(_BLINK_S))
 
 
 def _widened(flags: Flags, samples: int) -> Flags:

@@ -37,8 +37,8 @@ class Measured:
         turn_px: How far the head's turning to the side and its nodding move what stands out most
             against the outline of the face, x and y, pixels of the patch.
         likeness: Correlation of both patches, the head's movement undone, -1..1.
-        eyes: Mean change of brightness of the openings of the eyes, in standard deviations of the
-            reference patch; a blink is a peak.
+        eyes: Contrast within the openings of the eyes over that of the whole patch, mean of both;
+            it is large for white and iris and falls when lids close.
         unrest_px: Median length of what the head's movement does not explain.
     """
 
@@ -72,7 +72,6 @@ class Reference:
         self._evened = evened(patch)
         self._solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._sampled = patch[_GRID, _GRID].astype(np.float64).ravel()
-        self._spread = max(float(self._sampled.std()), 1.0)
 
     def compare(self, patch: Patch) -> Measured:
         """What changed from the reference to a patch of the same size."""
@@ -90,7 +89,7 @@ class Reference:
             head=head,
             turn_px=coefficients[3],
             likeness=_correlation(self._sampled, now, skull_weights()),
-            eyes=float(eye_weights() @ np.abs(_standard(now) - _standard(self._sampled))),
+            eyes=_openness(now),
             unrest_px=float(np.median(np.hypot(*rest[skull_weights() > 0.5].T))),
         )
 
@@ -114,8 +113,11 @@ def _fitted(flow_xy: Floats) -> tuple[Floats, Floats]:
     return coefficients, rest
 
 
-def _standard(values: Floats) -> Floats:
-    return np.asarray((values - values.mean()) / max(float(values.std()), 1.0))
+def _openness(values: Floats) -> float:
+    weights = eye_weights().astype(np.float64)
+    away = values - (weights @ values)[:, None]
+    contrast = np.sqrt((weights * away**2).sum(1)).mean()
+    return float(contrast / max(float(values.std()), 1.0))
 
 
 def _correlation(first: Floats, second: Floats, weights: NDArray[np.float32]) -> float:

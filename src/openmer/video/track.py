@@ -28,6 +28,9 @@ Floats = NDArray[np.float64]
 Find = Callable[[Gray], Sequence[Face]]
 
 _LOOKED_AT_PX = 640  # longer side of the image that the detector is given
+_SHUT = 0.8  # of their usual contrast that eyes have when they start to close
+_EYES_S = 10.0  # in which that is forgotten
+_WAIT_S = 0.6  # for the end of a blink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,8 @@ class _Followed:
     def __init__(self, person: int, patch: Patch, matrix: Matrix, time_s: float) -> None:
         self.person = person
         self.matrix = matrix
-        self.last_seen_s = time_s
+        self.last_seen_s = self.last_measured_s = time_s
+        self.open_eyes = 0.0
         self.first_look = patch
         self.base, self.base_warp = np.zeros((len(REGIONS), 2)), np.zeros(4)
         self.anew = True
@@ -124,10 +128,19 @@ class _Followed:
         warp: Floats = self.base_warp + np.array([*measured.turn_px, *_warp_px(measured.head)])
         self.matrix = after(self.matrix, _similar(measured.head))
         self.last_seen_s = time_s
-        if time_s - self.reference_s >= renew_s:
+        if self._is_stale(measured, time_s, renew_s):
             self.base, self.base_warp = total, warp
             self._take(cut(gray, self.matrix), time_s)
         return total, warp
+
+    def _is_stale(self, measured: Measured, time_s: float, renew_s: float) -> bool:
+        """Whether it is time for a fresh reference; during a blink that can wait a little."""
+        passed = time_s - self.last_measured_s
+        self.open_eyes = max(self.open_eyes * (1 - min(passed / _EYES_S, 1.0)), measured.eyes)
+        self.last_measured_s = time_s
+        age = time_s - self.reference_s
+        blinks = measured.eyes < _SHUT * self.open_eyes
+        return age >= renew_s and (not blinks or age >= renew_s + _WAIT_S)
 
 
 class Tracker:

@@ -1,0 +1,66 @@
+"""``openmer app``: the local page, for those who would rather not type."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from openmer.cli.console import tell, warn
+from openmer.cli.models import ModelFolder, NoModel, model_or_none
+from openmer.errors import ConfigError
+
+
+def app(
+    host: Annotated[
+        str, typer.Option("--host", help="Address to serve at; by default this computer only.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option("--port", help="By default the first free one from 7860 on.")
+    ] = None,
+    model: ModelFolder = None,
+    no_model: NoModel = False,
+    max_minutes: Annotated[
+        float, typer.Option("--max-minutes", help="Longest video that is taken.")
+    ] = 10.0,
+    max_mb: Annotated[
+        float, typer.Option("--max-mb", help="Largest file that is taken, in megabytes.")
+    ] = 500.0,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Do not open the page in the browser.")
+    ] = False,
+    allow_remote: Annotated[
+        bool,
+        typer.Option("--allow-remote", help="Serve at a --host that other computers can reach."),
+    ] = False,
+) -> None:
+    """Open a page in the browser: give a video, see what was found, keep the report.
+
+    Nothing leaves this computer, and no file stays. Ctrl-C ends it.
+    """
+    from openmer.app import PageSettings, is_loopback, serve
+
+    settings = PageSettings(
+        host=host,
+        port=port,
+        max_minutes=max_minutes,
+        max_mb=max_mb,
+        open_browser=not no_browser,
+    )
+    if not is_loopback(host):
+        _allow(host, allow_remote)
+    loaded = model_or_none(model, no_model)
+    serve(settings, loaded, on_ready=lambda address: tell(f"The page: {address}  (Ctrl-C ends it)"))
+
+
+def _allow(host: str, allow_remote: bool) -> None:
+    """Other computers may reach the page only where that was asked for."""
+    if not allow_remote:
+        raise ConfigError(
+            f"Found --host {host}, which other computers can reach; expected an address of this "
+            "computer. Leave --host out, or add --allow-remote if that is what you want."
+        )
+    warn(
+        f"Whoever reaches {host} can use this page. There is no password and no encryption: videos "
+        "of faces cross the network as they are."
+    )

@@ -1,0 +1,213 @@
+"""A temperature is fitted on other persons, and its worth is measured on those."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.evaluation.made_up_runs import make_table, write_run
+
+from openmer.errors import ConfigError, DataError, ProtocolError
+from openmer.evaluation.abstention import TARGET, answered, choose_threshold, coverage_curve
+from openmer.evaluation.calibration import (
+    COLDEST,
+    HOTTEST,
+    calibrate,
+    calibrated_by_others,
+    confidence_bins,
+    fit_temperature,
+    kind_of_scores,
+    logits_of,
+    predictions_to_calibrate,
+    probabilities_at,
+    quality_of,
+)
+from openmer.evaluation.run_info import read_run_info
+
+SEEDS = st.integers(0, 10_000)
+
+
+def drawn(seed, clips=80, classes=3):
+    """Logits, and classes that are drawn from their own softmax: T is 1 but for chance."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, (clips, classes))
+    shares = probabilities_at(logits, 1.0)
+    return logits, (rng.random((clips, 1)) > shares.cumsum(axis=1)).sum(axis=1).clip(max=2)
+
+
+def test_the_temperature_that_made_the_classes_is_found():
+    logits, truth = drawn(0, clips=20_000)
+    assert fit_temperature(3 * logits, truth) == pytest.approx(3, rel=0.05)
+
+
+@given(seed=SEEDS, factor=st.floats(0.3, 3))
+def test_logits_times_a_number_have_that_times_the_temperature(seed, factor):
+    logits, truth = drawn(seed)
+    assert fit_temperature(factor * logits, truth) == pytest.approx(
+        factor * fit_temperature(logits, truth), rel=1e-6
+    )
+
+
+@given(seed=SEEDS)
+def test_no_other_temperature_is_better(seed):
+    logits, truth = drawn(seed)
+    found = fit_temperature(logits, truth)
+    best = quality_of(probabilities_at(logits, found), truth).nll
+    for other in np.geomspace(COLDEST, HOTTEST, 40):
+        assert best <= quality_of(probabilities_at(logits, other), truth).nll + 1e-12
+
+
+@given(seed=SEEDS, temperature=st.floats(COLDEST, HOTTEST))
+def test_a_temperature_changes_no_order_and_keeps_sums(seed, temperature):
+    logits, _ = drawn(seed)
+    found = probabilities_at(logits, temperature)
+    assert np.allclose(found.sum(axis=1), 1)
+    assert np.array_equal(found.argmax(axis=1), logits.argmax(axis=1))
+
+
+@given(seed=SEEDS)
+def test_probabilities_of_a_network_are_their_own_softmax_at_one(seed):
+    shares = probabilities_at(drawn(seed)[0], 1.0)
+    assert np.allclose(probabilities_at(logits_of(shares, "network"), 1.0), shares)
+
+
+def test_the_ends_of_the_range():
+    logits = np.eye(3)[[0, 1, 2, 0]]
+    assert fit_temperature(logits, np.array([0, 1, 2, 0])) == COLDEST
+    assert fit_temperature(logits, np.array([1, 2, 0, 1])) == HOTTEST
+    assert fit_temperature(np.zeros((4, 3)), np.array([0, 1, 2, 0])) == HOTTEST
+    certain = logits_of(np.array([[1.0, 0.0, 0.0]]), "network")
+    assert np.isfinite(probabilities_at(certain, COLDEST)).all()
+
+
+def test_errors_by_hand():
+    probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.35, 0.65], [0.2, 0.8]])
+    found = quality_of(probabilities, np.array([0, 1, 1, 1]))
+    # Bins (0.8, 0.9]: 0.1 off; (0.5, 0.6]: 0.6; (0.6, 0.7]: 0.35; (0.7, 0.8]: 0.2.
+    assert found.ece == pytest.approx((0.1 + 0.6 + 0.35 + 0.2) / 4)
+    assert found.brier == pytest.approx(2 * (0.01 + 0.36 + 0.35**2 + 0.04) / 4)
+    assert found.nll == pytest.approx(-np.log([0.9, 0.4, 0.65, 0.8]).mean())
+    assert quality_of(np.eye(3), np.arange(3)).ece == 0
+    assert confidence_bins(np.array([0.05, 0.1, 0.11, 1.0])).tolist() == [0, 0, 1, 9]
+
+
+def test_what_a_person_shows_has_no_part_in_that_persons_own_confidence():
+    table = make_table(seeds=(0, 1))
+    person = np.array(table.persons) == "samm/s03"
+    other_truth = np.where(person, (table.truth + 1) % 3, table.truth)
+    changed = calibrated_by_others(replace(table, truth=other_truth), "svm")
+    found = calibrated_by_others(table, "svm")
+    assert person.any()
+    assert np.array_equal(found.after[person], changed.after[person])
+    assert np.array_equal(found.answered[person], changed.answered[person])
+    assert not np.array_equal(found.after[~person], changed.after[~person])
+
+
+def test_calibration_helps_scores_that_sound_too_sure():
+    table = make_table()
+    sure = replace(table, scores=probabilities_at(table.scores, 0.2))
+    report = calibrate(sure, "network")
+    assert report.temperature > 2
+    assert report.after.nll < report.before.nll
+    assert report.after.ece < report.before.ece
+    assert report.after.brier < report.before.brier
+    assert (report.persons, report.clips, report.seeds) == (68, 442, (0,))
+    assert report.target == TARGET
+    assert 0 < report.coverage < 1
+    assert report.accuracy == pytest.approx(TARGET, abs=0.06)
+
+
+def test_scores_that_say_nothing_are_answered_by_nothing():
+    table = make_table()
+    report = calibrate(replace(table, scores=np.full_like(table.scores, 1 / 3)), "network")
+    assert report.temperature == HOTTEST
+    assert (report.coverage, report.accuracy, report.target) == (0.0, None, None)
+    assert report.abstain_below == 0.5
+
+
+@given(seed=SEEDS, target=st.floats(0.3, 1))
+def test_the_threshold_is_the_smallest_one_that_reaches_the_target(seed, target):
+    logits, truth = drawn(seed)
+    shares = probabilities_at(logits, 1.0)
+    found = choose_threshold(shares, truth, target)
+    asked = [step / 100 for step in range(50, 100)]
+    curve = coverage_curve(shares, truth, asked)
+    good = [one for one in curve if one.coverage >= 0.1 and one.accuracy >= target]
+    assert found.reached == bool(good)
+    assert found.confidence == (good[0].confidence if good else 0.5)
+
+
+@given(seed=SEEDS)
+def test_a_higher_threshold_answers_no_more(seed):
+    logits, truth = drawn(seed)
+    curve = coverage_curve(probabilities_at(logits, 1.0), truth, [0, 0.3, 0.5, 0.7, 0.9, 1.0])
+    coverage = [one.coverage for one in curve]
+    assert coverage[0] == 1
+    assert coverage == sorted(coverage, reverse=True)
+
+
+def test_a_curve_by_hand():
+    shares = np.array([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6]])
+    truth = np.array([0, 1, 1])
+    first, second, none = coverage_curve(shares, truth, [0.5, 0.7, 0.95])
+    assert (first.coverage, first.accuracy) == (1, pytest.approx(2 / 3))
+    assert first.uf1 == pytest.approx((2 / 3 + 2 / 3) / 2)
+    assert (second.coverage, second.accuracy) == (pytest.approx(2 / 3), 0.5)
+    assert (none.coverage, none.accuracy, none.uf1) == (0, None, None)
+    assert answered(shares, 0.7).tolist() == [True, True, False]
+
+
+def test_a_run_is_calibrated_only_where_it_is_honest(tmp_path):
+    folder = write_run(tmp_path / "honest")
+    table, kind = predictions_to_calibrate(folder)
+    assert (len(table), kind) == (442, "network")
+    leaky = write_run(tmp_path / "leaky", epoch_rule="held_out", leaky=True)
+    with pytest.raises(ProtocolError, match=r"leaky is leaky.*fixed or inner"):
+        predictions_to_calibrate(leaky)
+    shuffled = write_run(tmp_path / "shuffled", shuffled_labels=True)
+    with pytest.raises(ProtocolError, match="shuffled labels"):
+        predictions_to_calibrate(shuffled)
+    with pytest.raises(DataError, match="finished run"):
+        predictions_to_calibrate(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("training", "kind"),
+    [
+        ({"kind": "svm"}, "svm"),
+        ({"kind": "network", "classifier": "svm"}, "svm"),
+        ({"kind": "network", "classifier": "head"}, "network"),
+        ({}, "network"),
+    ],
+)
+def test_the_method_says_what_its_scores_are(tmp_path, training, kind):
+    folder = write_run(tmp_path / "run", method_table={"name": "x", "training": training})
+    assert kind_of_scores(read_run_info(folder)) == kind
+
+
+def test_what_cannot_be_calibrated_is_one_clear_error():
+    table = make_table()
+    with pytest.raises(DataError, match=r"kind='svm' for decision values"):
+        calibrate(table, "network")
+    with pytest.raises(DataError, match="finite"):
+        logits_of(np.array([np.nan, 1.0]), "svm")
+    with pytest.raises(DataError, match="0 rows of scores"):
+        fit_temperature(np.empty((0, 3)), np.empty(0, np.int64))
+    with pytest.raises(ProtocolError, match="One person alone"):
+        calibrate(make_table(corpora={"samm": (1, (3, 3, 3))}), "svm")
+    with pytest.raises(ConfigError, match="above 0, at most 1"):
+        calibrate(table, "svm", target=1.5)
+
+
+def test_it_needs_no_pytorch():
+    code = (
+        "import sys, openmer.evaluation.reliability_figure\n"
+        "print(*sorted({'torch', 'matplotlib', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == []
