@@ -138,7 +138,7 @@ class Actor:
             top = y - half - 2
             edge = top + 2 + 2 * half * closed
             lid = (np.abs(across) < 1) & (points[1] > top) & (points[1] < edge)
-            source[1] = np.where(lid, top - 0.5 * (edge - points[1]), source[1])
+            source[1] = np.where(lid, top + 1 - 0.15 * (edge - points[1]), source[1])
         return source
 
     def _light(self, at_s: float) -> float:

@@ -20,13 +20,13 @@ Flags = NDArray[np.bool_]
 
 _NEAR_EYES = np.isin(REGIONS, NEAR_EYES)
 _MOUTH = np.isin(REGIONS, MOUTH)
-_CHEEKS = np.array(["cheek" in name for name in REGIONS])
+_BELOW_EYES = np.array(["cheek" in name for name in REGIONS])
 _BESIDE_MOUTH = np.array(["cheek" in name or "wing" in name for name in REGIONS])
 _RAYLEIGH = 1.1774  # median length of a vector of two unit normal numbers
 _JOIN_S = 0.08  # two peaks of one movement
 _BLINK_S = 0.1  # kept around a blink
 _EYES_S = 3.0  # window of what is usual for the contrast of the eyes
-_SHUT = 0.8  # of that
+_SHUT = (0.8, 1.35)  # of that; a raised lid gives less than the larger one
 _TALK_S = (1.0, 0.5)  # looked at to each side; kept around talking
 _TALK_TURNS = 5  # ups and downs within that time
 
@@ -106,17 +106,18 @@ def _factors(run: UniformRun, place: Floats, settings: SpotSettings) -> Floats:
     """Factors on the thresholds for blinks and talking, ``(samples, regions)``."""
     factor = np.ones(place.shape[:2])
     blinking, talking = _blinks(run), _talks(run, place, settings)
-    factor[np.ix_(blinking, _NEAR_EYES)] *= settings.blink
-    factor[np.ix_(blinking, _CHEEKS)] *= np.sqrt(settings.blink)
-    factor[np.ix_(talking, _MOUTH)] = np.inf
+    factor[np.ix_(blinking, _BELOW_EYES)] *= settings.blink
     factor[np.ix_(talking, _BESIDE_MOUTH)] *= settings.talk
+    factor[np.ix_(blinking, _NEAR_EYES)] = np.inf
+    factor[np.ix_(talking, _MOUTH)] = np.inf
     return factor
 
 
 def _blinks(run: UniformRun) -> Flags:
-    """Samples in and near a blink: the contrast of the eyes falls for a moment."""
-    usual = _median(run, run.eyes[:, None], _EYES_S)[:, 0]
-    return _widened(run.eyes < _SHUT * usual, run.samples(_BLINK_S))
+    """Samples in and near a blink: the contrast of the eyes is another one for a moment."""
+    usual = np.maximum(_median(run, run.eyes[:, None], _EYES_S)[:, 0], 1e-3)
+    share = run.eyes / usual
+    return _widened((share < _SHUT[0]) | (share > _SHUT[1]), run.samples(_BLINK_S))
 
 
 def _widened(flags: Flags, samples: int) -> Flags:

@@ -167,7 +167,7 @@ def _turn_of(frame: AvFrame) -> Turn:
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return Turn()
-    a, b, _, c, d, *_ = struct.unpack("9i", bytes(data)[:36])
+    a, b, _, c, d, *_ = struct.unpack("9i", memoryview(data)[:36])  # type: ignore[arg-type]
     if abs(a) >= abs(b):
         return Turn(left_right=a < 0, up_down=d < 0)
     return Turn(swapped=True, left_right=c < 0, up_down=b < 0)

@@ -22,7 +22,8 @@ class SpotSettings:
         edge: Share of the peak at which the edges of a movement are looked for.
         per_warp: Added to the threshold for each pixel that the head's turning warps the face.
         per_head: Added for each pixel that the head has shifted, turned or grown.
-        blink: Factor on the threshold of regions near the eyes during a blink.
+        blink: Factor on the threshold of the cheeks during a blink; the regions near the eyes are
+            not looked at meanwhile.
         talk: Factor on the threshold of cheeks and nose while the mouth talks; the regions of the
             mouth are not looked at meanwhile.
     """
@@ -37,7 +38,7 @@ class SpotSettings:
     edge: float = 0.3
     per_warp: float = 0.3
     per_head: float = 0.02
-    blink: float = 3.0
+    blink: float = 2.0
     talk: float = 4.0
 
     def __post_init__(self) -> None:

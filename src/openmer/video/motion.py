@@ -37,8 +37,8 @@ class Measured:
         turn_px: How far the head's turning to the side and its nodding move what stands out most
             against the outline of the face, x and y, pixels of the patch.
         likeness: Correlation of both patches, the head's movement undone, -1..1.
-        eyes: Contrast within the openings of the eyes over that of the whole patch, mean of both;
-            it is large for white and iris and falls when lids close.
+        eyes: Contrast within the openings of the eyes over their brightness, mean of both; white
+            and iris have much, lids have another one.
         unrest_px: Median length of what the head's movement does not explain.
     """
 
@@ -115,9 +115,9 @@ def _fitted(flow_xy: Floats) -> tuple[Floats, Floats]:
 
 def _openness(values: Floats) -> float:
     weights = eye_weights().astype(np.float64)
-    away = values - (weights @ values)[:, None]
-    contrast = np.sqrt((weights * away**2).sum(1)).mean()
-    return float(contrast / max(float(values.std()), 1.0))
+    mean = weights @ values
+    spread = np.sqrt((weights * (values - mean[:, None]) ** 2).sum(1))
+    return float((spread / np.maximum(mean, 1.0)).mean())
 
 
 def _correlation(first: Floats, second: Floats, weights: NDArray[np.float32]) -> float:

@@ -79,8 +79,8 @@ class MotionSpotter:
     micro-expressions and once over `long_s` for longer movements. What is left must pass a
     threshold of its own: a multiple of how restless this region of this face was in the seconds
     around (a running median again, so that rare movements do not raise it), never less than a fixed
-    share of the face's width, and more while the head turns, while the eyes blink (near the eyes)
-    and while the mouth talks (around it; the mouth itself is left out meanwhile). A movement lasts
+    share of the face's width, and more while the head turns. Brows are left out while the eyes
+    blink, the mouth while it talks; what is next to them must then move farther. A movement lasts
     from where it passes a share of its peak to where it falls below it, extended as the rise and
     fall of a raised cosine would be. 1/25 to 1/2 second is reported as micro, longer as macro, up
     to `longest_s`.
