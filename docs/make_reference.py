@@ -31,7 +31,9 @@ _BEGIN, _END = "<!-- methods:begin -->", "<!-- methods:end -->"
 _BY_PATH = (
     "openmer.datasets.labels",
     "openmer.datasets.manifest",
+    "openmer.evaluation.abstention",
     "openmer.evaluation.audit",
+    "openmer.evaluation.calibration",
     "openmer.evaluation.class_heat",
     "openmer.evaluation.feature_maps",
     "openmer.evaluation.heat_map_drawing",
@@ -39,6 +41,7 @@ _BY_PATH = (
     "openmer.evaluation.model_size",
     "openmer.evaluation.pretraining",
     "openmer.evaluation.published",
+    "openmer.evaluation.reliability_figure",
     "openmer.evaluation.report_study",
     "openmer.evaluation.run",
     "openmer.evaluation.splits",
@@ -47,6 +50,20 @@ _BY_PATH = (
     "openmer.evaluation.t_tests",
     "openmer.evaluation.task",
     "openmer.models.weights",
+    "openmer.video.crops",
+    "openmer.video.curves",
+    "openmer.video.draw",
+    "openmer.video.evidence",
+    "openmer.video.job",
+    "openmer.video.motion",
+    "openmer.video.recognize",
+    "openmer.video.regions",
+    "openmer.video.replay",
+    "openmer.video.report",
+    "openmer.video.spotting_run",
+    "openmer.video.timeline",
+    "openmer.video.track",
+    "openmer.video.write",
 )
 
 
