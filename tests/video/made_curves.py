@@ -14,9 +14,7 @@ def bump(times_s, onset_s, apex_s, offset_s):
     return (1 - np.cos(np.pi * phase)) / 2
 
 
-def curves(
-    times_s, *, moves=(), noise=0.03, seed=0, eyes=None, warp=None, head=None, starts=(0,)
-):
+def curves(times_s, *, moves=(), noise=0.03, seed=0, eyes=None, warp=None, head=None, starts=(0,)):
     """A face that trembles a little; `moves` are (region, (x, y), course)."""
     rng = np.random.default_rng(seed)
     count = len(times_s)

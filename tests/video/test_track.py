@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.video.made_faces import clip, face, put, wall
 
+from openmer.preprocessing import detect_faces
 from openmer.video.curves import CurveBook
 from openmer.video.regions import REGIONS
 from openmer.video.track import Tracker, TrackSettings
@@ -97,6 +100,27 @@ def test_a_fresh_reference_leaves_no_step():
     frames = [put(wall(), face(0), 300, 200)] * 40
     _, (curves,) = followed(frames, TrackSettings(reference_s=0.2))
     assert np.abs(np.diff(curves.regions_px, axis=0)).max() < 0.05
+
+
+def test_a_face_that_was_taken_up_wrongly_is_set_right():
+    """As one that came into view turned away; what was measured so far goes on without a step."""
+    image = put(wall(), face(0), 300, 200)
+    looks = []
+
+    def find(gray):
+        (found,) = detect_faces([gray])
+        looks.append(gray)
+        moved = tuple((x, y + 22) for x, y in found[0].landmarks_xy)
+        return [replace(found[0], landmarks_xy=moved) if len(looks) == 1 else found[0]]
+
+    tracker, book = Tracker(find=find), CurveBook()
+    for number in range(80):
+        book.add(tracker.see(number, number / FPS, image))
+    (curves,) = book.curves()
+    wrong, right = curves.box_xyxy(0), curves.box_xyxy(79)
+    assert wrong[1] - right[1] > 15
+    assert curves.starts == (0,)
+    assert np.abs(np.diff(curves.regions_px, axis=0)).max() < 0.1
 
 
 def test_old_curves_can_be_forgotten():

@@ -36,7 +36,7 @@ class SpotSettings:
     longest_s: float = 4.0
     smooth_s: float = 0.02
     edge: float = 0.3
-    per_warp: float = 0.3
+    per_warp: float = 0.2
     per_head: float = 0.02
     blink: float = 2.0
     talk: float = 4.0

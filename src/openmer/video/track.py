@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from openmer.preprocessing.faces import Face, detect_faces
 from openmer.video._patch import (
+    PLACES,
     SIDE_PX,
     Matrix,
     Patch,
@@ -18,6 +19,7 @@ from openmer.video._patch import (
     box_of,
     cut,
     eye_distance,
+    inverse,
     matrix_of,
 )
 from openmer.video.motion import Measured, Reference
@@ -31,6 +33,9 @@ _LOOKED_AT_PX = 640  # longer side of the image that the detector is given
 _SHUT = 0.8  # of their usual contrast that eyes have when they start to close
 _EYES_S = 10.0  # in which that is forgotten
 _WAIT_S = 0.6  # for the end of a blink
+_LOOKS = 4  # one after the other, in which a face is found elsewhere than it was followed to
+_ASTRAY_PX = 7.0  # of the patch
+_AHEAD = (0.2, 0.8)  # where the nose is between the eyes of a face that can come into view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +105,10 @@ class _Followed:
         self.matrix = matrix
         self.last_seen_s = self.last_measured_s = time_s
         self.open_eyes = 0.0
+        self.astray: list[float] = []
         self.first_look = patch
         self.base, self.base_warp = np.zeros((len(REGIONS), 2)), np.zeros(4)
+        self.total, self.total_warp = self.base, self.base_warp
         self.anew = True
         self._take(patch, time_s)
 
@@ -109,9 +116,22 @@ class _Followed:
         self.reference = Reference(patch)
         self.reference_s = time_s
 
+    def look_right(self, gray: Gray, matrix: Matrix, time_s: float) -> None:
+        """Compare with where the detector finds the face, and go there if that is elsewhere.
+
+        A face that came into view turned away has its eyes in the wrong place; one look can be
+        wrong, several in a row are not. What was measured so far goes on.
+        """
+        self.astray = [*self.astray[1 - _LOOKS :], _apart_px(self.matrix, matrix)]
+        if len(self.astray) == _LOOKS and min(self.astray) > _ASTRAY_PX:
+            self.matrix, self.astray = matrix, []
+            self.base, self.base_warp = self.total, self.total_warp
+            self._take(cut(gray, matrix), time_s)
+
     def start_again(self, patch: Patch, matrix: Matrix, time_s: float) -> None:
         """Back in view: what was measured before cannot be continued."""
         self.matrix, self.last_seen_s, self.anew = matrix, time_s, True
+        self.astray = []
         self.base, self.base_warp = np.zeros_like(self.base), np.zeros(4)
         self._take(patch, time_s)
 
@@ -126,6 +146,7 @@ class _Followed:
         """Follow the head; how far regions and warp have come since the face came into view."""
         total: Floats = self.base + measured.regions_px
         warp: Floats = self.base_warp + np.array([*measured.turn_px, *_warp_px(measured.head)])
+        self.total, self.total_warp = total, warp
         self.matrix = after(self.matrix, _similar(measured.head))
         self.last_seen_s = time_s
         if self._is_stale(measured, time_s, renew_s):
@@ -204,25 +225,31 @@ class Tracker:
 
     def _look(self, gray: Gray, time_s: float, measured: dict[int, Measured | None]) -> None:
         """Compare what is followed with what a detector finds in the whole image."""
-        faces = [face for face in self._find(gray) if 0 < face.turn < 1]
-        for face in faces:
+        for face in self._find(gray):
             matrix = matrix_of(face)
-            if eye_distance(matrix) < self.settings.least_eyes_px:
+            if not 0 < face.turn < 1 or eye_distance(matrix) < self.settings.least_eyes_px:
                 continue
             known = self._at(box_of(matrix))
-            if known is None:
+            if known is not None and measured.get(known.person) is not None:
+                known.look_right(gray, matrix, time_s)
+            elif known is not None:
+                measured[known.person] = self._recovered(known, gray, matrix, time_s)
+            elif _AHEAD[0] < face.turn < _AHEAD[1]:
                 known = self._welcome(gray, matrix, time_s)
-            elif measured.get(known.person) is not None:
-                continue
-            else:
-                known.matrix = matrix
-            found = known.measure(gray, self.settings.least_likeness)
-            if found is None:
-                known.start_again(cut(gray, matrix), matrix, time_s)
-                found = known.measure(gray, self.settings.least_likeness)
-            measured[known.person] = found
+                measured[known.person] = self._recovered(known, gray, matrix, time_s)
         pause = self.settings.look_every_s * (1 if self._in_view else 0.4)
         self._next_look_s = time_s + pause
+
+    def _recovered(
+        self, known: _Followed, gray: Gray, matrix: Matrix, time_s: float
+    ) -> Measured | None:
+        """A face that was followed, where the detector finds it."""
+        known.matrix = matrix
+        found = known.measure(gray, self.settings.least_likeness)
+        if found is None:
+            known.start_again(cut(gray, matrix), matrix, time_s)
+            found = known.measure(gray, self.settings.least_likeness)
+        return found
 
     def _at(self, box_xyxy: tuple[float, float, float, float]) -> _Followed | None:
         """The face in view that a box shows."""
@@ -274,6 +301,15 @@ def _enlarged(face: Face, x: float, y: float) -> Face:
         image_xy=(round(face.image_xy[0] * x), round(face.image_xy[1] * y)),
         guessed=face.guessed,
     )
+
+
+def _apart_px(first: Matrix, second: Matrix) -> float:
+    """How far apart two matrices see eyes, nose and mouth, on average, pixels of the patch."""
+    places = PLACES * SIDE_PX
+    back = inverse(second)
+    there = places @ back[:, :2].T + back[:, 2]
+    here = there @ first[:, :2].T + first[:, 2]
+    return float(np.hypot(*(here - places).T).mean())
 
 
 def _similar(head: Matrix) -> Matrix:
