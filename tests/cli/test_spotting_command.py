@@ -63,3 +63,14 @@ def test_a_wrong_question_is_one_clear_error(openmer, tmp_path, options, message
     assert code in (2, 3)
     assert message in err.replace("\n", " ")
     assert "Traceback" not in err
+
+
+def test_a_corpus_of_long_videos_is_judged(openmer, tmp_path):
+    assert openmer("datasets", "fake", "casme_squared", tmp_path / "fake")[0] == 0
+    ask = ("--corpus", "casme_squared", "--root", tmp_path / "fake", "--no-model", "--json")
+    code, out, err = openmer("evaluate-spotting", *ask, "--out", tmp_path / "out")
+    assert code == 0, err
+    scopes = json.loads(out)["scopes"]
+    assert scopes["micro"]["truth"] > 0
+    assert 0 < scopes["micro"]["hits"] <= scopes["micro"]["found"]
+    assert (tmp_path / "out" / "casme_squared.csv").is_file()

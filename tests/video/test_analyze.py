@@ -3,7 +3,8 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-from tests.video.made_videos import frame_numbers, truth, write_event, write_still
+from tests.video.made_faces import face, put, wall
+from tests.video.made_videos import colours, frame_numbers, truth, write_event, write_still
 
 from openmer.clip import Clip
 from openmer.deployment import default_model
@@ -14,6 +15,7 @@ from openmer.video.crops import TIGHT, WIDE, FaceFrames, crop
 from openmer.video.live import LiveAnalyzer, LiveSettings, watch
 from openmer.video.reader import open_video
 from openmer.video.recognize import at_threshold
+from openmer.video.writer import write_video
 
 
 @pytest.fixture(scope="module")
@@ -172,3 +174,43 @@ def test_pictures_of_a_face_have_the_eyes_at_their_places(analysis, video):
     nobody = Clip(corpus="a", subject="b", name="c", emotion="")
     with pytest.raises(DataError, match="expected 0"):
         FaceFrames(nobody, [frame], [], TIGHT)
+
+
+@pytest.mark.parametrize(
+    ("shape", "fps", "frames"),
+    [
+        ((241, 321), 30, 20),
+        ((240, 320), 1, 12),
+        ((240, 320), 240, 60),
+        ((16, 16), 25, 5),
+        ((48, 400), 25, 5),
+        ((240, 320), 25, 1),
+        ((240, 320), 25, 2),
+    ],
+)
+def test_any_size_rate_and_length_is_an_answer(tmp_path, shape, fps, frames):
+    image = cv2.resize(put(wall(480, 360), face(0), 240, 180), shape[::-1])
+    path = tmp_path / "odd.mkv"
+    write_video(path, colours(image for _ in range(frames)), fps=Fraction(fps), codec="ffv1")
+    found = analyze_video(path)
+    assert found.frames == frames
+    assert found.events == ()
+    assert found.duration_s == pytest.approx((frames - 1) / fps, abs=0.01)
+
+
+@pytest.mark.parametrize("pixels", ["gray", "yuv420p10le", "yuvj420p", "bgr0"])
+def test_any_kind_of_pixels_shows_the_face(tmp_path, pixels):
+    import av
+
+    path = tmp_path / "kind.mkv"
+    image = put(wall(480, 360), face(0), 240, 180)
+    codec = {"yuvj420p": "mjpeg", "yuv420p10le": "libx265"}.get(pixels, "ffv1")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 480, 360, pixels
+        for _ in range(12):
+            frame = av.VideoFrame.from_ndarray(np.repeat(image[..., None], 3, 2), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    found = analyze_video(path)
+    assert len(found.faces) == 1 and len(found.faces[0]) == 12
