@@ -57,7 +57,7 @@ class TrackSettings:
     reference_s: float = 2.0
     least_likeness: float = 0.6
     lost_after_s: float = 0.4
-    known_again: float = 0.6
+    known_again: float = 0.85
     least_eyes_px: float = 20.0
 
 
