@@ -18,6 +18,7 @@ from openmer.cli.evaluate_spotting import evaluate_spotting
 from openmer.cli.explain import explain
 from openmer.cli.export import export
 from openmer.cli.methods import app as methods
+from openmer.cli.page import app as page
 from openmer.cli.predict import predict
 from openmer.cli.pretrain import pretrain
 from openmer.cli.report import report
@@ -45,6 +46,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(analyze)
 app.command()(watch)
+app.command(name="app")(page)
 app.command()(evaluate)
 app.command(name="evaluate-spotting")(evaluate_spotting)
 app.command()(pretrain)

@@ -1,0 +1,335 @@
+"""The page without a browser: what it takes, who waits, and that nothing stays."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+
+import av
+import httpx
+import numpy as np
+import pytest
+import typer
+from tests.app.made_page import served, write_long, write_two_events
+from tests.video.made_analysis import event
+from tests.video.made_videos import write_event, write_still
+from typer.testing import CliRunner
+
+from openmer.app import PageSettings, is_loopback
+from openmer.app._desk import Desk
+from openmer.app._findings import Findings, check_length, shown_event
+from openmer.app._job import Failed, Job, Stopped, Waiting, Working
+from openmer.app._line import Line
+from openmer.app._words import choices, event_text, findings_text, state_text
+from openmer.cli.page import app as command
+from openmer.errors import ConfigError, DataError
+from openmer.video.evidence import Evidence, RegionShift
+
+
+def nothing(*_progress):
+    """A progress callback."""
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("films")
+    return {
+        "event": write_event(folder / "event.mp4", still=45),
+        "wall": write_still(folder / "wall.mp4"),
+        "calm": write_still(folder / "calm.mp4", person=1),
+        "long": write_long(folder / "long.mp4"),
+    }
+
+
+@pytest.fixture
+def desk(tmp_path):
+    made = Desk(tmp_path / "results", None, max_minutes=0.25)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def give(films, tmp_path):
+    """A copy of a film that the page may move away."""
+
+    def copy(name):
+        path = tmp_path / "uploads" / films[name].name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(films[name].read_bytes())
+        return path
+
+    return copy
+
+
+def files_in(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def end_of(job):
+    return list(job.states())[-1]
+
+
+def test_an_event_is_found_and_everything_about_it_can_be_kept(desk, give, tmp_path):
+    upload = give("event")
+    found = end_of(desk.begin("ada", upload))
+    assert isinstance(found, Findings)
+    assert desk.findings("ada") is found
+    (shown,) = found.events
+    assert [picture.title for picture in shown.pictures] == ["Onset", "Apex", "Movement"]
+    assert shown.replay.is_file()
+    assert [path.name for path in found.files] == [
+        "report.html", "events.csv", "events.json", "everything.zip",
+    ]  # fmt: skip
+    assert str(tmp_path) not in found.files[0].read_text(encoding="utf-8")
+    assert "event.mp4" not in files_in(tmp_path), "the video stays after its analysis"
+    text = event_text(shown)
+    assert "A movement, without a class" in text
+    assert all(picture.path.name in text for picture in shown.pictures)
+    assert 'href="#event-1"' in findings_text(found)
+    assert choices(found) == [("1 · 0:01.50 · micro", 1)]
+
+
+def test_files_go_when_their_visitor_goes(desk, give, tmp_path):
+    for visitor in ("ada", "bob"):
+        end_of(desk.begin(visitor, give("calm")))
+    desk.leave("ada")
+    assert desk.findings("ada") is None
+    assert len(list((tmp_path / "results").iterdir())) == 1
+    end_of(desk.begin("bob", give("wall")))
+    assert len(list((tmp_path / "results").iterdir())) == 1, "bob's first video stays"
+    desk.close()
+    assert files_in(tmp_path) == []
+
+
+def test_who_leaves_in_the_middle_leaves_nothing(desk, give, tmp_path):
+    job = desk.begin("ada", give("event"))
+    next(job.states())
+    desk.leave("ada")
+    job.join(20)
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+def test_stop_ends_an_analysis_and_removes_the_video(desk, give, tmp_path):
+    job = desk.begin("ada", give("event"))
+    while job.state == Working():
+        time.sleep(0.01)
+    desk.stop("ada")
+    assert end_of(job) == Stopped()
+    assert files_in(tmp_path) == []
+
+
+def test_a_heat_map_is_shown_where_there_is_one(tmp_path):
+    gray = np.full((64, 64, 3), 90, np.uint8)
+    found = Evidence(
+        event=event(), onset_rgb=gray, apex_rgb=gray, flow_rgb=gray, flow_full_percent=2.0,
+        regions=(RegionShift(name="chin", percent=1.5, direction="up"),), heat_rgb=gray,
+        heat_note="Bright places raise the class positive.",
+    )  # fmt: skip
+    text = event_text(shown_event(1, found, None, tmp_path))
+    assert "Positive, confidence 0.81" in text and "1.5 % up" in text
+    assert "What the model looked at" in text and text.count("<img") == 4
+    assert "too few frames" in text
+    unsure = replace(event(), class_name=None)
+    without = replace(found, event=unsure, heat_rgb=None, heat_note="There is no heat map.")
+    text = event_text(shown_event(2, without, None, tmp_path))
+    assert "Not sure of the class" in text and "There is no heat map." in text
+    assert text.count("<img") == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("wall", "No face was found"), ("calm", "Nothing found")],
+)
+def test_no_event_is_a_result(desk, give, name, words):
+    found = end_of(desk.begin("ada", give(name)))
+    assert found.events == ()
+    assert words in findings_text(found)
+
+
+def test_what_cannot_be_analysed_gets_a_sentence_without_paths(desk, give, tmp_path):
+    broken = give("event")
+    broken.write_bytes(broken.read_bytes()[:3000])
+    notes = tmp_path / "notes.mp4"
+    notes.write_text("Not a video.", encoding="utf-8")
+    for path in (broken, notes):
+        failed = end_of(desk.begin("ada", path))
+        assert isinstance(failed, Failed)
+        assert failed.message.startswith(path.name) and str(tmp_path) not in failed.message
+        assert failed.message.split()[0] in state_text(failed, path.name)
+    assert files_in(tmp_path) == []
+    with pytest.raises(DataError, match="Give it again"):
+        desk.begin("ada", tmp_path / "gone.mp4")
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+def test_a_full_disk_is_told_before_the_work(desk, give, monkeypatch, tmp_path):
+    usage = type("Usage", (), {"free": 1_000_000})
+    monkeypatch.setattr("openmer.app._desk.shutil.disk_usage", lambda _: usage)
+    with pytest.raises(DataError, match="only 1 MB left"):
+        desk.begin("ada", give("calm"))
+    assert files_in(tmp_path) == []
+
+
+def test_a_video_that_is_too_long_is_refused(films, desk, give, tmp_path):
+    failed = end_of(desk.begin("ada", give("long")))
+    assert "at most 0.25" in failed.message and "0.3 minutes" in failed.message
+    unstated = tmp_path / "long.h264"
+    with av.open(str(unstated), "w", format="h264") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width = stream.height = 64
+        for _ in range(100):
+            frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    told = []
+    assert check_length(unstated, 0.1, lambda *stage: told.append(stage)) == 100
+    assert told[0] == ("measure", 1, 0)
+    with pytest.raises(DataError, match="does not end after"):
+        check_length(unstated, 0.05, nothing)
+    assert check_length(films["calm"], 0.1, nothing) == 40
+
+
+def test_one_at_a_time_in_the_order_of_their_coming():
+    line, order, at_once = Line(), [], []
+    go = threading.Event()
+
+    def work(name):
+        def run(_on_progress):
+            at_once.append(name)
+            go.wait(10)
+            order.append((name, len(at_once)))
+            at_once.remove(name)
+
+        return run
+
+    jobs = []
+    for name in range(3):
+        jobs.append(Job(work(name), line))
+        jobs[-1].start()
+        while not line._tickets[name:]:
+            time.sleep(0.01)
+    time.sleep(0.2)
+    assert [job.state for job in jobs[1:]] == [Waiting(before=1), Waiting(before=2)]
+    assert "one video comes first" in state_text(jobs[1].state, "film.mp4")
+    jobs[1].stop()
+    assert end_of(jobs[1]) == Stopped()
+    go.set()
+    for job in jobs:
+        job.join(10)
+    assert order == [(0, 1), (2, 1)]
+
+
+def test_how_far_it_is_and_how_long_it_takes_is_told():
+    text = state_text(Working(stage="follow", done=43, total=100, left_s=12.3), "a<b.mp4")
+    for words in ("Following faces", "43 %", "step 1 of 3", "about 12 s left", "a&lt;b.mp4"):
+        assert words in text
+    assert "2 of 5" in state_text(Working(stage="draw", done=1, total=5, left_s=200), "a")
+    assert "about 3 minutes" in state_text(Working(stage="draw", done=1, total=5, left_s=200), "a")
+    assert "70 frames" in state_text(Working(stage="measure", done=70), "a")
+
+
+def test_a_mistake_of_ours_is_no_traceback(caplog):
+    def work(_on_progress):
+        raise ZeroDivisionError("a mistake")
+
+    job = Job(work, Line())
+    job.start()
+    assert "Something went wrong inside OpenMER" in end_of(job).message
+    assert "ZeroDivisionError" in caplog.text
+
+    def full(_on_progress):
+        raise OSError(28, "No space left on device")
+
+    job = Job(full, Line())
+    job.start()
+    assert "No space left on device. Make room" in end_of(job).message
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("box", False)],
+)
+def test_which_addresses_are_this_computer(host, expected):
+    assert is_loopback(host) is expected
+
+
+def test_other_computers_are_let_in_only_when_asked_for(monkeypatch):
+    served_at = []
+    monkeypatch.setattr("openmer.app.serve", lambda settings, *_, **__: served_at.append(settings))
+    cli = typer.Typer()
+    cli.command()(command)
+    refused = CliRunner().invoke(cli, ["--host", "0.0.0.0", "--no-model"])
+    assert isinstance(refused.exception, ConfigError)
+    assert "--allow-remote" in str(refused.exception) and served_at == []
+    allowed = CliRunner().invoke(cli, ["--host", "0.0.0.0", "--no-model", "--allow-remote"])
+    assert allowed.exit_code == 0 and "no password" in " ".join(allowed.stderr.split())
+    assert CliRunner().invoke(cli, ["--no-model", "--no-browser"]).exit_code == 0
+    assert [one.host for one in served_at] == ["0.0.0.0", "127.0.0.1"]
+    assert served_at[1] == PageSettings(open_browser=False)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"max_minutes": 0}, {"max_mb": float("nan")}, {"port": 70000}, {"host": "::1"}]
+)
+def test_limits_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(ConfigError, match="expected"):
+        PageSettings(**wrong)
+
+
+class Visitor:
+    """Speaks to the page as its script does."""
+
+    def __init__(self, address, name):
+        self.http = httpx.Client(base_url=address, timeout=60)
+        self.name = name
+
+    def close(self):
+        self.http.close()
+
+    def upload(self, path):
+        with path.open("rb") as file:
+            return self.http.post("/gradio_api/upload", files={"files": (path.name, file)})
+
+    def analyze(self, path):
+        """All that the page tells until it is done."""
+        (stored,) = self.upload(path).json()
+        data = [{"path": stored, "meta": {"_type": "gradio.FileData"}}]
+        asked = {"data": data, "session_hash": self.name, "fn_index": self._function("analyze")}
+        self.http.post("/gradio_api/queue/join", json=asked).raise_for_status()
+        told = []
+        with self.http.stream(
+            "GET", "/gradio_api/queue/data", params={"session_hash": self.name}
+        ) as answer:
+            for line in answer.iter_lines():
+                told.append(line)
+                if '"process_completed"' in line:
+                    return "\n".join(told)
+        raise AssertionError("the page said no more")
+
+    def _function(self, name):
+        functions = self.http.get("/config").json()["dependencies"]
+        return next(one["id"] for one in functions if one["api_name"] == name)
+
+
+def test_the_server_keeps_its_limits_and_leaves_nothing(tmp_path, films):
+    two = write_two_events(tmp_path / "two.mp4")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with served(temporary) as address, closing(Visitor(address, "ada")) as ada:
+        page = ada.http.get("/")
+        assert "default-src 'self'" in page.headers["content-security-policy"]
+        assert ada.http.get("/", headers={"host": "evil.example"}).status_code == 400
+        assert ada.http.get("/gradio_api/file=http://example.org/a").status_code == 403
+        assert ada.http.get("/gradio_api/file=/etc/passwd").status_code == 403
+        large = tmp_path / "large.mp4"
+        large.write_bytes(bytes(2**21 + 1))
+        assert ada.upload(large).status_code == 413
+        with closing(Visitor(address, "bob")) as bob, ThreadPoolExecutor(2) as pool:
+            first = pool.submit(ada.analyze, two)
+            second = pool.submit(bob.analyze, films["event"])
+            told = [first.result(), second.result()]
+        assert "Found 2 micro-expressions" in told[0]
+        assert "Found 1 micro-expression" in told[1]
+        assert sum("one video comes first" in text for text in told) == 1
+    assert list(temporary.iterdir()) == []
