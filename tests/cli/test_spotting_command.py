@@ -1,7 +1,6 @@
 import json
 
 import pytest
-
 from tests.video.made_videos import truth, write_event, write_still
 
 

@@ -25,15 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.datasets import _synthetic_motion as motion
-from openmer.datasets._long_acts import (
+from openmer.datasets._synthetic_actor import Actor, side_of_face
+from openmer.datasets._synthetic_acts import (
     Act,
     Distraction,
     draw_acts,
     draw_distractions,
 )
-from openmer.datasets._long_file import encoded
-from openmer.datasets._long_render import Actor, side_of_face
 from openmer.datasets._synthetic_faces import paint_face, sample_look
+from openmer.datasets._synthetic_film import encoded
 from openmer.datasets._synthetic_photo import CROP_UNITS
 from openmer.datasets._synthetic_plan import stream
 from openmer.datasets.long_videos import TrueEvent

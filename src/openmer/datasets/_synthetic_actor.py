@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.datasets import _synthetic_motion as motion
-from openmer.datasets._long_acts import FACE_UNITS, Act, Distraction, rise
+from openmer.datasets._synthetic_acts import FACE_UNITS, Act, Distraction, rise
 from openmer.datasets._synthetic_faces import Face
 from openmer.datasets._synthetic_photo import CENTRE_X, CROP_UNITS, Floats, Points, to_texture
 
