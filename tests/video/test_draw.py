@@ -17,7 +17,7 @@ from torch import nn
 from openmer.deployment import default_model
 from openmer.errors import ConfigError, DataError
 from openmer.video.draw import INK, KIND_COLOURS, PAPER, event_words, put_words, write_annotated
-from openmer.video.evidence import LOOK, all_evidence, event_frames, evidence_of, region_shifts
+from openmer.video.evidence import LOOK, event_frames, evidence_of, region_shifts
 from openmer.video.reader import VideoFrame, open_video
 from openmer.video.writer import write_video
 
@@ -163,8 +163,9 @@ def test_a_margin_ends_where_the_face_comes_into_view(tmp_path):
 
 
 def test_the_evidence_shows_what_moved(tmp_path):
+    analysis = made_event.found()
     with made_event.video(tmp_path) as video:
-        (shown,) = all_evidence(video, made_event.found())
+        shown = evidence_of(video, analysis.faces[0], analysis.events[0])
     assert shown.regions[0].name == "upper lip"
     assert shown.regions[0].direction == "up"
     assert shown.regions[0].percent == pytest.approx(100 * 1.6 / 133.76, abs=0.05)

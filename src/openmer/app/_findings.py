@@ -14,9 +14,9 @@ from openmer.errors import DataError
 from openmer.video.analysis import Analysis
 from openmer.video.analyze import Progress, analyze_video
 from openmer.video.event import Event
-from openmer.video.evidence import Evidence, RegionShift, all_evidence, event_frames
-from openmer.video.reader import Video, open_video
-from openmer.video.replay import replay_margin_s, write_replay
+from openmer.video.evidence import Evidence, RegionShift
+from openmer.video.job import drawn
+from openmer.video.reader import open_video
 from openmer.video.report import write_report
 from openmer.video.write import write_events
 
@@ -106,7 +106,7 @@ def find(
 
     analysis = analyze_video(video, model=model, on_progress=report)
     with open_video(video, on_damage="skip") as opened:
-        evidence, replays = _drawn(opened, analysis, model, folder, on_progress)
+        evidence, replays = drawn(opened, analysis, model, folder, on_progress=on_progress)
     tables = write_events(folder, analysis)
     page = write_report(folder, analysis, evidence, replays)
     events = tuple(
@@ -156,38 +156,6 @@ def _refuse_longer(seconds: float, max_minutes: float, words: str) -> None:
             f"This video {found}; this page takes at most {max_minutes:g}. Cut out the part that "
             "matters, or start the page with a larger --max-minutes."
         )
-
-
-def _drawn(
-    video: Video,
-    analysis: Analysis,
-    model: FittedModel | None,
-    folder: Path,
-    on_progress: Progress,
-) -> tuple[dict[int, Evidence], dict[int, Path]]:
-    """The evidence of every event and the replays of those that have one, by their numbers."""
-    evidence: dict[int, Evidence] = {}
-    replays: dict[int, Path] = {}
-    total = len(analysis.events)
-    for number, found in enumerate(all_evidence(video, analysis, model), start=1):
-        on_progress("draw", number - 1, total)
-        evidence[number] = found
-        replay = _replay(video, analysis, found.event, folder / f"replay-{number}.mp4")
-        if replay is not None:
-            replays[number] = replay
-    if total:
-        on_progress("draw", total, total)
-    return evidence, replays
-
-
-def _replay(video: Video, analysis: Analysis, event: Event, path: Path) -> Path | None:
-    """The replay of an event; None where there are too few frames for one."""
-    curves = next(curves for curves in analysis.faces if curves.person == event.person)
-    seen = event_frames(video, curves, event, margin_s=replay_margin_s(event))
-    try:
-        return write_replay(path, seen)
-    except DataError:
-        return None
 
 
 def shown_event(number: int, found: Evidence, replay: Path | None, folder: Path) -> Shown:

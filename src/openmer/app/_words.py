@@ -11,7 +11,6 @@ from openmer import __version__
 from openmer.app._findings import Findings, Shown
 from openmer.app._job import Failed, State, Stopped, Waiting, Working
 from openmer.app.settings import PageSettings, is_loopback
-from openmer.video.event import Event
 from openmer.video.timeline import clock_text, timeline_of, timeline_svg
 from openmer.video.write import video_name
 
@@ -103,7 +102,7 @@ def event_text(shown: Shown) -> str:
         "event.html.j2",
         shown=shown,
         event=event,
-        headline=headline(event),
+        headline=event.headline,
         times=[
             ("Onset", clock_text(event.onset_s), event.onset_frame),
             ("Apex", clock_text(event.apex_s), event.apex_frame),
@@ -122,14 +121,6 @@ def files_text(findings: Findings) -> str:
         (_link(path), f"{stem}-{path.name}", _KEPT[path.name], path.name) for path in findings.files
     ]
     return _render("files.html.j2", files=files, has_pictures=bool(findings.events))
-
-
-def headline(event: Event) -> str:
-    """The class with how sure it is, or that there is none."""
-    if event.class_name is None:
-        return "Not sure of the class" if event.scores else "A movement, without a class"
-    sure = "not calibrated" if event.confidence is None else f"confidence {event.confidence:.2f}"
-    return f"{event.class_name.capitalize()}, {sure}"
 
 
 def _line(shown: Shown, several: bool) -> str:

@@ -27,6 +27,10 @@ _WORDS = {
     "train": "training folds",
     "search": "searching, trials",
     "audit": "auditing folds",
+    "follow": "following faces",
+    "recognize": "recognising",
+    "draw": "drawing events",
+    "analyze": "analysing",
 }
 
 

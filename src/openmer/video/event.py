@@ -68,3 +68,13 @@ class Event(Interval):
     scores: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
     face_xyxy: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+
+    @property
+    def headline(self) -> str:
+        """The class with how sure it is, or that there is none."""
+        if self.class_name is None:
+            return "Not sure of the class" if self.scores else "A movement, without a class"
+        sure = "not calibrated"
+        if self.confidence is not None:
+            sure = f"confidence {self.confidence:.2f}"
+        return f"{self.class_name.capitalize()}, {sure}"

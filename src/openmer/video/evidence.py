@@ -16,7 +16,6 @@ from openmer.preprocessing.flow import optical_flow
 from openmer.preprocessing.flow_colours import flow_to_rgb, round_up
 from openmer.preprocessing.frames import gray_of
 from openmer.video._patch import EYE_DISTANCE_PX, FACE_WIDTH_PX, PLACES, SIDE_PX, Matrix
-from openmer.video.analysis import Analysis
 from openmer.video.crops import FaceFrames, Framing, crop
 from openmer.video.curves import FaceCurves
 from openmer.video.event import Event, Interval
@@ -174,24 +173,6 @@ def evidence_of(
         heat_rgb=heat_rgb,
         heat_note=note,
     )
-
-
-def all_evidence(
-    video: Video, analysis: Analysis, model: FittedModel | None = None
-) -> Iterator[Evidence]:
-    """The evidence of each event of a video, one after the other, in their order.
-
-    Args:
-        video: That was analysed.
-        analysis: What was found.
-        model: As in `evidence_of`.
-
-    Raises:
-        DataError: As `event_frames`.
-    """
-    faces = {curves.person: curves for curves in analysis.faces}
-    for event in analysis.events:
-        yield evidence_of(video, faces[event.person], event, model)
 
 
 def region_shifts(curves: FaceCurves, first: int, last: int) -> tuple[RegionShift, ...]:

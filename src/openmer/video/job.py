@@ -16,10 +16,10 @@ from openmer import __version__
 from openmer.errors import DataError
 from openmer.video.analysis import Analysis
 from openmer.video.analyze import AnalyzeSettings, Progress, analyze_video
-from openmer.video.curves import FaceCurves
 from openmer.video.event import Event
-from openmer.video.evidence import Evidence, event_frames, evidence_of
+from openmer.video.evidence import Evidence, evidence_of
 from openmer.video.reader import Video, open_video
+from openmer.video.replay import replay_of
 from openmer.video.report import write_report
 from openmer.video.write import read_events, write_events
 
@@ -105,7 +105,7 @@ def run_job(
         video: A file, or a folder of numbered images.
         folder: Made anew.
         request: What is wanted.
-        on_progress: As in `analyze`; the stage "write" follows.
+        on_progress: As in `analyze`; the stage "draw" follows.
 
     Raises:
         DataError: As `analyze_video`; or the folder holds something else, or cannot be written.
@@ -150,7 +150,7 @@ def write_all(
         analysis: What was found in it.
         request: What is wanted.
         model: The model that gave the classes, for heat maps.
-        on_progress: Called with "write", how many events are done, and how many there are.
+        on_progress: Called with "draw", how many events are done, and how many there are.
 
     Raises:
         DataError: It cannot be written, or the video cannot be read again.
@@ -158,38 +158,53 @@ def write_all(
     from openmer.video.draw import write_annotated
 
     settings = request.settings
-    evidence: dict[int, Evidence] = {}
-    replays: dict[int, Path] = {}
     write_events(folder, analysis)
     with open_video(video, fps=settings.fps, threads=settings.threads, on_damage="skip") as reading:
-        for number, event in enumerate(analysis.events, start=1):
-            _tell(on_progress, number - 1, len(analysis.events))
-            curves = next(face for face in analysis.faces if face.person == event.person)
-            evidence[number] = evidence_of(reading, curves, event, model)
-            if request.replays:
-                replays |= _replay(folder, reading, curves, event, number)
+        place = folder / "replays" if request.replays else None
+        evidence, replays = drawn(reading, analysis, model, place, on_progress=on_progress)
         write_report(folder, analysis, evidence, replays)
         if request.annotate:
             write_annotated(folder / "annotated.mp4", reading, analysis)
-    _tell(on_progress, len(analysis.events), len(analysis.events))
 
 
-def _replay(
-    folder: Path, video: Video, curves: FaceCurves, event: Event, number: int
-) -> dict[int, Path]:
-    """The magnified replay of one event by its number; none where it has too few frames."""
-    from openmer.video.replay import FEWEST, replay_margin_s, write_replay
+def drawn(
+    video: Video,
+    analysis: Analysis,
+    model: FittedModel | None,
+    replays: Path | None,
+    *,
+    on_progress: Progress | None = None,
+) -> tuple[dict[int, Evidence], dict[int, Path]]:
+    """The evidence of every event, and the replays of those that have one, by their numbers from 1.
 
-    seen = event_frames(video, curves, event, margin_s=replay_margin_s(event))
-    if len(seen.numbers) < FEWEST:
-        return {}
-    (folder / "replays").mkdir(parents=True, exist_ok=True)
-    return {number: write_replay(folder / "replays" / f"event{number}.mp4", seen)}
+    Args:
+        video: That was analysed.
+        analysis: What was found in it.
+        model: The model that gave the classes, for heat maps.
+        replays: The folder for replays; None makes none.
+        on_progress: Called with "draw", how many events are done, and how many there are.
+
+    Raises:
+        DataError: The video cannot be read again, or a replay cannot be written.
+    """
+    faces = {curves.person: curves for curves in analysis.faces}
+    evidence: dict[int, Evidence] = {}
+    written: dict[int, Path] = {}
+    total = len(analysis.events)
+    for number, event in enumerate(analysis.events, start=1):
+        _tell(on_progress, number - 1, total)
+        curves = faces[event.person]
+        evidence[number] = evidence_of(video, curves, event, model)
+        if replays is not None:
+            replay = replay_of(video, curves, event, replays / f"event{number}.mp4")
+            written |= {} if replay is None else {number: replay}
+    _tell(on_progress, total, total)
+    return evidence, written
 
 
 def _tell(on_progress: Progress | None, done: int, total: int) -> None:
     if on_progress is not None and total:
-        on_progress("write", done, total)
+        on_progress("draw", done, total)
 
 
 def _done(video: Path, folder: Path, told: Mapping[str, Any], *, was_done: bool = False) -> Done:

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from openmer.errors import DataError
 from openmer.video._patch import EYE_DISTANCE_PX, FACE_WIDTH_PX
+from openmer.video.curves import FaceCurves
 from openmer.video.draw import INK, KIND_COLOURS, PAPER, SOFT, put_words
-from openmer.video.event import Interval
-from openmer.video.evidence import LOOK, EventFrames
+from openmer.video.event import Event, Interval
+from openmer.video.evidence import LOOK, EventFrames, event_frames
+from openmer.video.reader import Video
 from openmer.video.writer import write_video
 
 Image = NDArray[np.uint8]
@@ -25,7 +27,7 @@ _EVENT_LASTS_S = 2.5  # in the replay
 _SLOWEST = 25
 _MOST = 10  # times the movement
 _SEEN_PX = 12.0  # that a magnified movement shall have
-FEWEST = 8  # frames that the filter of a replay needs
+_FEWEST = 8  # frames that the filter of a replay needs
 _ENOUGH = 160  # frames; of more, every second, third ... is taken
 _EDGE_PX, _HEAD_PX, _BAR_PX, _LETTERS_PX = 12, 34, 44, 14
 _TOP_PX = _HEAD_PX + _BAR_PX  # of the pictures; the controls of a player cover the lower edge
@@ -103,10 +105,10 @@ def magnified(seen: EventFrames, plan: ReplayPlan) -> Image:
     """
     from openmer.preprocessing.magnify import MagnifySettings, magnify
 
-    if len(seen.numbers) < FEWEST:
+    if len(seen.numbers) < _FEWEST:
         raise DataError(
             f"Found {len(seen.numbers)} frames around an event, which are too few to magnify; "
-            f"expected {FEWEST} or more. Leave out the replay of this event."
+            f"expected {_FEWEST} or more. Leave out the replay of this event."
         )
     frames = magnify(
         seen.crops_rgb.astype(np.float32) / 255,
@@ -140,6 +142,25 @@ def write_replay(path: Path | str, seen: EventFrames, plan: ReplayPlan | None = 
     chosen = plan or replay_plan(seen.event, seen.fps)
     pair = (seen.crops_rgb, magnified(seen, chosen))
     return write_video(path, _pages(seen, chosen, pair), _FPS, crf=_CRF)
+
+
+def replay_of(video: Video, curves: FaceCurves, event: Event, path: Path) -> Path | None:
+    """Write the replay of an event of a video; None where it has too few frames for one.
+
+    Args:
+        video: That was analysed.
+        curves: Of the event's face.
+        event: The event.
+        path: As in `write_replay`; its folder is made.
+
+    Raises:
+        DataError: As `event_frames` and `write_replay`.
+    """
+    seen = event_frames(video, curves, event, margin_s=replay_margin_s(event))
+    if len(seen.numbers) < _FEWEST:
+        return None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_replay(path, seen)
 
 
 def _thinned(seen: EventFrames) -> EventFrames:

@@ -202,7 +202,7 @@ def _section(number: int, event: Event, found: Evidence | None, room: _Room) -> 
     return _Section(
         number=number,
         event=event,
-        headline=_headline(event),
+        headline=event.headline,
         sub=_sub(event),
         times=(
             ("Onset", f"{clock_text(event.onset_s)} (frame {event.onset_frame})"),
@@ -221,16 +221,6 @@ def _section(number: int, event: Event, found: Evidence | None, room: _Room) -> 
         is_linked=False,
         left_out=left_out,
     )
-
-
-def _headline(event: Event) -> str:
-    """The class with how sure it is, or that there is none."""
-    if event.class_name is not None:
-        sure = "not calibrated"
-        if event.confidence is not None:
-            sure = f"confidence {event.confidence:.2f}"
-        return f"{event.class_name.capitalize()}, {sure}"
-    return "Not sure of the class" if event.scores else "A movement, without a class"
 
 
 def _sub(event: Event) -> str:
