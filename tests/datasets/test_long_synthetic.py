@@ -1,3 +1,4 @@
+import tracemalloc
 from fractions import Fraction
 
 import cv2
@@ -135,6 +136,56 @@ def test_what_is_no_synthetic_video_is_left_alone(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_a_folder_with_somebody_elses_plan_is_left_alone(tmp_path):
+    (tmp_path / ".plan").write_text("my plan")
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(DataError, match="Choose another folder"):
+        write_long(tmp_path, SMALL)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".plan", "notes.txt"]
+
+
+def test_a_file_is_no_folder_for_videos(tmp_path):
+    place = tmp_path / "notes.txt"
+    place.write_text("mine")
+    with pytest.raises(DataError, match="is a file"):
+        write_long(place, SMALL)
+    assert place.read_text() == "mine"
+
+
+def test_a_video_that_was_lost_is_made_again(tmp_path):
+    plan = LongPlan(takes=(Take(seconds=8),), width=160, height=120, face_px=(45, 50))
+    write_long(tmp_path / "long", plan, 2)
+    video = tmp_path / "long" / "video01.mp4"
+    bytes_then = video.read_bytes()
+    for _ in range(3):
+        video.unlink()
+        write_long(tmp_path / "long", plan, 2)
+        assert video.read_bytes() == bytes_then
+
+
+def test_nothing_is_left_of_a_writing_that_was_stopped(tmp_path):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_long(tmp_path / "long", SMALL, 2, stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_frames_are_drawn_one_at_a_time():
+    (video,) = generate_long(SMALL, 5)
+    drawn = video.frames_rgb()
+    next(drawn)
+    tracemalloc.start()
+    try:
+        for _ in range(60):
+            next(drawn)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 40 * 240 * 320 * 3  # bytes of 40 of the 60 frames
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -144,6 +195,11 @@ def test_what_is_no_synthetic_video_is_left_alone(tmp_path):
         (lambda: LongPlan(takes=(Take(persons=3),)), "1 or 2"),
         (lambda: LongPlan(takes=(Take(persons=2, leaves=True),)), "1 where they leave"),
         (lambda: LongPlan(takes=(Take(),), width=100), "do not fit"),
+        (lambda: LongPlan(takes=(Take(),), face_px=(0, 10)), "widths above 0 that fit"),
+        (lambda: LongPlan(takes=(Take(seconds=float("nan")),)), "8 s"),
+        (lambda: LongPlan(takes=()), "at least one"),
+        (lambda: LongPlan(takes=(Take(),), width=641), "even sides"),
+        (lambda: LongPlan(takes=(Take(),), noise=-1.0), "noise of 0"),
     ],
 )
 def test_plans_that_cannot_be_filmed(make, message):

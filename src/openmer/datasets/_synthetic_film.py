@@ -28,7 +28,8 @@ def encoded(
         stream = None
         for image in frames_rgb:
             if stream is None:
-                options = {"crf": _CRF, "preset": "veryfast"}
+                # Small videos with B-frames are not the same bytes in every run.
+                options = {"crf": _CRF, "preset": "veryfast", "bf": "0"}
                 stream = container.add_stream("libx264", rate=fps, options=options)
                 stream.height, stream.width = image.shape[:2]
                 stream.pix_fmt = "yuv420p"

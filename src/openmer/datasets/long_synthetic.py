@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.datasets import _synthetic_motion as motion
+from openmer.datasets._long_folder import STAMP, check_replaceable, is_complete
 from openmer.datasets._synthetic_actor import Actor, side_of_face
 from openmer.datasets._synthetic_acts import (
     Act,
@@ -78,7 +80,8 @@ class LongPlan:
         noise: Standard deviation of the camera's noise, gray levels.
 
     Raises:
-        ConfigError: A video is too short, has no room for its faces, or no rate.
+        ConfigError: There is no video, one is too short, has no room for its faces, or no rate, a
+            side is odd, or the noise is no number.
     """
 
     takes: tuple[Take, ...]
@@ -88,18 +91,28 @@ class LongPlan:
     noise: float = 1.2
 
     def __post_init__(self) -> None:
+        if not self.takes or self.width % 2 or self.height % 2 or not 0 <= self.noise < math.inf:
+            raise ConfigError(
+                f"Found {len(self.takes)} videos of {self.width} x {self.height} px with noise "
+                f"{self.noise:g}; give at least one, even sides, and a noise of 0 or more."
+            )
         for take in self.takes:
-            if take.seconds < 8 or take.fps <= 0 or take.persons not in (1, 2 - take.leaves):
+            if (
+                not 8 <= take.seconds < math.inf
+                or take.fps <= 0
+                or take.persons not in (1, 2 - take.leaves)
+            ):
                 raise ConfigError(
                     f"Found a video of {take.seconds:g} s at {take.fps} frames per second with "
                     f"{take.persons} persons; give 8 s or more, a rate above 0, 1 or 2 persons, "
                     "and 1 where they leave."
                 )
             room = min(self.height, self.width // take.persons)
-            if side_of_face(self.face_px[1]) > room or self.face_px[0] > self.face_px[1]:
+            if side_of_face(self.face_px[1]) > room or not 0 < self.face_px[0] <= self.face_px[1]:
                 raise ConfigError(
                     f"Faces {self.face_px} px wide do not fit into frames of {self.width} x "
-                    f"{self.height} px with {take.persons} persons. Make them smaller."
+                    f"{self.height} px with {take.persons} persons. Give two rising "
+                    "widths above 0 that fit."
                 )
 
 
@@ -159,7 +172,7 @@ class LongVideo:
     def frames_rgb(self) -> Iterator[NDArray[np.uint8]]:
         """The frames, 0..255, shape ``(height, width, 3)``, one after the other."""
         wall = _wall(self.width, self.height)
-        rng = stream(0, self.name, "noise")
+        rng = stream(0, self.name, *self.subjects, "noise")
         shape = (self.height + _NOISE_TILE, self.width + _NOISE_TILE, 3)
         grain = rng.standard_normal(shape, dtype=np.float32) * np.float32(self._noise)
         for number in range(self.frames):
@@ -241,18 +254,15 @@ def write_long(
     root = Path(root).absolute()
     videos = list(generate_long(plan, seed))
     stamp = f"{VERSION} {seed} {LONG_SIZES[plan] if isinstance(plan, str) else plan}\n"
-    known = root / ".plan"
-    if known.is_file() and known.read_text(encoding="utf-8") == stamp:
+    names = ("truth.csv", "distractors.csv", *(f"{video.name}.mp4" for video in videos))
+    if is_complete(root, stamp, names):
         return root / "truth.csv"
-    if root.exists() and not known.is_file() and any(root.iterdir()):
-        raise DataError(
-            f"{root} holds files but no long synthetic videos. Choose another folder, or empty it."
-        )
+    check_replaceable(root)
     temporary = root.with_name(f".{root.name}.{secrets.token_hex(8)}.tmp")
     try:
         temporary.mkdir(parents=True)
         _write(temporary, videos, progress)
-        (temporary / ".plan").write_text(stamp, encoding="utf-8")
+        (temporary / STAMP).write_text(stamp, encoding="utf-8")
         shutil.rmtree(root, ignore_errors=True)
         temporary.rename(root)
     except OSError as error:
