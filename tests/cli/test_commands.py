@@ -189,9 +189,11 @@ def test_a_missing_manifest_and_a_folder_without_runs(openmer):
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_at_any_moment_it_goes_on_to_the_same_bytes(manifest, tmp_path, kill):
     """A real process, stopped in the middle of its folds, then run again."""
+    # A shell that starts the tests in the background makes its children deaf to Ctrl-C.
+    hear = "import signal as s; s.signal(s.SIGINT, s.default_int_handler)"
     command = [
-        sys.executable, "-c", "from openmer.cli import main; main()", "evaluate", "ststnet",
-        "--manifest", str(manifest), "--set", "training.epochs=150", "--workers", "2",
+        sys.executable, "-c", f"{hear}; from openmer.cli import main; main()", "evaluate",
+        "ststnet", "--manifest", str(manifest), "--set", "training.epochs=150", "--workers", "2",
         "--compiled", "never", "--device", "cpu", "--out",
     ]  # fmt: skip
     with (tmp_path / "err").open("wb") as err:

@@ -126,8 +126,8 @@ class SingleLearner:
         taken = self._rows.take(chosen)
         inputs = self._laid_out(self._perturbation(taken[None], [len(chosen)], moment)[0])
         if self._compiled:
-            torch._dynamo.mark_dynamic(inputs, 0)
-            torch._dynamo.mark_dynamic(targets, 0)
+            torch._dynamo.maybe_mark_dynamic(inputs, 0)
+            torch._dynamo.maybe_mark_dynamic(targets, 0)
         return self._loss(inputs, targets)
 
     def _mean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
