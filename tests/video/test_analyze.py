@@ -172,8 +172,10 @@ def test_pictures_of_a_face_have_the_eyes_at_their_places(analysis, video):
     assert middle == pytest.approx([WIDE.side_px / 2, WIDE.eyes_y * WIDE.side_px], abs=12)
     assert crop(frame.gray, curves.matrices[row], TIGHT).shape == (TIGHT.side_px, TIGHT.side_px)
     nobody = Clip(corpus="a", subject="b", name="c", emotion="")
-    with pytest.raises(DataError, match="expected 0"):
-        FaceFrames(nobody, [frame], [], TIGHT)
+    faces = FaceFrames(nobody, {0: frame}, [curves.matrices[row]] * 2, TIGHT)
+    assert faces.colours(0).shape == (TIGHT.side_px, TIGHT.side_px, 3)
+    with pytest.raises(DataError, match="frame 1 of the event is no longer at hand"):
+        faces.gray(1)
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ def model_with_maps():
         network=network,
         prepare_clip=prepare_clip,
         method=SimpleNamespace(model="a network"),
-        recipe=SimpleNamespace(align=None),
+        recipe=SimpleNamespace(align=None, inputs=lambda clip: (clip.frame_paths[clip.apex],)),
         record=SimpleNamespace(title="Made", input_shape=(3, 28, 28)),
     )
 

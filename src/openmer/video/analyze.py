@@ -10,14 +10,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from openmer.errors import DataError
 from openmer.video.analysis import Analysis
 from openmer.video.curves import CurveBook, FaceCurves
 from openmer.video.event import Event, Interval
 from openmer.video.reader import Video, VideoFrame, VideoInfo, open_video
-from openmer.video.recognize import at_threshold, recognized, rows_of, spotted
+from openmer.video.recognize import at_threshold, frames_read, recognized, spotted
 from openmer.video.spot import spotter as spotter_named
 from openmer.video.track import Tracker, TrackSettings
 
@@ -184,12 +182,8 @@ def _recognized(
         if model is None:
             yield spotted(interval, curves, "No model was given.")
             continue
-        wanted = curves.frames[rows_of(curves, interval)]
-        frames = [
-            frame
-            for frame in video.between(interval.onset_frame, interval.offset_frame)
-            if np.isin(frame.number, wanted)
-        ]
+        wanted = frames_read(interval, curves, model)
+        frames = video.between(min(wanted), max(wanted)) if wanted else ()
         yield recognized(interval, curves, frames, model)
     if on_progress is not None and intervals:
         on_progress("recognize", len(intervals), len(intervals))

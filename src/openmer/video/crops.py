@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -74,33 +74,37 @@ class FaceFrames:
     They serve as the frames of a clip (`openmer.preprocessing.film.Frames`).
 
     Args:
-        clip: Names as many frames.
-        frames: Of the video.
-        matrices: From pixels of the image to those of the patch, in each of them.
+        clip: Names as many frames as there are matrices.
+        frames: Of the video, by their places in the clip; those that are read must be there.
+        matrices: From pixels of the image to those of the patch, in each frame of the clip.
         framing: Where the eyes shall be.
     """
 
     def __init__(
         self,
         clip: Clip,
-        frames: Sequence[VideoFrame],
+        frames: Mapping[int, VideoFrame],
         matrices: Sequence[Matrix],
         framing: Framing,
     ) -> None:
-        if not len(frames) == len(matrices) == len(clip.frame_paths):
-            raise DataError(
-                f"{clip.key}: found {len(frames)} frames and {len(matrices)} places of the face, "
-                f"expected {len(clip.frame_paths)} of both. Do not change the video meanwhile."
-            )
         self.clip = clip
         self._frames, self._matrices, self._framing = frames, matrices, framing
 
     def gray(self, number: int) -> NDArray[np.float32]:
         """A frame, ``(side, side)``, 0..255."""
-        image = self._frames[number].gray
-        return crop(image, self._matrices[number], self._framing).astype(np.float32)
+        return self._cut(number, self._frame(number).gray)
 
     def colours(self, number: int) -> NDArray[np.float32]:
         """A frame, ``(side, side, 3)``, 0..255."""
-        image = self._frames[number].image_rgb
+        return self._cut(number, self._frame(number).image_rgb)
+
+    def _cut(self, number: int, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         return crop(image, self._matrices[number], self._framing).astype(np.float32)
+
+    def _frame(self, number: int) -> VideoFrame:
+        if number not in self._frames:
+            raise DataError(
+                f"{self.clip.key}: frame {number} of the event is no longer at hand. Do not change "
+                "the video while it is analysed; live, keep more seconds of frames."
+            )
+        return self._frames[number]

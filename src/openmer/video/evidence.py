@@ -16,11 +16,11 @@ from openmer.preprocessing.flow import optical_flow
 from openmer.preprocessing.flow_colours import flow_to_rgb, round_up
 from openmer.preprocessing.frames import gray_of
 from openmer.video._patch import EYE_DISTANCE_PX, FACE_WIDTH_PX, PLACES, SIDE_PX, Matrix
-from openmer.video.crops import FaceFrames, Framing, crop
+from openmer.video.crops import Framing, crop
 from openmer.video.curves import FaceCurves
 from openmer.video.event import Event, Interval
 from openmer.video.reader import Video, VideoFrame
-from openmer.video.recognize import clip_of, framing_of, rows_of
+from openmer.video.recognize import face_frames, frames_read, rows_of
 from openmer.video.regions import REGIONS
 
 if TYPE_CHECKING:
@@ -296,21 +296,18 @@ def _heat_picture(
 ) -> tuple[Image | None, str]:
     from openmer.evaluation.class_heat import class_heat
 
-    rows, framing = rows_of(curves, event), framing_of(model)
-    pairs = list(_measured(video, curves, rows))
-    clip = clip_of(event, curves)
-    faces = FaceFrames(clip, [f for f, _ in pairs], [m for _, m in pairs], framing)
+    read = frames_read(event, curves, model)
+    faces = face_frames(event, curves, video.between(min(read), max(read)), model)
     names = list(event.scores)
     target = max(range(len(names)), key=lambda i: event.scores[names[i]])
     try:
-        found = class_heat(model.network, model.prepare_clip(clip, faces), target)
+        found = class_heat(model.network, model.prepare_clip(faces.clip, faces), target)
     except DataError as error:
         return None, f"There is no heat map: {error}"
     if not found.cells.any():
         return None, f"There is no heat map: no place raises the class {names[target]}."
-    frame, matrix = pairs[clip.apex or 0]
-    gray = gray_of(crop(frame.image_rgb, matrix, framing))
-    return _heated(gray, found.heat), f"Bright places raise the class {names[target]} (Grad-CAM)."
+    told = f"Bright places raise the class {names[target]} (Grad-CAM)."
+    return _heated(faces.gray(faces.clip.apex or 0), found.heat), told
 
 
 def _heated(gray: NDArray[np.float32], heat: NDArray[np.floating]) -> Image:

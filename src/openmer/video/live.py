@@ -12,7 +12,7 @@ from openmer.video.analyze import AnalyzeSettings, stride_of
 from openmer.video.curves import CurveBook, FaceCurves
 from openmer.video.event import Event, Interval
 from openmer.video.reader import VideoFrame, VideoInfo, open_video
-from openmer.video.recognize import at_threshold, recognized, rows_of, spotted
+from openmer.video.recognize import at_threshold, recognized, spotted
 from openmer.video.spot import spotter as spotter_named
 from openmer.video.track import Seen, Tracker
 
@@ -114,11 +114,7 @@ class LiveAnalyzer:
     def _event(self, interval: Interval, curves: FaceCurves) -> Event:
         if self._model is None:
             return spotted(interval, curves, "No model was given.")
-        wanted = set(curves.frames[rows_of(curves, interval)].tolist())
-        frames = [frame for frame in self._frames if frame.number in wanted]
-        if len(frames) < len(wanted):
-            return spotted(interval, curves, "No class: its first frames are no longer at hand.")
-        return recognized(interval, curves, frames, self._model)
+        return recognized(interval, curves, self._frames, self._model)
 
 
 def watch(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
@@ -41,24 +41,46 @@ def spotted(interval: Interval, curves: FaceCurves, note: str = "") -> Event:
     return Event(**asdict(interval), reason=reason, face_xyxy=curves.box_xyxy(row))
 
 
+def frames_read(interval: Interval, curves: FaceCurves, model: FittedModel) -> dict[int, int]:
+    """The frames that a model looks at: their numbers in the video, with their places in the event.
+
+    Mostly two, or one; all of them where a recipe magnifies. Empty where its recipe cannot start.
+    """
+    clip = clip_of(interval, curves)
+    places = {path: place for place, path in enumerate(clip.frame_paths)}
+    try:
+        read = sorted(places[path] for path in model.recipe.inputs(clip))
+    except DataError:
+        return {}
+    rows = rows_of(curves, interval)
+    return {int(curves.frames[rows[place]]): place for place in read}
+
+
+def face_frames(
+    interval: Interval, curves: FaceCurves, frames: Iterable[VideoFrame], model: FittedModel
+) -> FaceFrames:
+    """The face of an event as the frames of a clip; only those that the model reads are kept."""
+    places = frames_read(interval, curves, model)
+    kept = {places[frame.number]: frame for frame in frames if frame.number in places}
+    matrices = list(curves.matrices[rows_of(curves, interval)])
+    return FaceFrames(clip_of(interval, curves), kept, matrices, framing_of(model))
+
+
 def recognized(
-    interval: Interval, curves: FaceCurves, frames: Sequence[VideoFrame], model: FittedModel
+    interval: Interval, curves: FaceCurves, frames: Iterable[VideoFrame], model: FittedModel
 ) -> Event:
     """The event that a model makes of a movement.
 
     Args:
         interval: The movement.
         curves: Of its face.
-        frames: Those of the video from its onset to its offset in which the face was measured, one
-            for each row of the curves.
+        frames: Of the video; those that `frames_read` names must be among them.
         model: A trained method.
     """
     event = spotted(interval, curves)
-    matrices = list(curves.matrices[rows_of(curves, interval)])
-    clip = clip_of(interval, curves)
+    faces = face_frames(interval, curves, frames, model)
     try:
-        faces = FaceFrames(clip, frames, matrices, framing_of(model))
-        inputs = model.prepare_clip(clip, faces)
+        inputs = model.prepare_clip(faces.clip, faces)
         scores = model.scores(inputs[None])[0].tolist()
     except DataError as error:
         return replace(event, reason=f"{event.reason} No class: {error}")
