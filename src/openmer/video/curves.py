@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -61,48 +63,68 @@ class FaceCurves:
         return tuple(zip(self.starts, ends, strict=True))
 
 
+_WIDTH = 2 * len(REGIONS) + 6 + 4 + 1  # numbers of a row: regions, matrix, warp, eyes
+
+
+class _Rows:
+    """The rows of one face, in flat arrays: about 170 bytes each."""
+
+    def __init__(self) -> None:
+        self.frames, self.times_s, self.anew = array("q"), array("d"), array("b")
+        self.values = array("f")
+
+    def add(self, face: Seen) -> None:
+        """One more row."""
+        self.frames.append(face.frame)
+        self.times_s.append(face.time_s)
+        self.anew.append(face.anew)
+        parts = (face.regions_px.ravel(), face.matrix.ravel(), face.warp_px, [face.eyes])
+        self.values.frombytes(np.concatenate(parts).astype(np.float32).tobytes())
+
+    def forget(self, before_s: float) -> None:
+        """Drop the rows before a time."""
+        rows = bisect_left(self.times_s, before_s)
+        del self.frames[:rows], self.times_s[:rows], self.anew[:rows]
+        del self.values[: rows * _WIDTH]
+
+    def curves(self, person: int) -> FaceCurves:
+        """All rows as curves."""
+        values = np.array(self.values, dtype=np.float64).reshape(-1, _WIDTH)
+        regions, matrices, warp, eyes = np.split(values, np.cumsum([2 * len(REGIONS), 6, 4]), 1)
+        starts = (0, *(int(row) for row in np.flatnonzero(self.anew) if row))
+        return FaceCurves(
+            person=person,
+            frames=np.array(self.frames),
+            times_s=np.array(self.times_s),
+            regions_px=regions.reshape(-1, len(REGIONS), 2),
+            head=np.stack([_pose(matrix) for matrix in matrices.reshape(-1, 2, 3)]),
+            warp_px=warp,
+            eyes=eyes[:, 0],
+            starts=starts,
+            matrices=matrices.reshape(-1, 2, 3),
+        )
+
+
 class CurveBook:
     """Collects what a tracker sees, a small number of bytes a face and frame."""
 
     def __init__(self) -> None:
-        self._rows: dict[int, list[tuple[int, float, bool]]] = {}
-        self._values: dict[int, list[NDArray[np.float32]]] = {}
+        self._rows: dict[int, _Rows] = {}
 
     def add(self, seen: Iterable[Seen]) -> None:
         """Keep the faces of one frame."""
         for face in seen:
-            values = (face.regions_px.ravel(), face.matrix.ravel(), face.warp_px, [face.eyes])
-            self._rows.setdefault(face.person, []).append((face.frame, face.time_s, face.anew))
-            self._values.setdefault(face.person, []).append(
-                np.concatenate(values).astype(np.float32)
-            )
+            self._rows.setdefault(face.person, _Rows()).add(face)
 
     def forget(self, before_s: float) -> None:
         """Drop what is older than a time, for a video that has no end."""
-        for person, rows in self._rows.items():
-            kept = next((i for i, row in enumerate(rows) if row[1] >= before_s), len(rows))
-            del rows[:kept], self._values[person][:kept]
+        for rows in self._rows.values():
+            rows.forget(before_s)
 
     def curves(self) -> tuple[FaceCurves, ...]:
         """The curves of every face, by its number."""
-        return tuple(self._of(person) for person in sorted(self._rows) if self._rows[person])
-
-    def _of(self, person: int) -> FaceCurves:
-        rows = self._rows[person]
-        values = np.stack(self._values[person]).astype(np.float64)
-        count = 2 * len(REGIONS)
-        matrices = values[:, count : count + 6].reshape(-1, 2, 3)
-        starts = [0, *(i for i, (_, _, anew) in enumerate(rows) if anew and i)]
-        return FaceCurves(
-            person=person,
-            frames=np.array([frame for frame, _, _ in rows]),
-            times_s=np.array([time_s for _, time_s, _ in rows]),
-            regions_px=values[:, :count].reshape(-1, len(REGIONS), 2),
-            head=np.stack([_pose(matrix) for matrix in matrices]),
-            warp_px=values[:, -5:-1],
-            eyes=values[:, -1],
-            starts=tuple(starts),
-            matrices=matrices,
+        return tuple(
+            rows.curves(person) for person, rows in sorted(self._rows.items()) if rows.frames
         )
 
 
