@@ -66,9 +66,8 @@ NETWORKS = (
 )
 TABLES = {"all": (ROWS, "real_flow"), "networks": (NETWORKS, "real_flow_networks")}
 
-# What rows change of their method. Small enough for two cores; the loss on the training persons is
-# below 0.1 at the end. Perturbed is every fifth or seventh epoch: as often, within the budget, as
-# every 20th of the paper's 110.
+# What rows change of their method, small enough for two cores. Perturbed is every fifth or seventh
+# epoch: as often, within the budget, as every 20th of the paper's 110.
 _RRMFNET = ("model.parameters.resizer=none", "training.epochs=25")
 _HTNET = (
     "model.parameters.dim=32",
