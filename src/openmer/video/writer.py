@@ -178,7 +178,8 @@ class VideoWriter:
         return self._container, self._stream
 
     def _added_stream(self, container: OutputContainer, image: Image) -> VideoStream:
-        quality = {"crf": str(self._crf)} if self._codec == "h264" else {}
+        # Without B-frames x264 gives the same bytes for the same frames, whatever its threads do.
+        quality = {"crf": str(self._crf), "bf": "0"} if self._codec == "h264" else {}
         added = container.add_stream(_ENCODERS[self._codec], rate=self._fps, options=quality)
         stream = cast("VideoStream", added)
         context = stream.codec_context
