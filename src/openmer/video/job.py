@@ -110,7 +110,8 @@ def run_job(
     Raises:
         DataError: As `analyze_video`; or the folder holds something else, or cannot be written.
     """
-    asked = _asked(video, request)
+    model = request.load()
+    asked = _asked(video, request, model)
     before = _stamp(folder)
     if before is not None and before["asked"] == asked:
         return _done(video, folder, before["told"], was_done=True)
@@ -119,7 +120,6 @@ def run_job(
             f"{folder} holds something that is no finished analysis. Choose another --out, or "
             "remove it."
         )
-    model = request.load()
     analysis = analyze_video(video, model=model, settings=request.settings, on_progress=on_progress)
     told = {
         "verdict": analysis.verdict,
@@ -211,9 +211,8 @@ def _done(video: Path, folder: Path, told: Mapping[str, Any], *, was_done: bool 
     return Done(video=video, folder=folder, events=read_events(folder), was_done=was_done, **told)
 
 
-def _asked(video: Path, request: Request) -> str:
+def _asked(video: Path, request: Request, model: FittedModel | None) -> str:
     """A digest of the video, of what is wanted and of this version."""
-    model = request.load() if request.model is not None else None
     told = {
         "version": __version__,
         "video": _identity(video),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -39,7 +40,6 @@ class Measured:
         likeness: Correlation of both patches, the head's movement undone, -1..1.
         eyes: Contrast within the openings of the eyes over their brightness, mean of both; white
             and iris have much, lids have another one.
-        unrest_px: Median length of what the head's movement does not explain.
     """
 
     regions_px: Floats
@@ -47,7 +47,6 @@ class Measured:
     turn_px: Floats
     likeness: float
     eyes: float
-    unrest_px: float
 
 
 class Reference:
@@ -90,13 +89,19 @@ class Reference:
             turn_px=coefficients[3],
             likeness=_correlation(self._sampled, now, skull_weights()),
             eyes=_openness(now),
-            unrest_px=float(np.median(np.hypot(*rest[skull_weights() > 0.5].T))),
         )
+
+
+@lru_cache(maxsize=1)
+def _head_shapes() -> Floats:
+    """What flow of a moving head is made of, at each point: x, y, 1 and depth, ``(points, 4)``."""
+    places = points()
+    return np.column_stack([places, np.ones(len(places)), depth()])
 
 
 def _fitted(flow_xy: Floats) -> tuple[Floats, Floats]:
     """Coefficients ``(4, 2)`` of x, y, 1 and depth that fit a flow, and what they leave of it."""
-    places = np.column_stack([points(), np.ones(len(flow_xy)), depth()])
+    places = _head_shapes()
     trusted = skull_weights().astype(np.float64)
     weights = trusted
     coefficients: Floats = np.zeros((4, 2))
