@@ -23,14 +23,14 @@ from machine import processor
 from torch.profiler import ProfilerActivity, profile
 
 from openmer.clip import Clip
-from openmer.datasets.manifest import read_manifest
-from openmer.evaluation.task import Protocol, Task, fold_jobs, prepare_task
+from openmer.datasets._manifest import read_manifest
+from openmer.evaluation._experiment import Protocol, Task, fold_jobs, prepare_task
 from openmer.methods import load_method
 from openmer.training import FitJob, Resources, fit_jobs, plan_run
-from openmer.training.batches import epoch_batches
-from openmer.training.loop import fit
-from openmer.training.single import SingleLearner
-from openmer.training.stacked import StackedLearner
+from openmer.training._batches import epoch_batches
+from openmer.training._loop import fit
+from openmer.training._single import SingleLearner
+from openmer.training._stacked import StackedLearner
 
 HERE = Path(__file__).parent
 DATA = HERE.parent.parent / "shared" / "data" / "megc2019_flow.zip"

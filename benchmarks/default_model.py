@@ -25,8 +25,8 @@ from pathlib import Path
 
 import numpy as np
 
-from openmer.cli.console import output, progress
-from openmer.datasets.source import from_manifest
+from openmer.cli._console import output, progress
+from openmer.datasets._source import from_manifest
 from openmer.deployment import (
     FittedModel,
     calibration_from_run,
@@ -34,8 +34,8 @@ from openmer.deployment import (
     train_model,
     write_model,
 )
-from openmer.evaluation.abstention import answered, choose_threshold, coverage_curve
-from openmer.evaluation.calibration import (
+from openmer.evaluation._abstention import answered, choose_threshold, coverage_curve
+from openmer.evaluation._calibration import (
     CalibratedByOthers,
     ScoreKind,
     calibrate,
@@ -45,10 +45,10 @@ from openmer.evaluation.calibration import (
     predictions_to_calibrate,
     probabilities_at,
 )
-from openmer.evaluation.predictions import PredictionTable
-from openmer.evaluation.reliability_figure import draw_reliability
-from openmer.evaluation.run import evaluate
-from openmer.evaluation.task import Protocol, Task, prepare_task
+from openmer.evaluation._predictions import PredictionTable
+from openmer.reports._reliability import draw_reliability
+from openmer.evaluation._cross_validate import evaluate
+from openmer.evaluation._experiment import Protocol, Task, prepare_task
 from openmer.methods import load_method
 from openmer.training import Resources
 

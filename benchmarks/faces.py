@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.datasets.synthetic import generate
+from openmer.datasets.synthetic._clips import generate
 from openmer.preprocessing import choose_face, detect_faces, find_alignment, list_detectors
 
 RESULTS = Path(__file__).parent / "results" / "faces.csv"

@@ -21,11 +21,11 @@ import torch
 from matplotlib.figure import Figure
 
 from openmer.training import FitJob, ModelConfig, NetworkSpec, NetworkTraining, TrainingData
-from openmer.training.config import LossConfig
-from openmer.training.loop import fit
-from openmer.training.memory import bytes_per_model
-from openmer.training.single import SingleLearner
-from openmer.training.stacked import StackedLearner
+from openmer.training._config import LossConfig
+from openmer.training._loop import fit
+from openmer.training._memory import bytes_per_model
+from openmer.training._single import SingleLearner
+from openmer.training._stacked import StackedLearner
 
 HERE = Path(__file__).parent
 CASES = (

@@ -37,14 +37,14 @@ import cv2
 import numpy as np
 
 from openmer.clip import Clip
-from openmer.datasets.manifest import read_manifest, write_manifest
-from openmer.datasets.synthetic import CorpusPlan, Part, generate
+from openmer.datasets._manifest import read_manifest, write_manifest
+from openmer.datasets.synthetic._clips import CorpusPlan, Part, generate
 from openmer.preprocessing import ArrayCache, Recipe, fingerprint, prepare
-from openmer.preprocessing.align import find_alignment
-from openmer.preprocessing.faces import detect_faces
-from openmer.preprocessing.film import FrameFiles
-from openmer.preprocessing.flow import optical_flow
-from openmer.preprocessing.strain import optical_strain
+from openmer.preprocessing.faces._align import find_alignment
+from openmer.preprocessing.faces._detect import detect_faces
+from openmer.preprocessing._frame_sequence import FrameFiles
+from openmer.preprocessing.flow._flow import optical_flow
+from openmer.preprocessing.flow._strain import optical_strain
 
 RESULTS = Path(__file__).parent / "results" / "preparing.md"
 PERSONS = {"synth-a": 16, "synth-b": 24, "synth-c": 28}

@@ -16,12 +16,12 @@ import sys
 import zipfile
 from pathlib import Path
 
-from openmer.cli.console import output, progress
-from openmer.datasets.manifest import read_manifest
-from openmer.evaluation.report import render_csv, render_markdown, render_terminal
-from openmer.evaluation.run import judge
-from openmer.evaluation.run_info import load_run
-from openmer.evaluation.task import Protocol
+from openmer.cli._console import output, progress
+from openmer.datasets._manifest import read_manifest
+from openmer.reports._report import render_csv, render_markdown, render_terminal
+from openmer.evaluation._cross_validate import judge
+from openmer.evaluation._read_run import load_run
+from openmer.evaluation._experiment import Protocol
 from openmer.methods import load_method
 from openmer.training import Resources
 

@@ -44,19 +44,19 @@ from openmer.training import (
     fit_jobs,
     plan_run,
 )
-from openmer.training.batches import epoch_batches, training_rows
-from openmer.training.config import Stage
-from openmer.training.cut import Cut
-from openmer.training.jobs import FloatArray
-from openmer.training.network import (
+from openmer.training._batches import epoch_batches, training_rows
+from openmer.training._config import Stage
+from openmer.training._frozen_prefix import Cut
+from openmer.training._folds import FloatArray
+from openmer.training._network import (
     cut_of_spec,
     let_move,
     pretrained_network,
     set_learning,
     shared_features,
 )
-from openmer.training.rows import Rows
-from openmer.training.svm import Examples, fit_machine
+from openmer.training._sampling import Rows
+from openmer.training._svm import Examples, fit_machine
 
 RESULTS = Path(__file__).parent / "results"
 PLAIN_STEPS = 4

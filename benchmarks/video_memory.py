@@ -16,7 +16,7 @@ from pathlib import Path
 
 import av
 
-from openmer.datasets.long_synthetic import LongPlan, Take, write_long
+from openmer.datasets.synthetic._long_videos import LongPlan, Take, write_long
 from openmer.deployment import default_model
 from openmer.video import analyze_video
 

@@ -29,41 +29,41 @@ _BEGIN, _END = "<!-- methods:begin -->", "<!-- methods:end -->"
 
 # Modules without `__all__` that a user imports by their own path.
 _BY_PATH = (
-    "openmer.datasets.labels",
-    "openmer.datasets.manifest",
-    "openmer.evaluation.abstention",
-    "openmer.evaluation.audit",
-    "openmer.evaluation.calibration",
-    "openmer.evaluation.class_heat",
-    "openmer.evaluation.feature_maps",
-    "openmer.evaluation.heat_map_drawing",
-    "openmer.evaluation.heat_maps",
-    "openmer.evaluation.model_size",
-    "openmer.evaluation.pretraining",
-    "openmer.evaluation.published",
-    "openmer.evaluation.reliability_figure",
-    "openmer.evaluation.report_study",
-    "openmer.evaluation.run",
-    "openmer.evaluation.splits",
-    "openmer.evaluation.studies",
-    "openmer.evaluation.study_runs",
-    "openmer.evaluation.t_tests",
-    "openmer.evaluation.task",
-    "openmer.models.weights",
-    "openmer.video.crops",
-    "openmer.video.curves",
-    "openmer.video.draw",
-    "openmer.video.evidence",
-    "openmer.video.job",
-    "openmer.video.motion",
-    "openmer.video.recognize",
-    "openmer.video.regions",
-    "openmer.video.replay",
-    "openmer.video.report",
-    "openmer.video.spotting_run",
-    "openmer.video.timeline",
-    "openmer.video.track",
-    "openmer.video.write",
+    "openmer.datasets._labels",
+    "openmer.datasets._manifest",
+    "openmer.evaluation._abstention",
+    "openmer.evaluation.audit._audit",
+    "openmer.evaluation._calibration",
+    "openmer.explanation._grad_cam",
+    "openmer.reproduction._feature_maps",
+    "openmer.explanation._figures",
+    "openmer.explanation._held_out",
+    "openmer.reproduction._model_size",
+    "openmer.pretraining._run",
+    "openmer.reports._published",
+    "openmer.reports._reliability",
+    "openmer.reproduction._report",
+    "openmer.evaluation._cross_validate",
+    "openmer.evaluation._splits",
+    "openmer.reproduction._study",
+    "openmer.reproduction._run_study",
+    "openmer.reproduction._t_tests",
+    "openmer.evaluation._experiment",
+    "openmer.models._weights",
+    "openmer.video.faces._crops",
+    "openmer.video.spotting._curves",
+    "openmer.video.output._draw",
+    "openmer.video.output._evidence",
+    "openmer.video._job",
+    "openmer.video.spotting._motion",
+    "openmer.video._recognize",
+    "openmer.video.spotting._regions",
+    "openmer.video.output._replay",
+    "openmer.video.output._report",
+    "openmer.video.spotting._evaluate",
+    "openmer.video.output._timeline",
+    "openmer.video.faces._track",
+    "openmer.video.output._events",
 )
 
 
@@ -192,7 +192,7 @@ _STEP_PAGES = {
 def _recipe_page() -> str:
     from openmer.datasets import labels
     from openmer.preprocessing import list_flow_methods, recipe
-    from openmer.preprocessing.flow import flow_method
+    from openmer.preprocessing.flow._flow import flow_method
 
     parts = [
         "# Recipes and label schemes",
@@ -263,7 +263,7 @@ def _default(field: object) -> str:
 
 
 def _commands_page() -> str:
-    from openmer.cli.app import app
+    from openmer.cli._app import app
 
     parts = ["# The command line", app.info.help or "", app.info.epilog or ""]
     for name, function in commands("openmer", app):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from openmer.datasets.manifest import read_manifest
-from openmer.datasets.synthetic import write_corpus
-from openmer.evaluation.report import load_run, render_terminal, write_report
-from openmer.evaluation.run import judge
-from openmer.evaluation.task import Protocol
+from openmer.datasets._manifest import read_manifest
+from openmer.datasets.synthetic._clips import write_corpus
+from openmer.reports._report import load_run, render_terminal, write_report
+from openmer.evaluation._cross_validate import judge
+from openmer.evaluation._experiment import Protocol
 from openmer.methods import load_method
 from openmer.training import Resources
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from openmer.datasets.manifest import read_manifest
-from openmer.datasets.synthetic import write_corpus
-from openmer.evaluation.audit import audit, package_trainer
-from openmer.evaluation.report import load_run
-from openmer.evaluation.run import judge
-from openmer.evaluation.task import Protocol, prepare_task
+from openmer.datasets._manifest import read_manifest
+from openmer.datasets.synthetic._clips import write_corpus
+from openmer.evaluation.audit._audit import audit, package_trainer
+from openmer.reports._report import load_run
+from openmer.evaluation._cross_validate import judge
+from openmer.evaluation._experiment import Protocol, prepare_task
 from openmer.methods import load_method
 from openmer.models import register
 from openmer.training import FitJob, FitResult, Resources, TrainingData

@@ -189,7 +189,7 @@ def test_every_public_name_is_documented():
 
 
 def test_every_command_is_documented():
-    from openmer.cli.app import app
+    from openmer.cli._app import app
 
     reference = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
     names = [name for name, _ in make_reference().commands("openmer", app)]
@@ -198,7 +198,7 @@ def test_every_command_is_documented():
 
 
 def test_every_command_line_in_the_docs_exists():
-    from openmer.cli.app import app
+    from openmer.cli._app import app
 
     known = {name for name, _ in make_reference().commands("openmer", app)}
     groups = {" ".join(name.split()[:2]) for name in known if len(name.split()) == 3}

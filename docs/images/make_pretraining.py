@@ -10,9 +10,9 @@ import csv
 from importlib import resources
 from pathlib import Path
 
-from openmer.evaluation.pretraining_curve import draw_curve
-from openmer.models.weights import load_weights
-from openmer.training.pretrain_spec import Epoch
+from openmer.pretraining._learning_curve import draw_curve
+from openmer.models._weights import load_weights
+from openmer.pretraining._spec import Epoch
 
 PICTURES = {
     "efficient-me": "efficient-me-pretraining.png",

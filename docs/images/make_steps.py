@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from openmer.clip import Clip
-from openmer.datasets.synthetic import CorpusPlan, Part, SyntheticClip, generate
+from openmer.datasets.synthetic._clips import CorpusPlan, Part, SyntheticClip, generate
 from openmer.preprocessing import (
     Recipe,
     choose_face,
@@ -33,9 +33,9 @@ from openmer.preprocessing import (
     interpolate_frames,
     optical_strain,
 )
-from openmer.preprocessing.align import STYLES
-from openmer.preprocessing.alignment import LUMA
-from openmer.preprocessing.flow_colours import colour_wheel, flow_to_rgb, round_up
+from openmer.preprocessing.faces._align import STYLES
+from openmer.preprocessing.faces._alignment import LUMA
+from openmer.preprocessing.flow._colours import colour_wheel, flow_to_rgb, round_up
 
 Floats = NDArray[np.floating]
 

@@ -18,14 +18,14 @@ from tests.video.made_videos import write_event, write_still
 from typer.testing import CliRunner
 
 from openmer.app import PageSettings, is_loopback
-from openmer.app._desk import Desk
-from openmer.app._findings import Findings, check_length, shown_event
-from openmer.app._job import Failed, Job, Stopped, Waiting, Working
-from openmer.app._line import Line
-from openmer.app._words import choices, event_text, findings_text, state_text
+from openmer.app._sessions import Desk
+from openmer.app._results import Findings, check_length, shown_event
+from openmer.app._jobs import Failed, Job, Stopped, Waiting, Working
+from openmer.app._queue import Line
+from openmer.app._text import choices, event_text, findings_text, state_text
 from openmer.cli.page import app as command
 from openmer.errors import ConfigError, DataError
-from openmer.video.evidence import Evidence, RegionShift
+from openmer.video.output._evidence import Evidence, RegionShift
 
 
 def nothing(*_progress):
@@ -168,7 +168,7 @@ def test_what_cannot_be_analysed_gets_a_sentence_without_paths(desk, give, tmp_p
 
 def test_a_full_disk_is_told_before_the_work(desk, give, monkeypatch, tmp_path):
     usage = type("Usage", (), {"free": 1_000_000})
-    monkeypatch.setattr("openmer.app._desk.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("openmer.app._sessions.shutil.disk_usage", lambda _: usage)
     with pytest.raises(DataError, match="only 1 MB left"):
         desk.begin("ada", give("calm"))
     assert files_in(tmp_path) == []

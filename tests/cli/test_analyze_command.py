@@ -10,7 +10,7 @@ import sys
 import pytest
 from tests.video.made_videos import truth, write_event, write_still
 
-from openmer.video.job import folders_for
+from openmer.video._job import folders_for
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_the_same_command_does_not_analyse_again(openmer, videos, tmp_path, monk
         raise AssertionError("analysed again")
 
     with monkeypatch.context() as patched:
-        patched.setattr("openmer.video.job.analyze_video", never)
+        patched.setattr("openmer.video._job.analyze_video", never)
         code, out, _ = openmer(*ask)
         assert code == 0 and "analysed before" in out
         with pytest.raises(AssertionError, match="again"):
@@ -130,7 +130,7 @@ def test_nothing_is_left_where_writing_fails(openmer, videos, tmp_path, monkeypa
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("openmer.video.job.write_report", full)
+    monkeypatch.setattr("openmer.video._job.write_report", full)
     code, _, err = openmer("analyze", videos / "event.mkv", "--no-replays", "--no-model")
     assert code == 3 and "No space left" in err
     assert list((tmp_path / "analysis").iterdir()) == []

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from openmer.models import create_model
-from openmer.models.weights import save_weights
+from openmer.models._weights import save_weights
 
 QUICK = ("--set", "training.epochs=2", "--workers", "1", "--compiled", "never", "--device", "cpu")
 

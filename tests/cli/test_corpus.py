@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openmer.cli.app import main
+from openmer.cli._app import main
 from openmer.datasets import facts, load_clips
 
 FIVE = ("--set", "label_scheme=casme2-5")

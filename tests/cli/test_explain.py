@@ -117,7 +117,7 @@ def test_what_cannot_be_explained_is_one_message(
 
 
 def test_without_captum_one_message_says_what_to_install(openmer, manifest, monkeypatch):
-    monkeypatch.setattr("openmer.evaluation.class_heat.find_spec", lambda _: None)
+    monkeypatch.setattr("openmer.explanation._grad_cam.find_spec", lambda _: None)
     code, _, err = openmer(
         "explain", "lab/s1/c1", "--method", "ststnet", "--manifest", manifest, *QUICK
     )

@@ -15,7 +15,7 @@ from PIL import Image
 
 from openmer.datasets.fakes import write_fake
 from openmer.methods import load_method
-from openmer.models.weights import load_weights
+from openmer.models._weights import load_weights
 
 QUICK = (
     "--device", "cpu", "--threads", "1", "--set", "model.parameters.depth=1", "--set",

@@ -40,7 +40,7 @@ def test_what_is_finished_is_not_looked_at_again(openmer, videos, tmp_path, monk
     def never(*_, **__):
         raise AssertionError("analysed again")
 
-    monkeypatch.setattr("openmer.video.spotting_run.analyze_video", never)
+    monkeypatch.setattr("openmer.video.spotting._evaluate.analyze_video", never)
     code, second, _ = openmer(*ask)
     assert code == 0
     assert first == second

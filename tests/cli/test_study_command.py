@@ -4,9 +4,9 @@ import pytest
 from PIL import Image as Picture
 
 from openmer.cli.study import KINDS
-from openmer.datasets.manifest import read_manifest
-from openmer.datasets.synthetic import write_corpus
-from openmer.evaluation.studies import Study
+from openmer.datasets._manifest import read_manifest
+from openmer.datasets.synthetic._clips import write_corpus
+from openmer.reproduction._study import Study
 
 OWN = """
 title = "Two methods without a network"

@@ -10,8 +10,8 @@ from PIL import Image
 from tests.deployment.stills import WORDS, write_clips, write_method
 from tests.deployment.test_packaged import CARD, method_with
 
-from openmer.cli.app import main
-from openmer.datasets.manifest import read_manifest
+from openmer.cli._app import main
+from openmer.datasets._manifest import read_manifest
 from openmer.deployment import read_model
 
 QUICK = ("--workers", "1", "--compiled", "never", "--device", "cpu")
@@ -202,7 +202,7 @@ def test_export_from_the_command_line(openmer, model, capsys):
 
 def test_export_in_8_bit_tells_its_agreement(openmer, corpus, model, capsys, monkeypatch):
     asked = ("export", model, "--out", "int8.onnx", "--int8", "--manifest", corpus[1])
-    monkeypatch.setattr("openmer.deployment.quantize._require_agreement", lambda *_: None)
+    monkeypatch.setattr("openmer.deployment._quantize._require_agreement", lambda *_: None)
     code, out, _ = openmer(capsys, *asked, "--json")
     told = json.loads(out)
     assert code == 0

@@ -8,7 +8,7 @@ import pytest
 
 from openmer import datasets
 from openmer.datasets.fakes import write_fake
-from openmer.datasets.long_videos import (
+from openmer.datasets._long_videos import (
     AnnotatedVideo,
     TrueEvent,
     list_long_corpora,

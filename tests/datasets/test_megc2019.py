@@ -8,7 +8,7 @@ import pytest
 from openmer import datasets
 from openmer.datasets import megc2019
 from openmer.datasets.fakes import write_fake
-from openmer.datasets.labels import label_scheme, labelled
+from openmer.datasets._labels import label_scheme, labelled
 from openmer.errors import DataError
 
 

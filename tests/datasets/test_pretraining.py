@@ -7,9 +7,9 @@ import pytest
 from openmer import datasets
 from openmer.clip import Image
 from openmer.datasets.fakes import write_fake
-from openmer.datasets.labels import label_scheme, list_label_schemes
-from openmer.datasets.own_images import OwnImages
-from openmer.datasets.pretraining import (
+from openmer.datasets._labels import label_scheme, list_label_schemes
+from openmer.datasets._own_images import OwnImages
+from openmer.datasets._pretraining import (
     group,
     list_pretraining_schemes,
     load_pretraining,

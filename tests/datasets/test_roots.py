@@ -2,7 +2,7 @@
 
 import pytest
 
-from openmer.datasets.roots import config_file, find_root, known_root, variable
+from openmer.datasets._roots import config_file, find_root, known_root, variable
 from openmer.errors import ConfigError
 
 

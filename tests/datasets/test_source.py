@@ -6,8 +6,8 @@ import pytest
 
 from openmer.datasets import casme2, load_clips
 from openmer.datasets.fakes import write_fake
-from openmer.datasets.manifest import write_manifest
-from openmer.datasets.source import clip_corpora, from_corpus, from_manifest
+from openmer.datasets._manifest import write_manifest
+from openmer.datasets._source import clip_corpora, from_corpus, from_manifest
 from openmer.errors import ConfigError, DataError
 
 

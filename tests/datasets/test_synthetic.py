@@ -13,11 +13,11 @@ import pytest
 
 from openmer.datasets import _synthetic_motion as motion
 from openmer.datasets import synthetic
-from openmer.datasets._synthetic_faces import paint_face, sample_look
-from openmer.datasets._synthetic_plan import CLASSES, slots, stream
-from openmer.datasets.labels import MEGC2019_3
-from openmer.datasets.manifest import read_manifest
-from openmer.datasets.synthetic import SIZES, CorpusPlan, Part, generate, write_corpus
+from openmer.datasets.synthetic._faces import paint_face, sample_look
+from openmer.datasets.synthetic._plan import CLASSES, slots, stream
+from openmer.datasets._labels import MEGC2019_3
+from openmer.datasets._manifest import read_manifest
+from openmer.datasets.synthetic._clips import SIZES, CorpusPlan, Part, generate, write_corpus
 from openmer.errors import ConfigError, DataError
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.builders import make_data, make_persons, make_task
 from tests.deployment.stills import write_clips
 
-from openmer.cli.app import main
+from openmer.cli._app import main
 from openmer.deployment import (
     calibration_from_run,
     default_model,
@@ -22,10 +22,10 @@ from openmer.deployment import (
     write_model,
 )
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation.calibration import calibrate, probabilities_at
-from openmer.evaluation.predictions import read_run
-from openmer.evaluation.run import evaluate
-from openmer.evaluation.task import Protocol
+from openmer.evaluation._calibration import calibrate, probabilities_at
+from openmer.evaluation._predictions import read_run
+from openmer.evaluation._cross_validate import evaluate
+from openmer.evaluation._experiment import Protocol
 from openmer.training import Resources
 
 ALONE = Resources(strategy="one_by_one")

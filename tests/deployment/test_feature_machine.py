@@ -7,8 +7,8 @@ import pytest
 from tests.builders import make_data, make_task
 
 from openmer.deployment import export_model, read_model, train_model, write_model
-from openmer.evaluation.heat_map_drawing import draw_heat_map
-from openmer.evaluation.heat_maps import ExplainedNetwork, explain
+from openmer.explanation._figures import draw_heat_map
+from openmer.explanation._held_out import ExplainedNetwork, explain
 from openmer.training import Resources
 
 SETTINGS = (

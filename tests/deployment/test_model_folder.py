@@ -12,7 +12,7 @@ from tests.deployment.stills import stills_task
 
 from openmer.deployment import folder as model_folder
 from openmer.deployment import read_model, train_model, write_model
-from openmer.deployment.train import _fit, epoch_rule_of
+from openmer.deployment._train import _fit, epoch_rule_of
 from openmer.errors import DataError
 from openmer.methods import load_method
 from openmer.training import Resources

@@ -9,9 +9,9 @@ import numpy as np
 import tomli_w
 
 from openmer.clip import Prediction
-from openmer.evaluation.predictions import PredictionTable, write_predictions
-from openmer.evaluation.run_info import RunInfo
-from openmer.evaluation.summary import Summary, summarise
+from openmer.evaluation._predictions import PredictionTable, write_predictions
+from openmer.evaluation._read_run import RunInfo
+from openmer.evaluation._summary import Summary, summarise
 
 CLASSES = ("negative", "positive", "surprise")
 COMPOSITE = {

@@ -8,7 +8,7 @@ import torch
 from tests.builders import make_data, make_persons, make_task
 from torch import nn
 
-from openmer.evaluation.audit import (
+from openmer.evaluation.audit._audit import (
     audit,
     check_folds,
     check_labels,
@@ -18,14 +18,14 @@ from openmer.evaluation.audit import (
     poison_test,
     shortened,
 )
-from openmer.evaluation.splits import Fold, leave_one_subject_out
+from openmer.evaluation._splits import Fold, leave_one_subject_out
 from openmer.methods import load_method
 from openmer.models import create_model
-from openmer.models.weights import save_weights
+from openmer.models._weights import save_weights
 from openmer.training import Resources, Watch, perturb
-from openmer.training.jobs import FitResult, digest
-from openmer.training.loop import fit as fit_loop
-from openmer.training.single import SingleLearner
+from openmer.training._folds import FitResult, digest
+from openmer.training._loop import fit as fit_loop
+from openmer.training._single import SingleLearner
 
 
 def leaks(findings):

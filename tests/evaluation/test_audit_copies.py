@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from tests.builders import make_data, make_persons, make_task
 
-from openmer.evaluation.audit import audit, package_trainer
-from openmer.evaluation.audit_copies import check_copies
+from openmer.evaluation.audit._audit import audit, package_trainer
+from openmer.evaluation.audit._duplicates import check_copies
 from openmer.models import create_model, register
 from openmer.models._registry import _MODELS
-from openmer.models.weights import save_weights
+from openmer.models._weights import save_weights
 from openmer.training import Resources, TrainingData
-from openmer.training.rows import Rows
+from openmer.training._sampling import Rows
 
 PERSONS = ["a/1", "a/1", "a/2", "a/3"]
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.evaluation.made_up_runs import make_table, write_run
 
 from openmer.errors import ConfigError, DataError, ProtocolError
-from openmer.evaluation.abstention import TARGET, answered, choose_threshold, coverage_curve
-from openmer.evaluation.calibration import (
+from openmer.evaluation._abstention import TARGET, answered, choose_threshold, coverage_curve
+from openmer.evaluation._calibration import (
     COLDEST,
     HOTTEST,
     calibrate,
@@ -25,7 +25,7 @@ from openmer.evaluation.calibration import (
     probabilities_at,
     quality_of,
 )
-from openmer.evaluation.run_info import read_run_info
+from openmer.evaluation._read_run import read_run_info
 
 SEEDS = st.integers(0, 10_000)
 
@@ -204,7 +204,7 @@ def test_what_cannot_be_calibrated_is_one_clear_error():
 
 def test_it_needs_no_pytorch():
     code = (
-        "import sys, openmer.evaluation.reliability_figure\n"
+        "import sys, openmer.reports._reliability\n"
         "print(*sorted({'torch', 'matplotlib', 'scipy'} & set(sys.modules)))"
     )
     done = subprocess.run(

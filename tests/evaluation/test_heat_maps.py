@@ -8,24 +8,24 @@ import torch
 from tests.builders import make_data, make_task
 from tests.deployment.stills import write_clips, write_method
 
-from openmer.datasets.manifest import read_manifest
+from openmer.datasets._manifest import read_manifest
 from openmer.errors import ConfigError, DataError, ProtocolError
-from openmer.evaluation.heat_map_drawing import (
+from openmer.explanation._figures import (
     Picture,
     draw_heat_map,
     draw_variants,
     input_picture,
     write_figure,
 )
-from openmer.evaluation.heat_maps import (
+from openmer.explanation._held_out import (
     explain,
     explain_held_out,
     held_out_network,
     variant_heat_maps,
 )
-from openmer.evaluation.task import fold_jobs
+from openmer.evaluation._experiment import fold_jobs
 from openmer.methods import load_method
-from openmer.models.weights import save_weights
+from openmer.models._weights import save_weights
 from openmer.preprocessing import Failure, Recipe
 from openmer.training import Resources, fit_jobs, plan_run
 
@@ -97,7 +97,7 @@ def test_errors_explained_classes_and_empty_maps_are_said(shown):
 
 
 def test_wrong_names_are_one_message_before_anything_is_trained(task, monkeypatch):
-    monkeypatch.setattr("openmer.evaluation.heat_maps.fit_jobs", None)
+    monkeypatch.setattr("openmer.explanation._held_out.fit_jobs", None)
     with pytest.raises(ConfigError, match="Did you mean 'surprise'"):
         explain_held_out(task, task.clips[0].key, class_name="suprise")
     with pytest.raises(DataError, match=r"demo/s1/c99 is not among the 24 clips"):
@@ -115,7 +115,7 @@ def test_wrong_names_are_one_message_before_anything_is_trained(task, monkeypatc
     ("method", "message"), [("flow-svm", "no network"), ("flow-mlp", "no place in the image")]
 )
 def test_a_method_without_maps_is_refused_before_anything_is_trained(method, message, monkeypatch):
-    monkeypatch.setattr("openmer.evaluation.heat_maps.fit_jobs", None)
+    monkeypatch.setattr("openmer.explanation._held_out.fit_jobs", None)
     task = make_task(method)
     with pytest.raises(ConfigError, match=message):
         explain_held_out(task, task.clips[0].key)

@@ -6,10 +6,10 @@ import pytest
 from tests.evaluation.made_up_runs import make_run
 
 from openmer.errors import ConfigError
-from openmer.evaluation.report_study import study_table
-from openmer.evaluation.studies import StudyRow, load_study, row_method
-from openmer.evaluation.study_runs import StudyResult
-from openmer.preprocessing.steps_clip import MagnifyStep
+from openmer.reproduction._report import study_table
+from openmer.reproduction._study import StudyRow, load_study, row_method
+from openmer.reproduction._run_study import StudyResult
+from openmer.preprocessing._steps_clip import MagnifyStep
 
 STUDY = load_study("dense-attention/magnification")
 

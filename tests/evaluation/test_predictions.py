@@ -9,7 +9,7 @@ import pytest
 from tests.evaluation.made_up_runs import CLASSES, make_prediction, make_predictions
 
 from openmer.errors import DataError
-from openmer.evaluation.predictions import (
+from openmer.evaluation._predictions import (
     PredictionTable,
     read_predictions,
     read_run,

@@ -2,7 +2,7 @@
 
 from tests.evaluation.made_up_runs import make_run
 
-from openmer.evaluation.published import (
+from openmer.reports._published import (
     SOURCES,
     composite_results,
     is_composite,

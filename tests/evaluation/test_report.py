@@ -15,8 +15,8 @@ from tests.evaluation.made_up_runs import CLASSES, make_predictions, make_run
 
 from openmer.errors import DataError
 from openmer.evaluation import report
-from openmer.evaluation.predictions import write_predictions
-from openmer.evaluation.report_rows import duration, large_number, leak_rows, ordered
+from openmer.evaluation._predictions import write_predictions
+from openmer.reports._rows import duration, large_number, leak_rows, ordered
 
 HOSTILE = '<script>alert("x")</script> & 100% $_{#}~^\\ | [b] *c* \x1b[31mred\u202e\n| x'
 DASH = "\N{EN DASH}"

@@ -14,18 +14,18 @@ import pytest
 from tests.builders import make_data, make_task
 
 from openmer.errors import ConfigError, DataError, ProtocolError
-from openmer.evaluation.audit import audit, check_search, package_trainer, poison_test, shortened
-from openmer.evaluation.predictions import read_run
-from openmer.evaluation.record import run_folder
-from openmer.evaluation.report_rows import row_of
-from openmer.evaluation.run import evaluate
-from openmer.evaluation.run_info import load_run
-from openmer.evaluation.search import everybody, inner_folds, search_folds, settled
-from openmer.evaluation.search_draws import Trial, best_trial, open_places, settings_of
-from openmer.evaluation.search_groups import SearchRun
-from openmer.evaluation.search_trials import TrialBook, open_storage
-from openmer.evaluation.splits import Fold, groups_inside
-from openmer.evaluation.task import Protocol
+from openmer.evaluation.audit._audit import audit, check_search, package_trainer, poison_test, shortened
+from openmer.evaluation._predictions import read_run
+from openmer.evaluation._write_run import run_folder
+from openmer.reports._rows import row_of
+from openmer.evaluation._cross_validate import evaluate
+from openmer.evaluation._read_run import load_run
+from openmer.evaluation.tuning._search import everybody, inner_folds, search_folds, settled
+from openmer.evaluation.tuning._sampling import Trial, best_trial, open_places, settings_of
+from openmer.evaluation.tuning._groups import SearchRun
+from openmer.evaluation.tuning._storage import TrialBook, open_storage
+from openmer.evaluation._splits import Fold, groups_inside
+from openmer.evaluation._experiment import Protocol
 from openmer.methods import load_method, with_settings
 from openmer.training import Resources, fit_jobs, plan_run
 
@@ -156,7 +156,7 @@ SHARED = """
 import sys
 from pathlib import Path
 from tests.evaluation.test_search import GRID, ONE, searching
-from openmer.evaluation.search import everybody, settled
+from openmer.evaluation.tuning._search import everybody, settled
 task = searching(GRID, clips=24)
 found = settled(task, everybody(task), epoch_rule="fixed", resources=ONE,
                 folder=Path(sys.argv[1]) / "m" / "h", storage=sys.argv[2])
@@ -395,7 +395,7 @@ def test_the_proof_takes_the_corners_of_a_search():
 
 
 def test_mirrored_copies_are_prepared_where_a_trial_may_draw_them():
-    from openmer.evaluation.task import _draws_mirrored
+    from openmer.evaluation._experiment import _draws_mirrored
 
     plain = ("training.mirror_probability=0.0",)
     space = 'search.space={"training.mirror_probability"=[0.0,0.5]}'

@@ -6,15 +6,15 @@ import torch
 from tests.builders import make_task
 
 from openmer.errors import DataError
-from openmer.evaluation.seen_persons import (
+from openmer.evaluation._seen_subjects import (
     SeenPersons,
     merged,
     persons_of_stills,
     persons_of_weights,
     seen_persons,
 )
-from openmer.models.weights import list_weights, save_weights
-from openmer.training.stills import Stills
+from openmer.models._weights import list_weights, save_weights
+from openmer.pretraining._images import Stills
 
 
 def stills(persons, corpora):

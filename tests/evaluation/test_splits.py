@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openmer.errors import ProtocolError
-from openmer.evaluation.splits import hold_out_inside, leave_one_subject_out
+from openmer.evaluation._splits import hold_out_inside, leave_one_subject_out
 
 PERSONS = st.lists(st.sampled_from(["a/s1", "a/s11", "b/s1", "b/s01", "c/x"]), min_size=2)
 

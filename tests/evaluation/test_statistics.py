@@ -7,9 +7,9 @@ import pytest
 from tests.evaluation.made_up_runs import CLASSES, make_prediction, make_predictions, make_table
 
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation.metrics import unweighted_f1
-from openmer.evaluation.predictions import PredictionTable
-from openmer.evaluation.statistics import (
+from openmer.evaluation._metrics import unweighted_f1
+from openmer.evaluation._predictions import PredictionTable
+from openmer.evaluation._bootstrap import (
     bootstrap_intervals,
     compare_runs,
     mcnemar,

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from openmer.datasets.manifest import read_manifest
-from openmer.datasets.synthetic import write_corpus
+from openmer.datasets._manifest import read_manifest
+from openmer.datasets.synthetic._clips import write_corpus
 from openmer.errors import ConfigError, DataError
-from openmer.evaluation.feature_maps import draw_maps, feature_maps
-from openmer.evaluation.model_size import model_size, size_table
-from openmer.evaluation.report_study import study_markdown, study_table
-from openmer.evaluation.studies import list_studies, load_study, row_method
-from openmer.evaluation.study_runs import StudyResult, StudyRun, run_study
-from openmer.evaluation.task import Protocol
+from openmer.reproduction._feature_maps import draw_maps, feature_maps
+from openmer.reproduction._model_size import model_size, size_table
+from openmer.reproduction._report import study_markdown, study_table
+from openmer.reproduction._study import list_studies, load_study, row_method
+from openmer.reproduction._run_study import StudyResult, StudyRun, run_study
+from openmer.evaluation._experiment import Protocol
 from openmer.methods import load_method
 from openmer.training import Resources
 
@@ -92,7 +92,7 @@ def test_without_a_network_the_imagenet_row_is_not_run_and_the_others_are(
     def offline(*_):
         raise DataError("ImageNet weights of efficientnet_b0 are not at hand")
 
-    monkeypatch.setattr("openmer.models.weights.imagenet_state", offline)
+    monkeypatch.setattr("openmer.models._weights.imagenet_state", offline)
     study = load_study("efficient-me/source")
     rows = tuple(row for row in study.rows if row.label in ("ImageNet, Efficient-ME", "FER2013"))
     study = study.model_copy(update={"rows": rows})

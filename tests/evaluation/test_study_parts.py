@@ -7,12 +7,12 @@ import pytest
 from tests.builders import make_clip
 from tests.evaluation.made_up_runs import make_run, write_run
 
-from openmer.datasets.source import ClipSource
+from openmer.datasets._source import ClipSource
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation.report_study import study_table, study_terminal
-from openmer.evaluation.studies import load_study
-from openmer.evaluation.study_runs import StudyResult, StudyRun, run_study, study_clips
-from openmer.evaluation.task import Protocol
+from openmer.reproduction._report import study_table, study_terminal
+from openmer.reproduction._study import load_study
+from openmer.reproduction._run_study import StudyResult, StudyRun, run_study, study_clips
+from openmer.evaluation._experiment import Protocol
 from openmer.training import Resources
 
 OURS = "Dense + mixed attention"
@@ -189,8 +189,8 @@ def judged(tmp_path, monkeypatch):
         methods.append((method, protocol.epoch_rule))
         return folder
 
-    monkeypatch.setattr("openmer.evaluation.study_runs.judge", judge)
-    monkeypatch.setattr("openmer.evaluation.study_runs.require_weights", lambda _: None)
+    monkeypatch.setattr("openmer.reproduction._run_study.judge", judge)
+    monkeypatch.setattr("openmer.reproduction._run_study.require_weights", lambda _: None)
     return methods
 
 

@@ -8,8 +8,8 @@ from tests.evaluation.made_up_runs import CLASSES, COMPOSITE, make_predictions, 
 
 from openmer.errors import DataError, ProtocolError
 from openmer.evaluation import metrics
-from openmer.evaluation.predictions import PredictionTable
-from openmer.evaluation.summary import summarise
+from openmer.evaluation._predictions import PredictionTable
+from openmer.evaluation._summary import summarise
 
 
 def test_a_summary_is_that_of_its_predictions():

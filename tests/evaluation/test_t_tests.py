@@ -6,13 +6,13 @@ import pytest
 from tests.evaluation.made_up_runs import make_predictions, make_table, write_run
 
 from openmer.errors import ConfigError, DataError
-from openmer.evaluation.predictions import on_clips
-from openmer.evaluation.published import SOURCES
-from openmer.evaluation.run_info import load_run
-from openmer.evaluation.statistics import compare_runs, paired_t_test
-from openmer.evaluation.studies import StudyRow, load_study
-from openmer.evaluation.study_runs import StudyResult
-from openmer.evaluation.t_tests import (
+from openmer.evaluation._predictions import on_clips
+from openmer.reports._published import SOURCES
+from openmer.evaluation._read_run import load_run
+from openmer.evaluation._bootstrap import compare_runs, paired_t_test
+from openmer.reproduction._study import StudyRow, load_study
+from openmer.reproduction._run_study import StudyResult
+from openmer.reproduction._t_tests import (
     printed_t_tests,
     run_table,
     t_test_table,

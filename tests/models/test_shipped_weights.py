@@ -5,8 +5,8 @@ import torch
 
 from openmer.methods import list_methods, load_method
 from openmer.models import create_model
-from openmer.models.weights import list_weights, load_weights
-from openmer.training.config import Pretraining
+from openmer.models._weights import list_weights, load_weights
+from openmer.training._config import Pretraining
 
 
 @pytest.mark.parametrize("name", list_weights())

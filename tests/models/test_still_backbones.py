@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from openmer.errors import ConfigError
 from openmer.models import create_model
-from openmer.models.weights import backbone_state, imagenet_state, stored_backbone, without_head
+from openmer.models._weights import backbone_state, imagenet_state, stored_backbone, without_head
 
 FEATURES = {
     "mobilevit_s": 640,

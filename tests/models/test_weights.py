@@ -6,7 +6,7 @@ import torch
 
 from openmer.errors import ConfigError, DataError
 from openmer.models import create_model, weights
-from openmer.models.weights import (
+from openmer.models._weights import (
     backbone_state,
     halved,
     imagenet_state,

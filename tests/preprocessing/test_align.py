@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.preprocessing.test_faces import PLAN, persons, turned
 
-from openmer.datasets.synthetic import CorpusPlan, Part, generate
+from openmer.datasets.synthetic._clips import CorpusPlan, Part, generate
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import (
     Alignment,
@@ -14,13 +14,13 @@ from openmer.preprocessing import (
     mask_eyes,
     optical_flow,
 )
-from openmer.preprocessing.align import (
+from openmer.preprocessing.faces._align import (
     STYLES,
     align_dense_attention,
     align_efficient_me,
     align_mobilevit,
 )
-from openmer.preprocessing.alignment import LUMA
+from openmer.preprocessing.faces._alignment import LUMA
 
 
 def made(*, noise=0.0):

@@ -27,7 +27,7 @@ from openmer.preprocessing import (
     register_detector,
 )
 from openmer.preprocessing import film as film_module
-from openmer.preprocessing.failures import StepError
+from openmer.preprocessing._failures import StepError
 
 ALIGN = {"step": "align", "style": "efficient-me", "size": 96}
 APEX = Recipe.from_tables([{"step": "align", "style": "mobilevit"}, {"step": "apex_frame"}])

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from openmer.clip import Clip
-from openmer.datasets.synthetic import CorpusPlan, Part, SyntheticClip, generate
+from openmer.datasets.synthetic._clips import CorpusPlan, Part, SyntheticClip, generate
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing.apex import POLICIES, FlowApex, find_apex
+from openmer.preprocessing.flow._apex import POLICIES, FlowApex, find_apex
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 

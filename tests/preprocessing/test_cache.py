@@ -12,7 +12,7 @@ from openmer.clip import Clip
 from openmer.errors import DataError
 from openmer.preprocessing import ArrayCache, Recipe, default_cache_root
 from openmer.preprocessing import flow as flow_module
-from openmer.preprocessing.flow import FlowMethod
+from openmer.preprocessing.flow._flow import FlowMethod
 
 RECIPE_TABLES = [{"step": "flow", "method": "counted"}]
 

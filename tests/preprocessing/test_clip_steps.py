@@ -27,9 +27,9 @@ from openmer.preprocessing import (
     stretch_8bit,
 )
 from openmer.preprocessing import film as film_module
-from openmer.preprocessing.dynamic_image import dynamic_image
-from openmer.preprocessing.magnify import EmptyBandWarning, MagnifySettings, magnify, magnify_some
-from openmer.preprocessing.temporal_filters import Butterworth
+from openmer.preprocessing._dynamic_image import dynamic_image
+from openmer.preprocessing.magnification._magnify import EmptyBandWarning, MagnifySettings, magnify, magnify_some
+from openmer.preprocessing.magnification._filters import Butterworth
 
 FPS = 100
 TIMES = 21

@@ -5,7 +5,7 @@ import pytest
 from sklearn.svm import LinearSVC
 
 from openmer.errors import DataError
-from openmer.preprocessing.dynamic_image import dynamic_image, rank_pooling_weights
+from openmer.preprocessing._dynamic_image import dynamic_image, rank_pooling_weights
 
 
 def pairs(frames: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from openmer.datasets.synthetic import CorpusPlan, Part, generate
+from openmer.datasets.synthetic._clips import CorpusPlan, Part, generate
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import (
     ArrayCache,
@@ -27,7 +27,7 @@ from openmer.preprocessing import (
     read_rgb,
     register_detector,
 )
-from openmer.preprocessing.faces import LANDMARKS, FaceDetector
+from openmer.preprocessing.faces._detect import LANDMARKS, FaceDetector
 
 PLAN = CorpusPlan(
     parts=(

@@ -6,7 +6,7 @@ from PIL import Image
 
 from openmer.errors import DataError
 from openmer.preprocessing import read_gray, read_rgb
-from openmer.preprocessing.frames import colours_of, gray_of, read_pixels
+from openmer.preprocessing._frames import colours_of, gray_of, read_pixels
 
 GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 COLOUR = np.random.default_rng(0).integers(0, 256, (3, 4, 3), dtype=np.uint8)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing.interpolate import (
+from openmer.preprocessing._interpolate import (
     interpolate_frames,
     interpolation_weights,
     place_after,

@@ -9,10 +9,10 @@ import pytest
 import torch
 from scipy import signal
 
-from openmer.datasets.synthetic import CorpusPlan, Part, SyntheticClip, generate
+from openmer.datasets.synthetic._clips import CorpusPlan, Part, SyntheticClip, generate
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing.flow import optical_flow
-from openmer.preprocessing.magnify import (
+from openmer.preprocessing.flow._flow import optical_flow
+from openmer.preprocessing.magnification._magnify import (
     EmptyBandWarning,
     MagnifySettings,
     linear_limit_px,
@@ -20,8 +20,8 @@ from openmer.preprocessing.magnify import (
     magnify_some,
     magnify_stream,
 )
-from openmer.preprocessing.pyramids import double, halve, level_gains
-from openmer.preprocessing.temporal_filters import (
+from openmer.preprocessing.magnification._pyramids import double, halve, level_gains
+from openmer.preprocessing.magnification._filters import (
     Butterworth,
     FirstOrder,
     band_report,

@@ -12,7 +12,7 @@ from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import ArrayCache, Recipe, _rows, fingerprint, prepare, register_flow
 from openmer.preprocessing import flow as flow_module
 
-prepare_module = import_module("openmer.preprocessing.prepare")  # the package has the function
+prepare_module = import_module("openmer.preprocessing._prepare")  # the package has the function
 
 RECIPE = Recipe.from_tables(
     [

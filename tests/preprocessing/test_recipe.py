@@ -20,7 +20,7 @@ from openmer.preprocessing import (
     stretch_8bit,
 )
 from openmer.preprocessing import flow as flow_module
-from openmer.preprocessing.flow import FlowMethod
+from openmer.preprocessing.flow._flow import FlowMethod
 
 STSTNET = """
 [[recipe]]

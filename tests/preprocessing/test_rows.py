@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from openmer.preprocessing import _rows
-from openmer.preprocessing._rows import Rows
-from openmer.preprocessing.failures import StoreError
+from openmer.preprocessing._array_store import Rows
+from openmer.preprocessing._failures import StoreError
 
 
 @pytest.fixture(params=["memory", "file"])

@@ -11,8 +11,8 @@ from tests.preprocessing.test_faces import on_canvas, persons
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing.flow_colours import colour_wheel, flow_to_rgb, round_up
-from openmer.preprocessing.sheet import draw_sheet, look_at, write_sheet
+from openmer.preprocessing.flow._colours import colour_wheel, flow_to_rgb, round_up
+from openmer.preprocessing._sheet import draw_sheet, look_at, write_sheet
 
 
 def saved(folder, frames, **changes):

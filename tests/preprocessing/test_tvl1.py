@@ -16,7 +16,7 @@ from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import flow as flow_module
 from openmer.preprocessing import optical_flow
 from openmer.preprocessing import tvl1 as tvl1_module
-from openmer.preprocessing.tvl1 import tvl1
+from openmer.preprocessing.flow._tvl1 import tvl1
 
 FEW = settings(deadline=None, max_examples=6, derandomize=True)
 SEEDS = st.integers(0, 10_000)

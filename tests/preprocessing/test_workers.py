@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from openmer.errors import OpenMERError
-from openmer.preprocessing._workers import can_fork, in_order
+from openmer.preprocessing._process_pool import can_fork, in_order
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="processes are not forked here")
 
@@ -86,7 +86,7 @@ def test_every_process_is_gone_after_the_last_result_and_after_an_early_end():
 def test_a_script_needs_no_guard_against_being_run_twice(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "from openmer.preprocessing._workers import in_order\n"
+        "from openmer.preprocessing._process_pool import in_order\n"
         "print('once')\n"
         "def double(x): return 2 * x\n"
         "print(list(in_order(double, range(3), 2)))\n"

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openmer.training.augment import augment_stills, resize_stills
-from openmer.training.config import StillAugment
+from openmer.pretraining._augment import augment_stills, resize_stills
+from openmer.training._config import StillAugment
 
 OFF = StillAugment(mirror_probability=0)
 ALL = StillAugment(

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.builders import make_data, make_spec
 
-from openmer.training.batches import epoch_batches, training_rows
-from openmer.training.config import Enlarge
-from openmer.training.jobs import FitJob, TrainingData
-from openmer.training.rows import Rows
+from openmer.training._batches import epoch_batches, training_rows
+from openmer.training._config import Enlarge
+from openmer.training._folds import FitJob, TrainingData
+from openmer.training._sampling import Rows
 
 
 def batches(order="shuffled", epoch=1, clips=24, train=None, seed=0, person="demo/s1", **more):

@@ -10,16 +10,16 @@ from tests.builders import make_data, make_jobs, make_persons, make_spec
 from openmer.errors import ConfigError
 from openmer.models import create_model, register
 from openmer.models._registry import _MODELS
-from openmer.models.weights import save_weights
+from openmer.models._weights import save_weights
 from openmer.training import Resources, Watch, fit_jobs, plan_run
-from openmer.training.classifier import CLASSIFIER, trained_network
-from openmer.training.config import Enlarge, ModelConfig, SvmTraining
-from openmer.training.cut import cut_of
-from openmer.training.loop import fit
-from openmer.training.network import features_of, shared_features
-from openmer.training.single import SingleLearner
-from openmer.training.stacked import StackedLearner
-from openmer.training.svm import Examples, fit_machine
+from openmer.training._classifier import CLASSIFIER, trained_network
+from openmer.training._config import Enlarge, ModelConfig, SvmTraining
+from openmer.training._frozen_prefix import cut_of
+from openmer.training._loop import fit
+from openmer.training._network import features_of, shared_features
+from openmer.training._single import SingleLearner
+from openmer.training._stacked import StackedLearner
+from openmer.training._svm import Examples, fit_machine
 
 SVM = SvmTraining(kind="svm", kernel=("linear", "rbf"), c=(0.1, 10.0), inner_folds=3)
 
@@ -168,7 +168,7 @@ def test_a_machine_alone_runs_side_by_side(stored):
 
 @pytest.mark.parametrize("carried", [(), ("first",)])
 def test_frozen_parts_keep_every_stored_number(stored, carried):
-    from openmer.models.weights import load_weights
+    from openmer.models._weights import load_weights
 
     data = make_data(mirrored=False)
     stages = ({"epochs": 2, "learning_rate": 0.1, "frozen": ("first",)},)
@@ -204,7 +204,7 @@ def test_ready_maps_change_no_result(stored):
 
 
 def test_where_a_network_is_cut():
-    from openmer.training.config import Stage
+    from openmer.training._config import Stage
 
     model = Chained()
     stage = Stage(epochs=1, learning_rate=1, frozen=("first",))
@@ -260,7 +260,7 @@ def test_inner_persons_choose_kernel_and_penalty():
 
 def test_copies_stay_on_the_side_of_their_original():
     """Copies of held-out originals would let a nearest-neighbour machine look perfect."""
-    from openmer.training.svm import _inner_splits
+    from openmer.training._svm import _inner_splits
 
     persons = tuple(f"p{i // 3}" for i in range(24))
     clips = np.concatenate([np.arange(24), np.arange(0, 24, 2)])

@@ -8,8 +8,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from openmer.errors import DataError
-from openmer.training.decision_function import DecisionFunction
-from openmer.training.svm import learned
+from openmer.training._decision_function import DecisionFunction
+from openmer.training._svm import learned
 
 
 def fitted(classes, kernel):

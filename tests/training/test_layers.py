@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from openmer.training.adapt import (
+from openmer.training._adapt import (
     fuse_rectified_norm_pools,
     gate_channels,
     key_dropouts,
     weight_batch_norms,
 )
-from openmer.training.layers import (
+from openmer.training._layers import (
     GatedChannels,
     KeyedDropout,
     RectifiedNormPool,

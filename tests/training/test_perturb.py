@@ -12,14 +12,14 @@ from tests.builders import make_data, make_jobs, make_persons, make_spec
 
 from openmer.errors import ConfigError
 from openmer.methods import load_method
-from openmer.preprocessing.resample import mirror_flow
+from openmer.preprocessing.flow._resample import mirror_flow
 from openmer.training import FitJob, Resources, plan_run
-from openmer.training.config import Enlarge, Perturb
-from openmer.training.loop import fit
-from openmer.training.network import Planes
-from openmer.training.perturb import Perturbation, draw, perturbed
-from openmer.training.single import SingleLearner
-from openmer.training.stacked import StackedLearner
+from openmer.training._config import Enlarge, Perturb
+from openmer.training._loop import fit
+from openmer.training._network import Planes
+from openmer.training._perturb import Perturbation, draw, perturbed
+from openmer.training._single import SingleLearner
+from openmer.training._stacked import StackedLearner
 
 OFF = {"jitter": 0, "noise": 0, "flip": 0, "mask": 0}
 BOTH = Planes(flow=3, stretched=False)

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from tests.builders import make_data, make_jobs, make_persons, make_spec
 
 from openmer.training import Watch
-from openmer.training.config import NetworkTraining, Stage
-from openmer.training.loop import fit
-from openmer.training.plateau import Plateau
-from openmer.training.single import SingleLearner
-from openmer.training.stacked import StackedLearner
+from openmer.training._config import NetworkTraining, Stage
+from openmer.training._loop import fit
+from openmer.training._schedulers import Plateau
+from openmer.training._single import SingleLearner
+from openmer.training._stacked import StackedLearner
 
 STAGE = Stage(
     epochs=10, learning_rate=0.02, schedule="plateau", plateau_patience=2, plateau_factor=0.5

@@ -14,16 +14,16 @@ from PIL import Image as Picture
 
 from openmer.clip import Image
 from openmer.datasets.fakes import write_fake
-from openmer.datasets.pretraining import load_pretraining
+from openmer.datasets._pretraining import load_pretraining
 from openmer.errors import ConfigError, DataError
-from openmer.models.weights import halved, load_weights, save_weights, without_head
+from openmer.models._weights import halved, load_weights, save_weights, without_head
 from openmer.preprocessing import Failures, Recipe
 from openmer.training import pretrain as module
-from openmer.training.config import LossConfig, ModelConfig, Pretraining, Stage, StillAugment
-from openmer.training.pretrain import pretrain
-from openmer.training.pretrain_plan import PretrainResources, plan_pretraining, start_state
-from openmer.training.pretrain_spec import PretrainSpec, begun, fresh_network, passes_of
-from openmer.training.stills import StillReader, Stills, split_stills
+from openmer.training._config import LossConfig, ModelConfig, Pretraining, Stage, StillAugment
+from openmer.pretraining._loop import pretrain
+from openmer.pretraining._plan import PretrainResources, plan_pretraining, start_state
+from openmer.pretraining._spec import PretrainSpec, begun, fresh_network, passes_of
+from openmer.pretraining._images import StillReader, Stills, split_stills
 
 ALL = Stage(epochs=2, learning_rate=1e-3)
 HEAD = Stage(epochs=2, learning_rate=1e-2, trainable="head")

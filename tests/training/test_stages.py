@@ -9,20 +9,20 @@ from tests.builders import make_jobs, make_persons
 
 from openmer.errors import ConfigError
 from openmer.models import create_model
-from openmer.models.weights import load_weights, save_weights
+from openmer.models._weights import load_weights, save_weights
 from openmer.training import FitJob, NetworkSpec, TrainingData, Watch
-from openmer.training.config import (
+from openmer.training._config import (
     LossConfig,
     ModelConfig,
     NetworkTraining,
     Stage,
     Variants,
 )
-from openmer.training.loop import fit
-from openmer.training.network import shared_features
-from openmer.training.rows import Rows, changes_of
-from openmer.training.single import SingleLearner
-from openmer.training.stacked import StackedLearner
+from openmer.training._loop import fit
+from openmer.training._network import shared_features
+from openmer.training._sampling import Rows, changes_of
+from openmer.training._single import SingleLearner
+from openmer.training._stacked import StackedLearner
 
 HEAD = Stage(trainable="head", epochs=2, learning_rate=1e-2)
 ALL = Stage(trainable="all", epochs=1, learning_rate=1e-3)
@@ -182,7 +182,7 @@ def test_variants_are_the_image_mirrored_and_lit(images):
 
 
 def test_head_penalty_by_hand():
-    from openmer.training.losses import head_penalty
+    from openmer.training._losses import head_penalty
 
     weight = torch.tensor([[1.0, -2.0], [0.5, 0.0]])
     penalty = head_penalty(weight, LossConfig(head_l1=0.1, head_l2=0.01))
@@ -190,7 +190,7 @@ def test_head_penalty_by_hand():
 
 
 def test_focal_loss_by_hand():
-    from openmer.training.losses import class_weights, clip_losses
+    from openmer.training._losses import class_weights, clip_losses
 
     loss = LossConfig(name="focal", gamma=2.0, class_weights=(0.27, 0.35, 0.38))
     logits = torch.log(torch.tensor([[0.7, 0.2, 0.1]]))
@@ -258,7 +258,7 @@ def test_silu_in_place_costs_a_copy_that_training_saves_without_another_bit(stor
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_gates_have_their_twin_only_where_nothing_is_compiled(stored, images, compiled):
-    from openmer.training.layers import GatedChannels
+    from openmer.training._layers import GatedChannels
 
     learner = SingleLearner(make(stored, (ALL,)), images, device="cpu", compiled=compiled)
     gates = [part for part in learner._network.modules() if isinstance(part, GatedChannels)]

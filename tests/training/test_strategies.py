@@ -10,7 +10,7 @@ from tests.builders import make_data, make_jobs, make_persons, make_spec
 
 from openmer.errors import ConfigError
 from openmer.training import Resources, SvmTraining, fit_groups, fit_jobs, plan_run
-from openmer.training.memory import (
+from openmer.training._memory import (
     bytes_per_model,
     default_budget_bytes,
     even_chunks,
@@ -18,7 +18,7 @@ from openmer.training.memory import (
     models_in_budget,
     training_flops,
 )
-from openmer.training.strategies import COMPILE_FROM_FLOPS
+from openmer.training._parallel import COMPILE_FROM_FLOPS
 
 JOBS = make_jobs(make_persons())
 

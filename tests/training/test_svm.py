@@ -5,8 +5,8 @@ import pytest
 from tests.builders import make_data, make_jobs, make_persons
 
 from openmer.training import SvmTraining
-from openmer.training.jobs import FitJob
-from openmer.training.svm import fit_svm
+from openmer.training._folds import FitJob
+from openmer.training._svm import fit_svm
 
 
 def test_it_learns_what_there_is_to_learn():

@@ -5,9 +5,9 @@ from fractions import Fraction
 import numpy as np
 from tests.video.made_curves import bump, curves
 
-from openmer.video.analysis import Analysis
-from openmer.video.event import Event
-from openmer.video.reader import VideoInfo
+from openmer.video._analysis import Analysis
+from openmer.video._event import Event
+from openmer.video.io._reader import VideoInfo
 
 LIPS = ("left corner of the mouth", "upper lip")
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from openmer.video.curves import FaceCurves
-from openmer.video.regions import REGIONS
+from openmer.video.spotting._curves import FaceCurves
+from openmer.video.spotting._regions import REGIONS
 
 LOOKS_AHEAD = np.array([[1.0, 0, 0], [0, 1.0, 0]])
 

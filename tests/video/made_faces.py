@@ -5,7 +5,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from openmer.datasets.synthetic import generate
+from openmer.datasets.synthetic._clips import generate
 
 SIDE = 320  # of the picture of a face that is put on the wall
 

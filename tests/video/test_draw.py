@@ -16,10 +16,10 @@ from torch import nn
 
 from openmer.deployment import default_model
 from openmer.errors import ConfigError, DataError
-from openmer.video.draw import INK, KIND_COLOURS, PAPER, event_words, put_words, write_annotated
-from openmer.video.evidence import LOOK, event_frames, evidence_of, region_shifts
-from openmer.video.reader import VideoFrame, open_video
-from openmer.video.writer import write_video
+from openmer.video.output._draw import INK, KIND_COLOURS, PAPER, event_words, put_words, write_annotated
+from openmer.video.output._evidence import LOOK, event_frames, evidence_of, region_shifts
+from openmer.video.io._reader import VideoFrame, open_video
+from openmer.video.io._writer import write_video
 
 
 def film(folder, level, size=(240, 320), count=60, times=None):
@@ -220,7 +220,7 @@ def test_a_network_with_maps_gives_a_heat_map(tmp_path, monkeypatch):
     with made_event.video(tmp_path) as video:
         shown = evidence_of(video, face, found, model_with_maps())
         other = evidence_of(video, face, found, default_model())
-        monkeypatch.setattr("openmer.video.evidence.find_spec", lambda name: None)
+        monkeypatch.setattr("openmer.video.output._evidence.find_spec", lambda name: None)
         bare = evidence_of(video, face, found, model_with_maps())
     assert shown.heat_rgb.shape == (224, 224, 3)
     assert "raise the class positive (Grad-CAM)" in shown.heat_note

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.video.made_faces import SIDE, clip, face
 
 from openmer.preprocessing import detect_faces
-from openmer.video._patch import (
+from openmer.video.faces._patch import (
     EYE_DISTANCE_PX,
     PLACES,
     SIDE_PX,
@@ -18,8 +18,8 @@ from openmer.video._patch import (
     inverse,
     matrix_of,
 )
-from openmer.video.motion import Reference
-from openmer.video.regions import REGIONS, eye_weights, points, region_weights, skull_weights
+from openmer.video.spotting._motion import Reference
+from openmer.video.spotting._regions import REGIONS, eye_weights, points, region_weights, skull_weights
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from PIL import Image
 from tests.video.films import HEIGHT, KINDS, NTSC, WIDTH, film, film_of, pictures
 
 from openmer.errors import ConfigError, DataError
-from openmer.video._clock import Clock, KeyFrames
-from openmer.video.reader import VideoFrame, open_video
+from openmer.video.io._timestamps import Clock, KeyFrames
+from openmer.video.io._reader import VideoFrame, open_video
 
 
 def descriptors():
@@ -562,7 +562,7 @@ def test_a_recording_that_begins_between_key_frames_is_no_damage(tmp_path):
 
 def test_nothing_is_printed_and_nothing_heavy_is_loaded(damaged):
     code = (
-        "import sys; from openmer.video.reader import open_video; "
+        "import sys; from openmer.video.io._reader import open_video; "
         "assert not {'av', 'torch'} & set(sys.modules), 'heavy'\n"
         "with open_video(sys.argv[1], on_damage='skip') as video: print(len(list(video)) > 0)"
     )

@@ -13,11 +13,11 @@ from tests.video.made_analysis import event
 from tests.video.made_faces import clip
 
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing.flow import optical_flow
-from openmer.preprocessing.frames import gray_of
-from openmer.video.evidence import LOOK, event_frames
-from openmer.video.reader import open_video
-from openmer.video.replay import magnified, replay_margin_s, replay_plan, write_replay
+from openmer.preprocessing.flow._flow import optical_flow
+from openmer.preprocessing._frames import gray_of
+from openmer.video.output._evidence import LOOK, event_frames
+from openmer.video.io._reader import open_video
+from openmer.video.output._replay import magnified, replay_margin_s, replay_plan, write_replay
 
 SIDE = LOOK.side_px
 

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from tests.video.made_curves import bump, curves, overlap
 
 from openmer.errors import ConfigError
-from openmer.video.regions import REGIONS
-from openmer.video.spot import (
+from openmer.video.spotting._regions import REGIONS
+from openmer.video.spotting._registry import (
     MotionSpotter,
     SpotSettings,
     list_spotters,

@@ -13,9 +13,9 @@ from tests.video.made_curves import bump, curves
 
 from openmer.deployment import default_model
 from openmer.errors import DataError
-from openmer.video.evidence import Evidence, RegionShift
-from openmer.video.report import render_report, write_report
-from openmer.video.timeline import (
+from openmer.video.output._evidence import Evidence, RegionShift
+from openmer.video.output._report import render_report, write_report
+from openmer.video.output._timeline import (
     clock_text,
     motion_percent,
     timeline_data,

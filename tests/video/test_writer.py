@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.video.films import NTSC, pictures
 
 from openmer.errors import ConfigError, DataError
-from openmer.video.reader import open_video
-from openmer.video.writer import VideoWriter, write_video
+from openmer.video.io._reader import open_video
+from openmer.video.io._writer import VideoWriter, write_video
 
 RATE = Fraction(25)
 
@@ -185,7 +185,7 @@ def test_a_full_disk(tmp_path, kind, room):
     """A limit on the size of files stands for the full disk; it ends writing in the same way."""
     code = (
         "import resource, signal, sys; from fractions import Fraction; import numpy as np\n"
-        "from openmer.errors import DataError; from openmer.video.writer import write_video\n"
+        "from openmer.errors import DataError; from openmer.video.io._writer import write_video\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))\n"
         "images = np.random.default_rng(0).integers(0, 255, (30, 120, 160, 3), np.uint8)\n"

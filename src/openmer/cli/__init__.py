@@ -1,5 +1,5 @@
 """The command line: one command, one short file."""
 
-from openmer.cli.app import main
+from openmer.cli._app import main
 
 __all__ = ["main"]

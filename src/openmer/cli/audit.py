@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from openmer.cli.clips import clips_of, prepared
-from openmer.cli.console import output, progress, tell, warn
-from openmer.cli.options import (
+from openmer.cli._clips import clips_of, prepared
+from openmer.cli._console import output, progress, tell, warn
+from openmer.cli._options import (
     Corpus,
     Device,
     DeviceOption,
@@ -31,8 +31,8 @@ from openmer.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from openmer.evaluation.audit import Finding
-    from openmer.evaluation.task import Task
+    from openmer.evaluation.audit._audit import Finding
+    from openmer.evaluation._experiment import Task
 
 
 def audit(
@@ -55,11 +55,11 @@ def audit(
     on_failure: FailureOption = OnFailure.list_,
 ) -> None:
     """Poison each held-out person with NaN and compare every bit; exit code 1 on a leak."""
-    from openmer.evaluation.audit import audit as run_audit
-    from openmer.evaluation.audit import package_trainer, shortened
-    from openmer.evaluation.task import Protocol
+    from openmer.evaluation.audit._audit import audit as run_audit
+    from openmer.evaluation.audit._audit import package_trainer, shortened
+    from openmer.evaluation._experiment import Protocol
     from openmer.methods import load_method
-    from openmer.preprocessing.failures import listed
+    from openmer.preprocessing._failures import listed
     from openmer.training import Resources
 
     chosen = load_method(method, overrides or (), search)

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from openmer.cli.console import errors, output, progress
-from openmer.cli.options import Json, Variant
+from openmer.cli._console import errors, output, progress
+from openmer.cli._options import Json, Variant
 
 app = typer.Typer(
     help="List corpora, ask for them, check a copy or a manifest, write synthetic ones.",
@@ -53,7 +53,7 @@ def list_corpora(as_json: Json = False) -> None:
 def access(name: Annotated[str, typer.Argument(help="A corpus (see list).")]) -> None:
     """How to ask for a corpus, on what terms, and where its folder is named."""
     from openmer.datasets import facts
-    from openmer.datasets.roots import config_file, variable
+    from openmer.datasets._roots import config_file, variable
 
     corpus = facts(name)
     lines = {
@@ -119,7 +119,7 @@ def synthesize(
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
 ) -> None:
     """Write the synthetic corpus with known motion: frames, manifest.csv and truth.npz."""
-    from openmer.datasets.synthetic import write_corpus
+    from openmer.datasets.synthetic._clips import write_corpus
 
     with progress("Synthetic corpus") as report:
         manifest = write_corpus(
@@ -160,8 +160,8 @@ def _check_corpus(
 
 def _check_manifest(manifest: Path, scheme: str, as_json: bool) -> None:
     """Counts of a manifest, of the clips that the scheme keeps."""
-    from openmer.datasets.labels import label_scheme, labelled
-    from openmer.datasets.manifest import read_manifest
+    from openmer.datasets._labels import label_scheme, labelled
+    from openmer.datasets._manifest import read_manifest
 
     clips = read_manifest(manifest)
     kept, targets = labelled(clips, label_scheme(scheme))

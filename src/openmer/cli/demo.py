@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from openmer.cli.console import errors, output, progress
+from openmer.cli._console import errors, output, progress
 
 EpochRule = Literal["fixed", "inner", "held_out"]
 
@@ -23,13 +23,13 @@ def demo(
     size: Annotated[str, typer.Option(help="Synthetic corpus: tiny or demo.")] = "demo",
 ) -> None:
     """Make clips, train every fold, audit, and write a report: two minutes on two cores."""
-    from openmer.datasets.manifest import read_manifest
-    from openmer.datasets.synthetic import write_corpus
-    from openmer.evaluation.audit import audit, package_trainer, shortened
-    from openmer.evaluation.report import render_terminal, write_report
-    from openmer.evaluation.run import judge
-    from openmer.evaluation.run_info import load_run
-    from openmer.evaluation.task import Protocol, prepare_task
+    from openmer.datasets._manifest import read_manifest
+    from openmer.datasets.synthetic._clips import write_corpus
+    from openmer.evaluation.audit._audit import audit, package_trainer, shortened
+    from openmer.reports._report import render_terminal, write_report
+    from openmer.evaluation._cross_validate import judge
+    from openmer.evaluation._read_run import load_run
+    from openmer.evaluation._experiment import Protocol, prepare_task
     from openmer.methods import load_method
     from openmer.preprocessing import ArrayCache
     from openmer.training import Resources

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from openmer.cli.clips import clips_of, prepared, warn_of_leaks
-from openmer.cli.console import errors, output, progress, tell, warn
-from openmer.cli.options import (
+from openmer.cli._clips import clips_of, prepared, warn_of_leaks
+from openmer.cli._console import errors, output, progress, tell, warn
+from openmer.cli._options import (
     Compiled,
     Corpus,
     Device,
@@ -62,8 +62,8 @@ def evaluate(
     on_failure: FailureOption = OnFailure.list_,
 ) -> None:
     """Judge a method by leave-one-subject-out; stop and resume at will, the bytes are the same."""
-    from openmer.evaluation.run import evaluate as run
-    from openmer.evaluation.task import Protocol
+    from openmer.evaluation._cross_validate import evaluate as run
+    from openmer.evaluation._experiment import Protocol
     from openmer.methods import load_method
     from openmer.training import Resources
 
@@ -101,9 +101,9 @@ def evaluate(
 
 def _show(folder: Path, *, as_json: bool) -> None:
     """The run's numbers, and where its report lies."""
-    from openmer.evaluation.report import render_terminal, write_report
-    from openmer.evaluation.run_info import load_run
-    from openmer.preprocessing.failures import Failure, listed
+    from openmer.reports._report import render_terminal, write_report
+    from openmer.evaluation._read_run import load_run
+    from openmer.preprocessing._failures import Failure, listed
 
     info, summary = load_run(folder)
     written = write_report(folder, [(info, summary)])

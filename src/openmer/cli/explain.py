@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from openmer.cli.clips import clip_named, clips_of, moments_of, prepared
-from openmer.cli.console import errors, output, progress, tell, warn
-from openmer.cli.options import (
+from openmer.cli._clips import clip_named, clips_of, moments_of, prepared
+from openmer.cli._console import errors, output, progress, tell, warn
+from openmer.cli._options import (
     Apex,
     Corpus,
     Device,
@@ -33,9 +33,9 @@ from openmer.cli.options import (
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from openmer.datasets.source import ClipSource
+    from openmer.datasets._source import ClipSource
     from openmer.deployment import Moments
-    from openmer.evaluation.heat_maps import HeatMap
+    from openmer.explanation._held_out import HeatMap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +93,8 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Draw which places of a clip raise a class, by a network that has not seen its person."""
-    from openmer.evaluation.class_heat import require_captum
-    from openmer.evaluation.heat_map_drawing import draw_heat_map, require_png, write_figure
+    from openmer.explanation._grad_cam import require_captum
+    from openmer.explanation._figures import draw_heat_map, require_png, write_figure
 
     require_png(out)
     require_captum()
@@ -126,8 +126,8 @@ def _held_out(
     name: str, asked: _Asked, source: ClipSource, seed: int, device: Device, workers: int
 ) -> HeatMap:
     """By the network of the fold in which the clip's person is held out."""
-    from openmer.evaluation.heat_maps import explain_held_out, honest_rule, require_explainable
-    from openmer.evaluation.task import Protocol
+    from openmer.explanation._held_out import explain_held_out, honest_rule, require_explainable
+    from openmer.evaluation._experiment import Protocol
     from openmer.methods import load_method
     from openmer.training import Resources
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openmer.cli.console import output, tell, warn
-from openmer.cli.options import Json
+from openmer.cli._console import output, tell, warn
+from openmer.cli._options import Json
 from openmer.errors import ConfigError, DataError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import json
 
 import typer
 
-from openmer.cli.console import output
-from openmer.cli.options import Json
+from openmer.cli._console import output
+from openmer.cli._options import Json
 
 app = typer.Typer(help="List methods, or show one as TOML.", invoke_without_command=True)
 

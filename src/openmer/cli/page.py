@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from openmer.cli.console import tell, warn
+from openmer.cli._console import tell, warn
 from openmer.cli.models import ModelFolder, NoModel, model_or_none
 from openmer.errors import ConfigError
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openmer.cli.clips import moments_of
-from openmer.cli.console import output, tell, warn
-from openmer.cli.options import Apex, Fps, Json, Offset, Onset
+from openmer.cli._clips import moments_of
+from openmer.cli._console import output, tell, warn
+from openmer.cli._options import Apex, Fps, Json, Offset, Onset
 from openmer.errors import ConfigError, DataError
 
 if TYPE_CHECKING:

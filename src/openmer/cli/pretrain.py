@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from openmer.cli.console import errors, output, progress, tell, warn
-from openmer.cli.options import Device, DeviceOption, Json, MethodName, Overrides
+from openmer.cli._console import errors, output, progress, tell, warn
+from openmer.cli._options import Device, DeviceOption, Json, MethodName, Overrides
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from openmer.evaluation.pretraining import PretrainingTask
+    from openmer.pretraining._run import PretrainingTask
     from openmer.methods import Method
     from openmer.preprocessing import Failure
 
@@ -70,10 +70,10 @@ def pretrain(
     as_json: Json = False,
 ) -> None:
     """Make a method's starting weights; stop and resume at will, the bytes are the same."""
-    from openmer.evaluation.pretraining import prepare_pretraining, run_pretraining
+    from openmer.pretraining._run import prepare_pretraining, run_pretraining
     from openmer.methods import load_method
     from openmer.preprocessing import Failures
-    from openmer.training.pretrain_plan import PretrainResources
+    from openmer.pretraining._plan import PretrainResources
 
     chosen = _started(load_method(method, overrides or ()), start)
     folder = out or Path("pretrained") / chosen.name
@@ -108,7 +108,7 @@ def pretrain(
 
 def _draw(task: PretrainingTask, path: Path) -> None:
     """A sheet of prepared images, to look at before hours are spent on them."""
-    from openmer.evaluation.prepared_sheet import draw_prepared
+    from openmer.pretraining._inputs_sheet import draw_prepared
 
     title = f"{task.method.title}: images of its pretraining"
     stills = task.stills
@@ -120,7 +120,7 @@ def _draw(task: PretrainingTask, path: Path) -> None:
 
 def _started(method: Method, start: str | None) -> Method:
     """The method with another start of its pretraining."""
-    from openmer.evaluation.pretraining import pretraining_of
+    from openmer.pretraining._run import pretraining_of
 
     config = pretraining_of(method)
     if start is None:
@@ -130,9 +130,9 @@ def _started(method: Method, start: str | None) -> Method:
 
 def _roots(method: Method, given: Sequence[str]) -> dict[str, Path]:
     """The folder of each corpus that an option names."""
-    from openmer.datasets.pretraining import pretraining_scheme
+    from openmer.datasets._pretraining import pretraining_scheme
     from openmer.errors import unknown_name
-    from openmer.evaluation.pretraining import pretraining_of
+    from openmer.pretraining._run import pretraining_of
 
     corpora = list(pretraining_scheme(pretraining_of(method).scheme).corpora)
     roots: dict[str, Path] = {}

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from openmer.cli.console import errors, output
-from openmer.cli.options import Out
+from openmer.cli._console import errors, output
+from openmer.cli._options import Out
 from openmer.errors import DataError
 
 
@@ -19,8 +19,8 @@ def report(
     out: Out = Path("report"),
 ) -> None:
     """Write report.html, .md, .csv and .tex that show the runs side by side."""
-    from openmer.evaluation.report import render_terminal, write_report
-    from openmer.evaluation.run_info import load_run
+    from openmer.reports._report import render_terminal, write_report
+    from openmer.evaluation._read_run import load_run
 
     runs = [load_run(folder) for folder in _run_folders(folders)]
     written = write_report(out, runs)

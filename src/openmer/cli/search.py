@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openmer.cli.clips import clips_of, prepared
-from openmer.cli.console import errors, output, progress, tell, warn
-from openmer.cli.options import (
+from openmer.cli._clips import clips_of, prepared
+from openmer.cli._console import errors, output, progress, tell, warn
+from openmer.cli._options import (
     Compiled,
     Corpus,
     Device,
@@ -33,7 +33,7 @@ from openmer.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from openmer.methods import Method
-    from openmer.training.search_space import Searched
+    from openmer.training._search_space import Searched
 
 
 def search(
@@ -60,11 +60,11 @@ def search(
 ) -> None:
     """Choose settings by groups of all persons; what they score on these persons is no result."""
     from openmer.deployment import epoch_rule_of
-    from openmer.evaluation.record import run_folder
-    from openmer.evaluation.search import everybody, settled
-    from openmer.evaluation.task import Protocol
+    from openmer.evaluation._write_run import run_folder
+    from openmer.evaluation.tuning._search import everybody, settled
+    from openmer.evaluation._experiment import Protocol
     from openmer.methods import load_method
-    from openmer.preprocessing.failures import listed
+    from openmer.preprocessing._failures import listed
     from openmer.training import Resources
 
     chosen = load_method(method, overrides or (), search)
@@ -116,7 +116,7 @@ def _refuse_taken(out: Path) -> None:
 def _write(out: Path, method: Method) -> None:
     import tomli_w
 
-    from openmer.evaluation._files import replace_file
+    from openmer.files import replace_file
 
     named = {"name": f"{method.name}-searched", "title": f"{method.title}, searched"}
     table = method.model_copy(update=named).model_dump(mode="json", exclude_none=True)
@@ -125,7 +125,7 @@ def _write(out: Path, method: Method) -> None:
 
 def _show(out: Path, folder: Path, searched: Searched | None, *, as_json: bool) -> None:
     """What was chosen, and what may be said of it."""
-    from openmer.evaluation.search_record import FOLDER, HISTORY
+    from openmer.evaluation.tuning._record import FOLDER, HISTORY
 
     if searched is None:
         return

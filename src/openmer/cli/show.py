@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openmer.cli.clips import clip_named, clips_of
-from openmer.cli.console import errors, progress
-from openmer.cli.options import Corpus, Frames, Manifest, Roots, Variant
+from openmer.cli._clips import clip_named, clips_of
+from openmer.cli._console import errors, progress
+from openmer.cli._options import Corpus, Frames, Manifest, Roots, Variant
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from openmer.datasets.source import ClipSource
+    from openmer.datasets._source import ClipSource
 
 
 def show(
@@ -52,8 +52,8 @@ def show(
         source = clips_of(manifest, corpus, root, variant=variant, frames=frames)
         _draw_method(method, source, out)
         return
-    from openmer.preprocessing.cache import ArrayCache
-    from openmer.preprocessing.sheet import look_at, write_sheet
+    from openmer.preprocessing._cache import ArrayCache
+    from openmer.preprocessing._sheet import look_at, write_sheet
 
     chosen = clip_named(clips_of(manifest, corpus, root, variant=variant, frames=frames), clip)
     look = look_at(chosen, detector=detector, style=style, store=ArrayCache())
@@ -65,10 +65,10 @@ def show(
 
 def _draw_method(name: str, source: ClipSource, out: Path) -> None:
     """A sheet of prepared clips, class by class."""
-    from openmer.evaluation.prepared_sheet import draw_prepared
-    from openmer.evaluation.task import Protocol, prepare_task
+    from openmer.pretraining._inputs_sheet import draw_prepared
+    from openmer.evaluation._experiment import Protocol, prepare_task
     from openmer.methods import load_method
-    from openmer.preprocessing.cache import ArrayCache
+    from openmer.preprocessing._cache import ArrayCache
 
     chosen = load_method(name)
     with progress(chosen.title) as report:

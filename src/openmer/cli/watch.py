@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from openmer.cli.console import errors, output, tell
+from openmer.cli._console import errors, output, tell
 from openmer.cli.models import AbstainBelow, ModelFolder, NoModel, SpotterName, model_or_none
 from openmer.errors import StoppedError
 
 if TYPE_CHECKING:
-    from openmer.video.event import Event
+    from openmer.video._event import Event
 
 _TOLD_EVERY_S = 5.0
 
@@ -36,9 +36,9 @@ def watch(
 
     Every few seconds standard error tells how many frames a second are done.
     """
-    from openmer.video.analyze import AnalyzeSettings
-    from openmer.video.live import LiveAnalyzer
-    from openmer.video.reader import open_video
+    from openmer.video._analyze import AnalyzeSettings
+    from openmer.video._live import LiveAnalyzer
+    from openmer.video.io._reader import open_video
 
     loaded = model_or_none(model, no_model)
     settings = AnalyzeSettings(spotter=spotter, abstain_below=abstain_below)

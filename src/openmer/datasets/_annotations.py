@@ -23,7 +23,7 @@ from pathlib import Path
 
 from openmer.clip import Clip
 from openmer.datasets._reading import Problem, Reading, error, note
-from openmer.datasets.manifest import list_frames
+from openmer.datasets._manifest import list_frames
 from openmer.errors import DataError
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from openmer.clip import Clip, Image
 from openmer.datasets._facts import CorpusFacts, Options, advice, options_of
 from openmer.datasets._reading import Problem, Reading, count_problems, error
-from openmer.datasets.roots import find_root
+from openmer.datasets._roots import find_root
 from openmer.errors import ConfigError, DataError, unknown_name
 
 Roots = Path | Mapping[str, Path] | None

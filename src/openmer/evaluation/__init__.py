@@ -1,6 +1,6 @@
 """How a method is judged: predictions, scores, intervals, comparisons, reports; no PyTorch."""
 
-from openmer.evaluation.metrics import (
+from openmer.evaluation._metrics import (
     PerClass,
     Scores,
     accuracy,
@@ -11,14 +11,14 @@ from openmer.evaluation.metrics import (
     unweighted_average_recall,
     unweighted_f1,
 )
-from openmer.evaluation.predictions import (
+from openmer.evaluation._predictions import (
     PredictionTable,
     read_predictions,
     read_run,
     write_predictions,
 )
-from openmer.evaluation.statistics import Comparison, Interval, Intervals, compare_runs
-from openmer.evaluation.summary import Summary, summarise
+from openmer.evaluation._bootstrap import Comparison, Interval, Intervals, compare_runs
+from openmer.evaluation._summary import Summary, summarise
 
 __all__ = [
     "Comparison",

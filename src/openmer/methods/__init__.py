@@ -1,6 +1,6 @@
 """Methods: one published system, one TOML file, read strictly into a frozen record."""
 
-from openmer.methods.method import (
+from openmer.methods._method import (
     Method,
     list_methods,
     load_method,

@@ -1,6 +1,6 @@
 """Training: one set of folds in, one result per fold out, run the fastest way the device allows."""
 
-from openmer.training.config import (
+from openmer.training._config import (
     InnerConfig,
     LossConfig,
     ModelConfig,
@@ -8,9 +8,9 @@ from openmer.training.config import (
     SvmTraining,
     Training,
 )
-from openmer.training.jobs import FitJob, FitResult, TrainingData, Watch
-from openmer.training.network import NetworkSpec, count_parameters
-from openmer.training.strategies import Resources, RunPlan, fit_groups, fit_jobs, plan_run
+from openmer.training._folds import FitJob, FitResult, TrainingData, Watch
+from openmer.training._network import NetworkSpec, count_parameters
+from openmer.training._parallel import Resources, RunPlan, fit_groups, fit_jobs, plan_run
 
 __all__ = [
     "FitJob",

@@ -1,1 +1,1 @@
-"""Weights that come with the package, each with its card; `openmer.models.weights` reads them."""
+"""Weights that come with the package, each with its card; `openmer.models._weights` reads them."""

@@ -1,6 +1,6 @@
 """Fake corpora: small folders and sheets in the exact shape of the real ones, quirks included.
 
-The frames are synthetic (see `openmer.datasets.synthetic`); no real person is in them.
+The frames are synthetic (see `openmer.datasets.synthetic._clips`); no real person is in them.
 """
 
 from __future__ import annotations

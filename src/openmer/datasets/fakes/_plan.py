@@ -13,7 +13,7 @@ from openmer.datasets._facts import CorpusFacts
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from openmer.datasets.synthetic import SyntheticClip
+    from openmer.datasets.synthetic._clips import SyntheticClip
 
 _SMALL_PERSONS = 3
 _SMALL_PER_WORD = 2
@@ -124,7 +124,7 @@ def _interval(made: SyntheticClip) -> tuple[int, int, int]:
 @lru_cache(maxsize=256)
 def _movies(corpus: str, person: int) -> tuple[SyntheticClip, ...]:
     """A negative, a positive and a surprised clip of a person."""
-    from openmer.datasets.synthetic import CorpusPlan, Part, generate
+    from openmer.datasets.synthetic._clips import CorpusPlan, Part, generate
 
     part = Part(
         corpus=f"fake-{corpus}", subjects=(str(person),), fps=Fraction(30), movement_frames=(9, 12)

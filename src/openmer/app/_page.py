@@ -1,0 +1,164 @@
+"""The page: a place for a video, how far it is, what was found.
+
+Gradio is imported with this module, because it reads the types of the functions here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, final
+
+import gradio as gr
+
+from openmer.app import _words
+from openmer.app._sessions import Desk
+from openmer.app._results import Findings
+from openmer.app._jobs import Failed, State, Waiting, Working
+from openmer.app._settings import PageSettings
+from openmer.errors import DataError
+
+_CLEAR_S = (600, 3600)  # how often uploads that nobody took are looked for, and from which age on
+_AT_ONCE = 32  # visitors; one is worked for, the others see that they wait
+
+_SHOW = "() => document.querySelector('.om-verdict')?.scrollIntoView({block: 'nearest'})"
+
+Update = dict[Any, Any]
+
+
+def build_page(desk: Desk, settings: PageSettings) -> gr.Blocks:
+    """The page as Gradio blocks, without a server.
+
+    Args:
+        desk: Takes the videos.
+        settings: What the page accepts.
+    """
+    return _Page(desk, settings).blocks
+
+
+def look(settings: PageSettings) -> dict[str, Any]:
+    """Theme, style and script, as `gradio.Blocks.launch` takes them; all of it from this computer.
+
+    Args:
+        settings: What the page accepts.
+    """
+    fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Liberation Sans", "sans-serif"]
+    return {
+        "theme": gr.themes.Base(
+            primary_hue="blue", neutral_hue="stone", font=fonts, font_mono=fonts
+        ),
+        "css": _words.style(),
+        "head": _words.script(),
+        "max_file_size": int(settings.max_mb * 2**20),
+    }
+
+
+@final
+class _Page:
+    """The parts of the page and what happens to them."""
+
+    def __init__(self, desk: Desk, settings: PageSettings) -> None:
+        self._desk = desk
+        with gr.Blocks(title="OpenMER", analytics_enabled=False, delete_cache=_CLEAR_S) as blocks:
+            gr.HTML(_words.top(settings), padding=False)
+            self._drop = gr.File(label="Video", height=150, elem_id="drop")
+            self._status = gr.HTML(visible=False, padding=False, elem_id="status")
+            self._stop = gr.Button("Stop", visible=False, elem_id="stop")
+            self._found = gr.HTML(visible=False, padding=False, elem_id="found")
+            self._choice = gr.Radio(
+                label="Choose an event", visible=False, interactive=True, elem_id="choice"
+            )
+            self._event = gr.HTML(visible=False, padding=False, elem_id="event")
+            self._files = gr.HTML(visible=False, padding=False, elem_id="files")
+            gr.HTML(_words.foot(), padding=False)
+            self._listen(blocks)
+        self.blocks: gr.Blocks = blocks
+
+    def _listen(self, blocks: gr.Blocks) -> None:
+        parts = [
+            self._drop, self._status, self._stop, self._found, self._choice, self._event,
+            self._files,
+        ]  # fmt: skip
+        self._drop.upload(
+            self._analyze,
+            self._drop,
+            parts,
+            show_progress="hidden",
+            concurrency_limit=_AT_ONCE,
+            api_name="analyze",
+        ).then(None, js=_SHOW)
+        self._stop.click(
+            self._stopped, None, None, show_progress="hidden", queue=False, api_name="stop"
+        )
+        self._choice.input(
+            self._chosen, self._choice, self._event, show_progress="hidden", api_name="event"
+        )
+        blocks.unload(self._left)
+
+    def _analyze(self, upload: str | None, request: gr.Request) -> Iterator[Update]:
+        """What happens to the parts of the page from a video given to its findings."""
+        if upload is None:
+            return
+        name = Path(upload).name
+        yield self._begun()
+        try:
+            job = self._desk.begin(_visitor(request), Path(upload))
+        except DataError as error:
+            yield self._ended(Failed(message=str(error)), name)
+            return
+        shown = ""
+        for state in job.states():
+            text = _words.state_text(state, name)
+            if text != shown and isinstance(state, Waiting | Working):
+                yield {self._status: _part(text)}
+            shown = text
+        yield self._ended(job.state, name)
+
+    def _begun(self) -> Update:
+        """The results of the video before disappear."""
+        emptied = (self._found, self._event, self._files)
+        return {
+            self._drop: gr.File(value=None, visible=False),
+            self._stop: gr.Button(visible=True),
+            self._choice: gr.Radio(choices=[], value=None, visible=False),
+            **{part: _part("") for part in emptied},
+        }
+
+    def _ended(self, state: State, name: str) -> Update:
+        """A message, or the findings with the first event."""
+        update: Update = {
+            self._drop: gr.File(value=None, visible=True, label="Another video"),
+            self._stop: gr.Button(visible=False),
+            self._status: _part(_words.state_text(state, name)),
+        }
+        if not isinstance(state, Findings):
+            return update
+        update[self._found] = _part(_words.findings_text(state))
+        update[self._files] = _part(_words.files_text(state))
+        if state.events:
+            numbers = _words.choices(state)
+            update[self._choice] = gr.Radio(choices=numbers, value=numbers[0][1], visible=True)
+            update[self._event] = _part(_words.event_text(state.events[0]))
+        return update
+
+    def _stopped(self, request: gr.Request) -> None:
+        self._desk.stop(_visitor(request))
+
+    def _chosen(self, number: int, request: gr.Request) -> str:
+        """The event that was chosen."""
+        findings = self._desk.findings(_visitor(request))
+        if findings is None:
+            return _words.message("These findings are not here any more.", "Give the video again.")
+        return _words.event_text(findings.events[number - 1])
+
+    def _left(self, request: gr.Request) -> None:
+        self._desk.leave(_visitor(request))
+
+
+def _part(text: str) -> gr.HTML:
+    """A part of the page, which takes no room while it is empty."""
+    return gr.HTML(text, visible=bool(text), padding=False)
+
+
+def _visitor(request: gr.Request) -> str:
+    return str(request.session_hash)

@@ -1,0 +1,209 @@
+"""What the page shows of a video: analysed, drawn, and written into a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openmer.errors import DataError
+from openmer.video._analysis import Analysis
+from openmer.video._analyze import Progress, analyze_video
+from openmer.video._event import Event
+from openmer.video.output._evidence import Evidence, RegionShift
+from openmer.video._job import drawn
+from openmer.video.io._reader import open_video
+from openmer.video.output._report import write_report
+from openmer.video.output._events import write_events
+
+if TYPE_CHECKING:
+    from openmer.deployment import FittedModel
+
+_JPEG_QUALITY = 90
+_TOLD_EVERY = 20  # frames
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture of an event.
+
+    Attributes:
+        path: A JPEG file.
+        title: What it is.
+        words: What it shows.
+    """
+
+    path: Path
+    title: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """An event with all that can be seen of it.
+
+    Attributes:
+        number: Its place among the events, from 1.
+        event: The event.
+        pictures: Onset, apex, movement, and the heat map where there is one.
+        regions: Every region, the one that moved farthest first.
+        heat_note: Why there is no heat map; "" where there is one or none was to be expected.
+        replay: Slowed down and magnified; None where there are too few frames.
+    """
+
+    number: int
+    event: Event
+    pictures: tuple[Picture, ...]
+    regions: tuple[RegionShift, ...]
+    heat_note: str
+    replay: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Findings:
+    """All that the page shows of a video.
+
+    Attributes:
+        analysis: What was found.
+        events: By onset.
+        files: To be kept by the user: the report, both tables of events, and everything at once.
+    """
+
+    analysis: Analysis
+    events: tuple[Shown, ...]
+    files: tuple[Path, ...]
+
+
+def find(
+    video: Path,
+    folder: Path,
+    model: FittedModel | None,
+    *,
+    max_minutes: float,
+    on_progress: Progress,
+) -> Findings:
+    """Analyse a video and write everything about it into a folder.
+
+    Args:
+        video: A file.
+        folder: An empty one that exists.
+        model: A trained method; None gives no classes.
+        max_minutes: Longest video that is analysed.
+        on_progress: Called with "measure" (of a video that does not state its length), "follow",
+            "recognize" or "draw", how much of it is done, and of how much (0: not known).
+
+    Raises:
+        DataError: The video is too long, cannot be read, or the folder cannot be written.
+    """
+    frames = check_length(video, max_minutes, on_progress)
+
+    def report(stage: str, done: int, total: int) -> None:
+        on_progress(stage, done, max(frames, done) if stage == "follow" else total)
+
+    analysis = analyze_video(video, model=model, on_progress=report)
+    with open_video(video, on_damage="skip") as opened:
+        evidence, replays = drawn(opened, analysis, model, folder, on_progress=on_progress)
+    tables = write_events(folder, analysis)
+    page = write_report(folder, analysis, evidence, replays)
+    events = tuple(
+        shown_event(number, found, replays.get(number), folder)
+        for number, found in evidence.items()
+    )
+    files = (page, *tables)
+    return Findings(
+        analysis=analysis,
+        events=events,
+        files=(*files, _bundle(folder, video.stem, [*files, *replays.values()])),
+    )
+
+
+def check_length(video: Path, max_minutes: float, on_progress: Progress) -> int:
+    """Refuse a video that is too long; where it does not say how long it is, it is read.
+
+    Args:
+        video: A file.
+        max_minutes: The limit.
+        on_progress: Called with "measure", frames read, and 0.
+
+    Returns:
+        How many frames it has, about; 0 where that is not known.
+
+    Raises:
+        DataError: It is longer, or cannot be read.
+    """
+    with open_video(video, on_damage="skip") as opened:
+        info = opened.info
+        if info.duration_s is not None:
+            _refuse_longer(info.duration_s, max_minutes, "is {} long")
+            return info.frames or round(info.duration_s * (info.fps or 0))
+        count = 0
+        for frame in opened:
+            count = frame.number + 1
+            _refuse_longer(float(frame.time_s), max_minutes, "does not end after {}")
+            if not frame.number % _TOLD_EVERY:
+                on_progress("measure", count, 0)
+    return count
+
+
+def _refuse_longer(seconds: float, max_minutes: float, words: str) -> None:
+    if seconds > 60 * max_minutes:
+        found = words.format(f"{seconds / 60:.1f} minutes")
+        raise DataError(
+            f"This video {found}; this page takes at most {max_minutes:g}. Cut out the part that "
+            "matters, or start the page with a larger --max-minutes."
+        )
+
+
+def shown_event(number: int, found: Evidence, replay: Path | None, folder: Path) -> Shown:
+    """Write the pictures of an event and say where they are.
+
+    Args:
+        number: Its place among the events, from 1.
+        found: Its pictures and numbers.
+        replay: Its replay, where there is one.
+        folder: An existing one.
+    """
+    pictures = tuple(
+        Picture(path=_saved(folder / f"event-{number}-{name}.jpg", rgb), title=title, words=words)
+        for name, rgb, title, words in _views(found)
+    )
+    return Shown(
+        number=number,
+        event=found.event,
+        pictures=pictures,
+        regions=found.regions,
+        heat_note="" if found.heat_rgb is not None else found.heat_note,
+        replay=replay,
+    )
+
+
+def _views(found: Evidence) -> Iterator[tuple[str, NDArray[np.uint8], str, str]]:
+    """Name, picture, title and words of what can be seen of an event."""
+    yield "onset", found.onset_rgb, "Onset", "the face before the movement"
+    yield "apex", found.apex_rgb, "Apex", "the largest movement, head held still"
+    full = f"{found.flow_full_percent:g} % of the face's width"
+    yield "flow", found.flow_rgb, "Movement", f"from onset to apex; full colour and arrow: {full}"
+    if found.heat_rgb is not None:
+        yield "heat", found.heat_rgb, "What the model looked at", found.heat_note
+
+
+def _saved(path: Path, rgb: NDArray[np.uint8]) -> Path:
+    from PIL import Image
+
+    Image.fromarray(rgb).save(path, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    return path
+
+
+def _bundle(folder: Path, name: str, files: list[Path]) -> Path:
+    """All files in one archive."""
+    from zipfile import ZIP_STORED, ZipFile
+
+    path = folder / "everything.zip"
+    with ZipFile(path, "w", ZIP_STORED) as archive:
+        for file in files:
+            archive.write(file, f"{name}/{file.name}")
+    return path

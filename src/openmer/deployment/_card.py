@@ -1,0 +1,87 @@
+"""The card of a model: what a reader should know before using it."""
+
+from __future__ import annotations
+
+from openmer.deployment._record import Calibration, ModelRecord, TrainedOn
+from openmer.methods import Method
+
+
+def card_text(record: ModelRecord, method: Method) -> str:
+    """A page of Markdown."""
+    parts = [
+        f"# {record.title}",
+        f"A model of the method `{record.method}`, trained with OpenMER "
+        f"{record.versions['openmer']}. Paper of the method: {method.paper}.",
+        "## What it gives",
+        f"One score for each of the classes {', '.join(record.classes)} (label scheme "
+        f"`{record.label_scheme}`): {record.meaning}.",
+        *([method.note] if method.note else []),
+        "## How far to trust it",
+        record.caution,
+        _about_estimate(record),
+        "Corpora of micro-expressions are small and come from laboratories. A class is a guess "
+        "about the look of a face, not about what a person feels or intends, and no ground for any "
+        "decision about a person.",
+        "## How sure it is",
+        _about_confidence(record.calibration),
+        "## Trained on",
+        _trained_on(record.trained_on),
+        f"Seed {record.seed}, epoch rule {record.epoch_rule}"
+        + (f", weights of epoch {record.epoch}." if record.epoch else "."),
+        "The terms of these corpora hold for the model, too: most allow research only.",
+        *([record.note] if record.note else []),
+        "## Use",
+        "For research, on people who have given their informed consent. Not for covert use, and "
+        "not for decisions about people: not in hiring, policing, border control, insurance or "
+        "grading.",
+        "```bash\nopenmer predict CLIP_FOLDER --model THIS_FOLDER\n"
+        "openmer export THIS_FOLDER --out model.onnx\n```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _about_estimate(record: ModelRecord) -> str:
+    if record.estimate is None:
+        return "Judge the method with `openmer evaluate` before relying on it."
+    return (
+        "The estimate is of this way of training, on the same clips, each person tested by a model "
+        "that has not seen that person. This model has seen all of them: scores on these persons "
+        "say nothing."
+    )
+
+
+def _about_confidence(found: Calibration | None) -> str:
+    if found is None:
+        return "Its scores are not calibrated: take none of them for a probability."
+    rule = "where no threshold made enough of the answers right, one half is taken"
+    if found.target is not None:
+        rule = f"chosen so that {found.target:.0%} of the answers are right"
+    rows = [
+        f"| {name} | {errors.ece:.3f} | {errors.brier:.3f} | {errors.nll:.3f} |"
+        for name, errors in (("before", found.before), ("after", found.after))
+    ]
+    table = [f"| calibration | ECE, {found.bins} bins | Brier score | NLL |", "| --- " * 4 + "|"]
+    parts = [
+        f"Its confidence is a softmax at temperature {found.temperature:.3f}, fitted on the "
+        f"{found.clips} clips of {found.persons} persons while each was held out. Errors on "
+        "persons who were in neither the training nor the fit of the temperature:",
+        "\n".join([*table, *rows]),
+        f"Below a confidence of {found.abstain_below:.2f} it says no class ({rule}). Measured on "
+        f"each person by the threshold of the others: {found}.",
+        "This holds for clips like these, with the classes in these shares. Elsewhere, and above "
+        "all where mostly nothing is expressed, the confidence is not calibrated.",
+    ]
+    return "\n\n".join(parts)
+
+
+def _trained_on(trained: TrainedOn) -> str:
+    lines = [
+        f"- {corpus}: {count.clips} clips of {count.persons} persons"
+        for corpus, count in trained.corpora.items()
+    ]
+    lines += [f"- {name}: {count} clips" for name, count in trained.classes.items()]
+    if trained.chose_epoch:
+        lines.append(f"- of these clips {trained.chose_epoch} only chose the epoch")
+    if trained.failures:
+        lines.append(f"- left out, because they could not be prepared: {trained.failures} clips")
+    return "\n".join(lines) or f"{trained.what[:1].upper()}{trained.what[1:]}."

@@ -1,0 +1,210 @@
+"""What goes with a model: its honest estimate, and the calibration of its scores.
+
+Both come from leave-one-subject-out on the very same clips.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from openmer.deployment._record import Calibration, Estimate, ProbabilityErrors
+from openmer.errors import DataError, ProtocolError
+from openmer.evaluation._calibration import BINS, Quality, calibrate, kind_of_scores
+from openmer.evaluation._predictions import PredictionTable, read_run
+from openmer.evaluation._write_run import weights_digest
+from openmer.evaluation._cross_validate import evaluate
+from openmer.evaluation._read_run import RunInfo, load_run, read_run_info
+from openmer.evaluation._seen_subjects import chose_settings, seen_persons, start_of
+from openmer.evaluation._bootstrap import Interval
+from openmer.evaluation._experiment import Progress, Protocol, Task
+from openmer.training import Resources
+
+__all__ = ["Estimate", "calibration_from_run", "estimate_from_run", "estimate_of"]
+
+
+def estimate_of(
+    task: Task,
+    protocol: Protocol,
+    *,
+    runs: Path,
+    resources: Resources | None = None,
+    command: str = "",
+    on_progress: Progress | None = None,
+) -> Estimate:
+    """Judge the task as `openmer evaluate` does, or find that this was done, and take its scores.
+
+    Args:
+        task: What a model is to be trained on.
+        protocol: An honest epoch rule, and seeds.
+        runs: Where runs are kept; a finished one is found there, a begun one goes on.
+        resources: As in `evaluate`.
+        command: As in `evaluate`.
+        on_progress: As in `evaluate`.
+
+    Raises:
+        ProtocolError: The protocol is leaky or permutes labels, or the weights that the folds start
+            from have seen tested persons, or clips of theirs chose the method's settings.
+    """
+    if protocol.leaky or protocol.label_permutation is not None:
+        raise ProtocolError(
+            "An honest estimate needs the epoch rule fixed or inner and the true labels. Choose "
+            "one of these rules."
+        )
+    chose = chose_settings(task.method, [fold.held_out for fold in task.folds])
+    if chose:
+        raise ProtocolError(
+            f"Clips of {len(chose)} of the {len(task.folds)} persons, {chose[0]} for one, chose "
+            f"the settings of {task.method.name} ([searched] in its file), so no honest estimate "
+            "can be made. Train the method it began with, with its [search]: then every fold of "
+            "the estimate searches without its own person. Or train without an estimate "
+            "(--no-estimate)."
+        )
+    seen = seen_persons(task)
+    if seen:
+        raise ProtocolError(
+            f"Pictures of {len(seen)} of the {len(task.folds)} persons, {seen[0]} for one, made "
+            f"the weights {start_of(task.method)}, so no honest estimate can be made. Start from "
+            "other weights, or train without an estimate (--no-estimate)."
+        )
+    folder = evaluate(
+        task, protocol, out=runs, resources=resources, command=command, on_progress=on_progress
+    )
+    return estimate_from_run(folder, task, protocol.epoch_rule)
+
+
+def estimate_from_run(folder: Path, task: Task, epoch_rule: str) -> Estimate:
+    """The scores of a finished run as the estimate of a model, if it judged the very same thing.
+
+    Args:
+        folder: Of the run, with its ``run.toml``.
+        task: What the model is trained on.
+        epoch_rule: How the model's epoch is chosen.
+
+    Raises:
+        DataError: The folder is no finished run, or it judged another method, other arrays or other
+            clips.
+        ProtocolError: The run is leaky or was trained on shuffled labels, or its epoch rule is not
+            that of the model.
+    """
+    _checked_run(folder, task, epoch_rule)
+    _, summary = load_run(folder)
+    found = summary.interval
+    return Estimate(
+        uf1=summary.uf1,
+        uar=summary.uar,
+        accuracy=summary.accuracy,
+        uf1_interval=_range(found.uf1) if found else None,
+        uar_interval=_range(found.uar) if found else None,
+        accuracy_interval=_range(found.accuracy) if found else None,
+        epoch_rule="inner" if epoch_rule == "inner" else "fixed",
+        clips=summary.clips,
+        persons=summary.persons,
+        seeds=summary.seeds,
+        run=_name(folder),
+    )
+
+
+def calibration_from_run(folder: Path, task: Task, epoch_rule: str) -> Calibration:
+    """The temperature and the threshold of a model, fitted on the held-out persons of a run.
+
+    Args:
+        folder: Of the run, with its ``run.toml``; the one of the estimate.
+        task: What the model is trained on.
+        epoch_rule: How the model's epoch is chosen.
+
+    Raises:
+        DataError: As `estimate_from_run`.
+        ProtocolError: As `estimate_from_run`.
+    """
+    info, table = _checked_run(folder, task, epoch_rule)
+    found = calibrate(table, kind_of_scores(info))
+    return Calibration(
+        temperature=found.temperature,
+        before=_errors(found.before),
+        after=_errors(found.after),
+        bins=BINS,
+        abstain_below=found.abstain_below,
+        target=found.target,
+        coverage=found.coverage,
+        accuracy=found.accuracy,
+        clips=found.clips,
+        persons=found.persons,
+        seeds=found.seeds,
+        run=_name(folder),
+    )
+
+
+def _checked_run(folder: Path, task: Task, epoch_rule: str) -> tuple[RunInfo, PredictionTable]:
+    """Record and predictions of an honest run that judged the very same thing."""
+    info = read_run_info(folder)
+    _require_honest(folder, info, epoch_rule)
+    _require_same_method(folder, info, task)
+    table = read_run(folder, seeds=info.seeds)
+    _require_same_clips(folder, table, info, task)
+    return info, table
+
+
+def _require_honest(folder: Path, info: RunInfo, epoch_rule: str) -> None:
+    if info.leaky or info.shuffled_labels:
+        why = "is leaky: its epoch was chosen on the tested persons"
+        if info.seen_persons:
+            why = "is leaky: pictures of tested persons made the weights that it starts from"
+        if info.shuffled_labels:
+            why = "was trained on shuffled labels"
+        raise ProtocolError(
+            f"{folder} {why}, so its scores are no estimate. Give a run with the epoch rule "
+            f"{epoch_rule}, or leave --estimate out to have one made."
+        )
+    if info.epoch_rule != epoch_rule:
+        raise ProtocolError(
+            f"{folder} has the epoch rule {info.epoch_rule}, but the model is trained by "
+            f"{epoch_rule}. Give a run with that rule, or leave --estimate out to have one made."
+        )
+
+
+def _require_same_method(folder: Path, info: RunInfo, task: Task) -> None:
+    expected = task.method.model_dump(mode="json", exclude_none=True)
+    found = dict(info.method_table)
+    other = sorted(key for key in expected | found if expected.get(key) != found.get(key))
+    if other:
+        raise DataError(
+            f"{folder} judged another method than the one to be trained: {', '.join(other)} "
+            "differ. Give a run of this method, or leave --estimate out to have one made."
+        )
+
+
+def _require_same_clips(folder: Path, table: PredictionTable, info: RunInfo, task: Task) -> None:
+    """Same clips of the same persons with the same classes, and the same arrays of them."""
+    judged = set(zip(table.clips, table.persons, table.truth.tolist(), strict=True))
+    targets = task.data.targets.tolist()
+    wanted = {
+        (clip.key, clip.person, target) for clip, target in zip(task.clips, targets, strict=True)
+    }
+    if judged != wanted:
+        raise DataError(
+            f"{folder} judged other clips: {len(judged)} there, {len(wanted)} here, "
+            f"{len(judged & wanted)} in common. Give a run on these clips, or leave --estimate out "
+            "to have one made."
+        )
+    if info.data.get("weights_sha256", "") != weights_digest(task.method):
+        raise DataError(
+            f"{folder} judged folds that began with other weights than those of the method now. "
+            "Leave --estimate out to have an estimate made."
+        )
+    if info.data.get("arrays_sha256") != task.data.token():
+        raise DataError(
+            f"{folder} judged these clips, but other arrays of them: images or the code of the "
+            "recipe have changed since. Leave --estimate out to have an estimate made."
+        )
+
+
+def _name(folder: Path) -> str:
+    return "/".join(folder.resolve().parts[-2:])
+
+
+def _errors(found: Quality) -> ProbabilityErrors:
+    return ProbabilityErrors(ece=found.ece, brier=found.brier, nll=found.nll)
+
+
+def _range(interval: Interval) -> tuple[float, float]:
+    return interval.low, interval.high

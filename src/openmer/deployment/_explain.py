@@ -1,0 +1,65 @@
+"""The heat map of one clip or still by a trained model in use."""
+
+from __future__ import annotations
+
+import torch
+
+from openmer.datasets._labels import label_scheme
+from openmer.deployment._fitted import FittedModel
+from openmer.deployment._record import ModelRecord
+from openmer.deployment._samples import Sample
+from openmer.errors import ConfigError
+from openmer.explanation._grad_cam import HeatKind, last_maps, require_captum
+from openmer.explanation._held_out import ExplainedNetwork, HeatMap, explain
+
+
+def explain_sample(
+    model: FittedModel, sample: Sample, *, class_name: str = "", kind: HeatKind = "grad-cam"
+) -> HeatMap:
+    """Where in a clip or still a model's decision comes from.
+
+    Nobody was held out of its training, and it remembers no names: it may have seen the person.
+
+    Args:
+        model: With a network.
+        sample: A clip, or a still where the method looks at no motion.
+        class_name: The class to explain; the predicted one where it is empty.
+        kind: As in `openmer.explanation._grad_cam.class_heat`.
+
+    Raises:
+        ConfigError: The model has no network, or one without maps; or there is no such class; or
+            Captum is missing; or as `Sample.prepare`.
+        DataError: As `Sample.prepare`.
+    """
+    require_captum()
+    if model.method.model is None:
+        raise ConfigError(
+            f"The model of {model.record.method} is a support vector machine, whose decision has "
+            "no place in the image. Give a model with a convolutional network."
+        )
+    last_maps(model.network, torch.zeros(1, *model.record.input_shape))
+    by = ExplainedNetwork(
+        network=model.network,
+        title=model.record.title,
+        recipe=model.recipe,
+        classes=model.record.classes,
+        origin=_origin(model.record),
+        decides=model.record.kind == "svm",
+    )
+    word = sample.label.strip().lower()
+    truth = label_scheme(model.record.label_scheme).words.get(word)
+    return explain(
+        by,
+        sample.prepare(model),
+        name=sample.name,
+        truth=None if truth is None else by.classes.index(truth),
+        class_name=class_name,
+        kind=kind,
+    )
+
+
+def _origin(record: ModelRecord) -> str:
+    corpora = record.trained_on.corpora.items()
+    told = [f"{count.clips} clips of {count.persons} persons of {name}" for name, count in corpora]
+    what = ", ".join(told) or record.trained_on.what
+    return f"Trained on {what}; it may have seen this person. {record.caution}"

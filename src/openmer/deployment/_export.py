@@ -1,0 +1,202 @@
+"""ONNX: the same scores outside of Python, checked before the file gets its name."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from openmer.deployment._fitted import FittedModel
+from openmer.errors import ConfigError, OpenMERError
+from openmer.training._decision_function import DecisionFunction
+
+INPUT, OUTPUT = "clip", "scores"
+
+_TOLERANCE = 1e-4
+_NEEDED = ("onnx", "onnxruntime", "onnxscript")
+_BATCHES = (1, 3)  # the exporter sees two clips, so neither is the size that it was traced with
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """A written ONNX file.
+
+    Attributes:
+        path: The file.
+        bytes: Its size.
+        largest_difference: Between ONNX Runtime and PyTorch, over all scores of the check.
+    """
+
+    path: Path
+    bytes: int
+    largest_difference: float
+
+
+def export_model(model: FittedModel, path: Path) -> Exported:
+    """Write a fitted model as ONNX, with classes, recipe and record in the file's metadata.
+
+    The input ``clip`` is a prepared clip, ``(batch, channels, height, width)``, float32, with any
+    batch; the output ``scores`` has shape ``(batch, classes)``.
+
+    Args:
+        model: The model.
+        path: The file to write or replace, whole or not at all.
+
+    Raises:
+        ConfigError: The packages of the extra ``export`` are missing.
+        OpenMERError: ONNX Runtime and PyTorch differ by more than 1e-4; no file is written.
+    """
+    metadata = {
+        "classes": json.dumps(model.record.classes),
+        "scores": model.record.meaning,
+        "recipe": json.dumps(model.recipe.tables, sort_keys=True),
+        "caution": model.record.caution,
+        "record": model.record.model_dump_json(),
+    }
+    pixels = model.recipe.stretched or model.recipe.flow is None
+    high = 255.0 if pixels else 3.0  # gray levels, or flow in pixels
+    return export_module(
+        model.module,
+        model.record.input_shape,
+        path,
+        metadata=metadata,
+        largest_input=high,
+        examples=_support_vectors(model.module, model.record.input_shape),
+    )
+
+
+def export_module(
+    module: nn.Module,
+    input_shape: tuple[int, ...],
+    path: Path,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    largest_input: float = 255.0,
+    examples: NDArray[np.float32] | None = None,
+) -> Exported:
+    """Write any module in evaluation mode that takes one batch, and check the file.
+
+    Args:
+        module: ``(batch, *input_shape)`` to ``(batch, outputs)``, both float32.
+        input_shape: Shape of one clip.
+        path: As in `export_model`.
+        metadata: Texts for the file.
+        largest_input: The check draws its inputs from 0 to this.
+        examples: Further inputs for the check, shape ``(clips, *input_shape)``.
+
+    Raises:
+        ConfigError: As `export_model`.
+        OpenMERError: As `export_model`, or PyTorch cannot export the module.
+    """
+    _require_packages()
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        told = {"largest_input": f"{largest_input:g}"} | dict(metadata or {})
+        _write(module, input_shape, temporary, told)
+        rng = np.random.default_rng(0)
+        checks = [generated_inputs(rng, (batch, *input_shape), largest_input) for batch in _BATCHES]
+        checks += [] if examples is None else [examples]
+        difference = _largest_difference(module, temporary, checks)
+        if not difference <= _TOLERANCE:
+            raise OpenMERError(
+                f"ONNX Runtime and PyTorch differ by {difference:.2g}, more than {_TOLERANCE:g}. "
+                "No file was written. Please report this with the method."
+            )
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return Exported(path=path, bytes=path.stat().st_size, largest_difference=difference)
+
+
+def generated_inputs(
+    rng: np.random.Generator, shape: tuple[int, ...], high: float
+) -> NDArray[np.float32]:
+    """Noise of another strength and brightness in each clip, inside 0..high."""
+    strength = rng.uniform(0.1, 1.0, (shape[0],) + (1,) * (len(shape) - 1))
+    noise = rng.uniform(0, high, shape) * strength
+    floor = rng.uniform(0, high, strength.shape) * (1 - strength)
+    return (noise + floor).astype(np.float32)
+
+
+def _require_packages() -> None:
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"ONNX export needs {', '.join(_NEEDED)}, but {', '.join(missing)} is not installed. "
+            "Install them with: pip install 'openmer[export]'"
+        )
+
+
+def _for_inference(module: nn.Module) -> nn.Module:
+    """A copy in which every part that offers an equal, faster one is exchanged for it."""
+    exchanged = nn.Sequential(copy.deepcopy(module))
+    for parent in list(exchanged.modules()):
+        for name, child in parent.named_children():
+            faster = getattr(child, "for_inference", None)
+            if callable(faster):
+                setattr(parent, name, faster())
+    return exchanged.eval()
+
+
+def _write(
+    module: nn.Module, input_shape: tuple[int, ...], path: Path, metadata: Mapping[str, str]
+) -> None:
+    import onnx
+
+    example = torch.zeros(2, *input_shape)
+    try:
+        program = torch.onnx.export(
+            _for_inference(module),
+            (example,),
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            verbose=False,
+        )
+    except torch.onnx.OnnxExporterError as error:
+        reason = str(error).partition("\n")[0]
+        raise OpenMERError(f"PyTorch cannot export this model as ONNX: {reason}") from error
+    if program is None:
+        raise OpenMERError("PyTorch gave no ONNX model. Please report this.")
+    proto = program.model_proto
+    onnx.helper.set_model_props(proto, dict(metadata))
+    onnx.checker.check_model(proto)
+    path.write_bytes(proto.SerializeToString(deterministic=True))
+
+
+def _largest_difference(
+    module: nn.Module, path: Path, checks: Sequence[NDArray[np.float32]]
+) -> float:
+    """Largest absolute difference of an output between ONNX Runtime and PyTorch."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    differences = []
+    for inputs in checks:
+        (found,) = session.run([OUTPUT], {INPUT: inputs})
+        with torch.inference_mode():
+            expected = module(torch.from_numpy(inputs)).numpy()
+        differences.append(float(np.abs(found - expected).max()))
+    return float(np.max(differences))  # a nan stays a nan
+
+
+def _support_vectors(module: nn.Module, input_shape: tuple[int, ...]) -> NDArray[np.float32] | None:
+    """Some of them as inputs, a little moved; far from all of them, as noise is, nothing shows."""
+    if not isinstance(module, DecisionFunction):
+        return None
+    rng = np.random.default_rng(0)
+    chosen = (module.support * module.scale + module.mean).numpy()[::5][:16]
+    moved = chosen + rng.normal(size=chosen.shape) * 0.1 * module.scale.numpy()
+    inputs: NDArray[np.float32] = moved.astype(np.float32).reshape(-1, *input_shape)
+    return inputs

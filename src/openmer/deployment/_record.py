@@ -1,0 +1,289 @@
+"""What a model says of itself: ``model.json``, and the one line that goes with every prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from openmer.evaluation._calibration import ScoreKind, logits_of, probabilities_at
+from openmer.training._config import Record
+
+PACKAGES = ("numpy", "torch", "timm", "scikit-learn", "safetensors")
+_Range = tuple[float, float]
+
+
+class Estimate(Record):
+    """How well the way of training does on persons it has not seen: leave-one-subject-out.
+
+    It speaks of models trained like this one on all persons but one, on the same clips.
+
+    Attributes:
+        uf1: UF1 pooled over folds, mean over seeds, 0..1.
+        uar: UAR likewise.
+        accuracy: Accuracy likewise.
+        uf1_interval: Low and high end of the 95 % interval by persons; None where none can be made.
+        uar_interval: As `uf1_interval`.
+        accuracy_interval: As `uf1_interval`.
+        epoch_rule: How the epoch was chosen without the held-out person.
+        clips: Clips that were tested.
+        persons: Persons who were held out.
+        seeds: Seeds that it is a mean of.
+        run: ``method/hash`` of the run that it comes from.
+    """
+
+    uf1: float
+    uar: float
+    accuracy: float
+    uf1_interval: _Range | None = None
+    uar_interval: _Range | None = None
+    accuracy_interval: _Range | None = None
+    epoch_rule: Literal["fixed", "inner"]
+    clips: int
+    persons: int
+    seeds: tuple[int, ...]
+    run: str
+
+    def __str__(self) -> str:
+        scores = ", ".join(
+            f"{name} {_with_range(value, interval)}"
+            for name, value, interval in (
+                ("UF1", self.uf1, self.uf1_interval),
+                ("UAR", self.uar, self.uar_interval),
+                ("accuracy", self.accuracy, self.accuracy_interval),
+            )
+        )
+        return (
+            f"{scores}; leave-one-subject-out, {self.persons} persons, {self.clips} clips, epoch "
+            f"rule {self.epoch_rule}"
+        )
+
+
+class ProbabilityErrors(Record):
+    """How far probabilities are off; smaller is better.
+
+    Attributes:
+        ece: Expected calibration error in bins of equal width, 0..1.
+        brier: Brier score, 0..2.
+        nll: Negative log-likelihood of the true class, in nats.
+    """
+
+    ece: float
+    brier: float
+    nll: float
+
+
+class Calibration(Record):
+    """What makes a confidence of scores, and how far it was right on persons not seen.
+
+    All but the temperature and the threshold themselves was measured on every held-out person with
+    the temperature and the threshold of the others.
+
+    Attributes:
+        temperature: Divides the logits before the softmax.
+        before: Errors of the scores as they are.
+        after: Errors of the calibrated probabilities.
+        bins: Of the expected calibration error.
+        abstain_below: Below this confidence the model says nothing.
+        target: Share of right answers that the threshold was chosen for; None where none reaches
+            it, so that the threshold is one half.
+        coverage: Share of clips that are answered.
+        accuracy: Share of these that are right; None where nothing is answered.
+        clips: Clips that were scored.
+        persons: Persons who were held out.
+        seeds: Seeds whose predictions were taken together.
+        run: ``method/hash`` of the run that it comes from.
+    """
+
+    temperature: float = Field(gt=0)
+    before: ProbabilityErrors
+    after: ProbabilityErrors
+    bins: int
+    abstain_below: float = Field(ge=0, le=1)
+    target: float | None
+    coverage: float
+    accuracy: float | None
+    clips: int
+    persons: int
+    seeds: tuple[int, ...]
+    run: str
+
+    def probabilities(self, scores: Sequence[float], kind: ScoreKind) -> tuple[float, ...]:
+        """Calibrated probabilities of one clip, in the order of its scores; they sum to 1.
+
+        Args:
+            scores: Of the model, one per class.
+            kind: `ModelRecord.kind`.
+
+        Raises:
+            DataError: A score is not finite, or is none of this kind.
+        """
+        logits = logits_of(np.asarray(scores, dtype=np.float64), kind)
+        return tuple(probabilities_at(logits, self.temperature).tolist())
+
+    def __str__(self) -> str:
+        answers = "none of them"
+        if self.accuracy is not None:
+            answers = f"{self.accuracy:.0%} of these answers were right"
+        return (
+            f"from {self.abstain_below:.2f} on the model answers: {self.coverage:.0%} of the clips "
+            f"of {self.persons} persons it had not seen, {answers}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a model says of one clip.
+
+    Attributes:
+        likeliest: The class of the largest score, the first one on a tie.
+        class_name: The same; None where the model is not sure enough to say it.
+        confidence: Calibrated probability of `likeliest`, 0..1; None where the model is not
+            calibrated, which then says its class without knowing how sure it is.
+        probabilities: Calibrated, of each class in the order of the model; empty likewise.
+        reason: Why it says no class, or why there is no confidence; else "".
+    """
+
+    likeliest: str
+    class_name: str | None
+    confidence: float | None
+    probabilities: tuple[float, ...]
+    reason: str
+
+
+class CorpusCount(Record):
+    """How much of one corpus went into a model."""
+
+    clips: int
+    persons: int
+
+
+class TrainedOn(Record):
+    """What a model has learned from.
+
+    Attributes:
+        what: Its kind, in words.
+        corpora: Clips and persons of each corpus; empty where no clip was among it.
+        classes: Clips of each class; empty likewise.
+        chose_epoch: Of these clips, how many trained no weight but chose the epoch.
+        failures: Clips that could not be prepared and were left out.
+        source: Where the clips came from, as in a run's record.
+    """
+
+    what: str
+    corpora: dict[str, CorpusCount] = Field(default_factory=dict)
+    classes: dict[str, int] = Field(default_factory=dict)
+    chose_epoch: int = 0
+    failures: int = 0
+    source: dict[str, Any] = Field(default_factory=dict)
+
+
+class ModelRecord(Record):
+    """The contents of ``model.json``.
+
+    Attributes:
+        format: Form of the folder.
+        method: Name of the method.
+        title: How tables call it.
+        kind: ``network``: scores are probabilities (softmax, before any calibration). ``svm``:
+            scores are one-against-rest decision values, of the input or of what a network makes of
+            it.
+        classes: Class names in the order of the scores.
+        label_scheme: What groups annotators' words into these classes.
+        input_shape: ``(channels, height, width)`` of a prepared clip.
+        parameters: Trainable numbers of the network; 0 for a support vector machine.
+        seed: Seed of the training.
+        epoch_rule: How the epoch was chosen.
+        epoch: The epoch whose weights these are; 0 where there are no epochs.
+        trained_on: What it has learned from.
+        estimate: How well this way of training does on unseen persons; None where nobody measured.
+        calibration: What makes a confidence of its scores; None where nobody measured.
+        note: What else a reader should know, a text in Markdown; shown on the card.
+        method_sha256: Digest of ``method.toml``, 64 hex digits; "" where it is not in a folder.
+        weights_sha256: Digest of the file of weights, 64 hex digits.
+        versions: Of the packages that matter.
+    """
+
+    format: Literal[1] = 1
+    method: str
+    title: str
+    kind: Literal["network", "svm"]
+    classes: tuple[str, ...]
+    label_scheme: str
+    input_shape: tuple[int, int, int]
+    parameters: int
+    seed: int
+    epoch_rule: Literal["fixed", "inner"]
+    epoch: int
+    trained_on: TrainedOn
+    estimate: Estimate | None = None
+    calibration: Calibration | None = None
+    note: str = ""
+    method_sha256: str = ""
+    weights_sha256: str = ""
+    versions: dict[str, str]
+
+    @property
+    def meaning(self) -> str:
+        """What one score is, and whether a confidence can be made of it."""
+        value, logit = "probability", "log(probability)"
+        if self.kind == "svm":
+            value, logit = "decision value, one against the rest", "value"
+        if self.calibration is None:
+            return f"{value}, not calibrated"
+        return (
+            f"{value}, before calibration; calibrated: softmax({logit} / "
+            f"{self.calibration.temperature:.4g})"
+        )
+
+    @property
+    def caution(self) -> str:
+        """One line on how far the scores can be trusted."""
+        if self.estimate is not None:
+            return f"On persons it has not seen: {self.estimate}."
+        if not self.trained_on.corpora:
+            return (
+                f"Trained on {self.trained_on.what} only and never on a micro-expression: how well "
+                "it does on micro-expressions is not known."
+            )
+        return "No honest estimate was made: how well it does on unseen persons is not known."
+
+    def decide(self, scores: Sequence[float]) -> Decision:
+        """What the model says of one clip: a class, or that it is not sure enough to say one.
+
+        Args:
+            scores: Of the model, finite, one per class.
+
+        Raises:
+            DataError: As `Calibration.probabilities`.
+        """
+        winner = int(np.argmax(scores))
+        likeliest = self.classes[winner]
+        found = self.calibration
+        if found is None:
+            return Decision(
+                likeliest=likeliest,
+                class_name=likeliest,
+                confidence=None,
+                probabilities=(),
+                reason="the model is not calibrated, so how sure it is is not known",
+            )
+        probabilities = found.probabilities(scores, self.kind)
+        confidence = probabilities[winner]
+        sure = confidence >= found.abstain_below
+        return Decision(
+            likeliest=likeliest,
+            class_name=likeliest if sure else None,
+            confidence=confidence,
+            probabilities=probabilities,
+            reason="" if sure else f"confidence {confidence:.3f} is below {found.abstain_below:g}",
+        )
+
+
+def _with_range(value: float, interval: _Range | None) -> str:
+    if interval is None:
+        return f"{value:.3f}"
+    return f"{value:.3f} (95 % {interval[0]:.3f} to {interval[1]:.3f})"

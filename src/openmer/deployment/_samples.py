@@ -1,0 +1,172 @@
+"""What a user points at: a folder of frames, an image, or the rows of a manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from openmer.clip import Clip
+from openmer.datasets._manifest import list_frames, read_manifest
+from openmer.deployment._fitted import FittedModel, FloatArray
+from openmer.errors import DataError
+from openmer.preprocessing._failures import StepError
+from openmer.preprocessing._frames import read_rgb
+
+_IMAGES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """When a movement happens in a clip, in frames counted from 0; None where it is not known.
+
+    Attributes:
+        onset: The first frame of the movement; otherwise the first one of the clip.
+        apex: Of the largest movement; otherwise the recipe says, mostly the middle.
+        offset: The last frame of the movement; otherwise the last one of the clip.
+        fps: Frames per second; what magnifies by frequency needs it.
+    """
+
+    onset: int | None = None
+    apex: int | None = None
+    offset: int | None = None
+    fps: Fraction | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether any of them is."""
+        return (self.onset, self.apex, self.offset, self.fps) != (None,) * 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One clip or one still to score.
+
+    Attributes:
+        name: How a user knows it: its path, or its key in a manifest.
+        clip: The clip; None for a still.
+        image: The file of a still; None for a clip.
+        label: The annotators' word; "" where it is not known.
+    """
+
+    name: str
+    clip: Clip | None = None
+    image: Path | None = None
+    label: str = ""
+
+    def score(self, model: FittedModel) -> FloatArray:
+        """Its class scores, shape ``(classes,)``.
+
+        Raises:
+            ConfigError: A still, but the method looks at motion.
+            DataError: Its files or frames do not serve, or there is no face; the sample is named.
+        """
+        with self._named():
+            scores: FloatArray = model.scores(self._prepared(model)[None])[0]
+            return scores
+
+    def prepare(self, model: FittedModel) -> FloatArray:
+        """What the model sees of it, shape `ModelRecord.input_shape`.
+
+        Raises:
+            ConfigError: As `score`.
+            DataError: As `score`.
+        """
+        with self._named():
+            return self._prepared(model)
+
+    def _prepared(self, model: FittedModel) -> FloatArray:
+        if self.clip is not None:
+            return model.prepare_clip(self.clip)
+        if self.image is None:
+            raise DataError("Neither a clip nor an image is given.")
+        return model.prepare_still(read_rgb(self.image).transpose(1, 2, 0))
+
+    @contextmanager
+    def _named(self) -> Generator[None]:
+        """Name the sample in an error about it."""
+        try:
+            yield
+        except StepError as error:
+            raise DataError(f"{self.name}: {error.failure.reason}") from error
+        except DataError as error:
+            text = str(error)
+            raise error if self.name in text else DataError(f"{self.name}: {text}") from error
+
+
+def samples_of_paths(paths: Sequence[Path], moments: Moments) -> tuple[Sample, ...]:
+    """Folders of frames as clips, image files as stills.
+
+    Args:
+        paths: In the order of the result.
+        moments: Of the only clip among the paths, or of none.
+
+    Raises:
+        DataError: A path is neither, is not there, or its frames or moments do not serve; or
+            moments are given for several clips or for a still.
+    """
+    if moments.given and (len(paths) > 1 or not all(path.is_dir() for path in paths)):
+        raise DataError(
+            f"Onset, apex, offset and fps are those of one folder of frames, found {len(paths)} "
+            f"inputs: {', '.join(map(str, paths[:3]))}. Give one folder, or list clips with "
+            "--manifest."
+        )
+    return tuple(_sample(path, moments) for path in paths)
+
+
+def samples_of_manifest(path: Path) -> tuple[Sample, ...]:
+    """The rows of a manifest.
+
+    Raises:
+        DataError: As `read_manifest`.
+    """
+    clips = read_manifest(path)
+    return tuple(Sample(name=clip.key, clip=clip, label=clip.emotion) for clip in clips)
+
+
+def _sample(path: Path, moments: Moments) -> Sample:
+    if path.is_dir():
+        return Sample(name=str(path), clip=_clip(path, moments))
+    if not path.is_file():
+        raise DataError(
+            f"There is no {path}. Give a folder with the frames of one clip, or an image."
+        )
+    if path.suffix.lower() not in _IMAGES:
+        raise DataError(
+            f"{path} is no image ({', '.join(sorted(_IMAGES))}). Give a folder with the frames of "
+            "one clip, or an image."
+        )
+    return Sample(name=str(path), image=path)
+
+
+def _clip(folder: Path, moments: Moments) -> Clip:
+    frames = list_frames(folder)
+    if len(frames) < 2:
+        raise DataError(
+            f"{folder} holds {len(frames)} images; a clip needs two at least. Give the image "
+            "itself to have a still looked at."
+        )
+    onset = 0 if moments.onset is None else moments.onset
+    offset = len(frames) - 1 if moments.offset is None else moments.offset
+    apex = moments.apex
+    rises = onset < offset if apex is None else onset < apex <= offset
+    if not (onset >= 0 and rises and offset < len(frames)):
+        raise DataError(
+            f"{folder}: found onset {onset}, apex {'not given' if apex is None else apex}, offset "
+            f"{offset}; expected them in this order inside 0..{len(frames) - 1}, its "
+            f"{len(frames)} images counted from 0."
+        )
+    place = folder.resolve()
+    return Clip(
+        corpus="given",
+        subject=place.parent.name or "unknown",
+        name=place.name,
+        emotion="",
+        onset=onset,
+        apex=apex,
+        offset=offset,
+        fps=moments.fps,
+        frame_paths=frames,
+    )

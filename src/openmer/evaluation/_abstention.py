@@ -1,0 +1,123 @@
+"""When to say nothing: the confidence below which a model does not answer.
+
+The rule: among the confidences 0.50, 0.51, ..., 0.99, the smallest one at which, of the clips of
+held-out persons that are answered, at least the target share (`TARGET`) is right, and at least a
+tenth of all clips is answered. It begins at one half, because below it the model itself holds its
+answer for more likely wrong than right. Where no confidence reaches the target, it is one half.
+
+References:
+    Chow (1970), On optimum recognition error and reject tradeoff.
+    Geifman and El-Yaniv (2017), Selective classification for deep neural networks, NeurIPS:
+    coverage and the risk of what is answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openmer.errors import ConfigError
+from openmer.evaluation._metrics import Numbers, confusion_matrix, stacked_scores
+
+TARGET = 0.8
+LEAST_CONFIDENCE = 0.5
+LEAST_COVERAGE = 0.1
+
+_STEPS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """Below which confidence a model says nothing.
+
+    Attributes:
+        confidence: From here on it answers, 0.5..0.99.
+        reached: Whether the target is reached; otherwise `confidence` is one half.
+    """
+
+    confidence: float
+    reached: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoveragePoint:
+    """What answering from one confidence on gives; scores are of the answered clips alone.
+
+    Attributes:
+        confidence: The threshold, 0..1.
+        coverage: Share of clips that are answered, 0..1.
+        accuracy: Share of the answers that are right; None where nothing is answered.
+        uf1: Over the classes that occur among the answered clips; None likewise.
+    """
+
+    confidence: float
+    coverage: float
+    accuracy: float | None
+    uf1: float | None
+
+
+def answered(probabilities: Numbers, confidence: float) -> NDArray[np.bool_]:
+    """Whether the most likely class of each row reaches a confidence.
+
+    Args:
+        probabilities: Shape ``(..., classes)``.
+        confidence: The threshold, 0..1.
+    """
+    return np.asarray(probabilities.max(axis=-1) >= confidence)
+
+
+def choose_threshold(
+    probabilities: Numbers, truth: NDArray[np.int64], target: float = TARGET
+) -> Threshold:
+    """The threshold by the rule of this module.
+
+    Args:
+        probabilities: Calibrated, of held-out persons, shape ``(clips, classes)``.
+        truth: True class index of each clip.
+        target: Share of right answers, above 0 and at most 1.
+
+    Raises:
+        ConfigError: The target is none.
+    """
+    if not 0 < target <= 1:
+        raise ConfigError(f"The share of right answers is {target}; expected above 0, at most 1.")
+    right = probabilities.argmax(axis=1) == truth
+    least = LEAST_COVERAGE * len(truth)
+    for step in range(round(LEAST_CONFIDENCE * _STEPS), _STEPS):
+        says = answered(probabilities, step / _STEPS)
+        if says.sum() < least:
+            break
+        if right[says].mean() >= target:
+            return Threshold(confidence=step / _STEPS, reached=True)
+    return Threshold(confidence=LEAST_CONFIDENCE, reached=False)
+
+
+def coverage_curve(
+    probabilities: Numbers, truth: NDArray[np.int64], confidences: Sequence[float]
+) -> tuple[CoveragePoint, ...]:
+    """How coverage, accuracy and UF1 go with the threshold.
+
+    Args:
+        probabilities: Of held-out persons, shape ``(clips, classes)``.
+        truth: True class index of each clip.
+        confidences: The thresholds, in the order of the result.
+    """
+    return tuple(_point(probabilities, truth, confidence) for confidence in confidences)
+
+
+def _point(probabilities: Numbers, truth: NDArray[np.int64], confidence: float) -> CoveragePoint:
+    says = answered(probabilities, confidence)
+    if not says.any():
+        return CoveragePoint(confidence=confidence, coverage=0.0, accuracy=None, uf1=None)
+    predicted = probabilities[says].argmax(axis=1)
+    counts = confusion_matrix(truth[says], predicted, num_classes=probabilities.shape[1])
+    scores = stacked_scores(counts)
+    return CoveragePoint(
+        confidence=confidence,
+        coverage=float(says.mean()),
+        accuracy=float(scores.accuracy),
+        uf1=float(scores.uf1),
+    )

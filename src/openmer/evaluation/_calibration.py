@@ -1,0 +1,311 @@
+"""Calibrated confidence: scores as probabilities that mean what they say, on persons not seen.
+
+One number, the temperature T, divides the logits of a model before the softmax. It changes no class
+and no order of the classes of a clip, only how sure the model sounds. It is fitted on predictions
+of persons who were held out; on persons of the training a model is always right and always sure.
+
+To say what T is worth, each person gets the T and the threshold (`openmer.evaluation._abstention`)
+that were fitted without that person; what a model is given is fitted on all of them.
+
+What T cannot do: it corrects neither the share of the classes, which in a corpus is not that of a
+street, nor a difference between corpora, nor a single clip.
+
+References:
+    Guo, Pleiss, Sun and Weinberger (2017), On calibration of modern neural networks, ICML:
+    temperature scaling, and the expected calibration error of section 2.
+    Brier (1950), Verification of forecasts expressed in terms of probability.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openmer.errors import DataError, ProtocolError
+from openmer.evaluation._abstention import TARGET, Threshold, answered, choose_threshold
+from openmer.evaluation._metrics import Numbers
+from openmer.evaluation._predictions import PredictionTable, read_run, require_same_clips
+from openmer.evaluation._read_run import RunInfo, read_run_info
+
+ScoreKind = Literal["network", "svm"]
+
+BINS = 10
+COLDEST, HOTTEST = 0.05, 100.0
+
+_LEAST = float(np.finfo(np.float32).tiny)  # a float32 softmax can come out as 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """How good probabilities are; smaller is better in all three.
+
+    Attributes:
+        ece: Expected calibration error, 0..1: in bins of equal width, the distance between the mean
+            confidence and the share of right answers, weighted by the bins' clips.
+        brier: Brier score, 0..2: squared distance to the truth as a one-hot vector, mean
+            over clips.
+        nll: Negative log-likelihood of the true class in nats, mean over clips.
+    """
+
+    ece: float
+    brier: float
+    nll: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CalibratedByOthers:
+    """Probabilities of held-out persons before and after calibration, one row per clip and seed.
+
+    Attributes:
+        persons: Held-out person of every row.
+        truth: True class index, shape ``(rows,)``.
+        classes: Class names in the order of their indices.
+        before: Probabilities of the scores as they are, shape ``(rows, classes)``.
+        after: Probabilities by the temperature of the other persons, same shape.
+        answered: Whether the confidence reaches the threshold that the other persons chose, shape
+            ``(rows,)``.
+    """
+
+    persons: tuple[str, ...]
+    truth: NDArray[np.int64]
+    classes: tuple[str, ...]
+    before: Numbers
+    after: Numbers
+    answered: NDArray[np.bool_]
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether the most likely class is the true one, shape ``(rows,)``."""
+        return np.asarray(self.before.argmax(axis=1) == self.truth)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationReport:
+    """A temperature and a threshold, and what they are worth on persons not seen.
+
+    Attributes:
+        temperature: T, fitted on all persons, `COLDEST`..`HOTTEST`.
+        before: Of the scores as they are.
+        after: Of every person by the temperature of the others.
+        abstain_below: Below this confidence the model says nothing; chosen on all persons.
+        target: Share of right answers that the threshold was chosen for; None where none reaches it
+            and the least one was taken.
+        coverage: Share of clips that are answered, every person by the threshold of the others.
+        accuracy: Share of these that are right; None where nothing is answered.
+        persons: Held-out persons.
+        clips: Clips, each scored once per seed.
+        seeds: Seeds whose predictions were taken together.
+    """
+
+    temperature: float
+    before: Quality
+    after: Quality
+    abstain_below: float
+    target: float | None
+    coverage: float
+    accuracy: float | None
+    persons: int
+    clips: int
+    seeds: tuple[int, ...]
+
+
+def logits_of(scores: Numbers, kind: ScoreKind) -> Numbers:
+    """Scores as logits, up to a constant per row: what a temperature divides.
+
+    Args:
+        scores: Shape ``(..., classes)``: probabilities of a network (softmax), or decision values
+            of a support vector machine.
+        kind: Which of them.
+
+    Raises:
+        DataError: A score is not finite, or a probability is negative.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise DataError("Scores to calibrate must be finite. Score the clips again.")
+    if kind == "svm":
+        return values
+    if (values < 0).any():
+        raise DataError(
+            f"Found the score {values.min():g}, expected probabilities of a network, 0..1. Say "
+            "kind='svm' for decision values."
+        )
+    logits: Numbers = np.log(np.maximum(values, _LEAST))
+    return logits
+
+
+def probabilities_at(logits: Numbers, temperature: float) -> Numbers:
+    """Softmax of logits over a temperature, along the last axis; every row sums to 1."""
+    scaled = logits / temperature
+    grown = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    shares: Numbers = grown / grown.sum(axis=-1, keepdims=True)
+    return shares
+
+
+def fit_temperature(logits: Numbers, truth: NDArray[np.int64]) -> float:
+    """The T that makes the true classes most likely.
+
+    The negative log-likelihood is convex in 1/T, so the place where its slope changes sign is the
+    only minimum.
+
+    Args:
+        logits: Shape ``(clips, classes)``, finite.
+        truth: True class index of each clip.
+
+    Returns:
+        T in `COLDEST`..`HOTTEST`; an end of it where the minimum lies beyond. Scores that say
+        nothing get the hottest, and so the same probability for every class.
+
+    Raises:
+        DataError: There is no clip, or not one true class for each.
+    """
+    if not len(logits) or len(logits) != len(truth):
+        raise DataError(
+            f"Found {len(logits)} rows of scores and {len(truth)} true classes; expected as many "
+            "of each, at least one."
+        )
+    from scipy.optimize import brentq
+
+    of_truth = np.take_along_axis(logits, truth[:, None], axis=1)[:, 0]
+
+    def slope(log_of_inverse: float) -> float:
+        shares = probabilities_at(logits, float(np.exp(-log_of_inverse)))
+        return float(((shares * logits).sum(axis=1) - of_truth).mean())
+
+    low, high = -np.log(HOTTEST), -np.log(COLDEST)
+    if slope(low) >= 0:
+        return HOTTEST
+    if slope(high) <= 0:
+        return COLDEST
+    return float(np.exp(-brentq(slope, low, high, xtol=1e-9)))
+
+
+def confidence_bins(confidence: Numbers, bins: int = BINS) -> NDArray[np.int64]:
+    """Number of the bin of each confidence: of equal width over 0..1, each with its upper end."""
+    edges = np.linspace(0, 1, bins + 1)[1:-1]
+    return np.digitize(confidence, edges, right=True).astype(np.int64)
+
+
+def quality_of(probabilities: Numbers, truth: NDArray[np.int64], *, bins: int = BINS) -> Quality:
+    """Expected calibration error, Brier score and negative log-likelihood.
+
+    Args:
+        probabilities: Shape ``(clips, classes)``, at least one clip.
+        truth: True class index of each clip.
+        bins: Of the expected calibration error.
+    """
+    confidence = probabilities.max(axis=1)
+    off = confidence - (probabilities.argmax(axis=1) == truth)
+    gaps = np.bincount(confidence_bins(confidence, bins), weights=off, minlength=bins)
+    wanted = np.eye(probabilities.shape[1])[truth]
+    of_truth = np.take_along_axis(probabilities, truth[:, None], axis=1)
+    return Quality(
+        ece=float(np.abs(gaps).sum() / len(truth)),
+        brier=float(((probabilities - wanted) ** 2).sum(axis=1).mean()),
+        nll=float(-np.log(np.maximum(of_truth, _LEAST)).mean()),
+    )
+
+
+def calibrated_by_others(
+    table: PredictionTable, kind: ScoreKind, *, target: float = TARGET
+) -> CalibratedByOthers:
+    """Calibrate every person by the others.
+
+    Args:
+        table: Leave-one-subject-out predictions of an honest run.
+        kind: As in `logits_of`.
+        target: As in `choose_threshold`.
+
+    Raises:
+        DataError: As `logits_of`; or the seeds differ in clips.
+        ProtocolError: There are fewer than two persons.
+    """
+    require_same_clips(table)
+    persons = np.array(table.persons)
+    if len(set(table.persons)) < 2:
+        raise ProtocolError(
+            "One person alone cannot be calibrated by others. Give a run over two persons or more."
+        )
+    logits = logits_of(table.scores, kind)
+    after = np.empty_like(logits)
+    says = np.empty(len(table), dtype=np.bool_)
+    for person in np.unique(persons):
+        own = persons == person
+        temperature, threshold = _settled(logits[~own], table.truth[~own], target)
+        after[own] = probabilities_at(logits[own], temperature)
+        says[own] = answered(after[own], threshold.confidence)
+    return CalibratedByOthers(
+        persons=table.persons,
+        truth=table.truth,
+        classes=table.classes,
+        before=probabilities_at(logits, 1.0),
+        after=after,
+        answered=says,
+    )
+
+
+def calibrate(
+    table: PredictionTable, kind: ScoreKind, *, target: float = TARGET
+) -> CalibrationReport:
+    """The temperature and the threshold for a model, and what they are worth on persons not seen.
+
+    Args:
+        table: Leave-one-subject-out predictions of an honest run.
+        kind: As in `logits_of`.
+        target: Share of right answers to choose the threshold for, above 0 and at most 1.
+
+    Raises:
+        DataError: As `calibrated_by_others`.
+        ProtocolError: As `calibrated_by_others`.
+    """
+    found = calibrated_by_others(table, kind, target=target)
+    temperature, threshold = _settled(logits_of(table.scores, kind), table.truth, target)
+    says = found.answered
+    return CalibrationReport(
+        temperature=temperature,
+        before=quality_of(found.before, found.truth),
+        after=quality_of(found.after, found.truth),
+        abstain_below=threshold.confidence,
+        target=target if threshold.reached else None,
+        coverage=float(says.mean()),
+        accuracy=float(found.right[says].mean()) if says.any() else None,
+        persons=len(set(table.persons)),
+        clips=len(set(table.clips)),
+        seeds=table.seeds,
+    )
+
+
+def predictions_to_calibrate(folder: Path) -> tuple[PredictionTable, ScoreKind]:
+    """The predictions of a finished run and the kind of their scores, if the run is honest.
+
+    Args:
+        folder: Of the run, with its ``run.toml``.
+
+    Raises:
+        DataError: The folder is no finished run.
+        ProtocolError: The run is leaky, or was trained on shuffled labels.
+    """
+    info = read_run_info(folder)
+    if info.leaky or info.shuffled_labels:
+        why = "is leaky" if info.leaky else "was trained on shuffled labels"
+        raise ProtocolError(
+            f"{folder} {why}, so its scores do not say how sure a model is of persons it has not "
+            "seen. Give a run with the epoch rule fixed or inner, and the true labels."
+        )
+    return read_run(folder, seeds=info.seeds), kind_of_scores(info)
+
+
+def kind_of_scores(info: RunInfo) -> ScoreKind:
+    """What the scores of a run are, by the training of its method."""
+    training = info.method_table.get("training", {})
+    machine = training.get("kind") == "svm" or training.get("classifier", "head") != "head"
+    return "svm" if machine else "network"
+
+
+def _settled(logits: Numbers, truth: NDArray[np.int64], target: float) -> tuple[float, Threshold]:
+    temperature = fit_temperature(logits, truth)
+    return temperature, choose_threshold(probabilities_at(logits, temperature), truth, target)

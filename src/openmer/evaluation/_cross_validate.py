@@ -1,0 +1,159 @@
+"""Judge a method: train every fold at once and store predictions fold by fold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+from openmer.clip import Clip, Prediction
+from openmer.datasets._source import ClipSource
+from openmer.evaluation._predictions import write_predictions
+from openmer.evaluation._write_run import (
+    RunProgress,
+    read_record,
+    recorded_plan,
+    run_folder,
+    write_record,
+)
+from openmer.evaluation.tuning._search import SearchRun, fit_folds
+from openmer.evaluation._seen_subjects import refuse_searched
+from openmer.evaluation._experiment import Progress, Protocol, Task, fold_jobs, prepare_task
+from openmer.methods import Method
+from openmer.preprocessing import ArrayCache
+from openmer.preprocessing._failures import OnFailure
+from openmer.training import FitJob, FitResult, Resources, plan_run
+
+
+def judge(
+    method: Method,
+    clips: Sequence[Clip] | ClipSource,
+    protocol: Protocol,
+    *,
+    out: Path,
+    resources: Resources | None = None,
+    command: str = "",
+    on_failure: OnFailure = "list",
+    on_progress: Progress | None = None,
+) -> Path:
+    """From clips to a finished run: `prepare_task`, then `evaluate`, with the arrays cached.
+
+    Args:
+        method: The method.
+        clips: From a dataset reader or a manifest; a `ClipSource` is recorded with the run.
+        protocol: Epoch rule and seeds.
+        out: Where runs are kept.
+        resources: Device, processes, memory.
+        command: The command line, for the record.
+        on_failure: "list" leaves out clips that cannot be prepared, and the run says so wherever
+            its scores are shown; "error" stops at the first one.
+        on_progress: Called with "prepare" or "train", what is done, and of how much.
+
+    Returns:
+        The run's folder.
+    """
+    resources = resources or Resources()
+    task = prepare_task(
+        method,
+        clips,
+        protocol=protocol,
+        cache=ArrayCache(),
+        workers=resources.workers,
+        on_failure=on_failure,
+        on_progress=on_progress,
+    )
+    return evaluate(
+        task, protocol, out=out, resources=resources, command=command, on_progress=on_progress
+    )
+
+
+def evaluate(
+    task: Task,
+    protocol: Protocol,
+    *,
+    out: Path,
+    resources: Resources | None = None,
+    command: str = "",
+    storage: str = "",
+    on_progress: Progress | None = None,
+) -> Path:
+    """Train what is not yet done and store it; an interrupted run goes on where it stopped.
+
+    Args:
+        task: From `prepare_task`, with the same protocol.
+        protocol: Epoch rule and seeds.
+        out: Where runs are kept; this one goes to ``out/<method>/<hash>``.
+        resources: Device, processes, memory; not used for the rest of a run that has begun.
+        command: The command line, for the record.
+        storage: URL of the trials of searches; by default a file in the run's folder.
+        on_progress: Called with "train", folds done and folds in all; before, where the method has
+            a search, with "search" and trials.
+
+    Returns:
+        The run's folder, with ``run.toml`` and ``folds/seed<n>/<corpus>/<subject>.parquet``; of
+        searches ``search/history.csv`` and ``search/seed<n>/<corpus>/<subject>.json``.
+
+    Raises:
+        ProtocolError: Clips of tested persons chose the method's settings before.
+    """
+    refuse_searched(task.method, [fold.held_out for fold in task.folds])
+    folder = run_folder(task, protocol, out)
+    jobs = [job for seed in protocol.seeds for job in fold_jobs(task, protocol.epoch_rule, seed)]
+    pending = [job for job in jobs if not fold_path(folder, job).is_file()]
+    done = len(jobs) - len(pending)
+    report = on_progress or (lambda *_: None)
+    report("train", done, len(jobs))
+    record = read_record(folder)
+    known = record.get("run", {})
+    if not pending and set(protocol.seeds) <= set(known.get("seeds", [])):
+        return folder
+    one_seed = jobs[: len(task.folds)]
+    plan = recorded_plan(record) or plan_run(task.spec, one_seed, resources or Resources())
+    progress = RunProgress(
+        command=known.get("command") or command,
+        seeds=tuple(known.get("seeds", ())),
+        seconds=float(known.get("seconds", 0.0)),
+    )
+    write_record(folder, task, protocol, plan, progress)
+    started = time.perf_counter()
+    how = SearchRun(
+        epoch_rule=protocol.epoch_rule,
+        plan=plan,
+        resources=resources or Resources(),
+        folder=folder,
+        storage=storage,
+        on_progress=on_progress,
+    )
+    with closing(fit_folds(task, pending, how)) as results:
+        for result in results:
+            path = fold_path(folder, result.job)
+            write_predictions(path, _predictions(task, result), task.scheme.classes)
+            done += 1
+            report("train", done, len(jobs))
+    finished = progress.with_seeds(protocol.seeds, time.perf_counter() - started)
+    write_record(folder, task, protocol, plan, finished)
+    return folder
+
+
+def fold_path(folder: Path, job: FitJob) -> Path:
+    """The file of one fold: its seed and its person, unsafe characters of the id encoded."""
+    corpus, _, subject = job.person.partition("/")
+    name = f"{quote(subject, safe='')}.parquet"
+    return folder / "folds" / f"seed{job.seed}" / quote(corpus, safe="") / name
+
+
+def _predictions(task: Task, result: FitResult) -> Sequence[Prediction]:
+    return [
+        Prediction(
+            clip=task.clips[i].key,
+            corpus=task.clips[i].corpus,
+            person=task.clips[i].person,
+            truth=int(task.data.targets[i]),
+            scores=tuple(float(score) for score in scores),
+            seed=result.job.seed,
+            epoch=result.epoch,
+        )
+        for i, scores in zip(result.job.predict, result.scores, strict=True)
+    ]

@@ -1,0 +1,254 @@
+"""A task: a method's clips, classes, arrays and folds, ready to train on, and the protocol."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from joblib import cpu_count
+
+from openmer.clip import Clip
+from openmer.datasets._labels import LabelScheme, label_scheme, labelled
+from openmer.datasets._source import ClipSource
+from openmer.errors import DataError, ProtocolError
+from openmer.evaluation._splits import Fold, hold_out_inside, leave_one_subject_out
+from openmer.methods import Method
+from openmer.preprocessing import ArrayCache, Failure, Failures, prepare
+from openmer.preprocessing._failures import OnFailure
+from openmer.preprocessing._summary import count_treatments
+from openmer.training import (
+    FitJob,
+    NetworkSpec,
+    SvmTraining,
+    TrainingData,
+    Watch,
+    count_parameters,
+)
+from openmer.training._config import EpochRule, Record
+from openmer.training._seeding import generator
+
+Progress = Callable[[str, int, int], None]
+
+
+class Protocol(Record):
+    """How a method is judged.
+
+    Attributes:
+        epoch_rule: ``fixed`` takes the last epoch of the budget; ``inner`` the best one on persons
+            held out inside the training persons; ``held_out`` the best one on the held-out person
+            itself, which is a leak and exists to explain published numbers.
+        seeds: One whole set of folds is trained per seed.
+        label_permutation: Shuffle the labels over the clips with this number, as a control that
+            must score at chance; None leaves them alone.
+    """
+
+    epoch_rule: EpochRule = "fixed"
+    seeds: tuple[int, ...] = (0,)
+    label_permutation: int | None = None
+
+    @property
+    def leaky(self) -> bool:
+        """Whether the held-out person chooses anything."""
+        return self.epoch_rule == "held_out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A method's input, ready to train on: clips, classes, arrays and folds, in one order.
+
+    Attributes:
+        method: The method.
+        clips: The clips its label scheme keeps and that could be prepared.
+        scheme: That scheme.
+        data: Arrays and class indices.
+        folds: One per person of these clips.
+        failures: Clips that the scheme keeps and that could not be prepared; nothing is trained or
+            tested on them.
+        lost_persons: Persons without a fold, because all their clips are among the failures.
+        source: Where the clips come from (see `ClipSource.record`); empty where it is not known.
+        prepared: What the recipe did to how many clips: where the apex frame came from, and what
+            the band of `magnify` does.
+    """
+
+    method: Method
+    clips: tuple[Clip, ...]
+    scheme: LabelScheme
+    data: TrainingData
+    folds: tuple[Fold, ...]
+    failures: tuple[Failure, ...] = ()
+    lost_persons: tuple[str, ...] = ()
+    source: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    prepared: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def persons(self) -> list[str]:
+        """The person of every clip."""
+        return [clip.person for clip in self.clips]
+
+    @property
+    def spec(self) -> NetworkSpec | SvmTraining:
+        """What the trainer needs to know of the method on these arrays."""
+        training = self.method.training
+        if isinstance(training, SvmTraining):
+            return training
+        return self.method.network_spec(self.data.num_classes, self.data.inputs.shape[1:])
+
+    @property
+    def asked(self) -> int:
+        """Clips that were to be judged: those of the task and those that failed."""
+        return len(self.clips) + len(self.failures)
+
+    @property
+    def parameters(self) -> int:
+        """Trainable numbers of the network; 0 for a method without one."""
+        spec = self.spec
+        return count_parameters(spec) if isinstance(spec, NetworkSpec) else 0
+
+
+def prepare_task(
+    method: Method,
+    clips: Sequence[Clip] | ClipSource,
+    *,
+    protocol: Protocol,
+    cache: ArrayCache | None = None,
+    workers: int = 0,
+    on_failure: OnFailure = "list",
+    on_progress: Progress | None = None,
+) -> Task:
+    """Clips to arrays, words to classes, persons to folds.
+
+    Args:
+        method: The method.
+        clips: Clips, or a corpus or manifest with its clips (see `openmer.datasets._source`).
+        protocol: Whether labels are permuted.
+        cache: Where prepared arrays are kept; None keeps none.
+        workers: Processes; 0 is one per core.
+        on_failure: "list" leaves clips that cannot be prepared out of clips, classes and folds,
+            and lists them in `Task.failures`; "error" stops at the first one.
+        on_progress: Called with "prepare", clips done and clips in all.
+
+    Raises:
+        DataError: A clip's label does not serve, or its files do not where failures are errors, or
+            no clip can be prepared; the clip is named.
+        ProtocolError: One person only, or a class without clips, be it before or after clips
+            without an array are left out.
+    """
+    clips, source = (clips.clips, clips.record()) if isinstance(clips, ClipSource) else (clips, {})
+    scheme = label_scheme(method.label_scheme)
+    asked, classes = labelled(clips, scheme)
+    leave_one_subject_out([clip.person for clip in asked])  # refuses one person before the work
+    _require_keys(asked)
+    report = None if on_progress is None else lambda done, of: on_progress("prepare", done, of)
+    recipe, failures = method.steps, Failures(on_failure)
+    inputs = prepare(
+        asked,
+        recipe,
+        cache=cache,
+        workers=workers or cpu_count(),
+        on_progress=report,
+        failures=failures,
+    )
+    left = [i for i, clip in enumerate(asked) if clip.key not in failures.clips]
+    truth = np.asarray([classes[i] for i in left], dtype=np.int64)
+    kept = tuple(asked[i] for i in left)
+    _require_classes(scheme, truth.tolist(), failures)
+    if protocol.label_permutation is not None:
+        truth = generator(protocol.label_permutation, "label permutation").permutation(truth)
+    data = TrainingData(
+        inputs=inputs,
+        targets=truth,
+        num_classes=len(scheme.classes),
+        mirrored=recipe.mirrored(inputs) if _draws_mirrored(method) else None,
+    )
+    return Task(
+        method=method,
+        clips=kept,
+        scheme=scheme,
+        data=data,
+        folds=_folds(kept, failures),
+        failures=tuple(failures),
+        lost_persons=tuple(sorted({c.person for c in asked} - {c.person for c in kept})),
+        source=MappingProxyType(source),
+        prepared=count_treatments(recipe, kept),
+    )
+
+
+def _require_keys(clips: Sequence[Clip]) -> None:
+    """Raise if two clips have one key: what fails is told by its key."""
+    twice = [key for key, count in Counter(clip.key for clip in clips).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"{len(twice)} clips are listed more than once, {twice[0]} for one. Give each clip a "
+            "name of its own within its person."
+        )
+
+
+def _require_classes(scheme: LabelScheme, targets: Sequence[int], failures: Failures) -> None:
+    """Raise if a class has lost all its clips."""
+    lost = [name for i, name in enumerate(scheme.classes) if i not in set(targets)]
+    if lost:
+        raise ProtocolError(
+            f"No clip of class {', '.join(lost)} is left: its F1 and recall would be undefined. "
+            f"Repair these clips, or choose a label_scheme without that class.\n{failures}"
+        )
+
+
+def _folds(clips: Sequence[Clip], failures: Failures) -> tuple[Fold, ...]:
+    """One fold for each person who has a clip left."""
+    persons = [clip.person for clip in clips]
+    if len(set(persons)) < 2:
+        raise ProtocolError(
+            f"Leave-one-subject-out needs at least two persons; only {persons[0]} has a clip left. "
+            f"Repair the others' clips.\n{failures}"
+        )
+    return leave_one_subject_out(persons)
+
+
+def fold_jobs(task: Task, epoch_rule: EpochRule, seed: int) -> list[FitJob]:
+    """One training per fold, with what the epoch rule lets it watch."""
+    return [fold_job(task, fold, epoch_rule, seed) for fold in task.folds]
+
+
+def fold_job(task: Task, fold: Fold, epoch_rule: EpochRule, seed: int) -> FitJob:
+    """The training of one fold."""
+    train, watch = fold.train, None
+    if epoch_rule == "held_out":
+        watch = Watch(clips=fold.test, score="accuracy")
+    elif epoch_rule == "inner" and isinstance(task.spec, NetworkSpec):
+        inner = task.spec.training.inner
+        train, watched = hold_out_inside(
+            fold,
+            task.persons,
+            task.data.targets.tolist(),
+            persons_share=inner.persons_share,
+            rng=generator(seed, fold.held_out, "inner persons"),
+        )
+        watch = Watch(clips=watched, score="loss", patience=inner.patience)
+    return FitJob(
+        person=fold.held_out,
+        seed=seed,
+        train=train,
+        predict=fold.test,
+        persons=tuple(task.persons[i] for i in train) if _chooses_machine(task.method) else (),
+        watch=watch,
+    )
+
+
+def _chooses_machine(method: Method) -> bool:
+    """Whether inner persons choose a kernel or a penalty."""
+    training = method.training
+    svm = training if isinstance(training, SvmTraining) else training.machine
+    return svm is not None and len(svm.choices) > 1
+
+
+def _draws_mirrored(method: Method) -> bool:
+    training = method.training
+    if method.search is not None and method.search.mirrors:
+        return True
+    if isinstance(training, SvmTraining):
+        return training.mirrored_copies
+    return training.mirror_probability > 0

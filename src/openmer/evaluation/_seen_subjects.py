@@ -1,0 +1,141 @@
+"""Whose pictures made the weights of a method, whose clips its settings, and who of them is tested.
+
+A pretraining or a search that has seen a tested person is a leak. Persons are compared as
+``corpus/subject``, for equality; one person under two ids, or in a corpus that names nobody, cannot
+be found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from openmer.errors import ProtocolError
+from openmer.evaluation._experiment import Task
+from openmer.methods import Method
+from openmer.models._weights import load_weights
+from openmer.pretraining._images import Stills
+
+_LISTS = ("named", "unnamed", "unknown")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenPersons:
+    """Who is on the pictures that made some weights, as far as that is known.
+
+    Attributes:
+        named: Persons, unique across corpora ("ckplus/S005"), sorted.
+        unnamed: Corpora with pictures of nobody in particular, sorted; "imagenet" is one.
+        unknown: Files of weights that do not say whose pictures made them, sorted.
+    """
+
+    named: tuple[str, ...] = ()
+    unnamed: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    def record(self) -> dict[str, list[str]]:
+        """The key ``persons`` of a card."""
+        return {name: list(found) for name, found in asdict(self).items()}
+
+
+def merged(parts: Iterable[SeenPersons]) -> SeenPersons:
+    """Everybody of all parts, each once."""
+    found = tuple(parts)
+    return SeenPersons(
+        named=_sorted(name for part in found for name in part.named),
+        unnamed=_sorted(name for part in found for name in part.unnamed),
+        unknown=_sorted(name for part in found for name in part.unknown),
+    )
+
+
+def persons_of_stills(stills: Stills) -> SeenPersons:
+    """Who is on the images of a pretraining, those that only chose its epoch among them."""
+    persons = stills.persons or ("",) * len(stills.corpora)
+    pairs = zip(persons, stills.corpora, strict=True)
+    return SeenPersons(
+        named=_sorted(person for person in persons if person),
+        unnamed=_sorted(corpus for person, corpus in pairs if not person),
+    )
+
+
+def persons_of_weights(stored: str) -> SeenPersons:
+    """Who is on the pictures that made stored weights, by the card inside them.
+
+    Args:
+        stored: As in `openmer.models._weights.load_weights`; or "imagenet"; "" and "scratch" stand
+            for random weights, which nobody's pictures made.
+
+    Raises:
+        ConfigError: No weights have that name.
+        DataError: The file is missing or broken.
+    """
+    if stored in ("", "scratch"):
+        return SeenPersons()
+    if stored == "imagenet":
+        return SeenPersons(unnamed=(stored,))
+    return _persons_of_card(load_weights(stored).card, Path(stored).name)
+
+
+def seen_persons(task: Task) -> tuple[str, ...]:
+    """The held-out persons on whose pictures the weights of every fold were made; good is none."""
+    seen = persons_of_weights(start_of(task.method)).named
+    return tuple(sorted({fold.held_out for fold in task.folds} & set(seen)))
+
+
+def chose_settings(method: Method, tested: Iterable[str]) -> tuple[str, ...]:
+    """The tested persons whose clips chose the settings of a method; good is none."""
+    chose = () if method.searched is None else method.searched.persons
+    return tuple(sorted(set(tested) & set(chose)))
+
+
+def refuse_searched(method: Method, tested: Iterable[str]) -> None:
+    """Refuse to report a score of settings on the persons that chose them.
+
+    Args:
+        method: The method.
+        tested: Persons (`Clip.person`).
+
+    Raises:
+        ProtocolError: A search on clips of some of them made the method.
+    """
+    everybody = set(tested)
+    chose = chose_settings(method, everybody)
+    if chose:
+        raise ProtocolError(
+            f"Clips of {len(chose)} of the {len(everybody)} persons to be tested, {chose[0]} for "
+            f"one, chose the settings of {method.name} ([searched] in its file), so its score on "
+            "them says nothing about new persons. Judge the search itself: put its [search] into "
+            "the method it began with, and every fold searches without its own person. Or test "
+            "other persons."
+        )
+
+
+def start_of(method: Method) -> str:
+    """The stored weights that the folds of a method start from; "" where these are random."""
+    return "" if method.model is None else method.model.weights
+
+
+def _persons_of_card(card: Mapping[str, Any], file: str) -> SeenPersons:
+    """What a card says; one without the key may still tell that nobody is named."""
+    told = card.get("persons")
+    if isinstance(told, dict):
+        lists = {name: told.get(name, []) for name in _LISTS}
+        if all(map(_is_list_of_texts, lists.values())):
+            return SeenPersons(**{name: _sorted(found) for name, found in lists.items()})
+    data, start = card.get("data"), card.get("start")
+    if told is None and isinstance(data, dict) and data.get("persons_named") is False:
+        before = start.get("from", file) if isinstance(start, dict) else file
+        known = before in ("scratch", "imagenet")
+        begun = persons_of_weights(before) if known else SeenPersons(unknown=(before,))
+        return merged([SeenPersons(unnamed=_sorted(data.get("corpora", ()))), begun])
+    return SeenPersons(unknown=(file,))
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _sorted(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(names)))

@@ -1,0 +1,66 @@
+"""Proof that no fold sees its held-out person: checks before training, and the poison test."""
+
+from __future__ import annotations
+
+from openmer.evaluation.audit._duplicates import check_copies
+from openmer.evaluation.audit._finding import Finding
+from openmer.evaluation.audit._poison import FitFolds, package_trainer, poison_test, shortened
+from openmer.evaluation.audit._checks import (
+    check_folds,
+    check_labels,
+    check_pretraining,
+    check_rule,
+    check_search,
+    check_training_classes,
+)
+from openmer.evaluation._experiment import Progress, Task
+from openmer.training._config import EpochRule
+
+__all__ = [
+    "Finding",
+    "FitFolds",
+    "audit",
+    "check_copies",
+    "check_folds",
+    "check_labels",
+    "check_pretraining",
+    "check_rule",
+    "check_search",
+    "check_training_classes",
+    "package_trainer",
+    "poison_test",
+    "shortened",
+]
+
+
+def audit(
+    task: Task,
+    fit: FitFolds,
+    *,
+    epoch_rule: EpochRule = "fixed",
+    persons: int = 3,
+    on_progress: Progress | None = None,
+) -> list[Finding]:
+    """Every check on a method and its data.
+
+    Args:
+        task: The method and its prepared data; `shortened` keeps the poisoned trainings brief.
+        fit: What trains the folds: `package_trainer`, or a user's own.
+        epoch_rule: The rule to prove.
+        persons: How many held-out persons to poison: those with the most clips first, then evenly
+            over the rest; 0 means all.
+        on_progress: Called with "audit", trainings done and trainings in all.
+
+    Returns:
+        Findings, empty where all is well.
+    """
+    findings = check_folds(task.persons, task.folds)
+    findings += check_copies(task.persons, task.data)
+    findings += check_labels(task.persons, task.data)
+    findings += check_rule(epoch_rule)
+    findings += check_training_classes(task)
+    findings += check_pretraining(task)
+    findings += check_search(task)
+    return findings + poison_test(
+        task, fit, epoch_rule=epoch_rule, persons=persons, on_progress=on_progress
+    )

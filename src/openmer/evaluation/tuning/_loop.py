@@ -1,0 +1,218 @@
+"""The loop of searches: which trials are next, all folds at once, until every search is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from openmer.evaluation._metrics import pooled_scores
+from openmer.evaluation.tuning._sampling import Trial, best_trial, open_places, settings_of
+from openmer.evaluation.tuning._groups import FoldGroups, SearchRun
+from openmer.evaluation.tuning._record import Choice, finite
+from openmer.evaluation.tuning._storage import Seen, TrialBook
+from openmer.evaluation._splits import Fold
+from openmer.evaluation._experiment import Task
+from openmer.training import FitResult, SvmTraining
+from openmer.training._search_space import Search, Settings
+
+_WAIT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchTarget:
+    """One search: a seed and a fold.
+
+    Attributes:
+        seed: Seed of the run.
+        fold: Whose training persons are searched among.
+        inner: One fold per group of them.
+    """
+
+    seed: int
+    fold: Fold
+    inner: tuple[Fold, ...]
+
+    @property
+    def name(self) -> str:
+        """Of its study in the storage."""
+        return f"seed{self.seed}/{self.fold.held_out}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Next:
+    """A trial to be done."""
+
+    target: SearchTarget
+    place: int
+    settings: Settings
+
+
+def run_searches(
+    task: Task,
+    search: Search,
+    targets: Sequence[SearchTarget],
+    book: TrialBook,
+    how: SearchRun,
+) -> Iterator[Choice]:
+    """Do all trials of all searches that nobody has done; yields what each search chose.
+
+    Trials in hand in other processes are waited for, unless their process ends.
+
+    Args:
+        task: The task.
+        search: What its method searches.
+        targets: The searches.
+        book: Where trials are kept.
+        how: Epoch rule, plan, progress.
+    """
+    report = how.on_progress or (lambda *_: None)
+    left, total = list(targets), len(targets) * search.places
+    while left:
+        seen = {target.name: book.read(target.name) for target in left}
+        ready = [one for one in left if len(seen[one.name].done) == search.places]
+        known = total - len(left) * search.places + sum(len(one.done) for one in seen.values())
+        report("search", known, total)
+        for target in ready:
+            yield _choice(task, search, target, seen[target.name].done)
+        left = [target for target in left if target not in ready]
+        coming = _coming(search, left, seen)
+        batch = _batch(search, coming, seen, how)
+        for done, _ in enumerate(_try(task, search, batch, seen, book, how), start=1):
+            report("search", known + done, total)
+        if left and not coming:
+            time.sleep(_WAIT_S)  # other processes have all that is left in hand
+
+
+def _coming(
+    search: Search, targets: Sequence[SearchTarget], seen: Mapping[str, Seen]
+) -> list[tuple[int, SearchTarget]]:
+    """Trials that can be done now, the same place of all searches one after another."""
+    found = []
+    for target in targets:
+        known = seen[target.name]
+        places = [one for one in open_places(search, known.done) if one not in known.elsewhere]
+        found += [(place, target) for place in places]
+    return sorted(found, key=lambda item: item[0])
+
+
+def _batch(
+    search: Search,
+    coming: Sequence[tuple[int, SearchTarget]],
+    seen: Mapping[str, Seen],
+    how: SearchRun,
+) -> list[_Next]:
+    """The next trials: whole places, until every process has two trainings to do."""
+    batch: list[_Next] = []
+    trainings = 0
+    for place, target in coming:
+        if trainings >= 2 * how.plan.workers and place > batch[-1].place:
+            break
+        settings = settings_of(search, place, seen[target.name].done, target.name)
+        if any(one.target is target and one.settings == settings for one in batch):
+            continue  # drawn twice: it is copied once the first one is done
+        batch.append(_Next(target=target, place=place, settings=settings))
+        trainings += len(target.inner)
+    return batch
+
+
+def _try(
+    task: Task,
+    search: Search,
+    batch: Sequence[_Next],
+    seen: Mapping[str, Seen],
+    book: TrialBook,
+    how: SearchRun,
+) -> Iterator[None]:
+    """Train and score those of a batch that nobody else has in hand; yields as they are done."""
+    groups, owners = FoldGroups(task, how), {}
+    waiting: dict[tuple[str, int], dict[str, FitResult]] = {}
+    for one in batch:
+        name = one.target.name
+        if not book.claim(name, one.place, one.settings):
+            continue
+        same = [t for t in seen[name].done.values() if t.settings == one.settings]
+        if same:
+            book.finish(name, replace(same[0], place=one.place))
+            yield
+            continue
+        waiting[name, one.place] = {}
+        for inner in one.target.inner:
+            apart = name if search.sampler == "tpe" else ""
+            group = groups.add(one.settings, inner, one.target.seed, apart=apart)
+            owners[group, one.target.seed, inner.held_out] = one
+    if not owners:
+        return
+    with closing(groups.fit()) as results:
+        for group, result in results:
+            one = owners[group, result.job.seed, result.job.person]
+            parts = waiting[one.target.name, one.place]
+            parts[result.job.person] = result
+            if len(parts) == len(one.target.inner):
+                ordered = [parts[inner.held_out] for inner in one.target.inner]
+                book.finish(one.target.name, _outcome(task, one, ordered))
+                parts.clear()
+                yield
+
+
+def _outcome(task: Task, one: _Next, results: Sequence[FitResult]) -> Trial:
+    """A trial's scores, from the clips of all groups."""
+    rows = [i for result in results for i in result.job.predict]
+    scores = np.concatenate([result.scores for result in results]).astype(np.float64)
+    truth, sound = task.data.targets[rows], bool(np.isfinite(scores).all())
+    uf1 = 0.0
+    if sound:
+        found = scores.argmax(axis=1)
+        classes = task.data.num_classes
+        uf1 = pooled_scores(truth, found, num_classes=classes, absent="skip").uf1
+    loss = None
+    if _gives_probabilities(task):
+        chosen = np.maximum(scores[np.arange(len(rows)), truth], 1e-12)
+        loss = float(-np.log(chosen).mean()) if sound else float("inf")
+    return Trial(
+        place=one.place,
+        settings=one.settings,
+        uf1=uf1,
+        loss=loss,
+        epoch=float(np.mean([result.epoch for result in results])),
+        losses=_mean_curve([result.losses for result in results]),
+    )
+
+
+def _gives_probabilities(task: Task) -> bool:
+    training = task.method.training
+    return not isinstance(training, SvmTraining) and training.machine is None
+
+
+def _mean_curve(curves: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """The mean of each epoch over the trainings that ran it, to six digits."""
+    longest = max(map(len, curves))
+    means = [np.mean([one[e] for one in curves if len(one) > e]) for e in range(longest)]
+    return tuple(float(f"{mean:.6g}") for mean in means)
+
+
+def _choice(task: Task, search: Search, target: SearchTarget, done: Mapping[int, Trial]) -> Choice:
+    trials = [done[place] for place in sorted(done)]
+    best = best_trial(search, trials)
+    return Choice(
+        seed=target.seed,
+        person=target.fold.held_out,
+        settings=best.settings,
+        place=best.place,
+        score=best.score(search),
+        groups=tuple(
+            tuple(sorted({task.persons[i] for i in inner.test})) for inner in target.inner
+        ),
+        trials=tuple(
+            {
+                **asdict(trial),
+                "score": finite(trial.score(search)),
+                "loss": finite(trial.loss),
+                "losses": [finite(loss) for loss in trial.losses],
+            }
+            for trial in trials
+        ),
+    )

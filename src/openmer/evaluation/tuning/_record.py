@@ -1,0 +1,156 @@
+"""What searches leave behind: a file per search, and all their trials as one table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from openmer.errors import DataError
+from openmer.files import replace_file
+from openmer.training._search_space import Search, Settings
+
+FOLDER, HISTORY, TRIALS = "search", "history.csv", "trials.db"
+_PLAIN = ("score", "uf1", "loss", "epoch", "training_losses")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What one search chose.
+
+    Attributes:
+        seed: Seed of the run.
+        person: The held-out person, who is nowhere in it; or "everybody".
+        settings: Of the best trial, by dotted keys of the method.
+        place: That trial's number, from 0.
+        score: Its inner score, the best of many: too good for an estimate.
+        groups: The inner groups of persons.
+        trials: Every trial in order: `place`, `settings`, `score`, `uf1`, `loss`, `epoch` and
+            `losses`; a number that is not finite is None.
+    """
+
+    seed: int
+    person: str
+    settings: Settings
+    place: int
+    score: float
+    groups: tuple[tuple[str, ...], ...]
+    trials: tuple[Mapping[str, Any], ...]
+
+
+def choice_path(folder: Path, seed: int, person: str) -> Path:
+    """The file of one search in a run's folder, unsafe characters of the person's id encoded."""
+    corpus, _, subject = person.rpartition("/")
+    inside = folder / FOLDER / f"seed{seed}"
+    return inside / quote(corpus, safe="") / f"{quote(subject, safe='')}.json"
+
+
+def write_choice(folder: Path, choice: Choice) -> None:
+    """Write the file of one search atomically; the same search gives the same bytes."""
+    table = {
+        "seed": choice.seed,
+        "person": choice.person,
+        "settings": choice.settings,
+        "place": choice.place,
+        "score": finite(choice.score),
+        "groups": choice.groups,
+        "trials": choice.trials,
+    }
+    text = json.dumps(table, indent=1, allow_nan=False)
+    replace_file(choice_path(folder, choice.seed, choice.person), f"{text}\n".encode())
+
+
+def read_choice(folder: Path, seed: int, person: str) -> Choice | None:
+    """What a search chose that is done; None where it is not.
+
+    Raises:
+        DataError: The file is broken.
+    """
+    path = choice_path(folder, seed, person)
+    return _read(path) if path.is_file() else None
+
+
+def read_choices(folder: Path) -> list[Choice]:
+    """Every search that is done in a run's folder, by seed and person."""
+    found = map(_read, (folder / FOLDER).glob("seed*/**/*.json"))
+    return sorted(found, key=lambda choice: (choice.seed, choice.person))
+
+
+def write_history(folder: Path, search: Search) -> Path:
+    """Write all trials of all searches that are done as ``search/history.csv``.
+
+    Columns: seed, person, trial, chosen (1 for the best), each key of the space, score, uf1, loss,
+    epoch, and training_losses: the mean loss of each epoch, one after another.
+    """
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["seed", "person", "trial", "chosen", *search.space, *_PLAIN])
+    for choice in read_choices(folder):
+        for trial in choice.trials:
+            chosen = int(trial["place"] == choice.place)
+            values = [trial["settings"][key] for key in search.space]
+            told = [_cell(trial[name]) for name in _PLAIN[:-1]]
+            curve = " ".join(_cell(loss) or "nan" for loss in trial["losses"])
+            place = trial["place"]
+            rows.writerow([choice.seed, choice.person, place, chosen, *values, *told, curve])
+    path = folder / FOLDER / HISTORY
+    replace_file(path, text.getvalue().encode())
+    return path
+
+
+def summary_of(folder: Path, search: Search) -> dict[str, Any]:
+    """The table ``[search]`` of a run's record: how often which value was chosen.
+
+    Of a key with more than twelve chosen values only the lowest, the median and the highest.
+    """
+    choices = read_choices(folder)
+    if not choices:
+        return {}
+    chosen = {key: _counts(choice.settings[key] for choice in choices) for key in search.space}
+    return {"searches": len(choices), "trials_each": search.places, "chosen": chosen}
+
+
+def _counts(values: Iterable[Any]) -> dict[str, Any]:
+    found = list(values)
+    numbers = [value for value in found if isinstance(value, int | float)]
+    if len(set(found)) > 12 and len(numbers) == len(found):
+        median = statistics.median(numbers)
+        return {"lowest": min(numbers), "median": median, "highest": max(numbers)}
+    return {str(value): count for value, count in sorted(Counter(found).items(), key=_by_value)}
+
+
+def _by_value(item: tuple[Any, int]) -> tuple[bool, Any]:
+    value = item[0]
+    return (True, value) if isinstance(value, str) else (False, value)
+
+
+def finite(value: float | None) -> float | None:
+    """The value, or None where JSON has no word for it."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else repr(value)
+
+
+def _read(path: Path) -> Choice:
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        groups = tuple(tuple(group) for group in table.pop("groups"))
+        score = table.pop("score")
+        return Choice(
+            **{**table, "groups": groups, "trials": tuple(table["trials"])},
+            score=math.nan if score is None else score,
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} is broken: {error}. Delete it; its finished trials are kept."
+        ) from error

@@ -1,0 +1,131 @@
+"""Which settings a trial of a search has: a pure function of its place and of what was before.
+
+Optuna's own parallel search draws from whatever has finished by then, so it cannot be repeated.
+Here a trial draws from a fixed set of earlier ones, and any number of processes draw the same.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from optuna import create_study
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.trial import create_trial
+
+from openmer.training._search_space import Range, Search, Settings
+from openmer.training._seeding import derive_seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A finished trial.
+
+    Attributes:
+        place: Its number in the search, from 0; for a grid the number of its point.
+        settings: Values by dotted keys of the method.
+        uf1: Over the clips of all inner groups, pooled, 0..1; 0 where the training came to nothing.
+        loss: Their mean cross-entropy; None where scores are no probabilities.
+        epoch: Epoch whose weights were scored, mean over the inner trainings.
+        losses: Mean training loss of each epoch, over the inner trainings that ran it.
+    """
+
+    place: int
+    settings: Settings
+    uf1: float
+    loss: float | None
+    epoch: float
+    losses: tuple[float, ...]
+
+    def score(self, search: Search) -> float:
+        """What it is judged by."""
+        if search.score == "uf1":
+            return self.uf1
+        return float("inf") if self.loss is None else self.loss
+
+
+def best_trial(search: Search, trials: Sequence[Trial]) -> Trial:
+    """The best one; of equals the first by its place, whichever finished first."""
+    sign = -1.0 if search.score == "uf1" else 1.0
+    return min(trials, key=lambda trial: (sign * trial.score(search), trial.place))
+
+
+def open_places(search: Search, done: Mapping[int, Trial]) -> list[int]:
+    """Places that are not done and whose settings can be known by now, in order."""
+    left = [place for place in range(search.places) if place not in done]
+    if search.sampler == "grid" or not left:
+        return left
+    end = _begin(search, left[0]) + _length(search, left[0])
+    return [place for place in left if place < end]
+
+
+def settings_of(search: Search, place: int, done: Mapping[int, Trial], name: str) -> Settings:
+    """The settings of one of the `open_places`.
+
+    Args:
+        search: The search.
+        place: Its place.
+        done: What has finished; later places than those it draws from are left out.
+        name: Whose search it is; names the random stream.
+    """
+    if search.sampler == "grid":
+        return search.point(place)
+    history = [done[earlier] for earlier in range(_begin(search, place))]
+    seed = derive_seed(search.seed, name, "trial", place) % (1 << 32)
+    sampler: BaseSampler = RandomSampler(seed=seed)
+    if history:
+        sampler = TPESampler(seed=seed, n_startup_trials=search.startup)
+    space = distributions(search)
+    study = create_study(direction=direction(search), sampler=sampler)
+    study.add_trials(
+        [
+            create_trial(
+                params=dict(trial.settings), distributions=space, value=trial.score(search)
+            )
+            for trial in history
+        ]
+    )
+    drawn = study.ask(space).params
+    return {key: drawn[key] for key in search.space}
+
+
+def direction(search: Search) -> Literal["maximize", "minimize"]:
+    """Optuna's word for what is better."""
+    return "maximize" if search.score == "uf1" else "minimize"
+
+
+def distributions(search: Search) -> dict[str, BaseDistribution]:
+    """The space in Optuna's terms."""
+    return {key: _distribution(search, key) for key in search.space}
+
+
+def _distribution(search: Search, key: str) -> BaseDistribution:
+    found = search.space[key]
+    if not isinstance(found, Range):
+        return CategoricalDistribution(found)
+    with warnings.catch_warnings():
+        # A step need not lead to the end exactly; Optuna then ends at the last value, as we do.
+        warnings.simplefilter("ignore")
+        if found.whole:
+            step = 1 if found.step is None else int(found.step)
+            return IntDistribution(int(found.low), int(found.high), log=found.log, step=step)
+        return FloatDistribution(found.low, found.high, log=found.log, step=found.step)
+
+
+def _begin(search: Search, place: int) -> int:
+    """The first place of those that are drawn together with this one."""
+    if place < search.startup:
+        return 0
+    return place - (place - search.startup) % search.together
+
+
+def _length(search: Search, place: int) -> int:
+    return search.startup if place < search.startup else search.together

@@ -1,0 +1,281 @@
+"""How heat maps look: over the input in gray, beside the input, with scores and what to know."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from openmer.errors import ConfigError
+from openmer.files import replace_file
+from openmer.explanation._held_out import HeatMap
+from openmer.preprocessing import Recipe
+from openmer.preprocessing.faces._alignment import LUMA
+from openmer.preprocessing.flow._colours import flow_to_rgb, round_up
+from openmer.preprocessing._steps_source import DynamicImageStep
+from openmer.training._folds import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import SubFigure
+
+_INK, _QUIET, _LINE, _ALARM, _ACCENT = "#1f2328", "#6b7280", "#d0d7de", "#c2410c", "#1f4e79"
+_DPI = 120
+_LONGEST_NAME = 72  # characters that fit on a figure
+_FULL_QUANTILE = 0.995  # of flow lengths; the longest ones are outliers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Picture:
+    """An image with its words.
+
+    Attributes:
+        title: What it is.
+        words: How to read it; empty where there is nothing to say.
+        rgb: Red, green and blue, shape ``(height, width, 3)``.
+    """
+
+    title: str
+    words: str = ""
+    rgb: NDArray[np.uint8]
+
+
+def input_picture(array: FloatArray, recipe: Recipe) -> Picture:
+    """What a network saw, as an image.
+
+    Args:
+        array: As the recipe makes it, shape ``(channels, height, width)``.
+        recipe: Flow of true magnitude becomes colours, a dynamic image is laid on middle gray,
+            everything else is in 0..255.
+    """
+    planes = np.repeat(array, 3, axis=0) if len(array) == 1 else array
+    shown = np.moveaxis(planes, 0, -1)
+    if recipe.flow is not None and not recipe.stretched:
+        full_px = round_up(float(np.quantile(np.hypot(*array[:2]), _FULL_QUANTILE)))
+        return Picture(
+            title="flow",
+            words=f"hue is direction, full colour {full_px:g} px",
+            rgb=_eight_bit(255 * flow_to_rgb(array[:2], full_px)),
+        )
+    if recipe.flow is not None:
+        shown = shown[..., : recipe.flow_channels]
+        missing = 3 - shown.shape[-1]
+        return Picture(
+            title="flow, 8 bit",
+            words="red is u, green v" + ("" if missing else ", blue strain"),
+            rgb=_eight_bit(np.pad(shown, ((0, 0), (0, 0), (0, missing)))),
+        )
+    if isinstance(recipe.source, DynamicImageStep) and not recipe.stretched:
+        rgb = _eight_bit(127.5 + shown / 2)
+        return Picture(title="dynamic image", words="gray is no movement", rgb=rgb)
+    return Picture(title=recipe.source.step.replace("_", " "), rgb=_eight_bit(shown))
+
+
+def draw_heat_map(shown: HeatMap) -> Figure:
+    """The heat map of one clip: input, heat, scores, and what to know before believing it."""
+    notes = [(text, _ALARM) for text in shown.cautions] + [(shown.by.origin, _QUIET)]
+    lines = [(line, colour) for text, colour in notes for line in textwrap.wrap(text, 150)]
+    foot_in = 0.2 * len(lines) + 0.25
+    figure = Figure(figsize=(11.0, 4.4 + foot_in), dpi=_DPI, facecolor="white")
+    body, foot = figure.subfigures(2, 1, height_ratios=(4.4, foot_in), squeeze=False)[:, 0]
+    body.text(0.02, 0.95, _short(shown.name), fontsize=15, weight="bold", color=_INK, va="center")
+    body.text(0.02, 0.878, _verdict(shown), fontsize=10.5, color=_QUIET, va="center")
+    picture = input_picture(shown.array, shown.by.recipe)
+    title = f"{picture.title}: {picture.words}" if picture.words else picture.title
+    _picture(body.add_axes((0.02, 0.02, 0.31, 0.75)), picture, title)
+    rows, columns = shown.found.cells.shape
+    title = f"heat of {_explained(shown)}, {rows}x{columns} cells ({shown.found.kind})"
+    drawn = _heat(body.add_axes((0.35, 0.02, 0.31, 0.75)), shown, title)
+    _colour_bar(body, drawn, (0.672, 0.06, 0.011, 0.67))
+    _scores(body.add_axes((0.815, 0.12, 0.165, 0.6)), shown)
+    for number, (line, colour) in enumerate(lines):
+        height = 1 - (0.12 + 0.2 * number) / foot_in
+        foot.text(0.02, height, line, fontsize=9, color=colour, va="center")
+    return figure
+
+
+def draw_variants(
+    title: str, shown: Sequence[tuple[str, HeatMap]], *, beside: Picture | None = None
+) -> Figure:
+    """Heat maps of one clip by several networks, side by side.
+
+    Args:
+        title: Above them.
+        shown: Label and heat map of each, at least one; the first one's input is drawn.
+        beside: A further picture between the input and the maps.
+    """
+    first = shown[0][1]
+    pictures = [input_picture(first.array, first.by.recipe), *([beside] if beside else [])]
+    count = len(pictures) + len(shown)
+    width_in = 2.35 * count + 0.75
+    figure = Figure(figsize=(width_in, 3.95), dpi=_DPI, facecolor="white")
+    figure.text(0.012, 0.945, title, fontsize=14, weight="bold", color=_INK, va="center")
+    figure.text(0.012, 0.875, _shared_facts(first), fontsize=9.5, color=_QUIET, va="center")
+    step = (1 - 0.75 / width_in) / count
+    places = [(0.012 + number * step, 0.15, step * 0.955, 0.575) for number in range(count)]
+    for place, picture in zip(places, pictures, strict=False):
+        panel = figure.add_axes(place)
+        _picture(panel, picture, picture.title)
+        panel.set_xlabel(textwrap.fill(picture.words, 36), **_under(_QUIET))
+    for place, (label, heat_map) in zip(places[len(pictures) :], shown, strict=True):
+        panel = figure.add_axes(place)
+        drawn = _heat(panel, heat_map, label, weight="bold", color=_INK)
+        _below(panel, heat_map)
+    _colour_bar(figure, drawn, (1 - 0.62 / width_in, 0.2, 0.1 / width_in, 0.475))
+    figure.text(
+        0.012, 0.035, "Each map is stretched to its own hottest cell: colours compare places in "
+        "one map, not strengths between maps. The heat of a wrong network explains an error.",
+        fontsize=8.5, color=_QUIET, va="center",
+    )  # fmt: skip
+    return figure
+
+
+def require_png(path: Path) -> None:
+    """Make sure that a figure can be written under a name.
+
+    Raises:
+        ConfigError: It is no PNG file.
+    """
+    if path.suffix.lower() != ".png":
+        raise ConfigError(f"The file of the figure is {path}; give one that ends in .png.")
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """Write a figure as PNG, whole or not at all; the same figure gives the same bytes.
+
+    Raises:
+        ConfigError: As `require_png`.
+    """
+    require_png(path)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", metadata={"Software": None})
+    replace_file(path, content.getvalue())
+
+
+def _short(name: str) -> str:
+    """The end of a long path."""
+    return name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}"
+
+
+def _explained(shown: HeatMap) -> str:
+    return shown.by.classes[shown.explained]
+
+
+def _verdict(shown: HeatMap) -> str:
+    """What the network says and what the annotators said."""
+    names = shown.by.classes
+    said = f"{names[shown.predicted]} ({shown.scores[shown.predicted]:.2f})"
+    truth = "" if shown.truth is None else f"   ·   annotated {names[shown.truth]}"
+    return f"{shown.by.title} says {said}{truth}   ·   explained: {_explained(shown)}"
+
+
+def _shared_facts(shown: HeatMap) -> str:
+    told = [f"clip {_short(shown.name)}"]
+    if shown.truth is not None:
+        told.append(f"annotated {shown.by.classes[shown.truth]}")
+    if shown.by.training is not None:
+        told.append(f"no network has seen {shown.by.training.job.person}, the person in it")
+    return "   ·   ".join(told)
+
+
+def _below(panel: Axes, shown: HeatMap) -> None:
+    """What the network says, under its map."""
+    wrong = shown.truth is not None and shown.truth != shown.predicted
+    said = f"says {shown.by.classes[shown.predicted]}, {shown.scores[shown.predicted]:.2f}"
+    verdict = "" if shown.truth is None else ": wrong" if wrong else ": right"
+    lines = [f"{said}{verdict}"]
+    if shown.explained != shown.predicted:
+        lines.append(f"heat of {_explained(shown)}")
+    if not shown.found.cells.any():
+        lines.append("no place raises it")
+    panel.set_xlabel("\n".join(lines), **_under(_ALARM if wrong else _INK))
+
+
+def _picture(panel: Axes, picture: Picture, title: str) -> None:
+    panel.imshow(picture.rgb, interpolation="nearest")
+    _bare(panel)
+    panel.set_title(title, **_title())
+
+
+def _heat(panel: Axes, shown: HeatMap, title: str, **style: Any) -> Any:  # noqa: ANN401 - of matplotlib
+    """The heat over the input in gray; returns what a colour bar needs."""
+    gray = input_picture(shown.array, shown.by.recipe).rgb @ np.array(LUMA)
+    panel.imshow(gray, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    drawn = panel.imshow(
+        shown.found.heat, cmap=_heat_colours(), vmin=0, vmax=1, interpolation="nearest"
+    )
+    _bare(panel)
+    panel.set_title(title, **{**_title(), **style})
+    return drawn
+
+
+def _heat_colours() -> ListedColormap:
+    """From clear to glowing: what is cold leaves the picture as it is."""
+    share = np.linspace(0, 1, 256)
+    colours = mpl.colormaps["inferno"](0.25 + 0.7 * share)
+    colours[:, 3] = 0.85 * share**0.7
+    return ListedColormap(colours)
+
+
+def _colour_bar(
+    figure: Figure | SubFigure,
+    drawn: Any,  # noqa: ANN401 - of matplotlib
+    place: tuple[float, float, float, float],
+) -> None:
+    bar = figure.add_axes(place)
+    scale = figure.colorbar(drawn, cax=bar, ticks=[0, 0.5, 1])
+    scale.outline.set_edgecolor(_LINE)
+    bar.set_yticklabels(["0", "0.5", "hottest"])
+    bar.tick_params(labelsize=8, colors=_QUIET, length=2)
+
+
+def _scores(panel: Axes, shown: HeatMap) -> None:
+    """A bar per class; the explained one is dark."""
+    names = shown.by.classes
+    colours = [_ACCENT if i == shown.explained else _LINE for i in range(len(names))]
+    panel.barh(range(len(names)), shown.scores, color=colours, height=0.6)
+    low, high = min(0.0, *shown.scores), max(1.0, *shown.scores)
+    for place, score in enumerate(shown.scores):
+        panel.text(
+            max(score, 0) + 0.02 * (high - low),
+            place,
+            f"{score:.2f}",
+            fontsize=9,
+            color=_INK,
+            va="center",
+        )
+    labels = [f"{name}\n(annotated)" if i == shown.truth else name for i, name in enumerate(names)]
+    panel.set_yticks(range(len(names)), labels, fontsize=9.5, color=_INK)
+    panel.invert_yaxis()
+    panel.set(xlim=(low, high + 0.15 * (high - low)), xticks=[])
+    panel.tick_params(length=0)
+    panel.spines[:].set_visible(False)
+    what = "decision value" if shown.by.decides else "score, not calibrated"
+    panel.set_title(what, **_title())
+
+
+def _bare(panel: Axes) -> None:
+    panel.set_xticks([])
+    panel.set_yticks([])
+    panel.spines[:].set_color(_LINE)
+
+
+def _title() -> dict[str, Any]:
+    return {"fontsize": 9.5, "color": _QUIET, "loc": "left", "pad": 4}
+
+
+def _under(colour: str) -> dict[str, Any]:
+    return {"fontsize": 9, "color": colour, "loc": "left", "labelpad": 5}
+
+
+def _eight_bit(image: NDArray[np.floating]) -> NDArray[np.uint8]:
+    return np.asarray(np.rint(image).clip(0, 255), np.uint8)

@@ -1,0 +1,377 @@
+"""Where in a clip a decision comes from: heat maps of networks that have not seen its person.
+
+A heat map says which places of the input raised one class in one network. It says nothing of
+feelings, and where the network is wrong it shows what misled it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from openmer.clip import Clip
+from openmer.datasets._labels import label_scheme
+from openmer.datasets._source import ClipSource
+from openmer.errors import DataError, OpenMERError, ProtocolError, unknown_name
+from openmer.explanation._grad_cam import (
+    ClassHeat,
+    HeatKind,
+    class_heat,
+    last_maps,
+    require_captum,
+)
+from openmer.evaluation.tuning._search import settled
+from openmer.evaluation._seen_subjects import chose_settings, persons_of_weights, start_of
+from openmer.evaluation._experiment import Progress, Protocol, Task, fold_jobs, prepare_task
+from openmer.methods import Method
+from openmer.preprocessing import ArrayCache, Recipe
+from openmer.training import FitResult, Resources, fit_jobs, plan_run
+from openmer.training._classifier import trained_network
+from openmer.training._config import EpochRule
+from openmer.training._folds import FloatArray
+from openmer.training._network import build_network
+
+_ANY_SIZE_PX = 64  # where the frames say how large an input is; whether there are maps, it does not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExplainedNetwork:
+    """A network, and what to know of it before its heat is believed.
+
+    Attributes:
+        network: Prepared clips ``(batch, channels, height, width)`` to logits ``(batch, classes)``,
+            in evaluation mode, on the CPU.
+        title: Title of the method.
+        recipe: What prepares its input.
+        classes: Class names in the order of the logits.
+        origin: What it was trained on and how good it is, in sentences.
+        training: The training of the fold; None for a model that comes from elsewhere.
+        decides: Whether a machine on its features scores: it gives decision values, not logits.
+    """
+
+    network: nn.Module
+    title: str
+    recipe: Recipe
+    classes: tuple[str, ...]
+    origin: str
+    training: FitResult | None = None
+    decides: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HeatMap:
+    """The heat map of one clip.
+
+    Attributes:
+        name: Key of the clip, or path of the still.
+        array: What the network saw, shape ``(channels, height, width)``, as its recipe makes it.
+        by: The network.
+        found: The heat.
+        scores: Probability of each class, not calibrated; its decision value where a machine
+            scores.
+        explained: Index of the class whose heat it is.
+        truth: Index of the annotated class; None where it is not known.
+    """
+
+    name: str
+    array: FloatArray
+    by: ExplainedNetwork
+    found: ClassHeat
+    scores: tuple[float, ...]
+    explained: int
+    truth: int | None
+
+    @property
+    def layer(self) -> str:
+        """Which part of the model made the maps that were weighed."""
+        return ", ".join(name.removeprefix("1.") for name in self.found.layers)
+
+    @property
+    def predicted(self) -> int:
+        """Index of the largest score; the first one on a tie."""
+        return max(range(len(self.scores)), key=self.scores.__getitem__)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What to know before reading it, a sentence each."""
+        names = self.by.classes
+        told = []
+        if self.truth is not None and self.truth != self.predicted:
+            told.append(
+                f"The network is wrong: it says {names[self.predicted]}, the annotators "
+                f"{names[self.truth]}. Its heat explains an error."
+            )
+        if self.explained != self.predicted:
+            told.append(f"The class explained is not the one predicted, {names[self.predicted]}.")
+        if not self.found.cells.any():
+            told.append(f"No place raises the class {names[self.explained]}: the map is empty.")
+        return tuple(told)
+
+
+def require_maps(method: Method) -> None:
+    """Make sure that a method has a network with maps, before anything is prepared for it.
+
+    Raises:
+        ConfigError: It has none.
+    """
+    recipe = method.steps
+    size = recipe.size or _ANY_SIZE_PX
+    classes = len(label_scheme(method.label_scheme).classes)
+    spec = method.network_spec(classes, (recipe.channels, size, size))
+    last_maps(build_network(spec, seed=0).eval(), torch.zeros(1, *spec.input_shape))
+
+
+def honest_rule(method: Method) -> EpochRule:
+    """The method's own epoch rule; ``fixed`` where that would choose on the held-out person."""
+    return "fixed" if method.epoch_rule == "held_out" else method.epoch_rule
+
+
+def held_out_network(
+    task: Task, person: str, *, seed: int = 0, resources: Resources | None = None
+) -> ExplainedNetwork:
+    """Train the fold in which a person is held out, as `openmer.evaluation._cross_validate.evaluate` does.
+
+    Args:
+        task: Clips and arrays.
+        person: `Clip.person`.
+        seed: Seed of the training.
+        resources: Device, memory; one process is enough.
+
+    Returns:
+        The network whose scores of that person `evaluate` stores, under `honest_rule`.
+
+    Raises:
+        ConfigError: The method has no network, or a network without maps; or Captum is missing.
+        DataError: Nobody of that name has a clip in the task.
+        ProtocolError: The stored weights that the method starts from have seen the person.
+    """
+    require_captum()
+    require_maps(task.method)
+    _require_unseen(task.method, person)
+    rule = honest_rule(task.method)
+    folds = {fold.held_out: fold for fold in task.folds}
+    if person not in folds:
+        raise DataError(
+            f"There is no clip of {person} among those of {len(folds)} persons: "
+            f"{next(iter(folds))} for one. Give a person as corpus/subject."
+        )
+    one_process = (resources or Resources()).model_copy(update={"workers": 1})
+    task = settled(task, folds[person], epoch_rule=rule, seed=seed, resources=one_process)
+    jobs = {job.person: job for job in fold_jobs(task, rule, seed)}
+    job = replace(jobs[person], keep_state=True)
+    channels, height, width = task.data.inputs.shape[1:]
+    spec = task.method.network_spec(task.data.num_classes, (channels, height, width))
+    plan = plan_run(spec, list(jobs.values()), one_process)
+    (result,) = fit_jobs([job], spec, task.data, plan)
+    if result.state is None:
+        raise OpenMERError(f"The training of {task.method.name} kept no weights. Please report it.")
+    state = {name: torch.tensor(value) for name, value in result.state.items()}
+    network = trained_network(spec, state)
+    return ExplainedNetwork(
+        network=network.eval(),
+        title=task.method.title,
+        recipe=task.method.steps,
+        classes=task.scheme.classes,
+        origin=_origin(task, result, rule),
+        training=result,
+        decides=spec.training.machine is not None,
+    )
+
+
+def explain(
+    by: ExplainedNetwork,
+    array: FloatArray,
+    *,
+    name: str,
+    truth: int | None = None,
+    class_name: str = "",
+    kind: HeatKind = "grad-cam",
+) -> HeatMap:
+    """The heat map of a prepared clip.
+
+    Args:
+        by: The network.
+        array: Shape ``(channels, height, width)``, from its recipe.
+        name: How the clip is called.
+        truth: Index of the annotated class; None where it is not known.
+        class_name: The class to explain; the predicted one where it is empty.
+        kind: As in `class_heat`.
+
+    Raises:
+        ConfigError: No such class (the nearest is given), or as `class_heat`.
+    """
+    _require_class(class_name, by.classes)
+    with torch.no_grad():
+        outputs = by.network(torch.from_numpy(array)[None])[0]
+        scores = outputs if by.decides else torch.softmax(outputs, dim=0)
+    explained = by.classes.index(class_name) if class_name else int(scores.argmax())
+    return HeatMap(
+        name=name,
+        array=array,
+        by=by,
+        found=class_heat(by.network, array, explained, kind),
+        scores=tuple(scores.tolist()),
+        explained=explained,
+        truth=truth,
+    )
+
+
+def require_explainable(method: Method, person: str, class_name: str = "") -> None:
+    """What can be told before any clip is prepared.
+
+    Args:
+        method: Whose network is to be explained.
+        person: Of the clip.
+        class_name: Class to explain; "" is the predicted one.
+
+    Raises:
+        ConfigError: The method makes no maps, or has no such class.
+        ProtocolError: Its weights were made with pictures of the person.
+    """
+    require_maps(method)
+    _require_class(class_name, label_scheme(method.label_scheme).classes)
+    _require_unseen(method, person)
+
+
+def explain_held_out(
+    task: Task,
+    clip: str,
+    *,
+    class_name: str = "",
+    kind: HeatKind = "grad-cam",
+    seed: int = 0,
+    resources: Resources | None = None,
+) -> HeatMap:
+    """The heat map of a clip by the network of the fold in which its person is held out.
+
+    Args:
+        task: From `prepare_task`.
+        clip: Key of the clip.
+        class_name: As in `explain`.
+        kind: As in `class_heat`.
+        seed: As in `held_out_network`.
+        resources: As in `held_out_network`.
+
+    Raises:
+        ConfigError: As `explain` and `held_out_network`.
+        DataError: The clip is not in the task; it says why.
+        ProtocolError: As `held_out_network`.
+    """
+    _require_class(class_name, task.scheme.classes)
+    place = _place(task, clip)
+    by = held_out_network(task, task.clips[place].person, seed=seed, resources=resources)
+    return explain(
+        by,
+        np.array(task.data.inputs[place]),
+        name=clip,
+        truth=int(task.data.targets[place]),
+        class_name=class_name,
+        kind=kind,
+    )
+
+
+def variant_heat_maps(
+    methods: Sequence[tuple[str, Method]],
+    clips: Sequence[Clip] | ClipSource,
+    clip: str,
+    *,
+    class_name: str = "",
+    kind: HeatKind = "grad-cam",
+    seed: int = 0,
+    resources: Resources | None = None,
+    on_progress: Progress | None = None,
+) -> list[tuple[str, HeatMap]]:
+    """Heat maps of one clip by several methods, each trained without the clip's person.
+
+    Args:
+        methods: Label and method of each variant.
+        clips: The clips to train on, with the one to explain.
+        clip: Its key.
+        class_name: As in `explain`.
+        kind: As in `class_heat`.
+        seed: As in `held_out_network`.
+        resources: As in `held_out_network`.
+        on_progress: As in `prepare_task`, and with "train", networks done and networks in all.
+
+    Returns:
+        Label and heat map of each variant, in their order.
+
+    Raises:
+        OpenMERError: As `prepare_task` and `explain_held_out`.
+    """
+    require_captum()
+    given = clips.clips if isinstance(clips, ClipSource) else clips
+    person = next((one.person for one in given if one.key == clip), "")
+    for _, method in methods:
+        require_explainable(method, person, class_name)
+    found = []
+    for number, (label, method) in enumerate(methods):
+        task = prepare_task(
+            method,
+            clips,
+            protocol=Protocol(epoch_rule=honest_rule(method)),
+            cache=ArrayCache(),
+            workers=resources.workers if resources else 0,
+            on_progress=on_progress if number == 0 else None,
+        )
+        if on_progress is not None:
+            on_progress("train", number, len(methods))
+        made = explain_held_out(
+            task, clip, class_name=class_name, kind=kind, seed=seed, resources=resources
+        )
+        found.append((label, made))
+    if on_progress is not None:
+        on_progress("train", len(methods), len(methods))
+    return found
+
+
+def _require_unseen(method: Method, person: str) -> None:
+    if person in persons_of_weights(start_of(method)).named:
+        raise ProtocolError(
+            f"The weights that {method.name} starts from were made with pictures of {person}. "
+            "Choose a clip of another person, or other weights: --set model.weights=FILE."
+        )
+    if chose_settings(method, [person]):
+        raise ProtocolError(
+            f"Clips of {person}, among others, chose the settings of {method.name} ([searched] in "
+            "its file). Choose a clip of another person, or give the method with its [search]."
+        )
+
+
+def _require_class(name: str, classes: tuple[str, ...]) -> None:
+    if name and name not in classes:
+        raise unknown_name("class", name, classes)
+
+
+def _place(task: Task, key: str) -> int:
+    """Index of a clip in the task."""
+    for place, clip in enumerate(task.clips):
+        if clip.key == key:
+            return place
+    for failure in task.failures:
+        if failure.clip == key:
+            raise DataError(f"{key} could not be prepared: {failure.reason}")
+    raise DataError(
+        f"{key} is not among the {len(task.clips)} clips that label scheme {task.scheme.name} "
+        f"keeps. It groups {', '.join(sorted(task.scheme.words))}. Choose a clip labelled so, or a "
+        "method with another label_scheme."
+    )
+
+
+def _origin(task: Task, result: FitResult, rule: str) -> str:
+    """What a network was trained on, and how it does on the person it has not seen."""
+    job = result.job
+    seen = [*job.train, *(job.watch.clips if job.watch else ())]
+    persons = {task.clips[i].person for i in seen}
+    start = persons_of_weights(start_of(task.method))
+    unknown = " Whose pictures made the weights that it starts from is not known."
+    right = int((result.scores.argmax(1) == task.data.targets[list(job.predict)]).sum())
+    return (
+        f"Trained on {len(seen)} clips of {len(persons)} persons, not on {job.person} (seed "
+        f"{job.seed}, epoch {result.epoch}, rule {rule}); right on {right} of {len(job.predict)} "
+        f"clips of {job.person}.{unknown if start.unknown else ''}"
+    )

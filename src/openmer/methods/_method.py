@@ -1,0 +1,314 @@
+"""Read a method file, with overrides, into a frozen record that is saved with every result."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from openmer.errors import ConfigError, unknown_name
+from openmer.preprocessing import Recipe
+from openmer.training._config import (
+    Enlarge,
+    EpochRule,
+    InnerConfig,
+    LossConfig,
+    ModelConfig,
+    NetworkTraining,
+    Perturb,
+    Pretraining,
+    Record,
+    Scalar,
+    Stage,
+    StillAugment,
+    SvmTraining,
+    Training,
+    Variants,
+)
+from openmer.training._network import NetworkSpec, Planes
+from openmer.training._search_space import Range, Search, Searched
+
+
+class Method(Record):
+    """A whole system: recipe, model, loss and training.
+
+    Attributes:
+        name: Short name, as on the command line.
+        title: One line for tables.
+        paper: The reference; "ours" where there is none.
+        note: What a reader of its numbers should know.
+        label_scheme: One of `openmer.datasets._labels`.
+        recipe: Preprocessing steps as tables; `Recipe.from_tables` reads them.
+        model: The network; None for a method without one.
+        loss: Loss of one clip.
+        training: How it is fitted.
+        epoch_rule: How its epoch is chosen where a protocol does not say.
+        pretraining: How the weights it starts from are made; None where it starts from random ones.
+        search: Settings that every fold chooses among its training persons; None for none.
+        searched: Whose clips chose the settings once for all; None where nobody's did.
+    """
+
+    name: str
+    title: str
+    paper: str
+    note: str = ""
+    label_scheme: str = "megc2019-3"
+    recipe: tuple[dict[str, Any], ...]
+    model: ModelConfig | None = None
+    loss: LossConfig = LossConfig()
+    training: Training
+    epoch_rule: EpochRule = "fixed"
+    pretraining: Pretraining | None = None
+    search: Search | None = None
+    searched: Searched | None = None
+
+    @property
+    def steps(self) -> Recipe:
+        """The preprocessing as a `Recipe`."""
+        return Recipe.from_tables(self.recipe)
+
+    def network_spec(self, num_classes: int, input_shape: tuple[int, int, int]) -> NetworkSpec:
+        """What the trainer needs to know of the network on inputs of a shape.
+
+        Args:
+            num_classes: Number of classes.
+            input_shape: ``(channels, height, width)``.
+
+        Raises:
+            ConfigError: The method has no network.
+        """
+        if self.model is None or not isinstance(self.training, NetworkTraining):
+            raise ConfigError(
+                f"Method {self.name} has no network. Choose a method that trains a [model]."
+            )
+        recipe = self.steps
+        return NetworkSpec(
+            model=self.model,
+            loss=self.loss,
+            training=self.training,
+            num_classes=num_classes,
+            input_shape=input_shape,
+            planes=Planes(flow=recipe.flow_channels, stretched=recipe.stretched),
+        )
+
+
+def list_methods() -> list[str]:
+    """Names of the methods that come with the package, sorted."""
+    folder = resources.files("openmer.methods")
+    return sorted(
+        f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")
+    )
+
+
+def method_text(name: str) -> str:
+    """The TOML of a method that comes with the package, or of the file `name` if it is a path.
+
+    Raises:
+        ConfigError: No such method (the nearest name is given) and no such file.
+    """
+    path = Path(name)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise ConfigError(f"There is no method file {path}. Give the path of a TOML file.")
+        return path.read_text(encoding="utf-8")
+    if name not in list_methods():
+        raise unknown_name("method", name, list_methods())
+    return (resources.files("openmer.methods") / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def load_method(name: str, overrides: Sequence[str] = (), search: Path | None = None) -> Method:
+    """A method, by its name or the path of a TOML file, with single values replaced.
+
+    Args:
+        name: One of `list_methods()`, or a path that ends in ``.toml``.
+        overrides: ``key=value`` each; keys are dotted paths into the file (``training.epochs``,
+            ``recipe.2.size`` counts steps from 0), values are TOML, or plain text.
+        search: A TOML file whose table ``[search]`` takes the place of the method's.
+
+    Raises:
+        ConfigError: No such method, not TOML, an unknown key (the nearest is given) or a value of
+            the wrong kind.
+    """
+    text = method_text(name)
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"Method {name} is not TOML: {error}.") from error
+    if search is not None:
+        table["search"] = _search_table(search)
+    for override in overrides:
+        _override(table, override)
+    return _validated(name, table)
+
+
+def with_settings(method: Method, settings: Mapping[str, Scalar]) -> Method:
+    """The method with single values replaced, and without a search.
+
+    Args:
+        method: The method.
+        settings: Values by dotted keys, as in `load_method`.
+
+    Raises:
+        ConfigError: As `load_method`.
+    """
+    table = method.model_dump(mode="json", exclude_none=True, exclude={"search"})
+    for key, value in settings.items():
+        _put(table, key, value)
+    return _validated(method.name, table)
+
+
+def _validated(name: str, table: dict[str, Any]) -> Method:
+    try:
+        method = Method.model_validate(table)
+    except ValidationError as error:
+        raise _config_error(name, error) from error
+    _check(method)
+    return method
+
+
+def _search_table(path: Path) -> object:
+    """The table ``[search]`` of a TOML file."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"The search file {path} cannot be read: {error}.") from error
+    if "search" not in table:
+        raise ConfigError(f"{path} has no table [search]. Put sampler, trials and space below it.")
+    return table["search"]
+
+
+def _check(method: Method) -> None:
+    """What the record's types cannot say: the recipe makes sense, a network names its model."""
+    _ = method.steps
+    if isinstance(method.training, NetworkTraining) and method.model is None:
+        raise ConfigError(
+            f"Method {method.name} trains a network but has no [model]. Add [model] with a name, "
+            'or choose training.kind = "svm".'
+        )
+    if isinstance(method.training, NetworkTraining):
+        _check_network(method, method.training)
+    if isinstance(method.training, SvmTraining) and method.model is not None:
+        raise ConfigError(
+            f"Method {method.name} has a [model] that its support vector machine would not use. "
+            "Remove [model]."
+        )
+    if method.search is not None:
+        _check_search(method, method.search)
+
+
+def _check_search(method: Method, search: Search) -> None:
+    """Every value that is to be tried would serve in the file, and trials have the score."""
+    for key, value in search.extremes():
+        try:
+            with_settings(method, {key: value})
+        except ConfigError as error:
+            raise ConfigError(f"In [search.space], {key!r} = {value!r}: {error}") from error
+    training = method.training
+    if search.score == "loss" and (isinstance(training, SvmTraining) or training.machine):
+        raise ConfigError(
+            f"Method {method.name}: search.score is 'loss', but a support vector machine gives no "
+            "probabilities. Take 'uf1'."
+        )
+
+
+def _check_network(method: Method, training: NetworkTraining) -> None:
+    changes = [name for name in ("variants", "enlarge") if getattr(training, name)]
+    if changes and method.steps.flow is not None:
+        raise ConfigError(
+            f"Method {method.name}: training.{changes[0]} changes images in 0..255, but the recipe "
+            "measures flow. Use training.mirror_probability, which mirrors flow as it must be."
+        )
+    if not training.passes and not (method.model and method.model.weights):
+        raise ConfigError(
+            f"Method {method.name} trains no weight, so its classifier would read features of a "
+            "random network. Name stored ones: model.weights."
+        )
+
+
+def _override(table: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"Override {override!r} is not key=value, as in training.epochs=5.")
+    _put(table, key.strip(), _value(text))
+
+
+def _put(table: dict[str, Any], key: str, value: object) -> None:
+    """Replace the value at a dotted key."""
+    *path, last = key.split(".")
+    place: object = table
+    for part in path:
+        place = _child(place, part, key)
+    if isinstance(place, list):
+        place[_index(place, last, key)] = value
+    elif isinstance(place, dict):
+        place[last] = value
+    else:
+        raise ConfigError(f"Override {key!r}: {last!r} is below a single value. Check the path.")
+
+
+def _child(place: object, part: str, key: str) -> object:
+    if isinstance(place, list):
+        return place[_index(place, part, key)]
+    if not isinstance(place, dict):
+        raise ConfigError(f"Override {key!r}: {part!r} is below a single value. Check the path.")
+    return place.setdefault(part, {})
+
+
+def _index(place: list[Any], part: str, key: str) -> int:
+    if not part.isdigit() or int(part) >= len(place):
+        raise ConfigError(f"Override {key!r}: {part!r} is not one of 0..{len(place) - 1}.")
+    return int(part)
+
+
+def _value(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+
+
+_KINDS = ("network", "svm", "list", "range")  # which record was tried, not a key of the file
+
+
+def _config_error(name: str, error: ValidationError) -> ConfigError:
+    """The first complaint of pydantic, in the words of the method file."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"] if part not in _KINDS]
+    key = ".".join(path)
+    if first["type"] == "extra_forbidden":
+        return unknown_name(f"key of method {name} called", key, _known_keys(path[:-1]))
+    return ConfigError(
+        f"Method {name}, {key or 'file'}: {first['msg']}; found {first['input']!r}. "
+        "Correct the file or the --set option."
+    )
+
+
+def _known_keys(section: list[str]) -> list[str]:
+    """Dotted keys that a section of a method file may have."""
+    records: dict[str, list[type[Record]]] = {
+        "": [Method],
+        "model": [ModelConfig],
+        "loss": [LossConfig],
+        "training": [NetworkTraining, SvmTraining],
+        "training.stages": [Stage],
+        "training.variants": [Variants],
+        "training.inner": [InnerConfig],
+        "training.enlarge": [Enlarge],
+        "training.perturb": [Perturb],
+        "training.classifier": [SvmTraining],
+        "pretraining": [Pretraining],
+        "pretraining.stages": [Stage],
+        "pretraining.augment": [StillAugment],
+        "pretraining.loss": [LossConfig],
+        "search": [Search],
+        "searched": [Searched],
+    }
+    prefix = ".".join(part for part in section if not part.isdigit())
+    if prefix.startswith("search.space."):
+        records[prefix] = [Range]
+    found = {key for record in records.get(prefix, [Method]) for key in record.model_fields}
+    return [f"{prefix}.{key}" if prefix else key for key in found]

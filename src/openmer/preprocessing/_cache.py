@@ -1,0 +1,123 @@
+"""Prepared arrays kept on disk, so that a recipe is carried out once per clip."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openmer.clip import Clip
+from openmer.preprocessing._failures import StepError, StoreError
+from openmer.preprocessing._recipe import Recipe
+
+_DIGEST_BYTES = 32
+
+
+def default_cache_root() -> Path:
+    """The folder in the environment variable OPENMER_CACHE, else ~/.cache/openmer."""
+    chosen = os.environ.get("OPENMER_CACHE")
+    return Path(chosen) if chosen else Path.home() / ".cache" / "openmer"
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayCache:
+    """A folder of arrays, one per clip and recipe; it may be deleted at any time.
+
+    An entry is named by what it was made of: the bytes of the image files, onset, apex and offset,
+    the recipe's fingerprint and, where it magnifies or interpolates, the frames per second. It is a
+    `.npy` file with its SHA-256 behind it, appears whole or not at all, and counts as absent where
+    the two do not agree. Several processes may share it. Faces found on the way are entries, too,
+    named by detector and pixels.
+
+    Attributes:
+        root: The folder; made when the first entry is written.
+    """
+
+    root: Path = field(default_factory=default_cache_root)
+
+    def run(self, recipe: Recipe, clip: Clip) -> NDArray[np.float32]:
+        """The array of `recipe.run(clip)`, from the cache if it is there, else made and kept.
+
+        Raises:
+            DataError: As `Recipe.run`; or the entry cannot be written.
+        """
+        key = self.key(recipe, clip)
+        array = self.load(key)
+        if array is None:
+            array = recipe.run(clip, store=self)
+            self.save(key, array)
+        return array
+
+    def key(self, recipe: Recipe, clip: Clip) -> str:
+        """The name of an entry, 64 hex digits.
+
+        Raises:
+            DataError: A file of the clip cannot be read; the message names both.
+        """
+        contents = []
+        for path in recipe.inputs(clip):
+            try:
+                contents.append(hashlib.sha256(path.read_bytes()).hexdigest())
+            except OSError as error:
+                reason = f"cannot read {path} ({error.strerror}). Correct the path."
+                raise StepError(clip.key, "read", reason) from error
+        rate = [str(clip.fps)] if recipe.on_clip else []
+        record = [recipe.fingerprint, clip.onset, clip.apex, clip.offset, *contents, *rate]
+        return hashlib.sha256(json.dumps(record).encode()).hexdigest()
+
+    def path(self, key: str) -> Path:
+        """Where the entry of that name is, or would be."""
+        return self.root / key[:2] / f"{key}.npy"
+
+    def load(self, key: str) -> NDArray[np.float32] | None:
+        """The array kept under a name; None where there is none, or a broken one."""
+        try:
+            content = self.path(key).read_bytes()
+        except OSError:
+            return None
+        payload, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+        if hashlib.sha256(payload).digest() != digest:
+            return None
+        array: NDArray[np.float32] = np.load(io.BytesIO(payload), allow_pickle=False)
+        return array
+
+    def save(self, key: str, array: NDArray[np.float32]) -> None:
+        """Keep an array under a name, replacing what is there.
+
+        Raises:
+            StoreError: The folder cannot be written to, for instance because the disk is full.
+        """
+        buffer = io.BytesIO()
+        np.save(buffer, array, allow_pickle=False)
+        payload = buffer.getvalue()
+        path = self.path(key)
+        # Written beside its final place: renaming is atomic only inside one file system.
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(payload + hashlib.sha256(payload).digest())
+            temporary.replace(path)
+        except OSError as error:
+            _discard(temporary)
+            raise StoreError(
+                f"Cannot write to the cache {self.root} ({error.strerror}). Make room there, set "
+                "OPENMER_CACHE to another folder, or prepare without a cache."
+            ) from error
+        except BaseException:  # Ctrl-C between writing and renaming
+            _discard(temporary)
+            raise
+
+
+def _discard(temporary: Path) -> None:
+    """Remove a half-written file; a disk that refuses even that has already been reported."""
+    try:
+        temporary.unlink(missing_ok=True)
+    except OSError:
+        return

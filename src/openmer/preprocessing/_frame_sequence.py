@@ -1,0 +1,182 @@
+"""The frames of a clip on their way through a recipe, each made when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openmer.clip import Clip
+from openmer.errors import DataError
+from openmer.preprocessing.faces._alignment import Alignment
+from openmer.preprocessing._failures import step_of
+from openmer.preprocessing._frames import Pixels, colours_of, gray_of, read_pixels
+
+Image = NDArray[np.float32]
+
+_KEPT_BYTES = 64 * 2**20  # of the decoded frames of one clip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Film:
+    """Frames in their order; none is made before it is asked for.
+
+    Attributes:
+        clip: Where they come from.
+        places: Frame of the clip, counted from 0, that each of them shows; rising, and between two
+            frames where the film is interpolated.
+        fps: Frames per second of the film; None where the clip's are not known.
+        images: The images at some positions in `places`, in the order asked for: float32 in 0..255
+            (beyond, where magnified), shape ``(height, width)`` or ``(height, width, 3)``.
+    """
+
+    clip: Clip
+    places: tuple[float, ...]
+    fps: Fraction | None
+    images: Callable[[Sequence[int]], Iterator[Image]]
+
+    def at(self, *numbers: int) -> tuple[Image, ...]:
+        """The images nearest to frames of the clip, one for each; no two of them are the same.
+
+        Args:
+            numbers: Frames of the clip, rising, fewer than there are images.
+
+        Raises:
+            DataError: The film does not reach to such a frame.
+        """
+        positions: list[int] = []
+        for number in numbers:
+            if not self.places[0] <= number <= self.places[-1]:
+                raise DataError(
+                    f"{self.clip.key}: frame {number} is needed, but the recipe works on the "
+                    f"frames {self.places[0]:g} to {self.places[-1]:g}, counted from 0. Correct "
+                    "onset, apex and offset."
+                )
+            nearest = int(np.argmin(np.abs(np.array(self.places) - number)))
+            positions.append(max(nearest, positions[-1] + 1) if positions else nearest)
+        return tuple(self.images(positions))
+
+    def between(self, first: int, last: int) -> Film:
+        """The part of the film from one frame of the clip to another, both included."""
+        kept = [i for i, place in enumerate(self.places) if first <= place <= last]
+        return Film(
+            clip=self.clip,
+            places=tuple(self.places[position] for position in kept),
+            fps=self.fps,
+            images=lambda positions: self.images([kept[position] for position in positions]),
+        )
+
+    def all(self) -> Iterator[Image]:
+        """All images, one after the other.
+
+        Raises:
+            DataError: They are not of one size.
+        """
+        shape = None
+        for image in self.images(range(len(self.places))):
+            if image.shape != (shape or image.shape):
+                raise DataError(
+                    f"{self.clip.key}: found a frame of shape {image.shape} after frames of shape "
+                    f"{shape}. Give frames of one size, or add the step 'align'."
+                )
+            shape = image.shape
+            yield image
+
+
+class FrameFiles:
+    """The frames of one clip as its files hold them; each file is read and decoded once.
+
+    What is decoded is kept for the steps that ask again, up to 64 MiB (72 colour frames of 640 x
+    480); a frame beyond that is read anew, so that memory does not grow with the clip.
+
+    Args:
+        clip: With frames.
+    """
+
+    def __init__(self, clip: Clip) -> None:
+        self.clip = clip
+        self._kept: dict[Path, Pixels] = {}
+        self._room = _KEPT_BYTES
+
+    def gray(self, number: int) -> Image:
+        """A frame as `read_gray` gives it, ``(height, width)``.
+
+        Raises:
+            DataError: As `read_gray`; a `StepError` that names the clip.
+        """
+        return gray_of(self._pixels(number))
+
+    def colours(self, number: int) -> Image:
+        """A frame as `read_rgb` gives it, but ``(height, width, 3)``.
+
+        Raises:
+            DataError: As `read_rgb`; a `StepError` that names the clip.
+        """
+        return colours_of(self._pixels(number))
+
+    def _pixels(self, number: int) -> Pixels:
+        path = self.clip.frame_paths[number]
+        if path in self._kept:
+            return self._kept[path]
+        with step_of(self.clip.key, "read"):
+            pixels = read_pixels(path)
+        if pixels.nbytes <= self._room:
+            self._room -= pixels.nbytes
+            self._kept[path] = pixels
+        return pixels
+
+
+class Frames(Protocol):
+    """Where the frames of one clip come from."""
+
+    clip: Clip
+
+    def gray(self, number: int) -> Image:
+        """A frame, ``(height, width)``, 0..255."""
+
+    def colours(self, number: int) -> Image:
+        """A frame, ``(height, width, 3)``, 0..255."""
+
+
+def read_film(files: Frames, *, gray: bool, alignment: Alignment | None = None) -> Film:
+    """All frames of a clip; each is read from its file and aligned when it is asked for.
+
+    Args:
+        files: Of the clip, on disk or elsewhere.
+        gray: Read ``(height, width)``, else ``(height, width, 3)``.
+        alignment: The same for all frames; None takes them as they are.
+    """
+
+    def images(numbers: Sequence[int]) -> Iterator[Image]:
+        for number in numbers:
+            image = files.gray(number) if gray else files.colours(number)
+            yield image if alignment is None else alignment.apply(image)
+
+    clip = files.clip
+    places = tuple(map(float, range(len(clip.frame_paths))))
+    return Film(clip=clip, places=places, fps=clip.fps, images=images)
+
+
+def movement(clip: Clip, step: str) -> range:
+    """Numbers of the frames from onset to offset, both included.
+
+    Args:
+        clip: With frames.
+        step: Name of the recipe step that needs them, for the error.
+
+    Raises:
+        DataError: The clip has no onset or no later offset, or not these frames.
+    """
+    onset, offset, count = clip.onset, clip.offset, len(clip.frame_paths)
+    if onset is None or offset is None or not 0 <= onset < offset < count:
+        raise DataError(
+            f"{clip.key}: the step {step!r} needs all frames from an onset to a later offset, "
+            f"found onset {onset}, offset {offset} and {count} frames, counted from 0. "
+            "Annotate both, or give all frames."
+        )
+    return range(onset, offset + 1)

@@ -1,0 +1,75 @@
+"""How many clips of a corpus a recipe treats in which way, told from their annotation alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from statistics import median
+
+from openmer.clip import Clip
+from openmer.errors import DataError
+from openmer.preprocessing._recipe import Recipe
+from openmer.preprocessing._steps_clip import MagnifyStep
+from openmer.preprocessing._steps_source import DynamicImageStep
+
+HOLDS_BINS = "the band holds bins"
+HOLDS_NONE = "the band holds no bin of the clip"
+
+
+def count_treatments(recipe: Recipe, clips: Iterable[Clip]) -> dict[str, dict[str, int]]:
+    """By which policy the apex frame was taken, and whether the band of `magnify` holds a bin.
+
+    Args:
+        recipe: As the clips were prepared.
+        clips: Those without frames, which start from a ready flow image, are left out.
+
+    Returns:
+        By the name of the step, the number of clips of each treatment; empty where there is none.
+
+    Raises:
+        DataError: A clip lacks the frames per second that `magnify` needs.
+    """
+    told: dict[str, Counter[str]] = {}
+    for clip in clips:
+        if not clip.frame_paths:
+            continue
+        if not isinstance(recipe.source, DynamicImageStep):
+            told.setdefault("apex", Counter())[_policy(recipe.source.apex, clip)] += 1
+        for step in recipe.on_clip:
+            if isinstance(step, MagnifyStep):
+                empty = not step.report(clip).bins_in_band_hz
+                way = HOLDS_NONE if empty else HOLDS_BINS
+                told.setdefault(step.step, Counter())[way] += 1
+    return {step: dict(sorted(ways.items())) for step, ways in told.items()}
+
+
+def median_magnification(recipe: Recipe, clips: Iterable[Clip]) -> float | None:
+    """How many times as large the filter of `magnify` makes a movement, over half of the clips.
+
+    The movement is one that rises and falls once over the clip (`BandReport.apex_gain`), so that
+    this is ``1 + alpha`` where the band holds it, and 1 where nothing passes.
+
+    Args:
+        recipe: Of a method.
+        clips: Those that `magnify` cannot work on are left out.
+
+    Returns:
+        The median; None where the recipe does not magnify, or there is no such clip.
+    """
+    steps = [step for step in recipe.on_clip if isinstance(step, MagnifyStep)]
+    if not steps:
+        return None
+    times = []
+    for clip in clips:
+        try:
+            times.append(1 + steps[0].alpha * steps[0].report(clip).apex_gain)
+        except DataError:
+            continue
+    return median(times) if times else None
+
+
+def _policy(policy: str, clip: Clip) -> str:
+    """The policy that a clip's annotation leaves of "annotated-or-middle"."""
+    if policy != "annotated-or-middle":
+        return policy
+    return "middle" if clip.apex is None else "annotated"

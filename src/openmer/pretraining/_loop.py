@@ -1,0 +1,318 @@
+"""Pretraining of one model on labelled stills: stages, best epoch kept, resumable to the bit."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from openmer.errors import ConfigError
+from openmer.models._weights import halved, load_weights
+from openmer.preprocessing import fingerprint
+from openmer.pretraining._augment import augment_stills, resize_stills
+from openmer.training._config import Stage
+from openmer.training._folds import FloatArray, IntArray
+from openmer.training._losses import class_weights, clip_losses, head_penalty
+from openmer.training._memory import freed_memory_kept
+from openmer.training._network import let_move, penalised_weight, set_learning
+from openmer.training._optimizers import make_optimizer
+from openmer.training._schedulers import Plateau
+from openmer.pretraining._spec import (
+    Epoch,
+    Pretrained,
+    PretrainSpec,
+    fresh_network,
+    passes_of,
+    read_checkpoint,
+)
+from openmer.training._seeding import derive_seed, generator
+from openmer.pretraining._images import Stills, split_stills
+
+_EVALUATION_BATCH = 256
+
+
+def pretrain(
+    spec: PretrainSpec,
+    stills: Stills,
+    start: dict[str, Tensor],
+    *,
+    checkpoint: Path,
+    half: bool = False,
+    on_epoch: Callable[[int, int], None] | None = None,
+) -> Pretrained:
+    """Train on stills, stage by stage, and keep the weights of the best validation epoch.
+
+    Args:
+        spec: The model and how it is trained.
+        stills: The images.
+        start: Weights to begin with, by name; whatever is not in it is drawn from the seed.
+        checkpoint: File that holds the state after each epoch. Where it exists the pretraining
+            goes on from it and ends with the same bytes as one that was never stopped.
+        half: Round the result to half precision before it is scored.
+        on_epoch: Called with epochs done and, at most, to do.
+
+    Raises:
+        ConfigError: The checkpoint belongs to another specification or other images.
+        DataError: The checkpoint is broken, or a class is too small to be split.
+    """
+    with _threads(spec), freed_memory_kept():
+        run = _Run(spec, stills, start)
+        run.resume(checkpoint)
+        total = sum(stage.epochs for _, stage in run.passes)
+        report = on_epoch or (lambda *_: None)
+        report(len(run.progress.epochs), total)
+        while run.progress.place < len(run.passes):
+            started = time.perf_counter()
+            run.epoch()
+            run.progress.seconds += time.perf_counter() - started
+            run.save(checkpoint)
+            report(len(run.progress.epochs), total)
+        return run.result(half=half)
+
+
+@dataclass
+class _Progress:
+    """Where a run stands: pass, epochs in it, epochs in all, the best one, and the step size."""
+
+    place: int = 0
+    inside: int = 0
+    since_best: int = 0
+    best: float = math.inf
+    seconds: float = 0.0
+    plateau: Plateau = field(default_factory=Plateau)
+    epochs: list[Epoch] = field(default_factory=list)
+
+
+class _Run:
+    """The moving parts of one pretraining."""
+
+    def __init__(self, spec: PretrainSpec, stills: Stills, start: dict[str, Tensor]) -> None:
+        self._spec, self._config = spec, spec.pretraining
+        self.passes = passes_of(self._config)
+        self.progress = _Progress()
+        self._images = torch.from_numpy(stills.images).to(spec.device)
+        self._targets = torch.from_numpy(stills.targets).to(spec.device)
+        self._train, self._validation = split_stills(
+            stills.targets, self._config.validation, spec.seed, stills.persons
+        )
+        self._stills = stills
+        self.network = _started(spec, stills, start).to(spec.device)
+        self._class_weights = class_weights(
+            self._config.loss, stills.targets[self._train], stills.num_classes
+        ).to(spec.device)
+        self._penalised = penalised_weight(self.network, self._config.loss)
+        # Batches and images keep their size all through a stage: compiled for each, and fastest.
+        compiled = torch.compile(self._mean_loss, dynamic=False)
+        self._loss = compiled if spec.compiled else self._mean_loss
+        self._best = _copy(self.network.state_dict())
+        self._enter()
+
+    def epoch(self) -> None:
+        """One epoch of the present pass, and what follows from its score."""
+        progress, (name, stage) = self.progress, self.passes[self.progress.place]
+        training_loss = self._train_epoch(stage)
+        scores = self.scores()
+        loss, accuracy = _judge(scores, self._stills.targets[self._validation])
+        value = loss if self._config.watch == "loss" else -accuracy
+        better = value < progress.best
+        if better:
+            progress.best, progress.since_best = value, 0
+            self._best = _copy(self.network.state_dict())
+        else:
+            progress.since_best += 1
+        progress.inside += 1
+        progress.epochs.append(
+            Epoch(
+                number=len(progress.epochs) + 1,
+                part=name,
+                learning_rate=self._optimizer.param_groups[0]["lr"],
+                training_loss=training_loss,
+                validation_loss=loss,
+                validation_accuracy=accuracy,
+                best=better,
+            )
+        )
+        progress.plateau.follow(-value, stage)
+        stopped = 0 < stage.patience <= progress.since_best
+        if stopped or progress.inside == stage.epochs:
+            self._leave()
+
+    def _leave(self) -> None:
+        """On to the next pass, from the best weights so far.
+
+        Scores of images of another size are no comparison: after a change the best is sought anew.
+        """
+        size = self._size()
+        self.progress.place += 1
+        self.progress.inside = self.progress.since_best = 0
+        self.progress.plateau = Plateau()
+        self.network.load_state_dict(self._best)
+        if self.progress.place < len(self.passes):
+            self._enter()
+            self.progress.best = self.progress.best if self._size() == size else math.inf
+
+    def _size(self) -> int:
+        """Side of the images of the present pass, or of the last one when all are done."""
+        place = min(self.progress.place, len(self.passes) - 1)
+        return self.passes[place][1].size or self._config.size
+
+    def _enter(self) -> None:
+        _, stage = self.passes[self.progress.place]
+        let_move(self.network, self.network, stage)
+        self._optimizer = make_optimizer(self.network, self._config, stage.learning_rate)
+
+    def _train_epoch(self, stage: Stage) -> float:
+        number = len(self.progress.epochs) + 1
+        order = generator(self._spec.seed, "order", number).permutation(self._train)
+        size = min(self._config.batch_size, len(order))
+        steps = len(order) // size  # what is left over waits for the next epoch's order
+        draws = torch.Generator(self._spec.device)
+        draws.manual_seed(derive_seed(self._spec.seed, "augment", number))
+        torch.manual_seed(derive_seed(self._spec.seed, "dropout", number))
+        set_learning(self.network, self.network, stage)
+        total = 0.0
+        for step, rows in enumerate(order[: steps * size].reshape(steps, size)):
+            rate = _rate(stage, (self.progress.inside + (step + 1) / steps) / stage.epochs)
+            rate *= self.progress.plateau.rate
+            for group in self._optimizer.param_groups:
+                group["lr"] = rate
+            total += self._step(torch.from_numpy(rows), draws)
+        return total / steps
+
+    def _step(self, rows: Tensor, draws: torch.Generator) -> float:
+        rows, images = rows.to(self._images.device), self._images
+        pixels = augment_stills(images[rows].float(), self._size(), self._config.augment, draws)
+        self._optimizer.zero_grad()
+        loss = self._loss(_laid_out(pixels), self._targets[rows])
+        torch.autograd.backward(loss)
+        self._optimizer.step()
+        return float(loss.detach())
+
+    def _mean_loss(self, pixels: Tensor, targets: Tensor) -> Tensor:
+        logits, smoothing = self.network(pixels), self._config.label_smoothing
+        losses = clip_losses(logits, targets, self._config.loss, self._class_weights)
+        if smoothing:
+            flat = -F.log_softmax(logits, dim=1).mean(1)
+            losses = (1 - smoothing) * losses + smoothing * flat
+        if not self._penalised:
+            return losses.mean()
+        weight = self.network.get_parameter(self._penalised)
+        return losses.mean() + head_penalty(weight, self._config.loss)
+
+    @torch.no_grad()
+    def scores(self) -> FloatArray:
+        """Class probabilities of the validation images with the present weights."""
+        self.network.eval()
+        chunks = []
+        for start in range(0, len(self._validation), _EVALUATION_BATCH):
+            rows = torch.from_numpy(self._validation[start : start + _EVALUATION_BATCH])
+            images = self._images[rows.to(self._images.device)].float()
+            logits = self.network(_laid_out(resize_stills(images, self._size())))
+            chunks.append(torch.softmax(logits, dim=1).cpu().numpy())
+        return np.concatenate(chunks)
+
+    def result(self, *, half: bool) -> Pretrained:
+        """The best weights, and what they make of the validation images."""
+        self.network.load_state_dict(halved(self._best) if half else self._best)
+        return Pretrained(
+            state=_copy(self.network.state_dict()),
+            epochs=tuple(self.progress.epochs),
+            validation=self._validation,
+            scores=self.scores(),
+            seconds=self.progress.seconds,
+        )
+
+    def save(self, checkpoint: Path) -> None:
+        """Write everything the rest of the run depends on, whole or not at all."""
+        progress = asdict(self.progress)
+        record = {
+            "question": self._question(),
+            "progress": progress,
+            "network": self.network.state_dict(),
+            "best": self._best,
+            "optimizer": self._optimizer.state_dict(),
+        }
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        partial = checkpoint.with_suffix(".partial")
+        torch.save(record, partial)
+        partial.replace(checkpoint)
+
+    def resume(self, checkpoint: Path) -> None:
+        """Go on from a checkpoint, if there is one."""
+        if not checkpoint.is_file():
+            return
+        record = read_checkpoint(checkpoint, self._spec.device)
+        if record["question"] != self._question():
+            raise ConfigError(
+                f"{checkpoint} was begun with other settings or images than these. Repeat the "
+                "command that began it, or give another folder with --out."
+            )
+        fields: dict[str, Any] = record["progress"]
+        epochs = [Epoch(**epoch) for epoch in fields.pop("epochs")]
+        plateau = Plateau(**fields.pop("plateau"))
+        self.progress = _Progress(**fields, plateau=plateau, epochs=epochs)
+        self.network.load_state_dict(record["network"])
+        self._best = record["best"]
+        if self.progress.place < len(self.passes):
+            self._enter()
+            self._optimizer.load_state_dict(record["optimizer"])
+
+    def _question(self) -> str:
+        stills, start = self._stills, self._config.start
+        known = start in ("scratch", "imagenet")
+        parts: list[object] = [
+            fingerprint(stills.images),
+            stills.targets.tolist(),
+            stills.persons,
+            "" if known else load_weights(start).sha256,
+        ]
+        return f"{self._spec.model_dump_json()} {derive_seed(0, *parts)}"
+
+
+def _started(spec: PretrainSpec, stills: Stills, start: dict[str, Tensor]) -> nn.Module:
+    network = fresh_network(spec, stills)
+    network.load_state_dict(network.state_dict() | start)
+    return network.to(memory_format=torch.channels_last)
+
+
+def _rate(stage: Stage, share_done: float) -> float:
+    """The learning rate after a share, 0..1, of a pass, on no plateau."""
+    if stage.schedule != "cosine":
+        return stage.learning_rate
+    warm = share_done * stage.epochs  # epochs done
+    return stage.learning_rate * min(1.0, warm) * 0.5 * (1 + math.cos(math.pi * share_done))
+
+
+def _judge(scores: FloatArray, truth: IntArray) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy."""
+    chosen = np.maximum(scores[np.arange(len(truth)), truth], 1e-12)
+    return float(-np.log(chosen).mean()), float((scores.argmax(1) == truth).mean())
+
+
+def _laid_out(pixels: Tensor) -> Tensor:
+    return pixels.contiguous(memory_format=torch.channels_last)
+
+
+def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in state.items()}
+
+
+@contextlib.contextmanager
+def _threads(spec: PretrainSpec) -> Iterator[None]:
+    """The threads of the specification, and the caller's random state left alone."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(spec.threads)
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        torch.set_num_threads(before)

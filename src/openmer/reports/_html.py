@@ -1,0 +1,322 @@
+"""The report as one HTML page that needs nothing from outside itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from openmer.reports._charts import (
+    PANEL_HEIGHT_PX,
+    PersonPanel,
+    best_first,
+    interval_figure,
+    person_panels,
+)
+from openmer.reports._published import (
+    CAUTION,
+    NOT_COMPOSITE,
+    SOURCES,
+    PublishedResult,
+    composite_results,
+)
+from openmer.reports._rows import (
+    INTERVAL_MEANS,
+    LEAKY,
+    LEAKY_MEANS,
+    RULE_MEANS,
+    RULE_WORDS,
+    SCORE_WORDS,
+    Row,
+    Run,
+    composite_runs,
+    corpus_word,
+    counted,
+    interval_text,
+    large_number,
+    leak_rows,
+    notes_of,
+    ordered,
+    plain,
+    row_of,
+    score,
+    shown_lines,
+)
+from openmer.evaluation._read_run import RunInfo
+from openmer.evaluation._summary import SCORES, Summary
+
+_PARTS = ("smic", "casme2", "samm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cell:
+    """One cell of a confusion matrix: mean count, percent of its row, that as a fraction."""
+
+    count: str
+    percent: str
+    share: float
+    right: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Persons:
+    """What is said about the persons of a run, and the lines of their table."""
+
+    never: str
+    always: str
+    panels: tuple[PersonPanel, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PublishedLine:
+    """One line of the comparison with published numbers; `ours` and `leaky` mark our runs."""
+
+    method: str
+    uf1: str
+    uar: str
+    impossible: bool
+    parts: tuple[str, ...]
+    parameters: str
+    rule: str
+    printed: str
+    note: str
+    ours: bool
+    leaky: bool
+
+
+def render_html(runs: Sequence[Run]) -> str:
+    """The page: headline, what the leak is worth, every run, published numbers, how it was made.
+
+    The same runs give the same text; it holds no time of writing.
+
+    Raises:
+        DataError: There is no run, or a record does not fit its scores.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    runs = ordered(runs)
+    environment = Environment(
+        loader=PackageLoader("openmer.evaluation", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    rows = [row_of(*run) for run in runs]
+    return environment.get_template("report.html.j2").render(
+        LEAKY=LEAKY,
+        leaky_means=LEAKY_MEANS,
+        interval_means=INTERVAL_MEANS,
+        rule_words=RULE_WORDS,
+        rule_means=RULE_MEANS,
+        score_words=SCORE_WORDS,
+        rows=rows,
+        lead=_lead(rows, runs),
+        notes=notes_of(rows),
+        leaks=leak_rows(runs),
+        figure=interval_figure(runs),
+        panel_height=PANEL_HEIGHT_PX,
+        sections=[_section(row, *run) for row, run in zip(rows, runs, strict=True)],
+        **_published(runs),
+    )
+
+
+def _lead(rows: Sequence[Row], runs: Sequence[Run]) -> dict[str, object]:
+    """What the head of the page says in words."""
+    honest = [
+        (row, run[1].uf1)
+        for row, run in zip(rows, runs, strict=True)
+        if not (run[0].leaky or run[0].shuffled_labels)
+    ]
+    leaky = sum(row.leaky for row in rows)
+    verb = "is" if leaky == 1 else "are"
+    data = {row.data for row in rows}
+    corpora = sorted({corpus for _, summary in runs for corpus in summary.parts})
+    return {
+        "title": rows[0].title if len({row.title for row in rows}) == 1 else "Methods compared",
+        "runs": counted(len(rows), "run"),
+        "data": data.pop() if len(data) == 1 else "",
+        "corpora": ", ".join(corpus_word(corpus) for corpus in corpora),
+        "best": max(honest, key=lambda found: found[1])[0] if honest else None,
+        "leaky": bool(leaky),
+        "leaky_words": f"{leaky} of {counted(len(rows), 'run')} {verb} leaky.",
+    }
+
+
+def _section(row: Row, info: RunInfo, summary: Summary) -> dict[str, object]:
+    """What the part of the page about one run shows."""
+    return {
+        "row": row,
+        "classes": [plain(name) for name in summary.classes],
+        "confusion": _confusion(summary),
+        "several_seeds": len(summary.seeds) > 1,
+        "per_class": [
+            (
+                plain(found.name),
+                str(found.support),
+                score(found.precision),
+                score(found.recall),
+                score(found.f1),
+            )
+            for found in summary.per_class
+        ],
+        "per_seed": [
+            (str(found.seed), score(found.uf1), score(found.uar), score(found.accuracy))
+            for found in summary.per_seed
+        ],
+        "parts": _parts(summary),
+        "persons": _persons(summary),
+        "failures": [
+            tuple(plain(failure[key]) for key in ("clip", "step", "reason"))
+            for failure in info.failures
+        ],
+        "asked": info.asked,
+        "made": _made(info),
+        "toml": _toml(info),
+        "command": plain(info.command),
+    }
+
+
+def _confusion(summary: Summary) -> list[list[_Cell]]:
+    whole = all(count.is_integer() for counts in summary.confusion_mean for count in counts)
+    matrix = []
+    for i, counts in enumerate(summary.confusion_mean):
+        shares = [count / sum(counts) for count in counts]
+        matrix.append(
+            [
+                _Cell(
+                    count=f"{count:.0f}" if whole else f"{count:.1f}",
+                    percent=f"{100 * share:.0f} %",
+                    share=round(share, 3),
+                    right=i == j,
+                )
+                for j, (count, share) in enumerate(zip(counts, shares, strict=True))
+            ]
+        )
+    return matrix
+
+
+def _parts(summary: Summary) -> list[dict[str, object]]:
+    return [
+        {
+            "corpus": corpus_word(name),
+            "clips": str(part.clips),
+            "persons": str(part.persons),
+            "scores": [
+                (score(getattr(part, metric)), interval_text(part.interval, metric))
+                for metric in SCORES
+            ],
+            "skipped": ", ".join(plain(skipped) for skipped in part.skipped),
+        }
+        for name, part in summary.parts.items()
+    ]
+
+
+def _persons(summary: Summary) -> _Persons:
+    found = best_first(summary.by_person)
+    return _Persons(
+        never=_named([plain(person.person) for person in found if person.correct == 0]),
+        always=_named([plain(person.person) for person in found if person.accuracy == 1]),
+        panels=person_panels(summary),
+        lines=tuple(
+            (
+                plain(person.person),
+                str(person.clips),
+                f"{person.correct:.3g}",
+                f"{100 * person.accuracy:.0f} %",
+            )
+            for person in found
+        ),
+    )
+
+
+def _named(persons: Sequence[str], limit: int = 6) -> str:
+    """A number of persons with their names, as far as they fit a sentence."""
+    if not persons:
+        return "nobody"
+    shown = ", ".join(persons[:limit])
+    more = f" and {len(persons) - limit} more" if len(persons) > limit else ""
+    return f"{counted(len(persons), 'person')} ({shown}{more})"
+
+
+def _made(info: RunInfo) -> list[tuple[str, str]]:
+    row = {
+        "Method": info.method,
+        "Epoch rule": f"{RULE_WORDS[info.epoch_rule]} ({info.epoch_rule})",
+        "Seeds": ", ".join(map(str, info.seeds)),
+        "Device": info.device,
+        "Folds were run": info.strategy,
+    }
+    return [(name, plain(value)) for name, value in row.items() if value]
+
+
+def _toml(info: RunInfo) -> list[tuple[str, str]]:
+    """Titles and TOML texts of the record's free tables; empty ones are left out."""
+    import tomli_w
+
+    tables: Mapping[str, Mapping[str, Any]] = {
+        "Method, resolved": info.method_table,
+        "Data": info.data,
+        "Source": info.source,
+        "Versions": info.versions,
+    }
+    return [(name, shown_lines(tomli_w.dumps(table))) for name, table in tables.items() if table]
+
+
+def _published(runs: Sequence[Run]) -> dict[str, object]:
+    """The comparison with published numbers; no lines where no run is on their task."""
+    ours = composite_runs(runs)
+    if not ours:
+        return {"published": [], "published_note": NOT_COMPOSITE, "sources": []}
+    parts = {part: composite_results(part) for part in _PARTS}
+    full = composite_results()
+    lines = [(found.uf1 or 0.0, _published_line(found, parts)) for found in full]
+    lines += [(summary.uf1, _our_line(info, summary)) for info, summary in ours]
+    printed = {found.source for found in full}
+    return {
+        "published": [line for _, line in sorted(lines, key=lambda line: -line[0])],
+        "published_note": CAUTION,
+        "sources": [(name, SOURCES[name]) for name in SOURCES if name in printed],
+        "part_words": [corpus_word(part) for part in _PARTS],
+    }
+
+
+def _published_line(
+    found: PublishedResult, parts: Mapping[str, Sequence[PublishedResult]]
+) -> _PublishedLine:
+    by_part = []
+    for part in _PARTS:
+        same = [other.uf1 for other in parts[part] if other.method == found.method]
+        by_part.append(score(same[0] if same else None))
+    return _PublishedLine(
+        method=found.method,
+        uf1=score(found.uf1),
+        uar=score(found.uar),
+        impossible=any(value is not None and value > 1 for value in (found.uf1, found.uar)),
+        parts=tuple(by_part),
+        parameters=large_number(found.parameters),
+        rule=RULE_WORDS.get(found.epoch_rule, found.epoch_rule),
+        printed=f"{found.source}, table {found.table}",
+        note=found.note,
+        ours=False,
+        leaky=found.epoch_rule == "held_out",
+    )
+
+
+def _our_line(info: RunInfo, summary: Summary) -> _PublishedLine:
+    row = row_of(info, summary)
+    return _PublishedLine(
+        method=row.title,
+        uf1=score(summary.uf1),
+        uar=score(summary.uar),
+        impossible=False,
+        parts=tuple(score(summary.parts[part].uf1) for part in _PARTS),
+        parameters=row.parameters,
+        rule=row.rule,
+        printed="",
+        note="",
+        ours=True,
+        leaky=row.leaky,
+    )

@@ -1,0 +1,159 @@
+"""The report as GitHub Markdown."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+
+from openmer.reports._published import CAUTION, NOT_COMPOSITE, composite_results
+from openmer.reports._rows import (
+    INTERVAL_MEANS,
+    LEAKY,
+    LEAKY_MEANS,
+    RULE_WORDS,
+    SCORE_WORDS,
+    Row,
+    Run,
+    composite_runs,
+    corpus_word,
+    interval_text,
+    large_number,
+    leak_rows,
+    notes_of,
+    ordered,
+    plain,
+    row_of,
+    score,
+)
+from openmer.evaluation._summary import SCORES
+
+_SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
+
+
+def render_markdown(runs: Sequence[Run]) -> str:
+    """Headline, what the leak is worth, corpora, classes and published numbers as Markdown.
+
+    Raises:
+        DataError: There is no run, or a record does not fit its scores.
+    """
+    runs = ordered(runs)
+    rows = [row_of(*run) for run in runs]
+    blocks = ["# OpenMER evaluation", _headline(rows)]
+    blocks += [f"**Data.** {escape_markdown(note)}" for note in notes_of(rows)]
+    blocks.append(INTERVAL_MEANS)
+    if any(row.leaky for row in rows):
+        blocks.append(f"**{LEAKY}.** {LEAKY_MEANS}")
+    if leak_rows(runs):
+        blocks += ["## What the leak is worth", _leaks(runs)]
+    blocks += ["## Corpora", _parts(runs), "## Classes", _classes(runs)]
+    blocks += ["## Published numbers", *_published(runs)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it is, inside a table too."""
+    return _SPECIAL.sub(r"\\\1", html.escape(plain(text), quote=False))
+
+
+def _headline(rows: Sequence[Row]) -> str:
+    return _table(
+        ["Method", "Epoch rule", "Protocol", *SCORE_WORDS.values(), "Seeds", "Weights", "Time"],
+        [
+            [
+                row.title,
+                row.rule,
+                row.mark,
+                *(" ".join(_shown(row, name)) for name in SCORES),
+                row.seeds,
+                row.parameters,
+                row.time,
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _shown(row: Row, name: str) -> Iterable[str]:
+    found = row.scores[name]
+    return (part for part in (found.value, found.spread, f"({found.interval})") if part)
+
+
+def _leaks(runs: Sequence[Run]) -> str:
+    return _table(
+        ["Method", "Last epoch", "Inner persons", f"Held-out person ({LEAKY})", "Leaky gains"],
+        [
+            [leak.title, leak.fixed, leak.inner, leak.held_out, leak.gain]
+            for leak in leak_rows(runs)
+        ],
+    )
+
+
+def _parts(runs: Sequence[Run]) -> str:
+    return _table(
+        ["Run", "Corpus", "Clips", "Persons", *SCORE_WORDS.values(), "Classes it lacks"],
+        [
+            [
+                row_of(info, summary).label,
+                corpus_word(name),
+                str(part.clips),
+                str(part.persons),
+                *(
+                    f"{score(getattr(part, metric))} ({interval_text(part.interval, metric)})"
+                    for metric in SCORES
+                ),
+                ", ".join(part.skipped),
+            ]
+            for info, summary in runs
+            for name, part in summary.parts.items()
+        ],
+    )
+
+
+def _classes(runs: Sequence[Run]) -> str:
+    return _table(
+        ["Run", "Class", "Clips", "Precision", "Recall", "F1"],
+        [
+            [
+                row_of(info, summary).label,
+                found.name,
+                str(found.support),
+                score(found.precision),
+                score(found.recall),
+                score(found.f1),
+            ]
+            for info, summary in runs
+            for found in summary.per_class
+        ],
+    )
+
+
+def _published(runs: Sequence[Run]) -> list[str]:
+    ours = [(row_of(*run), run[1]) for run in composite_runs(runs)]
+    if not ours:
+        return [NOT_COMPOSITE]
+    lines = [
+        (summary.uf1, [f"{row.label}, this report", score(summary.uf1), score(summary.uar), *_rest])
+        for row, summary in ours
+        for _rest in [[row.parameters, row.rule, ""]]
+    ]
+    for found in composite_results():
+        rule = RULE_WORDS.get(found.epoch_rule, found.epoch_rule)
+        cells = [found.method, score(found.uf1), score(found.uar), large_number(found.parameters)]
+        printed = f"{found.source}, table {found.table}"
+        note = "; ".join(part for part in (printed, found.note) if part)
+        lines.append((found.uf1 or 0.0, [*cells, rule, note]))
+    lines.sort(key=lambda line: -line[0])
+    headings = ["Method", "UF1", "UAR", "Weights", "Epoch rule", "Printed in, notes"]
+    return [_table(headings, [cells for _, cells in lines]), CAUTION]
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings)]
+    shown = ["| " + " | ".join(line) + " |" for line in lines]
+    shown += ["| " + " | ".join(_cell(text) for text in row) + " |" for row in rows]
+    return "\n".join(shown)
+
+
+def _cell(text: str) -> str:
+    return f"**{LEAKY}**" if text == LEAKY else escape_markdown(text)

@@ -1,0 +1,58 @@
+"""Reports of one run or several: for a terminal, the web, a paper, a readme and a spreadsheet.
+
+Every format marks a leaky run, and none holds a time of writing: the same runs give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from openmer.files import replace_file
+from openmer.reports._csv_sheet import render_csv
+from openmer.reports._html import render_html
+from openmer.reports._latex import render_latex
+from openmer.reports._markdown import render_markdown
+from openmer.reports._rows import LEAKY, LEAKY_MEANS, Run
+from openmer.reports._terminal import render_terminal
+from openmer.evaluation._read_run import RunInfo, load_run, read_run_info
+
+__all__ = [
+    "LEAKY",
+    "LEAKY_MEANS",
+    "Run",
+    "RunInfo",
+    "load_run",
+    "read_run_info",
+    "render_csv",
+    "render_html",
+    "render_latex",
+    "render_markdown",
+    "render_terminal",
+    "write_report",
+]
+
+
+def write_report(folder: Path, runs: Sequence[Run]) -> dict[str, Path]:
+    """Write report.html, report.md, report.csv and report.tex, each whole or not at all.
+
+    Args:
+        folder: Made where it is missing.
+        runs: At least one record with its scores.
+
+    Returns:
+        The files by their format: "html", "md", "csv", "tex".
+
+    Raises:
+        DataError: There is no run, or a record does not fit its scores.
+    """
+    texts = {
+        "html": render_html(runs),
+        "md": render_markdown(runs),
+        "csv": render_csv(runs),
+        "tex": render_latex(runs),
+    }
+    paths = {name: folder / f"report.{name}" for name in texts}
+    for name, text in texts.items():
+        replace_file(paths[name], text.encode())
+    return paths

@@ -1,0 +1,111 @@
+"""How large a method's network is: weights, statistics and operations, counted and not quoted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from torch import nn
+
+from openmer.datasets._labels import label_scheme
+from openmer.errors import ConfigError
+from openmer.reproduction._report import StudyTable
+from openmer.reproduction._study import Study, row_method
+from openmer.methods import Method
+from openmer.training._memory import flops_of_modules
+from openmer.training._network import build_network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSize:
+    """The size of a network.
+
+    Attributes:
+        input_shape: ``(channels, height, width)`` it was counted at.
+        parameters: Trained numbers.
+        statistics: Running means and variances of batch norms, one each per channel.
+        macs: Multiply-accumulates of one input, of convolutions and matrix products.
+        parts: The same of each part that the model is made of, by its name in the code.
+    """
+
+    input_shape: tuple[int, int, int]
+    parameters: int
+    statistics: int
+    macs: int
+    parts: Mapping[str, ModelSize] = field(default_factory=dict)
+
+
+def model_size(method: Method) -> ModelSize:
+    """Count a method's network at the input that its recipe makes.
+
+    Raises:
+        ConfigError: The method has no network, or its recipe leaves the size to the frames.
+    """
+    size = method.steps.size
+    if size is None:
+        raise ConfigError(
+            f"{method.name} has no fixed input size to count at. Choose a method whose recipe ends "
+            "in a size."
+        )
+    shape = (method.steps.channels, size, size)
+    classes = len(label_scheme(method.label_scheme).classes)
+    network = build_network(method.network_spec(classes, shape), seed=0)
+    macs = flops_of_modules(network, shape)
+    model = network[1]
+    return _size(
+        network,
+        shape,
+        macs[""] // 2,
+        {name: _size(part, shape, macs[f"1.{name}"] // 2) for name, part in model.named_children()},
+    )
+
+
+def _size(
+    module: nn.Module,
+    input_shape: tuple[int, int, int],
+    macs: int,
+    parts: Mapping[str, ModelSize] = MappingProxyType({}),
+) -> ModelSize:
+    return ModelSize(
+        input_shape=input_shape,
+        parameters=sum(weight.numel() for weight in module.parameters()),
+        statistics=sum(
+            value.numel() for name, value in module.named_buffers() if "running_" in name
+        ),
+        macs=macs,
+        parts=parts,
+    )
+
+
+def size_table(study: Study, overrides: Sequence[str] = ()) -> StudyTable:
+    """The table of a study of kind ``size``."""
+    columns = ["", "input", "weights", "BN stats", "sum", "MACs"]
+    columns += ["2 x weights"] * study.per_weight + ["printed"]
+    rows = []
+    for row in study.rows:
+        size, printed = model_size(row_method(study, row, overrides)), study.published(row)
+        told = f"{printed.parameters:,}" if printed and printed.parameters else "-"
+        shape = "x".join(map(str, size.input_shape))
+        rows.append((row.label, shape, *_counts(size, study), told))
+        if row.parts:
+            rows += [(f"- {name}", "", *_counts(part, study), "")
+                     for name, part in size.parts.items()]  # fmt: skip
+    notes = [study.note] * bool(study.note)
+    notes.append(
+        "BN stats: running means and variances of batch norm. MACs: multiply-accumulates of one "
+        "input, counted in convolutions and matrix products."
+    )
+    title = f"{study.title} ({study.source})"
+    return StudyTable(title, tuple(columns), tuple(rows), tuple(notes))
+
+
+def _counts(size: ModelSize, study: Study) -> tuple[str, ...]:
+    """Weights, statistics, their sum and operations."""
+    counts = (
+        f"{size.parameters:,}",
+        f"{size.statistics:,}",
+        f"{size.parameters + size.statistics:,}",
+        f"{size.macs / 1e6:,.1f} M",
+    )
+    return (*counts, f"{2 * size.parameters / 1e6:,.2f} M") if study.per_weight else counts

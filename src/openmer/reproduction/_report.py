@@ -1,0 +1,266 @@
+"""A study as a table: our honest numbers, on request the leaky ones, and what the paper prints."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from openmer.reports._published import PublishedResult
+from openmer.reports._rows import SCORE_WORDS, corpus_word, counted
+from openmer.evaluation._read_run import RunInfo
+from openmer.reproduction._study import WHOLE, Study
+from openmer.reproduction._run_study import StudyResult
+from openmer.evaluation._summary import PartScores, Summary
+from openmer.preprocessing._summary import HOLDS_BINS
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+IMPOSSIBLE = "impossible: a mean of recalls cannot exceed 1"
+_NONE = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class StudyTable:
+    """A study in words, for every kind of output.
+
+    Attributes:
+        title: The study, the paper, its tables.
+        columns: Headings.
+        rows: Cells of each line.
+        notes: Sentences below the table.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+
+
+def study_table(study: Study, results: Sequence[StudyResult]) -> StudyTable:
+    """The table of a study of kind ``scores``, the rows of each part of the clips together.
+
+    Args:
+        study: Its title, source and note.
+        results: One per row, from `run_study`.
+    """
+    leaky = any(result.leaky for result in results)
+    several = len(study.shown_parts) > 1
+    words = [SCORE_WORDS[score] for score in study.scores]
+    columns = ["", *["clips"] * several, *(f"{word}, ours" for word in words), "epoch rule"]
+    columns += ["F1 by class, ours"] * study.per_class
+    columns += ["clips with a bin in the band", "a movement becomes"] * study.magnified
+    columns += [f"{word}, LEAKY" for word in words if leaky]
+    columns += [f"{word}, printed" for word in words if study.prints]
+    rows = [
+        _row(study, result, part, leaky=leaky) for part in study.shown_parts for result in results
+    ]
+    return StudyTable(study_title(study), tuple(columns), tuple(rows), _notes(study, results))
+
+
+def study_markdown(tables: Iterable[StudyTable]) -> str:
+    """A study as a Markdown page."""
+    return "\n\n".join(_markdown(table) for table in tables) + "\n"
+
+
+def _markdown(table: StudyTable) -> str:
+    head = f"| {' | '.join(table.columns)} |\n|{' --- |' * len(table.columns)}"
+    body = "\n".join(f"| {' | '.join(row)} |" for row in table.rows)
+    return "\n\n".join([f"# {table.title}", f"{head}\n{body}", *table.notes])
+
+
+def study_terminal(table: StudyTable) -> Table:
+    """A study for a rich console; the notes are its caption."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    found = Table(
+        title=table.title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        caption="\n".join(table.notes),
+        caption_justify="left",
+    )
+    rows = [[_in_lines(cell) for cell in row] for row in table.rows]
+    for place, column in enumerate(table.columns):
+        heading = _heading(column, [row[place] for row in rows])
+        found.add_column(heading, style="red" if "LEAKY" in column else "", overflow="fold")
+    for row in rows:
+        found.add_row(*map(Text, row))
+    return found
+
+
+def _in_lines(cell: str) -> str:
+    """A cell in short lines; a narrow column breaks an interval between its ends, not inside."""
+    breakable = re.sub(r"\(0(\.\d+)-0(\.\d+)\)", r"(\1 - \2)", cell)
+    return breakable.replace(" (", "\n(").replace(", ", "\n")
+
+
+def _heading(column: str, cells: Iterable[str]) -> str:
+    """A heading in lines that make its column no wider than its cells and its own words do."""
+    lines = [*column.split(), *(line for cell in cells for line in cell.split("\n"))]
+    return "\n".join(textwrap.wrap(column, max(map(len, lines), default=1) or 1))
+
+
+def study_title(study: Study) -> str:
+    """The study, the paper and the numbers of its tables."""
+    tables = f", table {' and '.join(study.tables)}" if study.tables else ""
+    return f"{study.title} ({study.source}{tables})"
+
+
+def rows_not_run(results: Sequence[StudyResult]) -> list[str]:
+    """A sentence for each row that could have been run, but was not."""
+    return [
+        f"{result.row.label}: not run, {result.why_not}."
+        for result in results
+        if result.why_not and result.row.run
+    ]
+
+
+def rows_apart(results: Sequence[StudyResult]) -> list[str]:
+    """Rows judged on fewer clips than asked for, from weights that leak, or on other clips."""
+    runs = [(result.row.label, run) for result in results for run in (result.honest,) if run]
+    notes = [
+        f"{label}: {len(info.failures)} of {info.asked} clips could not be prepared; the scores "
+        "are of the others."
+        for label, (info, _) in runs
+        if info.failures
+    ]
+    notes += [
+        f"{label}: LEAKY, pictures of {counted(len(info.seen_persons), 'tested person')} made its "
+        "weights."
+        for label, (info, _) in runs
+        if info.seen_persons
+    ]
+    if len({info.data.get("clips_sha256") for _, (info, _) in runs}) > 1:
+        notes.append("The rows are not of the same clips: compare them with care.")
+    return notes
+
+
+def epoch_rule(run: tuple[RunInfo, Summary] | None) -> str:
+    """How a run's epoch was chosen; a leaky one says so."""
+    if run is None:
+        return _NONE
+    return run[0].epoch_rule + " (LEAKY)" * run[0].leaky
+
+
+def _row(study: Study, result: StudyResult, part: str, *, leaky: bool) -> tuple[str, ...]:
+    several = len(study.shown_parts) > 1
+    cells = [result.row.label, *[_part_word(part)] * several]
+    cells += [*_ours(study, result.honest, part), epoch_rule(result.honest)]
+    if study.per_class:
+        cells.append(_by_class(result.honest))
+    if study.magnified:
+        cells += _magnified(result)
+    if leaky:
+        cells += _ours(study, result.leaky, part)
+    if study.prints:
+        cells += _printed(study, result, part)
+    return tuple(cells)
+
+
+def _part_word(part: str) -> str:
+    return "all" if part == WHOLE else corpus_word(part)
+
+
+def _scores(run: tuple[RunInfo, Summary] | None, part: str) -> Summary | PartScores | None:
+    """Scores of some of a run's clips; None where it has none of them."""
+    if run is None:
+        return None
+    return run[1] if part == WHOLE else run[1].parts.get(part)
+
+
+def _ours(study: Study, run: tuple[RunInfo, Summary] | None, part: str) -> list[str]:
+    found = _scores(run, part)
+    if found is None:
+        return [_NONE] * len(study.scores)
+    return [_score(found, score) for score in study.scores]
+
+
+def _score(found: Summary | PartScores, score: str) -> str:
+    """A score with its interval, where it has one."""
+    value = f"{getattr(found, score):.3f}"
+    if found.interval is None:
+        return value
+    span = getattr(found.interval, score)
+    return f"{value} ({span.low:.3f}-{span.high:.3f})"
+
+
+def _by_class(run: tuple[RunInfo, Summary] | None) -> str:
+    if run is None:
+        return _NONE
+    return ", ".join(f"{found.name} {found.f1:.2f}" for found in run[1].per_class)
+
+
+def _magnified(result: StudyResult) -> list[str]:
+    """For how many clips the band of `magnify` holds a bin, and how large a movement becomes."""
+    if result.honest is None:
+        return [_NONE, _NONE]
+    ways = result.honest[0].prepared.get("magnify", {})
+    held = f"{ways.get(HOLDS_BINS, 0)} of {sum(ways.values())}" if ways else _NONE
+    return [held, _NONE if result.times is None else f"{result.times:.1f} times as large"]
+
+
+def _printed(study: Study, result: StudyResult, part: str) -> list[str]:
+    published = study.published(result.row, part)
+    return [_printed_score(published, score) for score in study.scores]
+
+
+def _printed_score(published: PublishedResult | None, score: str) -> str:
+    value = None if published is None else getattr(published, score)
+    return _NONE if value is None else f"{value:g}{' (!)' * (value > 1)}"
+
+
+def _notes(study: Study, results: Sequence[StudyResult]) -> tuple[str, ...]:
+    notes = [study.note] * bool(study.note) + rows_not_run(results) + rows_apart(results)
+    notes += _parts_apart(study, results) + _flags(study, results)
+    if any(result.leaky for result in results):
+        notes.append("LEAKY: the epoch was chosen on the tested person. Not a result.")
+    return tuple(notes)
+
+
+def _parts_apart(study: Study, results: Sequence[StudyResult]) -> list[str]:
+    """Parts that the given clips lack, and those that lack a class."""
+    notes = []
+    runs = [result.honest for result in results if result.honest]
+    for part in study.shown_parts if runs else ():
+        found = [scores for scores in (_scores(run, part) for run in runs) if scores is not None]
+        if not found:
+            notes.append(f"{_part_word(part)}: no clip of it was given.")
+        lacking = sorted({name for one in found for name in getattr(one, "skipped", ())})
+        if lacking:
+            notes.append(
+                f"{_part_word(part)}: no clip is {', '.join(lacking)}, so UF1 and UAR are means "
+                "over the other classes."
+            )
+    return notes
+
+
+def _flags(study: Study, results: Sequence[StudyResult]) -> list[str]:
+    """What is wrong with printed numbers, and what else the paper prints for a row."""
+    flags: list[str] = []
+    others: dict[str, list[str]] = {}
+    found = [
+        (_label(study, result, part), published)
+        for part in study.shown_parts
+        for result in results
+        if (published := study.published(result.row, part)) is not None
+    ]
+    if any((published.uar or 0) > 1 for _, published in found):
+        flags.append(f"(!) {IMPOSSIBLE}.")
+    for label, published in found:
+        note = published.note.replace("UAR above 1 is impossible", "").removeprefix("; ")
+        if note:
+            others.setdefault(note, []).append(label)
+    return flags + [f"Printed for {'; '.join(labels)}: {note}." for note, labels in others.items()]
+
+
+def _label(study: Study, result: StudyResult, part: str) -> str:
+    of = f", {_part_word(part)}" if len(study.shown_parts) > 1 else ""
+    return f"{result.row.label}{of}"

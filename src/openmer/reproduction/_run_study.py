@@ -1,0 +1,210 @@
+"""Running a study: every row trained and judged on the study's clips, or why it was not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from openmer.clip import Clip
+from openmer.datasets._labels import label_scheme, labelled
+from openmer.datasets._source import ClipSource
+from openmer.errors import ConfigError, DataError, ProtocolError, unknown_name
+from openmer.reports._rows import corpus_word
+from openmer.evaluation._cross_validate import judge
+from openmer.evaluation._read_run import RunInfo, load_run
+from openmer.reproduction._study import Study, StudyRow, row_method
+from openmer.evaluation._summary import Summary
+from openmer.evaluation._experiment import Progress, Protocol
+from openmer.methods import Method
+from openmer.models import create_model
+from openmer.models._weights import load_weights, stored_backbone
+from openmer.preprocessing._summary import median_magnification
+from openmer.training import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyResult:
+    """A row with its scores.
+
+    Attributes:
+        row: The row.
+        honest: Our run under an honest rule; None where it was not run.
+        leaky: Our run with the epoch chosen on the tested person; None where it was not asked for.
+        folder: Where the honest run lies; None where it was not run.
+        times: How many times as large `magnify` makes a movement, over half of the clips; None
+            where it was not run, or does not magnify.
+        why_not: Why it was not run; empty where it was.
+    """
+
+    row: StudyRow
+    honest: tuple[RunInfo, Summary] | None = None
+    leaky: tuple[RunInfo, Summary] | None = None
+    folder: Path | None = None
+    times: float | None = None
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRun:
+    """How a study is run.
+
+    Attributes:
+        protocol: Seeds; the epoch rule is that of each row's method.
+        leaky: Whether every row is also run with the epoch chosen on the tested person, where the
+            paper prints a number that this could explain.
+        out: Where runs are kept; what is there already is not run again.
+        resources: Device, processes, memory.
+        overrides: Applied to every row of the study's own method.
+        weights: Files of weights by the keys of the rows.
+    """
+
+    protocol: Protocol
+    leaky: bool
+    out: Path
+    resources: Resources
+    overrides: tuple[str, ...] = ()
+    weights: Mapping[str, Path]
+
+
+def _silent(_: StudyRow) -> AbstractContextManager[Progress | None]:
+    return nullcontext()
+
+
+def run_study(
+    study: Study,
+    clips: Sequence[Clip] | ClipSource,
+    how: StudyRun,
+    on_progress: Callable[[StudyRow], AbstractContextManager[Progress | None]] = _silent,
+) -> list[StudyResult]:
+    """Train and judge every row of a study of kind ``scores`` or ``t-tests``.
+
+    A row that cannot be run, for want of weights or of a network to fetch them, says why and does
+    not stop the others.
+
+    Raises:
+        ConfigError: A file of weights is given by a key that no row has.
+        DataError: The study judges one corpus, and no clip of it is given.
+        ProtocolError: A class of that corpus has no clip.
+    """
+    _check_keys(study, how.weights)
+    clips = study_clips(study, clips, how.overrides)
+    results = []
+    for row in study.rows:
+        with on_progress(row) as report:
+            results.append(_run_row(study, row, clips, how, report))
+    return results
+
+
+def study_clips(
+    study: Study, clips: Sequence[Clip] | ClipSource, overrides: Sequence[str] = ()
+) -> Sequence[Clip] | ClipSource:
+    """The clips that a study judges: those of its corpus, or all where it names none.
+
+    Args:
+        study: The study.
+        clips: Clips of any corpora.
+        overrides: Applied to every row of the study's own method.
+
+    Raises:
+        DataError: There is no clip of that corpus, or one has a word outside a row's label scheme.
+        ProtocolError: A class of a row's label scheme has no clip.
+    """
+    if not study.corpus:
+        return clips
+    given = clips.clips if isinstance(clips, ClipSource) else clips
+    own = tuple(clip for clip in given if clip.corpus == study.corpus)
+    title = corpus_word(study.corpus)
+    advice = f"Give --corpus {study.corpus}, or a manifest with its clips."
+    if not own:
+        corpora = ", ".join(sorted({clip.corpus for clip in given})) or "none"
+        raise DataError(
+            f"{study.name} judges clips of {title} alone (corpus {study.corpus}), and none is "
+            f"among the {len(given)} clips given, which are of: {corpora}. {advice}"
+        )
+    runnable = [row for row in study.rows if row.run]
+    for scheme in sorted({row_method(study, row, overrides).label_scheme for row in runnable}):
+        try:
+            labelled(own, label_scheme(scheme))
+        except ProtocolError as error:
+            raise ProtocolError(
+                f"{study.name}, {scheme}, with {len(own)} of {len(given)} clips: {error} A "
+                f"composite has only a part of {title}. {advice}"
+            ) from error
+    return clips.only(study.corpus) if isinstance(clips, ClipSource) else own
+
+
+def _run_row(
+    study: Study,
+    row: StudyRow,
+    clips: Sequence[Clip] | ClipSource,
+    how: StudyRun,
+    report: Progress | None,
+) -> StudyResult:
+    if not row.run:
+        return StudyResult(row=row, why_not="only quoted")
+    if row.weights and row.weights not in how.weights and not _starts_otherwise(how):
+        why = f"needs weights: {row.pretrain}, then --weights {row.weights}=FILE"
+        return StudyResult(row=row, why_not=why)
+    method = row_method(study, row, how.overrides, how.weights.get(row.weights))
+    try:
+        require_weights(method)
+    except DataError as error:
+        return StudyResult(row=row, why_not=str(error).rstrip("."))
+    own = how.protocol.model_copy(update={"epoch_rule": method.epoch_rule})
+    folder = _judge(method, clips, how, own, report)
+    leaky = None
+    if how.leaky and study.prints:
+        held_out = how.protocol.model_copy(update={"epoch_rule": "held_out"})
+        leaky = load_run(_judge(method, clips, how, held_out, report))
+    given = clips.clips if isinstance(clips, ClipSource) else clips
+    return StudyResult(
+        row=row,
+        honest=load_run(folder),
+        leaky=leaky,
+        folder=folder,
+        times=median_magnification(method.steps, given) if study.magnified else None,
+    )
+
+
+def _check_keys(study: Study, weights: Mapping[str, Path]) -> None:
+    """Refuse weights that no row takes."""
+    keys = {row.weights for row in study.rows if row.weights}
+    wrong = sorted(weights.keys() - keys)
+    if wrong and not keys:
+        raise ConfigError(
+            f"Found weights by the key {wrong[0]!r}, but no row of {study.name} takes any. Leave "
+            "them out, or give those of all rows with --set model.weights=FILE."
+        )
+    if wrong:
+        raise unknown_name(f"key of weights in {study.name} called", wrong[0], keys)
+
+
+def _starts_otherwise(how: StudyRun) -> bool:
+    """Whether the user says for all rows what they start from."""
+    return any(given.partition("=")[0].strip() == "model.weights" for given in how.overrides)
+
+
+def require_weights(method: Method) -> None:
+    """Make sure that the stored weights a method starts from are at hand.
+
+    Raises:
+        DataError: They are not.
+    """
+    if method.model is None or not method.model.weights:
+        return
+    if method.model.weights != "imagenet":
+        load_weights(method.model.weights)
+        return
+    stored_backbone(create_model(method.model.name, **method.model.parameters), "imagenet")
+
+
+def _judge(
+    method: Method,
+    clips: Sequence[Clip] | ClipSource,
+    how: StudyRun,
+    protocol: Protocol,
+    report: Progress | None,
+) -> Path:
+    return judge(method, clips, protocol, out=how.out, resources=how.resources, on_progress=report)

@@ -1,0 +1,169 @@
+"""Studies: the tables of a paper as data, to be run anew and laid beside what the paper prints."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from openmer.errors import ConfigError, unknown_name
+from openmer.reports._published import PublishedResult, published_results
+from openmer.methods import Method, load_method
+from openmer.training._config import Record
+
+WHOLE = "full"
+"""The part of the data that is all of it, as the list of published numbers calls it."""
+
+_SUFFIX = ".toml"
+
+
+class StudyRow(Record):
+    """One line of a study.
+
+    Attributes:
+        label: How the table calls it.
+        method: Method, where it is not the study's.
+        set: Overrides of the method, as ``--set`` takes them.
+        without: Recipe steps of the method that are left out, by their names.
+        weights: Key of a file of weights that the user gives; empty for the method's own.
+        pretrain: The command that makes such a file.
+        parts: Of a study of kind ``size``: whether its parts follow, each on a line.
+        run: Whether OpenMER can run it; a line that is only quoted cannot be.
+        published: The paper's name of it, in the list of published numbers.
+    """
+
+    label: str
+    method: str = ""
+    set: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    weights: str = ""
+    pretrain: str = ""
+    parts: bool = False
+    run: bool = True
+    published: str = ""
+
+
+class Study(Record):
+    """A table or figure of a paper.
+
+    Attributes:
+        name: ``<method>/<study>``; of a file of one's own, its name without the ending.
+        title: What it compares.
+        kind: ``scores`` trains and judges every row, ``size`` counts weights and operations,
+            ``maps`` draws feature maps, ``heat`` heat maps, ``curves`` the accuracy of a training
+            epoch by epoch, ``t-tests`` compares the first row with every other.
+        source: The paper, as the list of published numbers calls it.
+        tables: Numbers of its tables.
+        method: The method that the rows change.
+        corpus: The corpus whose clips alone are judged; empty for all clips that are given.
+        parts: Of which clips the table has scores, all from the same predictions: names of
+            corpora, or "full". Empty is the `corpus`, else all clips.
+        scores: The scores of the paper's table, in its order.
+        per_class: Whether the paper's table has a score per class.
+        magnified: Whether the table tells what the step ``magnify`` did to the clips.
+        per_weight: Whether the table has two operations per weight beside the real count.
+        note: What to know before comparing.
+        rows: The lines.
+    """
+
+    name: str
+    title: str
+    kind: Literal["scores", "size", "maps", "heat", "curves", "t-tests"]
+    source: str
+    tables: tuple[str, ...] = ()
+    method: str
+    corpus: str = ""
+    parts: tuple[str, ...] = ()
+    scores: tuple[Literal["uf1", "uar", "accuracy"], ...] = ("uf1", "uar")
+    per_class: bool = False
+    magnified: bool = False
+    per_weight: bool = False
+    note: str = ""
+    rows: tuple[StudyRow, ...]
+
+    @property
+    def shown_parts(self) -> tuple[str, ...]:
+        """The corpora that the table has scores of; "full" is all clips."""
+        return self.parts or (self.corpus or WHOLE,)
+
+    @property
+    def prints(self) -> bool:
+        """Whether the paper prints a number for any row: without one a leak explains nothing."""
+        return any(row.published for row in self.rows)
+
+    def published(self, row: StudyRow, part: str = "") -> PublishedResult | None:
+        """What the paper prints for a row.
+
+        Args:
+            row: One of `rows`.
+            part: One of `shown_parts`; the first of them by default.
+        """
+        part = part or self.shown_parts[0]
+        for result in published_results():
+            printed = result.source == self.source and result.table in self.tables
+            if printed and (result.method, result.part) == (row.published, part):
+                return result
+        return None
+
+
+def list_studies() -> list[str]:
+    """Names of all studies, as ``efficient-me/depth``, sorted."""
+    top = resources.files("openmer.reproduction.studies")
+    return sorted(
+        f"{folder.name}/{file.name.removesuffix(_SUFFIX)}"
+        for folder in top.iterdir()
+        if folder.is_dir()
+        for file in folder.iterdir()
+        if file.name.endswith(_SUFFIX)
+    )
+
+
+def load_study(name: str) -> Study:
+    """A study by its name, or the path of a TOML file of one's own.
+
+    Raises:
+        ConfigError: No such study (the nearest is given), or the file is not one.
+    """
+    path = Path(name)
+    own = path.suffix == _SUFFIX
+    if not own and name not in list_studies():
+        raise unknown_name("study", name, list_studies())
+    try:
+        file = path if own else resources.files("openmer.reproduction.studies").joinpath(f"{name}{_SUFFIX}")
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        return Study.model_validate({"name": path.stem if own else name, **table})
+    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+        raise ConfigError(f"Study {name} cannot be read: {error}") from error
+
+
+def row_method(
+    study: Study, row: StudyRow, overrides: Sequence[str] = (), weights: Path | None = None
+) -> Method:
+    """The method of a row: its own overrides first, then those of the user, then fewer steps.
+
+    Args:
+        study: The study.
+        row: One of its rows.
+        overrides: Of the user; they change the study's own method and leave others alone.
+        weights: A file that the row starts from; None for the method's own.
+
+    Raises:
+        ConfigError: As `load_method`; or the recipe has no step that the row leaves out.
+    """
+    given = [] if weights is None else [f'model.weights="{weights.as_posix()}"']
+    own = row.method in ("", study.method)
+    method = load_method(
+        row.method or study.method, [*row.set, *given, *(overrides if own else ())]
+    )
+    if not row.without:
+        return method
+    names = [step["step"] for step in method.recipe]
+    for name in row.without:
+        if name not in names:
+            raise unknown_name(f"step of the recipe of {method.name} called", name, names)
+    left = tuple(step for step in method.recipe if step["step"] not in row.without)
+    return method.model_copy(update={"recipe": left})

@@ -1,1 +1,0 @@
-"""The tables and figures of the papers as data; `openmer.evaluation.studies` runs them."""

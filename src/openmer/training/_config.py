@@ -1,0 +1,384 @@
+"""How a method is trained: frozen records, read strictly, saved with every result."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+
+Scalar = bool | int | float | str
+EpochRule = Literal["fixed", "inner", "held_out"]
+
+
+class Record(BaseModel):
+    """A frozen record that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelConfig(Record):
+    """Which network, and the hyperparameters its paper set.
+
+    Attributes:
+        name: One of `openmer.models.list_models()`.
+        weights: Stored weights that every fold starts from, but for its head, which is drawn anew:
+            a name of `openmer.models._weights.list_weights()`, the path of a safetensors file, or
+            ``imagenet``, what timm offers for the model's backbone. Empty draws all weights.
+        carried: Parts of the model, by their names in it, whose stored weights are taken; all
+            others are drawn anew. Empty takes all but the head's.
+        parameters: Further keyword arguments of the model, beside channels, classes and size.
+    """
+
+    name: str
+    weights: str = ""
+    carried: tuple[str, ...] = ()
+    parameters: dict[str, Scalar] = Field(default_factory=dict)
+
+
+class LossConfig(Record):
+    """Loss of one clip; a batch's loss is the mean over its clips.
+
+    Attributes:
+        name: ``cross_entropy`` or ``focal`` (Lin et al. 2017).
+        gamma: Focusing exponent of the focal loss; 0 makes it a weighted cross-entropy.
+        class_weights: One weight per class (the focal loss calls it alpha); empty means all 1;
+            ``balanced`` weighs each class by its inverse frequency among the fold's own training
+            clips.
+        head_l1: Added per batch: this times the sum of the magnitudes of the weights of the
+            model's last linear layer, without its bias.
+        head_l2: The same with the sum of their squares.
+    """
+
+    name: Literal["cross_entropy", "focal"] = "cross_entropy"
+    gamma: float = Field(default=2.0, ge=0)
+    class_weights: tuple[PositiveFloat, ...] | Literal["balanced"] = ()
+    head_l1: float = Field(default=0.0, ge=0)
+    head_l2: float = Field(default=0.0, ge=0)
+
+
+class InnerConfig(Record):
+    """The inner split of the epoch rule ``inner``: persons held out inside the training persons.
+
+    Attributes:
+        persons_share: Share of the training persons that choose the epoch and never train.
+        patience: Epochs without a better inner loss after which a model stops; 0 runs them all.
+    """
+
+    persons_share: float = Field(default=0.2, gt=0, lt=1)
+    patience: int = Field(default=0, ge=0)
+
+
+class Stage(Record):
+    """A part of a training with its own step size and its own set of weights that move.
+
+    Attributes:
+        epochs: Passes over the training clips, at most, per iteration.
+        learning_rate: Step size at its highest.
+        trainable: ``all`` weights, or those of the model's ``head`` alone; the rest then runs in
+            evaluation mode, batch statistics included.
+        frozen: Parts of the model, by their names in it, that hold still where all others move, in
+            evaluation mode like what stands before a head that trains alone. Stages with fewer and
+            fewer of them unfreeze a network gradually.
+        iterations: How often the stage is run in a row; each goes on from the best weights so far
+            with a fresh optimiser.
+        patience: Epochs without a better watched score after which an iteration ends; 0 leaves it
+            to the inner split's. Where nothing is watched, as under ``fixed``, it has no effect.
+        schedule: ``constant``; ``plateau``: multiplied by `plateau_factor` whenever the watched
+            score, or, where nothing is watched, the epoch's mean training loss, was no better for
+            `plateau_patience` epochs; or, in a pretraining, ``cosine``: one epoch of linear
+            warm-up, then half a cosine down to zero.
+        plateau_patience: Epochs without a better score before the step size falls.
+        plateau_factor: What it is multiplied by.
+        size: In a pretraining, side of its images in pixels; 0 is that of the pretraining, and the
+            last stage's. The best epoch is sought anew where the size changes.
+    """
+
+    epochs: PositiveInt
+    learning_rate: PositiveFloat
+    trainable: Literal["all", "head"] = "all"
+    frozen: tuple[str, ...] = ()
+    iterations: PositiveInt = 1
+    patience: int = Field(default=0, ge=0)
+    schedule: Literal["constant", "cosine", "plateau"] = "constant"
+    plateau_patience: PositiveInt = 10
+    plateau_factor: float = Field(default=0.1, gt=0, lt=1)
+    size: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_way_to_freeze(self) -> Self:
+        if self.frozen and self.trainable == "head":
+            raise ValueError('give trainable = "head" or frozen parts, not both')
+        return self
+
+
+class StillAugment(Record):
+    """Random changes of a training still, each drawn anew whenever it is used.
+
+    Attributes:
+        mirror_probability: Chance of a mirror image.
+        rotation_deg: Largest turn to either side, in degrees.
+        scale: Largest relative change of size, as 0.1 for 0.9..1.1 times.
+        shift: Largest shift along either axis, as a share of the side.
+        brightness: Largest change of brightness, as a share of 255.
+        contrast: Largest relative change of contrast about the image's mean.
+        erase_probability: Chance that a rectangle of 2..20 % of the area becomes middle gray.
+        jitter_probability: Chance that every pixel of an image changes by a draw of its own.
+        jitter_levels: How far it changes, either way, in gray levels of 0..255.
+    """
+
+    mirror_probability: float = Field(default=0.5, ge=0, le=1)
+    rotation_deg: float = Field(default=0.0, ge=0, le=180)
+    scale: float = Field(default=0.0, ge=0, lt=1)
+    shift: float = Field(default=0.0, ge=0, lt=1)
+    brightness: float = Field(default=0.0, ge=0, le=1)
+    contrast: float = Field(default=0.0, ge=0, lt=1)
+    erase_probability: float = Field(default=0.0, ge=0, le=1)
+    jitter_probability: float = Field(default=0.0, ge=0, le=1)
+    jitter_levels: float = Field(default=0.0, ge=0, le=255)
+
+
+class Pretraining(Record):
+    """How a model learns macro-expressions on stills before any micro-expression.
+
+    Attributes:
+        scheme: One of `openmer.datasets._pretraining.list_pretraining_schemes()`.
+        start: ``scratch``; ``imagenet``, the weights that timm offers for the backbone; or the path
+            of a safetensors file.
+        size: Side of the square images that the model sees, in pixels.
+        validation: Share of the images, per class, that chooses the epoch and never trains.
+        watch: What chooses it: the lowest ``loss`` or the highest ``accuracy`` on that share.
+        rounds: How often all stages are run in a row.
+        stages: At least one.
+        batch_size: Images per step.
+        optimizer: As in `NetworkTraining`.
+        momentum: As there.
+        weight_decay: As there.
+        label_smoothing: Share of the target that is spread over all classes.
+        loss: Loss of one image.
+        augment: Random changes of the training images.
+        model: Arguments of the model that differ from those of the method; none changes a weight's
+            shape (the dropout, for instance).
+        recipe: Preprocessing of a still, as tables; empty takes its gray values as they are.
+    """
+
+    scheme: str
+    start: str = "scratch"
+    size: int = Field(default=48, ge=16)
+    validation: float = Field(default=0.2, gt=0, lt=1)
+    watch: Literal["loss", "accuracy"] = "loss"
+    rounds: PositiveInt = 1
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    batch_size: PositiveInt = 16
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    loss: LossConfig = LossConfig()
+    augment: StillAugment = StillAugment()
+    model: dict[str, Scalar] = Field(default_factory=dict)
+    recipe: tuple[dict[str, Any], ...] = ()
+
+
+class Variants(Record):
+    """Random changes of a training image out of a fixed, small number of them.
+
+    With a fixed number of variants the features of a frozen backbone can be computed once for each
+    variant of a clip, and drawn ever after.
+
+    Attributes:
+        probability: Chance that a training clip is drawn changed.
+        count: How many changes there are; each is a pure function of its number.
+        mirror: Whether half of the changes, at random, mirror the image.
+        brightness: Largest change of brightness, as a share of 255, drawn evenly on both sides.
+    """
+
+    probability: float = Field(default=0.5, ge=0, le=1)
+    count: PositiveInt = 11
+    mirror: bool = True
+    brightness: float = Field(default=0.0, ge=0, le=1)
+
+
+class Enlarge(Record):
+    """Copies of the clips of smaller classes, each changed once and for all, beside the originals.
+
+    Copies are made of a fold's own training clips only; watched and tested clips are originals.
+
+    Attributes:
+        copies: Copies of each training clip of every class but the largest of the fold; 0 makes
+            none.
+        mirror_probability: Chance that a copy is a mirror image; else it is shifted.
+        shift: Largest shift, left, right, up or down, as a share of the side; the border goes on
+            into what becomes free.
+    """
+
+    copies: int = Field(default=1, ge=0)
+    mirror_probability: float = Field(default=0.5, ge=0, le=1)
+    shift: float = Field(default=0.03, ge=0, lt=0.5)
+
+
+class Perturb(Record):
+    """Clips changed at random in some epochs or steps of a training; in all others as they are.
+
+    In this order: mirror image, colour jitter, noise, masking; each is switched off by 0. Draws
+    depend on seed, held-out person, epoch and step alone. Nothing is perturbed to be scored.
+
+    Attributes:
+        interval: Every how many epochs or steps, counted from 1; 0 is never.
+        unit: ``epoch``, or ``step``, one batch; steps are counted on from epoch to epoch.
+        jitter: Largest relative change of brightness, of contrast and of saturation; of image
+            channels alone.
+        noise: Standard deviation of Gaussian noise, as a share of the spread of each channel over
+            the fold's own training clips.
+        flip: Chance of a mirror image, in which u changes its sign.
+        mask: Chance that a rectangle is masked, the same in all channels: by 0 in flow in pixels,
+            by the mean of the clip's channel in 8-bit flow and in images.
+        mask_area: Least and largest share of the area that it masks.
+    """
+
+    interval: int = Field(default=20, ge=0)
+    unit: Literal["epoch", "step"] = "epoch"
+    jitter: float = Field(default=0.2, ge=0, lt=1)
+    noise: float = Field(default=0.05, ge=0)
+    flip: float = Field(default=0.5, ge=0, le=1)
+    mask: float = Field(default=0.5, ge=0, le=1)
+    mask_area: tuple[float, float] = (0.02, 0.2)
+
+    @model_validator(mode="after")
+    def _an_area(self) -> Self:
+        if not 0 < self.mask_area[0] <= self.mask_area[1] <= 1:
+            raise ValueError("mask_area takes two shares in 0..1, the least first")
+        return self
+
+
+class SvmTraining(Record):
+    """A scikit-learn support vector machine, with scaling in its pipeline.
+
+    It reads the flattened input or, as the classifier of a network, what the head would read. Where
+    `c` or `kernel` names several values, persons held out inside the training persons choose: the
+    highest mean of all F1 of the classes over `inner_folds` groups of persons.
+
+    Attributes:
+        c: Penalty of a misclassified clip; one or several.
+        gamma: Width of the radial basis function, or ``scale`` / ``auto`` as scikit-learn has them.
+        kernel: ``rbf`` or ``linear``; one or several.
+        class_weight: ``balanced`` weighs classes by their inverse frequency in the fold.
+        inner_folds: Groups of persons, each held out once, where there is something to choose.
+        mirrored_copies: Add a mirrored copy of every training clip (u changes sign); not as the
+            classifier of a network, which reads the copies that the network was trained on.
+    """
+
+    kind: Literal["svm"]
+    c: PositiveFloat | tuple[PositiveFloat, ...] = 1.0
+    gamma: PositiveFloat | Literal["scale", "auto"] = "scale"
+    kernel: Literal["rbf", "linear"] | tuple[Literal["rbf", "linear"], ...] = "rbf"
+    class_weight: Literal["none", "balanced"] = "none"
+    inner_folds: int = Field(default=5, ge=2)
+    mirrored_copies: bool = False
+
+    @property
+    def choices(self) -> tuple[tuple[Literal["rbf", "linear"], float], ...]:
+        """Every kernel with every penalty, in their order."""
+        kernels = self.kernel if isinstance(self.kernel, tuple) else (self.kernel,)
+        penalties = self.c if isinstance(self.c, tuple) else (self.c,)
+        return tuple((kernel, c) for kernel in kernels for c in penalties)
+
+    @model_validator(mode="after")
+    def _something_to_choose(self) -> Self:
+        if not self.choices:
+            raise ValueError("give at least one kernel and one c")
+        return self
+
+
+class NetworkTraining(Record):
+    """Gradient descent on a network from `openmer.models`.
+
+    Attributes:
+        epochs: Passes over the training clips, all weights moving; 0 where there are `stages`, or
+            where stored weights are taken as they are and the `classifier` alone is fitted.
+        batch_size: Clips per step; the last batch of an epoch holds what is left.
+        order: ``shuffled`` anew each epoch; ``balanced``, as many clips of each class in every
+            step, drawn anew each epoch, and in an epoch as many as the smallest class has;
+            ``class_by_class`` and never shuffled (the authors' STSTNet script lists its folders
+            so); ``as_listed``.
+        optimizer: ``adam`` (weight decay as L2), ``adamw`` or ``sgd``.
+        learning_rate: Step size.
+        momentum: Momentum of ``sgd``; the others use betas 0.9 and 0.999.
+        weight_decay: Weight decay: of ``adam`` and ``sgd`` this times a weight is added to its
+            gradient, of ``adamw`` the weight shrinks by it. A penalty of ``x`` times the sum of
+            squares is a weight decay of ``2 x``.
+        decayed: ``all`` trained numbers, or the ``kernels`` of convolutions and linear layers,
+            without biases, norms and embeddings.
+        standardize: Subtract the mean and divide by the spread of each input value, both measured
+            on the fold's training clips alone.
+        mirror_probability: Chance that a training clip is drawn mirrored (u changes sign).
+        variants: Random changes of images in 0..255; None for none.
+        enlarge: Copies of images in 0..255 of the smaller classes; None for none.
+        perturb: Random changes of flow and images in some epochs or steps; None for none.
+        classifier: What scores: the network's own ``head``, or a support vector machine that is
+            fitted, per fold, on the features that the trained network makes of the fold's training
+            clips and their copies.
+        stages: In place of `epochs` and `learning_rate`: parts that follow one another.
+        inner: The inner split.
+    """
+
+    kind: Literal["network"] = "network"
+    epochs: int = Field(default=0, ge=0)
+    batch_size: PositiveInt
+    order: Literal["shuffled", "balanced", "class_by_class", "as_listed"] = "shuffled"
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: float = Field(default=0.0, ge=0)
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    decayed: Literal["all", "kernels"] = "all"
+    standardize: bool = False
+    mirror_probability: float = Field(default=0.0, ge=0, le=1)
+    variants: Variants | None = None
+    enlarge: Enlarge | None = None
+    perturb: Perturb | None = None
+    classifier: SvmTraining | Literal["head"] = "head"
+    stages: tuple[Stage, ...] = ()
+    inner: InnerConfig = InnerConfig()
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> Self:
+        single = self.epochs > 0 and self.learning_rate > 0
+        none = self.epochs == 0 and self.learning_rate == 0
+        fits = single or (none and self.machine is not None)
+        if (self.stages and not none) or (not self.stages and not fits):
+            raise ValueError(
+                "give training.epochs and training.learning_rate, both above 0, or "
+                "training.stages, not both; or none of them and a training.classifier"
+            )
+        if any(stage.schedule == "cosine" or stage.size for stage in self.stages):
+            raise ValueError(
+                "the schedule cosine and the size of a stage are for [pretraining]; leave them out"
+            )
+        if self.machine and self.machine.mirrored_copies:
+            raise ValueError("leave mirrored_copies out of training.classifier; see enlarge")
+        if sum(map(bool, (self.variants, self.enlarge, self.mirror_probability))) > 1:
+            raise ValueError(
+                "give one of training.variants, training.enlarge and training.mirror_probability"
+            )
+        return self
+
+    @property
+    def machine(self) -> SvmTraining | None:
+        """The classifier, where it is not the network's own head."""
+        return None if self.classifier == "head" else self.classifier
+
+    @property
+    def passes(self) -> tuple[Stage, ...]:
+        """Every pass over a stage, in order: one fresh optimiser each."""
+        if not self.stages and not self.epochs:
+            return ()
+        if not self.stages:
+            return (Stage(epochs=self.epochs, learning_rate=self.learning_rate),)
+        return tuple(stage for stage in self.stages for _ in range(stage.iterations))
+
+    @property
+    def most_epochs(self) -> int:
+        """Epochs where nothing stops early."""
+        return sum(stage.epochs for stage in self.passes)
+
+
+Training = Annotated[NetworkTraining | SvmTraining, Field(discriminator="kind")]

@@ -1,0 +1,218 @@
+"""The training loop: one set of jobs in, one result per job out, on any learner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from openmer.errors import ConfigError
+from openmer.training._batches import epoch_batches
+from openmer.training._classifier import Numbers, final_scores
+from openmer.training._config import NetworkTraining, Stage
+from openmer.training._folds import (
+    FitJob,
+    FitResult,
+    FloatArray,
+    IntArray,
+    TrainingData,
+    Watch,
+    digest,
+)
+from openmer.training._learner import Learner
+from openmer.training._schedulers import Plateau
+
+_NO_ROWS: IntArray = np.empty(0, dtype=np.int64)
+
+
+class _Watcher:
+    """Follows one model's watched score: is this epoch its best, and may it stop?"""
+
+    def __init__(self, watch: Watch, targets: IntArray) -> None:
+        self.rows = np.asarray(watch.clips, dtype=np.int64)
+        self.best_epoch = 0
+        self.stopped = False
+        self._patience = watch.patience
+        self._began = 0
+        self._watch = watch
+        self._truth = targets[self.rows]
+        self._best = -np.inf
+
+    def enter(self, stage: Stage, epoch: int) -> None:
+        """Begin a stage after `epoch` epochs: patience is counted anew."""
+        self.stopped = False
+        self._patience = stage.patience or self._watch.patience
+        self._began = epoch
+
+    def improved(self, value: float, epoch: int) -> bool:
+        """Whether this epoch's weights are to be kept; also decides `stopped`."""
+        later_ties = self._watch.score == "accuracy"
+        better = value > self._best or (later_ties and value == self._best) or epoch == 1
+        if better:
+            self._best, self.best_epoch = value, epoch
+        waited = epoch - max(self.best_epoch, self._began)
+        self.stopped = 0 < self._patience <= waited
+        return better
+
+    def value(self, scores: FloatArray) -> float:
+        """The watched score; higher is better."""
+        if self._watch.score == "accuracy":
+            return float(np.mean(scores.argmax(axis=1) == self._truth))
+        chosen = scores[np.arange(len(self._truth)), self._truth]
+        return float(np.mean(np.log(np.maximum(chosen, 1e-12))))
+
+
+def fit(
+    jobs: Sequence[FitJob], learner: Learner, training: NetworkTraining, data: TrainingData
+) -> list[FitResult]:
+    """Train one model per job, all at once, each on nothing but its own training clips.
+
+    Args:
+        jobs: The folds, or as many of them as the learner holds.
+        learner: One model or a stack of them.
+        training: Budget and batches.
+        data: Arrays to draw from.
+
+    Returns:
+        One result per job, in their order.
+
+    Raises:
+        ConfigError: Mirrored clips are to be drawn, but the data has none.
+    """
+    if training.mirror_probability > 0 and data.mirrored is None:
+        raise ConfigError(
+            "training.mirror_probability is above 0, but the data holds no mirrored copies. Give "
+            "TrainingData.mirrored, or set it to 0."
+        )
+    learner.begin(jobs)
+    watchers = [_Watcher(job.watch, data.targets) if job.watch else None for job in jobs]
+    losses: list[list[float]] = [[] for _ in jobs]
+    followed: list[list[list[float]]] = [[[] for _ in job.follow] for job in jobs]
+    begun = 0  # an epoch is numbered by its place in the whole budget, stopped ones included,
+    for stage in training.passes:  # so that no model's draws depend on when another one stops
+        _enter(learner, watchers, stage, begun)
+        plateaus = [Plateau() for _ in jobs]
+        for epoch in range(begun + 1, begun + stage.epochs + 1):
+            running = [not (watcher and watcher.stopped) for watcher in watchers]
+            batches = [
+                epoch_batches(job, training, data, epoch) if goes_on else []
+                for job, goes_on in zip(jobs, running, strict=True)
+            ]
+            means = _run_epoch(learner, batches, epoch)
+            _keep_losses(losses, means, running)
+            _follow(learner, jobs, followed, running, data)
+            watched = _watch_epoch(learner, watchers, running, epoch)
+            _slow_down(learner, stage, plateaus, running, watched, means)
+            if all(watcher and watcher.stopped for watcher in watchers):
+                break
+        begun += stage.epochs
+    for model, watcher in enumerate(watchers):
+        if watcher:
+            learner.recall(model)
+    made = final_scores(jobs, learner, training, data)
+    return _results(jobs, learner, watchers, losses, followed, made)
+
+
+def _enter(learner: Learner, watchers: list[_Watcher | None], stage: Stage, epoch: int) -> None:
+    """Begin a stage; a watched model goes on from its best weights so far."""
+    for model, watcher in enumerate(watchers):
+        if watcher:
+            watcher.enter(stage, epoch)
+            if epoch:
+                learner.recall(model)
+    learner.enter(stage)
+
+
+def _keep_losses(losses: list[list[float]], means: list[float], running: list[bool]) -> None:
+    for model, goes_on in enumerate(running):
+        if goes_on:
+            losses[model].append(means[model])
+
+
+def _follow(
+    learner: Learner,
+    jobs: Sequence[FitJob],
+    followed: list[list[list[float]]],
+    running: list[bool],
+    data: TrainingData,
+) -> None:
+    """Note the accuracy of every group of clips that a job follows."""
+    for place in range(max(len(job.follow) for job in jobs)):
+        rows = [
+            np.asarray(job.follow[place], dtype=np.int64) if place < len(job.follow) else _NO_ROWS
+            for job in jobs
+        ]
+        for model, scores in enumerate(learner.scores(rows)):
+            if running[model] and len(rows[model]):
+                right = scores.argmax(axis=1) == data.targets[rows[model]]
+                followed[model][place].append(float(right.mean()))
+
+
+def _run_epoch(learner: Learner, batches: list[list[IntArray]], epoch: int) -> list[float]:
+    """All steps of one epoch; returns each model's mean loss."""
+    total = np.zeros(len(batches))
+    for number in range(max(map(len, batches))):
+        rows = [own[number] if number < len(own) else _NO_ROWS for own in batches]
+        total += learner.step(rows, (epoch, number)).cpu().numpy() * [len(own) for own in rows]
+    means: list[float] = (total / [max(1, sum(map(len, own))) for own in batches]).tolist()
+    return means
+
+
+def _watch_epoch(
+    learner: Learner, watchers: list[_Watcher | None], running: list[bool], epoch: int
+) -> list[float | None]:
+    """Keep what is the best so far; returns each model's watched score, None where it has none."""
+    if not any(watchers):
+        return [None] * len(watchers)
+    scores = learner.scores([watcher.rows if watcher else _NO_ROWS for watcher in watchers])
+    values = [
+        own.value(found) if own else None for own, found in zip(watchers, scores, strict=True)
+    ]
+    for model, (watcher, value) in enumerate(zip(watchers, values, strict=True)):
+        if watcher and value is not None and running[model] and watcher.improved(value, epoch):
+            learner.keep(model)
+    return values
+
+
+def _slow_down(
+    learner: Learner,
+    stage: Stage,
+    plateaus: list[Plateau],
+    running: list[bool],
+    watched: list[float | None],
+    losses: list[float],
+) -> None:
+    """Let the step size fall of each model that gets no better.
+
+    Its watched score tells, or its mean training loss where nothing is watched.
+    """
+    for model, (score, loss) in enumerate(zip(watched, losses, strict=True)):
+        told = -loss if score is None else score
+        if running[model] and plateaus[model].follow(told, stage):
+            learner.slow_down(model, stage.plateau_factor)
+
+
+def _results(
+    jobs: Sequence[FitJob],
+    learner: Learner,
+    watchers: list[_Watcher | None],
+    losses: list[list[float]],
+    followed: list[list[list[float]]],
+    made: list[tuple[FloatArray, Numbers]],
+) -> list[FitResult]:
+    results = []
+    for model, (job, watcher) in enumerate(zip(jobs, watchers, strict=True)):
+        scores, numbers = made[model]
+        state = {**learner.weights(model), **numbers}
+        results.append(
+            FitResult(
+                job=job,
+                scores=scores,
+                epoch=watcher.best_epoch if watcher else len(losses[model]),
+                losses=tuple(losses[model]),
+                followed=tuple(map(tuple, followed[model])),
+                weights_sha256=digest(state),
+                state=state if job.keep_state else None,
+            )
+        )
+    return results

@@ -1,0 +1,74 @@
+"""Losses as functions from logits to one number per clip."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from openmer.errors import ConfigError
+from openmer.training._config import LossConfig
+
+
+def clip_losses(logits: Tensor, targets: Tensor, loss: LossConfig, class_weights: Tensor) -> Tensor:
+    """Loss of each clip.
+
+    Args:
+        logits: Shape ``(clips, classes)``.
+        targets: Class indices, shape ``(clips,)``.
+        loss: Which loss. The focal loss is ``-alpha_t (1 - p_t)^gamma log p_t`` (Lin et al. 2017,
+            equation 5).
+        class_weights: From `class_weights`, shape ``(classes,)``.
+
+    Returns:
+        Shape ``(clips,)``, never negative.
+    """
+    losses = F.cross_entropy(logits, targets, reduction="none")
+    if loss.name == "focal":
+        losses = (1 - torch.exp(-losses)) ** loss.gamma * losses
+    return class_weights[targets] * losses
+
+
+def head_penalty(weight: Tensor, loss: LossConfig) -> Tensor:
+    """``head_l1`` times the sum of magnitudes plus ``head_l2`` times that of squares.
+
+    Args:
+        weight: Of the last linear layer, shape ``(classes, features)``.
+        loss: Holds both factors.
+
+    Returns:
+        A scalar, never negative.
+    """
+    return loss.head_l1 * weight.abs().sum() + loss.head_l2 * weight.square().sum()
+
+
+def class_weights(
+    loss: LossConfig, training_targets: npt.NDArray[np.int64], num_classes: int
+) -> Tensor:
+    """The weight of each class for one fold.
+
+    Args:
+        loss: Names the weights, or asks for balanced ones.
+        training_targets: Class indices of the fold's own training clips.
+        num_classes: Number of classes.
+
+    Returns:
+        float32, shape ``(classes,)``; balanced weights average 1 over the training clips.
+
+    Raises:
+        ConfigError: `LossConfig.class_weights` does not have one weight per class.
+    """
+    if loss.class_weights == "balanced":
+        counts = np.bincount(training_targets, minlength=num_classes).clip(1)
+        present = (np.bincount(training_targets, minlength=num_classes) > 0).sum()
+        return torch.from_numpy(len(training_targets) / (present * counts)).float()
+    if not loss.class_weights:
+        return torch.ones(num_classes)
+    if len(loss.class_weights) != num_classes:
+        raise ConfigError(
+            f"loss.class_weights has {len(loss.class_weights)} weights for {num_classes} "
+            "classes; give one per class, in the order of the label scheme."
+        )
+    return torch.tensor(loss.class_weights)

@@ -1,0 +1,270 @@
+"""A network to train: which one, on what shape of input, and the state of one fresh copy."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from openmer.errors import ConfigError, unknown_name
+from openmer.models import create_model
+from openmer.models._weights import stored_backbone
+from openmer.training._config import LossConfig, ModelConfig, NetworkTraining, Record, Stage
+from openmer.training._frozen_prefix import Cut, cut_of
+from openmer.training._folds import FitJob, FloatArray, TrainingData
+from openmer.training._layers import Standardize
+from openmer.training._sampling import Rows
+from openmer.training._seeding import derive_seed
+
+
+class Planes(Record):
+    """What the channels of an input are: first those of flow, then those of an image.
+
+    Attributes:
+        flow: How many of them are flow: u, v and perhaps strain.
+        stretched: Whether flow is in its 8-bit form, in which u and its mirror image add up to 255.
+    """
+
+    flow: int
+    stretched: bool
+
+
+class NetworkSpec(Record):
+    """Everything that decides how one network is made and trained, but not on which fold.
+
+    Attributes:
+        model: The model and its hyperparameters.
+        loss: Loss of one clip.
+        training: Budget, optimiser and batches.
+        num_classes: Number of classes.
+        input_shape: ``(channels, height, width)`` of one clip.
+        planes: What the channels are; None where nobody needs to know.
+    """
+
+    model: ModelConfig
+    loss: LossConfig
+    training: NetworkTraining
+    num_classes: int
+    input_shape: tuple[int, int, int]
+    planes: Planes | None = None
+
+
+def build_network(spec: NetworkSpec, seed: int) -> nn.Sequential:
+    """A fresh network with weights drawn from `seed`; the caller's random state is left alone."""
+    channels, height, _ = spec.input_shape
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = create_model(
+            spec.model.name,
+            in_channels=channels,
+            num_classes=spec.num_classes,
+            size=height,
+            **spec.model.parameters,
+        )
+    standardize = Standardize(spec.input_shape) if spec.training.standardize else nn.Identity()
+    return nn.Sequential(standardize, model)
+
+
+def pretrained_network(spec: NetworkSpec, seed: int = 0) -> nn.Sequential:
+    """A fresh network with the stored weights that its model names, and a head of its own.
+
+    Raises:
+        ConfigError: The stored weights are of another model.
+    """
+    network = build_network(spec, seed)
+    if spec.model.weights:
+        stored = stored_backbone(network[1], spec.model.weights)
+        network[1].load_state_dict(_carried(network[1], stored, spec.model.carried), strict=False)
+    return network
+
+
+def _carried(
+    model: nn.Module, stored: dict[str, Tensor], parts: tuple[str, ...]
+) -> dict[str, Tensor]:
+    """Of stored weights those that a method takes."""
+    if not parts:
+        return stored
+    for part in parts:
+        named_part(model, part)
+    inside = tuple(f"{part}." for part in parts)
+    return {name: value for name, value in stored.items() if name.startswith(inside)}
+
+
+def named_part(model: nn.Module, name: str) -> nn.Module:
+    """The part of a model that a method names.
+
+    Raises:
+        ConfigError: It has no such part; the nearest name is given.
+    """
+    try:
+        return model.get_submodule(name)
+    except AttributeError:
+        names = [known for known, _ in model.named_modules() if known]
+        raise unknown_name(f"part of {type(model).__name__} called", name, names) from None
+
+
+def fresh_state(spec: NetworkSpec, job: FitJob, data: TrainingData) -> dict[str, Tensor]:
+    """The starting state of one job: weights from its seed, standardisation from its own clips.
+
+    Where the model names stored weights they take the place of all but the head's.
+
+    Raises:
+        ConfigError: The stored weights are of another model.
+    """
+    network = pretrained_network(spec, derive_seed(job.seed, job.person, "weights"))
+    if spec.training.standardize:
+        mean, spread = _mean_and_spread(data, job)
+        network[0].get_buffer("mean").copy_(torch.from_numpy(mean))
+        network[0].get_buffer("spread").copy_(torch.from_numpy(spread))
+    return {name: value.detach() for name, value in network.state_dict().items()}
+
+
+def let_move(network: nn.Module, model: nn.Module, stage: Stage) -> list[str]:
+    """Ask for gradients of what moves in a stage, and of nothing else.
+
+    Args:
+        network: The model, or what it is a part of.
+        model: Whose parts the stage names.
+        stage: What moves.
+
+    Returns:
+        Names in the network's ``state_dict`` of all that a step may change, batch statistics
+        included.
+
+    Raises:
+        ConfigError: The stage trains the head alone, and the model has no part of that name; or it
+            names a part that the model has not.
+    """
+    moving, still = _moving_and_still(network, model, stage)
+    network.requires_grad_(False)
+    moving.requires_grad_(True)
+    for part in still:
+        part.requires_grad_(False)
+    changing = _identities(moving).difference(*map(_identities, still))
+    state = network.state_dict(keep_vars=True)
+    return [name for name, value in state.items() if id(value) in changing]
+
+
+def set_learning(network: nn.Module, model: nn.Module, stage: Stage) -> None:
+    """Training mode of what moves in a stage, evaluation mode of the rest."""
+    moving, still = _moving_and_still(network, model, stage)
+    network.eval()
+    moving.train()
+    for part in still:
+        part.eval()
+
+
+def _moving_and_still(
+    network: nn.Module, model: nn.Module, stage: Stage
+) -> tuple[nn.Module, list[nn.Module]]:
+    """What moves in a stage, and the parts of it that do not."""
+    if stage.trainable == "all":
+        return network, [named_part(model, name) for name in stage.frozen]
+    head = getattr(model, "head", None)
+    if not isinstance(head, nn.Module):
+        raise ConfigError(
+            f"A stage trains the head alone, but {type(model).__name__} has no part named 'head'. "
+            'Set trainable = "all".'
+        )
+    return head, []
+
+
+def features_of(network: nn.Module, inputs: Tensor) -> Tensor:
+    """What the head of a network from `build_network` reads, shape ``(batch, features)``.
+
+    Raises:
+        ConfigError: Its model does not tell it from the rest.
+    """
+    standardize, model = network.children()
+    features = getattr(model, "features", None)
+    if not callable(features):
+        raise ConfigError(
+            f"A classifier is to read features, but {type(model).__name__} has no method "
+            "'features'. Leave training.classifier out."
+        )
+    found: Tensor = features(standardize(inputs))
+    return found
+
+
+def _identities(part: nn.Module) -> set[int]:
+    return {id(value) for value in part.state_dict(keep_vars=True).values()}
+
+
+def kernel_names(network: nn.Module) -> set[str]:
+    """Names of the weights of convolutions and linear layers, without their biases."""
+    kinds = (nn.modules.conv._ConvNd, nn.Linear)
+    return {f"{n}.weight" for n, part in network.named_modules() if isinstance(part, kinds)}
+
+
+def penalised_weight(network: nn.Module, loss: LossConfig) -> str:
+    """Name of the weight that a loss penalises, that of the last linear layer; "" if it does not.
+
+    Raises:
+        ConfigError: It does, and there is no linear layer.
+    """
+    if not (loss.head_l1 or loss.head_l2):
+        return ""
+    names = [name for name, part in network.named_modules() if isinstance(part, nn.Linear)]
+    if not names:
+        raise ConfigError("The loss penalises the last linear layer, but the model has none.")
+    return f"{names[-1]}.weight"
+
+
+def trains_heads_alone(spec: NetworkSpec) -> bool:
+    """Whether nothing moves but heads on features that all jobs share."""
+    cut = cut_of_spec(spec)
+    return cut is not None and all(stage.trainable == "head" for stage in spec.training.passes)
+
+
+def cut_of_spec(spec: NetworkSpec) -> Cut | None:
+    """Where the network of a training may be cut, so that what stands before is shared by all.
+
+    Raises:
+        ConfigError: It may, but clips are to be perturbed, which changes what stands before.
+    """
+    if not spec.model.weights or spec.training.standardize:
+        return None
+    first = next(iter(spec.training.passes), None)
+    cut = cut_of(build_network(spec, seed=0)[1], spec.model, first)
+    if cut and spec.training.perturb and spec.training.perturb.interval:
+        raise ConfigError(
+            "training.perturb changes clips anew each time, but the first parts of the network "
+            "begin with stored weights and hold still, so that their features are made once. "
+            "Leave training.perturb out, or let all parts move from the first stage on."
+        )
+    return cut
+
+
+@torch.no_grad()
+def shared_features(
+    spec: NetworkSpec, data: TrainingData, device: str, batch: int = 64
+) -> FloatArray | None:
+    """What the first parts of a network, which all jobs begin with still, make of every row.
+
+    Returns:
+        float32, shape ``(rows, ...)``; None where there is nothing to share.
+    """
+    cut = cut_of_spec(spec)
+    if cut is None:
+        return None
+    model = pretrained_network(spec)[1].eval().to(device)
+    rows, before = Rows(data, spec.training, device), cut.before(model)
+    parts = [
+        torch.arange(start, min(start + batch, len(rows)), device=device)
+        for start in range(0, len(rows), batch)
+    ]
+    return np.concatenate([before(rows.take(part)).cpu().numpy() for part in parts])
+
+
+def _mean_and_spread(
+    data: TrainingData, job: FitJob
+) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], ...]:
+    seen = data.inputs[list(job.train)]
+    spread = seen.std(axis=0)
+    spread[spread < 1e-6] = 1.0  # a value that never changes says nothing; leave it as it is
+    return seen.mean(axis=0), spread
+
+
+def count_parameters(spec: NetworkSpec) -> int:
+    """Trainable numbers of the network."""
+    return sum(parameter.numel() for parameter in build_network(spec, seed=0).parameters())

@@ -1,0 +1,149 @@
+"""What a trained method sees in a spotted movement: a class with a confidence, or nothing sure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openmer.clip import Clip
+from openmer.errors import ConfigError, DataError
+from openmer.video.faces._crops import TIGHT, WIDE, FaceFrames, Framing
+from openmer.video.spotting._curves import FaceCurves
+from openmer.video._event import Event, Interval
+from openmer.video.io._reader import VideoFrame
+
+if TYPE_CHECKING:
+    from openmer.deployment import FittedModel
+    from openmer.deployment._record import Decision
+
+
+def framing_of(model: FittedModel) -> Framing:
+    """How faces are cut out for a model: with room where its recipe aligns them by itself."""
+    return TIGHT if model.recipe.align is None else WIDE
+
+
+def rows_of(curves: FaceCurves, interval: Interval) -> NDArray[np.int64]:
+    """Rows of the curves from the onset to the offset of a movement."""
+    first, last = np.searchsorted(curves.frames, [interval.onset_frame, interval.offset_frame])
+    return np.arange(first, last + 1)
+
+
+def spotted(interval: Interval, curves: FaceCurves, note: str = "") -> Event:
+    """A movement as an event without a class; what moved, and the note, are its reason."""
+    row = int(np.searchsorted(curves.frames, interval.apex_frame))
+    reason = f"{_seen(interval)} {note}".strip()
+    return Event(**asdict(interval), reason=reason, face_xyxy=curves.box_xyxy(row))
+
+
+def frames_read(interval: Interval, curves: FaceCurves, model: FittedModel) -> dict[int, int]:
+    """The frames that a model looks at: their numbers in the video, with their places in the event.
+
+    Mostly two, or one; all of them where a recipe magnifies. Empty where its recipe cannot start.
+    """
+    clip = clip_of(interval, curves)
+    places = {path: place for place, path in enumerate(clip.frame_paths)}
+    try:
+        read = sorted(places[path] for path in model.recipe.inputs(clip))
+    except DataError:
+        return {}
+    rows = rows_of(curves, interval)
+    return {int(curves.frames[rows[place]]): place for place in read}
+
+
+def face_frames(
+    interval: Interval, curves: FaceCurves, frames: Iterable[VideoFrame], model: FittedModel
+) -> FaceFrames:
+    """The face of an event as the frames of a clip; only those that the model reads are kept."""
+    places = frames_read(interval, curves, model)
+    kept = {places[frame.number]: frame for frame in frames if frame.number in places}
+    matrices = list(curves.matrices[rows_of(curves, interval)])
+    return FaceFrames(clip_of(interval, curves), kept, matrices, framing_of(model))
+
+
+def recognized(
+    interval: Interval, curves: FaceCurves, frames: Iterable[VideoFrame], model: FittedModel
+) -> Event:
+    """The event that a model makes of a movement.
+
+    Args:
+        interval: The movement.
+        curves: Of its face.
+        frames: Of the video; those that `frames_read` names must be among them.
+        model: A trained method.
+    """
+    event = spotted(interval, curves)
+    faces = face_frames(interval, curves, frames, model)
+    try:
+        inputs = model.prepare_clip(faces.clip, faces)
+        scores = model.scores(inputs[None])[0].tolist()
+    except DataError as error:
+        return replace(event, reason=f"{event.reason} No class: {error}")
+    decision = model.record.decide(scores)
+    told = decision.probabilities or tuple(scores)
+    return replace(
+        event,
+        class_name=decision.class_name,
+        confidence=decision.confidence,
+        scores=dict(zip(model.record.classes, told, strict=True)),
+        reason=f"{event.reason} {_judged(decision)}",
+    )
+
+
+def at_threshold(model: FittedModel, abstain_below: float) -> FittedModel:
+    """The model with another confidence below which it says no class.
+
+    Raises:
+        ConfigError: It is no probability, or the model is not calibrated.
+    """
+    calibration = model.record.calibration
+    if not 0 <= abstain_below <= 1:
+        raise ConfigError(f"The confidence is {abstain_below}; give a number in 0..1.")
+    if calibration is None:
+        raise ConfigError(
+            f"The model of {model.record.method} is not calibrated, so its confidence is not "
+            "known. Train it with an estimate, or leave the threshold out."
+        )
+    changed = calibration.model_copy(update={"abstain_below": abstain_below})
+    return replace(model, record=model.record.model_copy(update={"calibration": changed}))
+
+
+def _judged(decision: Decision) -> str:
+    """What was decided, as a sentence."""
+    if decision.class_name is None:
+        return f"Not sure of the class: {decision.reason}; most likely {decision.likeliest}."
+    if decision.confidence is None:
+        return f"Class {decision.class_name}; {decision.reason}."
+    return f"Class {decision.class_name}, confidence {decision.confidence:.2f}."
+
+
+def _seen(interval: Interval) -> str:
+    where = " and ".join(interval.regions[:2])
+    return (
+        f"The {where} moved by {100 * interval.displacement:.1f} % of the face's width, "
+        f"{interval.strength:.1f} times the threshold, within {interval.duration_s:.2f} s."
+    )
+
+
+def clip_of(interval: Interval, curves: FaceCurves) -> Clip:
+    """The event as a clip; its frames are named by their numbers."""
+    rows = rows_of(curves, interval)
+    count = len(rows)
+    apex = int(np.searchsorted(curves.frames[rows], interval.apex_frame))
+    seconds = float(curves.times_s[rows[-1]] - curves.times_s[rows[0]])
+    return Clip(
+        corpus="video",
+        subject=f"person{interval.person}",
+        name=f"frame{interval.onset_frame}",
+        emotion="",
+        onset=0,
+        apex=min(max(apex, 1), count - 1),
+        offset=count - 1,
+        fps=Fraction((count - 1) / seconds).limit_denominator(1001) if seconds > 0 else None,
+        frame_paths=tuple(Path(f"frame {number}") for number in curves.frames[rows]),
+    )

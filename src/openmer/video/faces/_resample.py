@@ -1,0 +1,74 @@
+"""Curves of a face on an even grid of times, one piece for each time that it was in view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openmer.video.spotting._curves import FaceCurves
+
+Floats = NDArray[np.float64]
+
+_SHORTEST = 8  # frames in view; fewer say nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UniformRun:
+    """One piece of the curves of a face, sampled every `step_s` seconds.
+
+    Attributes:
+        first_row: Row of the curves at which it starts.
+        times_s: Times of the frames themselves, ``(frames,)``.
+        step_s: Seconds between two samples: the median of the frames' own.
+        regions_px: As in `FaceCurves`, ``(samples, regions, 2)``.
+        head: Likewise, ``(samples, 4)``.
+        warp_px: Likewise, ``(samples, 4)``.
+        eyes: Likewise, ``(samples,)``.
+    """
+
+    first_row: int
+    times_s: Floats
+    step_s: float
+    regions_px: Floats
+    head: Floats
+    warp_px: Floats
+    eyes: Floats
+
+    def samples(self, seconds: float) -> int:
+        """How many samples last so long, 1 at least."""
+        return max(1, round(seconds / self.step_s))
+
+    def row(self, at_s: float) -> int:
+        """The row of the curves nearest to a time since the start of the piece."""
+        return self.first_row + int(np.argmin(np.abs(self.times_s - self.times_s[0] - at_s)))
+
+
+def uniform_runs(curves: FaceCurves) -> Iterator[UniformRun]:
+    """Each time in view, long enough to say anything."""
+    for first, end in curves.runs:
+        if end - first >= _SHORTEST:
+            yield _run(curves, first, end)
+
+
+def _run(curves: FaceCurves, first: int, end: int) -> UniformRun:
+    times_s = curves.times_s[first:end]
+    step_s = float(np.median(np.diff(times_s)))
+    even = times_s[0] + np.arange(int((times_s[-1] - times_s[0]) / step_s + 1e-6) + 1) * step_s
+
+    def on_grid(values: Floats) -> Floats:
+        flat = values[first:end].reshape(end - first, -1)
+        columns = [np.interp(even, times_s, column) for column in flat.T]
+        return np.stack(columns, axis=1).reshape(len(even), *values.shape[1:])
+
+    return UniformRun(
+        first_row=first,
+        times_s=times_s,
+        step_s=step_s,
+        regions_px=on_grid(curves.regions_px),
+        head=on_grid(curves.head),
+        warp_px=on_grid(curves.warp_px),
+        eyes=on_grid(curves.eyes),
+    )

@@ -1,0 +1,346 @@
+"""Faces followed through a video: found, numbered, lost and found again, and how they move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from openmer.preprocessing.faces._detect import Face, detect_faces
+from openmer.video.faces._patch import (
+    PLACES,
+    SIDE_PX,
+    Matrix,
+    Patch,
+    after,
+    box_of,
+    cut,
+    eye_distance,
+    inverse,
+    matrix_of,
+)
+from openmer.video.spotting._motion import Measured, Reference
+from openmer.video.spotting._regions import REGIONS
+
+Gray = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+Find = Callable[[Gray], Sequence[Face]]
+
+_LOOKED_AT_PX = 640  # longer side of the image that the detector is given
+_SHUT = 0.8  # of their usual contrast that eyes have when they start to close
+_EYES_S = 10.0  # in which that is forgotten
+_WAIT_S = 0.6  # for the end of a blink
+_LOOKS = 4  # one after the other, in which a face is found elsewhere than it was followed to
+_ASTRAY_PX = 7.0  # of the patch
+_AHEAD = (0.2, 0.8)  # where the nose is between the eyes of a face that can come into view
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackSettings:
+    """When a face is looked for, believed, and given up.
+
+    Attributes:
+        detector: Name of a face detector (`openmer.preprocessing.list_detectors`).
+        look_every_s: Seconds between two looks at the whole image.
+        reference_s: Seconds after which a fresh reference picture is taken of a face.
+        least_likeness: Correlation with the reference below which a face counts as not seen.
+        lost_after_s: Seconds unseen after which a face is given up until it is found again.
+        known_again: Correlation with a lost face from which a new one is the same person.
+        least_eyes_px: Distance of the eyes in pixels below which a face is not followed.
+    """
+
+    detector: str = "mtcnn"
+    look_every_s: float = 0.5
+    reference_s: float = 2.0
+    least_likeness: float = 0.6
+    lost_after_s: float = 0.4
+    known_again: float = 0.85
+    least_eyes_px: float = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Seen:
+    """One face in one frame.
+
+    Attributes:
+        person: Number of the face, 1 for the first.
+        frame: Number of the frame, from 0.
+        time_s: Its time.
+        matrix: From pixels of the image to those of the patch, shape ``(2, 3)``.
+        regions_px: How far each region has moved apart from the head since the face came into view,
+            pixels of the patch, shape ``(regions, 2)``.
+        warp_px: How far the head has turned out of the plane since the face came into view, as
+            what it does to the patch in pixels, shape ``(4,)``: what stands out most against the
+            outline moves in x and in y (turning to the side, nodding), the edge of the face is
+            stretched and sheared.
+        eyes: As in `Measured`.
+        likeness: As in `Measured`.
+        anew: The face has just come into view: movement before and after cannot be compared.
+    """
+
+    person: int
+    frame: int
+    time_s: float
+    matrix: Matrix
+    regions_px: Floats
+    warp_px: Floats
+    eyes: float
+    likeness: float
+    anew: bool
+
+    @property
+    def face_xyxy(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom edge of the face, pixels of the image."""
+        return box_of(self.matrix)
+
+
+class _Followed:
+    """A face in view."""
+
+    def __init__(self, person: int, patch: Patch, matrix: Matrix, time_s: float) -> None:
+        self.person = person
+        self.matrix = matrix
+        self.last_seen_s = self.last_measured_s = time_s
+        self.open_eyes = 0.0
+        self.astray: list[float] = []
+        self.first_look = patch
+        self.base, self.base_warp = np.zeros((len(REGIONS), 2)), np.zeros(4)
+        self.total, self.total_warp = self.base, self.base_warp
+        self.anew = True
+        self._take(patch, time_s)
+
+    def _take(self, patch: Patch, time_s: float) -> None:
+        self.reference = Reference(patch)
+        self.reference_s = time_s
+
+    def look_right(self, gray: Gray, matrix: Matrix, time_s: float) -> None:
+        """Compare with where the detector finds the face, and go there if that is elsewhere.
+
+        A face that came into view turned away has its eyes in the wrong place; one look can be
+        wrong, several in a row are not. What was measured so far goes on.
+        """
+        self.astray = [*self.astray[1 - _LOOKS :], _apart_px(self.matrix, matrix)]
+        if len(self.astray) == _LOOKS and min(self.astray) > _ASTRAY_PX:
+            self.matrix, self.astray = matrix, []
+            self.base, self.base_warp = self.total, self.total_warp
+            self._take(cut(gray, matrix), time_s)
+
+    def start_again(self, patch: Patch, matrix: Matrix, time_s: float) -> None:
+        """Back in view: what was measured before cannot be continued."""
+        self.matrix, self.last_seen_s, self.anew = matrix, time_s, True
+        self.astray = []
+        self.base, self.base_warp = np.zeros_like(self.base), np.zeros(4)
+        self._take(patch, time_s)
+
+    def measure(self, gray: Gray, least: float) -> Measured | None:
+        """What has changed in a frame; None where the face is not seen."""
+        measured = self.reference.compare(cut(gray, self.matrix))
+        return measured if measured.likeness >= least else None
+
+    def advance(
+        self, gray: Gray, measured: Measured, time_s: float, renew_s: float
+    ) -> tuple[Floats, Floats]:
+        """Follow the head; how far regions and warp have come since the face came into view."""
+        total: Floats = self.base + measured.regions_px
+        warp: Floats = self.base_warp + np.array([*measured.turn_px, *_warp_px(measured.head)])
+        self.total, self.total_warp = total, warp
+        self.matrix = after(self.matrix, _similar(measured.head))
+        self.last_seen_s = time_s
+        if self._is_stale(measured, time_s, renew_s):
+            self.base, self.base_warp = total, warp
+            self._take(cut(gray, self.matrix), time_s)
+        return total, warp
+
+    def _is_stale(self, measured: Measured, time_s: float, renew_s: float) -> bool:
+        """Whether it is time for a fresh reference; during a blink that can wait a little."""
+        passed = time_s - self.last_measured_s
+        self.open_eyes = max(self.open_eyes * (1 - min(passed / _EYES_S, 1.0)), measured.eyes)
+        self.last_measured_s = time_s
+        age = time_s - self.reference_s
+        blinks = measured.eyes < _SHUT * self.open_eyes
+        return age >= renew_s and (not blinks or age >= renew_s + _WAIT_S)
+
+
+class Tracker:
+    """Follows all faces of a video; frames are given one after the other.
+
+    Args:
+        settings: When a face is looked for, believed and given up.
+        find: Finds the faces in a gray image, in place of the detector of the settings.
+    """
+
+    def __init__(
+        self, settings: TrackSettings = TrackSettings(), *, find: Find | None = None
+    ) -> None:
+        self.settings = settings
+        self._find = find or _finder(settings.detector)
+        self._in_view: list[_Followed] = []
+        self._lost: list[_Followed] = []
+        self._persons = 0
+        self._next_look_s = 0.0
+
+    @property
+    def persons(self) -> int:
+        """How many different faces were seen so far."""
+        return self._persons
+
+    def see(self, frame: int, time_s: float, gray: Gray) -> tuple[Seen, ...]:
+        """The faces in the next frame, by their numbers.
+
+        Args:
+            frame: Number of the frame, rising.
+            time_s: Its time in seconds, rising.
+            gray: Shape ``(height, width)``, 0..255.
+        """
+        measured = {f.person: f.measure(gray, self.settings.least_likeness) for f in self._in_view}
+        if time_s >= self._next_look_s or any(found is None for found in measured.values()):
+            self._look(gray, time_s, measured)
+        seen = []
+        for followed in sorted(self._in_view, key=lambda f: f.person):
+            found = measured.get(followed.person)
+            if found is not None:
+                seen.append(self._seen(followed, found, frame, time_s, gray))
+        self._give_up(time_s)
+        return tuple(seen)
+
+    def _seen(
+        self, followed: _Followed, found: Measured, frame: int, time_s: float, gray: Gray
+    ) -> Seen:
+        total, warp_px = followed.advance(gray, found, time_s, self.settings.reference_s)
+        anew, followed.anew = followed.anew, False
+        return Seen(
+            person=followed.person,
+            frame=frame,
+            time_s=time_s,
+            matrix=followed.matrix,
+            regions_px=total,
+            warp_px=warp_px,
+            eyes=found.eyes,
+            likeness=found.likeness,
+            anew=anew,
+        )
+
+    def _look(self, gray: Gray, time_s: float, measured: dict[int, Measured | None]) -> None:
+        """Compare what is followed with what a detector finds in the whole image."""
+        for face in self._find(gray):
+            matrix = matrix_of(face)
+            if not 0 < face.turn < 1 or eye_distance(matrix) < self.settings.least_eyes_px:
+                continue
+            known = self._at(box_of(matrix))
+            if known is not None and measured.get(known.person) is not None:
+                known.look_right(gray, matrix, time_s)
+            elif known is not None:
+                measured[known.person] = self._recovered(known, gray, matrix, time_s)
+            elif _AHEAD[0] < face.turn < _AHEAD[1]:
+                known = self._welcome(gray, matrix, time_s)
+                measured[known.person] = self._recovered(known, gray, matrix, time_s)
+        pause = self.settings.look_every_s * (1 if self._in_view else 0.4)
+        self._next_look_s = time_s + pause
+
+    def _recovered(
+        self, known: _Followed, gray: Gray, matrix: Matrix, time_s: float
+    ) -> Measured | None:
+        """A face that was followed, where the detector finds it."""
+        known.matrix = matrix
+        found = known.measure(gray, self.settings.least_likeness)
+        if found is None:
+            known.start_again(cut(gray, matrix), matrix, time_s)
+            found = known.measure(gray, self.settings.least_likeness)
+        return found
+
+    def _at(self, box_xyxy: tuple[float, float, float, float]) -> _Followed | None:
+        """The face in view that a box shows."""
+        overlaps = [(_overlap(box_of(f.matrix), box_xyxy), f) for f in self._in_view]
+        best = max(overlaps, key=lambda pair: pair[0], default=(0.0, None))
+        return best[1] if best[0] > 0.25 else None
+
+    def _welcome(self, gray: Gray, matrix: Matrix, time_s: float) -> _Followed:
+        """A face that comes into view: one that was lost, or a new one."""
+        patch = cut(gray, matrix)
+        likeness = [(_likeness(lost.first_look, patch), lost) for lost in self._lost]
+        best = max(likeness, key=lambda pair: pair[0], default=(0.0, None))
+        if best[1] is not None and best[0] >= self.settings.known_again:
+            followed = best[1]
+            self._lost.remove(followed)
+            followed.start_again(patch, matrix, time_s)
+        else:
+            self._persons += 1
+            followed = _Followed(self._persons, patch, matrix, time_s)
+        self._in_view.append(followed)
+        return followed
+
+    def _give_up(self, time_s: float) -> None:
+        gone = [f for f in self._in_view if time_s - f.last_seen_s > self.settings.lost_after_s]
+        self._in_view = [f for f in self._in_view if f not in gone]
+        self._lost += gone
+
+
+def _finder(detector: str) -> Find:
+    """Looks at a smaller image; coordinates are those of the whole one."""
+
+    def find(gray: Gray) -> list[Face]:
+        height, width = gray.shape
+        scale = min(1.0, _LOOKED_AT_PX / max(height, width))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small = gray if scale == 1.0 else cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+        (faces,) = detect_faces([np.asarray(small)], detector)
+        return [_enlarged(face, width / size[0], height / size[1]) for face in faces]
+
+    return find
+
+
+def _enlarged(face: Face, x: float, y: float) -> Face:
+    x0, y0, x1, y1 = face.box_xyxy
+    return Face(
+        box_xyxy=(x0 * x, y0 * y, x1 * x, y1 * y),
+        score=face.score,
+        landmarks_xy=tuple((px * x, py * y) for px, py in face.landmarks_xy),
+        image_xy=(round(face.image_xy[0] * x), round(face.image_xy[1] * y)),
+        guessed=face.guessed,
+    )
+
+
+def _apart_px(first: Matrix, second: Matrix) -> float:
+    """How far apart two matrices see eyes, nose and mouth, on average, pixels of the patch."""
+    places = PLACES * SIDE_PX
+    back = inverse(second)
+    there = places @ back[:, :2].T + back[:, 2]
+    here = there @ first[:, :2].T + first[:, 2]
+    return float(np.hypot(*(here - places).T).mean())
+
+
+def _similar(head: Matrix) -> Matrix:
+    """The turn, scale and shift nearest to an affine movement, about the middle of the patch."""
+    a, b = (head[0, 0] + head[1, 1]) / 2, (head[1, 0] - head[0, 1]) / 2
+    linear = np.array([[a, -b], [b, a]])
+    middle = np.full(2, SIDE_PX / 2)
+    goes_to = head[:, :2] @ middle + head[:, 2]
+    return np.hstack([linear, (goes_to - linear @ middle)[:, None]])
+
+
+def _warp_px(head: Matrix) -> tuple[float, float]:
+    """What of an affine movement is no turn, scale or shift, at the edge of the face."""
+    stretch, shear = head[0, 0] - head[1, 1], head[0, 1] + head[1, 0]
+    return float(stretch) * SIDE_PX / 4, float(shear) * SIDE_PX / 4
+
+
+def _likeness(first: Patch, second: Patch) -> float:
+    """Correlation of two patches, each blurred."""
+    a, b = (cv2.GaussianBlur(p, (0, 0), 2.0).astype(np.float64).ravel() for p in (first, second))
+    a, b = a - a.mean(), b - b.mean()
+    norm = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / norm if norm > 0 else 0.0
+
+
+def _overlap(
+    first: tuple[float, float, float, float], second: tuple[float, float, float, float]
+) -> float:
+    """Area that two boxes share over the area of both."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    shared = max(width, 0.0) * max(height, 0.0)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
+    return shared / max(sum(areas) - shared, 1e-9)

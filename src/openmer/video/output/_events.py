@@ -1,0 +1,312 @@
+"""What was found in a video as files: ``events.csv`` for sheets, ``events.json`` with everything.
+
+The columns and keys are described in ``docs/reference/events.md``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import re
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from openmer import __version__
+from openmer.errors import DataError
+from openmer.video._analysis import Analysis
+from openmer.video.spotting._curves import FaceCurves
+from openmer.video._event import Event, Kind
+
+if TYPE_CHECKING:
+    from openmer.deployment import ModelRecord
+
+FORMAT = 1
+
+_CSV, _JSON = "events.csv", "events.json"
+_DIGITS = {"onset_s": 6, "apex_s": 6, "offset_s": 6, "strength": 3, "displacement": 5}
+_FRAMES = ("onset_frame", "apex_frame", "offset_frame")
+_EDGES = ("face_left", "face_top", "face_right", "face_bottom")
+_COLUMNS = (
+    "video", "person", "kind", "onset_s", "apex_s", "offset_s", *_FRAMES, "duration_s", "class",
+    "confidence", "strength", "displacement", "regions", *_EDGES, "reason",
+)  # fmt: skip
+_SCORE = "score_"
+_BETWEEN = "; "
+# A sheet takes a cell that starts like this for a formula (OWASP, CSV injection).
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
+
+
+def write_events(folder: Path | str, analysis: Analysis) -> tuple[Path, Path]:
+    """Write the events of a video, also where there are none.
+
+    The same analysis gives the same bytes. Both files appear complete or not at all.
+
+    Args:
+        folder: Made where it is missing.
+        analysis: What was found.
+
+    Returns:
+        The paths of ``events.csv`` and ``events.json``.
+
+    Raises:
+        DataError: The files cannot be written, or a number of an event is not finite.
+    """
+    csv_path, json_path = Path(folder) / _CSV, Path(folder) / _JSON
+    table = {csv_path: _encoded(_csv_text(analysis)), json_path: _encoded(_json_text(analysis))}
+    write_files(table)
+    return csv_path, json_path
+
+
+def read_events(path: Path | str) -> tuple[Event, ...]:
+    """The events that `write_events` wrote, with the digits that it kept.
+
+    Args:
+        path: ``events.json``, ``events.csv``, or the folder that holds them.
+
+    Raises:
+        DataError: There is no such file, it has another form, or a later format.
+    """
+    path = Path(path) / _JSON if Path(path).is_dir() else Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"Cannot read the events in {path}: {error}. Correct the path.") from error
+    try:
+        rows = _csv_rows(text) if path.suffix.lower() == ".csv" else _json_rows(text)
+        return tuple(map(_event, rows))
+    except (AttributeError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise DataError(
+            f"{path} is no table of events ({type(error).__name__}: {error}). Give events.json or "
+            "events.csv as `openmer analyze` writes them."
+        ) from error
+
+
+def write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write files so that either all of them appear, complete, or none is changed.
+
+    Folders are made where they are missing. Every file is first written under a hidden temporary
+    name beside its own.
+
+    Raises:
+        DataError: There is no room, no permission, or another reason why it cannot be done.
+    """
+    temporary = {
+        path: path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp") for path in contents
+    }
+    place = next(iter(contents))
+    try:
+        for place, content in contents.items():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _write_through(temporary[place], content)
+        for place in contents:
+            temporary[place].replace(place)
+    except OSError as error:
+        raise DataError(
+            f"Cannot write {place}: {error.strerror or error}. Make room, or choose a folder that "
+            "you may write to."
+        ) from error
+    finally:
+        for left in temporary.values():
+            _forget(left)
+
+
+def rate_text(fps: Fraction | None) -> str:
+    """Frames per second as an exact text: "25", "30000/1001", "" where it is not known."""
+    return "" if fps is None else str(fps)
+
+
+def video_name(analysis: Analysis) -> str:
+    """The name of the file or folder, without where it lies."""
+    return Path(analysis.info.name).name or analysis.info.name
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _forget(path: Path) -> None:
+    """Remove what may be there; a folder that cannot be entered holds nothing of ours."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def _encoded(text: str) -> bytes:
+    """UTF-8; parts of a file name that are no text become escapes."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _record(event: Event) -> dict[str, Any]:
+    """An event as plain values with sensible digits, in the order of the documented keys."""
+    number = {name: _rounded(getattr(event, name), digits) for name, digits in _DIGITS.items()}
+    return {
+        "person": event.person,
+        "kind": event.kind,
+        **{name: number[name] for name in ("onset_s", "apex_s", "offset_s")},
+        **{name: getattr(event, name) for name in _FRAMES},
+        "duration_s": round(number["offset_s"] - number["onset_s"], 6),
+        "class": event.class_name,
+        "confidence": None if event.confidence is None else _rounded(event.confidence, 4),
+        "scores": {name: _rounded(score, 4) for name, score in event.scores.items()},
+        "strength": number["strength"],
+        "displacement": number["displacement"],
+        "regions": list(event.regions),
+        "face_xyxy": [_rounded(edge, 1) for edge in event.face_xyxy],
+        "reason": event.reason,
+    }
+
+
+def _rounded(value: float, digits: int) -> float:
+    if not math.isfinite(value):
+        raise DataError(f"An event holds the number {value}; expected a finite one. Spot again.")
+    return round(float(value), digits) + 0.0  # no -0.0
+
+
+def _event(row: Mapping[str, Any]) -> Event:
+    """The event of a record."""
+    if row["kind"] not in get_args(Kind):
+        raise ValueError(f"found the kind {row['kind']!r}, expected {' or '.join(get_args(Kind))}")
+    left, top, right, bottom = map(float, row["face_xyxy"])
+    return Event(
+        person=int(row["person"]),
+        kind=row["kind"],
+        onset_frame=int(row["onset_frame"]),
+        apex_frame=int(row["apex_frame"]),
+        offset_frame=int(row["offset_frame"]),
+        onset_s=float(row["onset_s"]),
+        apex_s=float(row["apex_s"]),
+        offset_s=float(row["offset_s"]),
+        strength=float(row["strength"]),
+        displacement=float(row["displacement"]),
+        regions=tuple(row["regions"]),
+        class_name=row["class"],
+        confidence=None if row["confidence"] is None else float(row["confidence"]),
+        scores={name: float(score) for name, score in row["scores"].items()},
+        reason=row["reason"],
+        face_xyxy=(left, top, right, bottom),
+    )
+
+
+def _json_text(analysis: Analysis) -> str:
+    info = analysis.info
+    page = {
+        "format": FORMAT,
+        "openmer": __version__,
+        "verdict": analysis.verdict,
+        "video": {
+            "name": video_name(analysis),
+            "width": info.width,
+            "height": info.height,
+            "fps": rate_text(info.fps),
+            "frames": analysis.frames,
+            "duration_s": _rounded(analysis.duration_s, 6),
+            "codec": info.codec,
+            "pixel_format": info.pixel_format,
+            "rotation_degrees": info.rotation_degrees,
+            "damage": analysis.damage,
+        },
+        "spotter": analysis.spotter,
+        "model": None if analysis.model is None else _model(analysis.model),
+        "faces": [_face(curves) for curves in analysis.faces],
+        "events": [_record(event) for event in analysis.events],
+    }
+    return json.dumps(page, indent=2, ensure_ascii=False) + "\n"
+
+
+def _model(record: ModelRecord) -> dict[str, Any]:
+    found = record.calibration
+    return {
+        "method": record.method,
+        "title": record.title,
+        "classes": list(record.classes),
+        "weights_sha256": record.weights_sha256,
+        "abstain_below": None if found is None else found.abstain_below,
+        "estimate": None if record.estimate is None else record.estimate.model_dump(mode="json"),
+        "caution": record.caution,
+    }
+
+
+def _face(curves: FaceCurves) -> dict[str, Any]:
+    return {
+        "person": curves.person,
+        "first_s": _rounded(curves.times_s[0], 6),
+        "last_s": _rounded(curves.times_s[-1], 6),
+        "seen_s": _rounded(curves.seen_s, 6),
+    }
+
+
+def _json_rows(text: str) -> Iterable[Mapping[str, Any]]:
+    page = json.loads(text)
+    if page["format"] != FORMAT:
+        raise ValueError(f"found format {page['format']}, expected {FORMAT}")
+    return list(page["events"])
+
+
+def _csv_text(analysis: Analysis) -> str:
+    records = [_record(event) for event in analysis.events]
+    classes = _classes(analysis, records)
+    sheet = io.StringIO()
+    writer = csv.writer(sheet, lineterminator="\r\n")  # both are quoted inside of a cell then
+    writer.writerow([*_COLUMNS, *(_SCORE + name for name in classes)])
+    for record in records:
+        flat = record | dict(zip(_EDGES, record["face_xyxy"], strict=True))
+        flat |= {"video": video_name(analysis), "regions": _BETWEEN.join(record["regions"])}
+        scores = [record["scores"].get(name) for name in classes]
+        writer.writerow([_cell(value) for value in [*(flat[name] for name in _COLUMNS), *scores]])
+    return sheet.getvalue()
+
+
+def _classes(analysis: Analysis, records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """All classes that have a score, those of the model first."""
+    names = () if analysis.model is None else analysis.model.classes
+    return tuple(dict.fromkeys([*names, *(name for row in records for name in row["scores"])]))
+
+
+def _cell(value: object) -> str:
+    """A value as a sheet takes it: no text starts a formula."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return f"'{value}" if _FORMULA.match(value) else value
+    return str(value)
+
+
+def _csv_rows(text: str) -> Iterable[Mapping[str, Any]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, restval=None)
+    found = tuple(reader.fieldnames or ())
+    if found[: len(_COLUMNS)] != _COLUMNS:
+        raise ValueError(f"found the columns {', '.join(found)}, expected {', '.join(_COLUMNS)}")
+    return [_from_cells(row) for row in reader]
+
+
+def _from_cells(row: Mapping[str, str]) -> dict[str, Any]:
+    if not all(isinstance(name, str) and isinstance(value, str) for name, value in row.items()):
+        raise ValueError("found a line with more or fewer cells than columns")
+    texts = {name: _plain(row[name]) for name in ("class", "regions", "reason")}
+    scores = {
+        name.removeprefix(_SCORE): value for name, value in row.items() if name not in _COLUMNS
+    }
+    return {
+        **row,
+        "class": texts["class"] or None,
+        "confidence": row["confidence"] or None,
+        "scores": {name: value for name, value in scores.items() if value},
+        "regions": texts["regions"].split(_BETWEEN) if texts["regions"] else [],
+        "face_xyxy": [row[edge] for edge in _EDGES],
+        "reason": texts["reason"],
+    }
+
+
+def _plain(text: str) -> str:
+    """A text without the mark that keeps it from being a formula."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text

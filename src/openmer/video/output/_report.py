@@ -1,0 +1,329 @@
+"""What was found in a video as one HTML page that needs nothing from outside itself."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openmer import __version__
+from openmer.errors import DataError
+from openmer.video._analysis import Analysis
+from openmer.video._event import MICRO_S, Event
+from openmer.video.output._evidence import Evidence, RegionShift
+from openmer.video.output._timeline import clock_text, timeline_of, timeline_svg
+from openmer.video.output._events import rate_text, video_name, write_files
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from openmer.deployment import ModelRecord
+
+Image = NDArray[np.uint8]
+
+REPORT = "report.html"
+
+_REPLAY_BYTES = 1_500_000  # a longer replay is linked
+_PAGE_BYTES = 24_000_000  # of pictures and replays inside of the page
+_JPEG_QUALITY = 88
+_REGIONS_SHOWN = 6
+_LEAST_PERCENT = 0.05  # of the face's width; less is shown as none
+_VIDEO_TYPES = {".mp4": "video/mp4", ".mov": "video/quicktime", ".mkv": "video/x-matroska"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Picture:
+    """An image of an event; `source` is a data URI."""
+
+    source: str
+    words: str
+    sub: str
+    side: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bar:
+    """A named share; `width` in percent of the longest one possible."""
+
+    name: str
+    value: str
+    width: float
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Section:
+    """What the page shows of one event."""
+
+    number: int
+    event: Event
+    headline: str
+    sub: str
+    times: tuple[tuple[str, str], ...]
+    scores: tuple[_Bar, ...]
+    regions: tuple[_Bar, ...]
+    pictures: tuple[_Picture, ...]
+    replay: str
+    replay_type: str
+    is_linked: bool
+    left_out: bool
+
+
+class _Room:
+    """How much still fits into the page."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def uri(self, kind: str, content: bytes) -> str:
+        """The content as a data URI; "" where there is no room for it."""
+        text = f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+        if len(text) > self._left:
+            return ""
+        self._left -= len(text)
+        return text
+
+
+def write_report(
+    folder: Path | str,
+    analysis: Analysis,
+    evidence: Mapping[int, Evidence] | None = None,
+    replays: Mapping[int, Path] | None = None,
+) -> Path:
+    """Write ``report.html``: verdict, timeline, events with their evidence, limits.
+
+    The page needs no other file, no network and no JavaScript; only replays of more than 1.5 MB,
+    and those that no longer fit, are linked where they lie. The same input gives the same bytes.
+
+    Args:
+        folder: Made where it is missing.
+        analysis: What was found.
+        evidence: Of some or all events, by their number: 1 for the first one of `analysis.events`.
+        replays: Files written by `openmer.video.output._replay.write_replay`, by the same numbers.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        DataError: A replay cannot be read, or the page cannot be written.
+    """
+    path = Path(folder) / REPORT
+    text = render_report(analysis, evidence or {}, replays or {}, Path(folder))
+    write_files({path: text.encode("utf-8", "xmlcharrefreplace")})
+    return path
+
+
+def render_report(
+    analysis: Analysis, evidence: Mapping[int, Evidence], replays: Mapping[int, Path], folder: Path
+) -> str:
+    """The page of `write_report` as text; links are relative to the folder."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    packages = ("openmer.video", "openmer.evaluation")
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(name, "templates") for name in packages]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    room = _Room(_PAGE_BYTES)
+    sections = [
+        _section(number, event, evidence.get(number), room)
+        for number, event in enumerate(analysis.events, 1)
+    ]
+    shown = [
+        _with_replay(section, replays.get(section.number), folder, room) for section in sections
+    ]
+    return environment.get_template("video_report.html.j2").render(
+        analysis=analysis,
+        state=_state(analysis),
+        name=video_name(analysis),
+        about=_about(analysis),
+        faces=_timelines(analysis),
+        sections=shown,
+        how=_how(analysis),
+        model=analysis.model,
+        model_facts=[] if analysis.model is None else _model_facts(analysis.model),
+        heat_notes=sorted({e.heat_note for e in evidence.values() if e.heat_rgb is None} - {""}),
+        micro_ms=[round(1000 * seconds) for seconds in MICRO_S],
+        version=__version__,
+    )
+
+
+def _state(analysis: Analysis) -> str:
+    """Which of the three pages this is."""
+    if not analysis.faces:
+        return "no face"
+    return "found" if analysis.events else "nothing"
+
+
+def _about(analysis: Analysis) -> str:
+    """The video in one line."""
+    info = analysis.info
+    rate = "rate not stated" if info.fps is None else f"{float(info.fps):.4g} frames per second"
+    count = len(analysis.faces)
+    people = "no face" if not count else f"{count} face" + ("s" if count > 1 else "")
+    return f"{_length(analysis.duration_s)} long, {info.width} x {info.height}, {rate}, {people}"
+
+
+def _length(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{clock_text(seconds, 0)} {'min' if seconds < 3599.5 else 'h'}"
+
+
+def _timelines(analysis: Analysis) -> list[tuple[str, Markup]]:
+    """Words and image for each face."""
+    from markupsafe import Markup
+
+    timeline = timeline_of(analysis)
+    return [
+        (
+            f"Person {curves.person}, in view for {_length(curves.seen_s)}",
+            Markup(timeline_svg(timeline, curves.person)),
+        )
+        for curves in analysis.faces
+    ]
+
+
+def _section(number: int, event: Event, found: Evidence | None, room: _Room) -> _Section:
+    pictures, left_out = _pictures(found, room)
+    moved = () if found is None else tuple(s for s in found.regions if s.percent >= _LEAST_PERCENT)
+    return _Section(
+        number=number,
+        event=event,
+        headline=event.headline,
+        sub=_sub(event),
+        times=(
+            ("Onset", f"{clock_text(event.onset_s)} (frame {event.onset_frame})"),
+            ("Apex", f"{clock_text(event.apex_s)} (frame {event.apex_frame})"),
+            ("Offset", f"{clock_text(event.offset_s)} (frame {event.offset_frame})"),
+            ("Duration", f"{event.duration_s:.2f} s"),
+            ("Strength", f"{event.strength:.1f} times the threshold"),
+            ("Movement", f"{100 * event.displacement:.1f} % of the face's width"),
+            ("Where", ", ".join(event.regions) or "not known"),
+        ),
+        scores=_score_bars(event),
+        regions=_region_bars(moved[:_REGIONS_SHOWN]),
+        pictures=pictures,
+        replay="",
+        replay_type="",
+        is_linked=False,
+        left_out=left_out,
+    )
+
+
+def _sub(event: Event) -> str:
+    return f"{event.kind}-expression of person {event.person} at {clock_text(event.onset_s)}"
+
+
+def _score_bars(event: Event) -> tuple[_Bar, ...]:
+    """Only what is a probability is drawn as one."""
+    if event.confidence is None:
+        return ()
+    highest = max(event.scores.values(), default=0.0)
+    return tuple(
+        _Bar(
+            name=name, value=f"{score:.2f}", width=round(100 * score, 1), is_first=score == highest
+        )
+        for name, score in event.scores.items()
+    )
+
+
+def _region_bars(moved: tuple[RegionShift, ...]) -> tuple[_Bar, ...]:
+    longest = max([shift.percent for shift in moved], default=0.0) or 1.0
+    return tuple(
+        _Bar(
+            name=shift.name,
+            value=f"{shift.percent:.1f} % {shift.direction}",
+            width=round(100 * shift.percent / longest, 1),
+            is_first=number == 0,
+        )
+        for number, shift in enumerate(moved)
+    )
+
+
+def _pictures(found: Evidence | None, room: _Room) -> tuple[tuple[_Picture, ...], bool]:
+    """The pictures that fit, and whether some did not."""
+    if found is None:
+        return (), False
+    full = f"{found.flow_full_percent:g} % of the face's width"
+    all_of_them = [
+        ("Onset", "the face before the movement", found.onset_rgb),
+        ("Apex", "the largest movement, head held still", found.apex_rgb),
+        ("Movement", f"from onset to apex; full colour and arrow: {full}", found.flow_rgb),
+    ]
+    if found.heat_rgb is not None:
+        all_of_them.append(("Where the class comes from", found.heat_note, found.heat_rgb))
+    pictures = [
+        _Picture(source=room.uri("image/jpeg", _jpeg(rgb)), words=words, sub=sub, side=len(rgb))
+        for words, sub, rgb in all_of_them
+    ]
+    kept = tuple(picture for picture in pictures if picture.source)
+    return kept, len(kept) < len(pictures)
+
+
+def _jpeg(image_rgb: Image) -> bytes:
+    from PIL import Image as Pillow
+
+    content = io.BytesIO()
+    Pillow.fromarray(image_rgb).save(content, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    return content.getvalue()
+
+
+def _with_replay(section: _Section, path: Path | None, folder: Path, room: _Room) -> _Section:
+    """The section with its replay, inside of the page where it fits, else as a link."""
+    if path is None:
+        return section
+    kind = _VIDEO_TYPES.get(path.suffix.lower(), "video/mp4")
+    try:
+        small = path.stat().st_size <= _REPLAY_BYTES
+        source = room.uri(kind, path.read_bytes()) if small else ""
+    except OSError as error:
+        raise DataError(
+            f"Cannot read the replay {path}: {error.strerror}. Write it again."
+        ) from error
+    relative = Path(os.path.relpath(path.resolve(), folder.resolve()))
+    link = source or quote(relative.as_posix())
+    return replace(section, replay=link, replay_type=kind, is_linked=not source)
+
+
+def _how(analysis: Analysis) -> list[tuple[str, str]]:
+    info = analysis.info
+    rows = {
+        "Video": video_name(analysis),
+        "Frames": f"{analysis.frames} decoded, {rate_text(info.fps) or 'unknown'} per second",
+        "Stored as": f"{info.codec}, {info.pixel_format}, {info.bits} bit"
+        + (f", turned by {info.rotation_degrees}°" if info.rotation_degrees else ""),
+        "Spotter": analysis.spotter,
+        "OpenMER": __version__,
+    }
+    return [(name, value) for name, value in rows.items() if value]
+
+
+def _model_facts(record: ModelRecord) -> list[tuple[str, str]]:
+    trained = record.trained_on
+    corpora = [
+        f"{name}: {count.clips} clips of {count.persons} persons"
+        for name, count in trained.corpora.items()
+    ]
+    found = record.calibration
+    rows = {
+        "Method": f"{record.title} ({record.method})",
+        "Classes": ", ".join(record.classes),
+        "Trained on": "; ".join(corpora) or trained.what,
+        "Confidence": "not calibrated" if found is None else f"calibrated; {found}",
+        "Weights": f"SHA-256 {record.weights_sha256[:16]}…" if record.weights_sha256 else "",
+        "Versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
+    }
+    return [(name, value) for name, value in rows.items() if value]

@@ -1,0 +1,148 @@
+"""A spotter and a model run on annotated long videos, to be judged by what is true of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openmer import __version__
+from openmer.datasets._long_videos import AnnotatedVideo
+from openmer.errors import DataError
+from openmer.evaluation.spotting._score import Span, SpottingScores, judge_spotting, span_of
+from openmer.video._analyze import AnalyzeSettings, Progress, analyze_video
+
+if TYPE_CHECKING:
+    from openmer.deployment import FittedModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What was found in one video.
+
+    Attributes:
+        key: `AnnotatedVideo.key`.
+        spans: The movements.
+        face_s: Seconds in which a face was seen, added up over the faces.
+        faces: How many faces.
+        frames: Frames that were decoded.
+    """
+
+    key: str
+    spans: tuple[Span, ...]
+    face_s: float
+    faces: int
+    frames: int
+
+
+def look_at(
+    videos: Sequence[AnnotatedVideo],
+    *,
+    model: FittedModel | None,
+    settings: AnalyzeSettings,
+    out: Path,
+    workers: int = 1,
+    on_progress: Progress | None = None,
+) -> tuple[Looked, ...]:
+    """Analyse every video; what was finished before, in the same way, is read from `out`.
+
+    Args:
+        videos: With a file or a folder of frames each.
+        model: A trained method; None spots only.
+        settings: How videos are analysed.
+        out: Folder that keeps one small file per video.
+        workers: Processes, one video each.
+        on_progress: Called with "videos", how many are done, and how many there are.
+
+    Raises:
+        DataError: A video has no file, or cannot be read; what was finished is kept.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    files = [out / f"{_digest(video, model, settings)}.json" for video in videos]
+    missing = [pair for pair in zip(videos, files, strict=True) if not pair[1].is_file()]
+    done = len(videos) - len(missing)
+    for _ in _all(missing, model, settings, workers):
+        if on_progress is not None:
+            on_progress("videos", done, len(videos))
+        done += 1
+    if on_progress is not None:
+        on_progress("videos", len(videos), len(videos))
+    return tuple(_read(file) for file in files)
+
+
+def judge_looked(
+    looked: Sequence[Looked], videos: Sequence[AnnotatedVideo], classes: Sequence[str] | None
+) -> SpottingScores:
+    """Scores of what was found; rates are per minute in which a face was seen."""
+    return judge_spotting(
+        {each.key: each.spans for each in looked},
+        videos,
+        classes=classes,
+        face_seconds={each.key: each.face_s for each in looked},
+    )
+
+
+def _all(
+    missing: Sequence[tuple[AnnotatedVideo, Path]],
+    model: FittedModel | None,
+    settings: AnalyzeSettings,
+    workers: int,
+) -> Iterator[None]:
+    if workers <= 1 or len(missing) <= 1:
+        for video, file in missing:
+            _look(video, file, model, settings)
+            yield
+        return
+    from joblib import Parallel, delayed
+
+    run = Parallel(n_jobs=workers, return_as="generator_unordered")
+    yield from run(delayed(_look)(video, file, model, settings) for video, file in missing)
+
+
+def _look(
+    video: AnnotatedVideo, file: Path, model: FittedModel | None, settings: AnalyzeSettings
+) -> None:
+    if video.path is None:
+        raise DataError(f"{video.key} names neither a file nor a folder. Give its path.")
+    if video.path.is_dir():
+        settings = replace(settings, fps=settings.fps or video.fps)
+    analysis = analyze_video(video.path, model=model, settings=settings)
+    looked = Looked(
+        key=video.key,
+        spans=tuple(span_of(event) for event in analysis.events),
+        face_s=sum(face.seen_s for face in analysis.faces),
+        faces=len(analysis.faces),
+        frames=analysis.frames,
+    )
+    temporary = file.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(asdict(looked)) + "\n", encoding="utf-8")
+    temporary.replace(file)
+
+
+def _read(file: Path) -> Looked:
+    told = json.loads(file.read_text(encoding="utf-8"))
+    return Looked(**{**told, "spans": tuple(Span(**span) for span in told["spans"])})
+
+
+def _digest(video: AnnotatedVideo, model: FittedModel | None, settings: AnalyzeSettings) -> str:
+    """Changes with the video, the model, the settings and the version."""
+    path = video.path
+    there = path.stat() if path is not None and path.is_file() else None
+    told: Mapping[str, object] = {
+        "version": __version__,
+        "video": [video.key, str(path), there and [there.st_size, there.st_mtime_ns]],
+        "frames": len(video.frame_paths),
+        "model": None if model is None else model.record.weights_sha256,
+        "settings": asdict(settings),
+    }
+    text = json.dumps(told, sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _plain(value: object) -> str:
+    return str(value) if isinstance(value, Fraction) else repr(value)
