@@ -23,8 +23,8 @@ from machine import processor
 from torch.profiler import ProfilerActivity, profile
 
 from openmer.clip import Clip
-from openmer.datasets._manifest import read_manifest
-from openmer.evaluation._experiment import Protocol, Task, fold_jobs, prepare_task
+from openmer.datasets import read_manifest
+from openmer.evaluation import Protocol, Task, fold_jobs, prepare_task
 from openmer.methods import load_method
 from openmer.training import FitJob, Resources, fit_jobs, plan_run
 from openmer.training._batches import epoch_batches

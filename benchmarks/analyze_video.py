@@ -2,7 +2,7 @@
 
     python benchmarks/analyze_video.py [--video FILE] [--rounds 3]
 
-Makes the video once (openmer.datasets.synthetic._long_videos, plan "speed"), analyses it with the model
+Makes the video once (`openmer.datasets.synthetic`, plan "speed"), analyses it with the model
 that comes with the package, and writes benchmarks/results/analyze_video.md: frames per second,
 where the time goes, the memory; then feeds the same frames to the live pipeline as fast as it takes
 them: frames per second, how long one frame takes, and how long an event's recognition does.
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import cv2
 
-from openmer.datasets.synthetic._long_videos import write_long
+from openmer.datasets import write_long
 from openmer.deployment import default_model
 from openmer.video import Analysis, LiveAnalyzer, analyze_video, open_video
 

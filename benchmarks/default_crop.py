@@ -21,11 +21,9 @@ import numpy as np
 
 from openmer.cli._console import output
 from openmer.clip import Clip
-from openmer.datasets._labels import label_scheme
-from openmer.datasets._manifest import read_manifest
-from openmer.datasets.synthetic._clips import write_corpus
+from openmer.datasets import label_scheme, read_manifest, write_corpus
 from openmer.deployment import FittedModel, default_model
-from openmer.evaluation._metrics import pooled_scores
+from openmer.evaluation import pooled_scores
 
 TABLE = Path(__file__).parent / "results" / "default_crop.csv"
 EYES_XY, EYE_DISTANCE = (0.5, 0.47), 0.225  # of a drawn face, in sides of the frame

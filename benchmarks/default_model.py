@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from openmer.cli._console import output, progress
-from openmer.datasets._source import from_manifest
+from openmer.datasets import from_manifest
 from openmer.deployment import (
     FittedModel,
     calibration_from_run,
@@ -34,22 +34,27 @@ from openmer.deployment import (
     train_model,
     write_model,
 )
-from openmer.evaluation._abstention import answered, choose_threshold, coverage_curve
-from openmer.evaluation._calibration import (
+from openmer.evaluation import (
     CalibratedByOthers,
+    PredictionTable,
+    Protocol,
     ScoreKind,
+    Task,
     calibrate,
-    calibrated_by_others,
-    fit_temperature,
+    coverage_curve,
+    evaluate,
     logits_of,
-    predictions_to_calibrate,
+    prepare_task,
     probabilities_at,
 )
-from openmer.evaluation._predictions import PredictionTable
-from openmer.reports._reliability import draw_reliability
-from openmer.evaluation._cross_validate import evaluate
-from openmer.evaluation._experiment import Protocol, Task, prepare_task
+from openmer.evaluation._abstention import answered, choose_threshold
+from openmer.evaluation._calibration import (
+    calibrated_by_others,
+    fit_temperature,
+    predictions_to_calibrate,
+)
 from openmer.methods import load_method
+from openmer.reports._reliability import draw_reliability
 from openmer.training import Resources
 
 ROOT = Path(__file__).parent.parent

@@ -47,7 +47,12 @@ def run(arguments: list[str], folder: Path) -> None:
     """
     settings = {**os.environ, "OPENMER_CACHE": str(folder / "cache")}
     done = subprocess.run(
-        [*OPENMER, *arguments], cwd=folder, env=settings, capture_output=True, text=True, check=False
+        [*OPENMER, *arguments],
+        cwd=folder,
+        env=settings,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f"openmer {' '.join(arguments)}: {done.stdout}{done.stderr}")

@@ -20,8 +20,14 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from openmer.training import FitJob, ModelConfig, NetworkSpec, NetworkTraining, TrainingData
-from openmer.training._config import LossConfig
+from openmer.training import (
+    FitJob,
+    LossConfig,
+    ModelConfig,
+    NetworkSpec,
+    NetworkTraining,
+    TrainingData,
+)
 from openmer.training._loop import fit
 from openmer.training._memory import bytes_per_model
 from openmer.training._single import SingleLearner

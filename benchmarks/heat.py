@@ -30,16 +30,22 @@ from machine import processor
 from numpy.typing import NDArray
 
 from openmer.clip import Clip
-from openmer.datasets._manifest import read_manifest
-from openmer.datasets.synthetic._clips import CorpusPlan, Part, write_corpus
-from openmer.explanation._grad_cam import HeatKind
-from openmer.explanation._figures import Picture, draw_variants, write_figure
-from openmer.explanation._held_out import ExplainedNetwork, HeatMap, explain, held_out_network
-from openmer.evaluation._experiment import Protocol, Task, prepare_task
+from openmer.datasets import read_manifest, write_corpus
+from openmer.datasets.synthetic._plan import CorpusPlan, Part
+from openmer.evaluation import Protocol, Task, prepare_task
+from openmer.explanation import (
+    ExplainedNetwork,
+    HeatKind,
+    HeatMap,
+    draw_variants,
+    explain,
+    write_figure,
+)
+from openmer.explanation._figures import Picture
+from openmer.explanation._held_out import held_out_network
 from openmer.methods import Method, load_method
 from openmer.preprocessing import Recipe, read_rgb, resize_image
-from openmer.training import Resources
-from openmer.training._network import build_network
+from openmer.training import Resources, build_network
 
 HERE = Path(__file__).parent
 VARIANTS = {

@@ -26,7 +26,7 @@ from machine import processor
 from torch import Tensor, nn
 
 from openmer.models.htnet import HTNet, without_dead_weights
-from openmer.training._memory import forward_flops
+from openmer.training import forward_flops
 
 HERE = Path(__file__).parent
 _SHAPE = (3, 28, 28)

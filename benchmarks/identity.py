@@ -26,12 +26,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from openmer.clip import Clip
-from openmer.datasets.synthetic._clips import CorpusPlan, Part, generate
-from openmer.evaluation._metrics import unweighted_f1
-from openmer.evaluation._cross_validate import judge
-from openmer.evaluation._read_run import RunInfo, load_run
-from openmer.evaluation._summary import Summary
-from openmer.evaluation._experiment import Protocol
+from openmer.datasets.synthetic._clips import generate
+from openmer.datasets.synthetic._plan import CorpusPlan, Part
+from openmer.evaluation import Protocol, RunInfo, Summary, judge, load_run, unweighted_f1
 from openmer.methods import Method, load_method
 
 HERE = Path(__file__).parent

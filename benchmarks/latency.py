@@ -36,11 +36,12 @@ import torch
 from machine import processor
 from torch import Tensor, nn
 
-from openmer.datasets.synthetic._clips import CorpusPlan, Part, generate
+from openmer.datasets.synthetic._clips import generate
+from openmer.datasets.synthetic._plan import CorpusPlan, Part
 from openmer.deployment import Quantized, export_module, quantize_file
-from openmer.models import create_model
-from openmer.models._weights import list_weights, load_weights
-from openmer.training._memory import forward_flops
+from openmer.models import create_model, load_weights
+from openmer.models._weights import list_weights
+from openmer.training import forward_flops
 
 HERE = Path(__file__).parent
 BARS_MS = {  # on two cores with ONNX Runtime

@@ -27,11 +27,18 @@ import scipy.signal
 import torch
 from numpy.typing import NDArray
 
-from openmer.datasets.synthetic._clips import CorpusPlan, Part, SyntheticClip, generate
-from openmer.preprocessing.flow._apex import POLICIES, FlowApex, find_apex
-from openmer.preprocessing.flow._flow import optical_flow
-from openmer.preprocessing.magnification._magnify import MagnifySettings, linear_limit_px, magnify
-from openmer.preprocessing.magnification._filters import band_report
+from openmer.datasets.synthetic._clips import SyntheticClip, generate
+from openmer.datasets.synthetic._plan import CorpusPlan, Part
+from openmer.preprocessing import (
+    FlowApex,
+    MagnifySettings,
+    band_report,
+    find_apex,
+    linear_limit_px,
+    magnify,
+    optical_flow,
+)
+from openmer.preprocessing.flow._apex import POLICIES
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 RESULTS = Path(__file__).parent / "results" / "magnification.csv"

@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage import data
 
-from openmer.preprocessing.flow._flow import flow_method, list_flow_methods, optical_flow
+from openmer.preprocessing import list_flow_methods, optical_flow
+from openmer.preprocessing.flow._flow import flow_method
 from openmer.preprocessing.flow._tvl1 import tvl1
 
 RESULTS = Path(__file__).parent / "results" / "optical_flow.csv"

@@ -37,14 +37,21 @@ import cv2
 import numpy as np
 
 from openmer.clip import Clip
-from openmer.datasets._manifest import read_manifest, write_manifest
-from openmer.datasets.synthetic._clips import CorpusPlan, Part, generate
-from openmer.preprocessing import ArrayCache, Recipe, fingerprint, prepare
-from openmer.preprocessing.faces._align import find_alignment
-from openmer.preprocessing.faces._detect import detect_faces
+from openmer.datasets import read_manifest
+from openmer.datasets._manifest import write_manifest
+from openmer.datasets.synthetic._clips import generate
+from openmer.datasets.synthetic._plan import CorpusPlan, Part
+from openmer.preprocessing import (
+    ArrayCache,
+    Recipe,
+    detect_faces,
+    find_alignment,
+    fingerprint,
+    optical_flow,
+    optical_strain,
+    prepare,
+)
 from openmer.preprocessing._frame_sequence import FrameFiles
-from openmer.preprocessing.flow._flow import optical_flow
-from openmer.preprocessing.flow._strain import optical_strain
 
 RESULTS = Path(__file__).parent / "results" / "preparing.md"
 PERSONS = {"synth-a": 16, "synth-b": 24, "synth-c": 28}

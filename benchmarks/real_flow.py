@@ -17,12 +17,12 @@ import zipfile
 from pathlib import Path
 
 from openmer.cli._console import output, progress
-from openmer.datasets._manifest import read_manifest
-from openmer.reports._report import render_csv, render_markdown, render_terminal
-from openmer.evaluation._cross_validate import judge
-from openmer.evaluation._read_run import load_run
-from openmer.evaluation._experiment import Protocol
+from openmer.datasets import read_manifest
+from openmer.evaluation import Protocol, judge, load_run
 from openmer.methods import load_method
+from openmer.reports import render_terminal
+from openmer.reports._csv_sheet import render_csv
+from openmer.reports._markdown import render_markdown
 from openmer.training import Resources
 
 HERE = Path(__file__).parent

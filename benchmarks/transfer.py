@@ -37,24 +37,21 @@ from joblib import Parallel, delayed
 from openmer.methods import load_method
 from openmer.training import (
     FitJob,
+    FloatArray,
     NetworkSpec,
     NetworkTraining,
     Resources,
+    Stage,
     TrainingData,
     fit_jobs,
-    plan_run,
-)
-from openmer.training._batches import epoch_batches, training_rows
-from openmer.training._config import Stage
-from openmer.training._frozen_prefix import Cut
-from openmer.training._folds import FloatArray
-from openmer.training._network import (
-    cut_of_spec,
     let_move,
+    plan_run,
     pretrained_network,
     set_learning,
-    shared_features,
 )
+from openmer.training._batches import epoch_batches, training_rows
+from openmer.training._frozen_prefix import Cut
+from openmer.training._network import cut_of_spec, shared_features
 from openmer.training._sampling import Rows
 from openmer.training._svm import Examples, fit_machine
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import av
 
-from openmer.datasets.synthetic._long_videos import LongPlan, Take, write_long
+from openmer.datasets import write_long
+from openmer.datasets.synthetic._long_videos import LongPlan, Take
 from openmer.deployment import default_model
 from openmer.video import analyze_video
 

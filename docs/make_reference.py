@@ -146,7 +146,8 @@ def _said(name: str, options: dict[str, object]) -> str:
 
 def _record_tables(record: type[BaseModel]) -> Iterator[str]:
     """What each key of a method file means, from the records that read it."""
-    from openmer.training import config, search_space
+    from openmer.training import _config as config
+    from openmer.training import _search_space as search_space
 
     yield _attributes(record)
     for module in (config, search_space):
@@ -190,8 +191,9 @@ _STEP_PAGES = {
 
 
 def _recipe_page() -> str:
-    from openmer.datasets import labels
-    from openmer.preprocessing import list_flow_methods, recipe
+    from openmer.datasets import _labels as labels
+    from openmer.preprocessing import _recipe as recipe
+    from openmer.preprocessing import list_flow_methods
     from openmer.preprocessing.flow._flow import flow_method
 
     parts = [

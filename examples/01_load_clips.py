@@ -6,9 +6,7 @@ Run it from anywhere: ``python examples/01_load_clips.py``. It takes seconds.
 from collections import Counter
 from pathlib import Path
 
-from openmer.datasets._labels import label_scheme, labelled
-from openmer.datasets._manifest import read_manifest
-from openmer.datasets.synthetic._clips import write_corpus
+from openmer.datasets import label_scheme, labelled, read_manifest, write_corpus
 from openmer.errors import DataError
 
 FOLDER = Path("openmer-demo/examples")

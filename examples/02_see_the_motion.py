@@ -9,8 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from openmer.datasets._manifest import read_manifest
-from openmer.datasets.synthetic._clips import write_corpus
+from openmer.datasets import read_manifest, write_corpus
 from openmer.preprocessing import Recipe, optical_flow, optical_strain, read_gray
 
 FOLDER = Path("openmer-demo/examples")

@@ -8,12 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from openmer.datasets._manifest import read_manifest
-from openmer.datasets.synthetic._clips import write_corpus
-from openmer.reports._report import load_run, render_terminal, write_report
-from openmer.evaluation._cross_validate import judge
-from openmer.evaluation._experiment import Protocol
+from openmer.datasets import read_manifest, write_corpus
+from openmer.evaluation import Protocol, judge, load_run
 from openmer.methods import load_method
+from openmer.reports import render_terminal, write_report
 from openmer.training import Resources
 
 FOLDER = Path("openmer-demo/examples")

@@ -9,12 +9,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from openmer.datasets._manifest import read_manifest
-from openmer.datasets.synthetic._clips import write_corpus
-from openmer.evaluation.audit._audit import audit, package_trainer
-from openmer.reports._report import load_run
-from openmer.evaluation._cross_validate import judge
-from openmer.evaluation._experiment import Protocol, prepare_task
+from openmer.datasets import read_manifest, write_corpus
+from openmer.evaluation import Protocol, audit, judge, load_run, package_trainer, prepare_task
 from openmer.methods import load_method
 from openmer.models import register
 from openmer.training import FitJob, FitResult, Resources, TrainingData

@@ -7,8 +7,14 @@ from fractions import Fraction
 import numpy as np
 
 from openmer.clip import Clip
-from openmer.training import FitJob, NetworkSpec, TrainingData
-from openmer.training._config import LossConfig, ModelConfig, NetworkTraining
+from openmer.training import (
+    FitJob,
+    LossConfig,
+    ModelConfig,
+    NetworkSpec,
+    NetworkTraining,
+    TrainingData,
+)
 
 
 def make_clip(corpus="demo", subject="s01", name="a", **changes):
@@ -67,9 +73,9 @@ def make_spec(model="flow_mlp", data=None, parameters=None, loss=None, **trainin
 
 def make_task(method="flow-mlp", overrides=(), data=None, persons=None):
     """A task on random maps, without files behind its clips."""
-    from openmer.datasets._labels import label_scheme
+    from openmer.datasets import label_scheme
+    from openmer.evaluation import Task
     from openmer.evaluation._splits import leave_one_subject_out
-    from openmer.evaluation._experiment import Task
     from openmer.methods import load_method
 
     data = data or make_data(mirrored=True)

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from openmer.clip import Clip
-from openmer.datasets._manifest import read_manifest
-from openmer.datasets.synthetic._clips import write_corpus
-from openmer.evaluation._experiment import Protocol, Task, fold_jobs, prepare_task
+from openmer.datasets import read_manifest, write_corpus
+from openmer.evaluation import Protocol, Task, fold_jobs, prepare_task
 from openmer.methods import load_method
 from openmer.preprocessing import optical_flow, optical_strain, read_gray, read_rgb
 from openmer.training import Resources, fit_jobs, plan_run

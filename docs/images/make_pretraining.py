@@ -10,8 +10,8 @@ import csv
 from importlib import resources
 from pathlib import Path
 
+from openmer.models import load_weights
 from openmer.pretraining._learning_curve import draw_curve
-from openmer.models._weights import load_weights
 from openmer.pretraining._spec import Epoch
 
 PICTURES = {

@@ -23,19 +23,22 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from openmer.clip import Clip
-from openmer.datasets.synthetic._clips import CorpusPlan, Part, SyntheticClip, generate
+from openmer.datasets.synthetic._clips import SyntheticClip, generate
+from openmer.datasets.synthetic._plan import CorpusPlan, Part
 from openmer.preprocessing import (
+    LUMA,
     Recipe,
     choose_face,
     detect_faces,
     find_alignment,
     find_apex,
+    flow_to_rgb,
     interpolate_frames,
     optical_strain,
+    round_up,
 )
 from openmer.preprocessing.faces._align import STYLES
-from openmer.preprocessing.faces._alignment import LUMA
-from openmer.preprocessing.flow._colours import colour_wheel, flow_to_rgb, round_up
+from openmer.preprocessing.flow._colours import colour_wheel
 
 Floats = NDArray[np.floating]
 

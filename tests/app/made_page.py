@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 from tests.video.made_videos import FPS, colours, grays
 
-from openmer.video.io._writer import write_video
+from openmer.video import write_video
 
 SERVER = """
 import sys

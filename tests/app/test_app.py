@@ -18,14 +18,14 @@ from tests.video.made_videos import write_event, write_still
 from typer.testing import CliRunner
 
 from openmer.app import PageSettings, is_loopback
-from openmer.app._sessions import Desk
-from openmer.app._results import Findings, check_length, shown_event
 from openmer.app._jobs import Failed, Job, Stopped, Waiting, Working
 from openmer.app._queue import Line
+from openmer.app._results import Findings, check_length, shown_event
+from openmer.app._sessions import Desk
 from openmer.app._text import choices, event_text, findings_text, state_text
 from openmer.cli.page import app as command
 from openmer.errors import ConfigError, DataError
-from openmer.video.output._evidence import Evidence, RegionShift
+from openmer.video import Evidence, RegionShift
 
 
 def nothing(*_progress):

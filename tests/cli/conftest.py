@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from openmer.cli import main
+from openmer.cli._app import main
 
 
 @pytest.fixture

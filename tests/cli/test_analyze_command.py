@@ -10,7 +10,7 @@ import sys
 import pytest
 from tests.video.made_videos import truth, write_event, write_still
 
-from openmer.video._job import folders_for
+from openmer.video import folders_for
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from openmer.models import create_model
-from openmer.models._weights import save_weights
+from openmer.models import create_model, save_weights
 
 QUICK = ("--set", "training.epochs=2", "--workers", "1", "--compiled", "never", "--device", "cpu")
 

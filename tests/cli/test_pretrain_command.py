@@ -15,7 +15,7 @@ from PIL import Image
 
 from openmer.datasets.fakes import write_fake
 from openmer.methods import load_method
-from openmer.models._weights import load_weights
+from openmer.models import load_weights
 
 QUICK = (
     "--device", "cpu", "--threads", "1", "--set", "model.parameters.depth=1", "--set",
@@ -251,7 +251,7 @@ def test_one_json_object_on_request(openmer, fer2013):
 def test_images_that_cannot_be_read_are_listed_and_counted(openmer, tmp_path):
     from openmer import datasets
     from openmer.datasets.fakes import fer2013 as fake
-    from openmer.datasets.fakes import small_plan
+    from openmer.datasets.fakes._plan import small_plan
 
     fake.write_folders(tmp_path / "f", small_plan(datasets.facts("fer2013"), "all", frames=True))
     broken = sorted((tmp_path / "f" / "train" / "sad").iterdir())[0]

@@ -71,7 +71,7 @@ def test_a_missing_manifest(openmer):
 
 
 def test_a_sheet_of_what_a_method_sees(openmer, tmp_path):
-    from openmer.datasets.synthetic._clips import write_corpus
+    from openmer.datasets import write_corpus
 
     manifest = write_corpus(tmp_path / "corpus", "tiny")
     code, said = openmer("show", "--method", "ststnet", "--manifest", manifest)

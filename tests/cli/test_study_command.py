@@ -4,9 +4,8 @@ import pytest
 from PIL import Image as Picture
 
 from openmer.cli.study import KINDS
-from openmer.datasets._manifest import read_manifest
-from openmer.datasets.synthetic._clips import write_corpus
-from openmer.reproduction._study import Study
+from openmer.datasets import read_manifest, write_corpus
+from openmer.reproduction import Study
 
 OWN = """
 title = "Two methods without a network"

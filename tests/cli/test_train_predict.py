@@ -11,7 +11,7 @@ from tests.deployment.stills import WORDS, write_clips, write_method
 from tests.deployment.test_packaged import CARD, method_with
 
 from openmer.cli._app import main
-from openmer.datasets._manifest import read_manifest
+from openmer.datasets import read_manifest
 from openmer.deployment import read_model
 
 QUICK = ("--workers", "1", "--compiled", "never", "--device", "cpu")

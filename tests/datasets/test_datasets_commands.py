@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from openmer.cli.datasets import app
 from openmer.datasets import list_datasets
-from openmer.datasets.fakes import write_fake
 from openmer.datasets._manifest import write_manifest
+from openmer.datasets.fakes import write_fake
 from openmer.datasets.smic import FACTS
 from openmer.errors import ConfigError, DataError
 

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image as Picture
 
 from openmer import datasets
+from openmer.datasets import read_pixels
 from openmer.datasets.fakes import fer2013 as fake
-from openmer.datasets.fakes import small_plan, write_fake
-from openmer.datasets.fer2013 import read_pixels
+from openmer.datasets.fakes import write_fake
+from openmer.datasets.fakes._plan import small_plan
 from openmer.errors import DataError
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "fer2013.zip"

@@ -5,9 +5,9 @@ import cv2
 import numpy as np
 import pytest
 
+from openmer.datasets import read_truth_csv, write_long
 from openmer.datasets.synthetic._acts import MACRO_S, MICRO_S
-from openmer.datasets.synthetic._long_videos import LONG_SIZES, LongPlan, Take, generate_long, write_long
-from openmer.datasets._long_videos import read_truth_csv
+from openmer.datasets.synthetic._long_videos import LONG_SIZES, LongPlan, Take, generate_long
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import detect_faces
 

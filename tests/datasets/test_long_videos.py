@@ -7,14 +7,10 @@ import openpyxl
 import pytest
 
 from openmer import datasets
+from openmer.datasets import AnnotatedVideo, read_long_videos, read_truth_csv
+from openmer.datasets._long_videos import list_long_corpora
+from openmer.datasets._true_events import TrueEvent
 from openmer.datasets.fakes import write_fake
-from openmer.datasets._long_videos import (
-    AnnotatedVideo,
-    TrueEvent,
-    list_long_corpora,
-    read_long_videos,
-    read_truth_csv,
-)
 from openmer.errors import ConfigError, DataError
 
 

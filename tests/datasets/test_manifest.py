@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from openmer.clip import Clip
-from openmer.datasets._manifest import list_frames, read_manifest, write_manifest
+from openmer.datasets import list_frames, read_manifest
+from openmer.datasets._manifest import write_manifest
 from openmer.errors import DataError
 
 HEADER = "corpus,subject,clip,label,frames,onset,apex,offset,fps\n"

@@ -6,9 +6,8 @@ import openpyxl
 import pytest
 
 from openmer import datasets
-from openmer.datasets import megc2019
+from openmer.datasets import label_scheme, labelled, megc2019
 from openmer.datasets.fakes import write_fake
-from openmer.datasets._labels import label_scheme, labelled
 from openmer.errors import DataError
 
 

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from openmer.datasets._labels import label_scheme
-from openmer.datasets._own_images import read_own_images
+from openmer.datasets import label_scheme, read_own_images
 from openmer.errors import DataError
 
 HEADER = "corpus,subject,image,label\n"

@@ -6,15 +6,10 @@ import pytest
 
 from openmer import datasets
 from openmer.clip import Image
+from openmer.datasets import OwnImages, label_scheme, load_pretraining, pretraining_scheme
+from openmer.datasets._labels import list_label_schemes
+from openmer.datasets._pretraining import group, list_pretraining_schemes
 from openmer.datasets.fakes import write_fake
-from openmer.datasets._labels import label_scheme, list_label_schemes
-from openmer.datasets._own_images import OwnImages
-from openmer.datasets._pretraining import (
-    group,
-    list_pretraining_schemes,
-    load_pretraining,
-    pretraining_scheme,
-)
 from openmer.errors import ConfigError, ProtocolError
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from openmer.datasets._roots import config_file, find_root, known_root, variable
+from openmer.datasets import config_file, variable
+from openmer.datasets._roots import find_root, known_root
 from openmer.errors import ConfigError
 
 

@@ -4,10 +4,10 @@ import hashlib
 
 import pytest
 
-from openmer.datasets import casme2, load_clips
-from openmer.datasets.fakes import write_fake
+from openmer.datasets import casme2, from_corpus, from_manifest, load_clips
 from openmer.datasets._manifest import write_manifest
-from openmer.datasets._source import clip_corpora, from_corpus, from_manifest
+from openmer.datasets._source import clip_corpora
+from openmer.datasets.fakes import write_fake
 from openmer.errors import ConfigError, DataError
 
 

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 import pytest
 
-from openmer.datasets import _synthetic_motion as motion
-from openmer.datasets import synthetic
-from openmer.datasets.synthetic._faces import paint_face, sample_look
-from openmer.datasets.synthetic._plan import CLASSES, slots, stream
+from openmer.datasets import read_manifest, write_corpus
 from openmer.datasets._labels import MEGC2019_3
-from openmer.datasets._manifest import read_manifest
-from openmer.datasets.synthetic._clips import SIZES, CorpusPlan, Part, generate, write_corpus
+from openmer.datasets.synthetic import _clips as synthetic
+from openmer.datasets.synthetic import _motion as motion
+from openmer.datasets.synthetic._clips import generate
+from openmer.datasets.synthetic._faces import paint_face, sample_look
+from openmer.datasets.synthetic._plan import CLASSES, SIZES, CorpusPlan, Part, slots, stream
 from openmer.errors import ConfigError, DataError
 
 

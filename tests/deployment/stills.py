@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from openmer.datasets._manifest import read_manifest
-from openmer.evaluation._experiment import Protocol, prepare_task
+from openmer.datasets import read_manifest
+from openmer.evaluation import Protocol, prepare_task
 from openmer.methods import load_method
 
 METHOD = """

@@ -22,10 +22,7 @@ from openmer.deployment import (
     write_model,
 )
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation._calibration import calibrate, probabilities_at
-from openmer.evaluation._predictions import read_run
-from openmer.evaluation._cross_validate import evaluate
-from openmer.evaluation._experiment import Protocol
+from openmer.evaluation import Protocol, calibrate, evaluate, probabilities_at, read_run
 from openmer.training import Resources
 
 ALONE = Resources(strategy="one_by_one")

@@ -8,11 +8,8 @@ from tests.builders import make_data, make_persons, make_task
 
 from openmer.deployment import estimate_from_run, estimate_of, train_model
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation._cross_validate import evaluate
-from openmer.evaluation._read_run import load_run
-from openmer.evaluation._experiment import Protocol
-from openmer.models import create_model
-from openmer.models._weights import save_weights
+from openmer.evaluation import Protocol, evaluate, load_run
+from openmer.models import create_model, save_weights
 from openmer.training import Resources
 
 ALONE = Resources(strategy="one_by_one")
@@ -41,7 +38,9 @@ def test_the_estimate_is_the_score_of_the_run(task, run, runs, monkeypatch):
     assert (found.uf1, found.uar, found.accuracy) == (summary.uf1, summary.uar, summary.accuracy)
     assert (found.clips, found.persons, found.seeds) == (18, len(task.folds), (0,))
     assert found.run == f"flow-svm/{run.name}"
-    monkeypatch.setattr("openmer.evaluation._cross_validate.fit_folds", None)  # a finished run is not made anew
+    monkeypatch.setattr(
+        "openmer.evaluation._cross_validate.fit_folds", None
+    )  # a finished run is not made anew
     assert estimate_of(task, Protocol(), runs=runs, resources=ALONE) == found
 
 

@@ -9,7 +9,8 @@ import pytest
 from tests.builders import make_data, make_task
 from tests.deployment.stills import stills_task
 
-from openmer.deployment import export, export_model, export_module, train_model
+from openmer.deployment import _export as export
+from openmer.deployment import export_model, export_module, train_model
 from openmer.errors import ConfigError, OpenMERError
 from openmer.models import create_model
 

@@ -7,8 +7,7 @@ import pytest
 from tests.builders import make_data, make_task
 
 from openmer.deployment import export_model, read_model, train_model, write_model
-from openmer.explanation._figures import draw_heat_map
-from openmer.explanation._held_out import ExplainedNetwork, explain
+from openmer.explanation import ExplainedNetwork, draw_heat_map, explain
 from openmer.training import Resources
 
 SETTINGS = (

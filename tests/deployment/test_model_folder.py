@@ -10,9 +10,9 @@ import pytest
 from tests.builders import make_data, make_task
 from tests.deployment.stills import stills_task
 
-from openmer.deployment import folder as model_folder
-from openmer.deployment import read_model, train_model, write_model
-from openmer.deployment._train import _fit, epoch_rule_of
+from openmer.deployment import _folder as model_folder
+from openmer.deployment import epoch_rule_of, read_model, train_model, write_model
+from openmer.deployment._train import _fit
 from openmer.errors import DataError
 from openmer.methods import load_method
 from openmer.training import Resources

@@ -7,8 +7,7 @@ from tests.deployment.stills import write_method
 
 from openmer.deployment import packaged_model
 from openmer.errors import ConfigError, DataError
-from openmer.models import create_model
-from openmer.models._weights import save_weights
+from openmer.models import create_model, save_weights
 
 CARD = {
     "classes": ["negative", "positive", "surprise"],

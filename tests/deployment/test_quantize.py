@@ -12,6 +12,7 @@ from tests.builders import make_data, make_task
 from tests.deployment.stills import stills_task
 from torch import nn
 
+from openmer.deployment import _quantize as package
 from openmer.deployment import (
     export_model,
     export_module,
@@ -19,7 +20,6 @@ from openmer.deployment import (
     quantize_model,
     train_model,
 )
-from openmer.deployment import quantize as package
 from openmer.errors import ConfigError, DataError, OpenMERError
 from openmer.models import create_model
 

@@ -9,9 +9,7 @@ import numpy as np
 import tomli_w
 
 from openmer.clip import Prediction
-from openmer.evaluation._predictions import PredictionTable, write_predictions
-from openmer.evaluation._read_run import RunInfo
-from openmer.evaluation._summary import Summary, summarise
+from openmer.evaluation import PredictionTable, RunInfo, Summary, summarise, write_predictions
 
 CLASSES = ("negative", "positive", "surprise")
 COMPOSITE = {

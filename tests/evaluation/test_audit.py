@@ -8,22 +8,20 @@ import torch
 from tests.builders import make_data, make_persons, make_task
 from torch import nn
 
-from openmer.evaluation.audit._audit import (
-    audit,
+from openmer.evaluation import Fold, audit, package_trainer, shortened
+from openmer.evaluation._splits import leave_one_subject_out
+from openmer.evaluation.audit._checks import (
     check_folds,
     check_labels,
     check_pretraining,
     check_rule,
-    package_trainer,
-    poison_test,
-    shortened,
 )
-from openmer.evaluation._splits import Fold, leave_one_subject_out
+from openmer.evaluation.audit._poison import poison_test
 from openmer.methods import load_method
-from openmer.models import create_model
-from openmer.models._weights import save_weights
-from openmer.training import Resources, Watch, perturb
-from openmer.training._folds import FitResult, digest
+from openmer.models import create_model, save_weights
+from openmer.training import FitResult, Resources, Watch
+from openmer.training import _perturb as perturb
+from openmer.training._folds import digest
 from openmer.training._loop import fit as fit_loop
 from openmer.training._single import SingleLearner
 

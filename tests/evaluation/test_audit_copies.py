@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from tests.builders import make_data, make_persons, make_task
 
-from openmer.evaluation.audit._audit import audit, package_trainer
+from openmer.evaluation import audit, package_trainer
 from openmer.evaluation.audit._duplicates import check_copies
-from openmer.models import create_model, register
+from openmer.models import create_model, register, save_weights
 from openmer.models._registry import _MODELS
-from openmer.models._weights import save_weights
 from openmer.training import Resources, TrainingData
 from openmer.training._sampling import Rows
 
@@ -157,7 +156,7 @@ def test_copies_made_before_the_split_are_caught(task):
 
 def test_a_trainer_that_draws_copies_of_the_tested_person_is_caught(task):
     """Copies drawn from all clips, tested ones included: the poison reaches the weights."""
-    from openmer.training import batches
+    from openmer.training import _batches as batches
 
     honest = batches.training_rows
 

@@ -11,21 +11,24 @@ from hypothesis import strategies as st
 from tests.evaluation.made_up_runs import make_table, write_run
 
 from openmer.errors import ConfigError, DataError, ProtocolError
-from openmer.evaluation._abstention import TARGET, answered, choose_threshold, coverage_curve
+from openmer.evaluation import (
+    calibrate,
+    confidence_bins,
+    coverage_curve,
+    kind_of_scores,
+    logits_of,
+    probabilities_at,
+    read_run_info,
+)
+from openmer.evaluation._abstention import TARGET, answered, choose_threshold
 from openmer.evaluation._calibration import (
     COLDEST,
     HOTTEST,
-    calibrate,
     calibrated_by_others,
-    confidence_bins,
     fit_temperature,
-    kind_of_scores,
-    logits_of,
     predictions_to_calibrate,
-    probabilities_at,
     quality_of,
 )
-from openmer.evaluation._read_run import read_run_info
 
 SEEDS = st.integers(0, 10_000)
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from openmer.errors import ConfigError
-from openmer.evaluation import class_heat as module
-from openmer.explanation._grad_cam import class_heat, last_maps
+from openmer.explanation import _grad_cam as module
+from openmer.explanation import class_heat, last_maps
 from openmer.models import create_model, list_models
 
 KINDS = ("grad-cam", "hires-cam")

@@ -7,13 +7,10 @@ import pytest
 from tests.evaluation.test_run import ONE, bytes_of, flow_clips
 
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation._write_run import run_folder
-from openmer.evaluation._cross_validate import evaluate, judge
-from openmer.evaluation._read_run import load_run
-from openmer.evaluation._experiment import Protocol, prepare_task
+from openmer.evaluation import Protocol, evaluate, judge, load_run, prepare_task, run_folder
 from openmer.methods import load_method
-from openmer.preprocessing import Failures
-from openmer.preprocessing._failures import Failure, StepError, StoreError, listed, step_of
+from openmer.preprocessing import Failure, Failures, StepError, listed, step_of
+from openmer.preprocessing._failures import StoreError
 
 WORDS = ("happiness", "disgust", "surprise", "fear", "positive", "surprise")
 LABELS = WORDS + WORDS[::-1]  # three persons take turns, so each has every class

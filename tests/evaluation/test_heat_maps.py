@@ -8,24 +8,21 @@ import torch
 from tests.builders import make_data, make_task
 from tests.deployment.stills import write_clips, write_method
 
-from openmer.datasets._manifest import read_manifest
+from openmer.datasets import read_manifest
 from openmer.errors import ConfigError, DataError, ProtocolError
-from openmer.explanation._figures import (
-    Picture,
+from openmer.evaluation import fold_jobs
+from openmer.explanation import (
     draw_heat_map,
     draw_variants,
-    input_picture,
-    write_figure,
-)
-from openmer.explanation._held_out import (
     explain,
     explain_held_out,
-    held_out_network,
     variant_heat_maps,
+    write_figure,
 )
-from openmer.evaluation._experiment import fold_jobs
+from openmer.explanation._figures import Picture, input_picture
+from openmer.explanation._held_out import held_out_network
 from openmer.methods import load_method
-from openmer.models._weights import save_weights
+from openmer.models import save_weights
 from openmer.preprocessing import Failure, Recipe
 from openmer.training import Resources, fit_jobs, plan_run
 

@@ -6,10 +6,10 @@ import pytest
 from tests.evaluation.made_up_runs import make_run
 
 from openmer.errors import ConfigError
-from openmer.reproduction._report import study_table
-from openmer.reproduction._study import StudyRow, load_study, row_method
-from openmer.reproduction._run_study import StudyResult
 from openmer.preprocessing._steps_clip import MagnifyStep
+from openmer.reproduction import load_study, row_method, study_table
+from openmer.reproduction._run_study import StudyResult
+from openmer.reproduction._study import StudyRow
 
 STUDY = load_study("dense-attention/magnification")
 

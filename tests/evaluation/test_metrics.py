@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation import metrics
+from openmer.evaluation import _metrics as metrics
 
 QUICK = settings(deadline=None, max_examples=40)
 TRUTH = np.array([0, 0, 1, 1, 2])

@@ -9,13 +9,8 @@ import pytest
 from tests.evaluation.made_up_runs import CLASSES, make_prediction, make_predictions
 
 from openmer.errors import DataError
-from openmer.evaluation._predictions import (
-    PredictionTable,
-    read_predictions,
-    read_run,
-    require_same_clips,
-    write_predictions,
-)
+from openmer.evaluation import PredictionTable, read_predictions, read_run, write_predictions
+from openmer.evaluation._predictions import require_same_clips
 
 FEW = {"casme2": (3, (6, 5, 4)), "samm": (2, (4, 3, 3))}
 

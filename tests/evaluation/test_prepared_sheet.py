@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Picture
 
 from openmer.errors import DataError
-from openmer.pretraining._inputs_sheet import draw_prepared
+from openmer.pretraining import draw_prepared
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -2,12 +2,8 @@
 
 from tests.evaluation.made_up_runs import make_run
 
-from openmer.reports._published import (
-    SOURCES,
-    composite_results,
-    is_composite,
-    published_results,
-)
+from openmer.reports import published_results
+from openmer.reports._published import SOURCES, composite_results, is_composite
 
 
 def test_every_number_has_a_reference_and_a_sensible_size():

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from tests.evaluation.made_up_runs import make_table
 
-from openmer.evaluation._calibration import calibrate, calibrated_by_others, quality_of
+from openmer.evaluation import calibrate
+from openmer.evaluation._calibration import calibrated_by_others, quality_of
 from openmer.reports._reliability import draw_reliability, reliability_bins
 
 

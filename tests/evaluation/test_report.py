@@ -14,8 +14,8 @@ from rich.console import Console
 from tests.evaluation.made_up_runs import CLASSES, make_predictions, make_run
 
 from openmer.errors import DataError
-from openmer.evaluation import report
-from openmer.evaluation._predictions import write_predictions
+from openmer.evaluation import write_predictions
+from openmer.reports import _report as report
 from openmer.reports._rows import duration, large_number, leak_rows, ordered
 
 HOSTILE = '<script>alert("x")</script> & 100% $_{#}~^\\ | [b] *c* \x1b[31mred\u202e\n| x'

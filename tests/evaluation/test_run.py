@@ -8,14 +8,18 @@ import torch
 from tests.builders import make_clip, make_data, make_task
 
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation._predictions import read_run
-from openmer.evaluation._write_run import run_folder
-from openmer.evaluation._cross_validate import evaluate, fold_path
-from openmer.evaluation._read_run import load_run
-from openmer.evaluation._experiment import Protocol, fold_jobs, prepare_task
+from openmer.evaluation import (
+    Protocol,
+    evaluate,
+    fold_jobs,
+    load_run,
+    prepare_task,
+    read_run,
+    run_folder,
+)
+from openmer.evaluation._cross_validate import fold_path
 from openmer.methods import load_method
-from openmer.models import create_model
-from openmer.models._weights import save_weights
+from openmer.models import create_model, save_weights
 from openmer.training import Resources
 
 ONE = Resources(device="cpu", strategy="one_by_one")

@@ -4,7 +4,7 @@ import pytest
 import tomli_w
 
 from openmer.errors import DataError
-from openmer.evaluation._read_run import read_run_info
+from openmer.evaluation import read_run_info
 
 RUN = {
     "method": "ststnet",

@@ -14,19 +14,28 @@ import pytest
 from tests.builders import make_data, make_task
 
 from openmer.errors import ConfigError, DataError, ProtocolError
-from openmer.evaluation.audit._audit import audit, check_search, package_trainer, poison_test, shortened
-from openmer.evaluation._predictions import read_run
-from openmer.evaluation._write_run import run_folder
-from openmer.reports._rows import row_of
-from openmer.evaluation._cross_validate import evaluate
-from openmer.evaluation._read_run import load_run
-from openmer.evaluation.tuning._search import everybody, inner_folds, search_folds, settled
-from openmer.evaluation.tuning._sampling import Trial, best_trial, open_places, settings_of
+from openmer.evaluation import (
+    Fold,
+    Protocol,
+    audit,
+    evaluate,
+    everybody,
+    load_run,
+    package_trainer,
+    read_run,
+    run_folder,
+    settled,
+    shortened,
+)
+from openmer.evaluation._splits import groups_inside
+from openmer.evaluation.audit._checks import check_search
+from openmer.evaluation.audit._poison import poison_test
 from openmer.evaluation.tuning._groups import SearchRun
+from openmer.evaluation.tuning._sampling import Trial, best_trial, open_places, settings_of
+from openmer.evaluation.tuning._search import inner_folds, search_folds
 from openmer.evaluation.tuning._storage import TrialBook, open_storage
-from openmer.evaluation._splits import Fold, groups_inside
-from openmer.evaluation._experiment import Protocol
 from openmer.methods import load_method, with_settings
+from openmer.reports._rows import row_of
 from openmer.training import Resources, fit_jobs, plan_run
 
 ROOT = Path(__file__).parents[2]
@@ -214,7 +223,7 @@ def test_what_a_process_had_in_hand_when_it_ended_is_done_again(tmp_path):
 
 
 def test_a_machine_that_falls_silent_is_given_up(tmp_path, monkeypatch):
-    from openmer.evaluation import search_trials
+    from openmer.evaluation.tuning import _storage as search_trials
 
     search = search_of()
     with TrialBook(search, "q", f"sqlite:///{tmp_path / 'trials.db'}") as book:
@@ -265,7 +274,7 @@ def test_draws_depend_on_nothing_but_earlier_rounds():
 
 
 def test_what_is_drawn_twice_is_trained_once(monkeypatch):
-    from openmer.evaluation import search_groups
+    from openmer.evaluation.tuning import _groups as search_groups
 
     space = 'search={sampler="tpe",trials=6,startup=1,together=1,inner_folds=2,space={'
     task = searching(space + '"training.batch_size"=[4]}}', clips=6)

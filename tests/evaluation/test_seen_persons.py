@@ -6,15 +6,11 @@ import torch
 from tests.builders import make_task
 
 from openmer.errors import DataError
-from openmer.evaluation._seen_subjects import (
-    SeenPersons,
-    merged,
-    persons_of_stills,
-    persons_of_weights,
-    seen_persons,
-)
-from openmer.models._weights import list_weights, save_weights
-from openmer.pretraining._images import Stills
+from openmer.evaluation import merged, persons_of_weights, seen_persons
+from openmer.evaluation._seen_subjects import SeenPersons
+from openmer.models import save_weights
+from openmer.models._weights import list_weights
+from openmer.pretraining import Stills, persons_of_stills
 
 
 def stills(persons, corpora):

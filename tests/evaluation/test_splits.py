@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openmer.errors import ProtocolError
-from openmer.evaluation._splits import hold_out_inside, leave_one_subject_out
+from openmer.evaluation import hold_out_inside
+from openmer.evaluation._splits import leave_one_subject_out
 
 PERSONS = st.lists(st.sampled_from(["a/s1", "a/s11", "b/s1", "b/s01", "c/x"]), min_size=2)
 

@@ -12,18 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openmer.datasets._long_videos import AnnotatedVideo, TrueEvent
+from openmer.datasets import AnnotatedVideo
+from openmer.datasets._true_events import TrueEvent
 from openmer.errors import DataError
-from openmer.evaluation.spotting._score import (
-    Span,
-    judge_spotting,
-    match_spans,
-    overlap,
-    render_spotting_csv,
-    render_spotting_markdown,
-    render_spotting_terminal,
-    span_of,
-)
+from openmer.evaluation import Span, judge_spotting, span_of
+from openmer.evaluation.spotting._matching import match_spans, overlap
+from openmer.reports import render_spotting_csv, render_spotting_markdown, render_spotting_terminal
 
 QUICK = settings(deadline=None, max_examples=40)
 FPS = Fraction(30)

@@ -7,14 +7,8 @@ import pytest
 from tests.evaluation.made_up_runs import CLASSES, make_prediction, make_predictions, make_table
 
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation._metrics import unweighted_f1
-from openmer.evaluation._predictions import PredictionTable
-from openmer.evaluation._bootstrap import (
-    bootstrap_intervals,
-    compare_runs,
-    mcnemar,
-    person_confusions,
-)
+from openmer.evaluation import PredictionTable, compare_runs, unweighted_f1
+from openmer.evaluation._bootstrap import bootstrap_intervals, mcnemar, person_confusions
 
 SMALL = {"casme2": (5, (20, 12, 12)), "samm": (4, (14, 10, 9))}
 

@@ -3,16 +3,23 @@
 import numpy as np
 import pytest
 
-from openmer.datasets._manifest import read_manifest
-from openmer.datasets.synthetic._clips import write_corpus
+from openmer.datasets import read_manifest, write_corpus
 from openmer.errors import ConfigError, DataError
-from openmer.reproduction._feature_maps import draw_maps, feature_maps
-from openmer.reproduction._model_size import model_size, size_table
-from openmer.reproduction._report import study_markdown, study_table
-from openmer.reproduction._study import list_studies, load_study, row_method
-from openmer.reproduction._run_study import StudyResult, StudyRun, run_study
-from openmer.evaluation._experiment import Protocol
+from openmer.evaluation import Protocol
 from openmer.methods import load_method
+from openmer.reproduction import (
+    StudyRun,
+    list_studies,
+    load_study,
+    row_method,
+    run_study,
+    size_table,
+    study_markdown,
+    study_table,
+)
+from openmer.reproduction._feature_maps import draw_maps, feature_maps
+from openmer.reproduction._model_size import model_size
+from openmer.reproduction._run_study import StudyResult
 from openmer.training import Resources
 
 QUICK = ("recipe=[{step = 'apex_frame', size = 32}]", "model.parameters={depth = 1}")

@@ -7,12 +7,11 @@ import pytest
 from tests.builders import make_clip
 from tests.evaluation.made_up_runs import make_run, write_run
 
-from openmer.datasets._source import ClipSource
+from openmer.datasets import ClipSource
 from openmer.errors import DataError, ProtocolError
-from openmer.reproduction._report import study_table, study_terminal
-from openmer.reproduction._study import load_study
-from openmer.reproduction._run_study import StudyResult, StudyRun, run_study, study_clips
-from openmer.evaluation._experiment import Protocol
+from openmer.evaluation import Protocol
+from openmer.reproduction import StudyRun, load_study, run_study, study_table, study_terminal
+from openmer.reproduction._run_study import StudyResult, study_clips
 from openmer.training import Resources
 
 OURS = "Dense + mixed attention"

@@ -7,9 +7,8 @@ import pytest
 from tests.evaluation.made_up_runs import CLASSES, COMPOSITE, make_predictions, make_table
 
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation import metrics
-from openmer.evaluation._predictions import PredictionTable
-from openmer.evaluation._summary import summarise
+from openmer.evaluation import PredictionTable, summarise
+from openmer.evaluation import _metrics as metrics
 
 
 def test_a_summary_is_that_of_its_predictions():

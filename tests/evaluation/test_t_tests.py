@@ -6,18 +6,12 @@ import pytest
 from tests.evaluation.made_up_runs import make_predictions, make_table, write_run
 
 from openmer.errors import ConfigError, DataError
-from openmer.evaluation._predictions import on_clips
+from openmer.evaluation import compare_runs, load_run, on_clips, paired_t_test
 from openmer.reports._published import SOURCES
-from openmer.evaluation._read_run import load_run
-from openmer.evaluation._bootstrap import compare_runs, paired_t_test
-from openmer.reproduction._study import StudyRow, load_study
+from openmer.reproduction import load_study, run_table, t_test_table
 from openmer.reproduction._run_study import StudyResult
-from openmer.reproduction._t_tests import (
-    printed_t_tests,
-    run_table,
-    t_test_table,
-    t_tests_again,
-)
+from openmer.reproduction._study import StudyRow
+from openmer.reproduction._t_tests import printed_t_tests, t_tests_again
 
 STUDY = load_study("dense-attention/t-tests")
 RIVALS = 11

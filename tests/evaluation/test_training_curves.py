@@ -9,7 +9,7 @@ from PIL import Image as Picture
 from tests.builders import make_task
 
 from openmer.errors import ConfigError, DataError
-from openmer.reproduction._training_curves import curves_csv, draw_curves, training_curve
+from openmer.reproduction import curves_csv, draw_curves, training_curve
 from openmer.training import Resources
 
 CPU = Resources(device="cpu")

@@ -2,11 +2,11 @@
 
 import pytest
 
-from openmer.datasets._labels import label_scheme
+from openmer.datasets import label_scheme
 from openmer.errors import ConfigError
 from openmer.methods import list_methods, load_method, method_text
 from openmer.models import list_models
-from openmer.training._config import Perturb
+from openmer.training import Perturb
 
 
 @pytest.mark.parametrize("name", list_methods())

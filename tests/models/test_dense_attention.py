@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from openmer.errors import ConfigError
 from openmer.models import create_model
-from openmer.training._memory import forward_flops
+from openmer.training import forward_flops
 
 PRINTED = 3.115e6
 ATTENTIONS = ("none", "channel", "spatial", "mixed")

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from openmer.errors import ConfigError
 from openmer.models import create_model
 from openmer.models.htnet import without_dead_weights
-from openmer.training._memory import forward_flops
+from openmer.training import forward_flops
 
 PRINTED_WEIGHTS, PRINTED_MACS = 139.58e6, 214.3e6
 QUERIES_AND_KEYS = 2 * (2 * 256 * 255 + 2 * 512 * 510 + 10 * 1024 * 1020)

@@ -10,7 +10,7 @@ from openmer.models._rrmfnet_attention import CBAM
 from openmer.models._rrmfnet_blocks import RepConvolution
 from openmer.models._rrmfnet_neck import Enlarge, FusionBlock, Neck, Repeat
 from openmer.models._rrmfnet_resizer import Bilinear, make_resizer
-from openmer.training._memory import forward_flops
+from openmer.training import forward_flops
 
 PRINTED_WEIGHTS, PRINTED_MACS = 43.7e6, 5.9e9
 

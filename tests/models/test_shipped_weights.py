@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from openmer.methods import list_methods, load_method
-from openmer.models import create_model
-from openmer.models._weights import list_weights, load_weights
-from openmer.training._config import Pretraining
+from openmer.models import create_model, load_weights
+from openmer.models._weights import list_weights
+from openmer.training import Pretraining
 
 
 @pytest.mark.parametrize("name", list_weights())

@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import save_file
 
 from openmer.errors import ConfigError
-from openmer.models import create_model
-from openmer.models._weights import backbone_state, imagenet_state, stored_backbone, without_head
+from openmer.models import create_model, stored_backbone, without_head
+from openmer.models._weights import backbone_state, imagenet_state
 
 FEATURES = {
     "mobilevit_s": 640,

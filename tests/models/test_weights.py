@@ -5,16 +5,9 @@ import timm
 import torch
 
 from openmer.errors import ConfigError, DataError
-from openmer.models import create_model, weights
-from openmer.models._weights import (
-    backbone_state,
-    halved,
-    imagenet_state,
-    list_weights,
-    load_weights,
-    save_weights,
-    without_head,
-)
+from openmer.models import _weights as weights
+from openmer.models import create_model, halved, load_weights, save_weights, without_head
+from openmer.models._weights import backbone_state, imagenet_state, list_weights
 
 STATE = {"stem.weight": torch.arange(6.0).view(2, 3), "head.1.bias": torch.ones(3),
          "count": torch.tensor(7)}  # fmt: skip

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from tests.preprocessing.test_faces import PLAN, persons, turned
 
-from openmer.datasets.synthetic._clips import CorpusPlan, Part, generate
+from openmer.datasets.synthetic._clips import generate
+from openmer.datasets.synthetic._plan import CorpusPlan, Part
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import (
+    LUMA,
     Alignment,
     Face,
     align_clip,
@@ -20,7 +22,6 @@ from openmer.preprocessing.faces._align import (
     align_efficient_me,
     align_mobilevit,
 )
-from openmer.preprocessing.faces._alignment import LUMA
 
 
 def made(*, noise=0.0):

@@ -16,7 +16,7 @@ from openmer.preprocessing import (
     Failure,
     Failures,
     Recipe,
-    faces,
+    StepError,
     find_alignment,
     fingerprint,
     mirror_flow,
@@ -26,8 +26,8 @@ from openmer.preprocessing import (
     read_rgb,
     register_detector,
 )
-from openmer.preprocessing import film as film_module
-from openmer.preprocessing._failures import StepError
+from openmer.preprocessing import _frame_sequence as film_module
+from openmer.preprocessing.faces import _detect as faces
 
 ALIGN = {"step": "align", "style": "efficient-me", "size": 96}
 APEX = Recipe.from_tables([{"step": "align", "style": "mobilevit"}, {"step": "apex_frame"}])

@@ -11,7 +11,7 @@ from PIL import Image
 from openmer.clip import Clip
 from openmer.errors import DataError
 from openmer.preprocessing import ArrayCache, Recipe, default_cache_root
-from openmer.preprocessing import flow as flow_module
+from openmer.preprocessing.flow import _flow as flow_module
 from openmer.preprocessing.flow._flow import FlowMethod
 
 RECIPE_TABLES = [{"step": "flow", "method": "counted"}]

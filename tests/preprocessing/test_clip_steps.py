@@ -14,21 +14,24 @@ from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import (
     ArrayCache,
+    EmptyBandWarning,
     Failures,
+    MagnifySettings,
     Recipe,
     find_apex,
     fingerprint,
     interpolate_frames,
     list_steps,
+    magnify,
+    magnify_some,
     optical_flow,
     prepare,
     read_gray,
     read_rgb,
     stretch_8bit,
 )
-from openmer.preprocessing import film as film_module
+from openmer.preprocessing import _frame_sequence as film_module
 from openmer.preprocessing._dynamic_image import dynamic_image
-from openmer.preprocessing.magnification._magnify import EmptyBandWarning, MagnifySettings, magnify, magnify_some
 from openmer.preprocessing.magnification._filters import Butterworth
 
 FPS = 100

@@ -12,21 +12,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from openmer.datasets.synthetic._clips import CorpusPlan, Part, generate
+from openmer.datasets.synthetic._clips import generate
+from openmer.datasets.synthetic._plan import CorpusPlan, Part
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import (
     ArrayCache,
     Face,
-    _landmarks68,
-    _mtcnn,
     choose_face,
     detect_faces,
-    faces,
     list_detectors,
     read_gray,
     read_rgb,
     register_detector,
 )
+from openmer.preprocessing.faces import _detect as faces
+from openmer.preprocessing.faces import _landmarks68, _mtcnn
 from openmer.preprocessing.faces._detect import LANDMARKS, FaceDetector
 
 PLAN = CorpusPlan(

@@ -7,8 +7,8 @@ import torch
 from scipy.ndimage import gaussian_filter, shift
 
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing import flow as flow_module
 from openmer.preprocessing import list_flow_methods, optical_flow, register_flow
+from openmer.preprocessing.flow import _flow as flow_module
 
 
 def texture(side: int = 96) -> np.ndarray:

@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 
 from openmer.errors import DataError
-from openmer.preprocessing import read_gray, read_rgb
-from openmer.preprocessing._frames import colours_of, gray_of, read_pixels
+from openmer.preprocessing import colours_of, gray_of, read_gray, read_pixels, read_rgb
 
 GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 COLOUR = np.random.default_rng(0).integers(0, 256, (3, 4, 3), dtype=np.uint8)

@@ -4,11 +4,8 @@ import numpy as np
 import pytest
 
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing._interpolate import (
-    interpolate_frames,
-    interpolation_weights,
-    place_after,
-)
+from openmer.preprocessing import interpolate_frames
+from openmer.preprocessing._interpolate import interpolation_weights, place_after
 
 METHODS = ["linear", "bandlimited", "tim"]
 LENGTHS = [(2, 2), (2, 9), (3, 2), (10, 10), (10, 25), (10, 19), (61, 10)]

@@ -9,26 +9,27 @@ import pytest
 import torch
 from scipy import signal
 
-from openmer.datasets.synthetic._clips import CorpusPlan, Part, SyntheticClip, generate
+from openmer.datasets.synthetic._clips import SyntheticClip, generate
+from openmer.datasets.synthetic._plan import CorpusPlan, Part
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing.flow._flow import optical_flow
-from openmer.preprocessing.magnification._magnify import (
+from openmer.preprocessing import (
     EmptyBandWarning,
     MagnifySettings,
+    band_report,
     linear_limit_px,
     magnify,
     magnify_some,
     magnify_stream,
+    optical_flow,
 )
-from openmer.preprocessing.magnification._pyramids import double, halve, level_gains
 from openmer.preprocessing.magnification._filters import (
     Butterworth,
     FirstOrder,
-    band_report,
     design_filter,
     filter_course,
     gains_at,
 )
+from openmer.preprocessing.magnification._pyramids import double, halve, level_gains
 
 FILTERS = ["ideal", "butterworth", "iir", Butterworth(causal=True, order=1)]
 BAND = {"fps": 100, "band_hz": (4.0, 15.0)}

@@ -9,8 +9,17 @@ from PIL import Image
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing import ArrayCache, Recipe, _rows, fingerprint, prepare, register_flow
-from openmer.preprocessing import flow as flow_module
+from openmer.preprocessing import (
+    ArrayCache,
+    Recipe,
+    fingerprint,
+    prepare,
+    register_flow,
+)
+from openmer.preprocessing import (
+    _array_store as _rows,
+)
+from openmer.preprocessing.flow import _flow as flow_module
 
 prepare_module = import_module("openmer.preprocessing._prepare")  # the package has the function
 

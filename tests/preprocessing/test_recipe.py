@@ -19,7 +19,7 @@ from openmer.preprocessing import (
     resize_flow,
     stretch_8bit,
 )
-from openmer.preprocessing import flow as flow_module
+from openmer.preprocessing.flow import _flow as flow_module
 from openmer.preprocessing.flow._flow import FlowMethod
 
 STSTNET = """

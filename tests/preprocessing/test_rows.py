@@ -7,7 +7,7 @@ import joblib
 import numpy as np
 import pytest
 
-from openmer.preprocessing import _rows
+from openmer.preprocessing import _array_store as _rows
 from openmer.preprocessing._array_store import Rows
 from openmer.preprocessing._failures import StoreError
 

@@ -11,8 +11,9 @@ from tests.preprocessing.test_faces import on_canvas, persons
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing.flow._colours import colour_wheel, flow_to_rgb, round_up
-from openmer.preprocessing._sheet import draw_sheet, look_at, write_sheet
+from openmer.preprocessing import flow_to_rgb, look_at, round_up, write_sheet
+from openmer.preprocessing._sheet import draw_sheet
+from openmer.preprocessing.flow._colours import colour_wheel
 
 
 def saved(folder, frames, **changes):

@@ -8,8 +8,7 @@ import pytest
 from tests.builders import make_clip
 
 from openmer.errors import DataError
-from openmer.preprocessing import Recipe
-from openmer.preprocessing._summary import count_treatments, median_magnification
+from openmer.preprocessing import Recipe, count_treatments, median_magnification
 
 FRAMES = tuple(Path(f"img{number}.png") for number in range(10))
 

@@ -13,9 +13,9 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage import data
 
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing import flow as flow_module
 from openmer.preprocessing import optical_flow
-from openmer.preprocessing import tvl1 as tvl1_module
+from openmer.preprocessing.flow import _flow as flow_module
+from openmer.preprocessing.flow import _tvl1 as tvl1_module
 from openmer.preprocessing.flow._tvl1 import tvl1
 
 FEW = settings(deadline=None, max_examples=6, derandomize=True)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openmer.pretraining._augment import augment_stills, resize_stills
-from openmer.training._config import StillAugment
+from openmer.training import StillAugment
 
 OFF = StillAugment(mirror_probability=0)
 ALL = StillAugment(

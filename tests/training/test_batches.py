@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.builders import make_data, make_spec
 
+from openmer.training import Enlarge, FitJob, TrainingData
 from openmer.training._batches import epoch_batches, training_rows
-from openmer.training._config import Enlarge
-from openmer.training._folds import FitJob, TrainingData
 from openmer.training._sampling import Rows
 
 

@@ -8,12 +8,19 @@ import torch
 from tests.builders import make_data, make_jobs, make_persons, make_spec
 
 from openmer.errors import ConfigError
-from openmer.models import create_model, register
+from openmer.models import create_model, register, save_weights
 from openmer.models._registry import _MODELS
-from openmer.models._weights import save_weights
-from openmer.training import Resources, Watch, fit_jobs, plan_run
-from openmer.training._classifier import CLASSIFIER, trained_network
-from openmer.training._config import Enlarge, ModelConfig, SvmTraining
+from openmer.training import (
+    CLASSIFIER,
+    Enlarge,
+    ModelConfig,
+    Resources,
+    SvmTraining,
+    Watch,
+    fit_jobs,
+    plan_run,
+    trained_network,
+)
 from openmer.training._frozen_prefix import cut_of
 from openmer.training._loop import fit
 from openmer.training._network import features_of, shared_features
@@ -168,7 +175,7 @@ def test_a_machine_alone_runs_side_by_side(stored):
 
 @pytest.mark.parametrize("carried", [(), ("first",)])
 def test_frozen_parts_keep_every_stored_number(stored, carried):
-    from openmer.models._weights import load_weights
+    from openmer.models import load_weights
 
     data = make_data(mirrored=False)
     stages = ({"epochs": 2, "learning_rate": 0.1, "frozen": ("first",)},)
@@ -204,7 +211,7 @@ def test_ready_maps_change_no_result(stored):
 
 
 def test_where_a_network_is_cut():
-    from openmer.training._config import Stage
+    from openmer.training import Stage
 
     model = Chained()
     stage = Stage(epochs=1, learning_rate=1, frozen=("first",))

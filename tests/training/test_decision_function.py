@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from openmer.errors import DataError
-from openmer.training._decision_function import DecisionFunction
+from openmer.training import DecisionFunction
 from openmer.training._svm import learned
 
 

@@ -6,9 +6,9 @@ import torch
 from tests.builders import make_data, make_jobs, make_persons, make_spec
 from torch import nn
 
-from openmer.models._registry import _MODELS, register
-from openmer.training import Resources, Watch, fit_jobs, plan_run
-from openmer.training._config import LossConfig
+from openmer.models import register
+from openmer.models._registry import _MODELS
+from openmer.training import LossConfig, Resources, Watch, fit_jobs, plan_run
 from openmer.training._loop import fit
 from openmer.training._single import SingleLearner
 from openmer.training._stacked import StackedLearner
@@ -188,7 +188,7 @@ def test_training_leaves_the_callers_random_state_and_threads_alone():
 
 @pytest.mark.slow
 def test_compiled_step_equals_the_plain_one():
-    from openmer.training._parallel import compiler_at_hand
+    from openmer.training import compiler_at_hand
 
     if not compiler_at_hand():
         pytest.skip("no C++ compiler on this machine")

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from openmer.errors import ConfigError
-from openmer.training._config import LossConfig
-from openmer.training._losses import class_weights, clip_losses
+from openmer.training import LossConfig, class_weights, clip_losses
 
 LOGITS = torch.log(torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]]))
 TARGETS = torch.tensor([0, 2])

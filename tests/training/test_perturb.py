@@ -12,11 +12,9 @@ from tests.builders import make_data, make_jobs, make_persons, make_spec
 
 from openmer.errors import ConfigError
 from openmer.methods import load_method
-from openmer.preprocessing.flow._resample import mirror_flow
-from openmer.training import FitJob, Resources, plan_run
-from openmer.training._config import Enlarge, Perturb
+from openmer.preprocessing import mirror_flow
+from openmer.training import Enlarge, FitJob, Perturb, Planes, Resources, plan_run
 from openmer.training._loop import fit
-from openmer.training._network import Planes
 from openmer.training._perturb import Perturbation, draw, perturbed
 from openmer.training._single import SingleLearner
 from openmer.training._stacked import StackedLearner

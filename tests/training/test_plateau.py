@@ -6,10 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.builders import make_data, make_jobs, make_persons, make_spec
 
-from openmer.training import Watch
-from openmer.training._config import NetworkTraining, Stage
+from openmer.training import NetworkTraining, Plateau, Stage, Watch
 from openmer.training._loop import fit
-from openmer.training._schedulers import Plateau
 from openmer.training._single import SingleLearner
 from openmer.training._stacked import StackedLearner
 

@@ -13,17 +13,18 @@ from hypothesis import strategies as st
 from PIL import Image as Picture
 
 from openmer.clip import Image
+from openmer.datasets import load_pretraining
 from openmer.datasets.fakes import write_fake
-from openmer.datasets._pretraining import load_pretraining
 from openmer.errors import ConfigError, DataError
-from openmer.models._weights import halved, load_weights, save_weights, without_head
+from openmer.models import halved, load_weights, save_weights, without_head
 from openmer.preprocessing import Failures, Recipe
-from openmer.training import pretrain as module
-from openmer.training._config import LossConfig, ModelConfig, Pretraining, Stage, StillAugment
+from openmer.pretraining import PretrainResources, Stills
+from openmer.pretraining import _loop as module
+from openmer.pretraining._images import StillReader, split_stills
 from openmer.pretraining._loop import pretrain
-from openmer.pretraining._plan import PretrainResources, plan_pretraining, start_state
+from openmer.pretraining._plan import plan_pretraining, start_state
 from openmer.pretraining._spec import PretrainSpec, begun, fresh_network, passes_of
-from openmer.pretraining._images import StillReader, Stills, split_stills
+from openmer.training import LossConfig, ModelConfig, Pretraining, Stage, StillAugment
 
 ALL = Stage(epochs=2, learning_rate=1e-3)
 HEAD = Stage(epochs=2, learning_rate=1e-2, trainable="head")
@@ -278,7 +279,7 @@ def test_a_model_without_a_head_cannot_train_it_alone(tmp_path):
 
 
 def test_what_was_decided_at_the_beginning_stays(tmp_path, monkeypatch):
-    from openmer.training import pretrain_plan
+    from openmer.pretraining import _plan as pretrain_plan
 
     checkpoint, stills, spec = tmp_path / "checkpoint.pt", make_stills(), make_spec()
     monkeypatch.setattr(pretrain_plan, "cpu_count", lambda: 1)
@@ -302,7 +303,7 @@ def test_what_was_decided_at_the_beginning_stays(tmp_path, monkeypatch):
 
 
 def test_compiled_at_the_beginning_needs_a_compiler_to_the_end(tmp_path, monkeypatch):
-    from openmer.training import pretrain_plan
+    from openmer.pretraining import _plan as pretrain_plan
 
     spec = make_spec().model_copy(update={"compiled": True})
     monkeypatch.setattr(pretrain_plan, "begun", lambda _: spec)

@@ -8,15 +8,17 @@ import torch
 from tests.builders import make_jobs, make_persons
 
 from openmer.errors import ConfigError
-from openmer.models import create_model
-from openmer.models._weights import load_weights, save_weights
-from openmer.training import FitJob, NetworkSpec, TrainingData, Watch
-from openmer.training._config import (
+from openmer.models import create_model, load_weights, save_weights
+from openmer.training import (
+    FitJob,
     LossConfig,
     ModelConfig,
+    NetworkSpec,
     NetworkTraining,
     Stage,
+    TrainingData,
     Variants,
+    Watch,
 )
 from openmer.training._loop import fit
 from openmer.training._network import shared_features
@@ -182,7 +184,7 @@ def test_variants_are_the_image_mirrored_and_lit(images):
 
 
 def test_head_penalty_by_hand():
-    from openmer.training._losses import head_penalty
+    from openmer.training import head_penalty
 
     weight = torch.tensor([[1.0, -2.0], [0.5, 0.0]])
     penalty = head_penalty(weight, LossConfig(head_l1=0.1, head_l2=0.01))
@@ -190,7 +192,7 @@ def test_head_penalty_by_hand():
 
 
 def test_focal_loss_by_hand():
-    from openmer.training._losses import class_weights, clip_losses
+    from openmer.training import class_weights, clip_losses
 
     loss = LossConfig(name="focal", gamma=2.0, class_weights=(0.27, 0.35, 0.38))
     logits = torch.log(torch.tensor([[0.7, 0.2, 0.1]]))

@@ -9,12 +9,18 @@ import torch
 from tests.builders import make_data, make_jobs, make_persons, make_spec
 
 from openmer.errors import ConfigError
-from openmer.training import Resources, SvmTraining, fit_groups, fit_jobs, plan_run
+from openmer.training import (
+    Resources,
+    SvmTraining,
+    fit_groups,
+    fit_jobs,
+    freed_memory_kept,
+    plan_run,
+)
 from openmer.training._memory import (
     bytes_per_model,
     default_budget_bytes,
     even_chunks,
-    freed_memory_kept,
     models_in_budget,
     training_flops,
 )
@@ -162,7 +168,7 @@ def test_groups_are_trained_as_each_would_be_alone(strategy):
 
 
 def test_features_are_made_once_for_groups_that_differ_in_budget_alone(monkeypatch):
-    from openmer.training import strategies
+    from openmer.training import _parallel as strategies
 
     made = []
     monkeypatch.setattr(strategies, "shared_features", lambda *_: made.append(1))

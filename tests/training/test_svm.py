@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from tests.builders import make_data, make_jobs, make_persons
 
-from openmer.training import SvmTraining
-from openmer.training._folds import FitJob
+from openmer.training import FitJob, SvmTraining
 from openmer.training._svm import fit_svm
 
 

@@ -5,9 +5,7 @@ from fractions import Fraction
 import numpy as np
 from tests.video.made_curves import bump, curves
 
-from openmer.video._analysis import Analysis
-from openmer.video._event import Event
-from openmer.video.io._reader import VideoInfo
+from openmer.video import Analysis, Event, VideoInfo
 
 LIPS = ("left corner of the mouth", "upper lip")
 

@@ -9,9 +9,8 @@ from tests.video.made_analysis import analysis, event
 from tests.video.made_curves import bump, curves
 from tests.video.made_faces import clip
 
+from openmer.video import open_video, write_video
 from openmer.video.faces._patch import PLACES, SIDE_PX
-from openmer.video.io._reader import open_video
-from openmer.video.io._writer import write_video
 
 FPS = Fraction(30)
 STILL = 24  # frames before and after the movement

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 from tests.video.made_faces import clip, face, put, wall
 
-from openmer.video.io._writer import write_video
+from openmer.video import write_video
 
 FPS = Fraction(30)
 STILL = 60  # frames before and after the movement

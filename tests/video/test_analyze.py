@@ -10,12 +10,18 @@ from openmer.clip import Clip
 from openmer.deployment import default_model
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import detect_faces
-from openmer.video._analyze import AnalyzeSettings, analyze, analyze_video
-from openmer.video.faces._crops import TIGHT, WIDE, FaceFrames, crop
-from openmer.video._live import LiveAnalyzer, LiveSettings, watch
-from openmer.video.io._reader import open_video
+from openmer.video import (
+    AnalyzeSettings,
+    LiveAnalyzer,
+    LiveSettings,
+    analyze,
+    analyze_video,
+    open_video,
+    watch,
+    write_video,
+)
 from openmer.video._recognize import at_threshold
-from openmer.video.io._writer import write_video
+from openmer.video.faces._crops import TIGHT, WIDE, FaceFrames, crop
 
 
 @pytest.fixture(scope="module")

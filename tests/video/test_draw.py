@@ -16,10 +16,16 @@ from torch import nn
 
 from openmer.deployment import default_model
 from openmer.errors import ConfigError, DataError
-from openmer.video.output._draw import INK, KIND_COLOURS, PAPER, event_words, put_words, write_annotated
+from openmer.video import VideoFrame, open_video, write_video
+from openmer.video.output._draw import (
+    INK,
+    KIND_COLOURS,
+    PAPER,
+    event_words,
+    put_words,
+    write_annotated,
+)
 from openmer.video.output._evidence import LOOK, event_frames, evidence_of, region_shifts
-from openmer.video.io._reader import VideoFrame, open_video
-from openmer.video.io._writer import write_video
 
 
 def film(folder, level, size=(240, 320), count=60, times=None):

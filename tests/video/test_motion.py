@@ -19,7 +19,13 @@ from openmer.video.faces._patch import (
     matrix_of,
 )
 from openmer.video.spotting._motion import Reference
-from openmer.video.spotting._regions import REGIONS, eye_weights, points, region_weights, skull_weights
+from openmer.video.spotting._regions import (
+    REGIONS,
+    eye_weights,
+    points,
+    region_weights,
+    skull_weights,
+)
 
 
 @pytest.fixture(scope="module")

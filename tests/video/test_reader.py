@@ -17,8 +17,8 @@ from PIL import Image
 from tests.video.films import HEIGHT, KINDS, NTSC, WIDTH, film, film_of, pictures
 
 from openmer.errors import ConfigError, DataError
+from openmer.video import VideoFrame, open_video
 from openmer.video.io._timestamps import Clock, KeyFrames
-from openmer.video.io._reader import VideoFrame, open_video
 
 
 def descriptors():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.video.films import KINDS, film_of
 
 from openmer.errors import DataError
-from openmer.video.io._reader import open_video
+from openmer.video import open_video
 
 LONGEST_S = 20  # for one broken film of a few kilobytes, on a busy computer
 MOST_FRAMES = 400

@@ -13,10 +13,9 @@ from tests.video.made_analysis import event
 from tests.video.made_faces import clip
 
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing.flow._flow import optical_flow
-from openmer.preprocessing._frames import gray_of
+from openmer.preprocessing import gray_of, optical_flow
+from openmer.video import open_video
 from openmer.video.output._evidence import LOOK, event_frames
-from openmer.video.io._reader import open_video
 from openmer.video.output._replay import magnified, replay_margin_s, replay_plan, write_replay
 
 SIDE = LOOK.side_px

@@ -5,14 +5,10 @@ from hypothesis import strategies as st
 from tests.video.made_curves import bump, curves, overlap
 
 from openmer.errors import ConfigError
+from openmer.video import MotionSpotter, list_spotters, register_spotter
 from openmer.video.spotting._regions import REGIONS
-from openmer.video.spotting._registry import (
-    MotionSpotter,
-    SpotSettings,
-    list_spotters,
-    register_spotter,
-    spotter,
-)
+from openmer.video.spotting._registry import spotter
+from openmer.video.spotting._settings import SpotSettings
 
 SPOT = MotionSpotter()
 CORNER, BROW, LIP = "left corner of the mouth", "right inner brow", "lower lip"

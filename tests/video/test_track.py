@@ -5,9 +5,9 @@ import pytest
 from tests.video.made_faces import clip, face, put, wall
 
 from openmer.preprocessing import detect_faces
+from openmer.video import Tracker, TrackSettings
 from openmer.video.spotting._curves import CurveBook
 from openmer.video.spotting._regions import REGIONS
-from openmer.video.faces._track import Tracker, TrackSettings
 
 FPS = 25
 

@@ -13,15 +13,9 @@ from tests.video.made_curves import bump, curves
 
 from openmer.deployment import default_model
 from openmer.errors import DataError
-from openmer.video.output._evidence import Evidence, RegionShift
-from openmer.video.output._report import render_report, write_report
-from openmer.video.output._timeline import (
-    clock_text,
-    motion_percent,
-    timeline_data,
-    timeline_of,
-    timeline_svg,
-)
+from openmer.video import Evidence, RegionShift, clock_text, timeline_of, timeline_svg, write_report
+from openmer.video.output._report import render_report
+from openmer.video.output._timeline import motion_percent, timeline_data
 
 EVIL = "<script>alert('x')</script>&\"'.mp4"
 SHIFT = RegionShift(name="upper lip", percent=1.2, direction="up left")

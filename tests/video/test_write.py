@@ -14,8 +14,9 @@ from tests.video.made_analysis import analysis, event, info
 
 from openmer.deployment import default_model
 from openmer.errors import DataError
+from openmer.video import write_events
+from openmer.video.output._events import read_events, write_files
 from openmer.video.spotting._regions import REGIONS
-from openmer.video.output._events import read_events, write_events, write_files
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 shares = st.floats(0, 1)

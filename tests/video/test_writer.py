@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from tests.video.films import NTSC, pictures
 
 from openmer.errors import ConfigError, DataError
-from openmer.video.io._reader import open_video
-from openmer.video.io._writer import VideoWriter, write_video
+from openmer.video import VideoWriter, open_video, write_video
 
 RATE = Fraction(25)
 

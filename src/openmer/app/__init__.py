@@ -1,6 +1,5 @@
 """The local page: give a video, see what was found, keep it; nothing leaves the computer."""
 
-from openmer.app._server import serve
-from openmer.app._settings import PageSettings, is_loopback
+import lazy_loader
 
-__all__ = ["PageSettings", "is_loopback", "serve"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import final
 
-from openmer.app._results import Findings
 from openmer.app._queue import Line
+from openmer.app._results import Findings
 from openmer.errors import OpenMERError, StoppedError
-from openmer.video._analyze import Progress
+from openmer.video import Progress
 
 _TOLD_EVERY_S = 0.25
 _SURE_AFTER_S = 1.0  # before, nothing is said of the time left

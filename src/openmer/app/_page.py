@@ -11,10 +11,10 @@ from typing import Any, final
 
 import gradio as gr
 
-from openmer.app import _words
-from openmer.app._sessions import Desk
-from openmer.app._results import Findings
+from openmer.app import _text
 from openmer.app._jobs import Failed, State, Waiting, Working
+from openmer.app._results import Findings
+from openmer.app._sessions import Desk
 from openmer.app._settings import PageSettings
 from openmer.errors import DataError
 
@@ -47,8 +47,8 @@ def look(settings: PageSettings) -> dict[str, Any]:
         "theme": gr.themes.Base(
             primary_hue="blue", neutral_hue="stone", font=fonts, font_mono=fonts
         ),
-        "css": _words.style(),
-        "head": _words.script(),
+        "css": _text.style(),
+        "head": _text.script(),
         "max_file_size": int(settings.max_mb * 2**20),
     }
 
@@ -60,7 +60,7 @@ class _Page:
     def __init__(self, desk: Desk, settings: PageSettings) -> None:
         self._desk = desk
         with gr.Blocks(title="OpenMER", analytics_enabled=False, delete_cache=_CLEAR_S) as blocks:
-            gr.HTML(_words.top(settings), padding=False)
+            gr.HTML(_text.top(settings), padding=False)
             self._drop = gr.File(label="Video", height=150, elem_id="drop")
             self._status = gr.HTML(visible=False, padding=False, elem_id="status")
             self._stop = gr.Button("Stop", visible=False, elem_id="stop")
@@ -70,7 +70,7 @@ class _Page:
             )
             self._event = gr.HTML(visible=False, padding=False, elem_id="event")
             self._files = gr.HTML(visible=False, padding=False, elem_id="files")
-            gr.HTML(_words.foot(), padding=False)
+            gr.HTML(_text.foot(), padding=False)
             self._listen(blocks)
         self.blocks: gr.Blocks = blocks
 
@@ -108,7 +108,7 @@ class _Page:
             return
         shown = ""
         for state in job.states():
-            text = _words.state_text(state, name)
+            text = _text.state_text(state, name)
             if text != shown and isinstance(state, Waiting | Working):
                 yield {self._status: _part(text)}
             shown = text
@@ -129,16 +129,16 @@ class _Page:
         update: Update = {
             self._drop: gr.File(value=None, visible=True, label="Another video"),
             self._stop: gr.Button(visible=False),
-            self._status: _part(_words.state_text(state, name)),
+            self._status: _part(_text.state_text(state, name)),
         }
         if not isinstance(state, Findings):
             return update
-        update[self._found] = _part(_words.findings_text(state))
-        update[self._files] = _part(_words.files_text(state))
+        update[self._found] = _part(_text.findings_text(state))
+        update[self._files] = _part(_text.files_text(state))
         if state.events:
-            numbers = _words.choices(state)
+            numbers = _text.choices(state)
             update[self._choice] = gr.Radio(choices=numbers, value=numbers[0][1], visible=True)
-            update[self._event] = _part(_words.event_text(state.events[0]))
+            update[self._event] = _part(_text.event_text(state.events[0]))
         return update
 
     def _stopped(self, request: gr.Request) -> None:
@@ -148,8 +148,8 @@ class _Page:
         """The event that was chosen."""
         findings = self._desk.findings(_visitor(request))
         if findings is None:
-            return _words.message("These findings are not here any more.", "Give the video again.")
-        return _words.event_text(findings.events[number - 1])
+            return _text.message("These findings are not here any more.", "Give the video again.")
+        return _text.event_text(findings.events[number - 1])
 
     def _left(self, request: gr.Request) -> None:
         self._desk.leave(_visitor(request))

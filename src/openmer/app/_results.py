@@ -11,14 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import DataError
-from openmer.video._analysis import Analysis
-from openmer.video._analyze import Progress, analyze_video
-from openmer.video._event import Event
-from openmer.video.output._evidence import Evidence, RegionShift
-from openmer.video._job import drawn
-from openmer.video.io._reader import open_video
-from openmer.video.output._report import write_report
-from openmer.video.output._events import write_events
+from openmer.video import (
+    Analysis,
+    Event,
+    Evidence,
+    Progress,
+    RegionShift,
+    analyze_video,
+    drawn,
+    open_video,
+    write_events,
+    write_report,
+)
 
 if TYPE_CHECKING:
     from openmer.deployment import FittedModel

@@ -83,8 +83,8 @@ def _running(settings: PageSettings, model: FittedModel | None, folder: Path) ->
     """The server at work; gives its address."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
-    from openmer.app._sessions import Desk
     from openmer.app._page import build_page
+    from openmer.app._sessions import Desk
 
     desk = Desk(folder / "results", model, max_minutes=settings.max_minutes)
     page = build_page(desk, settings)
@@ -99,8 +99,8 @@ def _launched(page: gradio.Blocks, settings: PageSettings, results: Path) -> str
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    from openmer.app._security import Door
     from openmer.app._page import look
+    from openmer.app._security import Door
 
     own = [*_NAMES_OF_THIS_COMPUTER, settings.host] if is_loopback(settings.host) else ["*"]
     guards = [Middleware(TrustedHostMiddleware, allowed_hosts=own), Middleware(Door)]

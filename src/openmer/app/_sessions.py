@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from openmer.app._results import Findings, find
 from openmer.app._jobs import Job
 from openmer.app._queue import Line
+from openmer.app._results import Findings, find
 from openmer.errors import DataError
-from openmer.video._analyze import Progress
+from openmer.video import Progress
 
 if TYPE_CHECKING:
     from openmer.deployment import FittedModel

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from openmer import __version__
-from openmer.app._results import Findings, Shown
 from openmer.app._jobs import Failed, State, Stopped, Waiting, Working
+from openmer.app._results import Findings, Shown
 from openmer.app._settings import PageSettings, is_loopback
-from openmer.video.output._timeline import clock_text, timeline_of, timeline_svg
-from openmer.video.output._events import video_name
+from openmer.video import clock_text, timeline_of, timeline_svg, video_name
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -8,9 +8,9 @@ import typer
 from rich.markup import escape
 
 from openmer import __version__
+from openmer.cli._console import errors
 from openmer.cli.analyze import analyze
 from openmer.cli.audit import audit
-from openmer.cli._console import errors
 from openmer.cli.datasets import app as datasets
 from openmer.cli.demo import demo
 from openmer.cli.evaluate import evaluate

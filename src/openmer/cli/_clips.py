@@ -15,9 +15,9 @@ from openmer.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from openmer.cli._options import OnFailure
-    from openmer.datasets._source import ClipSource
+    from openmer.datasets import ClipSource
     from openmer.deployment import Moments
-    from openmer.evaluation._experiment import Progress, Protocol, Task
+    from openmer.evaluation import Progress, Protocol, Task
     from openmer.methods import Method
 
 
@@ -46,7 +46,7 @@ def clips_of(
             root is wrong (see `from_corpus`).
         DataError: The clips cannot be read.
     """
-    from openmer.datasets._source import from_corpus, from_manifest
+    from openmer.datasets import from_corpus, from_manifest
 
     if (manifest is None) == (corpus is None):
         found = "neither" if manifest is None else "both"
@@ -153,9 +153,9 @@ def prepared(
     """The task of a command that trains, its arrays cached.
 
     Raises:
-        OpenMERError: As `openmer.evaluation._experiment.prepare_task`.
+        OpenMERError: As `openmer.evaluation.prepare_task`.
     """
-    from openmer.evaluation._experiment import prepare_task
+    from openmer.evaluation import prepare_task
     from openmer.preprocessing import ArrayCache
 
     return prepare_task(
@@ -171,7 +171,7 @@ def prepared(
 
 def warn_of_leaks(task: Task) -> None:
     """One line where pictures of tested persons made the weights that the folds start from."""
-    from openmer.evaluation._seen_subjects import seen_persons, start_of
+    from openmer.evaluation import seen_persons, start_of
 
     seen = seen_persons(task)
     if seen:

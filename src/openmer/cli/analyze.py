@@ -12,12 +12,12 @@ import typer
 
 from openmer.cli._clips import fps_of
 from openmer.cli._console import output, progress, tell, warn
-from openmer.cli.models import AbstainBelow, ModelFolder, NoModel, SpotterName, require_one
 from openmer.cli._options import Fps, Json, Workers
+from openmer.cli.models import AbstainBelow, ModelFolder, NoModel, SpotterName, require_one
 from openmer.errors import DataError, OpenMERError
 
 if TYPE_CHECKING:
-    from openmer.video._job import Done, Request
+    from openmer.video import Done, Request
 
 NO_FACE = 5
 
@@ -49,8 +49,7 @@ def analyze(
     analysed before in the same way are not analysed again. Exit code 5 where a video shows no
     face, 3 where one cannot be read to its end; an honest "nothing found" is 0.
     """
-    from openmer.video._analyze import AnalyzeSettings
-    from openmer.video._job import Request
+    from openmer.video import AnalyzeSettings, Request
 
     require_one(model, no_model)
     request = Request(
@@ -74,7 +73,7 @@ def _all(
     """What became of each video, in their order; one alone that fails is an error."""
     from joblib import cpu_count
 
-    from openmer.video._job import folders_for
+    from openmer.video import folders_for
 
     pairs = list(zip(videos, folders_for(videos, out), strict=True))
     at_once = min(workers or cpu_count(), len(pairs))
@@ -92,7 +91,7 @@ def _all(
 
 
 def _one_by_one(pairs: Sequence[tuple[Path, Path]], request: Request) -> Iterator[Done | str]:
-    from openmer.video._job import run_job
+    from openmer.video import run_job
 
     for video, folder in pairs:
         with progress(video.name) as report:
@@ -118,7 +117,7 @@ def _at_once(
 
 def _job(video: Path, folder: Path, request: Request) -> Done | str:
     """In a process of its own."""
-    from openmer.video._job import run_job
+    from openmer.video import run_job
 
     try:
         return run_job(video, folder, request)

@@ -31,8 +31,7 @@ from openmer.cli._options import (
 )
 
 if TYPE_CHECKING:
-    from openmer.evaluation.audit._audit import Finding
-    from openmer.evaluation._experiment import Task
+    from openmer.evaluation import Finding, Task
 
 
 def audit(
@@ -55,11 +54,10 @@ def audit(
     on_failure: FailureOption = OnFailure.list_,
 ) -> None:
     """Poison each held-out person with NaN and compare every bit; exit code 1 on a leak."""
-    from openmer.evaluation.audit._audit import audit as run_audit
-    from openmer.evaluation.audit._audit import package_trainer, shortened
-    from openmer.evaluation._experiment import Protocol
+    from openmer.evaluation import Protocol, package_trainer, shortened
+    from openmer.evaluation import audit as run_audit
     from openmer.methods import load_method
-    from openmer.preprocessing._failures import listed
+    from openmer.preprocessing import listed
     from openmer.training import Resources
 
     chosen = load_method(method, overrides or (), search)

@@ -52,8 +52,7 @@ def list_corpora(as_json: Json = False) -> None:
 @app.command()
 def access(name: Annotated[str, typer.Argument(help="A corpus (see list).")]) -> None:
     """How to ask for a corpus, on what terms, and where its folder is named."""
-    from openmer.datasets import facts
-    from openmer.datasets._roots import config_file, variable
+    from openmer.datasets import config_file, facts, variable
 
     corpus = facts(name)
     lines = {
@@ -119,7 +118,7 @@ def synthesize(
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
 ) -> None:
     """Write the synthetic corpus with known motion: frames, manifest.csv and truth.npz."""
-    from openmer.datasets.synthetic._clips import write_corpus
+    from openmer.datasets import write_corpus
 
     with progress("Synthetic corpus") as report:
         manifest = write_corpus(
@@ -160,8 +159,7 @@ def _check_corpus(
 
 def _check_manifest(manifest: Path, scheme: str, as_json: bool) -> None:
     """Counts of a manifest, of the clips that the scheme keeps."""
-    from openmer.datasets._labels import label_scheme, labelled
-    from openmer.datasets._manifest import read_manifest
+    from openmer.datasets import label_scheme, labelled, read_manifest
 
     clips = read_manifest(manifest)
     kept, targets = labelled(clips, label_scheme(scheme))

@@ -23,15 +23,19 @@ def demo(
     size: Annotated[str, typer.Option(help="Synthetic corpus: tiny or demo.")] = "demo",
 ) -> None:
     """Make clips, train every fold, audit, and write a report: two minutes on two cores."""
-    from openmer.datasets._manifest import read_manifest
-    from openmer.datasets.synthetic._clips import write_corpus
-    from openmer.evaluation.audit._audit import audit, package_trainer, shortened
-    from openmer.reports._report import render_terminal, write_report
-    from openmer.evaluation._cross_validate import judge
-    from openmer.evaluation._read_run import load_run
-    from openmer.evaluation._experiment import Protocol, prepare_task
+    from openmer.datasets import read_manifest, write_corpus
+    from openmer.evaluation import (
+        Protocol,
+        audit,
+        judge,
+        load_run,
+        package_trainer,
+        prepare_task,
+        shortened,
+    )
     from openmer.methods import load_method
     from openmer.preprocessing import ArrayCache
+    from openmer.reports import render_terminal, write_report
     from openmer.training import Resources
 
     with progress("Synthetic corpus") as report:

@@ -62,8 +62,8 @@ def evaluate(
     on_failure: FailureOption = OnFailure.list_,
 ) -> None:
     """Judge a method by leave-one-subject-out; stop and resume at will, the bytes are the same."""
-    from openmer.evaluation._cross_validate import evaluate as run
-    from openmer.evaluation._experiment import Protocol
+    from openmer.evaluation import Protocol
+    from openmer.evaluation import evaluate as run
     from openmer.methods import load_method
     from openmer.training import Resources
 
@@ -101,9 +101,9 @@ def evaluate(
 
 def _show(folder: Path, *, as_json: bool) -> None:
     """The run's numbers, and where its report lies."""
-    from openmer.reports._report import render_terminal, write_report
-    from openmer.evaluation._read_run import load_run
-    from openmer.preprocessing._failures import Failure, listed
+    from openmer.evaluation import load_run
+    from openmer.preprocessing import Failure, listed
+    from openmer.reports import render_terminal, write_report
 
     info, summary = load_run(folder)
     written = write_report(folder, [(info, summary)])

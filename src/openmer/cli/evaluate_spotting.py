@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from openmer.cli._console import output, progress, tell
-from openmer.cli.models import AbstainBelow, ModelFolder, NoModel, SpotterName, model_or_none
 from openmer.cli._options import Corpus, Frames, Json, Out, Roots, Variant, Workers
+from openmer.cli.models import AbstainBelow, ModelFolder, NoModel, SpotterName, model_or_none
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from openmer.datasets._long_videos import AnnotatedVideo
-    from openmer.evaluation.spotting._score import SpottingScores
+    from openmer.datasets import AnnotatedVideo
+    from openmer.evaluation import SpottingScores
 
 
 def evaluate_spotting(
@@ -50,13 +50,12 @@ def evaluate_spotting(
     """
     from joblib import cpu_count
 
-    from openmer.evaluation.spotting._score import (
+    from openmer.reports import (
         render_spotting_csv,
         render_spotting_markdown,
         render_spotting_terminal,
     )
-    from openmer.video._analyze import AnalyzeSettings
-    from openmer.video.spotting._evaluate import judge_looked, look_at
+    from openmer.video import AnalyzeSettings, judge_looked, look_at
 
     loaded = model_or_none(model, no_model)
     videos, name = _videos(corpus, root, variant, frames, truth, synthetic, seed, out)
@@ -92,7 +91,7 @@ def _videos(
     out: Path,
 ) -> tuple[tuple[AnnotatedVideo, ...], str]:
     """The annotated videos, and what their table is called."""
-    from openmer.datasets._long_videos import read_long_videos, read_truth_csv
+    from openmer.datasets import read_long_videos, read_truth_csv
 
     sources = {"--corpus": corpus, "--truth": truth, "--synthetic": synthetic}
     given = [name for name, value in sources.items() if value]
@@ -117,7 +116,7 @@ def _videos(
 
 def _synthetic(size: str, seed: int, out: Path) -> Path:
     """Synthetic videos, written unless they are there; the table of what is true of them."""
-    from openmer.datasets.synthetic._long_videos import write_long
+    from openmer.datasets import write_long
 
     with progress(f"synthetic {size}") as report:
         return write_long(

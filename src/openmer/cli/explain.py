@@ -33,9 +33,9 @@ from openmer.cli._options import (
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from openmer.datasets._source import ClipSource
+    from openmer.datasets import ClipSource
     from openmer.deployment import Moments
-    from openmer.explanation._held_out import HeatMap
+    from openmer.explanation import HeatMap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +93,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Draw which places of a clip raise a class, by a network that has not seen its person."""
-    from openmer.explanation._grad_cam import require_captum
-    from openmer.explanation._figures import draw_heat_map, require_png, write_figure
+    from openmer.explanation import draw_heat_map, require_captum, require_png, write_figure
 
     require_png(out)
     require_captum()
@@ -126,8 +125,8 @@ def _held_out(
     name: str, asked: _Asked, source: ClipSource, seed: int, device: Device, workers: int
 ) -> HeatMap:
     """By the network of the fold in which the clip's person is held out."""
-    from openmer.explanation._held_out import explain_held_out, honest_rule, require_explainable
-    from openmer.evaluation._experiment import Protocol
+    from openmer.evaluation import Protocol
+    from openmer.explanation import explain_held_out, honest_rule, require_explainable
     from openmer.methods import load_method
     from openmer.training import Resources
 
@@ -153,7 +152,8 @@ def _held_out(
 
 def _by_model(folder: Path, asked: _Asked, source: ClipSource | None) -> HeatMap:
     """By a model for use."""
-    from openmer.deployment import Sample, explain_sample, read_model, samples_of_paths
+    from openmer.deployment import Sample, read_model, samples_of_paths
+    from openmer.explanation import explain_sample
 
     if asked.overrides:
         raise ConfigError(

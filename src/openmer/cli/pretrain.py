@@ -15,9 +15,9 @@ from openmer.cli._options import Device, DeviceOption, Json, MethodName, Overrid
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from openmer.pretraining._run import PretrainingTask
     from openmer.methods import Method
     from openmer.preprocessing import Failure
+    from openmer.pretraining import PretrainingTask
 
 
 def pretrain(
@@ -70,10 +70,9 @@ def pretrain(
     as_json: Json = False,
 ) -> None:
     """Make a method's starting weights; stop and resume at will, the bytes are the same."""
-    from openmer.pretraining._run import prepare_pretraining, run_pretraining
     from openmer.methods import load_method
     from openmer.preprocessing import Failures
-    from openmer.pretraining._plan import PretrainResources
+    from openmer.pretraining import PretrainResources, prepare_pretraining, run_pretraining
 
     chosen = _started(load_method(method, overrides or ()), start)
     folder = out or Path("pretrained") / chosen.name
@@ -108,7 +107,7 @@ def pretrain(
 
 def _draw(task: PretrainingTask, path: Path) -> None:
     """A sheet of prepared images, to look at before hours are spent on them."""
-    from openmer.pretraining._inputs_sheet import draw_prepared
+    from openmer.pretraining import draw_prepared
 
     title = f"{task.method.title}: images of its pretraining"
     stills = task.stills
@@ -120,7 +119,7 @@ def _draw(task: PretrainingTask, path: Path) -> None:
 
 def _started(method: Method, start: str | None) -> Method:
     """The method with another start of its pretraining."""
-    from openmer.pretraining._run import pretraining_of
+    from openmer.pretraining import pretraining_of
 
     config = pretraining_of(method)
     if start is None:
@@ -130,9 +129,9 @@ def _started(method: Method, start: str | None) -> Method:
 
 def _roots(method: Method, given: Sequence[str]) -> dict[str, Path]:
     """The folder of each corpus that an option names."""
-    from openmer.datasets._pretraining import pretraining_scheme
+    from openmer.datasets import pretraining_scheme
     from openmer.errors import unknown_name
-    from openmer.pretraining._run import pretraining_of
+    from openmer.pretraining import pretraining_of
 
     corpora = list(pretraining_scheme(pretraining_of(method).scheme).corpora)
     roots: dict[str, Path] = {}

@@ -19,8 +19,8 @@ def report(
     out: Out = Path("report"),
 ) -> None:
     """Write report.html, .md, .csv and .tex that show the runs side by side."""
-    from openmer.reports._report import render_terminal, write_report
-    from openmer.evaluation._read_run import load_run
+    from openmer.evaluation import load_run
+    from openmer.reports import render_terminal, write_report
 
     runs = [load_run(folder) for folder in _run_folders(folders)]
     written = write_report(out, runs)

@@ -33,7 +33,7 @@ from openmer.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from openmer.methods import Method
-    from openmer.training._search_space import Searched
+    from openmer.training import Searched
 
 
 def search(
@@ -60,11 +60,9 @@ def search(
 ) -> None:
     """Choose settings by groups of all persons; what they score on these persons is no result."""
     from openmer.deployment import epoch_rule_of
-    from openmer.evaluation._write_run import run_folder
-    from openmer.evaluation.tuning._search import everybody, settled
-    from openmer.evaluation._experiment import Protocol
+    from openmer.evaluation import Protocol, everybody, run_folder, settled
     from openmer.methods import load_method
-    from openmer.preprocessing._failures import listed
+    from openmer.preprocessing import listed
     from openmer.training import Resources
 
     chosen = load_method(method, overrides or (), search)
@@ -125,7 +123,7 @@ def _write(out: Path, method: Method) -> None:
 
 def _show(out: Path, folder: Path, searched: Searched | None, *, as_json: bool) -> None:
     """What was chosen, and what may be said of it."""
-    from openmer.evaluation.tuning._record import FOLDER, HISTORY
+    from openmer.evaluation import FOLDER, HISTORY
 
     if searched is None:
         return

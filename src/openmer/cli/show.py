@@ -13,7 +13,7 @@ from openmer.cli._options import Corpus, Frames, Manifest, Roots, Variant
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from openmer.datasets._source import ClipSource
+    from openmer.datasets import ClipSource
 
 
 def show(
@@ -52,8 +52,7 @@ def show(
         source = clips_of(manifest, corpus, root, variant=variant, frames=frames)
         _draw_method(method, source, out)
         return
-    from openmer.preprocessing._cache import ArrayCache
-    from openmer.preprocessing._sheet import look_at, write_sheet
+    from openmer.preprocessing import ArrayCache, look_at, write_sheet
 
     chosen = clip_named(clips_of(manifest, corpus, root, variant=variant, frames=frames), clip)
     look = look_at(chosen, detector=detector, style=style, store=ArrayCache())
@@ -65,10 +64,10 @@ def show(
 
 def _draw_method(name: str, source: ClipSource, out: Path) -> None:
     """A sheet of prepared clips, class by class."""
-    from openmer.pretraining._inputs_sheet import draw_prepared
-    from openmer.evaluation._experiment import Protocol, prepare_task
+    from openmer.evaluation import Protocol, prepare_task
     from openmer.methods import load_method
-    from openmer.preprocessing._cache import ArrayCache
+    from openmer.preprocessing import ArrayCache
+    from openmer.pretraining import draw_prepared
 
     chosen = load_method(name)
     with progress(chosen.title) as report:

@@ -25,10 +25,8 @@ from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
     from openmer.clip import Clip
-    from openmer.datasets._source import ClipSource
-    from openmer.reproduction._report import StudyTable
-    from openmer.reproduction._study import Study
-    from openmer.reproduction._run_study import StudyRun
+    from openmer.datasets import ClipSource
+    from openmer.reproduction import Study, StudyRun, StudyTable
 
 
 def study(
@@ -59,9 +57,8 @@ def study(
     out: Out = Path("runs"),
 ) -> None:
     """Run a paper's table anew; rows that are done are not run again."""
-    from openmer.reproduction._study import list_studies, load_study
-    from openmer.reproduction._run_study import StudyRun
-    from openmer.evaluation._experiment import Protocol
+    from openmer.evaluation import Protocol
+    from openmer.reproduction import StudyRun, list_studies, load_study
     from openmer.training import Resources
 
     if not name:
@@ -104,7 +101,7 @@ class _Given:
 
     def shown(self, source: ClipSource, scheme: str) -> Clip:
         """The clip of a picture: the one that is named, or the first that the scheme keeps."""
-        from openmer.datasets._labels import label_scheme, labelled
+        from openmer.datasets import label_scheme, labelled
 
         if self.clip:
             return clip_named(source, self.clip)
@@ -112,8 +109,7 @@ class _Given:
 
 
 def _scores(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
-    from openmer.reproduction._report import study_table
-    from openmer.reproduction._run_study import run_study
+    from openmer.reproduction import run_study, study_table
 
     if how.leaky and not chosen.prints:
         warn(f"{chosen.name} has no printed numbers to explain: --leaky is left out.")
@@ -122,14 +118,13 @@ def _scores(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
 
 
 def _size(chosen: Study, how: StudyRun, _: _Given) -> list[StudyTable]:
-    from openmer.reproduction._model_size import size_table
+    from openmer.reproduction import size_table
 
     return [size_table(chosen, how.overrides)]
 
 
 def _maps(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
-    from openmer.reproduction._feature_maps import draw_study
-    from openmer.reproduction._study import row_method
+    from openmer.reproduction import draw_study, row_method
 
     scheme = row_method(chosen, chosen.rows[0], how.overrides).label_scheme
     clip = given.shown(given.read(), scheme)
@@ -140,9 +135,8 @@ def _maps(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
 
 def _heat(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
     """The heat maps of every row on one clip, by networks that have not seen its person."""
-    from openmer.explanation._figures import draw_variants, write_figure
-    from openmer.explanation._held_out import variant_heat_maps
-    from openmer.reproduction._study import row_method
+    from openmer.explanation import draw_variants, variant_heat_maps, write_figure
+    from openmer.reproduction import row_method
 
     methods = [(row.label, row_method(chosen, row, how.overrides)) for row in chosen.rows]
     source = given.read()
@@ -160,10 +154,9 @@ def _heat(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
 
 def _curves(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
     """How the training of every row goes in the fold of one person."""
-    from openmer.reproduction._study import row_method
-    from openmer.evaluation._experiment import prepare_task
-    from openmer.reproduction._training_curves import curves_csv, draw_curves, training_curve
+    from openmer.evaluation import prepare_task
     from openmer.preprocessing import ArrayCache
+    from openmer.reproduction import curves_csv, draw_curves, row_method, training_curve
 
     source, curves = given.read(), []
     scheme = row_method(chosen, chosen.rows[0], how.overrides).label_scheme
@@ -187,8 +180,7 @@ def _curves(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
 
 def _t_tests(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
     """The printed tests; with clips, our own runs as well."""
-    from openmer.reproduction._run_study import run_study
-    from openmer.reproduction._t_tests import run_table, t_test_table
+    from openmer.reproduction import run_study, run_table, t_test_table
 
     printed = t_test_table(chosen)
     if not given:
@@ -242,7 +234,7 @@ def _files(given: list[str]) -> dict[str, Path]:
 
 def _write(chosen: Study, tables: list[StudyTable], out: Path) -> None:
     """Print a study's tables, and keep them as Markdown."""
-    from openmer.reproduction._report import study_markdown, study_terminal
+    from openmer.reproduction import study_markdown, study_terminal
 
     if not tables:
         return

@@ -34,7 +34,7 @@ from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
     from openmer.deployment import Calibration, Estimate, FittedModel
-    from openmer.evaluation._experiment import Progress, Task
+    from openmer.evaluation import Progress, Task
     from openmer.training import Resources
 
 
@@ -72,9 +72,9 @@ def train(
 ) -> None:
     """Fit a method on all persons; judged by leave-one-subject-out on the same clips before."""
     from openmer.deployment import epoch_rule_of, refuse_taken, train_model, write_model
-    from openmer.evaluation._experiment import Protocol
+    from openmer.evaluation import Protocol
     from openmer.methods import load_method
-    from openmer.preprocessing._failures import listed
+    from openmer.preprocessing import listed
     from openmer.training import Resources
 
     if estimate is not None and no_estimate:
@@ -116,7 +116,7 @@ def _estimate(
 ) -> Estimate:
     """From the finished run in the folder, or from one that is made inside it."""
     from openmer.deployment import epoch_rule_of, estimate_from_run, estimate_of
-    from openmer.evaluation._experiment import Protocol
+    from openmer.evaluation import Protocol
 
     rule = epoch_rule_of(task.method)
     if not make:

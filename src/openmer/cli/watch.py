@@ -14,7 +14,7 @@ from openmer.cli.models import AbstainBelow, ModelFolder, NoModel, SpotterName, 
 from openmer.errors import StoppedError
 
 if TYPE_CHECKING:
-    from openmer.video._event import Event
+    from openmer.video import Event
 
 _TOLD_EVERY_S = 5.0
 
@@ -36,9 +36,7 @@ def watch(
 
     Every few seconds standard error tells how many frames a second are done.
     """
-    from openmer.video._analyze import AnalyzeSettings
-    from openmer.video._live import LiveAnalyzer
-    from openmer.video.io._reader import open_video
+    from openmer.video import AnalyzeSettings, LiveAnalyzer, open_video
 
     loaded = model_or_none(model, no_model)
     settings = AnalyzeSettings(spotter=spotter, abstain_below=abstain_below)

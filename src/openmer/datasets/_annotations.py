@@ -22,8 +22,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from openmer.clip import Clip
-from openmer.datasets._reading import Problem, Reading, error, note
 from openmer.datasets._manifest import list_frames
+from openmer.datasets._reading import Problem, Reading, error, note
 from openmer.errors import DataError
 
 

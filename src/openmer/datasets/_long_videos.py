@@ -17,11 +17,11 @@ from pathlib import Path
 
 from openmer.clip import Clip
 from openmer.datasets._facts import CorpusFacts, Options, options_of
+from openmer.datasets._manifest import list_frames
 from openmer.datasets._reading import Problem, error, note
 from openmer.datasets._registry import GivenRoot, counted, facts, read
 from openmer.datasets._true_events import KINDS, AnnotatedVideo, Kind, LongVideos, TrueEvent
 from openmer.datasets._truth_table import VIDEO_SUFFIXES, read_truth_csv
-from openmer.datasets._manifest import list_frames
 from openmer.errors import ConfigError, DataError, unknown_name
 
 __all__ = [

@@ -22,8 +22,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from openmer.clip import Image
-from openmer.datasets._table import MissingFile, Row, RowProblem, TableForm, read_table
 from openmer.datasets._labels import LabelScheme
+from openmer.datasets._table import MissingFile, Row, RowProblem, TableForm, read_table
 from openmer.errors import DataError
 
 _REQUIRED = ("corpus", "subject", "image", "label")

@@ -11,6 +11,7 @@ from openmer.datasets._facts import CorpusFacts, Options, advice, options_of
 from openmer.datasets._reading import Problem, Reading, count_problems, error
 from openmer.datasets._roots import find_root
 from openmer.errors import ConfigError, DataError, unknown_name
+from openmer.registry import Registry
 
 Roots = Path | Mapping[str, Path] | None
 """One folder; or the folder of each corpus by its name; or None, which asks `roots`."""
@@ -18,8 +19,10 @@ GivenRoot = Path | str | Mapping[str, Path | str] | None
 Reader = Callable[[Path, Options], Reading]
 AnyReader = Callable[[Roots, Options], Reading]
 
-_CORPORA: dict[str, tuple[CorpusFacts, AnyReader]] = {}
-_PARTS: dict[str, tuple[str, ...]] = {}
+Corpus = tuple[CorpusFacts, AnyReader, tuple[str, ...]]
+"""The facts of a corpus, its reader, and the names of its parts."""
+
+_CORPORA: Registry[Corpus] = Registry("corpus", "openmer.datasets")
 _SHOWN = 5
 _log = logging.getLogger("openmer.datasets")
 
@@ -51,15 +54,12 @@ def register_composite(
 
 
 def _add(corpus: CorpusFacts, read: AnyReader, parts: tuple[str, ...]) -> None:
-    if corpus.name in _CORPORA:
-        raise ValueError(f"The corpus name {corpus.name!r} is taken; choose another.")
-    _CORPORA[corpus.name] = (corpus, read)
-    _PARTS[corpus.name] = parts
+    _CORPORA.add(corpus.name, (corpus, read, parts))
 
 
 def list_datasets() -> list[str]:
     """Names of all corpora, sorted."""
-    return sorted(_CORPORA)
+    return _CORPORA.names()
 
 
 def facts(name: str) -> CorpusFacts:
@@ -68,7 +68,7 @@ def facts(name: str) -> CorpusFacts:
     Raises:
         ConfigError: No corpus has that name; the nearest one is suggested.
     """
-    return _corpus(name)[0]
+    return _CORPORA[name][0]
 
 
 def parts_of(name: str) -> tuple[str, ...]:
@@ -77,8 +77,7 @@ def parts_of(name: str) -> tuple[str, ...]:
     Raises:
         ConfigError: No corpus has that name; the nearest one is suggested.
     """
-    _corpus(name)
-    return _PARTS[name]
+    return _CORPORA[name][2]
 
 
 def load(
@@ -224,16 +223,10 @@ def read(name: str, root: GivenRoot, options: Options) -> Reading:
         ConfigError: The root is not known, or given for a corpus that is no part of this one.
         DataError: The corpus is not there, or its sheet cannot be read at all.
     """
-    _, reader = _corpus(name)
+    _, reader, parts = _CORPORA[name]
     if not isinstance(root, Mapping):
         return reader(None if root is None else Path(root), options)
     for part in root:
-        if part not in _PARTS[name]:
-            raise unknown_name(f"part of {facts(name).title}", part, _PARTS[name])
+        if part not in parts:
+            raise unknown_name(f"part of {facts(name).title}", part, parts)
     return reader({part: Path(folder) for part, folder in root.items()}, options)
-
-
-def _corpus(name: str) -> tuple[CorpusFacts, AnyReader]:
-    if name not in _CORPORA:
-        raise unknown_name("corpus", name, _CORPORA)
-    return _CORPORA[name]

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from openmer.clip import Clip
 from openmer.datasets._corrections import read_corrections
 from openmer.datasets._facts import NAMES_ONLY, CorpusFacts, options_of
+from openmer.datasets._manifest import read_manifest
 from openmer.datasets._reading import Problem
 from openmer.datasets._registry import (
     GivenRoot,
@@ -28,7 +29,6 @@ from openmer.datasets._registry import (
     read,
     refuse,
 )
-from openmer.datasets._manifest import read_manifest
 from openmer.errors import ConfigError, DataError, unknown_name
 
 __all__ = ["ClipSource", "clip_corpora", "from_corpus", "from_manifest"]

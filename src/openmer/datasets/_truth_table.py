@@ -10,9 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from openmer.datasets._annotations import frame_number
+from openmer.datasets._manifest import list_frames
 from openmer.datasets._table import MissingFile, Row, RowProblem, TableForm, read_table
 from openmer.datasets._true_events import KINDS, AnnotatedVideo, TrueEvent
-from openmer.datasets._manifest import list_frames
 from openmer.errors import DataError
 
 VIDEO_SUFFIXES = frozenset(

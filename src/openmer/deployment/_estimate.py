@@ -9,14 +9,26 @@ from pathlib import Path
 
 from openmer.deployment._record import Calibration, Estimate, ProbabilityErrors
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation._calibration import BINS, Quality, calibrate, kind_of_scores
-from openmer.evaluation._predictions import PredictionTable, read_run
-from openmer.evaluation._write_run import weights_digest
-from openmer.evaluation._cross_validate import evaluate
-from openmer.evaluation._read_run import RunInfo, load_run, read_run_info
-from openmer.evaluation._seen_subjects import chose_settings, seen_persons, start_of
-from openmer.evaluation._bootstrap import Interval
-from openmer.evaluation._experiment import Progress, Protocol, Task
+from openmer.evaluation import (
+    BINS,
+    Interval,
+    PredictionTable,
+    Progress,
+    Protocol,
+    Quality,
+    RunInfo,
+    Task,
+    calibrate,
+    chose_settings,
+    evaluate,
+    kind_of_scores,
+    load_run,
+    read_run,
+    read_run_info,
+    seen_persons,
+    start_of,
+    weights_digest,
+)
 from openmer.training import Resources
 
 __all__ = ["Estimate", "calibration_from_run", "estimate_from_run", "estimate_of"]

@@ -17,7 +17,7 @@ from torch import nn
 
 from openmer.deployment._fitted import FittedModel
 from openmer.errors import ConfigError, OpenMERError
-from openmer.training._decision_function import DecisionFunction
+from openmer.training import DecisionFunction
 
 INPUT, OUTPUT = "clip", "scores"
 

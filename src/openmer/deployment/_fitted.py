@@ -14,13 +14,10 @@ from torch import Tensor, nn
 from openmer.clip import Clip
 from openmer.deployment._record import ModelRecord
 from openmer.errors import DataError
-from openmer.evaluation._calibration import logits_of, probabilities_at
+from openmer.evaluation import logits_of, probabilities_at
 from openmer.methods import Method
-from openmer.preprocessing import Recipe
-from openmer.preprocessing._frame_sequence import Frames
-from openmer.training import SvmTraining
-from openmer.training._classifier import CLASSIFIER, trained_network
-from openmer.training._decision_function import DecisionFunction
+from openmer.preprocessing import Frames, Recipe
+from openmer.training import CLASSIFIER, DecisionFunction, SvmTraining, trained_network
 
 FloatArray = NDArray[np.float32]
 

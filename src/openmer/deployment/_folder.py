@@ -19,7 +19,7 @@ from openmer.deployment._fitted import FittedModel
 from openmer.deployment._record import ModelRecord
 from openmer.errors import DataError
 from openmer.methods import load_method
-from openmer.models._weights import save_weights
+from openmer.models import save_weights
 
 WEIGHTS, METHOD, RECORD, CARD = "model.safetensors", "method.toml", "model.json", "card.md"
 

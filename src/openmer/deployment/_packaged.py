@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from openmer.datasets._labels import label_scheme
+from openmer.datasets import label_scheme
 from openmer.deployment._fitted import FittedModel
 from openmer.deployment._record import PACKAGES, ModelRecord, TrainedOn
 from openmer.errors import ConfigError, DataError
-from openmer.evaluation._write_run import versions
+from openmer.evaluation import versions
 from openmer.methods import Method, load_method
-from openmer.models._weights import Weights, load_weights
+from openmer.models import Weights, load_weights
 
 
 def packaged_model(name: str) -> FittedModel:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from openmer.evaluation._calibration import ScoreKind, logits_of, probabilities_at
-from openmer.training._config import Record
+from openmer.evaluation import ScoreKind, logits_of, probabilities_at
+from openmer.training import Record
 
 PACKAGES = ("numpy", "torch", "timm", "scikit-learn", "safetensors")
 _Range = tuple[float, float]

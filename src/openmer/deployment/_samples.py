@@ -9,11 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from openmer.clip import Clip
-from openmer.datasets._manifest import list_frames, read_manifest
+from openmer.datasets import list_frames, read_manifest
 from openmer.deployment._fitted import FittedModel, FloatArray
 from openmer.errors import DataError
-from openmer.preprocessing._failures import StepError
-from openmer.preprocessing._frames import read_rgb
+from openmer.preprocessing import StepError, read_rgb
 
 _IMAGES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
 

@@ -9,13 +9,26 @@ from typing import Literal
 
 import numpy as np
 
-from openmer.deployment._estimate import Estimate
 from openmer.deployment._fitted import FittedModel, plain_names
-from openmer.deployment._record import PACKAGES, Calibration, CorpusCount, ModelRecord, TrainedOn
+from openmer.deployment._record import (
+    PACKAGES,
+    Calibration,
+    CorpusCount,
+    Estimate,
+    ModelRecord,
+    TrainedOn,
+)
 from openmer.errors import OpenMERError
-from openmer.evaluation._write_run import run_folder, versions
-from openmer.evaluation.tuning._search import everybody, settled
-from openmer.evaluation._experiment import Progress, Protocol, Task, fold_job
+from openmer.evaluation import (
+    Progress,
+    Protocol,
+    Task,
+    everybody,
+    fold_job,
+    run_folder,
+    settled,
+    versions,
+)
 from openmer.methods import Method
 from openmer.training import FitResult, Resources, SvmTraining, fit_jobs, plan_run
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from openmer.clip import Clip, Prediction
-from openmer.datasets._source import ClipSource
+from openmer.datasets import ClipSource
+from openmer.evaluation._experiment import Progress, Protocol, Task, fold_jobs, prepare_task
 from openmer.evaluation._predictions import write_predictions
+from openmer.evaluation._seen_subjects import refuse_searched
 from openmer.evaluation._write_run import (
     RunProgress,
     read_record,
@@ -18,12 +20,10 @@ from openmer.evaluation._write_run import (
     run_folder,
     write_record,
 )
-from openmer.evaluation.tuning._search import SearchRun, fit_folds
-from openmer.evaluation._seen_subjects import refuse_searched
-from openmer.evaluation._experiment import Progress, Protocol, Task, fold_jobs, prepare_task
+from openmer.evaluation.tuning._groups import SearchRun
+from openmer.evaluation.tuning._search import fit_folds
 from openmer.methods import Method
-from openmer.preprocessing import ArrayCache
-from openmer.preprocessing._failures import OnFailure
+from openmer.preprocessing import ArrayCache, OnFailure
 from openmer.training import FitJob, FitResult, Resources, plan_run
 
 

@@ -12,24 +12,29 @@ import numpy as np
 from joblib import cpu_count
 
 from openmer.clip import Clip
-from openmer.datasets._labels import LabelScheme, label_scheme, labelled
-from openmer.datasets._source import ClipSource
+from openmer.datasets import ClipSource, LabelScheme, label_scheme, labelled
 from openmer.errors import DataError, ProtocolError
 from openmer.evaluation._splits import Fold, hold_out_inside, leave_one_subject_out
 from openmer.methods import Method
-from openmer.preprocessing import ArrayCache, Failure, Failures, prepare
-from openmer.preprocessing._failures import OnFailure
-from openmer.preprocessing._summary import count_treatments
+from openmer.preprocessing import (
+    ArrayCache,
+    Failure,
+    Failures,
+    OnFailure,
+    count_treatments,
+    prepare,
+)
 from openmer.training import (
+    EpochRule,
     FitJob,
     NetworkSpec,
+    Record,
     SvmTraining,
     TrainingData,
     Watch,
     count_parameters,
+    generator,
 )
-from openmer.training._config import EpochRule, Record
-from openmer.training._seeding import generator
 
 Progress = Callable[[str, int, int], None]
 

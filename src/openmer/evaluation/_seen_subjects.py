@@ -15,8 +15,7 @@ from typing import Any
 from openmer.errors import ProtocolError
 from openmer.evaluation._experiment import Task
 from openmer.methods import Method
-from openmer.models._weights import load_weights
-from openmer.pretraining._images import Stills
+from openmer.models import load_weights
 
 _LISTS = ("named", "unnamed", "unknown")
 
@@ -50,21 +49,11 @@ def merged(parts: Iterable[SeenPersons]) -> SeenPersons:
     )
 
 
-def persons_of_stills(stills: Stills) -> SeenPersons:
-    """Who is on the images of a pretraining, those that only chose its epoch among them."""
-    persons = stills.persons or ("",) * len(stills.corpora)
-    pairs = zip(persons, stills.corpora, strict=True)
-    return SeenPersons(
-        named=_sorted(person for person in persons if person),
-        unnamed=_sorted(corpus for person, corpus in pairs if not person),
-    )
-
-
 def persons_of_weights(stored: str) -> SeenPersons:
     """Who is on the pictures that made stored weights, by the card inside them.
 
     Args:
-        stored: As in `openmer.models._weights.load_weights`; or "imagenet"; "" and "scratch" stand
+        stored: As in `openmer.models.load_weights`; or "imagenet"; "" and "scratch" stand
             for random weights, which nobody's pictures made.
 
     Raises:

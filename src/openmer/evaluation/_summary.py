@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import DataError, ProtocolError
+from openmer.evaluation._bootstrap import Intervals, bootstrap_intervals, person_confusions
 from openmer.evaluation._metrics import (
     Counts,
     StackedScores,
@@ -18,7 +19,6 @@ from openmer.evaluation._metrics import (
     stacked_scores,
 )
 from openmer.evaluation._predictions import PredictionTable, require_same_clips
-from openmer.evaluation._bootstrap import Intervals, bootstrap_intervals, person_confusions
 
 SCORES = ("uf1", "uar", "accuracy")
 

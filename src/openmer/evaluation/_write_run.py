@@ -16,12 +16,12 @@ import tomli_w
 
 import openmer
 from openmer.errors import DataError
-from openmer.files import replace_file
-from openmer.evaluation.tuning._record import summary_of
-from openmer.evaluation._seen_subjects import seen_persons, start_of
 from openmer.evaluation._experiment import Protocol, Task
+from openmer.evaluation._seen_subjects import seen_persons, start_of
+from openmer.evaluation.tuning._record import summary_of
+from openmer.files import replace_file
 from openmer.methods import Method
-from openmer.models._weights import load_weights
+from openmer.models import load_weights
 from openmer.training import RunPlan
 
 _PACKAGES = ("numpy", "torch", "timm", "scikit-learn", "opencv-contrib-python-headless", "joblib")

@@ -1,1 +1,5 @@
-"""."""
+"""Show which places of a clip raised a class."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -16,13 +16,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from openmer.errors import ConfigError
-from openmer.files import replace_file
 from openmer.explanation._held_out import HeatMap
-from openmer.preprocessing import Recipe
-from openmer.preprocessing.faces._alignment import LUMA
-from openmer.preprocessing.flow._colours import flow_to_rgb, round_up
-from openmer.preprocessing._steps_source import DynamicImageStep
-from openmer.training._folds import FloatArray
+from openmer.files import replace_file
+from openmer.preprocessing import LUMA, DynamicImageStep, Recipe, flow_to_rgb, round_up
+from openmer.training import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError
-from openmer.training._folds import FloatArray
+from openmer.training import FloatArray
 
 HeatKind = Literal["grad-cam", "hires-cam"]
 

@@ -14,26 +14,32 @@ import torch
 from torch import nn
 
 from openmer.clip import Clip
-from openmer.datasets._labels import label_scheme
-from openmer.datasets._source import ClipSource
+from openmer.datasets import ClipSource, label_scheme
 from openmer.errors import DataError, OpenMERError, ProtocolError, unknown_name
-from openmer.explanation._grad_cam import (
-    ClassHeat,
-    HeatKind,
-    class_heat,
-    last_maps,
-    require_captum,
+from openmer.evaluation import (
+    Progress,
+    Protocol,
+    Task,
+    chose_settings,
+    fold_jobs,
+    persons_of_weights,
+    prepare_task,
+    settled,
+    start_of,
 )
-from openmer.evaluation.tuning._search import settled
-from openmer.evaluation._seen_subjects import chose_settings, persons_of_weights, start_of
-from openmer.evaluation._experiment import Progress, Protocol, Task, fold_jobs, prepare_task
+from openmer.explanation._grad_cam import ClassHeat, HeatKind, class_heat, last_maps, require_captum
 from openmer.methods import Method
 from openmer.preprocessing import ArrayCache, Recipe
-from openmer.training import FitResult, Resources, fit_jobs, plan_run
-from openmer.training._classifier import trained_network
-from openmer.training._config import EpochRule
-from openmer.training._folds import FloatArray
-from openmer.training._network import build_network
+from openmer.training import (
+    EpochRule,
+    FitResult,
+    FloatArray,
+    Resources,
+    build_network,
+    fit_jobs,
+    plan_run,
+    trained_network,
+)
 
 _ANY_SIZE_PX = 64  # where the frames say how large an input is; whether there are maps, it does not
 
@@ -133,7 +139,7 @@ def honest_rule(method: Method) -> EpochRule:
 def held_out_network(
     task: Task, person: str, *, seed: int = 0, resources: Resources | None = None
 ) -> ExplainedNetwork:
-    """Train the fold in which a person is held out, as `openmer.evaluation._cross_validate.evaluate` does.
+    """Train the fold in which a person is held out, as `openmer.evaluation.evaluate` does.
 
     Args:
         task: Clips and arrays.

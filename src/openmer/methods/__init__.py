@@ -1,11 +1,5 @@
 """Methods: one published system, one TOML file, read strictly into a frozen record."""
 
-from openmer.methods._method import (
-    Method,
-    list_methods,
-    load_method,
-    method_text,
-    with_settings,
-)
+import lazy_loader
 
-__all__ = ["Method", "list_methods", "load_method", "method_text", "with_settings"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

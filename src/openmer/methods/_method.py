@@ -12,25 +12,28 @@ from pydantic import ValidationError
 
 from openmer.errors import ConfigError, unknown_name
 from openmer.preprocessing import Recipe
-from openmer.training._config import (
+from openmer.training import (
     Enlarge,
     EpochRule,
     InnerConfig,
     LossConfig,
     ModelConfig,
+    NetworkSpec,
     NetworkTraining,
     Perturb,
+    Planes,
     Pretraining,
+    Range,
     Record,
     Scalar,
+    Search,
+    Searched,
     Stage,
     StillAugment,
     SvmTraining,
     Training,
     Variants,
 )
-from openmer.training._network import NetworkSpec, Planes
-from openmer.training._search_space import Range, Search, Searched
 
 
 class Method(Record):

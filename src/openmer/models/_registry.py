@@ -6,18 +6,17 @@ from collections.abc import Callable
 
 from torch import nn
 
-from openmer.errors import ConfigError, unknown_name
+from openmer.errors import ConfigError
+from openmer.registry import Registry
 
-_MODELS: dict[str, Callable[..., nn.Module]] = {}
+_MODELS: Registry[Callable[..., nn.Module]] = Registry("model", "openmer.models")
 
 
 def register(name: str) -> Callable[[type[nn.Module]], type[nn.Module]]:
     """Class decorator: list a model under `name` (the paper's, lower case, underscores)."""
 
     def add(build: type[nn.Module]) -> type[nn.Module]:
-        if name in _MODELS:
-            raise ValueError(f"Model name {name!r} is taken by {_MODELS[name]}; choose another.")
-        _MODELS[name] = build
+        _MODELS.add(name, build)
         return build
 
     return add
@@ -47,16 +46,15 @@ def builder_of(name: str) -> Callable[..., nn.Module]:
     Raises:
         ConfigError: No such model; the nearest name is given.
     """
-    if name not in _MODELS:
-        raise unknown_name("model", name, _MODELS)
     return _MODELS[name]
 
 
 def ensure_registered(name: str, build: Callable[..., nn.Module]) -> None:
     """List a model where it is not listed yet, as in a worker process."""
-    _MODELS.setdefault(name, build)
+    if name not in _MODELS:
+        _MODELS.add(name, build)
 
 
 def list_models() -> list[str]:
     """Names of all models, sorted."""
-    return sorted(_MODELS)
+    return _MODELS.names()

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from openmer.clip import Clip
 from openmer.errors import DataError
-from openmer.preprocessing.faces._alignment import Alignment
 from openmer.preprocessing._failures import step_of
 from openmer.preprocessing._frames import Pixels, colours_of, gray_of, read_pixels
+from openmer.preprocessing.faces._alignment import Alignment
 
 Image = NDArray[np.float32]
 

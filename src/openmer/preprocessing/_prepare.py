@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing._array_store import Rows
-from openmer.preprocessing._process_pool import can_fork, in_order
 from openmer.preprocessing._cache import ArrayCache
-from openmer.preprocessing.faces._detect import FaceDetector, ensure_detector, face_detector
 from openmer.preprocessing._failures import Failures
-from openmer.preprocessing.flow._flow import FlowMethod, ensure_registered, flow_method
+from openmer.preprocessing._process_pool import can_fork, in_order
 from openmer.preprocessing._recipe import Recipe
+from openmer.preprocessing.faces._detect import FaceDetector, ensure_detector, face_detector
+from openmer.preprocessing.flow._flow import FlowMethod, ensure_registered, flow_method
 
 
 def prepare(

@@ -40,13 +40,10 @@ from numpy.typing import NDArray
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing._recipe_rules import check_order, fingerprint_of, last_size, read_step
-from openmer.preprocessing.faces._detect import ArrayStore, face_detector
 from openmer.preprocessing._failures import step_of
 from openmer.preprocessing._frame_sequence import Film, FrameFiles, Frames, movement, read_film
-from openmer.preprocessing.flow._flow import flow_method
 from openmer.preprocessing._frames import read_rgb
-from openmer.preprocessing.flow._resample import mirror_flow, resize_image
+from openmer.preprocessing._recipe_rules import check_order, fingerprint_of, last_size, read_step
 from openmer.preprocessing._steps_array import (
     ArrayStep,
     AverageStep,
@@ -64,6 +61,9 @@ from openmer.preprocessing._steps_source import (
     DynamicImageStep,
     FlowStep,
 )
+from openmer.preprocessing.faces._detect import ArrayStore, face_detector
+from openmer.preprocessing.flow._flow import flow_method
+from openmer.preprocessing.flow._resample import mirror_flow, resize_image
 
 _STEPS: dict[str, type[Step]] = {
     "align": AlignStep,
@@ -294,7 +294,7 @@ class Recipe:
         It has no time: what magnifies or interpolates is left out.
 
         Args:
-            image_rgb: As `images` in `openmer.preprocessing.faces._detect.detect_faces`.
+            image_rgb: As `images` in `openmer.preprocessing.detect_faces`.
             store: As in `run`.
 
         Returns:

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from openmer.errors import ConfigError, unknown_name
-from openmer.preprocessing import apex
-from openmer.preprocessing.faces._detect import face_detector
-from openmer.preprocessing.flow._flow import flow_method
 from openmer.preprocessing._steps_array import AverageStep, ClipStep, ResizeStep, Source, Step
 from openmer.preprocessing._steps_clip import AlignStep
 from openmer.preprocessing._steps_source import FlowStep
+from openmer.preprocessing.faces._detect import face_detector
+from openmer.preprocessing.flow import _apex as apex
+from openmer.preprocessing.flow._flow import flow_method
 
 
 def fingerprint_of(steps: tuple[Step, ...]) -> str:

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
+from openmer.preprocessing._frames import read_rgb
 from openmer.preprocessing.faces._align import STYLES
 from openmer.preprocessing.faces._alignment import LUMA, Alignment
-from openmer.preprocessing.flow._apex import Apex, FlowApex, find_apex
 from openmer.preprocessing.faces._detect import ArrayStore, Face, choose_face, detect_faces
+from openmer.preprocessing.flow._apex import Apex, FlowApex, find_apex
 from openmer.preprocessing.flow._flow import optical_flow
-from openmer.preprocessing._frames import read_rgb
 from openmer.preprocessing.flow._strain import optical_strain
 
 if TYPE_CHECKING:
@@ -216,7 +216,8 @@ def _magnified(
     """The apex frame magnified in the band where this clip moves, and that band in words."""
     if clip.fps is None:
         return "The clip's frames per second are not known.", ""
-    from openmer.preprocessing.magnification._magnify import MagnifySettings, magnify
+    from openmer.preprocessing.magnification._magnify import magnify
+    from openmer.preprocessing.magnification._settings import MagnifySettings
 
     alpha = min(19.0, max(1.0, _MAGNIFIED_TO_PX / max(moved_px, 0.1) - 1))
     duration_s = len(stack) / float(clip.fps)

@@ -11,16 +11,16 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from openmer.preprocessing.flow._apex import Apex
 from openmer.preprocessing.faces._detect import LANDMARKS
+from openmer.preprocessing.flow._apex import Apex
 from openmer.preprocessing.flow._colours import colour_wheel, flow_to_rgb, round_up
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import SubFigure
 
-    from openmer.preprocessing.faces._detect import Face
     from openmer.preprocessing._sheet import ClipLook
+    from openmer.preprocessing.faces._detect import Face
 
 _INK, _QUIET, _LINE = "#1f2328", "#6b7280", "#d0d7de"
 _MARKS = {"onset": "#1a7f64", "apex": "#c2410c", "offset": "#3b5bdb"}

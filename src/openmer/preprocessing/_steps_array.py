@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from openmer.preprocessing.flow._resample import average, resize_flow, stretch_8bit
 from openmer.preprocessing._steps_clip import AlignStep, InterpolateStep, MagnifyStep
 from openmer.preprocessing._steps_source import (
     ApexFrameStep,
@@ -22,6 +21,7 @@ from openmer.preprocessing._steps_source import (
     DynamicImageStep,
     FlowStep,
 )
+from openmer.preprocessing.flow._resample import average, resize_flow, stretch_8bit
 from openmer.preprocessing.flow._strain import optical_strain
 
 _STRICT = ConfigDict(frozen=True, strict=True, extra="forbid")

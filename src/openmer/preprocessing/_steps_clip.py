@@ -16,12 +16,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing.faces._align import STYLES, align_style, find_alignment
-from openmer.preprocessing.faces._alignment import Alignment
-from openmer.preprocessing.faces._detect import ArrayStore
 from openmer.preprocessing._frame_sequence import Film, Image, movement
 from openmer.preprocessing._interpolate import interpolation_weights
 from openmer.preprocessing._steps_source import SOURCES, ApexPolicy, apex_number, in_clip
+from openmer.preprocessing.faces._align import STYLES, align_style, find_alignment
+from openmer.preprocessing.faces._alignment import Alignment
+from openmer.preprocessing.faces._detect import ArrayStore
 from openmer.preprocessing.magnification._filters import (
     FILTERS,
     BandReport,
@@ -110,7 +110,7 @@ class MagnifyStep(BaseModel):
     Attributes:
         alpha: Extra movement: 0 changes nothing, 15 makes a movement 16 times as large.
         band_hz: Lower and upper edge of the band in Hz.
-        filter: "butterworth", "ideal" or "iir", as in `openmer.preprocessing.magnification._filters`.
+        filter: "butterworth", "ideal" or "iir", as in `magnification/_filters.py`.
         order: Of the Butterworth filter; 2 for the other filters, which have none.
         causal: The Butterworth filter runs forward only.
         frames: "onset-to-offset", or "all" frames of the clip, which can hold slower movements.
@@ -215,7 +215,8 @@ class MagnifyStep(BaseModel):
             yield from self._magnified_some(film, positions[start : start + _AT_ONCE])
 
     def _magnified_some(self, film: Film, positions: Sequence[int]) -> Iterator[Image]:
-        from openmer.preprocessing.magnification._magnify import MagnifySettings, magnify_some
+        from openmer.preprocessing.magnification._magnify import magnify_some
+        from openmer.preprocessing.magnification._settings import MagnifySettings
 
         try:
             made = magnify_some(

@@ -14,10 +14,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from openmer.clip import Clip
 from openmer.errors import DataError
-from openmer.preprocessing.faces._alignment import LUMA
-from openmer.preprocessing.flow._apex import find_apex
 from openmer.preprocessing._dynamic_image import pooled, rank_pooling_weights
 from openmer.preprocessing._frame_sequence import Film, movement
+from openmer.preprocessing.faces._alignment import LUMA
+from openmer.preprocessing.flow._apex import find_apex
 from openmer.preprocessing.flow._flow import optical_flow
 from openmer.preprocessing.flow._resample import resize_image
 

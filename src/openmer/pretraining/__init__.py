@@ -1,1 +1,5 @@
-"""."""
+"""Pretrain a model on labelled images of macro-expressions."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from openmer.training._config import StillAugment
+from openmer.training import StillAugment
 
 _GRAY = 127.5
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from openmer.reports._markdown import escape_markdown
+from openmer.reports import escape_markdown
 
 _USE = (
     "For research: to begin the training of a micro-expression model with.",

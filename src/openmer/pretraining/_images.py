@@ -10,13 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from openmer.clip import Image
-from openmer.datasets.fer2013 import read_pixels
+from openmer.datasets import read_pixels
 from openmer.errors import DataError
-from openmer.preprocessing import Failures, Recipe, read_gray, read_rgb
-from openmer.preprocessing.faces._detect import WHOLE, ArrayStore
-from openmer.preprocessing._failures import step_of
-from openmer.training._folds import IntArray
-from openmer.training._seeding import generator
+from openmer.evaluation import SeenPersons
+from openmer.preprocessing import WHOLE, ArrayStore, Failures, Recipe, read_gray, read_rgb, step_of
+from openmer.training import IntArray, generator
 
 _LEAST_SIDE = 16  # pixels
 
@@ -156,6 +154,16 @@ def split_stills(
                 "validation leaves one side empty. Give more images."
             )
     return training, validation
+
+
+def persons_of_stills(stills: Stills) -> SeenPersons:
+    """Who is on the images of a pretraining, those that only chose its epoch among them."""
+    persons = stills.persons or ("",) * len(stills.corpora)
+    pairs = zip(persons, stills.corpora, strict=True)
+    return SeenPersons(
+        named=tuple(sorted({person for person in persons if person})),
+        unnamed=tuple(sorted({corpus for person, corpus in pairs if not person})),
+    )
 
 
 def _tables(images: Sequence[Image]) -> dict[Path, Iterator[npt.NDArray[np.uint8]]]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import DataError
-from openmer.preprocessing.flow._colours import flow_to_rgb
+from openmer.preprocessing import flow_to_rgb
 
 _PAPER, _INK, _SOFT = "#fcfbf9", "#1c1f22", "#5a6066"
 _CELL_IN, _NAMES_IN, _TITLE_IN, _DPI = 1.15, 1.35, 0.75, 130

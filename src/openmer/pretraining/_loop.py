@@ -16,16 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError
-from openmer.models._weights import halved, load_weights
+from openmer.models import halved, load_weights
 from openmer.preprocessing import fingerprint
 from openmer.pretraining._augment import augment_stills, resize_stills
-from openmer.training._config import Stage
-from openmer.training._folds import FloatArray, IntArray
-from openmer.training._losses import class_weights, clip_losses, head_penalty
-from openmer.training._memory import freed_memory_kept
-from openmer.training._network import let_move, penalised_weight, set_learning
-from openmer.training._optimizers import make_optimizer
-from openmer.training._schedulers import Plateau
+from openmer.pretraining._images import Stills, split_stills
 from openmer.pretraining._spec import (
     Epoch,
     Pretrained,
@@ -34,8 +28,22 @@ from openmer.pretraining._spec import (
     passes_of,
     read_checkpoint,
 )
-from openmer.training._seeding import derive_seed, generator
-from openmer.pretraining._images import Stills, split_stills
+from openmer.training import (
+    FloatArray,
+    IntArray,
+    Plateau,
+    Stage,
+    class_weights,
+    clip_losses,
+    derive_seed,
+    freed_memory_kept,
+    generator,
+    head_penalty,
+    let_move,
+    make_optimizer,
+    penalised_weight,
+    set_learning,
+)
 
 _EVALUATION_BATCH = 256
 

@@ -10,13 +10,10 @@ from joblib import cpu_count
 from torch import Tensor
 
 from openmer.errors import ConfigError
-from openmer.models._weights import stored_backbone
-from openmer.training._adapt import has_depthwise
-from openmer.training._config import Record
-from openmer.training._memory import forward_flops
-from openmer.pretraining._spec import PretrainSpec, begun, fresh_network, passes_of
+from openmer.models import stored_backbone
 from openmer.pretraining._images import Stills
-from openmer.training._parallel import compiler_at_hand
+from openmer.pretraining._spec import PretrainSpec, begun, fresh_network, passes_of
+from openmer.training import Record, compiler_at_hand, forward_flops, has_depthwise
 
 # From about half an hour on one core, a compiled step earns back the minutes it takes to make.
 COMPILE_FROM_FLOPS = 3e13

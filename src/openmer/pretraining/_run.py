@@ -14,30 +14,37 @@ from typing import Any
 import numpy as np
 import torch
 
-from openmer.datasets import facts, list_datasets
-from openmer.datasets._labels import label_scheme
-from openmer.datasets._own_images import OwnImages, read_own_images
-from openmer.datasets._pretraining import (
+from openmer.datasets import (
+    OwnImages,
     PretrainingScheme,
     PretrainingSet,
+    facts,
+    label_scheme,
+    list_datasets,
     load_pretraining,
     pretraining_scheme,
+    read_own_images,
 )
 from openmer.errors import ConfigError
+from openmer.evaluation import (
+    confusion_matrix,
+    merged,
+    per_class_of,
+    persons_of_weights,
+    pooled_scores,
+    versions,
+)
 from openmer.files import replace_file
-from openmer.evaluation._metrics import confusion_matrix, per_class_of, pooled_scores
-from openmer.pretraining._card import limits_of, render_card
-from openmer.pretraining._learning_curve import draw_curve
-from openmer.evaluation._write_run import versions
-from openmer.evaluation._seen_subjects import merged, persons_of_stills, persons_of_weights
 from openmer.methods import Method, list_methods, load_method
-from openmer.models._weights import halved, load_weights, save_weights
+from openmer.models import halved, load_weights, save_weights
 from openmer.preprocessing import ArrayCache, Failure, Failures, Recipe, fingerprint
-from openmer.training._config import ModelConfig, Pretraining
+from openmer.pretraining._card import limits_of, render_card
+from openmer.pretraining._images import StillReader, Stills, persons_of_stills
+from openmer.pretraining._learning_curve import draw_curve
 from openmer.pretraining._loop import pretrain
 from openmer.pretraining._plan import PretrainResources, plan_pretraining, start_state
 from openmer.pretraining._spec import Epoch, Pretrained, PretrainSpec
-from openmer.pretraining._images import StillReader, Stills
+from openmer.training import ModelConfig, Pretraining
 
 _PACKAGES = ("numpy", "torch", "timm", "pillow")
 

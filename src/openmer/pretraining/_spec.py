@@ -12,10 +12,16 @@ from torch import Tensor, nn
 
 from openmer.errors import DataError
 from openmer.models import create_model
-from openmer.training._config import ModelConfig, Pretraining, Record, Stage
-from openmer.training._folds import FloatArray, IntArray
-from openmer.training._seeding import derive_seed
 from openmer.pretraining._images import Stills
+from openmer.training import (
+    FloatArray,
+    IntArray,
+    ModelConfig,
+    Pretraining,
+    Record,
+    Stage,
+    derive_seed,
+)
 
 _KEYS = {"question", "progress", "network", "best", "optimizer"}
 

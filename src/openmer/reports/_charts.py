@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from openmer.evaluation import PersonScores, Summary
 from openmer.reports._rows import Run, corpus_word, counted, plain, row_of
-from openmer.evaluation._summary import PersonScores, Summary
 
 PANEL_HEIGHT_PX = 96
 

@@ -6,10 +6,8 @@ import csv
 import io
 from collections.abc import Sequence
 
+from openmer.evaluation import SCORES, Intervals, PartScores, RunInfo, Summary
 from openmer.reports._rows import HONEST, LEAKY, Run, ordered, plain, title_of
-from openmer.evaluation._read_run import RunInfo
-from openmer.evaluation._bootstrap import Intervals
-from openmer.evaluation._summary import SCORES, PartScores, Summary
 
 COLUMNS = (
     "method",

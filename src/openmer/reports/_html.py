@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from openmer.evaluation import SCORES, RunInfo, Summary
 from openmer.reports._charts import (
     PANEL_HEIGHT_PX,
     PersonPanel,
@@ -42,8 +43,6 @@ from openmer.reports._rows import (
     score,
     shown_lines,
 )
-from openmer.evaluation._read_run import RunInfo
-from openmer.evaluation._summary import SCORES, Summary
 
 _PARTS = ("smic", "casme2", "samm")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from openmer.evaluation import SCORES, PartScores
 from openmer.reports._rows import (
     HONEST,
     INTERVAL_MEANS,
@@ -20,7 +21,6 @@ from openmer.reports._rows import (
     row_of,
     score,
 )
-from openmer.evaluation._summary import SCORES, PartScores
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",

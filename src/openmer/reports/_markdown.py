@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
+from openmer.evaluation import SCORES
 from openmer.reports._published import CAUTION, NOT_COMPOSITE, composite_results
 from openmer.reports._rows import (
     INTERVAL_MEANS,
@@ -26,7 +27,6 @@ from openmer.reports._rows import (
     row_of,
     score,
 )
-from openmer.evaluation._summary import SCORES
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 

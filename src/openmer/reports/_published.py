@@ -15,7 +15,7 @@ from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
-from openmer.evaluation._summary import Summary
+from openmer.evaluation import Summary
 
 SOURCES: Mapping[str, str] = MappingProxyType(
     {
@@ -84,7 +84,7 @@ class PublishedResult:
 @cache
 def published_results() -> tuple[PublishedResult, ...]:
     """Every published number that comes with the package, in the order of its table."""
-    text = files("openmer.evaluation").joinpath("published.csv").read_text(encoding="utf-8")
+    text = files("openmer.reports").joinpath("published.csv").read_text(encoding="utf-8")
     return tuple(
         PublishedResult(
             source=row["source"],

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.evaluation._abstention import coverage_curve
-from openmer.evaluation._calibration import (
+from openmer.evaluation import (
     BINS,
+    LEVEL,
     CalibratedByOthers,
     CalibrationReport,
+    Interval,
+    Numbers,
     Quality,
     confidence_bins,
+    coverage_curve,
 )
-from openmer.evaluation._metrics import Numbers
-from openmer.evaluation._bootstrap import LEVEL, Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

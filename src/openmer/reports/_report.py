@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from openmer.evaluation import RunInfo, load_run, read_run_info
 from openmer.files import replace_file
 from openmer.reports._csv_sheet import render_csv
 from openmer.reports._html import render_html
@@ -15,7 +16,6 @@ from openmer.reports._latex import render_latex
 from openmer.reports._markdown import render_markdown
 from openmer.reports._rows import LEAKY, LEAKY_MEANS, Run
 from openmer.reports._terminal import render_terminal
-from openmer.evaluation._read_run import RunInfo, load_run, read_run_info
 
 __all__ = [
     "LEAKY",

@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from openmer.errors import DataError
+from openmer.evaluation import SCORES, Intervals, RunInfo, Summary
 from openmer.reports._published import is_composite
-from openmer.evaluation._read_run import RunInfo
-from openmer.evaluation._bootstrap import Intervals
-from openmer.evaluation._summary import SCORES, Summary
 
 Run = tuple[RunInfo, Summary]
 """A run's record and its scores."""

@@ -7,9 +7,8 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from openmer.evaluation.spotting._scores import ScopeScores, SpottingScores
+from openmer.evaluation import Interval, ScopeScores, SpottingScores
 from openmer.reports._rows import counted, score
-from openmer.evaluation._bootstrap import Interval
 
 if TYPE_CHECKING:
     from rich.console import Group

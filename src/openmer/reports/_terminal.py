@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from openmer.evaluation import SCORES
 from openmer.reports._rows import (
     HONEST,
     INTERVAL_MEANS,
@@ -19,7 +20,6 @@ from openmer.reports._rows import (
     ordered,
     row_of,
 )
-from openmer.evaluation._summary import SCORES
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType

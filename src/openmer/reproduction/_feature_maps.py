@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from openmer.clip import Clip
-from openmer.datasets._labels import label_scheme
+from openmer.datasets import label_scheme
 from openmer.errors import ConfigError
-from openmer.reproduction._study import Study, row_method
 from openmer.methods import Method
-from openmer.training._network import pretrained_network
+from openmer.reproduction._study import Study, row_method
+from openmer.training import pretrained_network
 
 _INK, _QUIET = "#1f2328", "#6b7280"
 

@@ -8,13 +8,12 @@ from types import MappingProxyType
 
 from torch import nn
 
-from openmer.datasets._labels import label_scheme
+from openmer.datasets import label_scheme
 from openmer.errors import ConfigError
+from openmer.methods import Method
 from openmer.reproduction._report import StudyTable
 from openmer.reproduction._study import Study, row_method
-from openmer.methods import Method
-from openmer.training._memory import flops_of_modules
-from openmer.training._network import build_network
+from openmer.training import build_network, flops_of_modules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from openmer.reports._published import PublishedResult
-from openmer.reports._rows import SCORE_WORDS, corpus_word, counted
-from openmer.evaluation._read_run import RunInfo
-from openmer.reproduction._study import WHOLE, Study
+from openmer.evaluation import PartScores, RunInfo, Summary
+from openmer.preprocessing import HOLDS_BINS
+from openmer.reports import SCORE_WORDS, PublishedResult, corpus_word, counted
 from openmer.reproduction._run_study import StudyResult
-from openmer.evaluation._summary import PartScores, Summary
-from openmer.preprocessing._summary import HOLDS_BINS
+from openmer.reproduction._study import WHOLE, Study
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -8,19 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openmer.clip import Clip
-from openmer.datasets._labels import label_scheme, labelled
-from openmer.datasets._source import ClipSource
+from openmer.datasets import ClipSource, label_scheme, labelled
 from openmer.errors import ConfigError, DataError, ProtocolError, unknown_name
-from openmer.reports._rows import corpus_word
-from openmer.evaluation._cross_validate import judge
-from openmer.evaluation._read_run import RunInfo, load_run
-from openmer.reproduction._study import Study, StudyRow, row_method
-from openmer.evaluation._summary import Summary
-from openmer.evaluation._experiment import Progress, Protocol
+from openmer.evaluation import Progress, Protocol, RunInfo, Summary, judge, load_run
 from openmer.methods import Method
-from openmer.models import create_model
-from openmer.models._weights import load_weights, stored_backbone
-from openmer.preprocessing._summary import median_magnification
+from openmer.models import create_model, load_weights, stored_backbone
+from openmer.preprocessing import median_magnification
+from openmer.reports import corpus_word
+from openmer.reproduction._study import Study, StudyRow, row_method
 from openmer.training import Resources
 
 

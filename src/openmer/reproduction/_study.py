@@ -11,9 +11,9 @@ from typing import Literal
 from pydantic import ValidationError
 
 from openmer.errors import ConfigError, unknown_name
-from openmer.reports._published import PublishedResult, published_results
 from openmer.methods import Method, load_method
-from openmer.training._config import Record
+from openmer.reports import PublishedResult, published_results
+from openmer.training import Record
 
 WHOLE = "full"
 """The part of the data that is all of it, as the list of published numbers calls it."""
@@ -133,7 +133,11 @@ def load_study(name: str) -> Study:
     if not own and name not in list_studies():
         raise unknown_name("study", name, list_studies())
     try:
-        file = path if own else resources.files("openmer.reproduction.studies").joinpath(f"{name}{_SUFFIX}")
+        file = (
+            path
+            if own
+            else resources.files("openmer.reproduction.studies").joinpath(f"{name}{_SUFFIX}")
+        )
         table = tomllib.loads(file.read_text(encoding="utf-8"))
         return Study.model_validate({"name": path.stem if own else name, **table})
     except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:

@@ -14,8 +14,16 @@ from functools import cache
 from importlib.resources import files
 
 from openmer.errors import ConfigError, DataError, ProtocolError
-from openmer.evaluation._predictions import on_clips, read_run
-from openmer.reports._rows import SCORE_WORDS
+from openmer.evaluation import (
+    Comparison,
+    RunInfo,
+    Summary,
+    compare_runs,
+    on_clips,
+    paired_t_test,
+    read_run,
+)
+from openmer.reports import SCORE_WORDS
 from openmer.reproduction._report import (
     StudyTable,
     epoch_rule,
@@ -23,11 +31,8 @@ from openmer.reproduction._report import (
     rows_not_run,
     study_title,
 )
-from openmer.evaluation._read_run import RunInfo
-from openmer.evaluation._bootstrap import Comparison, compare_runs, paired_t_test
-from openmer.reproduction._study import WHOLE, Study
 from openmer.reproduction._run_study import StudyResult
-from openmer.evaluation._summary import Summary
+from openmer.reproduction._study import WHOLE, Study
 
 _NONE = "-"
 _LEVEL = 0.05
@@ -75,7 +80,9 @@ class TTestAgain:
 @cache
 def printed_t_tests() -> tuple[PrintedTTest, ...]:
     """Every printed p-value that comes with the package, in the order of its table."""
-    text = files("openmer.evaluation").joinpath("published_t_tests.csv").read_text(encoding="utf-8")
+    text = (
+        files("openmer.reproduction").joinpath("published_t_tests.csv").read_text(encoding="utf-8")
+    )
     return tuple(PrintedTTest(**row) for row in csv.DictReader(text.splitlines()))
 
 
@@ -116,7 +123,7 @@ def run_table(results: Sequence[StudyResult]) -> StudyTable:
     """Our run of a study's first row against the other rows' runs, on the clips both have.
 
     Args:
-        results: One per row, from `openmer.reproduction._run_study.run_study`.
+        results: One per row, from `openmer.reproduction.run_study`.
     """
     method, *others = results
     columns = (

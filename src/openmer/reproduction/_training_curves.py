@@ -15,12 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from openmer.errors import ConfigError, DataError
-from openmer.evaluation.tuning._search import settled
-from openmer.evaluation._splits import Fold, hold_out_inside
-from openmer.evaluation._experiment import Task, fold_job
-from openmer.training import NetworkSpec, Resources, fit_jobs, plan_run
-from openmer.training._config import InnerConfig
-from openmer.training._seeding import generator
+from openmer.evaluation import Fold, Task, fold_job, hold_out_inside, settled
+from openmer.training import InnerConfig, NetworkSpec, Resources, fit_jobs, generator, plan_run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

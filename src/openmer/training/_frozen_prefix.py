@@ -12,7 +12,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from openmer.models._weights import without_head
+from openmer.models import without_head
 from openmer.training._config import ModelConfig, Stage
 
 Parts = list[tuple[str, nn.Module]]

@@ -24,7 +24,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from torch import nn
 
 from openmer.errors import ConfigError, OpenMERError
-from openmer.models._registry import builder_of, ensure_registered
+from openmer.models import builder_of, ensure_registered
 from openmer.training._adapt import has_depthwise
 from openmer.training._config import Record, Stage, SvmTraining
 from openmer.training._folds import FitJob, FitResult, FloatArray, TrainingData, digest

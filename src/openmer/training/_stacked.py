@@ -12,8 +12,8 @@ from torch.func import functional_call
 
 from openmer.training._adapt import key_dropouts, weight_batch_norms
 from openmer.training._config import Stage
-from openmer.training._frozen_prefix import Cut
 from openmer.training._folds import FitJob, FloatArray, IntArray, TrainingData
+from openmer.training._frozen_prefix import Cut
 from openmer.training._losses import class_weights, clip_losses, head_penalty
 from openmer.training._network import (
     NetworkSpec,

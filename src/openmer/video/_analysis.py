@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from openmer.video.spotting._curves import FaceCurves
 from openmer.video._event import Event
+from openmer.video.spotting._curves import FaceCurves
 
 if TYPE_CHECKING:
     from openmer.deployment import ModelRecord
-    from openmer.video.io._reader import VideoInfo
+    from openmer.video.io._frame import VideoInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

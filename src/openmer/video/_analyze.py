@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from openmer.errors import DataError
 from openmer.video._analysis import Analysis
-from openmer.video.spotting._curves import CurveBook, FaceCurves
 from openmer.video._event import Event, Interval
-from openmer.video.io._reader import Video, VideoFrame, VideoInfo, open_video
 from openmer.video._recognize import at_threshold, frames_read, recognized, spotted
-from openmer.video.spotting._registry import spotter as spotter_named
 from openmer.video.faces._track import Tracker, TrackSettings
+from openmer.video.io._frame import VideoFrame, VideoInfo
+from openmer.video.io._reader import Video, open_video
+from openmer.video.spotting._curves import CurveBook, FaceCurves
+from openmer.video.spotting._registry import spotter as spotter_named
 
 if TYPE_CHECKING:
     from openmer.deployment import FittedModel
@@ -33,7 +34,7 @@ class AnalyzeSettings:
 
     Attributes:
         track: When a face is looked for, believed and given up.
-        spotter: Name of the spotter (`openmer.video.spotting._registry.list_spotters`).
+        spotter: Name of the spotter (`openmer.video.list_spotters`).
         abstain_below: Confidence under which an event gets no class; None is the model's own.
         fps: Frames per second of a folder of images.
         threads: Of the decoder; more than two do not pay beside the rest of the work.

@@ -17,11 +17,11 @@ from openmer.errors import DataError
 from openmer.video._analysis import Analysis
 from openmer.video._analyze import AnalyzeSettings, Progress, analyze_video
 from openmer.video._event import Event
-from openmer.video.output._evidence import Evidence, evidence_of
 from openmer.video.io._reader import Video, open_video
+from openmer.video.output._events import read_events, write_events
+from openmer.video.output._evidence import Evidence, evidence_of
 from openmer.video.output._replay import replay_of
 from openmer.video.output._report import write_report
-from openmer.video.output._events import read_events, write_events
 
 if TYPE_CHECKING:
     from openmer.deployment import FittedModel

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from openmer.video._analyze import AnalyzeSettings, stride_of
-from openmer.video.spotting._curves import CurveBook, FaceCurves
 from openmer.video._event import Event, Interval
-from openmer.video.io._reader import VideoFrame, VideoInfo, open_video
 from openmer.video._recognize import at_threshold, recognized, spotted
-from openmer.video.spotting._registry import spotter as spotter_named
 from openmer.video.faces._track import Seen, Tracker
+from openmer.video.io._frame import VideoFrame, VideoInfo
+from openmer.video.io._reader import open_video
+from openmer.video.spotting._curves import CurveBook, FaceCurves
+from openmer.video.spotting._registry import spotter as spotter_named
 
 if TYPE_CHECKING:
     from openmer.deployment import FittedModel

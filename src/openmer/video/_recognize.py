@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
-from openmer.video.faces._crops import TIGHT, WIDE, FaceFrames, Framing
-from openmer.video.spotting._curves import FaceCurves
 from openmer.video._event import Event, Interval
-from openmer.video.io._reader import VideoFrame
+from openmer.video.faces._crops import TIGHT, WIDE, FaceFrames, Framing
+from openmer.video.io._frame import VideoFrame
+from openmer.video.spotting._curves import FaceCurves
 
 if TYPE_CHECKING:
-    from openmer.deployment import FittedModel
-    from openmer.deployment._record import Decision
+    from openmer.deployment import Decision, FittedModel
 
 
 def framing_of(model: FittedModel) -> Framing:

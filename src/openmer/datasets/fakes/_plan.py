@@ -124,7 +124,8 @@ def _interval(made: SyntheticClip) -> tuple[int, int, int]:
 @lru_cache(maxsize=256)
 def _movies(corpus: str, person: int) -> tuple[SyntheticClip, ...]:
     """A negative, a positive and a surprised clip of a person."""
-    from openmer.datasets.synthetic._clips import CorpusPlan, Part, generate
+    from openmer.datasets.synthetic._clips import generate
+    from openmer.datasets.synthetic._plan import CorpusPlan, Part
 
     part = Part(
         corpus=f"fake-{corpus}", subjects=(str(person),), fps=Fraction(30), movement_frames=(9, 12)

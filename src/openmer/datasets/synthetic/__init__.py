@@ -1,1 +1,1 @@
-"""."""
+"""Synthetic clips and long videos whose motion is known."""

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.datasets import _synthetic_motion as motion
+from openmer.datasets.synthetic import _motion as motion
 from openmer.datasets.synthetic._acts import FACE_UNITS, Act, Distraction, rise
 from openmer.datasets.synthetic._faces import Face
 from openmer.datasets.synthetic._photo import CENTRE_X, CROP_UNITS, Floats, Points, to_texture

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from openmer.datasets import _synthetic_motion as motion
+from openmer.datasets.synthetic import _motion as motion
 from openmer.datasets.synthetic._plan import CLASSES
 
 DistractorKind = Literal["blink", "turn", "talk", "light"]

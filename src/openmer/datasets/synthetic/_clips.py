@@ -25,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.clip import Clip
-from openmer.datasets import _synthetic_motion as motion
+from openmer.datasets._manifest import write_manifest
+from openmer.datasets.synthetic import _motion as motion
 from openmer.datasets.synthetic._faces import Face, paint_face, sample_look
 from openmer.datasets.synthetic._photo import CROP_ORIGIN, CROP_UNITS, to_texture
 from openmer.datasets.synthetic._plan import (
@@ -37,7 +38,6 @@ from openmer.datasets.synthetic._plan import (
     slots,
     stream,
 )
-from openmer.datasets._manifest import write_manifest
 from openmer.errors import ConfigError, DataError
 
 __all__ = ["SIZES", "VERSION", "CorpusPlan", "Part", "SyntheticClip", "generate", "write_corpus"]

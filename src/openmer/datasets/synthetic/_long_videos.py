@@ -1,6 +1,6 @@
 """Long synthetic videos in which every movement is known, to judge a spotter by.
 
-The persons are those of `openmer.datasets.synthetic._clips`; here they are filmed for a minute or two.
+The persons are those of the synthetic clips; here they are filmed for a minute or two.
 They show micro- and macro-expressions at irregular times, and all the while they blink, turn and
 sway the head, talk, and the light changes. Some videos hold no expression at all, in some the
 person leaves and comes back, in some there are two.
@@ -25,20 +25,15 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.datasets import _synthetic_motion as motion
-from openmer.datasets.synthetic._folder import STAMP, check_replaceable, is_complete
+from openmer.datasets._true_events import TrueEvent
+from openmer.datasets.synthetic import _motion as motion
 from openmer.datasets.synthetic._actor import Actor, side_of_face
-from openmer.datasets.synthetic._acts import (
-    Act,
-    Distraction,
-    draw_acts,
-    draw_distractions,
-)
-from openmer.datasets.synthetic._faces import paint_face, sample_look
+from openmer.datasets.synthetic._acts import Act, Distraction, draw_acts, draw_distractions
 from openmer.datasets.synthetic._encode import encoded
+from openmer.datasets.synthetic._faces import paint_face, sample_look
+from openmer.datasets.synthetic._folder import STAMP, check_replaceable, is_complete
 from openmer.datasets.synthetic._photo import CROP_UNITS
 from openmer.datasets.synthetic._plan import stream
-from openmer.datasets._long_videos import TrueEvent
 from openmer.errors import ConfigError, DataError, unknown_name
 
 __all__ = ["LONG_SIZES", "LongPlan", "LongVideo", "Take", "generate_long", "write_long"]
@@ -244,7 +239,7 @@ def write_long(
         progress: Called with how many frames are written, and how many there are.
 
     Returns:
-        The path of `truth.csv` (`openmer.datasets._long_videos.read_truth_csv` reads it); beside it
+        The path of `truth.csv` (`openmer.datasets.read_truth_csv` reads it); beside it
         lies `distractors.csv`.
 
     Raises:

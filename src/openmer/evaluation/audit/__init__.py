@@ -1,1 +1,1 @@
-"""."""
+"""Prove that no fold sees its held-out subject."""

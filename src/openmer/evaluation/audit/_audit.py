@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from openmer.evaluation.audit._duplicates import check_copies
-from openmer.evaluation.audit._finding import Finding
-from openmer.evaluation.audit._poison import FitFolds, package_trainer, poison_test, shortened
+from openmer.evaluation._experiment import Progress, Task
 from openmer.evaluation.audit._checks import (
     check_folds,
     check_labels,
@@ -13,8 +11,10 @@ from openmer.evaluation.audit._checks import (
     check_search,
     check_training_classes,
 )
-from openmer.evaluation._experiment import Progress, Task
-from openmer.training._config import EpochRule
+from openmer.evaluation.audit._duplicates import check_copies
+from openmer.evaluation.audit._finding import Finding
+from openmer.evaluation.audit._poison import FitFolds, package_trainer, poison_test, shortened
+from openmer.training import EpochRule
 
 __all__ = [
     "Finding",

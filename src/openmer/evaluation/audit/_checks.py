@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from openmer.evaluation.audit._finding import Finding, leak_of, some
+from openmer.evaluation._experiment import Task
 from openmer.evaluation._seen_subjects import (
     chose_settings,
     persons_of_weights,
@@ -16,9 +16,8 @@ from openmer.evaluation._seen_subjects import (
     start_of,
 )
 from openmer.evaluation._splits import Fold
-from openmer.evaluation._experiment import Task
-from openmer.training import TrainingData
-from openmer.training._config import EpochRule
+from openmer.evaluation.audit._finding import Finding, leak_of, some
+from openmer.training import EpochRule, TrainingData
 
 
 def check_folds(persons: Sequence[str], folds: Sequence[Fold]) -> list[Finding]:

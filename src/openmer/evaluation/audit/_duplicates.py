@@ -1,7 +1,7 @@
 """Copies among the clips: mirror images and small shifts, as minority classes are enlarged by.
 
 A copy of a held-out person's clip must never train, and test sets hold originals only. Copies that
-a training makes itself are made of its own training clips (`openmer.training._config.Enlarge`); what
+a training makes itself are made of its own training clips (`openmer.training.Enlarge`); what
 is searched here are copies that came in with the data, as clips of their own.
 """
 
@@ -14,8 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from openmer.evaluation.audit._finding import Finding, some
-from openmer.training import TrainingData
-from openmer.training._folds import FloatArray
+from openmer.training import FloatArray, TrainingData
 
 _SHARE = 0.06  # of the side: how far a copy may be shifted along either axis, and be found
 _PATCH_SHARE = 0.4  # side of the patch that is looked for

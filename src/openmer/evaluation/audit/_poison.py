@@ -8,19 +8,22 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.evaluation.audit._finding import Finding, leak_of
-from openmer.evaluation.tuning._search import SearchRun, fit_folds
-from openmer.evaluation._splits import Fold
 from openmer.evaluation._experiment import Progress, Task, fold_job
+from openmer.evaluation._splits import Fold
+from openmer.evaluation.audit._finding import Finding, leak_of
+from openmer.evaluation.tuning._groups import SearchRun
+from openmer.evaluation.tuning._search import fit_folds
 from openmer.training import (
+    EpochRule,
     FitJob,
     FitResult,
     Resources,
+    Scalar,
+    Stage,
     SvmTraining,
     TrainingData,
     plan_run,
 )
-from openmer.training._config import EpochRule, Scalar, Stage
 
 FitFolds = Callable[[TrainingData, Sequence[FitJob]], Sequence[FitResult]]
 

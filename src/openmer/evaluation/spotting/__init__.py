@@ -1,1 +1,1 @@
-"""."""
+"""Score spotted intervals against annotated ones."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.evaluation.spotting._scores import Recognition, SpottingIntervals
-from openmer.evaluation._metrics import Numbers, per_class_of
 from openmer.evaluation._bootstrap import LEVEL, Interval
+from openmer.evaluation._metrics import Numbers, per_class_of
+from openmer.evaluation.spotting._scores import Recognition, SpottingIntervals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

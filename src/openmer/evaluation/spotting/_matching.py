@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from openmer.datasets._long_videos import KINDS, Kind
+from openmer.datasets import KINDS, Kind
 from openmer.errors import DataError
 
 LEAST_IOU = 0.5

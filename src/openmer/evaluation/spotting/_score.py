@@ -31,8 +31,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.datasets._long_videos import KINDS, AnnotatedVideo, Kind
+from openmer.datasets import KINDS, AnnotatedVideo, Kind
 from openmer.errors import DataError
+from openmer.evaluation.spotting._intervals import (
+    Tally,
+    recognition_of,
+    spotting_intervals,
+    units_of,
+)
 from openmer.evaluation.spotting._matching import (
     LEAST_IOU,
     Match,
@@ -41,17 +47,6 @@ from openmer.evaluation.spotting._matching import (
     match_spans,
     named_as_in_truth,
     overlap,
-)
-from openmer.evaluation.spotting._intervals import (
-    Tally,
-    recognition_of,
-    spotting_intervals,
-    units_of,
-)
-from openmer.reports._spotting import (
-    render_spotting_csv,
-    render_spotting_markdown,
-    render_spotting_terminal,
 )
 from openmer.evaluation.spotting._scores import (
     ApexError,
@@ -76,9 +71,6 @@ __all__ = [
     "judge_spotting",
     "match_spans",
     "overlap",
-    "render_spotting_csv",
-    "render_spotting_markdown",
-    "render_spotting_terminal",
     "span_of",
 ]
 

@@ -1,1 +1,1 @@
-"""."""
+"""Search hyperparameters inside every fold."""

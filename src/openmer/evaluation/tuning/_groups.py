@@ -8,21 +8,21 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from openmer.evaluation.tuning._record import FOLDER, TRIALS
-from openmer.evaluation._splits import Fold
 from openmer.evaluation._experiment import Progress, Task, fold_job
+from openmer.evaluation._splits import Fold
+from openmer.evaluation.tuning._record import FOLDER, TRIALS
 from openmer.methods import Method, with_settings
 from openmer.training import (
+    EpochRule,
     FitJob,
     FitResult,
+    FloatArray,
     Resources,
     RunPlan,
+    Settings,
     fit_groups,
     plan_run,
 )
-from openmer.training._config import EpochRule
-from openmer.training._folds import FloatArray
-from openmer.training._search_space import Settings
 
 _BATCH_SIZE = "training.batch_size"
 

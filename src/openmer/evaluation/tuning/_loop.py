@@ -9,15 +9,14 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from openmer.evaluation._experiment import Task
 from openmer.evaluation._metrics import pooled_scores
-from openmer.evaluation.tuning._sampling import Trial, best_trial, open_places, settings_of
+from openmer.evaluation._splits import Fold
 from openmer.evaluation.tuning._groups import FoldGroups, SearchRun
 from openmer.evaluation.tuning._record import Choice, finite
+from openmer.evaluation.tuning._sampling import Trial, best_trial, open_places, settings_of
 from openmer.evaluation.tuning._storage import Seen, TrialBook
-from openmer.evaluation._splits import Fold
-from openmer.evaluation._experiment import Task
-from openmer.training import FitResult, SvmTraining
-from openmer.training._search_space import Search, Settings
+from openmer.training import FitResult, Search, Settings, SvmTraining
 
 _WAIT_S = 1.0
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from openmer.errors import DataError
 from openmer.files import replace_file
-from openmer.training._search_space import Search, Settings
+from openmer.training import Search, Settings
 
 FOLDER, HISTORY, TRIALS = "search", "history.csv", "trials.db"
 _PLAIN = ("score", "uf1", "loss", "epoch", "training_losses")

@@ -21,8 +21,7 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import create_trial
 
-from openmer.training._search_space import Range, Search, Settings
-from openmer.training._seeding import derive_seed
+from openmer.training import Range, Search, Settings, derive_seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

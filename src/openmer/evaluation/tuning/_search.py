@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from openmer.errors import ConfigError
+from openmer.evaluation._experiment import Progress, Task, fold_job
+from openmer.evaluation._splits import Fold, groups_inside
 from openmer.evaluation.tuning._groups import FoldGroups, SearchRun
 from openmer.evaluation.tuning._record import (
     FOLDER,
@@ -21,13 +23,19 @@ from openmer.evaluation.tuning._record import (
     write_choice,
     write_history,
 )
-from openmer.evaluation._splits import Fold, groups_inside
-from openmer.evaluation._experiment import Progress, Task, fold_job
 from openmer.methods import Method, with_settings
-from openmer.training import FitJob, FitResult, Resources, RunPlan, fit_jobs, plan_run
-from openmer.training._config import EpochRule
-from openmer.training._search_space import Search, Searched
-from openmer.training._seeding import generator
+from openmer.training import (
+    EpochRule,
+    FitJob,
+    FitResult,
+    Resources,
+    RunPlan,
+    Search,
+    Searched,
+    fit_jobs,
+    generator,
+    plan_run,
+)
 
 __all__ = [
     "Choice",
@@ -49,7 +57,7 @@ def fit_folds(
 
     Args:
         task: The task.
-        jobs: From `openmer.evaluation._experiment.fold_job`, by the epoch rule of `how`.
+        jobs: From `openmer.evaluation.fold_job`, by the epoch rule of `how`.
         how: Epoch rule, plan, storage.
 
     Yields:
@@ -156,7 +164,7 @@ def settled(
         epoch_rule: Chooses the epoch of every trial.
         seed: Seed of the trainings.
         resources: Device, processes, memory.
-        folder: The run's (see `openmer.evaluation._write_run.run_folder`), where trials are kept; None
+        folder: The run's (see `openmer.evaluation.run_folder`), where trials are kept; None
             keeps none.
         storage: As in `SearchRun`.
         on_progress: As in `SearchRun`.

@@ -27,7 +27,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
 from openmer.errors import ConfigError, DataError
 from openmer.evaluation.tuning._sampling import Trial, direction, distributions
-from openmer.training._search_space import Search, Settings
+from openmer.training import Search, Settings
 
 BEAT_S = 20.0
 GONE_AFTER_S = 120.0

@@ -1,1 +1,1 @@
-"""."""
+"""Detect faces and align them as the papers state."""

@@ -9,7 +9,7 @@ raises). Of several faces, those with at least half the area of the largest coun
 nearest to the middle of the image is taken. Beside a large face, "mtcnn" does not look for faces
 too small to count: that would take more time than all else, and change no choice. Faces are found
 upright, or tilted by up to 25 degrees ("haar": 10), from 20 pixels on ("landmarks68": 40). A
-profile may be found, but is not aligned (`openmer.preprocessing.faces._align`). Gray images count as
+profile may be found, but is not aligned (`_align`). Gray images count as
 colour images without colour. "whole" looks for nothing: it takes every image for a face already cut
 out, in which detectors miss many.
 """
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import DataError, unknown_name
-from openmer.preprocessing import _haar, _landmarks68, _mtcnn
+from openmer.preprocessing.faces import _haar, _landmarks68, _mtcnn
 
 LANDMARKS = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
 WHOLE = "whole"  # the detector that takes the whole image for the face

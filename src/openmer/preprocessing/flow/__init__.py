@@ -1,1 +1,1 @@
-"""."""
+"""Measure motion between frames: optical flow, strain, apex."""

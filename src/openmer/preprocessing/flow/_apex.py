@@ -12,8 +12,8 @@ from scipy.ndimage import gaussian_filter1d
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError, unknown_name
-from openmer.preprocessing.flow._flow import flow_method, optical_flow
 from openmer.preprocessing._frames import read_gray
+from openmer.preprocessing.flow._flow import flow_method, optical_flow
 from openmer.preprocessing.flow._strain import optical_strain
 
 POLICIES = ("annotated", "middle", "flow")

@@ -134,7 +134,7 @@ def tvl1(first: Tensor, second: Tensor) -> Tensor:
         DataError: The frames do not fit each other, are too small, or not in 0..1.
     """
     # PyTorch takes a second or two to import, which a reader of results need not wait for.
-    from openmer.preprocessing import tvl1 as implementation
+    from openmer.preprocessing.flow import _tvl1 as implementation
 
     return implementation.tvl1(first, second)
 

@@ -1,1 +1,1 @@
-"""."""
+"""Magnify motion in a band of frequencies."""

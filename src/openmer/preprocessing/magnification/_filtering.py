@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from scipy import signal
 from torch import Tensor
 
-from openmer.preprocessing.magnification._filters import Design, filter_course, frequency_bins, holds
+from openmer.preprocessing.magnification._filters import (
+    Design,
+    filter_course,
+    frequency_bins,
+    holds,
+)
 
 BLOCK_VALUES = 2**19  # values worked on at a time: few enough for a core's cache
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from openmer.errors import DataError
-from openmer.preprocessing.magnification._settings import Look, MagnifySettings, look_for
 from openmer.preprocessing.magnification._filtering import frames_at_once
+from openmer.preprocessing.magnification._settings import Look, MagnifySettings, look_for
 
 
 @final

@@ -20,8 +20,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing.magnification._settings import Look, MagnifySettings, look_for
-from openmer.preprocessing.magnification._kernels import FrameSums
 from openmer.preprocessing.magnification._filtering import (
     BLOCK_VALUES,
     CausalRun,
@@ -30,7 +28,6 @@ from openmer.preprocessing.magnification._filtering import (
     filter_whole,
     frames_at_once,
 )
-from openmer.preprocessing.magnification._pyramids import SMALLEST_PX
 from openmer.preprocessing.magnification._filters import (
     Band,
     Design,
@@ -40,6 +37,9 @@ from openmer.preprocessing.magnification._filters import (
     frequency_bins,
     holds,
 )
+from openmer.preprocessing.magnification._kernels import FrameSums
+from openmer.preprocessing.magnification._pyramids import SMALLEST_PX
+from openmer.preprocessing.magnification._settings import Look, MagnifySettings, look_for
 
 __all__ = [
     "EmptyBandWarning",

@@ -1,1 +1,1 @@
-"""."""
+"""Detect, track and crop the faces of a video."""

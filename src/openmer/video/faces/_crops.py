@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from openmer.clip import Clip
 from openmer.errors import DataError
 from openmer.video.faces._patch import EYE_DISTANCE_PX, PLACES, SIDE_PX, Matrix
-from openmer.video.io._reader import VideoFrame
+from openmer.video.io._frame import VideoFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ def crop(image: NDArray[np.uint8], to_patch: Matrix, framing: Framing) -> NDArra
 class FaceFrames:
     """The frames of an event, each cut out when it is asked for, the head's movement undone.
 
-    They serve as the frames of a clip (`openmer.preprocessing._frame_sequence.Frames`).
+    They serve as the frames of a clip (`openmer.preprocessing.Frames`).
 
     Args:
         clip: Names as many frames as there are matrices.

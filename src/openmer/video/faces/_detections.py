@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import DataError
-from openmer.preprocessing._frames import gray_of
+from openmer.preprocessing import gray_of
 from openmer.video.io._container import readable_errors, reason_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.preprocessing.faces._detect import Face
+from openmer.preprocessing import Face
 
 Matrix = NDArray[np.float64]  # two rows of three: where a point of the image comes to in the patch
 Patch = NDArray[np.uint8]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.preprocessing.faces._detect import Face, detect_faces
+from openmer.preprocessing import Face, detect_faces
 from openmer.video.faces._patch import (
     PLACES,
     SIDE_PX,

@@ -1,1 +1,1 @@
-"""."""
+"""Read and write videos with exact timestamps."""

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 from openmer.errors import DataError
-from openmer.video.io._timestamps import Clock, KeyFrames
+from openmer.video.faces._detections import DecodedPicture, Form, form_of
 from openmer.video.io._container import (
     check_size,
     readable_errors,
@@ -17,7 +17,7 @@ from openmer.video.io._container import (
     video_stream,
 )
 from openmer.video.io._frame import VideoFrame
-from openmer.video.faces._detections import DecodedPicture, Form, form_of
+from openmer.video.io._timestamps import Clock, KeyFrames
 
 if TYPE_CHECKING:
     from av import Packet, VideoStream

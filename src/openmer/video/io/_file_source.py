@@ -7,10 +7,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from openmer.errors import DataError
-from openmer.video.io._timestamps import KeyFrames
 from openmer.video.io._container import length_s
-from openmer.video.io._frame import VideoFrame, VideoInfo
 from openmer.video.io._decoder import Damage, Reading, Settings
+from openmer.video.io._frame import VideoFrame, VideoInfo
+from openmer.video.io._timestamps import KeyFrames
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from openmer.datasets._manifest import list_frames
+from openmer.datasets import list_frames
 from openmer.errors import DataError
-from openmer.preprocessing._frames import Pixels, colours_of, read_pixels
-from openmer.video.io._container import check_size
-from openmer.video.io._frame import VideoFrame, VideoInfo
+from openmer.preprocessing import Pixels, colours_of, read_pixels
 from openmer.video.faces._detections import ArrayPicture
+from openmer.video.io._container import check_size
 from openmer.video.io._decoder import Damage, Settings
+from openmer.video.io._frame import VideoFrame, VideoInfo
 
 
 class ImageFolder:

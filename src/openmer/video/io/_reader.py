@@ -12,10 +12,10 @@ from typing import BinaryIO, Protocol, Self, get_args
 
 from openmer.errors import ConfigError, unknown_name
 from openmer.video.io._container import open_camera, open_file, open_stream
+from openmer.video.io._decoder import Damage, OnDamage, Settings
 from openmer.video.io._file_source import Film
 from openmer.video.io._frame import VideoFrame, VideoInfo
 from openmer.video.io._image_source import ImageFolder
-from openmer.video.io._decoder import Damage, OnDamage, Settings
 
 __all__ = ["OnDamage", "Video", "VideoFrame", "VideoInfo", "open_video"]
 

@@ -1,1 +1,1 @@
-"""."""
+"""Write what was found in a video: tables, report, pictures."""

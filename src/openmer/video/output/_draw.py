@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.video._analysis import Analysis
-from openmer.video.spotting._curves import FaceCurves
 from openmer.video._event import Event
-from openmer.video.io._reader import Video, VideoFrame
-from openmer.video.output._timeline import motion_percent
+from openmer.video.io._frame import VideoFrame
+from openmer.video.io._reader import Video
 from openmer.video.io._writer import VideoWriter
+from openmer.video.output._timeline import motion_percent
+from openmer.video.spotting._curves import FaceCurves
 
 if TYPE_CHECKING:
     from PIL import ImageFont

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from openmer import __version__
 from openmer.errors import DataError
 from openmer.video._analysis import Analysis
-from openmer.video.spotting._curves import FaceCurves
 from openmer.video._event import Event, Kind
+from openmer.video.spotting._curves import FaceCurves
 
 if TYPE_CHECKING:
     from openmer.deployment import ModelRecord

@@ -12,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing.flow._flow import optical_flow
-from openmer.preprocessing.flow._colours import flow_to_rgb, round_up
-from openmer.preprocessing._frames import gray_of
-from openmer.video.faces._patch import EYE_DISTANCE_PX, FACE_WIDTH_PX, PLACES, SIDE_PX, Matrix
-from openmer.video.faces._crops import Framing, crop
-from openmer.video.spotting._curves import FaceCurves
+from openmer.preprocessing import flow_to_rgb, gray_of, optical_flow, round_up
 from openmer.video._event import Event, Interval
-from openmer.video.io._reader import Video, VideoFrame
 from openmer.video._recognize import face_frames, frames_read, rows_of
+from openmer.video.faces._crops import Framing, crop
+from openmer.video.faces._patch import EYE_DISTANCE_PX, FACE_WIDTH_PX, PLACES, SIDE_PX, Matrix
+from openmer.video.io._frame import VideoFrame
+from openmer.video.io._reader import Video
+from openmer.video.spotting._curves import FaceCurves
 from openmer.video.spotting._regions import REGIONS
 
 if TYPE_CHECKING:
@@ -280,7 +279,7 @@ def _has_maps(model: FittedModel) -> bool:
     """Whether there is a network whose decision has a place in the image."""
     import torch
 
-    from openmer.explanation._grad_cam import last_maps
+    from openmer.explanation import last_maps
 
     if model.method.model is None:
         return False
@@ -294,7 +293,7 @@ def _has_maps(model: FittedModel) -> bool:
 def _heat_picture(
     video: Video, curves: FaceCurves, event: Event, model: FittedModel
 ) -> tuple[Image | None, str]:
-    from openmer.explanation._grad_cam import class_heat
+    from openmer.explanation import class_heat
 
     read = frames_read(event, curves, model)
     faces = face_frames(event, curves, video.between(min(read), max(read)), model)

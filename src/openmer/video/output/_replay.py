@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import DataError
-from openmer.video.faces._patch import EYE_DISTANCE_PX, FACE_WIDTH_PX
-from openmer.video.spotting._curves import FaceCurves
-from openmer.video.output._draw import INK, KIND_COLOURS, PAPER, SOFT, put_words
 from openmer.video._event import Event, Interval
-from openmer.video.output._evidence import LOOK, EventFrames, event_frames
+from openmer.video.faces._patch import EYE_DISTANCE_PX, FACE_WIDTH_PX
 from openmer.video.io._reader import Video
 from openmer.video.io._writer import write_video
+from openmer.video.output._draw import INK, KIND_COLOURS, PAPER, SOFT, put_words
+from openmer.video.output._evidence import LOOK, EventFrames, event_frames
+from openmer.video.spotting._curves import FaceCurves
 
 Image = NDArray[np.uint8]
 
@@ -103,7 +103,7 @@ def magnified(seen: EventFrames, plan: ReplayPlan) -> Image:
     Raises:
         DataError: There are fewer than 8 pictures.
     """
-    from openmer.preprocessing.magnification._magnify import MagnifySettings, magnify
+    from openmer.preprocessing import MagnifySettings, magnify
 
     if len(seen.numbers) < _FEWEST:
         raise DataError(

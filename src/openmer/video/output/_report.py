@@ -18,9 +18,9 @@ from openmer import __version__
 from openmer.errors import DataError
 from openmer.video._analysis import Analysis
 from openmer.video._event import MICRO_S, Event
+from openmer.video.output._events import rate_text, video_name, write_files
 from openmer.video.output._evidence import Evidence, RegionShift
 from openmer.video.output._timeline import clock_text, timeline_of, timeline_svg
-from openmer.video.output._events import rate_text, video_name, write_files
 
 if TYPE_CHECKING:
     from markupsafe import Markup

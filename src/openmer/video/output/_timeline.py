@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from openmer.preprocessing.flow._colours import round_up
-from openmer.video.faces._patch import FACE_WIDTH_PX
+from openmer.preprocessing import round_up
 from openmer.video._analysis import Analysis
-from openmer.video.spotting._curves import FaceCurves
 from openmer.video._event import Event, Kind
+from openmer.video.faces._patch import FACE_WIDTH_PX
+from openmer.video.spotting._curves import FaceCurves
 
 Floats = NDArray[np.float64]
 

@@ -1,1 +1,1 @@
-"""."""
+"""Find movements in the curves of a tracked face."""

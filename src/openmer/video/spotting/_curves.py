@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.video.faces._patch import SIDE_PX, box_of, eye_distance, inverse
-from openmer.video.spotting._regions import REGIONS
 from openmer.video.faces._track import Seen
+from openmer.video.spotting._regions import REGIONS
 
 Floats = NDArray[np.float64]
 

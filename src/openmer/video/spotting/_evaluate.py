@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openmer import __version__
-from openmer.datasets._long_videos import AnnotatedVideo
+from openmer.datasets import AnnotatedVideo
 from openmer.errors import DataError
-from openmer.evaluation.spotting._score import Span, SpottingScores, judge_spotting, span_of
+from openmer.evaluation import Span, SpottingScores, judge_spotting, span_of
 from openmer.video._analyze import AnalyzeSettings, Progress, analyze_video
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter
 from scipy.signal import find_peaks
 
 from openmer.video.faces._patch import EYE_DISTANCE_PX, FACE_WIDTH_PX
-from openmer.video.spotting._settings import SpotSettings
 from openmer.video.faces._resample import UniformRun
 from openmer.video.spotting._regions import MOUTH, NEAR_EYES, REGIONS
+from openmer.video.spotting._settings import SpotSettings
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from openmer.errors import unknown_name
-from openmer.video.spotting._motion_spotter import Candidate, candidates_of, kept_apart
+from openmer.video._event import MICRO_S, Interval, Kind
 from openmer.video.faces._patch import FACE_WIDTH_PX
-from openmer.video.spotting._settings import SpotSettings
 from openmer.video.faces._resample import UniformRun, uniform_runs
 from openmer.video.spotting._curves import FaceCurves
-from openmer.video._event import MICRO_S, Interval, Kind
+from openmer.video.spotting._motion_spotter import Candidate, candidates_of, kept_apart
+from openmer.video.spotting._settings import SpotSettings
 
 __all__ = [
     "MotionSpotter",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import torch
 
-from openmer.datasets._labels import label_scheme
-from openmer.deployment._fitted import FittedModel
-from openmer.deployment._record import ModelRecord
-from openmer.deployment._samples import Sample
+from openmer.datasets import label_scheme
+from openmer.deployment import FittedModel, ModelRecord, Sample
 from openmer.errors import ConfigError
-from openmer.explanation._grad_cam import HeatKind, last_maps, require_captum
-from openmer.explanation._held_out import ExplainedNetwork, HeatMap, explain
+from openmer.explanation import (
+    ExplainedNetwork,
+    HeatKind,
+    HeatMap,
+    explain,
+    last_maps,
+    require_captum,
+)
 
 
 def explain_sample(
@@ -24,7 +28,7 @@ def explain_sample(
         model: With a network.
         sample: A clip, or a still where the method looks at no motion.
         class_name: The class to explain; the predicted one where it is empty.
-        kind: As in `openmer.explanation._grad_cam.class_heat`.
+        kind: As in `openmer.explanation.class_heat`.
 
     Raises:
         ConfigError: The model has no network, or one without maps; or there is no such class; or

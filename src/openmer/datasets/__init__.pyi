@@ -1,0 +1,155 @@
+from ._facts import (
+    CorpusFacts as CorpusFacts,
+)
+from ._facts import (
+    Counts as Counts,
+)
+from ._facts import (
+    Options as Options,
+)
+from ._facts import (
+    options_of as options_of,
+)
+from ._labels import (
+    LabelScheme as LabelScheme,
+)
+from ._labels import (
+    label_scheme as label_scheme,
+)
+from ._labels import (
+    labelled as labelled,
+)
+from ._long_videos import (
+    read_long_videos as read_long_videos,
+)
+from ._manifest import (
+    list_frames as list_frames,
+)
+from ._manifest import (
+    read_manifest as read_manifest,
+)
+from ._own_images import (
+    OwnImages as OwnImages,
+)
+from ._own_images import (
+    read_own_images as read_own_images,
+)
+from ._pretraining import (
+    PretrainingScheme as PretrainingScheme,
+)
+from ._pretraining import (
+    PretrainingSet as PretrainingSet,
+)
+from ._pretraining import (
+    load_pretraining as load_pretraining,
+)
+from ._pretraining import (
+    pretraining_scheme as pretraining_scheme,
+)
+from ._reading import (
+    Problem as Problem,
+)
+from ._reading import (
+    Reading as Reading,
+)
+from ._registry import (
+    check as check,
+)
+from ._registry import (
+    examine as examine,
+)
+from ._registry import (
+    facts as facts,
+)
+from ._registry import (
+    list_datasets as list_datasets,
+)
+from ._registry import (
+    load as load,
+)
+from ._registry import (
+    load_clips as load_clips,
+)
+from ._registry import (
+    load_images as load_images,
+)
+from ._registry import (
+    parts_of as parts_of,
+)
+from ._roots import (
+    config_file as config_file,
+)
+from ._roots import (
+    variable as variable,
+)
+from ._source import (
+    ClipSource as ClipSource,
+)
+from ._source import (
+    from_corpus as from_corpus,
+)
+from ._source import (
+    from_manifest as from_manifest,
+)
+from ._true_events import (
+    KINDS as KINDS,
+)
+from ._true_events import (
+    AnnotatedVideo as AnnotatedVideo,
+)
+from ._true_events import (
+    Kind as Kind,
+)
+from ._truth_table import (
+    read_truth_csv as read_truth_csv,
+)
+from .fer2013 import (
+    read_pixels as read_pixels,
+)
+from .synthetic._clips import (
+    write_corpus as write_corpus,
+)
+from .synthetic._long_videos import (
+    write_long as write_long,
+)
+
+__all__ = [
+    "KINDS",
+    "AnnotatedVideo",
+    "ClipSource",
+    "CorpusFacts",
+    "Counts",
+    "Kind",
+    "LabelScheme",
+    "Options",
+    "OwnImages",
+    "PretrainingScheme",
+    "PretrainingSet",
+    "Problem",
+    "Reading",
+    "check",
+    "config_file",
+    "examine",
+    "facts",
+    "from_corpus",
+    "from_manifest",
+    "label_scheme",
+    "labelled",
+    "list_datasets",
+    "list_frames",
+    "load",
+    "load_clips",
+    "load_images",
+    "load_pretraining",
+    "options_of",
+    "parts_of",
+    "pretraining_scheme",
+    "read_long_videos",
+    "read_manifest",
+    "read_own_images",
+    "read_pixels",
+    "read_truth_csv",
+    "variable",
+    "write_corpus",
+    "write_long",
+]

@@ -1,0 +1,295 @@
+from ._abstention import (
+    coverage_curve as coverage_curve,
+)
+from ._bootstrap import (
+    LEVEL as LEVEL,
+)
+from ._bootstrap import (
+    Comparison as Comparison,
+)
+from ._bootstrap import (
+    Interval as Interval,
+)
+from ._bootstrap import (
+    Intervals as Intervals,
+)
+from ._bootstrap import (
+    compare_runs as compare_runs,
+)
+from ._bootstrap import (
+    paired_t_test as paired_t_test,
+)
+from ._calibration import (
+    BINS as BINS,
+)
+from ._calibration import (
+    CalibratedByOthers as CalibratedByOthers,
+)
+from ._calibration import (
+    CalibrationReport as CalibrationReport,
+)
+from ._calibration import (
+    Quality as Quality,
+)
+from ._calibration import (
+    ScoreKind as ScoreKind,
+)
+from ._calibration import (
+    calibrate as calibrate,
+)
+from ._calibration import (
+    confidence_bins as confidence_bins,
+)
+from ._calibration import (
+    kind_of_scores as kind_of_scores,
+)
+from ._calibration import (
+    logits_of as logits_of,
+)
+from ._calibration import (
+    probabilities_at as probabilities_at,
+)
+from ._cross_validate import (
+    evaluate as evaluate,
+)
+from ._cross_validate import (
+    judge as judge,
+)
+from ._experiment import (
+    Progress as Progress,
+)
+from ._experiment import (
+    Protocol as Protocol,
+)
+from ._experiment import (
+    Task as Task,
+)
+from ._experiment import (
+    fold_job as fold_job,
+)
+from ._experiment import (
+    fold_jobs as fold_jobs,
+)
+from ._experiment import (
+    prepare_task as prepare_task,
+)
+from ._metrics import (
+    Numbers as Numbers,
+)
+from ._metrics import (
+    PerClass as PerClass,
+)
+from ._metrics import (
+    Scores as Scores,
+)
+from ._metrics import (
+    accuracy as accuracy,
+)
+from ._metrics import (
+    confusion_matrix as confusion_matrix,
+)
+from ._metrics import (
+    f1_of_mean_precision_recall as f1_of_mean_precision_recall,
+)
+from ._metrics import (
+    per_class as per_class,
+)
+from ._metrics import (
+    per_class_of as per_class_of,
+)
+from ._metrics import (
+    pooled_scores as pooled_scores,
+)
+from ._metrics import (
+    unweighted_average_recall as unweighted_average_recall,
+)
+from ._metrics import (
+    unweighted_f1 as unweighted_f1,
+)
+from ._predictions import (
+    PredictionTable as PredictionTable,
+)
+from ._predictions import (
+    on_clips as on_clips,
+)
+from ._predictions import (
+    read_predictions as read_predictions,
+)
+from ._predictions import (
+    read_run as read_run,
+)
+from ._predictions import (
+    write_predictions as write_predictions,
+)
+from ._read_run import (
+    RunInfo as RunInfo,
+)
+from ._read_run import (
+    load_run as load_run,
+)
+from ._read_run import (
+    read_run_info as read_run_info,
+)
+from ._seen_subjects import (
+    SeenPersons as SeenPersons,
+)
+from ._seen_subjects import (
+    chose_settings as chose_settings,
+)
+from ._seen_subjects import (
+    merged as merged,
+)
+from ._seen_subjects import (
+    persons_of_weights as persons_of_weights,
+)
+from ._seen_subjects import (
+    seen_persons as seen_persons,
+)
+from ._seen_subjects import (
+    start_of as start_of,
+)
+from ._splits import (
+    Fold as Fold,
+)
+from ._splits import (
+    hold_out_inside as hold_out_inside,
+)
+from ._summary import (
+    SCORES as SCORES,
+)
+from ._summary import (
+    PartScores as PartScores,
+)
+from ._summary import (
+    PersonScores as PersonScores,
+)
+from ._summary import (
+    Summary as Summary,
+)
+from ._summary import (
+    summarise as summarise,
+)
+from ._write_run import (
+    run_folder as run_folder,
+)
+from ._write_run import (
+    versions as versions,
+)
+from ._write_run import (
+    weights_digest as weights_digest,
+)
+from .audit._audit import (
+    audit as audit,
+)
+from .audit._finding import (
+    Finding as Finding,
+)
+from .audit._poison import (
+    package_trainer as package_trainer,
+)
+from .audit._poison import (
+    shortened as shortened,
+)
+from .spotting._matching import (
+    Span as Span,
+)
+from .spotting._score import (
+    judge_spotting as judge_spotting,
+)
+from .spotting._score import (
+    span_of as span_of,
+)
+from .spotting._scores import (
+    ScopeScores as ScopeScores,
+)
+from .spotting._scores import (
+    SpottingScores as SpottingScores,
+)
+from .tuning._record import (
+    FOLDER as FOLDER,
+)
+from .tuning._record import (
+    HISTORY as HISTORY,
+)
+from .tuning._search import (
+    everybody as everybody,
+)
+from .tuning._search import (
+    settled as settled,
+)
+
+__all__ = [
+    "BINS",
+    "FOLDER",
+    "HISTORY",
+    "LEVEL",
+    "SCORES",
+    "CalibratedByOthers",
+    "CalibrationReport",
+    "Comparison",
+    "Finding",
+    "Fold",
+    "Interval",
+    "Intervals",
+    "Numbers",
+    "PartScores",
+    "PerClass",
+    "PersonScores",
+    "PredictionTable",
+    "Progress",
+    "Protocol",
+    "Quality",
+    "RunInfo",
+    "ScopeScores",
+    "ScoreKind",
+    "Scores",
+    "SeenPersons",
+    "Span",
+    "SpottingScores",
+    "Summary",
+    "Task",
+    "accuracy",
+    "audit",
+    "calibrate",
+    "chose_settings",
+    "compare_runs",
+    "confidence_bins",
+    "confusion_matrix",
+    "coverage_curve",
+    "evaluate",
+    "everybody",
+    "f1_of_mean_precision_recall",
+    "fold_job",
+    "fold_jobs",
+    "hold_out_inside",
+    "judge",
+    "judge_spotting",
+    "kind_of_scores",
+    "load_run",
+    "logits_of",
+    "merged",
+    "on_clips",
+    "package_trainer",
+    "paired_t_test",
+    "per_class",
+    "per_class_of",
+    "persons_of_weights",
+    "pooled_scores",
+    "prepare_task",
+    "probabilities_at",
+    "read_predictions",
+    "read_run",
+    "read_run_info",
+    "run_folder",
+    "seen_persons",
+    "settled",
+    "shortened",
+    "span_of",
+    "start_of",
+    "summarise",
+    "unweighted_average_recall",
+    "unweighted_f1",
+    "versions",
+    "weights_digest",
+    "write_predictions",
+]

@@ -1,0 +1,243 @@
+from ._cache import (
+    ArrayCache as ArrayCache,
+)
+from ._cache import (
+    default_cache_root as default_cache_root,
+)
+from ._failures import (
+    Failure as Failure,
+)
+from ._failures import (
+    Failures as Failures,
+)
+from ._failures import (
+    OnFailure as OnFailure,
+)
+from ._failures import (
+    StepError as StepError,
+)
+from ._failures import (
+    listed as listed,
+)
+from ._failures import (
+    step_of as step_of,
+)
+from ._frame_sequence import (
+    Frames as Frames,
+)
+from ._frames import (
+    Pixels as Pixels,
+)
+from ._frames import (
+    colours_of as colours_of,
+)
+from ._frames import (
+    gray_of as gray_of,
+)
+from ._frames import (
+    read_gray as read_gray,
+)
+from ._frames import (
+    read_pixels as read_pixels,
+)
+from ._frames import (
+    read_rgb as read_rgb,
+)
+from ._interpolate import (
+    interpolate_frames as interpolate_frames,
+)
+from ._prepare import (
+    fingerprint as fingerprint,
+)
+from ._prepare import (
+    prepare as prepare,
+)
+from ._recipe import (
+    Recipe as Recipe,
+)
+from ._recipe import (
+    list_steps as list_steps,
+)
+from ._sheet import (
+    look_at as look_at,
+)
+from ._sheet import (
+    write_sheet as write_sheet,
+)
+from ._steps_source import (
+    DynamicImageStep as DynamicImageStep,
+)
+from ._summary import (
+    HOLDS_BINS as HOLDS_BINS,
+)
+from ._summary import (
+    count_treatments as count_treatments,
+)
+from ._summary import (
+    median_magnification as median_magnification,
+)
+from .faces._align import (
+    align_clip as align_clip,
+)
+from .faces._align import (
+    find_alignment as find_alignment,
+)
+from .faces._alignment import (
+    LUMA as LUMA,
+)
+from .faces._alignment import (
+    Alignment as Alignment,
+)
+from .faces._alignment import (
+    mask_eyes as mask_eyes,
+)
+from .faces._detect import (
+    WHOLE as WHOLE,
+)
+from .faces._detect import (
+    ArrayStore as ArrayStore,
+)
+from .faces._detect import (
+    Face as Face,
+)
+from .faces._detect import (
+    choose_face as choose_face,
+)
+from .faces._detect import (
+    detect_faces as detect_faces,
+)
+from .faces._detect import (
+    list_detectors as list_detectors,
+)
+from .faces._detect import (
+    register_detector as register_detector,
+)
+from .flow._apex import (
+    Apex as Apex,
+)
+from .flow._apex import (
+    FlowApex as FlowApex,
+)
+from .flow._apex import (
+    find_apex as find_apex,
+)
+from .flow._colours import (
+    flow_to_rgb as flow_to_rgb,
+)
+from .flow._colours import (
+    round_up as round_up,
+)
+from .flow._flow import (
+    list_flow_methods as list_flow_methods,
+)
+from .flow._flow import (
+    optical_flow as optical_flow,
+)
+from .flow._flow import (
+    register_flow as register_flow,
+)
+from .flow._resample import (
+    average as average,
+)
+from .flow._resample import (
+    mirror_flow as mirror_flow,
+)
+from .flow._resample import (
+    resize_flow as resize_flow,
+)
+from .flow._resample import (
+    resize_image as resize_image,
+)
+from .flow._resample import (
+    stretch_8bit as stretch_8bit,
+)
+from .flow._strain import (
+    optical_strain as optical_strain,
+)
+from .magnification._filters import (
+    BandReport as BandReport,
+)
+from .magnification._filters import (
+    band_report as band_report,
+)
+from .magnification._magnify import (
+    EmptyBandWarning as EmptyBandWarning,
+)
+from .magnification._magnify import (
+    linear_limit_px as linear_limit_px,
+)
+from .magnification._magnify import (
+    magnify as magnify,
+)
+from .magnification._magnify import (
+    magnify_some as magnify_some,
+)
+from .magnification._magnify import (
+    magnify_stream as magnify_stream,
+)
+from .magnification._settings import (
+    MagnifySettings as MagnifySettings,
+)
+
+__all__ = [
+    "HOLDS_BINS",
+    "LUMA",
+    "WHOLE",
+    "Alignment",
+    "Apex",
+    "ArrayCache",
+    "ArrayStore",
+    "BandReport",
+    "DynamicImageStep",
+    "EmptyBandWarning",
+    "Face",
+    "Failure",
+    "Failures",
+    "FlowApex",
+    "Frames",
+    "MagnifySettings",
+    "OnFailure",
+    "Pixels",
+    "Recipe",
+    "StepError",
+    "align_clip",
+    "average",
+    "band_report",
+    "choose_face",
+    "colours_of",
+    "count_treatments",
+    "default_cache_root",
+    "detect_faces",
+    "find_alignment",
+    "find_apex",
+    "fingerprint",
+    "flow_to_rgb",
+    "gray_of",
+    "interpolate_frames",
+    "linear_limit_px",
+    "list_detectors",
+    "list_flow_methods",
+    "list_steps",
+    "listed",
+    "look_at",
+    "magnify",
+    "magnify_some",
+    "magnify_stream",
+    "mask_eyes",
+    "median_magnification",
+    "mirror_flow",
+    "optical_flow",
+    "optical_strain",
+    "prepare",
+    "read_gray",
+    "read_pixels",
+    "read_rgb",
+    "register_detector",
+    "register_flow",
+    "resize_flow",
+    "resize_image",
+    "round_up",
+    "step_of",
+    "stretch_8bit",
+    "write_sheet",
+]

@@ -1,0 +1,33 @@
+from ._images import (
+    Stills as Stills,
+)
+from ._images import persons_of_stills as persons_of_stills
+from ._inputs_sheet import (
+    draw_prepared as draw_prepared,
+)
+from ._plan import (
+    PretrainResources as PretrainResources,
+)
+from ._run import (
+    PretrainingTask as PretrainingTask,
+)
+from ._run import (
+    prepare_pretraining as prepare_pretraining,
+)
+from ._run import (
+    pretraining_of as pretraining_of,
+)
+from ._run import (
+    run_pretraining as run_pretraining,
+)
+
+__all__ = [
+    "PretrainResources",
+    "PretrainingTask",
+    "Stills",
+    "draw_prepared",
+    "persons_of_stills",
+    "prepare_pretraining",
+    "pretraining_of",
+    "run_pretraining",
+]

@@ -1,0 +1,47 @@
+from ._markdown import (
+    escape_markdown as escape_markdown,
+)
+from ._published import (
+    PublishedResult as PublishedResult,
+)
+from ._published import (
+    published_results as published_results,
+)
+from ._report import (
+    write_report as write_report,
+)
+from ._rows import (
+    SCORE_WORDS as SCORE_WORDS,
+)
+from ._rows import (
+    corpus_word as corpus_word,
+)
+from ._rows import (
+    counted as counted,
+)
+from ._spotting import (
+    render_spotting_csv as render_spotting_csv,
+)
+from ._spotting import (
+    render_spotting_markdown as render_spotting_markdown,
+)
+from ._spotting import (
+    render_spotting_terminal as render_spotting_terminal,
+)
+from ._terminal import (
+    render_terminal as render_terminal,
+)
+
+__all__ = [
+    "SCORE_WORDS",
+    "PublishedResult",
+    "corpus_word",
+    "counted",
+    "escape_markdown",
+    "published_results",
+    "render_spotting_csv",
+    "render_spotting_markdown",
+    "render_spotting_terminal",
+    "render_terminal",
+    "write_report",
+]

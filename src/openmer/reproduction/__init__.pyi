@@ -1,0 +1,71 @@
+from ._feature_maps import (
+    draw_study as draw_study,
+)
+from ._model_size import (
+    size_table as size_table,
+)
+from ._report import (
+    StudyTable as StudyTable,
+)
+from ._report import (
+    study_markdown as study_markdown,
+)
+from ._report import (
+    study_table as study_table,
+)
+from ._report import (
+    study_terminal as study_terminal,
+)
+from ._run_study import (
+    StudyRun as StudyRun,
+)
+from ._run_study import (
+    run_study as run_study,
+)
+from ._study import (
+    Study as Study,
+)
+from ._study import (
+    list_studies as list_studies,
+)
+from ._study import (
+    load_study as load_study,
+)
+from ._study import (
+    row_method as row_method,
+)
+from ._t_tests import (
+    run_table as run_table,
+)
+from ._t_tests import (
+    t_test_table as t_test_table,
+)
+from ._training_curves import (
+    curves_csv as curves_csv,
+)
+from ._training_curves import (
+    draw_curves as draw_curves,
+)
+from ._training_curves import (
+    training_curve as training_curve,
+)
+
+__all__ = [
+    "Study",
+    "StudyRun",
+    "StudyTable",
+    "curves_csv",
+    "draw_curves",
+    "draw_study",
+    "list_studies",
+    "load_study",
+    "row_method",
+    "run_study",
+    "run_table",
+    "size_table",
+    "study_markdown",
+    "study_table",
+    "study_terminal",
+    "t_test_table",
+    "training_curve",
+]

@@ -1,0 +1,215 @@
+from ._adapt import (
+    has_depthwise as has_depthwise,
+)
+from ._classifier import (
+    CLASSIFIER as CLASSIFIER,
+)
+from ._classifier import (
+    trained_network as trained_network,
+)
+from ._config import (
+    Enlarge as Enlarge,
+)
+from ._config import (
+    EpochRule as EpochRule,
+)
+from ._config import (
+    InnerConfig as InnerConfig,
+)
+from ._config import (
+    LossConfig as LossConfig,
+)
+from ._config import (
+    ModelConfig as ModelConfig,
+)
+from ._config import (
+    NetworkTraining as NetworkTraining,
+)
+from ._config import (
+    Perturb as Perturb,
+)
+from ._config import (
+    Pretraining as Pretraining,
+)
+from ._config import (
+    Record as Record,
+)
+from ._config import (
+    Scalar as Scalar,
+)
+from ._config import (
+    Stage as Stage,
+)
+from ._config import (
+    StillAugment as StillAugment,
+)
+from ._config import (
+    SvmTraining as SvmTraining,
+)
+from ._config import (
+    Training as Training,
+)
+from ._config import (
+    Variants as Variants,
+)
+from ._decision_function import (
+    DecisionFunction as DecisionFunction,
+)
+from ._folds import (
+    FitJob as FitJob,
+)
+from ._folds import (
+    FitResult as FitResult,
+)
+from ._folds import (
+    FloatArray as FloatArray,
+)
+from ._folds import (
+    IntArray as IntArray,
+)
+from ._folds import (
+    TrainingData as TrainingData,
+)
+from ._folds import (
+    Watch as Watch,
+)
+from ._losses import (
+    class_weights as class_weights,
+)
+from ._losses import (
+    clip_losses as clip_losses,
+)
+from ._losses import (
+    head_penalty as head_penalty,
+)
+from ._memory import (
+    flops_of_modules as flops_of_modules,
+)
+from ._memory import (
+    forward_flops as forward_flops,
+)
+from ._memory import (
+    freed_memory_kept as freed_memory_kept,
+)
+from ._network import (
+    NetworkSpec as NetworkSpec,
+)
+from ._network import (
+    Planes as Planes,
+)
+from ._network import (
+    build_network as build_network,
+)
+from ._network import (
+    count_parameters as count_parameters,
+)
+from ._network import (
+    let_move as let_move,
+)
+from ._network import (
+    penalised_weight as penalised_weight,
+)
+from ._network import (
+    pretrained_network as pretrained_network,
+)
+from ._network import (
+    set_learning as set_learning,
+)
+from ._optimizers import (
+    make_optimizer as make_optimizer,
+)
+from ._parallel import (
+    Resources as Resources,
+)
+from ._parallel import (
+    RunPlan as RunPlan,
+)
+from ._parallel import (
+    compiler_at_hand as compiler_at_hand,
+)
+from ._parallel import (
+    fit_groups as fit_groups,
+)
+from ._parallel import (
+    fit_jobs as fit_jobs,
+)
+from ._parallel import (
+    plan_run as plan_run,
+)
+from ._schedulers import (
+    Plateau as Plateau,
+)
+from ._search_space import (
+    Range as Range,
+)
+from ._search_space import (
+    Search as Search,
+)
+from ._search_space import (
+    Searched as Searched,
+)
+from ._search_space import (
+    Settings as Settings,
+)
+from ._seeding import (
+    derive_seed as derive_seed,
+)
+from ._seeding import (
+    generator as generator,
+)
+
+__all__ = [
+    "CLASSIFIER",
+    "DecisionFunction",
+    "Enlarge",
+    "EpochRule",
+    "FitJob",
+    "FitResult",
+    "FloatArray",
+    "InnerConfig",
+    "IntArray",
+    "LossConfig",
+    "ModelConfig",
+    "NetworkSpec",
+    "NetworkTraining",
+    "Perturb",
+    "Planes",
+    "Plateau",
+    "Pretraining",
+    "Range",
+    "Record",
+    "Resources",
+    "RunPlan",
+    "Scalar",
+    "Search",
+    "Searched",
+    "Settings",
+    "Stage",
+    "StillAugment",
+    "SvmTraining",
+    "Training",
+    "TrainingData",
+    "Variants",
+    "Watch",
+    "build_network",
+    "class_weights",
+    "clip_losses",
+    "compiler_at_hand",
+    "count_parameters",
+    "derive_seed",
+    "fit_groups",
+    "fit_jobs",
+    "flops_of_modules",
+    "forward_flops",
+    "freed_memory_kept",
+    "generator",
+    "has_depthwise",
+    "head_penalty",
+    "let_move",
+    "make_optimizer",
+    "penalised_weight",
+    "plan_run",
+    "pretrained_network",
+    "set_learning",
+    "trained_network",
+]

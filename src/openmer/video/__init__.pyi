@@ -1,0 +1,147 @@
+from ._analysis import (
+    Analysis as Analysis,
+)
+from ._analyze import (
+    AnalyzeSettings as AnalyzeSettings,
+)
+from ._analyze import (
+    Progress as Progress,
+)
+from ._analyze import (
+    analyze as analyze,
+)
+from ._analyze import (
+    analyze_video as analyze_video,
+)
+from ._event import (
+    Event as Event,
+)
+from ._event import (
+    Interval as Interval,
+)
+from ._job import (
+    Done as Done,
+)
+from ._job import (
+    Request as Request,
+)
+from ._job import (
+    drawn as drawn,
+)
+from ._job import (
+    folders_for as folders_for,
+)
+from ._job import (
+    run_job as run_job,
+)
+from ._live import (
+    LiveAnalyzer as LiveAnalyzer,
+)
+from ._live import (
+    LiveSettings as LiveSettings,
+)
+from ._live import (
+    watch as watch,
+)
+from .faces._track import (
+    Tracker as Tracker,
+)
+from .faces._track import (
+    TrackSettings as TrackSettings,
+)
+from .io._frame import (
+    VideoFrame as VideoFrame,
+)
+from .io._frame import (
+    VideoInfo as VideoInfo,
+)
+from .io._reader import (
+    Video as Video,
+)
+from .io._reader import (
+    open_video as open_video,
+)
+from .io._writer import (
+    VideoWriter as VideoWriter,
+)
+from .io._writer import (
+    write_video as write_video,
+)
+from .output._events import (
+    video_name as video_name,
+)
+from .output._events import (
+    write_events as write_events,
+)
+from .output._evidence import (
+    Evidence as Evidence,
+)
+from .output._evidence import (
+    RegionShift as RegionShift,
+)
+from .output._report import (
+    write_report as write_report,
+)
+from .output._timeline import (
+    clock_text as clock_text,
+)
+from .output._timeline import (
+    timeline_of as timeline_of,
+)
+from .output._timeline import (
+    timeline_svg as timeline_svg,
+)
+from .spotting._evaluate import (
+    judge_looked as judge_looked,
+)
+from .spotting._evaluate import (
+    look_at as look_at,
+)
+from .spotting._registry import (
+    MotionSpotter as MotionSpotter,
+)
+from .spotting._registry import (
+    list_spotters as list_spotters,
+)
+from .spotting._registry import (
+    register_spotter as register_spotter,
+)
+
+__all__ = [
+    "Analysis",
+    "AnalyzeSettings",
+    "Done",
+    "Event",
+    "Evidence",
+    "Interval",
+    "LiveAnalyzer",
+    "LiveSettings",
+    "MotionSpotter",
+    "Progress",
+    "RegionShift",
+    "Request",
+    "TrackSettings",
+    "Tracker",
+    "Video",
+    "VideoFrame",
+    "VideoInfo",
+    "VideoWriter",
+    "analyze",
+    "analyze_video",
+    "clock_text",
+    "drawn",
+    "folders_for",
+    "judge_looked",
+    "list_spotters",
+    "look_at",
+    "open_video",
+    "register_spotter",
+    "run_job",
+    "timeline_of",
+    "timeline_svg",
+    "video_name",
+    "watch",
+    "write_events",
+    "write_report",
+    "write_video",
+]
