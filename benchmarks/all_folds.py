@@ -3,7 +3,7 @@
     python benchmarks/all_folds.py [--data ../shared/data/megc2019_flow.zip] [--epochs 800]
 
 Times the plain eager loop of this package (PyTorch's own layers, one process) on a few epochs, then
-the whole job as `openmer evaluate ststnet-authors` runs it on this machine, then the plain loop
+the whole job as `openmer cross_validate ststnet-authors` runs it on this machine, then the plain loop
 again; prints seconds, the ratio, and a profile of one step of each. Where the licensed flow is
 missing, random maps of the same shapes stand in: the work is the same, and the table says so.
 """
@@ -63,7 +63,7 @@ def main() -> None:
         "| --- | ---: | ---: |",
         f"| plain eager loop, one process, one thread (projected from {_EPOCHS} epochs of "
         f"{_FOLDS} folds, twice) | {projected:.0f} | 1 |",
-        f"| `openmer evaluate ststnet-authors` ({plan.strategy}, {plan.workers} workers, "
+        f"| `openmer cross_validate ststnet-authors` ({plan.strategy}, {plan.workers} workers, "
         f"compiled {plan.compiled}), {done} folds, measured whole | {seconds:.0f} | "
         f"1/{projected / seconds:.1f} |",
         "",
@@ -140,7 +140,7 @@ def _task(data: Path, folder: Path, epochs: int) -> tuple[Task, str]:
 
 
 def _stand_ins(folder: Path) -> list[Clip]:
-    """442 random flow images of 68 persons."""
+    """442 random flow images of 68 subjects."""
     from PIL import Image
 
     rng = np.random.default_rng(0)

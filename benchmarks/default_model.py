@@ -2,7 +2,7 @@
 
     python benchmarks/default_model.py [--data ../shared/data/megc2019_flow.zip] [--out RUNS]
 
-Judges `flow-mlp` by leave-one-subject-out on the real flow of the 442 clips of the MEGC 2019
+Evaluates `flow-mlp` by leave-one-subject-out on the real flow of the 442 clips of the MEGC 2019
 composite (three seeds), calibrates it, fits it on everybody (seed 0) and writes
 src/openmer/weights/default-model, docs/images/reliability.png and
 benchmarks/results/default_model.csv (what saying nothing gives) and default_model_parts.csv (by the
@@ -42,7 +42,7 @@ from openmer.evaluation import (
     Task,
     calibrate,
     coverage_curve,
-    evaluate,
+    cross_validate,
     logits_of,
     prepare_task,
     probabilities_at,
@@ -67,7 +67,7 @@ ALONE = Resources(device="cpu", workers=1, compiled="never")
 NOTE = (
     "The clips are those of SMIC, CASME II and SAMM in the MEGC 2019 composite, in the form of the "
     "onset-to-apex optical flow (28x28, 8 bit) that the authors of STSTNet released. The corpora "
-    "are licensed for research. No clip, flow image or name of a person is in the model.\n\n"
+    "are licensed for research. No clip, flow image or name of a subject is in the model.\n\n"
     "It knows three classes only and has never seen a clip without an expression, so it names one "
     "of the three for any movement, speech and blinks among them. The people are few, mostly "
     "young, recorded in laboratories. It was trained on the authors' own crops and flow; clips of "
@@ -81,7 +81,7 @@ NOTE = (
 
 
 def main() -> None:
-    """Judge, calibrate, fit, write."""
+    """Evaluate, calibrate, fit, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "default")
@@ -92,7 +92,7 @@ def main() -> None:
     protocol = Protocol(seeds=SEEDS)
     task = prepare_task(load_method("flow-mlp"), clips, protocol=protocol, workers=1)
     with progress("Default model") as report:
-        run = evaluate(
+        run = cross_validate(
             task,
             protocol,
             out=arguments.out,
@@ -131,7 +131,7 @@ def _measure(run: Path) -> None:
     table, kind = predictions_to_calibrate(run)
     report, found = calibrate(table, kind), calibrated_by_others(table, kind)
     title = (
-        f"Averaged-flow MLP: {report.clips} clips of {report.persons} held-out persons, "
+        f"Averaged-flow MLP: {report.clips} clips of {report.subjects} held-out subjects, "
         f"{len(report.seeds)} seeds"
     )
     PICTURE.write_bytes(draw_reliability(title, report, found))

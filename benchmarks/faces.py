@@ -1,6 +1,6 @@
 """Face detectors: milliseconds per image, and how near they come to known landmarks.
 
-On the onset frames of the synthetic demo corpus (72 clips of 12 painted persons, all after one
+On the onset frames of the synthetic demo corpus (72 clips of 12 painted subjects, all after one
 photograph, frontal and upright): the numbers compare detectors, they say little about real faces.
 
     python benchmarks/faces.py

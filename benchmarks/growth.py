@@ -78,7 +78,8 @@ def _measure(folds: int, clips: int, size: int) -> tuple[float, float, float]:
         input_shape=(3, size, size),
     )
     jobs = [
-        FitJob(person=f"p/{i}", seed=0, train=tuple(range(clips)), predict=()) for i in range(folds)
+        FitJob(subject_id=f"p/{i}", seed=0, train=tuple(range(clips)), predict=())
+        for i in range(folds)
     ]
     learner = SingleLearner(spec, data, device="cpu", compiled=False)
     times = []

@@ -2,14 +2,14 @@
 
 Synthetic faces move by less than half a pixel, and the recipe of `dense-attention-motion` magnifies
 that until a still shows it. Networks with no, channel, spatial and mixed attention are trained from
-random weights, each without the person whose clips are then explained. The true motion of a clip,
+random weights, each without the subject whose clips are then explained. The true motion of a clip,
 on the skin as it lies at the onset, is carried through the alignment of the recipe. What moved is
 where it is at least half, or a tenth, of the largest one in the picture.
 
-    python benchmarks/heat.py [--folds 3] [--epochs 8] [--persons 12] [--clips 12] [--seed 0]
+    python benchmarks/heat.py [--folds 3] [--epochs 8] [--subjects 12] [--clips 12] [--seed 0]
 
-Writes benchmarks/results/heat.md and docs/images/heat-maps.png. About a quarter of an hour on one
-core; time grows with folds, epochs, persons and clips alike.
+Writes benchmarks/results/heat.md and docs/images/saliency maps.png. About a quarter of an hour on one
+core; time grows with folds, epochs, subjects and clips alike.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from openmer.datasets.synthetic._plan import CorpusPlan, Part
 from openmer.evaluation import Protocol, Task, prepare_task
 from openmer.explanation import (
     ExplainedNetwork,
-    HeatKind,
-    HeatMap,
+    SaliencyKind,
+    SaliencyMap,
     draw_variants,
     explain,
     write_figure,
@@ -54,7 +54,7 @@ VARIANTS = {
     "spatial": "spatial attention",
     "mixed": "mixed attention",
 }
-KINDS: tuple[HeatKind, ...] = ("grad-cam", "hires-cam")
+KINDS: tuple[SaliencyKind, ...] = ("grad-cam", "hires-cam")
 SHARES = {"half": 0.5, "a tenth": 0.1}
 UNTRAINED = "mixed attention, untrained"
 
@@ -77,10 +77,10 @@ class Measured:
 def main() -> None:
     """Make the clips, train, explain, write the table and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--folds", type=int, default=3, help="persons held out, one at a time")
+    parser.add_argument("--folds", type=int, default=3, help="subjects held out, one at a time")
     parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--persons", type=int, default=12)
-    parser.add_argument("--clips", type=int, default=12, help="per person")
+    parser.add_argument("--subjects", type=int, default=12)
+    parser.add_argument("--clips", type=int, default=12, help="per subject")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -100,20 +100,20 @@ def main() -> None:
     text = report(maps, untrained, motion, options, minutes)
     print(text)
     (HERE / "results" / "heat.md").write_text(text, encoding="utf-8")
-    draw(maps, motion, HERE.parent / "docs" / "images" / "heat-maps.png")
+    draw(maps, motion, HERE.parent / "docs" / "images" / "saliency maps.png")
 
 
 def plan(options: argparse.Namespace) -> CorpusPlan:
-    """Persons of one corpus, clips of about a fifth of a second, the head swaying."""
+    """Subjects of one corpus, clips of about a fifth of a second, the head swaying."""
     part = Part(
         corpus="heat",
-        subjects=tuple(f"s{number:02}" for number in range(options.persons)),
+        subjects=tuple(f"s{number:02}" for number in range(options.subjects)),
         fps=Fraction(100),
         movement_frames=(18, 24),
     )
     return CorpusPlan(
         parts=(part,),
-        clips_per_person=options.clips,
+        clips_per_subject=options.clips,
         frame_size=160,
         amplitude_px=(0.3, 0.5),
     )
@@ -127,7 +127,7 @@ def method(epochs: int) -> Method:
             "model.weights=''",
             f"training.stages=[{{epochs = {epochs}, learning_rate = 1e-4}}]",
             "training.batch_size=16",
-            "training.mirror_probability=0.5",
+            "training.flip_probability=0.5",
             "epoch_rule=fixed",
         ],
     )
@@ -163,20 +163,22 @@ def carried(recipe: Recipe, clip: Clip, length: NDArray[np.float32]) -> NDArray[
     return np.asarray(length / length.max(), np.float32)
 
 
-def explained(task: Task, folds: int, seed: int, name: str) -> dict[HeatKind, list[HeatMap]]:
-    """Heat maps of the clips of the first persons, each by a network that has not seen them."""
-    found: dict[HeatKind, list[HeatMap]] = {kind: [] for kind in KINDS}
+def explained(
+    task: Task, folds: int, seed: int, name: str
+) -> dict[SaliencyKind, list[SaliencyMap]]:
+    """Saliency maps of the clips of the first subjects, each by a network that has not seen them."""
+    found: dict[SaliencyKind, list[SaliencyMap]] = {kind: [] for kind in KINDS}
     resources = Resources(device="cpu", workers=1, compiled="never")
     for fold in task.folds[:folds]:
         started = time.perf_counter()
         by = held_out_network(task, fold.held_out, seed=seed, resources=resources)
         print(f"{name}, {time.perf_counter() - started:.0f} s: {by.origin}", flush=True)
         for kind in KINDS:
-            found[kind] += heat_maps(task, fold.test, by, kind)
+            found[kind] += saliency_maps(task, fold.test, by, kind)
     return found
 
 
-def explained_untrained(task: Task, folds: int, seed: int) -> dict[HeatKind, list[HeatMap]]:
+def explained_untrained(task: Task, folds: int, seed: int) -> dict[SaliencyKind, list[SaliencyMap]]:
     """The same by a network that has learned nothing."""
     _, height, width = task.data.inputs.shape[1:]
     spec = task.method.network_spec(task.data.num_classes, (3, height, width))
@@ -188,13 +190,13 @@ def explained_untrained(task: Task, folds: int, seed: int) -> dict[HeatKind, lis
         origin="",
     )
     tests = [place for fold in task.folds[:folds] for place in fold.test]
-    return {kind: heat_maps(task, tests, by, kind) for kind in KINDS}
+    return {kind: saliency_maps(task, tests, by, kind) for kind in KINDS}
 
 
-def heat_maps(
-    task: Task, places: list[int] | tuple[int, ...], by: ExplainedNetwork, kind: HeatKind
-) -> list[HeatMap]:
-    """Heat maps of some clips, of the class that the network says."""
+def saliency_maps(
+    task: Task, places: list[int] | tuple[int, ...], by: ExplainedNetwork, kind: SaliencyKind
+) -> list[SaliencyMap]:
+    """Saliency maps of some clips, of the class that the network says."""
     return [
         explain(
             by,
@@ -207,21 +209,21 @@ def heat_maps(
     ]
 
 
-def measured(shown: HeatMap, motion: NDArray[np.float32]) -> Measured:
+def measured(shown: SaliencyMap, motion: NDArray[np.float32]) -> Measured:
     """Where the heat of a clip lies."""
-    heat = shown.found.heat
-    hottest = np.unravel_index(int(heat.argmax()), heat.shape)
+    saliency = shown.found.saliency
+    hottest = np.unravel_index(int(saliency.argmax()), saliency.shape)
     return Measured(
-        inside={name: inside(heat, motion >= share) for name, share in SHARES.items()},
-        hottest=bool(heat.any() and motion[hottest] >= SHARES["half"]),
+        inside={name: inside(saliency, motion >= share) for name, share in SHARES.items()},
+        hottest=bool(saliency.any() and motion[hottest] >= SHARES["half"]),
         right=shown.predicted == shown.truth,
     )
 
 
-def inside(heat: NDArray[np.float32], moved: NDArray[np.bool_]) -> float:
+def inside(saliency: NDArray[np.float32], moved: NDArray[np.bool_]) -> float:
     """Share of the heat that lies on what moved; nan where there is no heat."""
-    total = float(heat.sum())
-    return float(heat[moved].sum()) / total if total else float("nan")
+    total = float(saliency.sum())
+    return float(saliency[moved].sum()) / total if total else float("nan")
 
 
 def best_possible(motion: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
@@ -230,8 +232,8 @@ def best_possible(motion: NDArray[np.float32], cells: int) -> NDArray[np.float32
 
 
 def report(
-    maps: dict[str, dict[HeatKind, list[HeatMap]]],
-    untrained: dict[HeatKind, list[HeatMap]],
+    maps: dict[str, dict[SaliencyKind, list[SaliencyMap]]],
+    untrained: dict[SaliencyKind, list[SaliencyMap]],
     motion: dict[str, NDArray[np.float32]],
     options: argparse.Namespace,
     minutes: float,
@@ -248,15 +250,15 @@ def report(
     columns += ["inside half where right, %", "hottest pixel moved", "empty maps"]
     command = " ".join(
         f"--{name} {getattr(options, name)}"
-        for name in ("folds", "epochs", "persons", "clips", "seed")
+        for name in ("folds", "epochs", "subjects", "clips", "seed")
     )
     return "\n".join(
         [
             "# Where the heat lies",
             "",
-            f"`python benchmarks/heat.py {command}`, {minutes:.0f} minutes, {processor()}, one "
+            f"`python benchmarks/saliency.py {command}`, {minutes:.0f} minutes, {processor()}, one "
             f"thread. {len(first)} clips, each explained by a network that was trained on the "
-            f"{options.persons - 1} other persons. Input {len(fields[0])}x{len(fields[0])} "
+            f"{options.subjects - 1} other subjects. Input {len(fields[0])}x{len(fields[0])} "
             f"pixels, maps of {cells}x{cells} cells. Inside: the share of a clip's heat that lies "
             "where the true motion is at least half, or a tenth, of its largest; mean over clips "
             "and its standard error. The class explained is the one that the network says.",
@@ -278,7 +280,7 @@ def report(
 
 
 def line(
-    title: str, kind: HeatKind, shown: list[HeatMap], motion: dict[str, NDArray[np.float32]]
+    title: str, kind: SaliencyKind, shown: list[SaliencyMap], motion: dict[str, NDArray[np.float32]]
 ) -> str:
     """One network and one kind of heat."""
     found = [measured(each, motion[each.name]) for each in shown]
@@ -299,10 +301,12 @@ def line(
     return f"| {' | '.join(cells)} |"
 
 
-def given(title: str, heat: list[NDArray[np.float32]], fields: list[NDArray[np.float32]]) -> str:
+def given(
+    title: str, saliency: list[NDArray[np.float32]], fields: list[NDArray[np.float32]]
+) -> str:
     """A heat that no network made."""
     shares = [
-        percent([inside(h, f >= share) for h, f in zip(heat, fields, strict=True)])
+        percent([inside(h, f >= share) for h, f in zip(saliency, fields, strict=True)])
         for share in SHARES.values()
     ]
     return f"| {title} | | | {' | '.join(shares)} | | | |"
@@ -318,7 +322,7 @@ def percent(shares: list[float]) -> str:
 
 
 def draw(
-    maps: dict[str, dict[HeatKind, list[HeatMap]]],
+    maps: dict[str, dict[SaliencyKind, list[SaliencyMap]]],
     motion: dict[str, NDArray[np.float32]],
     path: Path,
 ) -> None:

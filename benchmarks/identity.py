@@ -1,16 +1,16 @@
 """What a still can tell that shows nothing but who it is: Efficient-ME under three epoch rules.
 
-A synthetic corpus of the composite's size: 442 clips, 68 persons, the class counts of SMIC, CASME
+A synthetic corpus of the composite's size: 442 clips, 68 subjects, the class counts of SMIC, CASME
 II and SAMM. Of every clip only the frame before the movement is used, which is the same whatever
-class the clip shows, so there is nothing to recognise but the person, the light and the noise.
-Every person prefers a class at random, as the persons of the real corpora do. The base of the
-network is held still (the paper's first stage, 5 x 15 epochs): enough to tell persons apart. The
-head's penalty is off and its learning rate ten times the paper's, so that it learns the persons.
+class the clip shows, so there is nothing to recognise but the subject, the light and the noise.
+Every subject prefers a class at random, as the subjects of the real corpora do. The base of the
+network is held still (the paper's first stage, 5 x 15 epochs): enough to tell subjects apart. The
+head's penalty is off and its learning rate ten times the paper's, so that it learns the subjects.
 
     python benchmarks/identity.py [--seeds 3] [--size 96]
 
 Writes benchmarks/results/identity.md and docs/images/identity.png. A rule that is honest must score
-at chance; what is above it was chosen on the tested person.
+at chance; what is above it was chosen on the tested subject.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from matplotlib.figure import Figure
 from openmer.clip import Clip
 from openmer.datasets.synthetic._clips import generate
 from openmer.datasets.synthetic._plan import CorpusPlan, Part
-from openmer.evaluation import Protocol, RunInfo, Summary, judge, load_run, unweighted_f1
+from openmer.evaluation import Protocol, RunInfo, Summary, evaluate, load_run, unweighted_f1
 from openmer.methods import Method, load_method
 
 HERE = Path(__file__).parent
 CLASSES = ("negative", "positive", "surprise")
-# Persons, and clips per class, of the parts of the MEGC 2019 composite.
+# Subjects, and clips per class, of the parts of the MEGC 2019 composite.
 PARTS = {"smic": (16, (70, 51, 43)), "casme2": (24, (88, 32, 25)), "samm": (28, (92, 26, 15))}
 RULES = {
     "fixed": "last epoch",
     "inner": "inner persons",
-    "held_out": "held-out person (LEAKY)",
+    "held_out": "held-out subject (LEAKY)",
 }
 CHANGES = (
     "training.stages=[{trainable = 'head', epochs = 15, iterations = 5, learning_rate = 1e-2}]",
@@ -50,7 +50,7 @@ _HONEST, _LEAKY, _QUIET = "#1f4e79", "#c2410c", "#6b7280"
 
 
 def main() -> None:
-    """Make the clips, judge under each rule, write the table and draw the figure."""
+    """Make the clips, evaluate under each rule, write the table and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--size", type=int, default=96, help="side of the images in pixels")
@@ -68,11 +68,11 @@ def main() -> None:
             "# Nothing to see but who it is",
             "",
             f"`python benchmarks/identity.py --seeds {options.seeds} --size {options.size}`: 442 "
-            "synthetic stills of 68 persons, class counts of the MEGC 2019 composite, no "
+            "synthetic stills of 68 subjects, class counts of the MEGC 2019 composite, no "
             "expression in any of them. Efficient-ME from its pretrained weights, base held "
             "still, 75 epochs at 0.01 without the head's penalty.",
             "",
-            "| Epoch chosen on | UF1 | 95 % interval by persons | spread over seeds |",
+            "| Epoch chosen on | UF1 | 95 % interval by subjects | spread over seeds |",
             "| --- | --- | --- | --- |",
             *lines,
             f"| chance: labels drawn by their frequency | {chance:.3f} | | |",
@@ -89,21 +89,21 @@ def make_clips(folder: Path) -> list[Clip]:
     parts = tuple(
         Part(
             corpus=corpus,
-            subjects=tuple(f"s{number:02}" for number in range(persons)),
+            subjects=tuple(f"s{number:02}" for number in range(subjects)),
             fps=Fraction(100),
             movement_frames=(7, 7),
         )
-        for corpus, (persons, _) in PARTS.items()
+        for corpus, (subjects, _) in PARTS.items()
     )
-    most = max(-(-sum(counts) // persons) for persons, counts in PARTS.values())
+    most = max(-(-sum(counts) // subjects) for subjects, counts in PARTS.values())
     clips: list[Clip] = []
     left = {corpus: sum(counts) for corpus, (_, counts) in PARTS.items()}
-    for made in generate(CorpusPlan(parts=parts, clips_per_person=most, frame_size=160)):
+    for made in generate(CorpusPlan(parts=parts, clips_per_subject=most, frame_size=160)):
         clip = made.clip
-        persons, counts = PARTS[clip.corpus]
-        per_person, more = divmod(sum(counts), persons)
+        subjects, counts = PARTS[clip.corpus]
+        per_subject, more = divmod(sum(counts), subjects)
         place = int(clip.subject[1:])
-        if int(clip.name[2:]) > per_person + (place < more):
+        if int(clip.name[2:]) > per_subject + (place < more):
             continue
         left[clip.corpus] -= 1
         path = folder / f"{clip.key.replace('/', '_')}.png"
@@ -115,15 +115,15 @@ def make_clips(folder: Path) -> list[Clip]:
 
 
 def labelled(clips: list[Clip]) -> list[Clip]:
-    """The clips with exact class counts per corpus and persons who prefer a class at random."""
+    """The clips with exact class counts per corpus and subjects who prefer a class at random."""
     rng = np.random.default_rng(0)
     found = []
     for corpus, (_, counts) in PARTS.items():
         own = [clip for clip in clips if clip.corpus == corpus]
-        taste = {clip.person: rng.dirichlet(np.full(3, 0.7)) for clip in own}
+        taste = {clip.subject_id: rng.dirichlet(np.full(3, 0.7)) for clip in own}
         left = np.array(counts, dtype=float)
         for at in rng.permutation(len(own)):
-            chances = taste[own[at].person] * left + 1e-9 * (left > 0)
+            chances = taste[own[at].subject_id] * left + 1e-9 * (left > 0)
             drawn = rng.choice(3, p=chances / chances.sum())
             left[drawn] -= 1
             found.append(replace(own[at], emotion=CLASSES[drawn]))
@@ -135,7 +135,7 @@ def run(
 ) -> tuple[RunInfo, Summary]:
     """The scores under one epoch rule."""
     protocol = Protocol(epoch_rule=rule, seeds=tuple(range(seeds)))
-    return load_run(judge(method, clips, protocol, out=folder / "runs"))
+    return load_run(evaluate(method, clips, protocol, out=folder / "runs"))
 
 
 def chance_uf1(clips: list[Clip], draws: int = 200) -> float:

@@ -9,11 +9,11 @@ range of single calls, after untimed ones. ONNX Runtime runs the exported file i
 8-bit integers. Parameters are those that are trained; multiply-adds (MACs) are half of what
 PyTorch's counter of floating-point operations says.
 
-Whether 8-bit integers keep the class is judged on synthetic faces: apex frames of the synthetic
+Whether 8-bit integers keep the class is evaluated on synthetic faces: apex frames of the synthetic
 corpus, gray, each brightened or darkened, at the size of the input. Half of them, 64 at most,
 calibrate the 8-bit file, the others are compared. Weights are those of the package where it has
 some for the model at that size. Others are random, batch norms measured on noise and on faces, but
-for the head: a ridge regression of the features of every second face tells three groups of persons
+for the head: a ridge regression of the features of every second face tells three groups of subjects
 apart, so that there is a class to keep.
 """
 
@@ -193,15 +193,15 @@ def _prepare(
 
 
 def _faces(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gray apex frames of synthetic clips under another light each, and groups of their persons.
+    """Gray apex frames of synthetic clips under another light each, and groups of their subjects.
 
-    Shapes ``(count, 160, 160)`` and ``(count,)``; four of a person, three groups.
+    Shapes ``(count, 160, 160)`` and ``(count,)``; four of a subject, three groups.
     """
-    persons = tuple(f"s{number:02}" for number in range(-(-count // 4)))
-    part = Part(corpus="synthetic", subjects=persons, fps=Fraction(100), movement_frames=(7, 7))
+    subjects = tuple(f"s{number:02}" for number in range(-(-count // 4)))
+    part = Part(corpus="synthetic", subjects=subjects, fps=Fraction(100), movement_frames=(7, 7))
     rng = np.random.default_rng(0)
     made, groups = [], []
-    for clip in generate(CorpusPlan(parts=(part,), clips_per_person=4, frame_size=160)):
+    for clip in generate(CorpusPlan(parts=(part,), clips_per_subject=4, frame_size=160)):
         gray = cv2.cvtColor(clip.frames_rgb[clip.true_apex], cv2.COLOR_RGB2GRAY)
         made.append(np.clip(gray * rng.uniform(0.6, 1.4) + rng.uniform(-20, 20), 0, 255))
         groups.append(int(clip.clip.subject[1:]) % 3)
@@ -327,8 +327,8 @@ def _agreement_text(made: Quantized) -> str:
     return (
         f"8-bit files were calibrated on {made.calibrated} synthetic faces and compared with "
         f"float32 on {made.compared} others: gray apex frames of the synthetic corpus, four of a "
-        "person, under another light each. Where it does not say trained, weights are random but "
-        "for the head, a ridge regression that tells three groups of the persons apart; such a "
+        "subject, under another light each. Where it does not say trained, weights are random but "
+        "for the head, a ridge regression that tells three groups of the subjects apart; such a "
         "network keeps its classes worse than a trained one. Differences are of probabilities."
     )
 

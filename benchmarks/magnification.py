@@ -157,13 +157,13 @@ def speed(repeats: int) -> list[Row]:
     return rows
 
 
-def motion(persons: int) -> list[Row]:
+def motion(subjects: int) -> list[Row]:
     """Flow from onset to apex of magnified clips against (1 + alpha) d, over moving pixels."""
     print("\nMagnified motion / ((1 + alpha) d), Farneback; band: all bins but 0 Hz; ideal filter")
     rows = []
     for noise in (0.0, 1.0):
         for amplitude in (0.1, 0.3, 1.0):
-            clips = small_movements(amplitude, noise, persons)
+            clips = small_movements(amplitude, noise, subjects)
             for name, settings in SETTINGS.items():
                 ruler = np.array([magnified_share(clip, 0, settings) for clip in clips])
                 for alpha in (0, 2, 5, 10, 15):
@@ -229,16 +229,16 @@ def apex_errors(every: int) -> list[Row]:
     return rows
 
 
-def small_movements(amplitude_px: float, noise: float, persons: int) -> list[SyntheticClip]:
-    """One clip per person, all of about one amplitude, the head still."""
+def small_movements(amplitude_px: float, noise: float, subjects: int) -> list[SyntheticClip]:
+    """One clip per subject, all of about one amplitude, the head still."""
     part = Part(
         corpus="motion",
-        subjects=tuple(f"s{number}" for number in range(persons)),
+        subjects=tuple(f"s{number}" for number in range(subjects)),
         fps=Fraction(200),
         movement_frames=(19, 24),
     )
     plan = CorpusPlan(
-        parts=(part,), clips_per_person=1, frame_size=160, noise=noise, sway=0.0,
+        parts=(part,), clips_per_subject=1, frame_size=160, noise=noise, sway=0.0,
         amplitude_px=(amplitude_px, amplitude_px * 1.01),
     )  # fmt: skip
     return list(generate(plan))

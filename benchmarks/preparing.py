@@ -1,6 +1,6 @@
 """Preparing a corpus of the composite's size: time against a plain loop, memory, and where it goes.
 
-442 synthetic clips of 68 persons, onset and apex frame of 640 x 480 pixels, are detected (MTCNN),
+442 synthetic clips of 68 subjects, onset and apex frame of 640 x 480 pixels, are detected (MTCNN),
 aligned to 224 x 224, and their flow (TV-L1) and strain measured: by `prepare` with two workers, and
 by a plain loop in one process with OpenCV's TV-L1, which has as many threads as it wants and whose
 detector and alignment are the package's own, called image by image. The loop is measured on some
@@ -54,7 +54,7 @@ from openmer.preprocessing import (
 from openmer.preprocessing._frame_sequence import FrameFiles
 
 RESULTS = Path(__file__).parent / "results" / "preparing.md"
-PERSONS = {"synth-a": 16, "synth-b": 24, "synth-c": 28}
+SUBJECTS = {"synth-a": 16, "synth-b": 24, "synth-c": 28}
 FACE_PX, FRAME_XY = 320, (640, 480)
 RECIPE = Recipe.from_tables(
     [{"step": "align", "style": "efficient-me"}, {"step": "flow"}, {"step": "strain"}]
@@ -65,7 +65,7 @@ PAUSE_S = 0.5  # reading it takes some 20 ms, which the workers lack
 
 
 def make_corpus(root: Path) -> None:
-    """442 clips of 68 persons, two frames each."""
+    """442 clips of 68 subjects, two frames each."""
     parts = tuple(
         Part(
             corpus=name,
@@ -73,14 +73,14 @@ def make_corpus(root: Path) -> None:
             fps=Fraction(100),
             movement_frames=(7, 7),
         )
-        for name, count in PERSONS.items()
+        for name, count in SUBJECTS.items()
     )
     clips: list[Clip] = []
-    persons: dict[str, int] = {}
+    subjects: dict[str, int] = {}
     top, left = (FRAME_XY[1] - FACE_PX) // 2, (FRAME_XY[0] - FACE_PX) // 2
-    for made in generate(CorpusPlan(parts=parts, clips_per_person=7, frame_size=FACE_PX)):
-        place = persons.setdefault(made.clip.person, len(persons))
-        if place % 2 and made.clip.name == "ep07":  # 6.5 clips a person
+    for made in generate(CorpusPlan(parts=parts, clips_per_subject=7, frame_size=FACE_PX)):
+        place = subjects.setdefault(made.clip.subject_id, len(subjects))
+        if place % 2 and made.clip.name == "ep07":  # 6.5 clips a subject
             continue
         folder = root / made.clip.key
         folder.mkdir(parents=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from openmer.cli._console import output, progress
 from openmer.datasets import read_manifest
-from openmer.evaluation import Protocol, judge, load_run
+from openmer.evaluation import Protocol, evaluate, load_run
 from openmer.methods import load_method
 from openmer.reports import render_terminal
 from openmer.reports._csv_sheet import render_csv
@@ -106,7 +106,7 @@ def main() -> None:
             epoch_rule=rule, seeds=tuple(range(seeds)), label_permutation=permutation
         )
         with progress(name) as report:
-            folder = judge(
+            folder = evaluate(
                 load_method(method, _settings(name)),
                 clips,
                 protocol,

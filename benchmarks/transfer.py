@@ -162,13 +162,13 @@ def measure_machines(spec: NetworkSpec, data: TrainingData, jobs: list[FitJob]) 
     width = pretrained_network(spec)[1].get_submodule("head")[1].in_features
     rows = training_rows(jobs[0], spec.training, data)
     rng = np.random.default_rng(0)
-    persons = tuple(f"p{i % 67}" for i in range(len(jobs[0].train)))
+    subjects = tuple(f"p{i % 67}" for i in range(len(jobs[0].train)))
     place = {clip: number for number, clip in enumerate(jobs[0].train)}
     examples = Examples(
         inputs=rng.normal(size=(len(rows), width)).astype(np.float32),
         targets=data.targets[rows % data.clips],
         clips=np.array([place[int(row) % data.clips] for row in rows]),
-        persons=persons,
+        subjects=subjects,
     )
     started = time.perf_counter()
     fit_machine(spec.training.machine, examples)
@@ -183,7 +183,7 @@ def make_jobs(clips: int, count: int) -> list[FitJob]:
     """One fold per worker, each without six or seven clips."""
     test = tuple(range(clips - 7, clips))
     return [
-        FitJob(person=f"random/p{number}", seed=0, train=tuple(range(clips - 7)), predict=test)
+        FitJob(subject_id=f"random/p{number}", seed=0, train=tuple(range(clips - 7)), predict=test)
         for number in range(count)
     ]
 

@@ -233,7 +233,7 @@ def _corpora_page() -> str:
         "# Corpora",
         "What OpenMER can read from the authors' folders. No corpus comes with it: ask for access "
         "where the table says, and keep to the terms. `openmer evaluate METHOD --corpus NAME` "
-        "judges a method on one that holds clips ([how to](../how-to/licensed-corpus.md)). "
+        "evaluates a method on one that holds clips ([how to](../how-to/licensed-corpus.md)). "
         "`openmer.datasets.load_clips(name, root)` or `load_images` reads one, `check(name, root)` "
         "lists what is wrong with a copy.",
     ]
@@ -254,7 +254,7 @@ def _corpora_page() -> str:
 
 
 def _variant(name: str, counts: object) -> str:
-    found = ((getattr(counts, key), key) for key in ("persons", "items"))
+    found = ((getattr(counts, key), key) for key in ("subjects", "items"))
     told = ", ".join(f"{number} {key}" for number, key in found if number is not None)
     return f"{name} ({told})" if told else name
 

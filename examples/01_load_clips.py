@@ -11,7 +11,7 @@ from openmer.errors import DataError
 
 FOLDER = Path("openmer-demo/examples")
 
-# A synthetic corpus: 18 clips of 6 persons in two pseudo corpora. For your own clips, write a
+# A synthetic corpus: 18 clips of 6 subjects in two pseudo corpora. For your own clips, write a
 # manifest by hand and leave this line out: manifest = Path("clips.csv")
 manifest = write_corpus(FOLDER / "corpus", "tiny")
 
@@ -22,9 +22,12 @@ print(f"  the annotators called it {clip.emotion!r}")
 print(f"  frames {clip.onset} to {clip.offset} of {len(clip.frame_paths)}, apex {clip.apex}")
 print(f"  {clip.duration_s:.2f} s at {float(clip.fps or 0):g} frames per second")
 
-# Persons are unique across corpora: both corpora here have somebody called "s1".
-persons = Counter(clip.person for clip in clips)
-print("persons:", ", ".join(f"{person} ({count})" for person, count in sorted(persons.items())))
+# Subjects are unique across corpora: both corpora here have somebody called "s1".
+subjects = Counter(clip.subject_id for clip in clips)
+print(
+    "subjects:",
+    ", ".join(f"{subject_id} ({count})" for subject_id, count in sorted(subjects.items())),
+)
 
 # A label scheme groups the annotators' words into classes, as a paper defined them.
 scheme = label_scheme("megc2019-3")

@@ -1,4 +1,4 @@
-"""Add your own model, judge it, and audit it; then see how a training that peeks is caught.
+"""Add your own model, evaluate it, and audit it; then see how a training that peeks is caught.
 
 Run it from anywhere: ``python examples/04_add_your_model.py``. It takes seconds.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from openmer.datasets import read_manifest, write_corpus
-from openmer.evaluation import Protocol, audit, judge, load_run, package_trainer, prepare_task
+from openmer.evaluation import Protocol, audit, evaluate, load_run, package_trainer, prepare_task
 from openmer.methods import load_method
 from openmer.models import register
 from openmer.training import FitJob, FitResult, Resources, TrainingData
@@ -46,13 +46,15 @@ method = load_method("ststnet", [*changes, "training.standardize=true"])
 
 # This class exists in this script only, so the folds are trained in this process.
 here = Resources(strategy="one_by_one", compiled="never")
-info, scores = load_run(judge(method, clips, Protocol(), out=FOLDER / "runs", resources=here))
-print(f"{info.title}: {info.parameters} weights, UF1 {scores.uf1:.3f} on {scores.persons} persons")
+info, scores = load_run(evaluate(method, clips, Protocol(), out=FOLDER / "runs", resources=here))
+print(
+    f"{info.title}: {info.parameters} weights, UF1 {scores.uf1:.3f} on {scores.subjects} subjects"
+)
 
-# The audit trains folds with the held-out person's clips as they are, and as NaN.
+# The audit trains folds with the held-out subject's clips as they are, and as NaN.
 task = prepare_task(method, clips, protocol=Protocol())
 honest = package_trainer(task, here)
-print("the package's training:", "clean" if not audit(task, honest, persons=2) else "leaks")
+print("the package's training:", "clean" if not audit(task, honest, subjects=2) else "leaks")
 
 
 def peeking(data: TrainingData, jobs: Sequence[FitJob]) -> Sequence[FitResult]:
@@ -61,5 +63,5 @@ def peeking(data: TrainingData, jobs: Sequence[FitJob]) -> Sequence[FitResult]:
     return honest(centred, jobs)
 
 
-for finding in audit(task, peeking, persons=1):
+for finding in audit(task, peeking, subjects=1):
     print(f"a training that peeks: {finding.severity}: {finding.message}")

@@ -23,38 +23,40 @@ def make_clip(corpus="demo", subject="s01", name="a", **changes):
     return Clip(corpus=corpus, subject=subject, name=name, **(fields | changes))
 
 
-def make_data(clips=24, size=8, channels=3, classes=3, seed=0, *, mirrored=True):
+def make_data(clips=24, size=8, channels=3, classes=3, seed=0, *, flipped=True):
     """Random maps whose class shifts one corner, so that there is something to learn."""
     rng = np.random.default_rng(seed)
     targets = np.arange(clips) % classes
     inputs = rng.normal(size=(clips, channels, size, size)).astype(np.float32)
     inputs[:, 0, :3, :3] += 3 * targets[:, None, None]
     copies = None
-    if mirrored:
+    if flipped:
         copies = inputs[..., ::-1].copy()
         copies[:, 0] *= -1
     return TrainingData(
-        inputs=inputs, targets=targets.astype(np.int64), num_classes=classes, mirrored=copies
+        inputs=inputs, targets=targets.astype(np.int64), num_classes=classes, flipped=copies
     )
 
 
-def make_persons(clips=24):
-    """Persons of unequal sizes: 1, 2, 3, ... clips, the rest to the last one."""
-    persons, number = [], 1
-    while len(persons) < clips:
-        persons += [f"demo/s{number}"] * min(number, clips - len(persons))
+def make_subjects(clips=24):
+    """Subjects of unequal sizes: 1, 2, 3, ... clips, the rest to the last one."""
+    subjects, number = [], 1
+    while len(subjects) < clips:
+        subjects += [f"demo/s{number}"] * min(number, clips - len(subjects))
         number += 1
-    return persons
+    return subjects
 
 
-def make_jobs(persons, seed=0, watch=None):
-    """One job per person; `watch` makes a `Watch` from the test clips."""
+def make_jobs(subjects, seed=0, watch=None):
+    """One job per subject; `watch` makes a `Watch` from the test clips."""
     jobs = []
-    for person in sorted(set(persons)):
-        test = tuple(i for i, other in enumerate(persons) if other == person)
-        train = tuple(i for i, other in enumerate(persons) if other != person)
+    for subject_id in sorted(set(subjects)):
+        test = tuple(i for i, other in enumerate(subjects) if other == subject_id)
+        train = tuple(i for i, other in enumerate(subjects) if other != subject_id)
         watched = watch(test) if watch else None
-        jobs.append(FitJob(person=person, seed=seed, train=train, predict=test, watch=watched))
+        jobs.append(
+            FitJob(subject_id=subject_id, seed=seed, train=train, predict=test, watch=watched)
+        )
     return jobs
 
 
@@ -71,19 +73,19 @@ def make_spec(model="flow_mlp", data=None, parameters=None, loss=None, **trainin
     )
 
 
-def make_task(method="flow-mlp", overrides=(), data=None, persons=None):
+def make_task(method="flow-mlp", overrides=(), data=None, subjects=None):
     """A task on random maps, without files behind its clips."""
     from openmer.datasets import label_scheme
     from openmer.evaluation import Task
     from openmer.evaluation._splits import leave_one_subject_out
     from openmer.methods import load_method
 
-    data = data or make_data(mirrored=True)
-    persons = persons or make_persons(data.clips)
+    data = data or make_data(flipped=True)
+    subjects = subjects or make_subjects(data.clips)
     scheme = label_scheme("megc2019-3")
     clips = [
-        make_clip(*person.split("/"), name=f"c{i}", emotion=scheme.classes[target])
-        for i, (person, target) in enumerate(zip(persons, data.targets, strict=True))
+        make_clip(*subject_id.split("/"), name=f"c{i}", emotion=scheme.classes[target])
+        for i, (subject_id, target) in enumerate(zip(subjects, data.targets, strict=True))
     ]
     return Task(
         method=load_method(
@@ -92,5 +94,5 @@ def make_task(method="flow-mlp", overrides=(), data=None, persons=None):
         clips=tuple(clips),
         scheme=scheme,
         data=data,
-        folds=leave_one_subject_out(persons),
+        folds=leave_one_subject_out(subjects),
     )

@@ -1,6 +1,6 @@
 """Draw ``overview.png``, the picture in the README, from the synthetic corpus.
 
-Run ``python docs/images/make_overview.py``. The scores shown are those of `flow-svm` for a person
+Run ``python docs/images/make_overview.py``. The scores shown are those of `flow-svm` for a subject
 that it was not fitted on.
 """
 
@@ -29,7 +29,7 @@ _INK, _HIGHLIGHT, _GRAY = "#1f2937", "#0f766e", "#cbd5e1"
 
 
 def main() -> None:
-    """Make the corpus, fit the person's fold, draw five panels."""
+    """Make the corpus, fit the subject's fold, draw five panels."""
     mpl.use("Agg")
     with tempfile.TemporaryDirectory() as folder:
         clips = read_manifest(write_corpus(Path(folder) / "corpus", "demo"))
@@ -39,8 +39,8 @@ def main() -> None:
 
 
 def _held_out_scores(task: Task, clip: Clip) -> NDArray[np.float64]:
-    """One-against-rest decision values of a clip, from the fold that holds its person out."""
-    job = next(job for job in fold_jobs(task, "fixed", 0) if job.person == clip.person)
+    """One-against-rest decision values of a clip, from the fold that holds its subject out."""
+    job = next(job for job in fold_jobs(task, "fixed", 0) if job.subject_id == clip.subject_id)
     plan = plan_run(task.spec, [job], Resources(strategy="one_by_one"))
     (result,) = fit_jobs([job], task.spec, task.data, plan)
     row = job.predict.index(task.clips.index(clip))
@@ -83,7 +83,7 @@ def _bars(panel: Axes, classes: tuple[str, ...], scores: NDArray[np.float64]) ->
     colours = [_HIGHLIGHT if score == scores.max() else _GRAY for score in scores]
     panel.barh(classes, scores, color=colours)
     panel.invert_yaxis()
-    panel.set_title("scores, person held out")
+    panel.set_title("scores, subject held out")
     panel.set_xticks([])
     panel.tick_params(length=0)
     panel.spines[["top", "right", "bottom"]].set_visible(False)

@@ -67,9 +67,9 @@ def main() -> None:
 
 
 def _surprise(amplitude_px: tuple[float, float]) -> SyntheticClip:
-    """A clip of one surprised person."""
+    """A clip of one surprised subject."""
     part = Part(corpus="synth", subjects=("s1",), fps=Fraction(_FPS), movement_frames=(24, 28))
-    plan = CorpusPlan(parts=(part,), clips_per_person=3, frame_size=224, amplitude_px=amplitude_px)
+    plan = CorpusPlan(parts=(part,), clips_per_subject=3, frame_size=224, amplitude_px=amplitude_px)
     return next(clip for clip in generate(plan) if clip.class_name == "surprise")
 
 

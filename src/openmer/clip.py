@@ -16,7 +16,7 @@ class Clip:
 
     Attributes:
         corpus: Lower-case name of the corpus ("casme2").
-        subject: The person's id inside the corpus, as text ("sub01"; leading zeros are kept).
+        subject: The subject's id inside the corpus, as text ("sub01"; leading zeros are kept).
         name: The clip's name inside the subject ("EP02_01f").
         emotion: The annotators' own word; grouping into classes lives in `datasets.labels`.
         onset: First frame of the movement; None where only a flow image is known.
@@ -42,14 +42,14 @@ class Clip:
     action_units: str = ""
 
     @property
-    def person(self) -> str:
-        """The person, unique across corpora: two people called "s01" never merge."""
+    def subject_id(self) -> str:
+        """The subject, unique across corpora: two people called "s01" never merge."""
         return f"{self.corpus}/{self.subject}"
 
     @property
     def key(self) -> str:
-        """The clip, unique across corpora and persons."""
-        return f"{self.person}/{self.name}"
+        """The clip, unique across corpora and subjects."""
+        return f"{self.subject_id}/{self.name}"
 
     @property
     def duration_s(self) -> float | None:
@@ -65,7 +65,7 @@ class Image:
 
     Attributes:
         corpus: Lower-case name of the corpus ("ckplus").
-        subject: The person's id inside the corpus, as text; None where the corpus names nobody.
+        subject: The subject's id inside the corpus, as text; None where the corpus names nobody.
         name: The image's name inside the subject, or inside the corpus where there is none.
         emotion: The annotators' own word.
         path: The image file, or the table that holds the image.
@@ -84,14 +84,14 @@ class Image:
     cropped: bool = False
 
     @property
-    def person(self) -> str | None:
-        """The person, unique across corpora; None where the corpus names nobody."""
+    def subject_id(self) -> str | None:
+        """The subject, unique across corpora; None where the corpus names nobody."""
         return None if self.subject is None else f"{self.corpus}/{self.subject}"
 
     @property
     def key(self) -> str:
-        """The image, unique across corpora and persons."""
-        return f"{self.person or self.corpus}/{self.name}"
+        """The image, unique across corpora and subjects."""
+        return f"{self.subject_id or self.corpus}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ class Prediction:
     Attributes:
         clip: `Clip.key` of the clip.
         corpus: Its corpus, for scores per part of a composite.
-        person: `Clip.person`, the person held out.
+        subject: `Clip.subject_id`, the subject held out.
         truth: Class index, 0..classes-1.
         scores: One number per class, larger is more likely; their argmax is the predicted class.
         seed: Seed of the run.
@@ -110,7 +110,7 @@ class Prediction:
 
     clip: str
     corpus: str
-    person: str
+    subject_id: str
     truth: int
     scores: tuple[float, ...]
     seed: int

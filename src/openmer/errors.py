@@ -25,7 +25,7 @@ class ConfigError(OpenMERError):
 
 
 class ProtocolError(OpenMERError):
-    """The evaluation asked for cannot be honest: one person only, a class missing."""
+    """The evaluation asked for cannot be honest: one subject only, a class missing."""
 
     exit_code = 4
 

@@ -38,7 +38,7 @@ def films(tmp_path_factory):
     return {
         "event": write_event(folder / "event.mp4", still=45),
         "wall": write_still(folder / "wall.mp4"),
-        "calm": write_still(folder / "calm.mp4", person=1),
+        "calm": write_still(folder / "calm.mp4", subject_id=1),
         "long": write_long(folder / "long.mp4"),
     }
 
@@ -122,21 +122,23 @@ def test_stop_ends_an_analysis_and_removes_the_video(desk, give, tmp_path):
     assert files_in(tmp_path) == []
 
 
-def test_a_heat_map_is_shown_where_there_is_one(tmp_path):
+def test_a_saliency_map_is_shown_where_there_is_one(tmp_path):
     gray = np.full((64, 64, 3), 90, np.uint8)
     found = Evidence(
         event=event(), onset_rgb=gray, apex_rgb=gray, flow_rgb=gray, flow_full_percent=2.0,
-        regions=(RegionShift(name="chin", percent=1.5, direction="up"),), heat_rgb=gray,
-        heat_note="Bright places raise the class positive.",
+        regions=(RegionShift(name="chin", percent=1.5, direction="up"),), saliency_rgb=gray,
+        saliency_note="Bright places raise the class positive.",
     )  # fmt: skip
     text = event_text(shown_event(1, found, None, tmp_path))
     assert "Positive, confidence 0.81" in text and "1.5 % up" in text
     assert "What the model looked at" in text and text.count("<img") == 4
     assert "too few frames" in text
     unsure = replace(event(), class_name=None)
-    without = replace(found, event=unsure, heat_rgb=None, heat_note="There is no heat map.")
+    without = replace(
+        found, event=unsure, saliency_rgb=None, saliency_note="There is no saliency map."
+    )
     text = event_text(shown_event(2, without, None, tmp_path))
-    assert "Not sure of the class" in text and "There is no heat map." in text
+    assert "Not sure of the class" in text and "There is no saliency map." in text
     assert text.count("<img") == 3
 
 

@@ -17,7 +17,7 @@ from openmer.video import folders_for
 def videos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("videos")
     write_event(folder / "event.mkv")
-    write_still(folder / "still.mp4", person=0)
+    write_still(folder / "still.mp4", subject_id=0)
     write_still(folder / "wall.mp4")
     return folder
 

@@ -19,7 +19,7 @@ QUICK = ("--set", "training.epochs=2", "--workers", "1", "--compiled", "never", 
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory):
-    """Twelve flow images of four persons over two corpora that share a subject id."""
+    """Twelve flow images of four subjects over two corpora that share a subject id."""
     folder = tmp_path_factory.mktemp("flow")
     rng = np.random.default_rng(0)
     rows = ["corpus,subject,clip,label,flow_path"]
@@ -39,11 +39,11 @@ def test_evaluate_prints_one_json_object(openmer, manifest):
     assert code == 0
     found = json.loads(out)
     assert {
-        "method", "epoch_rule", "leaky", "clips", "persons", "seeds", "uf1", "uar", "accuracy",
+        "method", "epoch_rule", "leaky", "clips", "subjects", "seeds", "uf1", "uar", "accuracy",
         "interval", "parts", "per_class", "confusion", "parameters", "seconds", "run",
     } <= set(found)  # fmt: skip
     assert (found["method"], found["epoch_rule"], found["leaky"]) == ("ststnet", "fixed", False)
-    assert (found["clips"], found["persons"], found["seeds"]) == (12, 4, [0, 1])
+    assert (found["clips"], found["subjects"], found["seeds"]) == (12, 4, [0, 1])
     assert set(found["parts"]) == {"smic", "casme2"}
     assert found["parameters"] == 1683
     assert len(found["interval"]["uf1"]) == 2
@@ -83,21 +83,21 @@ def test_audit_passes_the_honest_and_fails_the_leaky_rule(openmer, manifest):
     assert "clean" in out
 
 
-def test_a_tested_person_in_the_pretraining_is_a_leak_wherever_it_is_judged(openmer, manifest):
+def test_a_tested_subject_in_the_pretraining_is_a_leak_wherever_it_is_judged(openmer, manifest):
     state = create_model("flow_mlp").state_dict()
-    save_weights(Path("seen.safetensors"), state, {"persons": {"named": ["smic/s0", "smic/s9"]}})
+    save_weights(Path("seen.safetensors"), state, {"subjects": {"named": ["smic/s0", "smic/s9"]}})
     options = ("flow-mlp", "--manifest", manifest, "--set", "model.weights=seen.safetensors")
-    code, out, _ = openmer("audit", *options, "--json", "--epochs", 1, "--persons", 1)
+    code, out, _ = openmer("audit", *options, "--json", "--epochs", 1, "--subjects", 1)
     (finding,) = json.loads(out)["findings"]
     assert (code, finding["severity"], finding["fold"]) == (1, "leak", "smic/s0")
     assert "smic/s0" in finding["message"] and "seen.safetensors" in finding["message"]
     code, out, err = openmer("evaluate", *options, *QUICK)
     assert code == 0
     told = " ".join(err.split())
-    assert "LEAKY: pictures of 1 of 4 tested persons, smic/s0 for one, made the weights" in told
+    assert "LEAKY: pictures of 1 of 4 tested subjects, smic/s0 for one, made the weights" in told
     assert "LEAKY" in out
     code, out, _ = openmer("evaluate", *options, *QUICK, "--json")
-    assert (json.loads(out)["leaky"], json.loads(out)["seen_persons"]) == (True, ["smic/s0"])
+    assert (json.loads(out)["leaky"], json.loads(out)["seen_subjects"]) == (True, ["smic/s0"])
 
 
 def test_methods_are_listed_and_shown(openmer):
@@ -145,14 +145,14 @@ def edited(manifest, folder, change):
 @pytest.mark.parametrize(
     ("change", "code", "message"),
     [
-        (lambda rows: [row for row in rows if "smic,s0" in row], 4, "at least two persons"),
+        (lambda rows: [row for row in rows if "smic,s0" in row], 4, "at least two subjects"),
         (lambda rows: [row for row in rows if "surprise" not in row], 4, "class surprise"),
         (lambda rows: [row.replace("surprise", "joyful") for row in rows], 3, "joyful"),
         (lambda rows: [row.replace(".png", ".jpg") for row in rows], 3, ".jpg"),
         (lambda rows: [*rows, rows[0]], 3, "c0"),
         (lambda rows: [], 3, "edited.csv"),
     ],
-    ids=["one person", "a class missing", "odd label", "missing image", "twice", "empty"],
+    ids=["one subject", "a class missing", "odd label", "missing image", "twice", "empty"],
 )
 def test_unsound_data_is_one_clear_error(openmer, manifest, tmp_path, change, code, message):
     path = edited(manifest, tmp_path, change)

@@ -35,7 +35,7 @@ def evaluate(openmer, *arguments):
 
 def test_a_corpus_is_judged_in_five_classes(openmer, fakes):
     found, err = evaluate(openmer, "--corpus", "casme2", "--root", fakes / "casme2", *FIVE)
-    assert (found["clips"], found["persons"], found["failures"]) == (10, 3, [])
+    assert (found["clips"], found["subjects"], found["failures"]) == (10, 3, [])
     assert list(found["per_class"]) == [
         "disgust", "happiness", "others", "repression", "surprise",
     ]  # fmt: skip

@@ -15,7 +15,7 @@ QUICK = ("--set", "training.epochs=2", "--workers", "1", "--device", "cpu")
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory):
-    """Twelve flow images of four persons."""
+    """Twelve flow images of four subjects."""
     folder = tmp_path_factory.mktemp("flow")
     rng = np.random.default_rng(0)
     rows = ["corpus,subject,clip,label,flow_path"]
@@ -35,7 +35,7 @@ def trained(tmp_path_factory):
     return folder / "model", folder / "clips" / "manifest.csv"
 
 
-def test_the_figure_and_the_json_are_of_a_network_without_the_person(openmer, manifest):
+def test_the_figure_and_the_json_are_of_a_network_without_the_subject(openmer, manifest):
     code, out, err = openmer(
         "explain", "lab/s1/c1", "--method", "ststnet", "--manifest", manifest, "--json",
         "--class", "surprise", "--out", "look/heat.png", *QUICK,
@@ -48,7 +48,7 @@ def test_the_figure_and_the_json_are_of_a_network_without_the_person(openmer, ma
     )  # fmt: skip
     assert sum(told["scores"].values()) == pytest.approx(1)
     assert np.shape(told["cells"]) == (5, 5) and 0 <= np.min(told["cells"]) <= 1
-    assert "9 clips of 3 persons, not on lab/s1" in told["origin"]
+    assert "9 clips of 3 subjects, not on lab/s1" in told["origin"]
     assert Path("look/heat.png").read_bytes().startswith(b"\x89PNG")
     assert "look/heat.png" in err
 
@@ -77,7 +77,7 @@ def test_a_model_explains_folders_images_and_rows_of_a_manifest(openmer, trained
     assert found[0]["cells"] == found[1]["cells"] == found[2]["cells"]
     assert [each["label"] for each in found] == [None, None, "positive"]
     assert found[0]["held_out"] is None
-    assert "it may have seen this person" in found[0]["origin"]
+    assert "it may have seen this subject" in found[0]["origin"]
     fitted = read_model(model)
     scores = fitted.score_still(np.asarray(Image.open(manifest.parent / "c1" / "img1.png")))
     assert np.allclose(list(found[0]["scores"].values()), scores, atol=1e-6)

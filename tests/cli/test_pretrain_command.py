@@ -137,15 +137,15 @@ def test_the_corpora_at_hand_are_merged_and_the_card_says_which(openmer, ckplus,
     assert code == 0, err
     assert "RAF-DB is left out" in err
     card = load_weights("pretrained/efficient-me/efficient-me.safetensors").card
-    data, persons = card["data"], card["persons"]
+    data, subjects = card["data"], card["subjects"]
     assert set(data["corpora"]) == {"ckplus", "fer2013"}
     assert sum(corpus["images"] for corpus in data["corpora"].values()) == data["images"]
     assert (data["left_out"], data["whole"]) == (["rafdb"], ["fer2013"])
-    assert persons["named"] == ["ckplus/S005", "ckplus/S006", "ckplus/S007"]
-    assert (persons["unnamed"], persons["unknown"]) == (["fer2013"], [])
+    assert subjects["named"] == ["ckplus/S005", "ckplus/S006", "ckplus/S007"]
+    assert (subjects["unnamed"], subjects["unknown"]) == (["fer2013"], [])
     assert card["command"].endswith("--root ckplus=FOLDER --root fer2013=FOLDER")
     text = Path("pretrained/efficient-me/card.md").read_text()
-    for said in ("RAF-DB is left out", "ids of 3 persons", "cannot be told of FER2013"):
+    for said in ("RAF-DB is left out", "ids of 3 subjects", "cannot be told of FER2013"):
         assert said in text, said
     assert "faces cut out already, with none looked for: FER2013" in text
     assert str(ckplus) not in text + json.dumps(card)
@@ -161,7 +161,7 @@ def test_images_of_ones_own_alone_and_no_path_of_them_in_the_card(openmer, tmp_p
     card = load_weights("a/efficient-me.safetensors").card
     assert card["data"]["corpora"]["lab"]["images"] == card["data"]["images"] == 12
     assert card["data"]["own"]["file"] == "faces.csv"
-    assert card["persons"]["named"] == ["lab/p0", "lab/p1", "lab/p2", "lab/p3"]
+    assert card["subjects"]["named"] == ["lab/p0", "lab/p1", "lab/p2", "lab/p3"]
     assert "--images faces.csv" in card["command"] and "--root" not in card["command"]
     text = Path("a/card.md").read_text()
     assert "pretrained on lab" in text and "faces.csv, 12 rows" in text
@@ -174,7 +174,7 @@ def test_images_of_ones_own_are_merged_with_a_root(openmer, tmp_path, fer2013):
     assert code == 0, err
     card = load_weights("pretrained/efficient-me/efficient-me.safetensors").card
     assert set(card["data"]["corpora"]) == {"fer2013", "lab"}
-    assert card["persons"]["unnamed"] == ["fer2013", "lab"]
+    assert card["subjects"]["unnamed"] == ["fer2013", "lab"]
     assert "--images faces.csv" in card["command"]
     assert card["command"].endswith("--root fer2013=FOLDER")
 
@@ -184,8 +184,8 @@ def test_who_was_seen_before_is_kept(openmer, tmp_path, fer2013):
     assert openmer(*pretrain("--images", table, "--out", "a", root=fer2013))[0] == 0
     stored = "a/efficient-me.safetensors"
     assert openmer(*pretrain("--from", stored, "--out", "b", root=fer2013))[0] == 0
-    persons = load_weights("b/efficient-me.safetensors").card["persons"]
-    assert persons["named"] == ["lab/p0", "lab/p1", "lab/p2", "lab/p3"]
+    subjects = load_weights("b/efficient-me.safetensors").card["subjects"]
+    assert subjects["named"] == ["lab/p0", "lab/p1", "lab/p2", "lab/p3"]
 
 
 def test_wrong_rows_are_named_with_what_to_do(openmer, tmp_path):

@@ -25,7 +25,7 @@ training.learning_rate = [1e-3, 1e-2]
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory):
-    """Twelve flow images of four persons."""
+    """Twelve flow images of four subjects."""
     folder = tmp_path_factory.mktemp("flow")
     rng = np.random.default_rng(0)
     rows = ["corpus,subject,clip,label,flow_path"]
@@ -49,7 +49,7 @@ def test_a_nested_search_is_judged_and_audited(openmer, manifest):
     record = tomllib.loads(Path(told["run"], "run.toml").read_text())
     assert record["search"]["searches"] == 4
     assert Path(told["run"], "search", "history.csv").read_text().count("\n") == 1 + 4 * 4
-    quick = ("--persons", "1", "--epochs", "2", "--device", "cpu")
+    quick = ("--subjects", "1", "--epochs", "2", "--device", "cpu")
     search = ("--search", manifest.parent / "search.toml")
     code, out, _ = openmer("audit", "flow-mlp", "--manifest", manifest, *search, *quick)
     assert code == 0 and "clean" in out
@@ -58,14 +58,14 @@ def test_a_nested_search_is_judged_and_audited(openmer, manifest):
 def test_what_everybody_chose_can_be_trained_but_not_reported(openmer, manifest):
     code, out, err = openmer("search", "flow-mlp", *given(manifest), "--out", "best.toml")
     assert code == 0, err
-    assert "the best of 4 trials on 12 clips of 4 persons: too good for an estimate" in " ".join(
+    assert "the best of 4 trials on 12 clips of 4 subjects: too good for an estimate" in " ".join(
         out.split()
     )
     clips = ("--manifest", manifest)
     code, _, err = openmer("evaluate", "best.toml", *clips, "--workers", "1")
     assert code == 4
     assert "smic/s0 for one, chose the settings" in err and "[search]" in err
-    code, out, _ = openmer("audit", "best.toml", *clips, "--persons", "1", "--json")
+    code, out, _ = openmer("audit", "best.toml", *clips, "--subjects", "1", "--json")
     assert code == 1
     found = json.loads(out)["findings"]
     assert {finding["fold"] for finding in found} == {f"smic/s{i}" for i in range(4)}
@@ -78,7 +78,7 @@ def test_what_everybody_chose_can_be_trained_but_not_reported(openmer, manifest)
 def test_train_searches_on_everybody_and_estimates_the_search(openmer, manifest):
     code, out, err = openmer("train", "flow-mlp", *given(manifest), "--out", "model", "--json")
     assert code == 0, err
-    assert json.loads(out)["estimate"]["persons"] == 4
+    assert json.loads(out)["estimate"]["subjects"] == 4
     method = tomllib.loads(Path("model/method.toml").read_text())
     assert "search" not in method
     assert method["searched"]["clips"] == 12

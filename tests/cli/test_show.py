@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.preprocessing.test_faces import persons
+from tests.preprocessing.test_faces import subjects
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def manifest(tmp_path_factory):
     folder = tmp_path_factory.mktemp("frames")
     noise = np.random.default_rng(0).integers(0, 256, (32, 32), dtype=np.uint8)
     rows = ["corpus,subject,clip,label,frames,onset,apex,offset,fps"]
-    for name, image in (("face", persons()[0][0]), ("noise", noise)):
+    for name, image in (("face", subjects()[0][0]), ("noise", noise)):
         (folder / name).mkdir()
         for number in range(1, 5):
             moved = np.roll(image, number % 2, axis=1)

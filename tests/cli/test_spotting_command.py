@@ -8,10 +8,10 @@ from tests.video.made_videos import truth, write_event, write_still
 def videos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("long")
     write_event(folder / "event.mkv")
-    write_still(folder / "still.mp4", person=0, frames=90)
+    write_still(folder / "still.mp4", subject_id=0, frames=90)
     onset, apex, offset = truth()
     rows = [
-        "video,person,subject,kind,onset,apex,offset,class,fps",
+        "video,subject,subject,kind,onset,apex,offset,class,fps",
         f"event.mkv,1,s1,micro,{onset},{apex},{offset},positive,30",
         "still.mp4,1,s2,,,,,,30",
     ]
@@ -23,7 +23,7 @@ def test_a_found_movement_is_a_hit_and_a_quiet_video_counts(openmer, videos, tmp
     code, out, err = openmer("evaluate-spotting", "--truth", videos, "--out", tmp_path, "--json")
     assert code == 0, err
     told = json.loads(out)
-    assert (told["videos"], told["persons"]) == (2, 2)
+    assert (told["videos"], told["subjects"]) == (2, 2)
     micro = told["scopes"]["micro"]
     assert (micro["truth"], micro["found"], micro["hits"]) == (1, 1, 1)
     assert micro["f1"] == 1

@@ -19,7 +19,7 @@ label = "support vector machine"
 
 [[rows]]
 label = "of other images"
-set = ["training.mirrored_copies=false"]
+set = ["training.flipped_copies=false"]
 
 [[rows]]
 label = "of one's own weights"
@@ -71,10 +71,10 @@ def test_a_study_of_ones_own_shows_parts_and_compares(kind, openmer, tmp_path, m
     written = "".join(p.read_text() for p in (tmp_path / "runs" / "studies").glob("*.md"))
     assert "not run, needs weights: openmer pretrain x" in written
     assert ("| support vector machine | synth-a |" in written) == (kind == "scores")
-    assert ("| p by person |" in written) == (kind == "t-tests")
+    assert ("| p by subject |" in written) == (kind == "t-tests")
 
 
-HEAT = """
+SALIENCY = """
 title = "Two networks"
 kind = "heat"
 source = "ours"
@@ -91,9 +91,9 @@ set = ["training.epochs=2"]
 """
 
 
-def test_a_study_of_heat_draws_its_rows_on_the_clip_that_is_named(openmer, tmp_path, manifest):
+def test_a_study_of_saliency_draws_its_rows_on_the_clip_that_is_named(openmer, tmp_path, manifest):
     path = tmp_path / "heat.toml"
-    path.write_text(HEAT)
+    path.write_text(SALIENCY)
     key = read_manifest(manifest)[3].key
     command = ("study", path, "--manifest", manifest, "--workers", 1, "--clip")
     code, _, told = openmer(*command, key)

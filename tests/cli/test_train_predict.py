@@ -63,7 +63,7 @@ def model(openmer, corpus):
 def test_train_attaches_the_honest_estimate_and_reuses_the_run(openmer, corpus, model, capsys):
     method, manifest = corpus
     estimate = read_model(model).record.estimate
-    assert (estimate.clips, estimate.persons, estimate.epoch_rule) == (12, 4, "fixed")
+    assert (estimate.clips, estimate.subjects, estimate.epoch_rule) == (12, 4, "fixed")
     run = openmer.folder / "runs" / estimate.run
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")}
     assert len(before) == 4
@@ -83,7 +83,7 @@ def test_train_without_an_estimate_says_so(openmer, corpus, capsys):
     )
     assert code == 0
     assert "No honest estimate was made" in out
-    assert "12 clips of 4 persons" in out
+    assert "12 clips of 4 subjects" in out
 
 
 def test_predict_equals_scoring_the_arrays(openmer, corpus, model, capsys):
@@ -114,7 +114,7 @@ def test_predict_prints_a_table_and_the_caution(openmer, corpus, model, capsys):
     code, out, err = openmer(capsys, "predict", corpus[1].parent / "c0", "--model", model)
     assert code == 0
     assert all(word in out for word in ("class", *WORDS))
-    assert "On persons it has not seen: UF1" in err
+    assert "On subjects it has not seen: UF1" in err
 
 
 def test_predict_with_the_weights_of_a_method(openmer, tmp_path, capsys):

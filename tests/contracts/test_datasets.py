@@ -85,7 +85,7 @@ def test_images_are_there(fake, name):
 
 
 @pytest.mark.parametrize("name", MACRO)
-def test_persons_are_named_for_all_images_or_for_none(fake, name):
+def test_subjects_are_named_for_all_images_or_for_none(fake, name):
     assert len({image.subject is None for image in read(name, fake(name))}) == 1
 
 
@@ -106,8 +106,8 @@ def test_names_and_sheets_are_enough(fake, name):
 @pytest.mark.parametrize("name", MACRO)
 def test_names_of_images_are_enough(fake, name):
     whole, bare = read(name, fake(name)), read(name, fake(name), frames="none")
-    assert [(i.person, i.emotion, i.part) for i in whole] == [
-        (i.person, i.emotion, i.part) for i in bare
+    assert [(i.subject_id, i.emotion, i.part) for i in whole] == [
+        (i.subject_id, i.emotion, i.part) for i in bare
     ]
     assert len({image.key for image in bare}) == len(bare)
 
@@ -128,7 +128,7 @@ def test_every_form_of_frames_is_named_in_the_error_for_another(name):
 def test_check_of_a_small_copy_names_each_difference_in_counts(fake, name):
     problems = datasets.check(name, fake(name))
     counts = datasets.facts(name).variants[datasets.facts(name).default_variant]
-    for expected in (counts.items, counts.persons, *counts.words.values()):
+    for expected in (counts.items, counts.subjects, *counts.words.values()):
         if expected is not None and expected > 50:
             assert any("expected" in p.text for p in problems)
     assert all(

@@ -41,14 +41,14 @@ def test_what_is_true_fits_the_plan(size):
     assert len(set(subjects)) == len(subjects)
     for take, video in zip(plan.takes, videos, strict=True):
         assert video.fps == take.fps and video.frames == int(take.seconds * take.fps)
-        assert len(video.subjects) == take.persons
+        assert len(video.subjects) == take.subjects
         assert bool(video.events) != take.is_quiet
         for event in video.events:
             assert 0 < event.onset <= event.apex <= event.offset < video.frames
             shortest, longest = MICRO_S if event.kind == "micro" else MACRO_S
             lasts_s = (event.offset - event.onset) / video.fps
             assert shortest - 1 / video.fps <= lasts_s <= longest + 1 / video.fps
-            assert 1 <= event.person <= take.persons
+            assert 1 <= event.subject_id <= take.subjects
         assert all(one.kind for each in video.distractors for one in each)
 
 
@@ -101,7 +101,7 @@ def test_who_leaves_is_gone_and_comes_back():
 
 
 def test_two_people_are_in_one_picture():
-    plan = LongPlan(takes=(Take(seconds=8, persons=2),), width=480, height=240, face_px=(90, 100))
+    plan = LongPlan(takes=(Take(seconds=8, subjects=2),), width=480, height=240, face_px=(90, 100))
     (video,) = generate_long(plan, 1)
     (faces,) = detect_faces([next(video.frames_rgb())])
     assert len(faces) == 2
@@ -192,8 +192,8 @@ def test_frames_are_drawn_one_at_a_time():
         (lambda: next(generate_long("tny")), "'tiny'"),
         (lambda: next(generate_long("tiny", -1)), "seed"),
         (lambda: LongPlan(takes=(Take(seconds=3),)), "8 s"),
-        (lambda: LongPlan(takes=(Take(persons=3),)), "1 or 2"),
-        (lambda: LongPlan(takes=(Take(persons=2, leaves=True),)), "1 where they leave"),
+        (lambda: LongPlan(takes=(Take(subjects=3),)), "1 or 2"),
+        (lambda: LongPlan(takes=(Take(subjects=2, leaves=True),)), "1 where they leave"),
         (lambda: LongPlan(takes=(Take(),), width=100), "do not fit"),
         (lambda: LongPlan(takes=(Take(),), face_px=(0, 10)), "widths above 0 that fit"),
         (lambda: LongPlan(takes=(Take(seconds=float("nan")),)), "8 s"),

@@ -118,7 +118,7 @@ class TestCasmeSquared:
         assert "cropped" in video.path.parts
 
     def test_one_of_its_kinds_alone_is_refused(self, casme):
-        with pytest.raises(ConfigError, match="judged on all"):
+        with pytest.raises(ConfigError, match="evaluated on all"):
             read_long_videos("casme_squared", casme, variant="micro")
 
 
@@ -189,7 +189,7 @@ class TestRefused:
             read_long_videos("samm_long", tmp_path)
 
 
-HEADER = "video,person,subject,kind,onset,apex,offset,class,action_units,fps"
+HEADER = "video,subject,subject,kind,onset,apex,offset,class,action_units,fps"
 
 
 def table(folder, *rows, header=HEADER, files=("a.mp4", "b.mp4", "c.mp4")):
@@ -237,13 +237,13 @@ class TestOwnTable:
         videos = read_truth_csv(path)
         assert [video.key for video in videos] == ["clips/a.mp4", "z.mkv", "clips/quiet.MOV"]
         assert [video.events for video in videos[1:]] == [(), ()]
-        assert videos[1].persons == ("z.mkv",)
+        assert videos[1].subject_ids == ("z.mkv",)
 
     def test_two_faces_in_a_video(self, tmp_path):
         path = table(tmp_path, "a.mp4,2,s2,micro,1,2,9,,,", "a.mp4,1,s1,micro,1,2,9,,,")
         video = read_truth_csv(path)[0]
-        assert {event.person for event in video.events} == {1, 2}
-        assert set(video.persons) == {"s1", "s2"}
+        assert {event.subject_id for event in video.events} == {1, 2}
+        assert set(video.subject_ids) == {"s1", "s2"}
 
     def test_the_fewest_columns(self, tmp_path):
         path = table(tmp_path, "./a.mp4,micro,3,9", header="video,kind,onset,offset")
@@ -272,7 +272,7 @@ class TestOwnTable:
             ("a.mp4,1,s1,micro,1.5,2,9,,,", "onset '1.5' is not a whole number"),
             ("a.mp4,1,s1,micro,9,,9,,,", "the offset must come after the onset"),
             ("a.mp4,1,s1,micro,1,12,9,,,", "apex '12'"),
-            ("a.mp4,x,s1,micro,1,2,9,,,", "person 'x' is not a whole number"),
+            ("a.mp4,x,s1,micro,1,2,9,,,", "subject 'x' is not a whole number"),
             ("a.mp4,1,s/1,micro,1,2,9,,,", "holds a slash"),
             ("a.mp4,1,s1,micro,1,2,9,,,0", "fps '0' is not a rate"),
             ("a.mp4,1,s1,micro,1,2,9,,,fast", "fps 'fast' is not a rate"),

@@ -1,4 +1,4 @@
-"""The composite, exactly: 442 clips, 68 persons, 250, 109 and 83; names and sheets at true size."""
+"""The composite, exactly: 442 clips, 68 subjects, 250, 109 and 83; names and sheets at true size."""
 
 from collections import Counter
 
@@ -33,29 +33,29 @@ def edit(path, change):
 def test_the_composite_is_the_challenges(root):
     clips = datasets.load_clips("megc2019", root, frames="none")
     assert len(clips) == 442
-    assert len({clip.person for clip in clips}) == 68
+    assert len({clip.subject_id for clip in clips}) == 68
     assert classes_of(clips) == (442, {"negative": 250, "positive": 109, "surprise": 83})
     assert dict(megc2019.CLASSES) == {"negative": 250, "positive": 109, "surprise": 83}
 
 
 @pytest.mark.parametrize(
-    ("corpus", "persons", "classes"),
+    ("corpus", "subjects", "classes"),
     [
         ("smic", 16, {"negative": 70, "positive": 51, "surprise": 43}),
         ("casme2", 24, {"negative": 88, "positive": 32, "surprise": 25}),
         ("samm", 28, {"negative": 92, "positive": 26, "surprise": 15}),
     ],
 )
-def test_its_parts(root, corpus, persons, classes):
+def test_its_parts(root, corpus, subjects, classes):
     clips = [c for c in datasets.load("megc2019", root, frames="none") if c.corpus == corpus]
-    assert len({clip.person for clip in clips}) == persons == megc2019.PERSONS[corpus]
+    assert len({clip.subject_id for clip in clips}) == subjects == megc2019.SUBJECTS[corpus]
     assert classes_of(clips) == (megc2019.CLIPS[corpus], classes)
 
 
 def test_who_and_what_is_left_out(root):
     clips = datasets.load_clips("megc2019", root, frames="none")
-    persons = {clip.person for clip in clips}
-    assert not persons & {"casme2/sub10", "casme2/sub18", "samm/025"}
+    subjects = {clip.subject_id for clip in clips}
+    assert not subjects & {"casme2/sub10", "casme2/sub18", "samm/025"}
     keys = {clip.key for clip in clips}
     assert not keys & {"casme2/sub04/EP12_01f", "casme2/sub05/EP09_05f"}
     words = {clip.emotion for clip in clips if clip.corpus == "casme2"}

@@ -28,8 +28,12 @@ def read(tmp_path):
 
 def test_a_row_becomes_an_image(read, tmp_path):
     first, second = read(HEADER + "Lab,006,a.png,Happiness\nlab,,faces/b.jpg,neutral\n").images
-    assert (first.person, first.emotion, first.path) == ("lab/006", "Happiness", tmp_path / "a.png")
-    assert (second.person, second.key, second.cropped) == (None, "lab/faces/b.jpg", False)
+    assert (first.subject_id, first.emotion, first.path) == (
+        "lab/006",
+        "Happiness",
+        tmp_path / "a.png",
+    )
+    assert (second.subject_id, second.key, second.cropped) == (None, "lab/faces/b.jpg", False)
 
 
 def test_the_table_is_known_by_its_name_and_its_bytes(read, tmp_path):
@@ -46,7 +50,7 @@ def test_a_face_that_is_cut_out_already_says_so(read, word, cropped):
 
 def test_a_row_may_end_early_where_the_rest_may_be_empty(read):
     (image,) = read("corpus,image,label,subject\nlab,a.png,sad\n").images
-    assert image.person is None
+    assert image.subject_id is None
 
 
 @pytest.mark.parametrize(

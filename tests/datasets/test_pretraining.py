@@ -129,7 +129,7 @@ def own_images(folder, words=("happy", "sad", "surprise", "neutral")):
 def test_images_of_ones_own_are_used_alone(tmp_path, name, merged, monkeypatch):
     monkeypatch.setenv("OPENMER_FER2013_ROOT", str(merged["fer2013"]))
     made = load_pretraining(name, own=own_images(tmp_path))
-    assert [image.person for image in made.images] == ["lab/s0", "lab/s1", "lab/s2"]
+    assert [image.subject_id for image in made.images] == ["lab/s0", "lab/s1", "lab/s2"]
     assert made.targets == (1, 0, 2)
     assert (made.corpora, made.left_out) == ((), tuple(pretraining_scheme(name).corpora))
     assert "4 images come from faces.csv, the paper has none of them" in made.differences

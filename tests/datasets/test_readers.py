@@ -126,12 +126,12 @@ class TestSmic:
         for clip in datasets.load_clips("smic", write_fake("smic", tmp_path / "s")):
             assert (clip.onset, clip.apex, clip.offset) == (0, None, len(clip.frame_paths) - 1)
 
-    def test_recordings_share_persons_but_no_clip(self, tmp_path):
+    def test_recordings_share_subjects_but_no_clip(self, tmp_path):
         root = write_fake("smic", tmp_path / "hs", frames=False)
         vis = write_fake("smic", tmp_path / "vis", variant="VIS", frames=False)
         fast = datasets.load_clips("smic", root, frames="none")
         slow = datasets.load_clips("smic", vis, variant="VIS", frames="none")
-        assert {c.person for c in fast} == {c.person for c in slow}
+        assert {c.subject_id for c in fast} == {c.subject_id for c in slow}
         assert not {c.key for c in fast} & {c.key for c in slow}
         assert (fast[0].fps, slow[0].fps) == (100, 25)
 

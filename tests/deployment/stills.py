@@ -39,7 +39,7 @@ def write_method(folder, weights=""):
     return path
 
 
-def write_clips(folder, clips=12, persons=4):
+def write_clips(folder, clips=12, subjects=4):
     """Clips of three random frames, and their manifest."""
     rng = np.random.default_rng(0)
     rows = ["corpus,subject,clip,label,frames,onset,apex,offset"]
@@ -49,7 +49,7 @@ def write_clips(folder, clips=12, persons=4):
         for number in range(3):
             pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(frames / f"img{number}.png")
-        rows.append(f"demo,s{i % persons},c{i},{WORDS[i % 3]},c{i},0,1,2")
+        rows.append(f"demo,s{i % subjects},c{i},{WORDS[i % 3]},c{i},0,1,2")
     path = folder / "manifest.csv"
     path.write_text("\n".join(rows) + "\n")
     return path

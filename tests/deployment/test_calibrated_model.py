@@ -9,7 +9,7 @@ from importlib import resources
 
 import numpy as np
 import pytest
-from tests.builders import make_data, make_persons, make_task
+from tests.builders import make_data, make_subjects, make_task
 from tests.deployment.stills import write_clips
 
 from openmer.cli._app import main
@@ -22,7 +22,7 @@ from openmer.deployment import (
     write_model,
 )
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation import Protocol, calibrate, evaluate, probabilities_at, read_run
+from openmer.evaluation import Protocol, calibrate, cross_validate, probabilities_at, read_run
 from openmer.training import Resources
 
 ALONE = Resources(strategy="one_by_one")
@@ -32,13 +32,13 @@ METHODS = ("flow-mlp", "flow-svm")
 @pytest.fixture(scope="module", params=METHODS)
 def task(request):
     data = replace(make_data(clips=18), targets=np.repeat(np.arange(3), 6))
-    return make_task(request.param, data=data, persons=make_persons(18)[::-1])
+    return make_task(request.param, data=data, subjects=make_subjects(18)[::-1])
 
 
 @pytest.fixture(scope="module")
 def run(task, tmp_path_factory):
     protocol = Protocol(seeds=(0, 1))
-    return evaluate(task, protocol, out=tmp_path_factory.mktemp("runs"), resources=ALONE)
+    return cross_validate(task, protocol, out=tmp_path_factory.mktemp("runs"), resources=ALONE)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_the_calibration_is_that_of_the_run(task, run, model):
     expected = calibrate(read_run(run), "svm" if task.method.name == "flow-svm" else "network")
     assert found.temperature == expected.temperature
     assert (found.before.ece, found.after.nll) == (expected.before.ece, expected.after.nll)
-    assert (found.clips, found.persons, found.seeds) == (18, len(task.folds), (0, 1))
+    assert (found.clips, found.subjects, found.seeds) == (18, len(task.folds), (0, 1))
     assert found.run == model.record.estimate.run
 
 
@@ -119,7 +119,7 @@ def test_a_run_that_is_no_honest_estimate_calibrates_nothing(task, tmp_path):
         (Protocol(epoch_rule="held_out"), "is leaky"),
         (Protocol(label_permutation=1), "shuffled labels"),
     ):
-        run = evaluate(task, protocol, out=tmp_path, resources=ALONE)
+        run = cross_validate(task, protocol, out=tmp_path, resources=ALONE)
         with pytest.raises(ProtocolError, match=why):
             calibration_from_run(run, task, "fixed")
 
@@ -148,16 +148,16 @@ def test_the_default_model_says_how_far_to_trust_it(default):
         "samm": 133,
         "smic": 164,
     }
-    assert (record.estimate.clips, record.estimate.persons) == (442, 68)
+    assert (record.estimate.clips, record.estimate.subjects) == (442, 68)
     low, high = record.estimate.uf1_interval
     assert low < record.estimate.uf1 < high < 0.8
     found = record.calibration
     assert found.after.nll < found.before.nll and found.after.ece < found.before.ece
     assert 0.5 <= found.abstain_below < 1
-    assert (found.clips, found.persons) == (442, 68)
+    assert (found.clips, found.subjects) == (442, 68)
 
 
-def test_the_default_model_holds_no_clip_no_person_and_no_place(default):
+def test_the_default_model_holds_no_clip_no_subject_and_no_place(default):
     folder = resources.files("openmer.weights") / "default-model"
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert set(files) == {"card.md", "method.toml", "model.json", "model.safetensors"}
@@ -170,7 +170,7 @@ def test_the_default_model_holds_no_clip_no_person_and_no_place(default):
     for text in texts:
         assert not re.search(r"sub\d|EP\d|\bs\d\d?\b|\d{3}_\d|\.png|\.\./|(?<![\w.<])/\w", text)
     source = default.record.trained_on.source
-    assert set(source) <= {"kind", "manifest", "title", "sha256", "clips", "persons"}
+    assert set(source) <= {"kind", "manifest", "title", "sha256", "clips", "subjects"}
     learned = {name: value for name, value in default.state.items() if "standardize" not in name}
     assert sum(value.numel() for value in learned.values()) == default.record.parameters
     assert all(442 not in value.shape for value in default.state.values())

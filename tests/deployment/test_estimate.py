@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.builders import make_data, make_persons, make_task
+from tests.builders import make_data, make_subjects, make_task
 
 from openmer.deployment import estimate_from_run, estimate_of, train_model
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation import Protocol, evaluate, load_run
+from openmer.evaluation import Protocol, cross_validate, load_run
 from openmer.models import create_model, save_weights
 from openmer.training import Resources
 
@@ -19,7 +19,7 @@ ALONE = Resources(strategy="one_by_one")
 def task():
     data = make_data(clips=18)
     data = replace(data, targets=np.repeat(np.arange(3), 6))
-    return make_task("flow-svm", data=data, persons=make_persons(18)[::-1])
+    return make_task("flow-svm", data=data, subjects=make_subjects(18)[::-1])
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +29,14 @@ def runs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(task, runs):
-    return evaluate(task, Protocol(), out=runs, resources=ALONE)
+    return cross_validate(task, Protocol(), out=runs, resources=ALONE)
 
 
 def test_the_estimate_is_the_score_of_the_run(task, run, runs, monkeypatch):
     found = estimate_from_run(run, task, "fixed")
     _, summary = load_run(run)
     assert (found.uf1, found.uar, found.accuracy) == (summary.uf1, summary.uar, summary.accuracy)
-    assert (found.clips, found.persons, found.seeds) == (18, len(task.folds), (0,))
+    assert (found.clips, found.subjects, found.seeds) == (18, len(task.folds), (0,))
     assert found.run == f"flow-svm/{run.name}"
     monkeypatch.setattr(
         "openmer.evaluation._cross_validate.fit_folds", None
@@ -50,15 +50,15 @@ def test_a_model_carries_its_estimate(task, run):
     assert "leave-one-subject-out" in model.record.caution
 
 
-def test_weights_that_have_seen_a_tested_person_allow_no_estimate(tmp_path):
+def test_weights_that_have_seen_a_tested_subject_allow_no_estimate(tmp_path):
     path = tmp_path / "w.safetensors"
     state = create_model("flow_mlp", size=8).state_dict()
-    save_weights(path, state, {"persons": {"named": ["demo/s2"]}})
+    save_weights(path, state, {"subjects": {"named": ["demo/s2"]}})
     task = make_task(overrides=(f"model.weights={path}",))
-    with pytest.raises(ProtocolError, match=r"Pictures of 1 of the \d+ persons, demo/s2 for one"):
+    with pytest.raises(ProtocolError, match=r"Pictures of 1 of the \d+ subjects, demo/s2 for one"):
         estimate_of(task, Protocol(), runs=tmp_path, resources=ALONE)
-    run = evaluate(task, Protocol(), out=tmp_path, resources=ALONE)
-    with pytest.raises(ProtocolError, match="pictures of tested persons made the weights"):
+    run = cross_validate(task, Protocol(), out=tmp_path, resources=ALONE)
+    with pytest.raises(ProtocolError, match="pictures of tested subjects made the weights"):
         estimate_from_run(run, task, "fixed")
 
 
@@ -71,7 +71,7 @@ def test_weights_that_have_seen_a_tested_person_allow_no_estimate(tmp_path):
     ],
 )
 def test_a_run_that_is_no_honest_estimate_is_refused(task, tmp_path, protocol, message):
-    run = evaluate(task, protocol, out=tmp_path, resources=ALONE)
+    run = cross_validate(task, protocol, out=tmp_path, resources=ALONE)
     with pytest.raises(ProtocolError, match=message):
         estimate_from_run(run, task, "fixed")
     if protocol.epoch_rule != "inner":

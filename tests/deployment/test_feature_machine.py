@@ -7,14 +7,14 @@ import pytest
 from tests.builders import make_data, make_task
 
 from openmer.deployment import export_model, read_model, train_model, write_model
-from openmer.explanation import ExplainedNetwork, draw_heat_map, explain
+from openmer.explanation import ExplainedNetwork, draw_saliency_map, explain
 from openmer.training import Resources
 
 SETTINGS = (
     "model.name=efficient_me",
     "model.parameters={depth = 1}",
     "recipe=[{step = 'apex_frame', size = 32}]",
-    "training.mirror_probability=0.0",
+    "training.flip_probability=0.0",
     "training.standardize=false",
     "training.enlarge={copies = 1}",
     "training.classifier={kind = 'svm', kernel = ['linear', 'rbf']}",
@@ -23,7 +23,7 @@ SETTINGS = (
 
 @pytest.fixture(scope="module")
 def task():
-    data = make_data(size=32, mirrored=False)
+    data = make_data(size=32, flipped=False)
     data = replace(data, inputs=(128 + 25 * data.inputs).clip(0, 255))
     return make_task("flow-mlp", SETTINGS, data)
 
@@ -46,7 +46,7 @@ def test_it_is_exported_whole(model, tmp_path):
     assert export_model(model, tmp_path / "m.onnx").largest_difference < 1e-4
 
 
-def test_its_heat_is_that_of_the_decision_value(model, task):
+def test_its_saliency_is_that_of_the_decision_value(model, task):
     pytest.importorskip("captum")
     by = ExplainedNetwork(
         network=model.network,
@@ -59,4 +59,4 @@ def test_its_heat_is_that_of_the_decision_value(model, task):
     shown = explain(by, task.data.inputs[0], name="clip")
     np.testing.assert_allclose(shown.scores, model.scores(task.data.inputs[:1])[0], atol=1e-6)
     assert shown.predicted == int(np.argmax(shown.scores))
-    assert draw_heat_map(shown) is not None
+    assert draw_saliency_map(shown) is not None

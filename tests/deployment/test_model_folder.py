@@ -64,7 +64,7 @@ def test_the_same_training_gives_the_same_bytes(task, written, tmp_path):
 def test_the_record_says_what_it_was_trained_on(task, written):
     record = json.loads((written / "model.json").read_text())
     trained = record["trained_on"]
-    assert trained["corpora"] == {"demo": {"clips": 18, "persons": len(task.folds)}}
+    assert trained["corpora"] == {"demo": {"clips": 18, "subjects": len(task.folds)}}
     assert sum(trained["classes"].values()) == 18
     assert record["estimate"] is None
     digest = hashlib.sha256((written / "model.safetensors").read_bytes()).hexdigest()
@@ -73,7 +73,7 @@ def test_the_record_says_what_it_was_trained_on(task, written):
     assert "No honest estimate was made" in card and "- demo: 18 clips" in card
 
 
-def test_inner_persons_choose_the_epoch_where_the_method_says_so(task):
+def test_inner_subjects_choose_the_epoch_where_the_method_says_so(task):
     inner = replace(task, method=task.method.model_copy(update={"epoch_rule": "inner"}))
     record = train_model(inner).record
     assert record.epoch_rule == "inner"

@@ -17,14 +17,14 @@ COMPOSITE = {
     "samm": (28, (92, 26, 15)),
     "smic": (16, (70, 51, 43)),
 }
-"""Persons and clips per class of each corpus."""
+"""Subjects and clips per class of each corpus."""
 
 
 def make_prediction(**changes: object) -> Prediction:
     values: dict[str, object] = {
         "clip": "casme2/sub01/EP02_01f",
         "corpus": "casme2",
-        "person": "casme2/sub01",
+        "subject_id": "casme2/sub01",
         "truth": 1,
         "scores": (0.2, 0.7, 0.1),
         "seed": 0,
@@ -36,30 +36,30 @@ def make_prediction(**changes: object) -> Prediction:
 def make_predictions(
     *, skill: float = 1.0, seeds: tuple[int, ...] = (0,), corpora: dict | None = None, draw: int = 0
 ) -> list[Prediction]:
-    """One prediction per clip and seed; clips of a person share how hard the person is."""
+    """One prediction per clip and seed; clips of a subject share how hard the subject is."""
     generator = np.random.default_rng(draw)
     clips = []
-    for corpus, (persons, counts) in (corpora or COMPOSITE).items():
-        share = generator.dirichlet(np.full(persons, 1.2))
+    for corpus, (subjects, counts) in (corpora or COMPOSITE).items():
+        share = generator.dirichlet(np.full(subjects, 1.2))
         truths = generator.permutation(np.repeat(np.arange(len(counts)), counts))
-        first = np.arange(persons)
-        rest = generator.choice(persons, size=len(truths) - persons, p=share)
-        ease = generator.normal(skill, 0.9, size=persons)
-        for i, (truth, person) in enumerate(zip(truths, [*first, *rest], strict=True)):
-            hard = generator.normal(ease[person], 0.8)
-            clips.append((corpus, f"{corpus}/s{person + 1:02d}", i, int(truth), hard))
+        first = np.arange(subjects)
+        rest = generator.choice(subjects, size=len(truths) - subjects, p=share)
+        ease = generator.normal(skill, 0.9, size=subjects)
+        for i, (truth, subject_id) in enumerate(zip(truths, [*first, *rest], strict=True)):
+            hard = generator.normal(ease[subject_id], 0.8)
+            clips.append((corpus, f"{corpus}/s{subject_id + 1:02d}", i, int(truth), hard))
     predictions = []
     for seed in seeds:
         noise = np.random.default_rng([draw, seed])
-        for corpus, person, i, truth, ease_of_clip in clips:
+        for corpus, subject_id, i, truth, ease_of_clip in clips:
             scores = noise.normal(0, 0.7, size=3)
             scores[truth] += ease_of_clip
             scores[0] += 0.4
             predictions.append(
                 make_prediction(
-                    clip=f"{person}/c{i:03d}",
+                    clip=f"{subject_id}/c{i:03d}",
                     corpus=corpus,
-                    person=person,
+                    subject_id=subject_id,
                     truth=truth,
                     scores=tuple(scores.tolist()),
                     seed=seed,
@@ -85,7 +85,7 @@ def make_run(
         "leaky": False,
         "classes": CLASSES,
         "clips": summary.clips,
-        "persons": summary.persons,
+        "subjects": summary.subjects,
         "seeds": summary.seeds,
         "parameters": 1670,
         "seconds": 252.0,
@@ -113,7 +113,7 @@ def write_run(
     record = asdict(info)
     tables = {name: record.pop(name) for name in ("data", "prepared", "source", "versions")}
     tables["method"] = record.pop("method_table")
-    del record["failures"], record["seen_persons"]
+    del record["failures"], record["seen_subjects"]
     run = {key: list(value) if isinstance(value, tuple) else value for key, value in record.items()}
     (folder / "run.toml").write_text(tomli_w.dumps({"run": run, **tables}), encoding="utf-8")
     return folder

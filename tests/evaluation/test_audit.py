@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.builders import make_data, make_persons, make_task
+from tests.builders import make_data, make_subjects, make_task
 from torch import nn
 
 from openmer.evaluation import Fold, audit, package_trainer, shortened
@@ -31,7 +31,7 @@ def leaks(findings):
 
 
 def poisoned(task, fit, **options):
-    return leaks(poison_test(task, fit, **({"epoch_rule": "fixed", "persons": 0} | options)))
+    return leaks(poison_test(task, fit, **({"epoch_rule": "fixed", "subjects": 0} | options)))
 
 
 @pytest.mark.parametrize("strategy", ["one_by_one", "stacked"])
@@ -40,21 +40,21 @@ def poisoned(task, fit, **options):
     ("method", "overrides"),
     [
         ("flow-mlp", ()),
-        ("flow-mlp", ("training.mirror_probability=0.5", "training.batch_size=5")),
+        ("flow-mlp", ("training.flip_probability=0.5", "training.batch_size=5")),
         ("ststnet", ("training.order=class_by_class",)),
         ("flow-mlp", ("training.perturb.interval=1", "training.perturb.noise=0.3")),
         ("flow-mlp", ("training.perturb.interval=2", "training.perturb.unit=step")),
     ],
 )
 def test_the_packages_own_training_is_clean(method, overrides, epoch_rule, strategy):
-    task = make_task(method, overrides, data=make_data(size=14, mirrored=True))
+    task = make_task(method, overrides, data=make_data(size=14, flipped=True))
     fit = package_trainer(task, Resources(device="cpu", strategy=strategy))
-    assert audit(task, fit, epoch_rule=epoch_rule, persons=2) == []
+    assert audit(task, fit, epoch_rule=epoch_rule, subjects=2) == []
 
 
 def test_the_support_vector_machine_is_clean():
     task = make_task("flow-svm")
-    assert audit(task, package_trainer(task, Resources()), persons=0) == []
+    assert audit(task, package_trainer(task, Resources()), subjects=0) == []
 
 
 def test_the_held_out_rule_is_a_leak_by_name_and_by_poison():
@@ -83,7 +83,7 @@ class _Planted:
 
     def _fit(self, model, data, job):
         rows = list(job.train)
-        if self.leak == "substring person match":
+        if self.leak == "substring subject match":
             rows += list(job.predict[:1])
         seen = data.inputs if self.leak == "normalised over all clips" else data.inputs[rows]
         inputs = (data.inputs - seen.mean(axis=0)) / (seen.std(axis=0) + 1)
@@ -103,7 +103,7 @@ class _Planted:
             loss.backward()
             optimizer.step()
             losses.append(float(loss.detach()))
-            if self.leak == "epoch chosen on the held-out person":
+            if self.leak == "epoch chosen on the held-out subject":
                 test = list(job.predict)
                 right = (model(x[test]).argmax(1) == targets[test]).float().mean().item()
                 if right > best:
@@ -118,7 +118,7 @@ class _Planted:
 
 
 def planted_task():
-    return make_task(data=make_data(clips=40), persons=make_persons(40))
+    return make_task(data=make_data(clips=40), subjects=make_subjects(40))
 
 
 def test_an_honest_trainer_of_ones_own_passes():
@@ -130,9 +130,9 @@ def test_an_honest_trainer_of_ones_own_passes():
     [
         "batch statistics over everybody",
         "normalised over all clips",
-        "epoch chosen on the held-out person",
+        "epoch chosen on the held-out subject",
         "weights carried over",
-        "substring person match",
+        "substring subject match",
         "augmented copies",
     ],
 )
@@ -142,7 +142,7 @@ def test_a_planted_leak_is_caught(leak):
     assert all(finding.fold and finding.message for finding in found)
 
 
-def test_a_stopping_rule_that_watches_the_held_out_person_is_caught():
+def test_a_stopping_rule_that_watches_the_held_out_subject_is_caught():
     """The loop of this package, given a job that watches its test clips."""
     task = make_task(overrides=("training.epochs=8", "training.learning_rate=0.05"))
 
@@ -164,12 +164,12 @@ def test_a_training_that_stops_on_nan_is_reported_as_reading_it():
     assert "reads them" in finding.message
 
 
-def test_person_overlap_and_foreign_clips_are_found():
-    persons = ["smic/s1", "smic/s11", "smic/s2"]
+def test_subject_overlap_and_foreign_clips_are_found():
+    subjects = ["smic/s1", "smic/s11", "smic/s2"]
     substring = Fold(held_out="smic/s1", train=(2,), test=(0, 1))
     overlap = Fold(held_out="smic/s2", train=(0, 2), test=(2,))
-    checks = {finding.check for finding in leaks(check_folds(persons, [substring, overlap]))}
-    assert checks == {"foreign test clips", "person overlap"}
+    checks = {finding.check for finding in leaks(check_folds(subjects, [substring, overlap]))}
+    assert checks == {"foreign test clips", "subject overlap"}
 
 
 def test_clips_tested_twice_or_never_are_found():
@@ -180,47 +180,47 @@ def test_clips_tested_twice_or_never_are_found():
     assert "1 clips are never tested" in finding.message
 
 
-def test_equal_clips_of_one_person_with_two_labels_are_noted():
+def test_equal_clips_of_one_subject_with_two_labels_are_noted():
     data = make_data()
     data.inputs[23] = data.inputs[22]
-    (finding,) = check_labels(make_persons(), data)
+    (finding,) = check_labels(make_subjects(), data)
     assert (finding.severity, finding.check) == ("note", "label conflict")
 
 
 def test_a_fold_that_lacks_a_class_is_noted():
     data = make_data()
-    persons = ["a/rare" if target == 2 else f"a/{i}" for i, target in enumerate(data.targets)]
-    task = make_task(data=data, persons=persons)
+    subjects = ["a/rare" if target == 2 else f"a/{i}" for i, target in enumerate(data.targets)]
+    task = make_task(data=data, subjects=subjects)
     fit = package_trainer(task, Resources(device="cpu"))
-    notes = [f for f in audit(task, fit, persons=1) if f.check == "classes"]
+    notes = [f for f in audit(task, fit, subjects=1) if f.check == "classes"]
     assert "a/rare" in notes[0].message and "surprise" in notes[0].message
 
 
-def pretrained_task(folder, persons):
+def pretrained_task(folder, subjects):
     """A task whose folds start from weights that say whose pictures made them."""
     path = folder / "made.safetensors"
     state = create_model("flow_mlp", size=8).state_dict()
-    save_weights(path, state, {"persons": persons} if persons else {})
+    save_weights(path, state, {"subjects": subjects} if subjects else {})
     return make_task(overrides=(f"model.weights={path}",))
 
 
-def test_pictures_of_a_tested_person_in_the_pretraining_are_a_leak(tmp_path):
+def test_pictures_of_a_tested_subject_in_the_pretraining_are_a_leak(tmp_path):
     named = {"named": ["ckplus/S005", "demo/s2", "demo/s22"], "unnamed": [], "unknown": []}
     task = pretrained_task(tmp_path, named)
-    found = audit(task, package_trainer(task, Resources(device="cpu")), persons=1)
+    found = audit(task, package_trainer(task, Resources(device="cpu")), subjects=1)
     (leak,) = leaks(found)
     assert (leak.check, leak.fold) == ("pretraining", "demo/s2")
     assert "demo/s2" in leak.message and "made.safetensors" in leak.message
     assert found == [leak]
 
 
-def test_a_pretraining_on_other_persons_is_clean(tmp_path):
+def test_a_pretraining_on_other_subjects_is_clean(tmp_path):
     assert check_pretraining(pretrained_task(tmp_path, {"named": ["ckplus/S005"]})) == []
     assert check_pretraining(make_task()) == []
 
 
 @pytest.mark.parametrize(
-    ("persons", "said"),
+    ("subjects", "said"),
     [
         ({"unnamed": ["fer2013", "rafdb"]}, "Pictures of fer2013, rafdb made the weights"),
         ({"unnamed": ["demo"]}, "It is likely of demo, which is tested here"),
@@ -228,8 +228,8 @@ def test_a_pretraining_on_other_persons_is_clean(tmp_path):
         (None, "weights made.safetensors do not say whose pictures"),
     ],
 )
-def test_where_nobody_is_named_a_note_says_that_it_cannot_be_checked(tmp_path, persons, said):
-    (finding,) = check_pretraining(pretrained_task(tmp_path, persons))
+def test_where_nobody_is_named_a_note_says_that_it_cannot_be_checked(tmp_path, subjects, said):
+    (finding,) = check_pretraining(pretrained_task(tmp_path, subjects))
     assert (finding.severity, finding.fold) == ("note", "")
     assert said in finding.message and "cannot be checked" in finding.message
 
@@ -245,14 +245,14 @@ def test_a_noise_as_wide_as_everybodys_clips_is_caught(monkeypatch):
     """The spread that noise is a share of is one more thing that a fold could learn of others."""
     task = make_task(overrides=("training.perturb.interval=1",))
     fit = package_trainer(task, Resources(device="cpu", strategy="one_by_one"))
-    assert poisoned(task, fit, persons=2) == []
+    assert poisoned(task, fit, subjects=2) == []
     own = perturb._spreads
 
     def everybodys(data, jobs):
         return own(data, [replace(job, train=tuple(range(data.clips))) for job in jobs])
 
     monkeypatch.setattr(perturb, "_spreads", everybodys)
-    assert poisoned(task, fit, persons=2)
+    assert poisoned(task, fit, subjects=2)
 
 
 def test_shortening_brings_perturbed_epochs_into_the_proof():

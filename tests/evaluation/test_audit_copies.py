@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.builders import make_data, make_persons, make_task
+from tests.builders import make_data, make_subjects, make_task
 
 from openmer.evaluation import audit, package_trainer
 from openmer.evaluation.audit._duplicates import check_copies
@@ -13,7 +13,7 @@ from openmer.models._registry import _MODELS
 from openmer.training import Resources, TrainingData
 from openmer.training._sampling import Rows
 
-PERSONS = ["a/1", "a/1", "a/2", "a/3"]
+SUBJECTS = ["a/1", "a/1", "a/2", "a/3"]
 
 
 def images(clips=4, side=48, channels=3):
@@ -22,7 +22,7 @@ def images(clips=4, side=48, channels=3):
     return TrainingData(inputs=inputs, targets=np.arange(clips) % 3, num_classes=3)
 
 
-def mirror_of_flow(clip):
+def flip_of_flow(clip):
     copy = clip[..., ::-1].copy()
     copy[0] *= -1
     return copy
@@ -36,36 +36,36 @@ def shifted(clip, rows, columns):
 
 COPIES = {
     "equal": lambda clip: clip,
-    "mirror": mirror_of_flow,
+    "flip": flip_of_flow,
     "right": lambda clip: shifted(clip, 0, 3),
     "left": lambda clip: shifted(clip, 0, -1),
     "up": lambda clip: shifted(clip, -2, 0),
-    "mirror and down": lambda clip: shifted(mirror_of_flow(clip), 1, 0),
+    "flip and down": lambda clip: shifted(flip_of_flow(clip), 1, 0),
 }
 
 
 @pytest.mark.parametrize("kind", COPIES)
-def test_a_copy_under_another_person_is_a_leak(kind):
+def test_a_copy_under_another_subject_is_a_leak(kind):
     data = images()
-    assert check_copies(PERSONS, data) == []
+    assert check_copies(SUBJECTS, data) == []
     data.inputs[3] = COPIES[kind](data.inputs[0])
-    (finding,) = check_copies(PERSONS, data)
+    (finding,) = check_copies(SUBJECTS, data)
     assert finding.severity == "leak" and "a/1, a/3" in finding.message
     assert "would train" in finding.message
 
 
 @pytest.mark.parametrize("kind", COPIES)
-def test_a_copy_under_the_same_person_would_be_tested_twice(kind):
+def test_a_copy_under_the_same_subject_would_be_tested_twice(kind):
     data = images()
     data.inputs[1] = COPIES[kind](data.inputs[0])
-    (finding,) = check_copies(PERSONS, data)
+    (finding,) = check_copies(SUBJECTS, data)
     assert finding.severity == "leak" and "tested more than once" in finding.message
 
 
 def test_several_copies_of_one_clip_are_one_finding():
     data = images()
-    data.inputs[2], data.inputs[3] = shifted(data.inputs[0], 1, 0), mirror_of_flow(data.inputs[0])
-    (finding,) = check_copies(PERSONS, data)
+    data.inputs[2], data.inputs[3] = shifted(data.inputs[0], 1, 0), flip_of_flow(data.inputs[0])
+    (finding,) = check_copies(SUBJECTS, data)
     assert finding.message.startswith("3 clips of a/1, a/2 and a/3") or "3 clips" in finding.message
 
 
@@ -73,19 +73,19 @@ def test_pictures_that_share_their_middle_only_are_no_copies():
     data = images()
     data.inputs[3] = data.inputs[0]
     data.inputs[3, :, :4] = 0
-    assert check_copies(PERSONS, data) == []
+    assert check_copies(SUBJECTS, data) == []
 
 
 def test_clips_without_motion_are_not_copies():
     data = images()
     data.inputs[[0, 3]] = 0
-    assert check_copies(PERSONS, data) == []
+    assert check_copies(SUBJECTS, data) == []
 
 
 def test_one_channel_is_compared():
     data = images(channels=1)
     data.inputs[3] = data.inputs[0]
-    assert len(check_copies(PERSONS, data)) == 1
+    assert len(check_copies(SUBJECTS, data)) == 1
 
 
 @pytest.fixture(name="task")
@@ -94,7 +94,7 @@ def _task(tmp_path):
     register("tiny_net")(_tiny_net())
     path = tmp_path / "stored.safetensors"
     save_weights(path, create_model("tiny_net").state_dict(), {})
-    data = make_data(clips=30, mirrored=False)
+    data = make_data(clips=30, flipped=False)
     data = replace(
         data,
         inputs=(128 + 25 * data.inputs).clip(0, 255),
@@ -105,13 +105,13 @@ def _task(tmp_path):
         "model.parameters={}",
         f'model.weights="{path.as_posix()}"',
         "recipe=[{step = 'apex_frame', size = 8}]",
-        "training.mirror_probability=0.0",
+        "training.flip_probability=0.0",
         "training.standardize=false",
         "training.order=balanced",
         "training.enlarge={copies = 2, shift = 0.1}",
         "training.classifier={kind = 'svm', kernel = ['linear', 'rbf'], c = [0.1, 1.0]}",
     )
-    yield make_task("flow-mlp", settings, data, make_persons(30))
+    yield make_task("flow-mlp", settings, data, make_subjects(30))
     del _MODELS["tiny_net"]
 
 
@@ -134,7 +134,7 @@ def _tiny_net():
 
 
 def test_enlarged_balanced_training_with_a_machine_is_clean(task):
-    findings = audit(task, package_trainer(task, Resources(device="cpu")), persons=2)
+    findings = audit(task, package_trainer(task, Resources(device="cpu")), subjects=2)
     assert [one for one in findings if one.severity == "leak"] == []
 
 
@@ -149,12 +149,12 @@ def test_copies_made_before_the_split_are_caught(task):
         inputs=np.concatenate([task.data.inputs, copies]),
         targets=np.concatenate([task.data.targets, task.data.targets]),
     )
-    persons = [*make_persons(30), *(f"copy/{i}" for i in range(30))]
-    findings = check_copies(persons, enlarged)
+    subjects = [*make_subjects(30), *(f"copy/{i}" for i in range(30))]
+    findings = check_copies(subjects, enlarged)
     assert len(findings) == 30
 
 
-def test_a_trainer_that_draws_copies_of_the_tested_person_is_caught(task):
+def test_a_trainer_that_draws_copies_of_the_tested_subject_is_caught(task):
     """Copies drawn from all clips, tested ones included: the poison reaches the weights."""
     from openmer.training import _batches as batches
 
@@ -167,7 +167,7 @@ def test_a_trainer_that_draws_copies_of_the_tested_person_is_caught(task):
 
     batches.training_rows = leaky
     try:
-        findings = audit(task, package_trainer(task, Resources(device="cpu")), persons=1)
+        findings = audit(task, package_trainer(task, Resources(device="cpu")), subjects=1)
     finally:
         batches.training_rows = honest
     assert any(one.check == "poison test" for one in findings)

@@ -1,4 +1,4 @@
-"""A temperature is fitted on other persons, and its worth is measured on those."""
+"""A temperature is fitted on other subjects, and its worth is measured on those."""
 
 import subprocess
 import sys
@@ -97,16 +97,16 @@ def test_errors_by_hand():
     assert confidence_bins(np.array([0.05, 0.1, 0.11, 1.0])).tolist() == [0, 0, 1, 9]
 
 
-def test_what_a_person_shows_has_no_part_in_that_persons_own_confidence():
+def test_what_a_subject_shows_has_no_part_in_that_subjects_own_confidence():
     table = make_table(seeds=(0, 1))
-    person = np.array(table.persons) == "samm/s03"
-    other_truth = np.where(person, (table.truth + 1) % 3, table.truth)
+    subject_id = np.array(table.subjects) == "samm/s03"
+    other_truth = np.where(subject_id, (table.truth + 1) % 3, table.truth)
     changed = calibrated_by_others(replace(table, truth=other_truth), "svm")
     found = calibrated_by_others(table, "svm")
-    assert person.any()
-    assert np.array_equal(found.after[person], changed.after[person])
-    assert np.array_equal(found.answered[person], changed.answered[person])
-    assert not np.array_equal(found.after[~person], changed.after[~person])
+    assert subject_id.any()
+    assert np.array_equal(found.after[subject_id], changed.after[subject_id])
+    assert np.array_equal(found.answered[subject_id], changed.answered[subject_id])
+    assert not np.array_equal(found.after[~subject_id], changed.after[~subject_id])
 
 
 def test_calibration_helps_scores_that_sound_too_sure():
@@ -117,7 +117,7 @@ def test_calibration_helps_scores_that_sound_too_sure():
     assert report.after.nll < report.before.nll
     assert report.after.ece < report.before.ece
     assert report.after.brier < report.before.brier
-    assert (report.persons, report.clips, report.seeds) == (68, 442, (0,))
+    assert (report.subjects, report.clips, report.seeds) == (68, 442, (0,))
     assert report.target == TARGET
     assert 0 < report.coverage < 1
     assert report.accuracy == pytest.approx(TARGET, abs=0.06)
@@ -199,7 +199,7 @@ def test_what_cannot_be_calibrated_is_one_clear_error():
         logits_of(np.array([np.nan, 1.0]), "svm")
     with pytest.raises(DataError, match="0 rows of scores"):
         fit_temperature(np.empty((0, 3)), np.empty(0, np.int64))
-    with pytest.raises(ProtocolError, match="One person alone"):
+    with pytest.raises(ProtocolError, match="One subject alone"):
         calibrate(make_table(corpora={"samm": (1, (3, 3, 3))}), "svm")
     with pytest.raises(ConfigError, match="above 0, at most 1"):
         calibrate(table, "svm", target=1.5)

@@ -7,13 +7,20 @@ import pytest
 from tests.evaluation.test_run import ONE, bytes_of, flow_clips
 
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation import Protocol, evaluate, judge, load_run, prepare_task, run_folder
+from openmer.evaluation import (
+    Protocol,
+    cross_validate,
+    evaluate,
+    load_run,
+    prepare_task,
+    run_folder,
+)
 from openmer.methods import load_method
 from openmer.preprocessing import Failure, Failures, StepError, listed, step_of
 from openmer.preprocessing._failures import StoreError
 
 WORDS = ("happiness", "disgust", "surprise", "fear", "positive", "surprise")
-LABELS = WORDS + WORDS[::-1]  # three persons take turns, so each has every class
+LABELS = WORDS + WORDS[::-1]  # three subjects take turns, so each has every class
 
 
 def spoilt(clips, *numbers):
@@ -37,7 +44,7 @@ def test_they_leave_clips_classes_arrays_and_folds_alike(tmp_path):
     assert [(f.clip, f.step) for f in task.failures] == [(clips[i].key, "read") for i in (2, 7)]
     assert all(clip.flow_path.name in f.reason for clip, f in zip(
         (clips[2], clips[7]), task.failures, strict=True))  # fmt: skip
-    assert (task.lost_persons, alone.failures) == ((), ())
+    assert (task.lost_subjects, alone.failures) == ((), ())
 
 
 def test_the_same_clips_chosen_on_purpose_are_another_question(tmp_path):
@@ -52,29 +59,31 @@ def test_the_same_clips_chosen_on_purpose_are_another_question(tmp_path):
 
 def test_the_run_names_each_clip_with_its_reason(tmp_path):
     clips = spoilt(flow_clips(tmp_path, LABELS), 4)
-    folder = judge(load_method("flow-svm"), clips, Protocol(), out=tmp_path / "runs", resources=ONE)
+    folder = evaluate(
+        load_method("flow-svm"), clips, Protocol(), out=tmp_path / "runs", resources=ONE
+    )
     record = tomllib.loads((folder / "run.toml").read_text())
     assert record["failures"] == [
         {"clip": clips[4].key, "step": "read", "reason": record["failures"][0]["reason"]}
     ]
     assert "4.png" in record["failures"][0]["reason"]
-    assert (record["run"]["clips"], record["run"]["lost_persons"]) == (11, [])
+    assert (record["run"]["clips"], record["run"]["lost_subjects"]) == (11, [])
     info, summary = load_run(folder)
     assert (info.asked, info.clips, summary.clips) == (12, 11, 11)
 
 
 def test_an_interrupted_run_with_failures_goes_on_to_the_same_bytes(tmp_path):
     task = task_of(spoilt(flow_clips(tmp_path, LABELS), 0))
-    whole = evaluate(task, Protocol(), out=tmp_path / "whole", resources=ONE)
+    whole = cross_validate(task, Protocol(), out=tmp_path / "whole", resources=ONE)
 
     def stop(stage, done, total):
         if done == 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate(task, Protocol(), out=tmp_path / "cut", resources=ONE, on_progress=stop)
+        cross_validate(task, Protocol(), out=tmp_path / "cut", resources=ONE, on_progress=stop)
     again = task_of(list(flow_clips_again(tmp_path)))
-    folder = evaluate(again, Protocol(), out=tmp_path / "cut", resources=ONE)
+    folder = cross_validate(again, Protocol(), out=tmp_path / "cut", resources=ONE)
     assert folder.name == whole.name
     assert len(bytes_of(folder)) == 3
     assert bytes_of(folder) == bytes_of(whole)
@@ -89,15 +98,15 @@ def flow_clips_again(folder):
     return clips
 
 
-def test_a_person_without_clips_has_no_fold_and_is_named(tmp_path):
+def test_a_subject_without_clips_has_no_fold_and_is_named(tmp_path):
     task = task_of(spoilt(flow_clips(tmp_path, LABELS), 0, 3, 6, 9))
-    assert task.lost_persons == ("demo/s0",)
+    assert task.lost_subjects == ("demo/s0",)
     assert [fold.held_out for fold in task.folds] == ["demo/s1", "demo/s2"]
-    info = load_run(evaluate(task, Protocol(), out=tmp_path / "runs", resources=ONE))[0]
-    assert (info.persons, info.lost_persons) == (2, ("demo/s0",))
+    info = load_run(cross_validate(task, Protocol(), out=tmp_path / "runs", resources=ONE))[0]
+    assert (info.subjects, info.lost_subjects) == (2, ("demo/s0",))
 
 
-def test_a_lost_class_a_lone_person_and_nothing_at_all_are_refused(tmp_path):
+def test_a_lost_class_a_lone_subject_and_nothing_at_all_are_refused(tmp_path):
     clips = flow_clips(tmp_path, LABELS)
     spoilt(clips, 2, 5, 6, 9)
     with pytest.raises(ProtocolError, match=r"(?s)class surprise is left.*4 clips could not"):

@@ -27,9 +27,9 @@ def assert_same(first: PredictionTable, second: PredictionTable) -> None:
 
 def write_folds(folder, predictions):
     for seed in {record.seed for record in predictions}:
-        for person in {record.person for record in predictions}:
-            rows = [r for r in predictions if (r.seed, r.person) == (seed, person)]
-            write_predictions(folder / f"folds/seed{seed}/{person}.parquet", rows, CLASSES)
+        for subject_id in {record.subject_id for record in predictions}:
+            rows = [r for r in predictions if (r.seed, r.subject_id) == (seed, subject_id)]
+            write_predictions(folder / f"folds/seed{seed}/{subject_id}.parquet", rows, CLASSES)
 
 
 def test_a_table_is_sorted_and_speaks_like_its_records():
@@ -54,7 +54,7 @@ def test_what_is_written_is_read(tmp_path):
     write_predictions(path, few(), CLASSES)
     assert_same(read_predictions(path), PredictionTable.from_predictions(few(), CLASSES))
     assert pq.ParquetFile(path).read().column_names == [
-        *("clip", "corpus", "person", "truth"),
+        *("clip", "corpus", "subject_id", "truth"),
         *("score_negative", "score_positive", "score_surprise", "seed", "epoch"),
     ]
     assert [file.name for file in path.parent.iterdir()] == ["fold.parquet"]
@@ -133,7 +133,7 @@ def test_broken_files_are_named(tmp_path):
     ],
 )
 def test_files_that_are_no_predictions_are_named(column, values, message, tmp_path):
-    columns = {name: ["a", "b"] for name in ("clip", "corpus", "person")}
+    columns = {name: ["a", "b"] for name in ("clip", "corpus", "subject_id")}
     columns |= {"truth": ["a", "b"], "score_a": [0.1, 0.2], "score_b": [0.3, 0.1]}
     columns |= {"seed": [0, 0], "epoch": [1, 1]}
     columns.pop(column)

@@ -28,16 +28,16 @@ def test_the_bins_hold_every_row_and_make_the_calibration_error(made):
     assert all(one.low < one.confidence <= one.high for one in bins)
 
 
-def test_an_interval_is_by_persons(made):
+def test_an_interval_is_by_subjects(made):
     _, found = made
     bins = reliability_bins(found.after, found)
     assert all(one.interval.low <= one.accuracy <= one.interval.high for one in bins)
-    one_person = replace(found, persons=("a",) * len(found.truth))
-    assert {(one.persons, one.interval) for one in reliability_bins(found.after, one_person)} == {
+    one_subject = replace(found, subjects=("a",) * len(found.truth))
+    assert {(one.subjects, one.interval) for one in reliability_bins(found.after, one_subject)} == {
         (1, None)
     }
-    apart = replace(found, persons=tuple(map(str, range(len(found.truth)))))
-    widest = max(bins, key=lambda one: one.rows / one.persons)
+    apart = replace(found, subjects=tuple(map(str, range(len(found.truth)))))
+    widest = max(bins, key=lambda one: one.rows / one.subjects)
     same = next(one for one in reliability_bins(found.after, apart) if one.low == widest.low)
     width = widest.interval.high - widest.interval.low
     assert same.interval.high - same.interval.low < width

@@ -108,16 +108,16 @@ def test_a_run_may_leak_by_other_ways_than_the_epoch():
         assert "LEAKY" in render([run])
 
 
-def test_a_run_from_weights_that_have_seen_tested_persons_says_whom(runs):
-    persons = tuple(f"casme2/sub0{number}" for number in range(1, 6))
-    run = make_run(leaky=True, seen_persons=persons)
+def test_a_run_from_weights_that_have_seen_tested_subjects_says_whom(runs):
+    subjects = tuple(f"casme2/sub0{number}" for number in range(1, 6))
+    run = make_run(leaky=True, seen_subjects=subjects)
     said = (
-        "made on pictures of 5 of 68 tested persons: casme2/sub01, casme2/sub02, casme2/sub03, 2 "
+        "made on pictures of 5 of 68 tested subjects: casme2/sub01, casme2/sub02, casme2/sub03, 2 "
         "more."
     )
     for name in ("html", "markdown", "latex", "terminal"):
         assert said in " ".join(FORMATS[name]([run]).replace("\\_", "_").split())
-    tuned = make_run(leaky=True, seen_persons=persons, epoch_rule="held_out")
+    tuned = make_run(leaky=True, seen_subjects=subjects, epoch_rule="held_out")
     assert leak_rows([run, tuned]) == []
 
 
@@ -181,7 +181,7 @@ def test_published_numbers_stand_beside_the_composite_only(runs):
     for name in ("html", "markdown"):
         assert "MERASTC" in FORMATS[name](runs)
         assert "impossible" in FORMATS[name](runs)
-        assert "held-out person" in FORMATS[name](runs)
+        assert "held-out subject" in FORMATS[name](runs)
         alone = FORMATS[name]([synthetic])
         assert "MERASTC" not in alone
         assert "not that composite" in alone
@@ -278,7 +278,7 @@ FAILED = (
 @pytest.mark.parametrize("name", FORMATS)
 def test_clips_that_could_not_be_prepared_are_counted_wherever_scores_are_shown(name, runs):
     said = "3 of 445 clips could not be prepared: 2 at the step 'align', 1 at the step 'read'."
-    lost = make_run(failures=FAILED, lost_persons=("samm/006",))
+    lost = make_run(failures=FAILED, lost_subjects=("samm/006",))
     for together in ([lost], [lost, runs[3]]):
         text = FORMATS[name](together)
         if name == "csv":
@@ -304,7 +304,7 @@ def test_the_page_lists_each_clip_with_its_reason():
 def test_a_corpus_that_is_not_whole_is_named():
     source = {
         "kind": "corpus", "title": "CASME II", "clips": 253, "clips_expected": 255,
-        "persons": 26, "persons_expected": 26, "differences": ["a", "b"],
+        "subjects": 26, "subjects_expected": 26, "differences": ["a", "b"],
     }  # fmt: skip
     said = "The copy of CASME II is not whole: 253 clips, expected 255; 2 differences in all."
     for name in ("html", "markdown", "latex", "terminal"):

@@ -10,7 +10,7 @@ from tests.builders import make_clip, make_data, make_task
 from openmer.errors import DataError, ProtocolError
 from openmer.evaluation import (
     Protocol,
-    evaluate,
+    cross_validate,
     fold_jobs,
     load_run,
     prepare_task,
@@ -31,7 +31,9 @@ def bytes_of(folder):
 
 def test_a_run_stores_every_clip_once_and_says_how_it_was_made(tmp_path):
     task, protocol = make_task(), Protocol(seeds=(0, 1))
-    folder = evaluate(task, protocol, out=tmp_path, resources=ONE, command="openmer evaluate x")
+    folder = cross_validate(
+        task, protocol, out=tmp_path, resources=ONE, command="openmer evaluate x"
+    )
     table = read_run(folder)
     assert sorted(table.clips) == sorted(2 * [clip.key for clip in task.clips])
     assert set(table.epoch) == {3}
@@ -48,24 +50,24 @@ def test_a_run_stores_every_clip_once_and_says_how_it_was_made(tmp_path):
 
 def test_running_again_changes_nothing_and_elsewhere_gives_the_same_bytes(tmp_path):
     task, protocol = make_task(), Protocol()
-    folder = evaluate(task, protocol, out=tmp_path / "a", resources=ONE)
+    folder = cross_validate(task, protocol, out=tmp_path / "a", resources=ONE)
     stamps = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    assert evaluate(task, protocol, out=tmp_path / "a", resources=ONE) == folder
+    assert cross_validate(task, protocol, out=tmp_path / "a", resources=ONE) == folder
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
-    other = evaluate(task, protocol, out=tmp_path / "b", resources=ONE)
+    other = cross_validate(task, protocol, out=tmp_path / "b", resources=ONE)
     assert bytes_of(other) == bytes_of(folder)
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
     task, protocol = make_task(), Protocol()
-    whole = evaluate(task, protocol, out=tmp_path / "whole", resources=ONE)
+    whole = cross_validate(task, protocol, out=tmp_path / "whole", resources=ONE)
 
     def stop(stage, done, total):
         if done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate(task, protocol, out=tmp_path / "cut", resources=ONE, on_progress=stop)
+        cross_validate(task, protocol, out=tmp_path / "cut", resources=ONE, on_progress=stop)
     folder = run_folder(task, protocol, tmp_path / "cut")
     kept = bytes_of(folder)
     assert len(kept) == 2
@@ -73,7 +75,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
     with pytest.raises(DataError, match="no seed"):
         load_run(folder)
     seen = []
-    evaluate(
+    cross_validate(
         task, protocol, out=tmp_path / "cut", resources=ONE, on_progress=lambda *s: seen.append(s)
     )
     assert seen[0] == ("train", 2, len(task.folds))
@@ -82,9 +84,9 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
 
 def test_seeds_can_be_added_later(tmp_path):
     task = make_task()
-    first = evaluate(task, Protocol(seeds=(0,)), out=tmp_path, resources=ONE)
+    first = cross_validate(task, Protocol(seeds=(0,)), out=tmp_path, resources=ONE)
     before = bytes_of(first)
-    again = evaluate(task, Protocol(seeds=(0, 1)), out=tmp_path, resources=ONE)
+    again = cross_validate(task, Protocol(seeds=(0, 1)), out=tmp_path, resources=ONE)
     assert again == first
     assert before.items() <= bytes_of(first).items()
     assert load_run(first)[1].seeds == (0, 1)
@@ -100,14 +102,14 @@ def test_other_weights_to_start_from_are_another_question(tmp_path):
     assert len(folders) == 2
 
 
-def test_a_run_from_weights_that_have_seen_a_tested_person_is_leaky(tmp_path):
+def test_a_run_from_weights_that_have_seen_a_tested_subject_is_leaky(tmp_path):
     path = tmp_path / "start.safetensors"
     state = create_model("flow_mlp", size=8).state_dict()
     for named, seen in ((["demo/s3", "x/s1"], ("demo/s3",)), (["x/s1"], ())):
-        save_weights(path, state, {"persons": {"named": named}})
+        save_weights(path, state, {"subjects": {"named": named}})
         task = make_task(overrides=(f'model.weights="{path.as_posix()}"',))
-        info, _ = load_run(evaluate(task, Protocol(), out=tmp_path / "runs", resources=ONE))
-        assert (info.epoch_rule, info.seen_persons, info.leaky) == ("fixed", seen, bool(seen))
+        info, _ = load_run(cross_validate(task, Protocol(), out=tmp_path / "runs", resources=ONE))
+        assert (info.epoch_rule, info.seen_subjects, info.leaky) == ("fixed", seen, bool(seen))
 
 
 def test_different_questions_have_different_folders(tmp_path):
@@ -127,17 +129,19 @@ def test_a_hostile_subject_id_stays_inside_the_run(tmp_path):
     (job, *_) = fold_jobs(make_task(), "fixed", 0)
     from dataclasses import replace
 
-    path = fold_path(tmp_path, replace(job, person="corpus/../../x y"))
+    path = fold_path(tmp_path, replace(job, subject_id="corpus/../../x y"))
     assert path.resolve().is_relative_to(tmp_path.resolve())
 
 
-def test_the_inner_rule_never_shows_the_held_out_person():
+def test_the_inner_rule_never_shows_the_held_out_subject():
     task = make_task()
     for fold, job in zip(task.folds, fold_jobs(task, "inner", 0), strict=True):
         seen = {*job.train, *job.watch.clips}
         assert seen == set(fold.train)
         assert not seen & set(fold.test)
-        assert not {task.persons[i] for i in job.train} & {task.persons[i] for i in job.watch.clips}
+        assert not {task.subjects[i] for i in job.train} & {
+            task.subjects[i] for i in job.watch.clips
+        }
 
 
 def test_the_fixed_rule_watches_nothing_and_the_leaky_one_the_test_clips():
@@ -154,16 +158,16 @@ def test_the_leaky_rule_scores_higher_on_labels_without_signal(tmp_path):
     data = make_data(clips=80)
     data.targets[:] = rng.permutation(data.targets)
     data.inputs[:] = rng.normal(size=data.inputs.shape)
-    persons = [f"demo/s{i // 2}" for i in range(80)]
+    subjects = [f"demo/s{i // 2}" for i in range(80)]
     overrides = (
         "training.epochs=25",
         "training.learning_rate=0.01",
-        "training.mirror_probability=0.0",
+        "training.flip_probability=0.0",
     )
-    task = make_task(data=data, persons=persons, overrides=overrides)
+    task = make_task(data=data, subjects=subjects, overrides=overrides)
     scores = {}
     for rule in ("fixed", "held_out"):
-        folder = evaluate(task, Protocol(epoch_rule=rule), out=tmp_path, resources=ONE)
+        folder = cross_validate(task, Protocol(epoch_rule=rule), out=tmp_path, resources=ONE)
         scores[rule] = load_run(folder)[1].uf1
     assert scores["held_out"] > scores["fixed"] + 0.1
 

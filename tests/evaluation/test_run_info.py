@@ -13,7 +13,7 @@ RUN = {
     "leaky": False,
     "classes": ["negative", "positive", "surprise"],
     "clips": 442,
-    "persons": 68,
+    "subjects": 68,
     "seeds": [0, 1],
     "parameters": 1670,
     "seconds": 12,
@@ -58,7 +58,7 @@ def test_a_missing_key_is_named(key, tmp_path):
         ("seeds", [], "no seed is finished"),
         ("epoch_rule", "best", "expected one of fixed, inner, held_out"),
         ("epoch_rule", "held_out", "set leaky = true"),
-        ("seen_persons", ["samm/006"], "names 1 seen_persons.*set leaky = true"),
+        ("seen_subjects", ["samm/006"], "names 1 seen_subjects.*set leaky = true"),
     ],
 )
 def test_a_wrong_value_is_named(key, value, message, tmp_path):
@@ -68,12 +68,12 @@ def test_a_wrong_value_is_named(key, value, message, tmp_path):
 
 def test_clips_that_failed_are_read_strictly(tmp_path):
     failure = {"clip": "smic/s1/a", "step": "align", "reason": "No face."}
-    run = {**RUN, "lost_persons": ["smic/s1"]}
+    run = {**RUN, "lost_subjects": ["smic/s1"]}
     info = read_run_info(write(tmp_path, run, failures=[failure], source={"kind": "corpus"}))
-    assert (info.failures, info.lost_persons) == ((failure,), ("smic/s1",))
+    assert (info.failures, info.lost_subjects) == ((failure,), ("smic/s1",))
     assert (info.asked, info.source) == (443, {"kind": "corpus"})
-    plain = read_run_info(write(tmp_path, {**RUN, "lost_persons": []}))
-    assert (plain.failures, plain.lost_persons, plain.asked) == ((), (), 442)
+    plain = read_run_info(write(tmp_path, {**RUN, "lost_subjects": []}))
+    assert (plain.failures, plain.lost_subjects, plain.asked) == ((), (), 442)
     for wrong in ([{"clip": "a"}], "none", [{**failure, "step": 3}]):
         with pytest.raises(DataError, match=r"\[\[failures\]\]"):
             read_run_info(write(tmp_path, RUN, failures=wrong))

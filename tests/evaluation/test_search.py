@@ -1,4 +1,4 @@
-"""Searches: no person chooses their own settings, a stop costs nothing, processes share."""
+"""Searches: no subject chooses their own settings, a stop costs nothing, processes share."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ from openmer.evaluation import (
     Fold,
     Protocol,
     audit,
-    evaluate,
+    cross_validate,
     everybody,
     load_run,
     package_trainer,
@@ -52,7 +52,7 @@ def search_of(text=GRID):
 
 
 def searching(text=GRID, clips=6, **changes):
-    """A small task with a search: persons of one, two, three and more clips."""
+    """A small task with a search: subjects of one, two, three and more clips."""
     return make_task(overrides=(text,), data=make_data(clips=clips, **changes))
 
 
@@ -76,13 +76,13 @@ def bytes_of(folder):
 
 def test_every_fold_searches_and_the_run_says_what_it_chose(tmp_path):
     task = searching()
-    folder = evaluate(task, Protocol(), out=tmp_path, resources=ONE)
+    folder = cross_validate(task, Protocol(), out=tmp_path, resources=ONE)
     choices = {p: json.loads(p.read_text()) for p in (folder / "search").rglob("*.json")}
-    assert {choice["person"] for choice in choices.values()} == {f.held_out for f in task.folds}
+    assert {choice["subject_id"] for choice in choices.values()} == {f.held_out for f in task.folds}
     for path, choice in choices.items():
-        assert path.parent.name == "demo" and choice["person"] == f"demo/{path.stem}"
-        everybody_else = {person for group in choice["groups"] for person in group}
-        assert everybody_else == set(task.persons) - {choice["person"]}
+        assert path.parent.name == "demo" and choice["subject_id"] == f"demo/{path.stem}"
+        everybody_else = {subject_id for group in choice["groups"] for subject_id in group}
+        assert everybody_else == set(task.subjects) - {choice["subject_id"]}
         scores = [one["score"] for one in choice["trials"]]
         assert choice["place"] == scores.index(max(scores))
         assert choice["settings"] == task.method.search.point(choice["place"])
@@ -90,10 +90,10 @@ def test_every_fold_searches_and_the_run_says_what_it_chose(tmp_path):
     assert record["search"]["searches"] == len(task.folds)
     assert sum(record["search"]["chosen"]["training.epochs"].values()) == len(task.folds)
     epochs = {
-        choice["person"]: choice["settings"]["training.epochs"] for choice in choices.values()
+        choice["subject_id"]: choice["settings"]["training.epochs"] for choice in choices.values()
     }
     table = read_run(folder)
-    assert all(epochs[p] == e for p, e in zip(table.persons, table.epoch, strict=True))
+    assert all(epochs[p] == e for p, e in zip(table.subjects, table.epoch, strict=True))
     info, summary = load_run(folder)
     assert info.leaky is False
     (note,) = row_of(info, summary).notes
@@ -102,7 +102,7 @@ def test_every_fold_searches_and_the_run_says_what_it_chose(tmp_path):
 
 def test_the_history_has_every_trial_with_its_curve(tmp_path):
     task = searching()
-    folder = evaluate(task, Protocol(), out=tmp_path, resources=ONE)
+    folder = cross_validate(task, Protocol(), out=tmp_path, resources=ONE)
     with (folder / "search" / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 4 * len(task.folds)
@@ -116,16 +116,16 @@ def test_the_history_has_every_trial_with_its_curve(tmp_path):
 @pytest.mark.parametrize("text", [GRID, TPE])
 def test_a_stopped_search_goes_on_and_repeats_no_trial(tmp_path, text):
     task = searching(text, clips=6)
-    whole = evaluate(task, Protocol(), out=tmp_path / "whole", resources=ONE)
+    whole = cross_validate(task, Protocol(), out=tmp_path / "whole", resources=ONE)
 
     def stop(stage, done, total):
         if stage == "search" and done == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate(task, Protocol(), out=tmp_path / "cut", resources=ONE, on_progress=stop)
+        cross_validate(task, Protocol(), out=tmp_path / "cut", resources=ONE, on_progress=stop)
     seen = []
-    folder = evaluate(
+    folder = cross_validate(
         task,
         Protocol(),
         out=tmp_path / "cut",
@@ -143,20 +143,20 @@ def test_a_stopped_search_goes_on_and_repeats_no_trial(tmp_path, text):
 @pytest.mark.slow
 def test_side_by_side_gives_the_same_bytes_and_seeds_can_be_added(tmp_path):
     task = searching(TPE, clips=9)
-    one = evaluate(task, Protocol(seeds=(0, 1)), out=tmp_path / "one", resources=ONE)
+    one = cross_validate(task, Protocol(seeds=(0, 1)), out=tmp_path / "one", resources=ONE)
     two = Resources(device="cpu", strategy="side_by_side", workers=2, compiled="never")
-    evaluate(task, Protocol(), out=tmp_path / "two", resources=two)
-    folder = evaluate(task, Protocol(seeds=(0, 1)), out=tmp_path / "two", resources=two)
+    cross_validate(task, Protocol(), out=tmp_path / "two", resources=two)
+    folder = cross_validate(task, Protocol(seeds=(0, 1)), out=tmp_path / "two", resources=two)
     assert bytes_of(folder) == bytes_of(one)
 
 
 def test_a_finished_run_needs_no_storage(tmp_path):
     task = searching(clips=9)
-    folder = evaluate(task, Protocol(), out=tmp_path, resources=ONE)
+    folder = cross_validate(task, Protocol(), out=tmp_path, resources=ONE)
     before = bytes_of(folder)
     (folder / "search" / "trials.db").unlink()
     next((folder / "folds").rglob("*.parquet")).unlink()
-    evaluate(task, Protocol(), out=tmp_path, resources=ONE)
+    cross_validate(task, Protocol(), out=tmp_path, resources=ONE)
     assert bytes_of(folder) == before
     assert not (folder / "search" / "trials.db").exists()
 
@@ -236,17 +236,19 @@ def test_a_machine_that_falls_silent_is_given_up(tmp_path, monkeypatch):
         assert book.read("s").elsewhere == set()
 
 
-def test_groups_share_no_person_and_leave_out_the_held_out_one():
+def test_groups_share_no_subject_and_leave_out_the_held_out_one():
     task = searching(clips=24)
     for fold in task.folds:
         inner = inner_folds(task, fold, seed=0)
         assert sorted(i for part in inner for i in part.test) == sorted(fold.train)
         for part in inner:
             assert {*part.train, *part.test} == set(fold.train)
-            assert not {task.persons[i] for i in part.train} & {task.persons[i] for i in part.test}
+            assert not {task.subjects[i] for i in part.train} & {
+                task.subjects[i] for i in part.test
+            }
         assert inner == inner_folds(task, fold, seed=0)
     alone = Fold(held_out="a", train=(1,), test=(0,))
-    with pytest.raises(ProtocolError, match="trains on 1 person"):
+    with pytest.raises(ProtocolError, match="trains on 1 subject"):
         groups_inside(alone, "ab", (0, 1), groups=2, rng=np.random.default_rng(0))
 
 
@@ -303,25 +305,25 @@ def test_a_training_that_comes_to_nothing_is_the_worst_and_stops_nobody(tmp_path
 def test_the_packages_own_search_is_clean(text, epoch_rule):
     task = shortened(searching(text, clips=24), 2)
     fit = package_trainer(task, ONE, epoch_rule)
-    assert audit(task, fit, epoch_rule=epoch_rule, persons=2) == []
+    assert audit(task, fit, epoch_rule=epoch_rule, subjects=2) == []
 
 
 @pytest.mark.parametrize("text", [GRID, TPE])
 def test_a_stacked_search_is_clean(text):
-    """No choice of another fold, which has seen the person, decides who is in a stack."""
+    """No choice of another fold, which has seen the subject, decides who is in a stack."""
     task = shortened(searching(text, clips=24), 2)
     fit = package_trainer(task, Resources(device="cpu", strategy="stacked"))
-    assert audit(task, fit, persons=2) == []
+    assert audit(task, fit, subjects=2) == []
 
 
 def test_a_search_for_a_support_vector_machine_is_clean():
     method = load_method("flow-svm", ["search.space={training.c=[0.1, 10.0]}"])
     task = replace(searching(clips=24), method=method)
-    assert audit(task, package_trainer(task, ONE), persons=1) == []
+    assert audit(task, package_trainer(task, ONE), subjects=1) == []
 
 
 class _LeakySearch:
-    """Settings chosen as the field often does it: by the score on the held-out persons."""
+    """Settings chosen as the field often does it: by the score on the held-out subjects."""
 
     def __init__(self, task, everybody_at_once):
         self.task, self.everybody_at_once = task, everybody_at_once
@@ -349,28 +351,30 @@ class _LeakySearch:
 
 
 @pytest.mark.parametrize("everybody_at_once", [False, True])
-def test_a_search_on_the_held_out_persons_is_caught(everybody_at_once):
+def test_a_search_on_the_held_out_subjects_is_caught(everybody_at_once):
     task = searching(clips=24)
-    found = poison_test(task, _LeakySearch(task, everybody_at_once), epoch_rule="fixed", persons=3)
+    found = poison_test(task, _LeakySearch(task, everybody_at_once), epoch_rule="fixed", subjects=3)
     leaks = [finding for finding in found if finding.severity == "leak"]
     assert leaks
     assert any("chooses training.batch_size" in finding.message for finding in leaks)
 
 
-def test_settings_that_a_person_chose_are_refused_on_that_person(tmp_path):
+def test_settings_that_a_subject_chose_are_refused_on_that_subject(tmp_path):
     task = searching(clips=9)
     known = settled(task, everybody(task), epoch_rule="fixed", resources=ONE)
     searched = known.method.searched
-    assert searched.persons == tuple(sorted(set(task.persons)))
+    assert searched.subjects == tuple(sorted(set(task.subjects)))
     assert (searched.trials, searched.clips, known.method.search) == (4, 9, None)
     assert known.method.training.epochs == searched.settings["training.epochs"]
     with pytest.raises(ProtocolError, match=r"demo/s1 for one, chose the settings.*\[search\]"):
-        evaluate(known, Protocol(), out=tmp_path, resources=ONE)
-    assert {finding.fold for finding in check_search(known)} == set(task.persons)
-    others = make_task(data=make_data(clips=9), persons=[f"else/{p[5:]}" for p in task.persons])
+        cross_validate(known, Protocol(), out=tmp_path, resources=ONE)
+    assert {finding.fold for finding in check_search(known)} == set(task.subjects)
+    others = make_task(data=make_data(clips=9), subjects=[f"else/{p[5:]}" for p in task.subjects])
     unseen = replace(others, method=known.method)
     assert check_search(unseen) == []
-    assert load_run(evaluate(unseen, Protocol(), out=tmp_path, resources=ONE))[0].leaky is False
+    assert (
+        load_run(cross_validate(unseen, Protocol(), out=tmp_path, resources=ONE))[0].leaky is False
+    )
 
 
 def test_a_search_is_part_of_the_question(tmp_path):
@@ -391,7 +395,7 @@ def test_a_search_is_part_of_the_question(tmp_path):
 )
 def test_a_storage_that_is_none_is_one_clear_error(tmp_path, url, kind, message):
     with pytest.raises(kind, match=message):
-        evaluate(searching(), Protocol(), out=tmp_path, resources=ONE, storage=url)
+        cross_validate(searching(), Protocol(), out=tmp_path, resources=ONE, storage=url)
 
 
 def test_the_proof_takes_the_corners_of_a_search():
@@ -403,10 +407,10 @@ def test_the_proof_takes_the_corners_of_a_search():
     assert (few.trials, few.startup) == (4, 2)
 
 
-def test_mirrored_copies_are_prepared_where_a_trial_may_draw_them():
-    from openmer.evaluation._experiment import _draws_mirrored
+def test_flipped_copies_are_prepared_where_a_trial_may_draw_them():
+    from openmer.evaluation._experiment import _draws_flipped
 
-    plain = ("training.mirror_probability=0.0",)
-    space = 'search.space={"training.mirror_probability"=[0.0,0.5]}'
-    assert not _draws_mirrored(load_method("flow-mlp", plain))
-    assert _draws_mirrored(load_method("flow-mlp", (*plain, space)))
+    plain = ("training.flip_probability=0.0",)
+    space = 'search.space={"training.flip_probability"=[0.0,0.5]}'
+    assert not _draws_flipped(load_method("flow-mlp", plain))
+    assert _draws_flipped(load_method("flow-mlp", (*plain, space)))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from openmer.datasets import AnnotatedVideo
 from openmer.datasets._true_events import TrueEvent
 from openmer.errors import DataError
-from openmer.evaluation import Span, judge_spotting, span_of
+from openmer.evaluation import Span, score_spotting, span_of
 from openmer.evaluation.spotting._matching import match_spans, overlap
 from openmer.reports import render_spotting_csv, render_spotting_markdown, render_spotting_terminal
 
@@ -41,7 +41,7 @@ def video(name, events=(), subject="s1", frames=MINUTE, **more):
                 onset=each.onset,
                 offset=each.offset,
                 apex=each.apex,
-                person=each.person,
+                subject_id=each.subject_id,
                 emotion=each.class_name or "",
             )
             for each in events
@@ -50,8 +50,8 @@ def video(name, events=(), subject="s1", frames=MINUTE, **more):
     )
 
 
-def judge(found, truth, **more):
-    return judge_spotting(found, truth, **{"draws": 20, **more})
+def evaluate(found, truth, **more):
+    return score_spotting(found, truth, **{"draws": 20, **more})
 
 
 @st.composite
@@ -65,7 +65,7 @@ def spans(draw, most=5):
 
 @st.composite
 def recordings(draw):
-    """Videos of some persons with what is true and what was found in them."""
+    """Videos of some subjects with what is true and what was found in them."""
     truth, found = [], {}
     for number in range(draw(st.integers(1, 4))):
         made = video(f"v{number}", draw(spans()), subject=f"s{draw(st.integers(0, 2))}")
@@ -172,7 +172,7 @@ class TestCounts:
             "made/s2/b": [span(50, 99, "macro"), span(55, 99, "macro")],
             "made/s2/c": [span(5, 12)],
         }
-        scores = judge(found, truth)
+        scores = evaluate(found, truth)
         assert counts(scores) == [(3, 3, 1), (1, 3, 1), (4, 6, 2), (4, 6, 3)]
         assert (scores.micro.precision, scores.micro.recall) == (1 / 3, 1 / 3)
         assert scores.micro.f1 == pytest.approx(2 / 6)
@@ -186,37 +186,37 @@ class TestCounts:
         assert scores.all.false_alarms_per_minute == pytest.approx(4 / 3)
         assert (scores.quiet.videos, scores.quiet.found) == (1, 1)
         assert scores.quiet.false_alarms_per_minute == pytest.approx(1)
-        assert (scores.videos, scores.persons) == (3, 2)
+        assert (scores.videos, scores.subjects) == (3, 2)
 
     def test_videos_are_pooled_and_not_averaged(self):
         truth = [video("a", [span(0, 9)]), video("b", [span(20 * n, 20 * n + 9) for n in range(9)])]
-        scores = judge({"made/s1/a": [span(0, 9)]}, truth)
+        scores = evaluate({"made/s1/a": [span(0, 9)]}, truth)
         assert scores.micro.f1 == pytest.approx(2 / 11)  # and not the mean of 1 and 0
 
     def test_the_same_frames_of_two_videos_are_not_the_same(self):
-        scores = judge({"made/s1/b": [span(0, 9)]}, [video("a", [span(0, 9)]), video("b")])
+        scores = evaluate({"made/s1/b": [span(0, 9)]}, [video("a", [span(0, 9)]), video("b")])
         assert counts(scores)[0] == (1, 1, 0)
 
     def test_nothing_true_and_nothing_found(self):
-        scores = judge({}, [video("a")])
+        scores = evaluate({}, [video("a")])
         for each in scores.scopes:
             assert each.precision is each.recall is each.f1 is each.strs is None
             assert each.false_alarms_per_minute == 0
 
     def test_nothing_true_but_something_found(self):
-        micro = judge({"made/s1/a": [span(0, 9)]}, [video("a")]).micro
+        micro = evaluate({"made/s1/a": [span(0, 9)]}, [video("a")]).micro
         assert (micro.precision, micro.recall, micro.f1) == (0, None, 0)
 
     def test_something_true_but_nothing_found(self):
-        micro = judge({}, [video("a", [span(0, 9, class_name="happy")])]).micro
+        micro = evaluate({}, [video("a", [span(0, 9, class_name="happy")])]).micro
         assert (micro.precision, micro.recall, micro.f1, micro.strs) == (None, 0, 0, 0)
 
     def test_minutes_of_visible_face(self):
         truth = [video("a"), video("b", frames=None)]
         found = {"made/s1/a": [span(0, 9), span(20, 29)]}
-        assert judge(found, truth).micro.false_alarms_per_minute is None
+        assert evaluate(found, truth).micro.false_alarms_per_minute is None
         seconds = {"made/s1/a": 30.0, "made/s1/b": 0.0}
-        scores = judge(found, truth, face_seconds=seconds)
+        scores = evaluate(found, truth, face_seconds=seconds)
         assert scores.micro.false_alarms_per_minute == pytest.approx(4)
         assert "minute of visible face" in render_spotting_markdown(scores)
 
@@ -229,33 +229,33 @@ class TestCounts:
             "made/s1/a": [span(0, 20, apex=13), span(100, 120, apex=105), span(200, 220, apex=210)],
             "made/s1/b": [span(0, 20, apex=4), span(300, 310, apex=305)],
         }
-        apex = judge(found, truth).micro.apex
+        apex = evaluate(found, truth).micro.apex
         assert (apex.matched, apex.mean_frames, apex.median_frames) == (3, 3, 3)
         assert apex.mean_ms == pytest.approx((100 + 0 + 100) / 3)
-        unknown = judge(found, [truth[0], replace(truth[1], fps=None)]).micro.apex
+        unknown = evaluate(found, [truth[0], replace(truth[1], fps=None)]).micro.apex
         assert unknown.mean_ms is None
-        assert judge({}, truth).micro.apex is None
+        assert evaluate({}, truth).micro.apex is None
 
 
 class TestFaces:
-    TRUTH = (span(0, 9, person=1), span(0, 9, person=2), span(50, 59, person=2))
+    TRUTH = (span(0, 9, subject_id=1), span(0, 9, subject_id=2), span(50, 59, subject_id=2))
 
     def test_numbers_of_faces_need_not_agree(self):
-        found = [span(0, 9, person=2), span(0, 9, person=1), span(50, 59, person=1)]
-        assert judge({"made/s1/a": found}, [video("a", self.TRUTH)]).micro.hits == 3
+        found = [span(0, 9, subject_id=2), span(0, 9, subject_id=1), span(50, 59, subject_id=1)]
+        assert evaluate({"made/s1/a": found}, [video("a", self.TRUTH)]).micro.hits == 3
 
     def test_a_face_that_was_lost_and_got_another_number(self):
-        found = [span(0, 9, person=3), span(50, 59, person=8)]
-        assert judge({"made/s1/a": found}, [video("a", self.TRUTH)]).micro.hits == 2
+        found = [span(0, 9, subject_id=3), span(50, 59, subject_id=8)]
+        assert evaluate({"made/s1/a": found}, [video("a", self.TRUTH)]).micro.hits == 2
 
-    def test_one_face_cannot_be_two_persons(self):
-        found = [span(0, 9, person=1), span(0, 9, person=1), span(50, 59, person=1)]
-        assert judge({"made/s1/a": found}, [video("a", self.TRUTH)]).micro.hits == 2
+    def test_one_face_cannot_be_two_subjects(self):
+        found = [span(0, 9, subject_id=1), span(0, 9, subject_id=1), span(50, 59, subject_id=1)]
+        assert evaluate({"made/s1/a": found}, [video("a", self.TRUTH)]).micro.hits == 2
 
     def test_a_movement_on_another_face_is_a_false_alarm(self):
-        truth = [span(0, 9, person=1), span(50, 59, person=2), span(100, 109, person=2)]
-        found = [span(50, 59, person=5), span(100, 109, person=5), span(0, 9, person=5)]
-        assert judge({"made/s1/a": found}, [video("a", truth)]).micro.hits == 2
+        truth = [span(0, 9, subject_id=1), span(50, 59, subject_id=2), span(100, 109, subject_id=2)]
+        found = [span(50, 59, subject_id=5), span(100, 109, subject_id=5), span(0, 9, subject_id=5)]
+        assert evaluate({"made/s1/a": found}, [video("a", truth)]).micro.hits == 2
 
 
 class TestRecognition:
@@ -275,7 +275,7 @@ class TestRecognition:
             f"made/{who}/{name}": [span(*said[:2], class_name=said[2])]
             for who, name, said, _ in rows
         }
-        micro = judge(found, truth).micro
+        micro = evaluate(found, truth).micro
         assert (micro.hits, micro.false_alarms, micro.misses) == (3, 2, 2)
         assert micro.f1 == pytest.approx(0.6)
         assert micro.recognition.clips == 3
@@ -288,7 +288,7 @@ class TestRecognition:
         classes = [("a", "a"), ("a", "a"), ("a", "b"), ("b", "b")]
         truth = [span(20 * n, 20 * n + 9, class_name=t) for n, (t, _) in enumerate(classes)]
         found = [span(20 * n, 20 * n + 9, class_name=s) for n, (_, s) in enumerate(classes)]
-        got = judge({"made/s1/a": found}, [video("a", truth)]).micro.recognition
+        got = evaluate({"made/s1/a": found}, [video("a", truth)]).micro.recognition
         assert (got.precision, got.recall) == (pytest.approx(3 / 4), pytest.approx(5 / 6))
         assert got.f1 == pytest.approx(2 * (3 / 4) * (5 / 6) / (3 / 4 + 5 / 6))
         assert got.uf1 == pytest.approx((4 / 5 + 2 / 3) / 2)
@@ -296,17 +296,19 @@ class TestRecognition:
     def test_what_abstains_is_a_miss_and_no_other_class(self):
         truth = [span(0, 9, class_name="a"), span(20, 29, class_name="b")]
         found = [span(0, 9, class_name="A "), span(20, 29, class_name=None)]
-        got = judge({"made/s1/a": found}, [video("a", truth)]).micro.recognition
+        got = evaluate({"made/s1/a": found}, [video("a", truth)]).micro.recognition
         assert (got.clips, got.precision, got.recall, got.uf1) == (2, 0.5, 0.5, 0.5)
 
     def test_given_classes_leave_the_other_truth_out(self):
         truth = [span(0, 9, class_name="a"), span(20, 29, class_name="others")]
         found = [span(0, 9, class_name="a"), span(20, 29, class_name="a")]
-        micro = judge({"made/s1/a": found}, [video("a", truth)], classes=["a"]).micro
+        micro = evaluate({"made/s1/a": found}, [video("a", truth)], classes=["a"]).micro
         assert (micro.recognition.clips, micro.recognition.f1, micro.hits) == (1, 1, 2)
 
     def test_without_classes_in_the_truth_there_is_no_score(self):
-        micro = judge({"made/s1/a": [span(0, 9, class_name="a")]}, [video("a", [span(0, 9)])]).micro
+        micro = evaluate(
+            {"made/s1/a": [span(0, 9, class_name="a")]}, [video("a", [span(0, 9)])]
+        ).micro
         assert micro.recognition is micro.strs is None
 
 
@@ -317,7 +319,7 @@ class TestLaws:
         truth, found = recording
         mixed = random.sample(truth, len(truth))
         turned = {key: random.sample(each, len(each)) for key, each in found.items()}
-        assert counts(judge(found, truth)) == counts(judge(turned, mixed))
+        assert counts(evaluate(found, truth)) == counts(evaluate(turned, mixed))
 
     @QUICK
     @given(recordings())
@@ -325,7 +327,9 @@ class TestLaws:
         truth, found = recording
         turned = [video(each.name, found[each.key], each.subject) for each in truth]
         said = {each.key: [span(e.onset, e.offset, e.kind) for e in each.events] for each in truth}
-        for one, other in zip(judge(found, truth).scopes, judge(said, turned).scopes, strict=True):
+        for one, other in zip(
+            evaluate(found, truth).scopes, evaluate(said, turned).scopes, strict=True
+        ):
             assert (one.precision, one.recall, one.f1) == (other.recall, other.precision, other.f1)
 
     @QUICK
@@ -333,7 +337,7 @@ class TestLaws:
     def test_what_is_all_right_has_an_f1_of_one(self, recording):
         truth, _ = recording
         said = {each.key: [span(e.onset, e.offset, e.kind) for e in each.events] for each in truth}
-        for scores in judge(said, truth).scopes:
+        for scores in evaluate(said, truth).scopes:
             assert scores.f1 == (1 if scores.truth else None)
             assert scores.false_alarms == 0
 
@@ -344,7 +348,7 @@ class TestLaws:
         key = truth[0].key
         more = {**found, key: [*found[key], span(500, 510, kind)]}
         for before, after in zip(
-            judge(found, truth).scopes, judge(more, truth).scopes, strict=True
+            evaluate(found, truth).scopes, evaluate(more, truth).scopes, strict=True
         ):
             assert (after.f1 or 0) <= (before.f1 or 0)
             assert after.hits == before.hits
@@ -353,50 +357,50 @@ class TestLaws:
     @given(recordings())
     def test_more_is_found_where_the_kind_may_be_wrong(self, recording):
         truth, found = recording
-        scores = judge(found, truth)
+        scores = evaluate(found, truth)
         assert scores.all.hits == scores.micro.hits + scores.macro.hits <= scores.either.hits
         assert all(0 <= (each.f1 or 0) <= 1 for each in scores.scopes)
 
 
 class TestIntervals:
-    def persons(self, count, hit):
+    def subjects(self, count, hit):
         truth = [video("v", [span(0, 9), span(30, 39)], subject=f"s{n}") for n in range(count)]
         return truth, {truth[n].key: [span(0, 9)] for n in range(count) if hit(n)}
 
     def test_the_interval_holds_the_score_and_is_the_same_again(self):
-        truth, found = self.persons(12, lambda n: n % 3)
-        first, again = (judge(found, truth, draws=400).micro for _ in range(2))
+        truth, found = self.subjects(12, lambda n: n % 3)
+        first, again = (evaluate(found, truth, draws=400).micro for _ in range(2))
         assert first.intervals == again.intervals
-        assert first.intervals != judge(found, truth, draws=400, seed=1).micro.intervals
+        assert first.intervals != evaluate(found, truth, draws=400, seed=1).micro.intervals
         interval = first.intervals.f1
         assert 0 < interval.low < first.f1 < interval.high < 1
         rate = first.intervals.false_alarms_per_minute
         assert rate.low == rate.high == 0
         assert first.intervals.draws == 400
 
-    def test_persons_and_not_videos_are_drawn(self):
-        # Everything of one person is found and nothing of the other: F1 is 0, 2/3 or 1 in a draw.
+    def test_subjects_and_not_videos_are_drawn(self):
+        # Everything of one subject is found and nothing of the other: F1 is 0, 2/3 or 1 in a draw.
         truth = [video(f"v{n}", [span(0, 9)], subject=f"s{n // 5}") for n in range(10)]
         found = {each.key: [span(0, 9)] for each in truth if each.subject == "s0"}
-        interval = judge(found, truth, draws=400).micro.intervals.f1
+        interval = evaluate(found, truth, draws=400).micro.intervals.f1
         assert (interval.low, interval.high) == (0, 1)
 
-    def test_one_person_has_no_interval(self):
+    def test_one_subject_has_no_interval(self):
         truth = [video("a", [span(0, 9)]), video("b", [span(0, 9)])]
-        assert judge({}, truth).micro.intervals is None
+        assert evaluate({}, truth).micro.intervals is None
 
-    def test_persons_of_one_video_are_drawn_together(self):
+    def test_subjects_of_one_video_are_drawn_together(self):
         both = replace(video("c", [span(0, 9)]), subjects=("s1", "s2"))
         truth = [video("a", subject="s1"), video("b", subject="s2"), both]
-        scores = judge({}, truth)
-        assert (scores.persons, scores.micro.intervals) == (2, None)
+        scores = evaluate({}, truth)
+        assert (scores.subjects, scores.micro.intervals) == (2, None)
 
-    def test_where_few_persons_have_an_event_there_is_no_interval_of_f1(self):
+    def test_where_few_subjects_have_an_event_there_is_no_interval_of_f1(self):
         truth = [video("v", [span(0, 9)] if not n else [], subject=f"s{n}") for n in range(40)]
         found = {truth[1].key: [span(0, 9)]}
-        few = judge(found, truth, draws=200).micro.intervals
+        few = evaluate(found, truth, draws=200).micro.intervals
         assert few.draws < 200
-        only_quiet = judge(found, truth[1:], draws=200).micro.intervals
+        only_quiet = evaluate(found, truth[1:], draws=200).micro.intervals
         assert only_quiet.f1 is None
         assert only_quiet.false_alarms_per_minute.high > 0
 
@@ -404,15 +408,15 @@ class TestIntervals:
 class TestRefused:
     def test_no_video(self):
         with pytest.raises(DataError, match="no video"):
-            judge({}, [])
+            evaluate({}, [])
 
     def test_a_video_twice(self):
         with pytest.raises(DataError, match="'made/s1/a' is listed twice"):
-            judge({}, [video("a"), video("a")])
+            evaluate({}, [video("a"), video("a")])
 
     def test_a_video_that_the_truth_does_not_know(self):
         with pytest.raises(DataError, match=r"'a\.mp4'.*knows 'made/s1/a'"):
-            judge({"a.mp4": []}, [video("a")])
+            evaluate({"a.mp4": []}, [video("a")])
 
     @pytest.mark.parametrize(
         "wrong",
@@ -420,17 +424,17 @@ class TestRefused:
     )
     def test_an_impossible_movement(self, wrong):
         with pytest.raises(DataError, match="found in made/s1/a"):
-            judge({"made/s1/a": [wrong]}, [video("a")])
+            evaluate({"made/s1/a": [wrong]}, [video("a")])
 
     @pytest.mark.parametrize("seconds", [{}, {"made/s1/a": -1.0}, {"made/s1/a": float("nan")}])
     def test_impossible_seconds_of_face(self, seconds):
         with pytest.raises(DataError, match="made/s1/a"):
-            judge({}, [video("a")], face_seconds=seconds)
+            evaluate({}, [video("a")], face_seconds=seconds)
 
 
 @dataclass
 class Found:
-    person: int = 2
+    subject_id: int = 2
     kind: str = "macro"
     onset_frame: int = 3
     apex_frame: int = 5
@@ -439,7 +443,7 @@ class Found:
 
 def test_an_interval_of_a_spotter_as_a_span():
     event = Found()
-    assert span_of(event) == span(3, 9, "macro", apex=5, person=2)
+    assert span_of(event) == span(3, 9, "macro", apex=5, subject_id=2)
     event.class_name = "positive"
     assert span_of(event).class_name == "positive"
 
@@ -455,7 +459,7 @@ class TestTables:
             "made/s1/a": [span(0, 9, apex=6, class_name="happy")],
             "made/s3/c": [span(5, 9, "macro")],
         }
-        return judge(found, truth, draws=200)
+        return evaluate(found, truth, draws=200)
 
     def test_markdown(self):
         text = render_spotting_markdown(self.scores())

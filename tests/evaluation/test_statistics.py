@@ -1,4 +1,4 @@
-"""Intervals by persons and paired comparisons, against slow versions and known answers."""
+"""Intervals by subjects and paired comparisons, against slow versions and known answers."""
 
 import dataclasses
 
@@ -8,30 +8,30 @@ from tests.evaluation.made_up_runs import CLASSES, make_prediction, make_predict
 
 from openmer.errors import DataError, ProtocolError
 from openmer.evaluation import PredictionTable, compare_runs, unweighted_f1
-from openmer.evaluation._bootstrap import bootstrap_intervals, mcnemar, person_confusions
+from openmer.evaluation._bootstrap import bootstrap_intervals, mcnemar, subject_confusions
 
 SMALL = {"casme2": (5, (20, 12, 12)), "samm": (4, (14, 10, 9))}
 
 
-def test_matrices_of_persons_add_up_to_the_pooled_one():
+def test_matrices_of_subjects_add_up_to_the_pooled_one():
     table = make_table(seeds=(0, 1), corpora=SMALL)
-    persons, counts = person_confusions(table)
+    subjects, counts = subject_confusions(table)
     assert counts.shape == (2, 9, 3, 3)
-    assert persons == tuple(sorted(set(table.persons)))
+    assert subjects == tuple(sorted(set(table.subjects)))
     for i, seed in enumerate((0, 1)):
         rows = table.seed == seed
-        for j, person in enumerate(persons):
-            here = rows & (np.array(table.persons) == person)
+        for j, subject_id in enumerate(subjects):
+            here = rows & (np.array(table.subjects) == subject_id)
             expected = np.zeros((3, 3))
             np.add.at(expected, (table.truth[here], table.predicted[here]), 1)
             assert (counts[i, j] == expected).all()
 
 
-def test_the_interval_is_that_of_a_plain_loop_over_drawn_persons():
+def test_the_interval_is_that_of_a_plain_loop_over_drawn_subjects():
     table = make_table(corpora=SMALL)
-    persons, counts = person_confusions(table)
+    subjects, counts = subject_confusions(table)
     found = bootstrap_intervals(counts, draws=300, seed=4)
-    rows = [np.flatnonzero(np.array(table.persons) == person) for person in persons]
+    rows = [np.flatnonzero(np.array(table.subjects) == subject_id) for subject_id in subjects]
     times = np.random.default_rng(4).multinomial(9, np.full(9, 1 / 9), size=300)
     scores = []
     for drawn in times:
@@ -43,7 +43,7 @@ def test_the_interval_is_that_of_a_plain_loop_over_drawn_persons():
 
 
 def test_intervals_hold_the_score_and_repeat():
-    _, counts = person_confusions(make_table(seeds=(0, 1, 2)))
+    _, counts = subject_confusions(make_table(seeds=(0, 1, 2)))
     first, again = (bootstrap_intervals(counts, seed=1) for _ in range(2))
     assert first == again
     assert first != bootstrap_intervals(counts, seed=2)
@@ -53,8 +53,8 @@ def test_intervals_hold_the_score_and_repeat():
     assert (first.draws, first.left_out) == (2000, 0)
 
 
-def test_alike_clips_of_a_person_make_the_interval_wide():
-    """Ten persons of forty clips who are all right or all wrong are ten observations, not 400."""
+def test_alike_clips_of_a_subject_make_the_interval_wide():
+    """Ten subjects of forty clips who are all right or all wrong are ten observations, not 400."""
     counts = np.zeros((1, 10, 2, 2), dtype=np.int64)
     counts[0, :5, [0, 1], [0, 1]] = 20
     counts[0, 5:, [0, 1], [1, 0]] = 20
@@ -73,8 +73,8 @@ def test_draws_without_a_class_are_left_out_and_counted():
 
 
 def test_no_interval_where_it_would_say_nothing():
-    one_person = np.ones((1, 1, 2, 2), dtype=np.int64)
-    assert bootstrap_intervals(one_person) is None
+    one_subject = np.ones((1, 1, 2, 2), dtype=np.int64)
+    assert bootstrap_intervals(one_subject) is None
     rare = np.zeros((1, 2, 3, 3), dtype=np.int64)
     rare[0, 0, 0, 0] = rare[0, 0, 1, 1] = rare[0, 1, 2, 2] = 1
     assert bootstrap_intervals(rare) is None or bootstrap_intervals(rare).draws > 1000
@@ -137,13 +137,13 @@ def test_runs_on_different_clips_are_not_compared():
         compare_runs(table, renamed)
 
 
-def test_runs_without_a_class_or_a_second_person_are_not_compared():
+def test_runs_without_a_class_or_a_second_subject_are_not_compared():
     clips = [make_prediction(clip=str(i), truth=i % 3) for i in range(6)]
     for records in (clips, [clip for clip in clips if clip.truth]):
         table = PredictionTable.from_predictions(records, CLASSES)
         with pytest.raises(ProtocolError, match="cannot be compared"):
             compare_runs(table, table)
-    alone = [dataclasses.replace(clip, person=str(clip.truth)) for clip in clips]
+    alone = [dataclasses.replace(clip, subject_id=str(clip.truth)) for clip in clips]
     table = PredictionTable.from_predictions(alone, CLASSES)
-    with pytest.raises(ProtocolError, match="draws of persons lack a class"):
+    with pytest.raises(ProtocolError, match="draws of subjects lack a class"):
         compare_runs(table, table)

@@ -1,4 +1,4 @@
-"""Parts of a composite come from one run, and a study of one corpus judges its clips alone."""
+"""Parts of a composite come from one run, and a study of one corpus evaluates its clips alone."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,11 +31,11 @@ def cells(table, label, clips=None):
     raise AssertionError(f"{label} of {clips} is not in the table")
 
 
-def clips_of(corpus, words, persons=2):
-    """One clip of every word and person."""
+def clips_of(corpus, words, subjects=2):
+    """One clip of every word and subject."""
     return [
-        make_clip(corpus, f"s{person}", f"{word}{person}", emotion=word)
-        for person in range(persons)
+        make_clip(corpus, f"s{subject_id}", f"{word}{subject_id}", emotion=word)
+        for subject_id in range(subjects)
         for word in words
     ]
 
@@ -78,10 +78,10 @@ def test_a_leaky_run_has_columns_of_its_own_and_a_leaky_ours_says_so():
     row = result_of(study, make_run(), "mixed attention", leaky=leaky)
     line = cells(study_table(study, [row]), "mixed attention", "all")
     assert line["UF1, LEAKY"].startswith(f"{leaky[1].uf1:.3f}")
-    seen = make_run(leaky=True, seen_persons=("casme2/s01",))
+    seen = make_run(leaky=True, seen_subjects=("casme2/s01",))
     table = study_table(study, [result_of(study, seen, "mixed attention")])
     assert cells(table, "mixed attention", "SMIC")["epoch rule"] == "fixed (LEAKY)"
-    assert any("LEAKY, pictures of 1 tested person" in note for note in table.notes)
+    assert any("LEAKY, pictures of 1 tested subject" in note for note in table.notes)
 
 
 def test_parts_that_are_not_there_or_lack_a_class_are_told():
@@ -136,7 +136,9 @@ def test_a_study_of_one_corpus_takes_its_clips_from_a_source_of_more():
 
 def test_clips_of_other_corpora_alone_are_one_clear_error():
     study = load_study("dense-attention/casme2")
-    with pytest.raises(DataError, match=r"judges clips of CASME II alone .* are of: samm, smic\."):
+    with pytest.raises(
+        DataError, match=r"evaluates clips of CASME II alone .* are of: samm, smic\."
+    ):
         study_clips(study, [*clips_of("smic", THREE), *clips_of("samm", ("anger",))])
     with pytest.raises(DataError, match="Give --corpus casme2"):
         run_study(study, clips_of("samm", FIVE), how(Path()))
@@ -179,21 +181,21 @@ def how(out, **changes):
 
 
 @pytest.fixture
-def judged(tmp_path, monkeypatch):
-    """Every method is judged at once, with the same made-up run; gives the methods so judged."""
+def evaluated(tmp_path, monkeypatch):
+    """Every method is evaluated at once, with the same made-up run; gives the methods so evaluated."""
     folder = write_run(tmp_path / "run")
     methods = []
 
-    def judge(method, clips, protocol, **_):
+    def evaluate(method, clips, protocol, **_):
         methods.append((method, protocol.epoch_rule))
         return folder
 
-    monkeypatch.setattr("openmer.reproduction._run_study.judge", judge)
+    monkeypatch.setattr("openmer.reproduction._run_study.evaluate", evaluate)
     monkeypatch.setattr("openmer.reproduction._run_study.require_weights", lambda _: None)
     return methods
 
 
-def test_a_variant_without_its_weights_says_how_to_make_them_and_stops_nobody(tmp_path, judged):
+def test_a_variant_without_its_weights_says_how_to_make_them_and_stops_nobody(tmp_path, evaluated):
     study = load_study("dense-attention/attention")
     results = run_study(study, [], how(tmp_path))
     assert [result.honest is not None for result in results] == [False, False, False, True]
@@ -204,29 +206,29 @@ def test_a_variant_without_its_weights_says_how_to_make_them_and_stops_nobody(tm
     given = run_study(study, [], how(tmp_path, weights={"attention-none": file}))
     assert given[0].honest is not None and given[1].honest is None
     none = next(
-        method for method, _ in judged if method.model.parameters.get("attention") == "none"
+        method for method, _ in evaluated if method.model.parameters.get("attention") == "none"
     )
     assert none.model.weights == file.as_posix()
 
 
-def test_what_the_user_starts_all_rows_from_is_enough(tmp_path, judged):
+def test_what_the_user_starts_all_rows_from_is_enough(tmp_path, evaluated):
     study = load_study("dense-attention/connections")
     results = run_study(study, [], how(tmp_path, overrides=("model.weights=",)))
     assert all(result.honest is not None for result in results)
-    assert [method.model.weights for method, _ in judged] == ["", ""]
+    assert [method.model.weights for method, _ in evaluated] == ["", ""]
 
 
-def test_overrides_leave_other_methods_alone(tmp_path, judged):
+def test_overrides_leave_other_methods_alone(tmp_path, evaluated):
     study = load_study("dense-attention/composite")
     run_study(study, [], how(tmp_path, overrides=("recipe.1.alpha=5.0", "training.batch_size=8")))
-    methods = {method.name: method for method, _ in judged}
+    methods = {method.name: method for method, _ in evaluated}
     assert methods["dense-attention"].training.batch_size == 8
     assert methods["ststnet"].training.batch_size != 8 and "flow-svm" in methods
 
 
-def test_each_row_is_judged_under_its_methods_own_rule(tmp_path, judged):
+def test_each_row_is_judged_under_its_methods_own_rule(tmp_path, evaluated):
     study = load_study("dense-attention/composite")
     run_study(study, [], how(tmp_path, leaky=True))
-    rules = [(method.name, rule) for method, rule in judged]
+    rules = [(method.name, rule) for method, rule in evaluated]
     assert ("dense-attention", "inner") in rules and ("dense-attention", "held_out") in rules
     assert ("ststnet", "fixed") in rules

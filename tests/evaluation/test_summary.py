@@ -24,7 +24,7 @@ def test_a_summary_is_that_of_its_predictions():
     assert found.uf1 == pytest.approx(np.mean([scores.uf1 for scores in by_seed]))
     assert found.spread["uar"].sd == pytest.approx(np.std([s.uar for s in by_seed], ddof=1))
     assert found.spread["uar"].minimum == min(scores.uar for scores in by_seed)
-    assert (found.clips, found.persons, found.seeds) == (442, 68, (0, 1, 2))
+    assert (found.clips, found.subjects, found.seeds) == (442, 68, (0, 1, 2))
     assert np.sum(found.confusion) == 3 * 442
     assert np.sum(found.confusion_mean) == pytest.approx(442)
     assert found.uf1 == pytest.approx(np.mean([scores.f1 for scores in found.per_class]))
@@ -41,15 +41,15 @@ def test_parts_come_from_the_same_predictions():
         rows = np.array(table.corpora) == corpus
         expected = metrics.pooled_scores(table.truth[rows], table.predicted[rows], num_classes=3)
         assert (part.uf1, part.uar) == pytest.approx((expected.uf1, expected.uar))
-        assert (part.persons, part.clips) == (COMPOSITE[corpus][0], sum(COMPOSITE[corpus][1]))
+        assert (part.subjects, part.clips) == (COMPOSITE[corpus][0], sum(COMPOSITE[corpus][1]))
         assert part.interval.uf1.low < part.uf1 < part.interval.uf1.high
 
 
-def test_persons_add_up_to_the_accuracy():
+def test_subjects_add_up_to_the_accuracy():
     found = summarise(make_table(seeds=(0, 1)), CLASSES, draws=10)
-    assert len(found.by_person) == 68
-    assert sum(person.clips for person in found.by_person) == 442
-    right = sum(person.correct for person in found.by_person)
+    assert len(found.by_subject) == 68
+    assert sum(subject_id.clips for subject_id in found.by_subject) == 442
+    right = sum(subject_id.correct for subject_id in found.by_subject)
     assert right / 442 == pytest.approx(found.accuracy)
 
 
@@ -73,7 +73,7 @@ def test_json_has_the_keys_of_the_command_line():
     found = json.loads(json.dumps(summarise(make_table(seeds=(0, 1)), CLASSES).to_json()))
     assert list(found) == [
         *("uf1", "uar", "accuracy", "interval", "spread", "parts", "per_class", "confusion"),
-        *("clips", "persons", "seeds"),
+        *("clips", "subjects", "seeds"),
     ]
     low, high = found["interval"]["uf1"]
     assert low < found["uf1"] < high

@@ -73,7 +73,7 @@ def test_the_table_says_what_is_left_of_the_small_p_values():
     notes = " ".join(table.notes)
     assert "22 of 22 printed p" in notes and "16 rounded, 6 cut off" in notes
     assert "Of the 19 printed p below 0.05, 17 stay below it two-sided, and 3" in notes
-    assert "Unsound" in notes and "no clip and no person" in notes
+    assert "Unsound" in notes and "no clip and no subject" in notes
 
 
 def test_a_t_test_without_its_scores_names_what_is_missing():
@@ -88,7 +88,7 @@ def test_the_rows_of_some_clips():
     few = on_clips(table, kept)
     assert few.clips == (*kept, *kept) and few.seeds == (0, 1)
     assert few.scores.tolist()[:4] == table.scores.tolist()[3:7]
-    assert few.persons[:4] == table.persons[3:7] and not few.scores.flags.writeable
+    assert few.subjects[:4] == table.subjects[3:7] and not few.scores.flags.writeable
     with pytest.raises(DataError, match="None of the 1 clips"):
         on_clips(table, ["nobody"])
 
@@ -98,7 +98,7 @@ def result_of(label, folder=None, **fields):
     return StudyResult(row=StudyRow(label=label), **run, **fields)
 
 
-def test_runs_of_ours_are_compared_by_person_and_by_clip(tmp_path):
+def test_runs_of_ours_are_compared_by_subject_and_by_clip(tmp_path):
     better = write_run(tmp_path / "better", predictions={"skill": 1.8})
     worse = write_run(tmp_path / "worse", predictions={"skill": 1.2})
     quoted = StudyResult(row=StudyRow(label="EMR", run=False), why_not="only quoted")
@@ -106,7 +106,7 @@ def test_runs_of_ours_are_compared_by_person_and_by_clip(tmp_path):
     assert [row[0] for row in table.rows] == ["method", "other"]
     found = compare_runs(make_table(skill=1.8), make_table(skill=1.2))
     line = dict(zip(table.columns, table.rows[1], strict=True))
-    assert line["p by person"] == f"{found.p_value:.4f}"
+    assert line["p by subject"] == f"{found.p_value:.4f}"
     assert line["p by clip"] == f"{found.mcnemar.p_value:.4f}"
     right = (line["only first right"], line["only it right"])
     assert right == (str(found.mcnemar.only_first), str(found.mcnemar.only_second))

@@ -85,7 +85,7 @@ def test_a_network_without_a_model_is_refused(tmp_path):
 
 
 def test_variants_of_images_are_refused_on_flow():
-    with pytest.raises(ConfigError, match="mirror_probability"):
+    with pytest.raises(ConfigError, match="flip_probability"):
         load_method("ststnet", ["training.variants={count = 3}"])
 
 

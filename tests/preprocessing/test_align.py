@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.preprocessing.test_faces import PLAN, persons, turned
+from tests.preprocessing.test_faces import PLAN, subjects, turned
 
 from openmer.datasets.synthetic._clips import generate
 from openmer.datasets.synthetic._plan import CorpusPlan, Part
@@ -28,7 +28,7 @@ def made(*, noise=0.0):
     """One synthetic clip of the largest movement, with its truth."""
     part = Part(corpus="lab", subjects=("s1",), fps=PLAN.parts[0].fps, movement_frames=(9, 10))
     plan = CorpusPlan(
-        parts=(part,), clips_per_person=1, noise=noise, amplitude_px=(2.0, 2.5), sway=1.0
+        parts=(part,), clips_per_subject=1, noise=noise, amplitude_px=(2.0, 2.5), sway=1.0
     )
     return next(generate(plan))
 
@@ -92,7 +92,7 @@ def test_mobilevit_turns_about_the_middle_of_the_eyes_and_masks_them():
 @pytest.mark.parametrize("style", ["efficient-me", "mobilevit"])
 @pytest.mark.parametrize("degrees", [-25, 0, 25])
 def test_eyes_become_level_whatever_the_tilt(style, degrees):
-    for image, points in persons():
+    for image, points in subjects():
         moved, true = turned(image, points, degrees)
         alignment = find_alignment(moved, style=style)
         dx, dy = np.diff(alignment.points(true[:2]), axis=0)[0]
@@ -102,7 +102,7 @@ def test_eyes_become_level_whatever_the_tilt(style, degrees):
 
 
 def test_a_face_on_dense_attention_comes_from_opencv():
-    image, points = persons()[0]
+    image, points = subjects()[0]
     inside = find_alignment(image, style="dense-attention").points(points)
     assert inside.min() > 0 and inside.max() < 112
     assert {name: (style.size, style.detector) for name, style in STYLES.items()} == {
@@ -114,7 +114,7 @@ def test_a_face_on_dense_attention_comes_from_opencv():
 
 @pytest.mark.parametrize("style", list(STYLES))
 def test_a_clip_that_stands_still_stays_still_to_the_bit(style):
-    still = np.stack([persons()[0][0]] * 3)
+    still = np.stack([subjects()[0][0]] * 3)
     aligned, alignment = align_clip(still, style=style, locked_at=1)
     assert aligned.dtype == np.float32
     assert aligned.shape[:3] == (3, alignment.height, alignment.width)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from tests.preprocessing.test_faces import persons
+from tests.preprocessing.test_faces import subjects
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
@@ -19,7 +19,7 @@ from openmer.preprocessing import (
     StepError,
     find_alignment,
     fingerprint,
-    mirror_flow,
+    flip_flow,
     optical_flow,
     prepare,
     read_gray,
@@ -42,7 +42,7 @@ def clips(tmp_path_factory):
     for name in ("face", "noise", "broken"):
         folder = tmp_path_factory.mktemp(name)
         for number in range(3):
-            image = np.roll(persons()[0][0], number, axis=1)
+            image = np.roll(subjects()[0][0], number, axis=1)
             if name == "noise":
                 image = rng.integers(0, 256, image.shape, dtype=np.uint8)
             Image.fromarray(image).save(folder / f"{number}.png")
@@ -189,13 +189,13 @@ def test_a_ready_flow_image_cannot_be_aligned(clips, tmp_path):
         APEX.run(replace(both, frame_paths=()))
 
 
-def test_the_mirror_image_of_a_recipe():
+def test_the_flip_image_of_a_recipe():
     rng = np.random.default_rng(0)
     image, flow = rng.random((4, 3, 6, 6)), rng.random((4, 2, 6, 6))
-    assert np.array_equal(APEX.mirrored(image), image[..., ::-1])
+    assert np.array_equal(APEX.flipped(image), image[..., ::-1])
     for recipe in (Recipe.from_tables(FLOW), Recipe.from_tables(FLOW[:1])):
-        expected = mirror_flow(flow, stretched=recipe.stretched)
-        assert np.array_equal(recipe.mirrored(flow), expected)
+        expected = flip_flow(flow, stretched=recipe.stretched)
+        assert np.array_equal(recipe.flipped(flow), expected)
 
 
 # Long runs

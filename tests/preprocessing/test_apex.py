@@ -21,7 +21,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 def clips() -> list[SyntheticClip]:
     """Two clips of a clear movement, with noise and sway."""
     part = Part(corpus="a", subjects=("s1", "s2"), fps=Fraction(100), movement_frames=(15, 19))
-    plan = CorpusPlan(parts=(part,), clips_per_person=1, frame_size=128, amplitude_px=(2.5, 3.0))
+    plan = CorpusPlan(parts=(part,), clips_per_subject=1, frame_size=128, amplitude_px=(2.5, 3.0))
     return list(generate(plan))
 
 

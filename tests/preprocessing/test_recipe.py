@@ -255,14 +255,14 @@ def test_an_appended_apex_follows_the_flow_at_its_size(tmp_path, before, colour)
     assert both.inputs(clip) == flow.inputs(clip)
 
 
-def test_a_mirror_turns_u_and_leaves_the_colours_of_the_appended_apex(tmp_path):
+def test_a_flip_turns_u_and_leaves_the_colours_of_the_appended_apex(tmp_path):
     for names in (("strain",), ("strain", "stretch")):
         both = steps("flow", *names, "append_apex")
         made = both.run(in_colour(clip_of_frames(tmp_path)))
-        mirrored = both.mirrored(made)
-        np.testing.assert_array_equal(mirrored[1:], made[1:, :, ::-1])
-        np.testing.assert_array_equal(mirrored[0], (255 * both.stretched) - made[0, :, ::-1])
-        np.testing.assert_array_equal(both.mirrored(mirrored), made)
+        flipped = both.flipped(made)
+        np.testing.assert_array_equal(flipped[1:], made[1:, :, ::-1])
+        np.testing.assert_array_equal(flipped[0], (255 * both.stretched) - made[0, :, ::-1])
+        np.testing.assert_array_equal(both.flipped(flipped), made)
 
 
 def test_the_appended_apex_is_the_one_that_the_flow_leads_to(tmp_path):

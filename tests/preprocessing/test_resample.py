@@ -1,4 +1,4 @@
-"""Laws of resizing, averaging, stretching and mirroring."""
+"""Laws of resizing, averaging, stretching and flipping."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from openmer.errors import DataError
-from openmer.preprocessing import average, mirror_flow, resize_flow, resize_image, stretch_8bit
+from openmer.preprocessing import average, flip_flow, resize_flow, resize_image, stretch_8bit
 
 sides = st.integers(1, 24)
 whole = hnp.arrays(
@@ -82,27 +82,27 @@ def test_the_stretched_form_fills_its_range_and_a_constant_channel_is_zero(array
 
 @settings(deadline=None)
 @given(whole, st.booleans())
-def test_mirroring_twice_is_the_identity(array, stretched):
+def test_flipping_twice_is_the_identity(array, stretched):
     array = np.abs(array)
-    twice = mirror_flow(mirror_flow(array, stretched=stretched), stretched=stretched)
+    twice = flip_flow(flip_flow(array, stretched=stretched), stretched=stretched)
     assert np.array_equal(twice, array)
 
 
 @settings(deadline=None)
 @given(whole)
-def test_mirroring_and_stretching_may_be_swapped(array):
+def test_flipping_and_stretching_may_be_swapped(array):
     if not all(np.ptp(channel) for channel in array):
         return
-    one = mirror_flow(stretch_8bit(array), stretched=True)
-    other = stretch_8bit(mirror_flow(array))
+    one = flip_flow(stretch_8bit(array), stretched=True)
+    other = stretch_8bit(flip_flow(array))
     assert np.abs(one - other).max() <= 1  # a half is rounded to even from both sides
 
 
-def test_mirroring_reverses_u_only_and_takes_batches():
+def test_flipping_reverses_u_only_and_takes_batches():
     flow = np.random.default_rng(0).normal(size=(5, 3, 4, 6)).astype(np.float32)
-    mirrored = mirror_flow(flow)
-    assert np.array_equal(mirrored[:, 0, :, 0], -flow[:, 0, :, -1])
-    assert np.array_equal(mirrored[:, 1:], flow[:, 1:, :, ::-1])
+    flipped = flip_flow(flow)
+    assert np.array_equal(flipped[:, 0, :, 0], -flow[:, 0, :, -1])
+    assert np.array_equal(flipped[:, 1:], flow[:, 1:, :, ::-1])
 
 
 def test_wrong_shapes_and_values_are_refused():
@@ -111,7 +111,7 @@ def test_wrong_shapes_and_values_are_refused():
         lambda: resize_flow(flat, 4),
         lambda: resize_image(flat[0], 4),
         lambda: resize_image(flat, 0),
-        lambda: mirror_flow(flat),
+        lambda: flip_flow(flat),
         lambda: stretch_8bit(np.full((1, 2, 2), np.nan, np.float32)),
     ):
         with pytest.raises(DataError):

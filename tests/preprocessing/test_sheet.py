@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 from PIL import Image
-from tests.preprocessing.test_faces import on_canvas, persons
+from tests.preprocessing.test_faces import on_canvas, subjects
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
@@ -29,7 +29,7 @@ def saved(folder, frames, **changes):
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
     """A face whose whole picture moves to the right and back, at most 2 pixels."""
-    image = persons()[0][0].astype(float)
+    image = subjects()[0][0].astype(float)
     frames = []
     for number in range(11):
         share = max(0, 1 - abs(number - 5) / 5)
@@ -91,7 +91,7 @@ def test_without_a_face_the_rest_is_shown_on_whole_frames(tmp_path):
 
 
 def test_all_faces_are_drawn_and_guesses_are_hollow(tmp_path):
-    (first, _), (second, _), _ = persons()
+    (first, _), (second, _), _ = subjects()
     both = on_canvas((first, 1, 10, 50), (second, 1, 150, 60))
     clip = saved(tmp_path, [both, both, both], onset=0, apex=1, offset=2, fps=None)
     look = look_at(clip, detector="haar", style="dense-attention", method="dis")

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from openmer.pretraining._augment import augment_stills, resize_stills
 from openmer.training import StillAugment
 
-OFF = StillAugment(mirror_probability=0)
+OFF = StillAugment(flip_probability=0)
 ALL = StillAugment(
-    mirror_probability=0.5, rotation_deg=10, scale=0.1, shift=0.06, brightness=0.1, contrast=0.2,
+    flip_probability=0.5, rotation_deg=10, scale=0.1, shift=0.06, brightness=0.1, contrast=0.2,
     erase_probability=0.25,
 )  # fmt: skip
 
@@ -38,15 +38,15 @@ def test_nothing_switched_on_is_what_validation_images_get():
         )
 
 
-def test_a_certain_mirror_is_the_flipped_image():
+def test_a_certain_flip_is_the_flipped_image():
     images = stills(channels=3)
-    mirrored = augmented(images, StillAugment(mirror_probability=1))
-    torch.testing.assert_close(mirrored, images.flip(-1), rtol=0, atol=1e-3)
+    flipped = augmented(images, StillAugment(flip_probability=1))
+    torch.testing.assert_close(flipped, images.flip(-1), rtol=0, atol=1e-3)
 
 
-def test_half_of_many_images_are_mirrored():
+def test_half_of_many_images_are_flipped():
     images = stills(count=200, side=8)
-    made = augmented(images, StillAugment(mirror_probability=0.5))
+    made = augmented(images, StillAugment(flip_probability=0.5))
     flipped = ((made - images.flip(-1)).abs().amax((1, 2, 3)) < 1e-2).sum()
     assert 70 < flipped < 130
 
@@ -81,28 +81,28 @@ def test_the_same_draws_make_the_same_images_and_others_make_others():
 def test_what_is_switched_off_shifts_no_other_draw():
     """The later draws are the same whether or not an earlier change is on."""
     images = torch.full((4, 1, 16, 16), 100.0)  # a warp does not show on it
-    light = StillAugment(mirror_probability=0, brightness=0.3)
-    both = StillAugment(mirror_probability=0.5, rotation_deg=20, shift=0.2, brightness=0.3)
+    light = StillAugment(flip_probability=0, brightness=0.3)
+    both = StillAugment(flip_probability=0.5, rotation_deg=20, shift=0.2, brightness=0.3)
     torch.testing.assert_close(augmented(images, light), augmented(images, both))
 
 
 def test_brightness_adds_at_most_its_share():
     images = torch.full((64, 1, 8, 8), 128.0)
-    change = augmented(images, StillAugment(mirror_probability=0, brightness=0.1)) - images
+    change = augmented(images, StillAugment(flip_probability=0, brightness=0.1)) - images
     assert 20 < change.abs().max() <= 25.5 + 1e-3
     assert change.min() < 0 < change.max()
 
 
 def test_contrast_keeps_the_mean_of_an_image():
     images = 100 + stills(side=8) / 10
-    made = augmented(images, StillAugment(mirror_probability=0, contrast=0.5))
+    made = augmented(images, StillAugment(flip_probability=0, contrast=0.5))
     torch.testing.assert_close(made.mean((1, 2, 3)), images.mean((1, 2, 3)), rtol=0, atol=1e-2)
     assert not torch.allclose(made, images, atol=1)
 
 
 def test_erasing_makes_a_gray_rectangle_of_a_tenth_or_so():
     images = torch.zeros(50, 1, 40, 40)
-    made = augmented(images, StillAugment(mirror_probability=0, erase_probability=1))
+    made = augmented(images, StillAugment(flip_probability=0, erase_probability=1))
     gray = made == 127.5
     share = gray.float().mean((1, 2, 3))
     assert share.min() > 0.01

@@ -14,9 +14,9 @@ from openmer.training._batches import epoch_batches, training_rows
 from openmer.training._sampling import Rows
 
 
-def batches(order="shuffled", epoch=1, clips=24, train=None, seed=0, person="demo/s1", **more):
-    data = make_data(clips=clips, mirrored=bool(more.get("mirror_probability")))
-    job = FitJob(person=person, seed=seed, train=tuple(train or range(clips)), predict=())
+def batches(order="shuffled", epoch=1, clips=24, train=None, seed=0, subject_id="demo/s1", **more):
+    data = make_data(clips=clips, flipped=bool(more.get("flip_probability")))
+    job = FitJob(subject_id=subject_id, seed=seed, train=tuple(train or range(clips)), predict=())
     return epoch_batches(job, make_spec(data=data, order=order, **more).training, data, epoch)
 
 
@@ -35,12 +35,12 @@ def test_a_single_last_clip_joins_the_batch_before():
     assert [len(rows) for rows in batches(clips=15, batch_size=7)] == [7, 8]
 
 
-def test_shuffling_depends_on_seed_person_and_epoch_alone():
+def test_shuffling_depends_on_seed_subject_and_epoch_alone():
     def order(**changes):
         return np.concatenate(batches(**changes)).tolist()
 
     assert order() == order()
-    for changes in ({"epoch": 2}, {"seed": 1}, {"person": "demo/s2"}):
+    for changes in ({"epoch": 2}, {"seed": 1}, {"subject_id": "demo/s2"}):
         assert order(**changes) != order()
 
 
@@ -50,26 +50,26 @@ def test_class_by_class_lists_classes_in_turn_and_never_shuffles():
     assert (np.diff(make_data().targets[found]) >= 0).all()
 
 
-def test_mirrored_rows_are_copies_of_the_jobs_own_clips():
+def test_flipped_rows_are_copies_of_the_jobs_own_clips():
     train = (0, 1, 2, 9, 10, 11, 12, 13, 14, 15, 16, 17)
-    found = np.concatenate(batches(train=train, mirror_probability=0.5))
+    found = np.concatenate(batches(train=train, flip_probability=0.5))
     assert set((found % 24).tolist()) == set(train)
     assert (found >= 24).any() and (found < 24).any()
-    data = make_data(mirrored=True)
+    data = make_data(flipped=True)
     taken = Rows(data, make_spec(data=data).training, "cpu").take(torch.tensor([24 + 9]))[0]
-    np.testing.assert_array_equal(taken, data.mirrored[9])
+    np.testing.assert_array_equal(taken, data.flipped[9])
 
 
 @pytest.mark.parametrize("probability", [0.0, 1.0])
-def test_mirror_probability_bounds(probability):
-    rows = np.concatenate(batches(mirror_probability=probability))
+def test_flip_probability_bounds(probability):
+    rows = np.concatenate(batches(flip_probability=probability))
     assert (rows >= 24).mean() == probability
 
 
 def of_classes(*counts):
     """Clips of each class, in the order of the classes."""
     targets = np.repeat(np.arange(len(counts)), counts)
-    return replace(make_data(len(targets), mirrored=False), targets=targets)
+    return replace(make_data(len(targets), flipped=False), targets=targets)
 
 
 def test_copies_are_of_the_jobs_own_clips_and_of_smaller_classes_only():
@@ -92,7 +92,7 @@ def test_which_classes_are_smaller_is_counted_on_the_jobs_own_clips():
 
 
 def make_jobs_of(train):
-    return FitJob(person="demo/s1", seed=0, train=train, predict=())
+    return FitJob(subject_id="demo/s1", seed=0, train=train, predict=())
 
 
 @pytest.mark.parametrize("copies", [0, 1])
@@ -118,20 +118,20 @@ def test_a_class_that_a_job_never_sees_makes_no_step_empty():
     assert np.bincount(data.targets[drawn]).tolist() == [4, 4]
 
 
-def test_a_copy_is_a_mirror_image_or_a_small_shift():
+def test_a_copy_is_a_flip_image_or_a_small_shift():
     rng = np.random.default_rng(3)
     images = rng.uniform(0, 255, (40, 1, 20, 20)).astype(np.float32)
     data = TrainingData(inputs=images, targets=np.arange(40) % 2, num_classes=2)
     training = make_spec(data=data, enlarge=Enlarge(copies=1, shift=0.1)).training
     copies = Rows(data, training, "cpu").take(torch.arange(40, 80)).numpy()
     kinds = [_kind(copy, image) for copy, image in zip(copies, images, strict=True)]
-    assert set(kinds) == {"mirror", "shift"}
+    assert set(kinds) == {"flip", "shift"}
 
 
 def _kind(copy, image):
     """What a copy is of its image; shifted by one or two of its 20 pixels."""
     if np.array_equal(copy, image[..., ::-1]):
-        return "mirror"
+        return "flip"
     moves = [(y, x) for y, x in np.ndindex(5, 5) if (y == 2) != (x == 2)]
     padded = np.pad(image, ((0, 0), (2, 2), (2, 2)), mode="edge")
     same = [np.array_equal(copy, padded[:, y : y + 20, x : x + 20]) for y, x in moves]

@@ -1,11 +1,11 @@
-"""A support vector machine on a network's features: fitted per fold, chosen by inner persons."""
+"""A support vector machine on a network's features: fitted per fold, chosen by inner subjects."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from tests.builders import make_data, make_jobs, make_persons, make_spec
+from tests.builders import make_data, make_jobs, make_spec, make_subjects
 
 from openmer.errors import ConfigError
 from openmer.models import create_model, register, save_weights
@@ -81,15 +81,15 @@ def make(data, stored="", carried=(), **training):
 
 def make_pixels():
     """Random images of 0..255, which copies are made of."""
-    data = make_data(mirrored=False)
+    data = make_data(flipped=False)
     return replace(data, inputs=(128 + 25 * data.inputs).clip(0, 255))
 
 
 def jobs_of(data, **more):
-    persons = make_persons(data.clips)
+    subjects = make_subjects(data.clips)
     return [
-        replace(job, keep_state=True, persons=tuple(persons[i] for i in job.train))
-        for job in make_jobs(persons, **more)
+        replace(job, keep_state=True, subjects=tuple(subjects[i] for i in job.train))
+        for job in make_jobs(subjects, **more)
     ]
 
 
@@ -140,7 +140,7 @@ def test_the_machine_scores_as_the_stored_numbers_do(stored):
 
 def test_a_machine_alone_reads_stored_features(stored):
     """No weight moves: every fold's machine is scikit-learn's on the stored network's features."""
-    data = make_data(mirrored=False)
+    data = make_data(flipped=False)
     spec = make(
         data, stored, classifier=SvmTraining(kind="svm", kernel="linear"), epochs=0, learning_rate=0
     )
@@ -163,21 +163,21 @@ def test_a_machine_alone_reads_stored_features(stored):
 
 
 def test_a_machine_alone_runs_side_by_side(stored):
-    data = make_data(mirrored=False)
+    data = make_data(flipped=False)
     spec = make(data, stored, classifier=SVM, epochs=0, learning_rate=0)
     jobs = jobs_of(data)
     plan = plan_run(spec, jobs, Resources(workers=2, device="cpu"))
     assert (plan.strategy, plan.workers, plan.compiled) == ("side_by_side", 2, False)
-    found = {result.job.person: result for result in fit_jobs(jobs, spec, data, plan)}
+    found = {result.job.subject_id: result for result in fit_jobs(jobs, spec, data, plan)}
     for expected in trained(spec, data, jobs):
-        assert found[expected.job.person].weights_sha256 == expected.weights_sha256
+        assert found[expected.job.subject_id].weights_sha256 == expected.weights_sha256
 
 
 @pytest.mark.parametrize("carried", [(), ("first",)])
 def test_frozen_parts_keep_every_stored_number(stored, carried):
     from openmer.models import load_weights
 
-    data = make_data(mirrored=False)
+    data = make_data(flipped=False)
     stages = ({"epochs": 2, "learning_rate": 0.1, "frozen": ("first",)},)
     spec = make(data, stored, carried, stages=stages, epochs=0, learning_rate=0)
     state = trained(spec, data, jobs_of(data)[:1])[0].state
@@ -188,7 +188,7 @@ def test_frozen_parts_keep_every_stored_number(stored, carried):
 
 
 def test_parts_that_are_not_carried_are_drawn_anew(stored):
-    data = make_data(mirrored=False)
+    data = make_data(flipped=False)
     stages = ({"epochs": 1, "learning_rate": 1e-12, "frozen": ("first",)},)
     spec = make(data, stored, ("first",), stages=stages, epochs=0, learning_rate=0)
     one, other = (result.state for result in trained(spec, data, jobs_of(data)[:2]))
@@ -232,7 +232,7 @@ def test_where_a_network_is_cut():
 
 
 def test_a_part_that_is_not_there_is_named(stored):
-    data = make_data(mirrored=False)
+    data = make_data(flipped=False)
     with pytest.raises(ConfigError, match=r"frist.*first"):
         trained(make(data, stored, ("frist",)), data, jobs_of(data)[:1])
     stages = ({"epochs": 1, "learning_rate": 0.1, "frozen": ("secnd",)},)
@@ -241,49 +241,49 @@ def test_a_part_that_is_not_there_is_named(stored):
 
 
 def test_watched_epochs_and_a_machine_go_together(stored):
-    data = make_data(mirrored=False)
+    data = make_data(flipped=False)
     spec = make(data, stored, classifier=SVM, epochs=4)
     jobs = jobs_of(data, watch=lambda test: Watch(clips=test, score="accuracy"))
     results = trained(spec, data, jobs)
     assert {1 <= result.epoch <= 4 for result in results} == {True}
 
 
-def test_inner_persons_choose_kernel_and_penalty():
-    """Rings in the plane: no line parts them, and what a person's own copies say is not asked."""
+def test_inner_subjects_choose_kernel_and_penalty():
+    """Rings in the plane: no line parts them, and what a subject's own copies say is not asked."""
     rng = np.random.default_rng(0)
-    persons = tuple(f"p{i // 8}" for i in range(80))
+    subjects = tuple(f"p{i // 8}" for i in range(80))
     targets = np.arange(80) % 2
     angle = rng.uniform(0, 2 * np.pi, 80)
     radius = np.where(targets == 0, 1.0, 3.0) + rng.normal(0, 0.1, 80)
     inputs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).astype(np.float32)
-    examples = Examples(inputs=inputs, targets=targets, clips=np.arange(80), persons=persons)
+    examples = Examples(inputs=inputs, targets=targets, clips=np.arange(80), subjects=subjects)
     chosen = fit_machine(
         SvmTraining(kind="svm", kernel=("linear", "rbf"), c=(1.0, 100.0)), examples
     )[-1]
     assert chosen.kernel == "rbf"
-    with pytest.raises(ConfigError, match=r"inner persons.*found 0"):
-        fit_machine(SVM, replace(examples, persons=()))
+    with pytest.raises(ConfigError, match=r"inner subjects.*found 0"):
+        fit_machine(SVM, replace(examples, subjects=()))
 
 
 def test_copies_stay_on_the_side_of_their_original():
     """Copies of held-out originals would let a nearest-neighbour machine look perfect."""
     from openmer.training._svm import _inner_splits
 
-    persons = tuple(f"p{i // 3}" for i in range(24))
+    subjects = tuple(f"p{i // 3}" for i in range(24))
     clips = np.concatenate([np.arange(24), np.arange(0, 24, 2)])
     examples = Examples(
-        inputs=np.zeros((36, 2), np.float32), targets=clips % 2, clips=clips, persons=persons
+        inputs=np.zeros((36, 2), np.float32), targets=clips % 2, clips=clips, subjects=subjects
     )
     splits = _inner_splits(SVM, examples)
     assert sorted(np.concatenate([held for _, held in splits])) == list(range(24))
     for inside, held in splits:
         assert not set(clips[inside]) & set(held)
-        assert not {persons[clips[i]] for i in inside} & {persons[i] for i in held}
+        assert not {subjects[clips[i]] for i in inside} & {subjects[i] for i in held}
         assert set(inside) | set(held) >= set(range(24))
 
 
 def test_clips_that_are_followed_decide_nothing(stored):
-    data = make_data(mirrored=False)
+    data = make_data(flipped=False)
     spec = make(data, stored, epochs=3)
     job = jobs_of(data)[-1]
     groups = (job.train, job.predict)

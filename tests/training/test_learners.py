@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.builders import make_data, make_jobs, make_persons, make_spec
+from tests.builders import make_data, make_jobs, make_spec, make_subjects
 from torch import nn
 
 from openmer.models import register
@@ -77,7 +77,7 @@ def both(spec, data, jobs):
 def test_stack_equals_separate_trainings(kind):
     data = make_data()
     spec = make_spec(f"test_{kind}", data, epochs=3)
-    for stacked, alone in zip(*both(spec, data, make_jobs(make_persons())), strict=True):
+    for stacked, alone in zip(*both(spec, data, make_jobs(make_subjects())), strict=True):
         assert_same(stacked, alone)
 
 
@@ -90,23 +90,23 @@ def test_stack_equals_separate_trainings(kind):
         {"optimizer": "sgd"},
         {"standardize": True},
         {"order": "class_by_class"},
-        {"mirror_probability": 0.5},
+        {"flip_probability": 0.5},
         {"loss": LossConfig(name="focal", class_weights="balanced")},
     ],
     ids=str,
 )
 def test_stack_equals_separate_trainings_with(settings):
-    data = make_data(mirrored=True)
+    data = make_data(flipped=True)
     spec = make_spec("test_norm2d", data, epochs=3, **settings)
-    for stacked, alone in zip(*both(spec, data, make_jobs(make_persons())), strict=True):
+    for stacked, alone in zip(*both(spec, data, make_jobs(make_subjects())), strict=True):
         assert_same(stacked, alone)
 
 
 def test_folds_with_fewer_batches_are_left_alone_in_the_steps_they_skip():
     data = make_data(clips=25)
-    persons = make_persons(25)
+    subjects = make_subjects(25)
     spec = make_spec("test_norm2d", data, epochs=3, batch_size=7)
-    jobs = make_jobs(persons)
+    jobs = make_jobs(subjects)
     steps = {-(-len(job.train) // 7) for job in jobs}
     assert len(steps) > 1, "the point of this test is folds of unequal numbers of steps"
     for stacked, alone in zip(*both(spec, data, jobs), strict=True):
@@ -115,9 +115,9 @@ def test_folds_with_fewer_batches_are_left_alone_in_the_steps_they_skip():
 
 def test_early_stopping_is_per_model():
     data = make_data(clips=40, seed=3)
-    persons = make_persons(40)
+    subjects = make_subjects(40)
     spec = make_spec("test_norm1d", data, epochs=12, learning_rate=0.05)
-    jobs = make_jobs(persons, watch=lambda test: Watch(clips=test, score="loss", patience=2))
+    jobs = make_jobs(subjects, watch=lambda test: Watch(clips=test, score="loss", patience=2))
     stacked, alone = both(spec, data, jobs)
     for one, other in zip(stacked, alone, strict=True):
         assert_same(one, other)
@@ -129,20 +129,20 @@ def test_early_stopping_is_per_model():
 def test_the_watched_epoch_is_the_best_one():
     """Scores come from the kept epoch's weights: a training cut there gives the same ones."""
     data = make_data(clips=40, seed=3)
-    jobs = make_jobs(make_persons(40), watch=lambda test: Watch(clips=test, score="loss"))
+    jobs = make_jobs(make_subjects(40), watch=lambda test: Watch(clips=test, score="loss"))
     spec = make_spec("test_linear", data, epochs=12, learning_rate=0.05)
     learner = SingleLearner(spec, data, device="cpu", compiled=False)
     result = fit([jobs[-1]], learner, spec.training, data)[0]
     assert 1 <= result.epoch < 12
     short = make_spec("test_linear", data, epochs=result.epoch, learning_rate=0.05)
     learner = SingleLearner(short, data, device="cpu", compiled=False)
-    cut = fit([make_jobs(make_persons(40))[-1]], learner, short.training, data)[0]
+    cut = fit([make_jobs(make_subjects(40))[-1]], learner, short.training, data)[0]
     np.testing.assert_array_equal(cut.scores, result.scores)
 
 
 def test_accuracy_ties_go_to_the_later_epoch():
     data = make_data()
-    job = make_jobs(make_persons(), watch=lambda test: Watch(clips=test[:1], score="accuracy"))[-1]
+    job = make_jobs(make_subjects(), watch=lambda test: Watch(clips=test[:1], score="accuracy"))[-1]
     spec = make_spec("test_linear", data, epochs=5, learning_rate=1e-9)
     learner = SingleLearner(spec, data, device="cpu", compiled=False)
     assert fit([job], learner, spec.training, data)[0].epoch == 5
@@ -150,7 +150,7 @@ def test_accuracy_ties_go_to_the_later_epoch():
 
 def test_nothing_is_left_of_the_job_before():
     data = make_data()
-    first, second, *_ = make_jobs(make_persons())
+    first, second, *_ = make_jobs(make_subjects())
     spec = make_spec("test_norm2d", data, parameters={}, epochs=2, optimizer="adam")
     learner = SingleLearner(spec, data, device="cpu", compiled=False)
     fit([first], learner, spec.training, data)
@@ -164,11 +164,11 @@ def test_nothing_is_left_of_the_job_before():
 def test_side_by_side_gives_the_bytes_of_one_by_one(workers):
     data = make_data(size=28)
     spec = make_spec("ststnet", data, epochs=1)
-    jobs = make_jobs(make_persons())[:3]
+    jobs = make_jobs(make_subjects())[:3]
     loop = plan_run(spec, jobs, Resources(device="cpu", strategy="one_by_one"))
     processes = plan_run(spec, jobs, Resources(device="cpu", workers=workers))
-    expected = {r.job.person: r for r in fit_jobs(jobs, spec, data, loop)}
-    found = {r.job.person: r for r in fit_jobs(jobs, spec, data, processes)}
+    expected = {r.job.subject_id: r for r in fit_jobs(jobs, spec, data, loop)}
+    found = {r.job.subject_id: r for r in fit_jobs(jobs, spec, data, processes)}
     assert {p: r.weights_sha256 for p, r in found.items()} == {
         p: r.weights_sha256 for p, r in expected.items()
     }
@@ -177,7 +177,7 @@ def test_side_by_side_gives_the_bytes_of_one_by_one(workers):
 def test_training_leaves_the_callers_random_state_and_threads_alone():
     data = make_data()
     spec = make_spec("test_dropout", data)
-    jobs = make_jobs(make_persons())[:1]
+    jobs = make_jobs(make_subjects())[:1]
     torch.manual_seed(3)
     expected, threads = torch.rand(1), torch.get_num_threads()
     torch.manual_seed(3)
@@ -195,7 +195,7 @@ def test_compiled_step_equals_the_plain_one():
     data = make_data(clips=30, size=28)
     data.inputs[:] = np.round(40 * data.inputs + 128)
     spec = make_spec("ststnet", data, epochs=3, learning_rate=1e-3)
-    jobs = make_jobs(make_persons(30))[:3]
+    jobs = make_jobs(make_subjects(30))[:3]
     plain = SingleLearner(spec, data, device="cpu", compiled=False)
     compiled = SingleLearner(spec, data, device="cpu", compiled=True)
     for job in jobs:

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tests.builders import make_data, make_jobs, make_persons, make_spec
+from tests.builders import make_data, make_jobs, make_spec, make_subjects
 
 from openmer.errors import ConfigError
 from openmer.methods import load_method
-from openmer.preprocessing import mirror_flow
+from openmer.preprocessing import flip_flow
 from openmer.training import Enlarge, FitJob, Perturb, Planes, Resources, plan_run
 from openmer.training._loop import fit
 from openmer.training._perturb import Perturbation, draw, perturbed
@@ -50,17 +50,17 @@ def test_with_every_operation_off_nothing_changes(planes, seed):
 
 
 @pytest.mark.parametrize("planes", [BOTH, EIGHT_BIT], ids=["pixels", "8-bit"])
-def test_a_flip_mirrors_flow_and_image_and_turns_u(planes):
+def test_a_flip_flips_flow_and_image_and_turns_u(planes):
     inputs = clips()
     found = changed(inputs, planes, flip=1).numpy()
-    expected = mirror_flow(inputs.numpy(), stretched=planes.stretched)
+    expected = flip_flow(inputs.numpy(), stretched=planes.stretched)
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(found[:, 1:], inputs.numpy()[:, 1:, :, ::-1])
     u = (255 if planes.stretched else 0) - inputs.numpy()[:, 0, :, ::-1]
     np.testing.assert_array_equal(found[:, 0], u)
 
 
-def test_a_flip_of_images_alone_is_a_plain_mirror():
+def test_a_flip_of_images_alone_is_a_plain_flip():
     inputs = clips()
     assert torch.equal(changed(inputs, IMAGE, flip=1), inputs.flip(-1))
 
@@ -160,7 +160,7 @@ def test_a_mask_is_one_rectangle_of_the_asked_size_in_all_channels(planes, seed,
 def test_what_one_operation_draws_does_not_depend_on_the_others(seed):
     inputs = clips()
     every = drawn(inputs, seed, jitter=0.2, noise=0.1, flip=0.5, mask=0.5)
-    assert np.array_equal(every.mirror, drawn(inputs, seed, **(OFF | {"flip": 0.5})).mirror)
+    assert np.array_equal(every.flip, drawn(inputs, seed, **(OFF | {"flip": 0.5})).flip)
     assert np.array_equal(every.factors, drawn(inputs, seed, **(OFF | {"jitter": 0.2})).factors)
     assert np.array_equal(every.box, drawn(inputs, seed, **(OFF | {"mask": 0.5})).box)
     assert np.array_equal(every.noise, drawn(inputs, seed, **(OFF | {"noise": 0.1})).noise)
@@ -168,7 +168,7 @@ def test_what_one_operation_draws_does_not_depend_on_the_others(seed):
 
 def test_probabilities_are_those_asked_for():
     draws = drawn(clips(count=2000, channels=1, size=8), flip=0.3, mask=0.7)
-    assert abs(draws.mirror.mean() - 0.3) < 0.03
+    assert abs(draws.flip.mean() - 0.3) < 0.03
     assert abs((draws.box[:, 1] > 0).mean() - 0.7) < 0.03
     assert np.abs(draws.factors - 1).max() <= 0.2
 
@@ -187,7 +187,7 @@ def alone(spec, data, jobs):
 
 def perturbation(perturb, job=None, data=None, planes=BOTH):
     data = data or make_data(channels=6)
-    job = job or FitJob(person="demo/s1", seed=0, train=tuple(range(4, 24)), predict=())
+    job = job or FitJob(subject_id="demo/s1", seed=0, train=tuple(range(4, 24)), predict=())
     spec = spec_of(data, planes, perturb=perturb)
     return Perturbation(spec, data, [job], "cpu")
 
@@ -204,8 +204,8 @@ def test_which_epochs_and_steps_are_perturbed(interval, unit):
             assert (found is inputs) != struck
 
 
-def test_draws_depend_on_seed_person_epoch_and_step_alone():
-    job = FitJob(person="demo/s1", seed=0, train=tuple(range(4, 24)), predict=())
+def test_draws_depend_on_seed_subject_epoch_and_step_alone():
+    job = FitJob(subject_id="demo/s1", seed=0, train=tuple(range(4, 24)), predict=())
     inputs, every = clips(size=8)[None], Perturb(interval=1)
 
     def found(job=job, moment=(1, 0)):
@@ -213,7 +213,7 @@ def test_draws_depend_on_seed_person_epoch_and_step_alone():
 
     assert torch.equal(found(), found())
     others = [
-        found(replace(job, seed=1)), found(replace(job, person="demo/s2")),
+        found(replace(job, seed=1)), found(replace(job, subject_id="demo/s2")),
         found(moment=(2, 0)), found(moment=(1, 1)),
     ]  # fmt: skip
     assert not any(torch.equal(found(), other) for other in others)
@@ -240,7 +240,7 @@ def test_what_the_channels_are_must_be_known():
 def test_a_stack_equals_each_alone(planes, unit):
     data = make_data(clips=25, channels=6)
     spec = spec_of(data, planes, perturb=Perturb(interval=2, unit=unit, flip=0.5), epochs=4)
-    jobs = make_jobs(make_persons(25))
+    jobs = make_jobs(make_subjects(25))
     assert len({-(-len(job.train) // 7) for job in jobs}) > 1, "no fold skips a step"
     stacked = fit(jobs, StackedLearner(spec, data, device="cpu"), spec.training, data)
     for one, other in zip(stacked, alone(spec, data, jobs), strict=True):
@@ -251,7 +251,7 @@ def test_a_stack_equals_each_alone(planes, unit):
 @pytest.mark.parametrize("options", [{}, {"jitter": 0.3}, {"noise": 0.5}, {"flip": 1}, {"mask": 1}])
 def test_the_same_bytes_again_and_others_than_without(options):
     data = make_data(channels=6)
-    jobs = make_jobs(make_persons())[:2]
+    jobs = make_jobs(make_subjects())[:2]
 
     def digests(perturb):
         results = alone(spec_of(data, perturb=perturb), data, jobs)
@@ -267,7 +267,7 @@ def test_the_same_bytes_again_and_others_than_without(options):
 
 def test_nothing_is_perturbed_to_be_scored_or_read():
     """Weights that hardly move score as those that never saw a perturbed clip."""
-    data, jobs = make_data(channels=6), make_jobs(make_persons())[:1]
+    data, jobs = make_data(channels=6), make_jobs(make_subjects())[:1]
     still = {"learning_rate": 1e-12}
     wild = Perturb(interval=1, noise=9, mask=1, flip=1)
     found, clean = (
@@ -277,10 +277,10 @@ def test_nothing_is_perturbed_to_be_scored_or_read():
     np.testing.assert_allclose(found.scores, clean.scores, atol=1e-5)
 
 
-def test_copies_and_mirrored_clips_are_perturbed_too():
-    data = make_data(channels=6, mirrored=True)
-    jobs = make_jobs(make_persons())[:2]
-    for more, planes in (({"mirror_probability": 0.5}, BOTH), ({"enlarge": Enlarge()}, IMAGE)):
+def test_copies_and_flipped_clips_are_perturbed_too():
+    data = make_data(channels=6, flipped=True)
+    jobs = make_jobs(make_subjects())[:2]
+    for more, planes in (({"flip_probability": 0.5}, BOTH), ({"enlarge": Enlarge()}, IMAGE)):
         spec = spec_of(data, planes, **more)
         stacked = fit(jobs, StackedLearner(spec, data, device="cpu"), spec.training, data)
         for one, other in zip(stacked, alone(spec, data, jobs), strict=True):
@@ -290,7 +290,7 @@ def test_copies_and_mirrored_clips_are_perturbed_too():
 def test_features_that_are_made_once_are_refused():
     perturb = "training.perturb.interval=5"
     spec = load_method("efficient-me", (perturb,)).network_spec(3, (3, 32, 32))
-    job = FitJob(person="demo/s1", seed=0, train=(0, 1), predict=(2,))
+    job = FitJob(subject_id="demo/s1", seed=0, train=(0, 1), predict=(2,))
     with pytest.raises(ConfigError, match=r"training\.perturb.*features are made once.*Leave"):
         plan_run(spec, [job], Resources(device="cpu"))
     off = load_method("efficient-me", ("training.perturb.interval=0",)).network_spec(3, (3, 32, 32))

@@ -31,13 +31,13 @@ HEAD = Stage(epochs=2, learning_rate=1e-2, trainable="head")
 TR3 = ModelConfig(name="efficient_me", parameters={"depth": 1})
 
 
-def make_stills(count=30, side=32, seed=0, persons=()):
+def make_stills(count=30, side=32, seed=0, subjects=()):
     """Stills whose class brightens one corner."""
     rng = np.random.default_rng(seed)
     targets = np.arange(count) % 3
     images = rng.integers(60, 120, (count, 1, side, side)).astype(np.uint8)
     images[:, :, :12, :12] += (60 * targets).astype(np.uint8)[:, None, None, None]
-    return Stills(images=images, targets=targets, num_classes=3, persons=persons)
+    return Stills(images=images, targets=targets, num_classes=3, subjects=subjects)
 
 
 def make_spec(*stages, seed=0, **changes):
@@ -236,11 +236,11 @@ def test_a_split_holds_the_same_share_of_every_class(seed, share):
 
 
 @given(st.integers(0, 2**32))
-def test_named_persons_are_never_on_both_sides(seed):
+def test_named_subjects_are_never_on_both_sides(seed):
     targets = np.tile([0, 1, 2], 20)
-    persons = [f"c/{i // 6}" if i < 48 else "" for i in range(60)]
-    train, held = split_stills(targets, 0.25, seed, persons)
-    sides = [{persons[i] for i in side} - {""} for side in (train, held)]
+    subjects = [f"c/{i // 6}" if i < 48 else "" for i in range(60)]
+    train, held = split_stills(targets, 0.25, seed, subjects)
+    sides = [{subjects[i] for i in side} - {""} for side in (train, held)]
     assert not sides[0] & sides[1]
     assert len(sides[1]) == 2
     assert np.bincount(targets[[i for i in held if i >= 48]]).tolist() == [1, 1, 1]
@@ -337,29 +337,29 @@ def test_rows_of_a_table_become_gray_stills(fer2013):
     assert stills.images.shape == (12, 1, 48, 48)
     assert stills.images.dtype == np.uint8
     assert stills.targets.tolist() == list(found.targets)
-    assert stills.persons == ()
+    assert stills.subjects == ()
     assert told[-1] == (12, 12)
 
 
-def pictures(folder, sides, persons=False):
+def pictures(folder, sides, subjects=False):
     images = []
     for number, side in enumerate(sides):
         path = folder / f"{number}.png"
         pixels = np.full((side, side, 3), 10 * number, np.uint8)
         Picture.fromarray(pixels).save(path)
         images.append(
-            Image(corpus="c", subject=f"s{number}" if persons else None, name=path.stem,
+            Image(corpus="c", subject=f"s{number}" if subjects else None, name=path.stem,
                   emotion="happy", path=path)
         )  # fmt: skip
     return images
 
 
 def test_files_become_gray_or_what_a_recipe_makes_of_them(tmp_path):
-    images = pictures(tmp_path, [20, 20, 20], persons=True)
+    images = pictures(tmp_path, [20, 20, 20], subjects=True)
     plain = StillReader().read(images, [0, 1, 2], 3)
     assert plain.images.shape == (3, 1, 20, 20)
     assert plain.images[:, 0, 0, 0].tolist() == [0, 10, 20]
-    assert plain.persons == ("c/s0", "c/s1", "c/s2")
+    assert plain.subjects == ("c/s0", "c/s1", "c/s2")
     recipe = Recipe.from_tables([{"step": "apex_frame", "size": 16}])
     made = StillReader(recipe=recipe).read(pictures(tmp_path, [20, 30, 40]), [0, 1, 2], 3)
     assert made.images.shape == (3, 3, 16, 16)
@@ -380,8 +380,8 @@ def test_photographs_and_faces_cut_out_already_are_merged(tmp_path):
     assert len(failures) == 0
     assert stills.corpora == tuple(image.corpus for image in found.images)
     assert set(stills.corpora) == set(roots)
-    named = [person for person in stills.persons if person]
-    assert named and all(person.startswith("ckplus/S0") for person in named)
+    named = [subject_id for subject_id in stills.subjects if subject_id]
+    assert named and all(subject_id.startswith("ckplus/S0") for subject_id in named)
     gray = [corpus == "fer2013" for corpus in stills.corpora]
     for image in stills.images[gray]:
         assert np.array_equal(image[0], image[1]) and np.array_equal(image[0], image[2])

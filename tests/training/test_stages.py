@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.builders import make_jobs, make_persons
+from tests.builders import make_jobs, make_subjects
 
 from openmer.errors import ConfigError
 from openmer.models import create_model, load_weights, save_weights
@@ -28,7 +28,7 @@ from openmer.training._stacked import StackedLearner
 
 HEAD = Stage(trainable="head", epochs=2, learning_rate=1e-2)
 ALL = Stage(trainable="all", epochs=1, learning_rate=1e-3)
-VARIANTS = Variants(probability=0.5, count=3, mirror=True, brightness=0.2)
+VARIANTS = Variants(probability=0.5, count=3, flip=True, brightness=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +66,8 @@ def make(stored, stages, variants=None, loss=None):
 
 
 def jobs_of(images, **more):
-    persons = make_persons(images.clips)
-    return [replace(job, keep_state=True) for job in make_jobs(persons, **more)]
+    subjects = make_subjects(images.clips)
+    return [replace(job, keep_state=True) for job in make_jobs(subjects, **more)]
 
 
 def alone(spec, images, job):
@@ -162,7 +162,7 @@ def test_a_model_without_a_head_cannot_be_held_still(images):
         {"stages": (HEAD,), "epochs": 3},
         {"epochs": 3},
         {},
-        {"epochs": 1, "learning_rate": 1.0, "variants": VARIANTS, "mirror_probability": 0.5},
+        {"epochs": 1, "learning_rate": 1.0, "variants": VARIANTS, "flip_probability": 0.5},
     ],
 )
 def test_a_schedule_is_said_once(settings):
@@ -170,16 +170,16 @@ def test_a_schedule_is_said_once(settings):
         NetworkTraining(batch_size=2, **settings)
 
 
-def test_variants_are_the_image_mirrored_and_lit(images):
+def test_variants_are_the_image_flipped_and_lit(images):
     training = NetworkTraining(batch_size=2, epochs=1, learning_rate=1.0, variants=VARIANTS)
     rows, changes = Rows(images, training, "cpu"), changes_of(training, 18, 32)
-    mirror, light = changes.mirror[:, 7], changes.light[:, 7]
-    assert not mirror[0] and light[0] == 0 and len(rows) == 18 * 4
+    flip, light = changes.flip[:, 7], changes.light[:, 7]
+    assert not flip[0] and light[0] == 0 and len(rows) == 18 * 4
     assert (np.abs(light) <= 255 * 0.2).all() and (light[1:] != 0).all()
     for change in range(4):
         taken = rows.take(torch.tensor([18 * change + 7]))[0].numpy()
         image = images.inputs[7]
-        seen = image[..., ::-1] if mirror[change] else image
+        seen = image[..., ::-1] if flip[change] else image
         np.testing.assert_allclose(taken, np.clip(seen + light[change], 0, 255), atol=1e-4)
 
 
@@ -202,7 +202,7 @@ def test_focal_loss_by_hand():
 
 
 def test_jobs_hand_out_their_numbers_only_when_asked(stored, images):
-    job = FitJob(person="demo/s1", seed=0, train=tuple(range(18)), predict=())
+    job = FitJob(subject_id="demo/s1", seed=0, train=tuple(range(18)), predict=())
     assert alone(make(stored, (HEAD,)), images, job).state is None
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.builders import make_data, make_jobs, make_persons, make_spec
+from tests.builders import make_data, make_jobs, make_spec, make_subjects
 
 from openmer.errors import ConfigError
 from openmer.training import (
@@ -26,7 +26,7 @@ from openmer.training._memory import (
 )
 from openmer.training._parallel import COMPILE_FROM_FLOPS
 
-JOBS = make_jobs(make_persons())
+JOBS = make_jobs(make_subjects())
 
 
 def test_cpu_runs_side_by_side():
@@ -157,11 +157,11 @@ def test_groups_are_trained_as_each_would_be_alone(strategy):
     groups = list(zip(specs, (JOBS[:2], JOBS[2:4]), strict=True))
     plan = plan_run(specs[1], JOBS, resources)
     found = {
-        (number, result.job.person): result.weights_sha256
+        (number, result.job.subject_id): result.weights_sha256
         for number, result in fit_groups(groups, data, plan)
     }
     assert found == {
-        (number, result.job.person): result.weights_sha256
+        (number, result.job.subject_id): result.weights_sha256
         for number, (spec, jobs) in enumerate(groups)
         for result in fit_jobs(jobs, spec, data, plan)
     }

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.builders import make_data, make_jobs, make_persons
+from tests.builders import make_data, make_jobs, make_subjects
 
 from openmer.training import FitJob, SvmTraining
 from openmer.training._svm import fit_svm
@@ -10,19 +10,19 @@ from openmer.training._svm import fit_svm
 
 def test_it_learns_what_there_is_to_learn():
     data = make_data(clips=60)
-    results = [fit_svm(job, SvmTraining(kind="svm"), data) for job in make_jobs(make_persons(60))]
+    results = [fit_svm(job, SvmTraining(kind="svm"), data) for job in make_jobs(make_subjects(60))]
     right = [r.scores.argmax(1) == data.targets[list(r.job.predict)] for r in results]
     assert np.concatenate(right).mean() > 0.6
 
 
-def test_mirrored_copies_are_of_the_training_clips_alone():
-    data = make_data(mirrored=True)
-    job = make_jobs(make_persons())[0]
-    training = SvmTraining(kind="svm", mirrored_copies=True)
+def test_flipped_copies_are_of_the_training_clips_alone():
+    data = make_data(flipped=True)
+    job = make_jobs(make_subjects())[0]
+    training = SvmTraining(kind="svm", flipped_copies=True)
     clean = fit_svm(job, training, data)
     data.inputs[list(job.predict)] = np.nan
-    data.mirrored[list(job.predict)] = np.nan
-    job = FitJob(person=job.person, seed=0, train=job.train, predict=())
+    data.flipped[list(job.predict)] = np.nan
+    job = FitJob(subject_id=job.subject_id, seed=0, train=job.train, predict=())
     assert fit_svm(job, training, data).weights_sha256 == clean.weights_sha256
 
 
@@ -30,7 +30,7 @@ def test_mirrored_copies_are_of_the_training_clips_alone():
 def test_a_class_the_fold_never_saw_scores_lowest(seen):
     data = make_data(clips=30)
     train = tuple(i for i in range(24) if data.targets[i] in seen)
-    job = FitJob(person="demo/x", seed=0, train=train, predict=tuple(range(24, 30)))
+    job = FitJob(subject_id="demo/x", seed=0, train=train, predict=tuple(range(24, 30)))
     scores = fit_svm(job, SvmTraining(kind="svm"), data).scores
     assert scores.shape == (6, 3)
     assert set(scores.argmax(1).tolist()) <= set(seen)
@@ -38,5 +38,5 @@ def test_a_class_the_fold_never_saw_scores_lowest(seen):
 
 def test_no_clip_to_score_is_no_error():
     data = make_data()
-    job = FitJob(person="demo/x", seed=0, train=tuple(range(24)), predict=())
+    job = FitJob(subject_id="demo/x", seed=0, train=tuple(range(24)), predict=())
     assert fit_svm(job, SvmTraining(kind="svm"), data).scores.shape == (0, 3)

@@ -22,7 +22,7 @@ def info(name="/films/talk.mp4", **changed):
 def event(onset_s=2.0, length_s=0.3, fps=30, **changed):
     times = (onset_s, onset_s + length_s / 2, onset_s + length_s)
     values = {
-        "person": 1, "kind": "micro", "strength": 2.5, "displacement": 0.0123, "regions": LIPS,
+        "subject_id": 1, "kind": "micro", "strength": 2.5, "displacement": 0.0123, "regions": LIPS,
         "class_name": "positive", "confidence": 0.81, "reason": "The lip moved.",
         "scores": {"negative": 0.1, "positive": 0.81, "surprise": 0.09},
         "face_xyxy": (100.0, 60.0, 200.0, 190.0),

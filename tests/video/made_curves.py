@@ -22,7 +22,7 @@ def curves(times_s, *, moves=(), noise=0.03, seed=0, eyes=None, warp=None, head=
     for region, direction, course in moves:
         regions[:, REGIONS.index(region)] += np.outer(course, direction)
     return FaceCurves(
-        person=1,
+        subject_id=1,
         frames=np.arange(count),
         times_s=np.asarray(times_s, float),
         regions_px=regions,

@@ -11,20 +11,20 @@ SIDE = 320  # of the picture of a face that is put on the wall
 
 
 @lru_cache(maxsize=8)
-def clip(person=0):
-    """The first synthetic clip of a person."""
+def clip(subject_id=0):
+    """The first synthetic clip of a subject."""
     names = {}
     for made in generate("tiny", 0):
-        names.setdefault(made.clip.person, made)
-        if len(names) > person:
-            return list(names.values())[person]
-    raise AssertionError("no such person")
+        names.setdefault(made.clip.subject_id, made)
+        if len(names) > subject_id:
+            return list(names.values())[subject_id]
+    raise AssertionError("no such subject")
 
 
 @lru_cache(maxsize=64)
-def face(person=0, frame=0):
+def face(subject_id=0, frame=0):
     """Gray, shape ``(SIDE, SIDE)``."""
-    gray = cv2.cvtColor(clip(person).frames_rgb[frame], cv2.COLOR_RGB2GRAY)
+    gray = cv2.cvtColor(clip(subject_id).frames_rgb[frame], cv2.COLOR_RGB2GRAY)
     return cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
 
 

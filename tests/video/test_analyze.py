@@ -97,7 +97,7 @@ def test_without_a_model_there_are_movements_and_no_classes(video, analysis):
 
 
 def test_nothing_found_and_nobody_there_are_answers(tmp_path):
-    still = analyze_video(write_still(tmp_path / "still.mp4", person=0))
+    still = analyze_video(write_still(tmp_path / "still.mp4", subject_id=0))
     assert still.events == () and len(still.faces) == 1
     assert still.verdict.startswith("Nothing found")
     wall = analyze_video(write_still(tmp_path / "wall.mp4"))

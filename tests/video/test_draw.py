@@ -176,7 +176,7 @@ def test_the_evidence_shows_what_moved(tmp_path):
     assert shown.regions[0].direction == "up"
     assert shown.regions[0].percent == pytest.approx(100 * 1.6 / 133.76, abs=0.05)
     assert len(shown.regions) == 14
-    assert shown.heat_rgb is None and shown.heat_note == ""
+    assert shown.saliency_rgb is None and shown.saliency_note == ""
     for image in (shown.onset_rgb, shown.apex_rgb, shown.flow_rgb):
         assert image.shape == (256, 256, 3) and image.dtype == np.uint8
     assert (shown.onset_rgb != shown.apex_rgb).any()
@@ -201,7 +201,7 @@ def test_a_video_that_changed_is_one_error(tmp_path):
 
 
 def model_with_maps():
-    """What a heat map asks of a model; its network likes light places."""
+    """What a saliency map asks of a model; its network likes light places."""
     network = nn.Sequential(nn.Conv2d(3, 2, 5), nn.ReLU(), nn.Flatten(), nn.LazyLinear(3)).eval()
     network(torch.zeros(1, 3, 28, 28))
     for weight in network.parameters():
@@ -221,14 +221,14 @@ def model_with_maps():
 
 
 @pytest.mark.skipif(find_spec("captum") is None, reason="the extra `explain` is not installed")
-def test_a_network_with_maps_gives_a_heat_map(tmp_path, monkeypatch):
+def test_a_network_with_maps_gives_a_saliency_map(tmp_path, monkeypatch):
     face, found = made_event.face(), made_event.moment()
     with made_event.video(tmp_path) as video:
         shown = evidence_of(video, face, found, model_with_maps())
         other = evidence_of(video, face, found, default_model())
         monkeypatch.setattr("openmer.video.output._evidence.find_spec", lambda name: None)
         bare = evidence_of(video, face, found, model_with_maps())
-    assert shown.heat_rgb.shape == (224, 224, 3)
-    assert "raise the class positive (Grad-CAM)" in shown.heat_note
-    assert other.heat_rgb is None and "no maps of this picture" in other.heat_note
-    assert bare.heat_rgb is None and "openmer[explain]" in bare.heat_note
+    assert shown.saliency_rgb.shape == (224, 224, 3)
+    assert "raise the class positive (Grad-CAM)" in shown.saliency_note
+    assert other.saliency_rgb is None and "no maps of this picture" in other.saliency_note
+    assert bare.saliency_rgb is None and "openmer[explain]" in bare.saliency_note

@@ -73,7 +73,7 @@ def test_weights_are_shares_of_points():
     middles = region_weights() @ points()
     left = [REGIONS.index(n) for n in REGIONS if n.startswith("left")]
     right = [REGIONS.index(n.replace("left", "right")) for n in REGIONS if n.startswith("left")]
-    assert (middles[left, 0] > SIDE_PX / 2).all()  # the person's own left is on the right
+    assert (middles[left, 0] > SIDE_PX / 2).all()  # the subject's own left is on the right
     assert middles[left, 0] + middles[right, 0] == pytest.approx(SIDE_PX - 1, abs=1.5)
 
 
@@ -113,13 +113,13 @@ def test_a_change_of_light_moves_no_region(patch, gain):
     assert np.abs(evened(lit).astype(int) - evened(patch)).mean() < 12
 
 
-@pytest.mark.parametrize("person", [0, 1, 2])
-def test_an_expression_moves_the_regions_that_it_is_made_of(person):
-    made = clip(person)
-    (found,) = detect_faces([face(person, made.clip.onset)])
+@pytest.mark.parametrize("subject_id", [0, 1, 2])
+def test_an_expression_moves_the_regions_that_it_is_made_of(subject_id):
+    made = clip(subject_id)
+    (found,) = detect_faces([face(subject_id, made.clip.onset)])
     to_patch = matrix_of(found[0])
-    reference = Reference(cut(face(person, made.clip.onset), to_patch))
-    moved = reference.compare(cut(face(person, made.true_apex), to_patch)).regions_px
+    reference = Reference(cut(face(subject_id, made.clip.onset), to_patch))
+    moved = reference.compare(cut(face(subject_id, made.true_apex), to_patch)).regions_px
     factor = SIDE / made.frames_rgb.shape[2] * EYE_DISTANCE_PX / eye_distance(to_patch)
     length = np.hypot(*moved.T)
     assert 0.2 * made.amplitude_px * factor < length.max() < 1.2 * made.amplitude_px * factor

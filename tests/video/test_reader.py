@@ -219,7 +219,7 @@ def test_frames_are_upright(tmp_path, degrees, turns):
     assert np.abs(frame.image_rgb.astype(int) - upright).mean() < 6
 
 
-def test_a_mirror_in_the_metadata_is_undone(tmp_path):
+def test_a_flip_in_the_metadata_is_undone(tmp_path):
     image = next(pictures(1))
     path = film(
         tmp_path / "film.mp4", images=[image] * 3, options={"crf": "1"},

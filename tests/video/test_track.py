@@ -56,22 +56,22 @@ def test_two_people_have_numbers_of_their_own():
             yield put(left, face(2), 590 - i, 200, scale=0.9)
 
     tracker, (first, second) = followed(frames())
-    assert tracker.persons == 2
+    assert tracker.subjects == 2
     assert len(first) == len(second) == 20
     assert abs(first.box_xyxy(0)[0] - second.box_xyxy(0)[0]) > 200
 
 
-def test_lost_and_found_again_is_the_same_person():
+def test_lost_and_found_again_is_the_same_subject():
     seen, gone = [put(wall(), face(0), 200, 200)] * 15, [wall()] * 25
     again = [put(wall(), face(0), 420, 190)] * 15
     tracker, (curves,) = followed([*seen, *gone, *again])
-    assert tracker.persons == 1
+    assert tracker.subjects == 1
     assert len(curves.starts) == 2
     assert 24 <= len(curves) <= 30
     assert curves.frames[curves.starts[1]] >= 40
     other = [put(wall(), face(2), 420, 190)] * 15
     tracker, faces = followed([*seen, *gone, *other])
-    assert tracker.persons == 2
+    assert tracker.subjects == 2
     assert [len(one.starts) for one in faces] == [1, 1]
 
 
@@ -79,14 +79,14 @@ def test_a_cut_to_somebody_else_is_noticed_at_once():
     tracker, faces = followed(
         [put(wall(), face(0), 200, 200)] * 12 + [put(wall(), face(2), 450, 200)] * 12
     )
-    assert tracker.persons == 2
+    assert tracker.subjects == 2
     assert faces[0].frames[-1] <= 12
     assert faces[1].frames[0] <= 15
 
 
 def test_a_wall_has_no_face():
     tracker, faces = followed([wall()] * 10)
-    assert tracker.persons == 0
+    assert tracker.subjects == 0
     assert faces == ()
 
 

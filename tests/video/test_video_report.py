@@ -54,12 +54,12 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-def evidence(of, heat=False, side=64):
+def evidence(of, saliency=False, side=64):
     rng = np.random.default_rng(0)
     onset, apex, flow, hot = rng.integers(0, 255, (4, side, side, 3), dtype=np.uint8)
     return Evidence(
         event=of, onset_rgb=onset, apex_rgb=apex, flow_rgb=flow, flow_full_percent=1.5,
-        regions=(SHIFT,), heat_rgb=hot if heat else None, heat_note="A note on heat.",
+        regions=(SHIFT,), saliency_rgb=hot if saliency else None, saliency_note="A note on heat.",
     )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def test_the_page_holds_what_was_found_and_needs_nothing_else(tmp_path):
     found = analysis(
         event(), event(5.0, kind="macro", class_name=None), model=default_model().record
     )
-    pictures = {1: evidence(found.events[0], heat=True), 2: evidence(found.events[1])}
+    pictures = {1: evidence(found.events[0], saliency=True), 2: evidence(found.events[1])}
     page = page_of(found, pictures=pictures, folder=tmp_path)
     assert page.open == []
     assert "script" not in page.tags and "link" not in page.tags

@@ -53,9 +53,9 @@ class Shown:
     Attributes:
         number: Its place among the events, from 1.
         event: The event.
-        pictures: Onset, apex, movement, and the heat map where there is one.
+        pictures: Onset, apex, movement, and the saliency map where there is one.
         regions: Every region, the one that moved farthest first.
-        heat_note: Why there is no heat map; "" where there is one or none was to be expected.
+        heat_note: Why there is no saliency map; "" where there is one or none was to be expected.
         replay: Slowed down and magnified; None where there are too few frames.
     """
 
@@ -63,7 +63,7 @@ class Shown:
     event: Event
     pictures: tuple[Picture, ...]
     regions: tuple[RegionShift, ...]
-    heat_note: str
+    saliency_note: str
     replay: Path | None
 
 
@@ -180,7 +180,7 @@ def shown_event(number: int, found: Evidence, replay: Path | None, folder: Path)
         event=found.event,
         pictures=pictures,
         regions=found.regions,
-        heat_note="" if found.heat_rgb is not None else found.heat_note,
+        saliency_note="" if found.saliency_rgb is not None else found.saliency_note,
         replay=replay,
     )
 
@@ -191,8 +191,8 @@ def _views(found: Evidence) -> Iterator[tuple[str, NDArray[np.uint8], str, str]]
     yield "apex", found.apex_rgb, "Apex", "the largest movement, head held still"
     full = f"{found.flow_full_percent:g} % of the face's width"
     yield "flow", found.flow_rgb, "Movement", f"from onset to apex; full colour and arrow: {full}"
-    if found.heat_rgb is not None:
-        yield "heat", found.heat_rgb, "What the model looked at", found.heat_note
+    if found.saliency_rgb is not None:
+        yield "heat", found.saliency_rgb, "What the model looked at", found.saliency_note
 
 
 def _saved(path: Path, rgb: NDArray[np.uint8]) -> Path:

@@ -83,7 +83,10 @@ def findings_text(findings: Findings) -> str:
         analysis=analysis,
         name=video_name(analysis),
         rate="" if analysis.info.fps is None else f"{float(analysis.info.fps):.4g}",
-        faces=[(curves.person, timeline_svg(timeline, curves.person)) for curves in analysis.faces],
+        faces=[
+            (curves.subject_id, timeline_svg(timeline, curves.subject_id))
+            for curves in analysis.faces
+        ],
     )
 
 
@@ -126,7 +129,7 @@ def _line(shown: Shown, several: bool) -> str:
     event = shown.event
     sure = "" if event.confidence is None else f" {event.confidence:.2f}"
     named = event.class_name + sure if event.class_name else "not sure" if event.scores else ""
-    who = f"person {event.person}" if several else ""
+    who = f"subject {event.subject_id}" if several else ""
     words = (f"{shown.number}", clock_text(event.onset_s), who, event.kind, named)
     return " · ".join(word for word in words if word)
 

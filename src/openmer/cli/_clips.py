@@ -170,12 +170,12 @@ def prepared(
 
 
 def warn_of_leaks(task: Task) -> None:
-    """One line where pictures of tested persons made the weights that the folds start from."""
-    from openmer.evaluation import seen_persons, start_of
+    """One line where pictures of tested subjects made the weights that the folds start from."""
+    from openmer.evaluation import seen_subjects, start_of
 
-    seen = seen_persons(task)
+    seen = seen_subjects(task)
     if seen:
         warn(
-            f"LEAKY: pictures of {len(seen)} of {len(task.folds)} tested persons, {seen[0]} for "
+            f"LEAKY: pictures of {len(seen)} of {len(task.folds)} tested subjects, {seen[0]} for "
             f"one, made the weights {start_of(task.method)}. `openmer audit` names them all."
         )

@@ -100,7 +100,7 @@ class Strategy(StrEnum):
     one_by_one = "one_by_one"
 
 
-class Heat(StrEnum):
+class Saliency(StrEnum):
     """Names of the ways to weigh a network's maps."""
 
     grad_cam = "grad-cam"
@@ -126,8 +126,8 @@ Rule = Annotated[
     EpochRule | None,
     typer.Option(
         "--epoch-rule",
-        help="fixed: last epoch. inner: best on persons held out inside the training persons. "
-        "held_out: best on the held-out person, which is a leak. The method's own by default.",
+        help="fixed: last epoch. inner: best on subjects held out inside the training subjects. "
+        "held_out: best on the held-out subject, which is a leak. The method's own by default.",
     ),
 ]
 FailureOption = Annotated[

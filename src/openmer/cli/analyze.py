@@ -162,11 +162,11 @@ def _table(done: Done) -> object:
     table = Table(box=None)
     for title in ("onset", "apex", "offset"):
         table.add_column(f"{title} s", justify="right")
-    for title in ("person", "kind", "class", "confidence", "where"):
+    for title in ("subject_id", "kind", "class", "confidence", "where"):
         table.add_column(title, overflow="fold")
     for event in done.events:
         times = (f"{at:.3f}" for at in (event.onset_s, event.apex_s, event.offset_s))
         sure = "" if event.confidence is None else f"{event.confidence:.2f}"
-        words = (str(event.person), event.kind, event.class_name or "not sure", sure)
+        words = (str(event.subject_id), event.kind, event.class_name or "not sure", sure)
         table.add_row(*times, *map(Text, (*words, ", ".join(event.regions[:2]))))
     return table

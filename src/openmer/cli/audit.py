@@ -1,4 +1,4 @@
-"""``openmer audit``: prove that no fold of a method sees its held-out person."""
+"""``openmer audit``: prove that no fold of a method sees its held-out subject."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def audit(
     epoch_rule: Rule = None,
     overrides: Overrides = None,
     search: SearchFile = None,
-    persons: Annotated[
-        int, typer.Option(min=0, help="Held-out persons to poison; 0 is everybody.")
+    subjects: Annotated[
+        int, typer.Option(min=0, help="Held-out subjects to poison; 0 is everybody.")
     ] = 3,
     epochs: Annotated[int, typer.Option(min=1, help="Budget of the poisoned trainings.")] = 4,
     device: DeviceOption = Device.auto,
@@ -53,7 +53,7 @@ def audit(
     as_json: Json = False,
     on_failure: FailureOption = OnFailure.list_,
 ) -> None:
-    """Poison each held-out person with NaN and compare every bit; exit code 1 on a leak."""
+    """Poison each held-out subject with NaN and compare every bit; exit code 1 on a leak."""
     from openmer.evaluation import Protocol, package_trainer, shortened
     from openmer.evaluation import audit as run_audit
     from openmer.methods import load_method
@@ -70,12 +70,14 @@ def audit(
         task = prepared(chosen, source, protocol, workers, on_failure, report)
         task = shortened(task, epochs)
         fit = package_trainer(task, Resources(device=device.value), rule.value)
-        findings = run_audit(task, fit, epoch_rule=rule.value, persons=persons, on_progress=report)
+        findings = run_audit(
+            task, fit, epoch_rule=rule.value, subjects=subjects, on_progress=report
+        )
     clean = not any(finding.severity == "leak" for finding in findings)
     if as_json:
         _print_json(task, rule, findings, clean=clean)
     else:
-        _print(task, rule, findings, persons=persons, clean=clean)
+        _print(task, rule, findings, subjects=subjects, clean=clean)
     tell(listed(task.failures, of=task.asked))
     raise typer.Exit(0 if clean else 1)
 
@@ -95,16 +97,16 @@ def _print_json(task: Task, rule: EpochRule, findings: list[Finding], *, clean: 
 
 
 def _print(
-    task: Task, rule: EpochRule, findings: list[Finding], *, persons: int, clean: bool
+    task: Task, rule: EpochRule, findings: list[Finding], *, subjects: int, clean: bool
 ) -> None:
     """Each finding, then the verdict."""
     for finding in findings:
         color = "red" if finding.severity == "leak" else "yellow"
         told = escape(finding.message)
         output.print(f"[{color}]{finding.severity}[/] ({finding.check}) {told}", soft_wrap=True)
-    people = len(task.folds) if persons == 0 else min(persons, len(task.folds))
+    people = len(task.folds) if subjects == 0 else min(subjects, len(task.folds))
     verdict = "[green]clean[/]" if clean else "[red]leaks[/]"
     output.print(
         f"{task.method.title}, epoch rule {rule.value}: {verdict}. "
-        f"{people} of {len(task.folds)} held-out persons poisoned."
+        f"{people} of {len(task.folds)} held-out subjects poisoned."
     )

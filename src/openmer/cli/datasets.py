@@ -33,7 +33,7 @@ def list_corpora(as_json: Json = False) -> None:
                 "name": name,
                 "title": corpus.title,
                 "holds": corpus.holds,
-                "persons": counts.persons,
+                "subjects": counts.subjects,
                 "items": counts.items,
                 "sequences": corpus.stills > 0,
                 "variants": list(corpus.variants),
@@ -45,8 +45,8 @@ def list_corpora(as_json: Json = False) -> None:
     for record in records:
         unit = "sequences" if record["sequences"] else record["holds"]
         size = f"{record['items'] if record['items'] is not None else '?'} {unit}"
-        persons = "" if record["persons"] is None else f", {record['persons']} persons"
-        output.print(f"{record['name']:14} {record['title']:20} {size}{persons}", highlight=False)
+        subjects = "" if record["subjects"] is None else f", {record['subjects']} subjects"
+        output.print(f"{record['name']:14} {record['title']:20} {size}{subjects}", highlight=False)
 
 
 @app.command()
@@ -140,7 +140,7 @@ def _check_corpus(
         "corpus": name,
         "variant": options.variant,
         facts(name).holds: len(reading.items),
-        "persons": len({item.person for item in reading.items if item.person}),
+        "subjects": len({item.subject_id for item in reading.items if item.subject_id}),
         "words": dict(sorted(words.items())),
     }
     if as_json:
@@ -167,7 +167,7 @@ def _check_manifest(manifest: Path, scheme: str, as_json: bool) -> None:
     record = {
         "clips": len(clips),
         "kept": len(kept),
-        "persons": len({clip.person for clip in kept}),
+        "subjects": len({clip.subject_id for clip in kept}),
         "corpora": dict(sorted(Counter(clip.corpus for clip in kept).items())),
         "classes": dict(sorted(classes.items())),
     }

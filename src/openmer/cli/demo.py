@@ -27,7 +27,7 @@ def demo(
     from openmer.evaluation import (
         Protocol,
         audit,
-        judge,
+        evaluate,
         load_run,
         package_trainer,
         prepare_task,
@@ -48,14 +48,14 @@ def demo(
         method = load_method(name, overrides)
         protocol = Protocol(epoch_rule=rule)
         with progress(f"{method.title}, {rule}") as report:
-            folder = judge(method, clips, protocol, out=out / "runs", on_progress=report)
+            folder = evaluate(method, clips, protocol, out=out / "runs", on_progress=report)
         runs.append(load_run(folder))
     with progress("Audit") as report:
         method = load_method("ststnet")
         task = prepare_task(method, clips, protocol=Protocol(), cache=ArrayCache())
         task = shortened(task, 4)
         fit = package_trainer(task, Resources())
-        findings = audit(task, fit, persons=2, on_progress=report)
+        findings = audit(task, fit, subjects=2, on_progress=report)
     leaks = [finding for finding in findings if finding.severity == "leak"]
     written = write_report(out, runs)
     output.print(render_terminal(runs))

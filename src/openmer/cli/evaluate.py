@@ -1,4 +1,4 @@
-"""``openmer evaluate``: train and judge a method on a corpus, all folds at once."""
+"""``openmer evaluate``: train and evaluate a method on a corpus, all folds at once."""
 
 from __future__ import annotations
 
@@ -61,9 +61,8 @@ def evaluate(
     ] = None,
     on_failure: FailureOption = OnFailure.list_,
 ) -> None:
-    """Judge a method by leave-one-subject-out; stop and resume at will, the bytes are the same."""
-    from openmer.evaluation import Protocol
-    from openmer.evaluation import evaluate as run
+    """Evaluate a method by leave-one-subject-out; stop and resume at will, the bytes are the same."""
+    from openmer.evaluation import Protocol, cross_validate
     from openmer.methods import load_method
     from openmer.training import Resources
 
@@ -87,7 +86,7 @@ def evaluate(
         task = prepared(chosen, source, protocol, workers, on_failure, report)
         warn_of_leaks(task)
         command = shlex.join(["openmer", *sys.argv[1:]])
-        folder = run(
+        folder = cross_validate(
             task,
             protocol,
             out=out,
@@ -117,8 +116,8 @@ def _show(folder: Path, *, as_json: bool) -> None:
             "seconds": info.seconds,
             "asked": info.asked,
             "failures": list(info.failures),
-            "lost_persons": list(info.lost_persons),
-            "seen_persons": list(info.seen_persons),
+            "lost_subjects": list(info.lost_subjects),
+            "seen_subjects": list(info.seen_subjects),
             "source": dict(info.source),
             "run": str(folder),
         }

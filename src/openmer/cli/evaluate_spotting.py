@@ -43,7 +43,7 @@ def evaluate_spotting(
     workers: Workers = 1,
     as_json: Json = False,
 ) -> None:
-    """Spot movements in annotated long videos and judge them as the MEGC challenges do.
+    """Spot movements in annotated long videos and evaluate them as the MEGC challenges do.
 
     Videos that hold no event are among them: they are where false alarms are counted. What is
     finished is kept; the same command goes on after it was stopped.
@@ -131,7 +131,7 @@ def _told(scores: SpottingScores) -> dict[str, object]:
     """Scores of every scope, as JSON has them."""
     return {
         "videos": scores.videos,
-        "persons": scores.persons,
+        "subjects": scores.subjects,
         "scopes": {
             each.scope: {
                 "truth": each.truth,

@@ -19,7 +19,6 @@ from openmer.cli._options import (
     DeviceOption,
     Fps,
     Frames,
-    Heat,
     Json,
     Manifest,
     Offset,
@@ -27,6 +26,7 @@ from openmer.cli._options import (
     Onset,
     Overrides,
     Roots,
+    Saliency,
     Variant,
     Workers,
 )
@@ -35,7 +35,7 @@ from openmer.errors import ConfigError
 if TYPE_CHECKING:
     from openmer.datasets import ClipSource
     from openmer.deployment import Moments
-    from openmer.explanation import HeatMap
+    from openmer.explanation import SaliencyMap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class _Asked:
 
     clip: str
     class_name: str
-    heat: Heat
+    saliency: Saliency
     moments: Moments
     overrides: tuple[str, ...]
 
@@ -60,7 +60,7 @@ def explain(
     ],
     method: Annotated[
         str | None,
-        typer.Option("--method", help="A method; the fold without the clip's person is trained."),
+        typer.Option("--method", help="A method; the fold without the clip's subject is trained."),
     ] = None,
     model: Annotated[
         Path | None,
@@ -69,13 +69,13 @@ def explain(
     class_name: Annotated[
         str, typer.Option("--class", help="Class to explain; the predicted one by default.")
     ] = "",
-    heat: Annotated[
-        Heat,
+    saliency: Annotated[
+        Saliency,
         typer.Option(
             help="How maps are weighed: each as a whole, or each of its places. They differ where "
             "a network flattens its maps."
         ),
-    ] = Heat.grad_cam,
+    ] = Saliency.grad_cam,
     manifest: Manifest = None,
     corpus: Corpus = None,
     root: Roots = None,
@@ -92,15 +92,15 @@ def explain(
     out: Annotated[Path, typer.Option("--out", help="Figure to write, .png.")] = Path("heat.png"),
     as_json: Json = False,
 ) -> None:
-    """Draw which places of a clip raise a class, by a network that has not seen its person."""
-    from openmer.explanation import draw_heat_map, require_captum, require_png, write_figure
+    """Draw which places of a clip raise a class, by a network that has not seen its subject."""
+    from openmer.explanation import draw_saliency_map, require_captum, require_png, write_figure
 
     require_png(out)
     require_captum()
     asked = _Asked(
         clip=clip,
         class_name=class_name,
-        heat=heat,
+        saliency=saliency,
         moments=moments_of(onset, apex, offset, fps),
         overrides=tuple(overrides or ()),
     )
@@ -114,17 +114,17 @@ def explain(
         case _:
             raise ConfigError(
                 f"Found {'neither' if model is None else 'both'} of --method and --model, expected "
-                "one: --method NAME to train the fold without the clip's person, or --model FOLDER "
+                "one: --method NAME to train the fold without the clip's subject, or --model FOLDER "
                 "that `openmer train` wrote."
             )
-    write_figure(out, draw_heat_map(shown))
+    write_figure(out, draw_saliency_map(shown))
     _tell(shown, out, as_json=as_json)
 
 
 def _held_out(
     name: str, asked: _Asked, source: ClipSource, seed: int, device: Device, workers: int
-) -> HeatMap:
-    """By the network of the fold in which the clip's person is held out."""
+) -> SaliencyMap:
+    """By the network of the fold in which the clip's subject is held out."""
     from openmer.evaluation import Protocol
     from openmer.explanation import explain_held_out, honest_rule, require_explainable
     from openmer.methods import load_method
@@ -133,7 +133,7 @@ def _held_out(
     _require_no_moments(asked)
     warn(source.warning)
     method = load_method(name, asked.overrides)
-    require_explainable(method, clip_named(source, asked.clip).person, asked.class_name)
+    require_explainable(method, clip_named(source, asked.clip).subject_id, asked.class_name)
     protocol = Protocol(epoch_rule=honest_rule(method))
     with progress(method.title) as report:
         task = prepared(method, source, protocol, workers, OnFailure.list_, report)
@@ -142,7 +142,7 @@ def _held_out(
             task,
             asked.clip,
             class_name=asked.class_name,
-            kind=asked.heat.value,
+            kind=asked.saliency.value,
             seed=seed,
             resources=Resources(device=device.value),
         )
@@ -150,7 +150,7 @@ def _held_out(
     return shown
 
 
-def _by_model(folder: Path, asked: _Asked, source: ClipSource | None) -> HeatMap:
+def _by_model(folder: Path, asked: _Asked, source: ClipSource | None) -> SaliencyMap:
     """By a model for use."""
     from openmer.deployment import Sample, read_model, samples_of_paths
     from openmer.explanation import explain_sample
@@ -167,7 +167,7 @@ def _by_model(folder: Path, asked: _Asked, source: ClipSource | None) -> HeatMap
         warn(source.warning)
         clip = clip_named(source, asked.clip)
         sample = Sample(name=clip.key, clip=clip, label=clip.emotion)
-    return explain_sample(model, sample, class_name=asked.class_name, kind=asked.heat.value)
+    return explain_sample(model, sample, class_name=asked.class_name, kind=asked.saliency.value)
 
 
 def _require_no_moments(asked: _Asked) -> None:
@@ -178,7 +178,7 @@ def _require_no_moments(asked: _Asked) -> None:
         )
 
 
-def _tell(shown: HeatMap, out: Path, *, as_json: bool) -> None:
+def _tell(shown: SaliencyMap, out: Path, *, as_json: bool) -> None:
     """What the figure shows, in words or as one JSON object."""
     if as_json:
         typer.echo(json.dumps(_record(shown, out)))
@@ -195,16 +195,16 @@ def _tell(shown: HeatMap, out: Path, *, as_json: bool) -> None:
         tell(shown.by.origin)
         for caution in shown.cautions:
             warn(caution)
-    errors.print(f"Heat map: {out.resolve()}", soft_wrap=True)
+    errors.print(f"Saliency map: {out.resolve()}", soft_wrap=True)
 
 
-def _record(shown: HeatMap, out: Path) -> dict[str, Any]:
+def _record(shown: SaliencyMap, out: Path) -> dict[str, Any]:
     names, training = shown.by.classes, shown.by.training
     return {
         "input": shown.name,
         "network": shown.by.title,
         "origin": shown.by.origin,
-        "held_out": training and training.job.person,
+        "held_out": training and training.job.subject_id,
         "seed": training and training.job.seed,
         "epoch": training and training.epoch,
         "class": names[shown.predicted],

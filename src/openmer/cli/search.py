@@ -58,7 +58,7 @@ def search(
     on_failure: FailureOption = OnFailure.list_,
     as_json: Json = False,
 ) -> None:
-    """Choose settings by groups of all persons; what they score on these persons is no result."""
+    """Choose settings by groups of all subjects; what they score on these subjects is no result."""
     from openmer.deployment import epoch_rule_of
     from openmer.evaluation import Protocol, everybody, run_folder, settled
     from openmer.methods import load_method
@@ -137,9 +137,9 @@ def _show(out: Path, folder: Path, searched: Searched | None, *, as_json: bool) 
     score = "UF1" if searched.score == "uf1" else "loss"
     lines = [
         f"Inner {score} {searched.inner_score:.3f}, the best of {searched.trials} trials on "
-        f"{searched.clips} clips of {len(searched.persons)} persons: too good for an estimate.",
+        f"{searched.clips} clips of {len(searched.subjects)} subjects: too good for an estimate.",
         f"Method: {out}",
-        "To train it: openmer train, with --no-estimate on these persons. To judge the search: "
+        "To train it: openmer train, with --no-estimate on these subjects. To evaluate the search: "
         "openmer evaluate on the method it began with, with its [search].",
     ]
     for line in lines:

@@ -37,7 +37,7 @@ def study(
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds 0 to N-1.")] = 1,
     leaky: Annotated[
         bool,
-        typer.Option("--leaky", help="Also choose the epoch on the tested person, marked LEAKY."),
+        typer.Option("--leaky", help="Also choose the epoch on the tested subject, marked LEAKY."),
     ] = False,
     weights: Annotated[
         list[str] | None,
@@ -133,16 +133,16 @@ def _maps(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
     return []
 
 
-def _heat(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
-    """The heat maps of every row on one clip, by networks that have not seen its person."""
-    from openmer.explanation import draw_variants, variant_heat_maps, write_figure
+def _saliency(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
+    """The saliency maps of every row on one clip, by networks that have not seen its subject."""
+    from openmer.explanation import draw_variants, variant_saliency_maps, write_figure
     from openmer.reproduction import row_method
 
     methods = [(row.label, row_method(chosen, row, how.overrides)) for row in chosen.rows]
     source = given.read()
     clip = given.shown(source, methods[0][1].label_scheme).key
     with progress(chosen.title) as report:
-        found = variant_heat_maps(
+        found = variant_saliency_maps(
             methods, source, clip, resources=how.resources, on_progress=report
         )
     path = _place(chosen, how.out, ".png")
@@ -153,23 +153,23 @@ def _heat(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
 
 
 def _curves(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
-    """How the training of every row goes in the fold of one person."""
+    """How the training of every row goes in the fold of one subject."""
     from openmer.evaluation import prepare_task
     from openmer.preprocessing import ArrayCache
     from openmer.reproduction import curves_csv, draw_curves, row_method, training_curve
 
     source, curves = given.read(), []
     scheme = row_method(chosen, chosen.rows[0], how.overrides).label_scheme
-    person = given.shown(source, scheme).person
+    subject_id = given.shown(source, scheme).subject_id
     for row in chosen.rows:
         method = row_method(chosen, row, how.overrides)
         with progress(row.label) as report:
             task = prepare_task(
                 method, source, protocol=how.protocol, cache=ArrayCache(), on_progress=report
             )
-            curves.append(training_curve(row.label, task, person, resources=how.resources))
+            curves.append(training_curve(row.label, task, subject_id, resources=how.resources))
     path = _place(chosen, how.out, ".png")
-    path.write_bytes(draw_curves(f"{chosen.title}; held out: {person}", curves))
+    path.write_bytes(draw_curves(f"{chosen.title}; held out: {subject_id}", curves))
     numbers = path.with_suffix(".csv")
     numbers.write_text(curves_csv(curves), encoding="utf-8")
     tell(chosen.note)
@@ -197,7 +197,7 @@ KINDS: Mapping[str, Callable[[Study, StudyRun, _Given], list[StudyTable]]] = {
     "scores": _scores,
     "size": _size,
     "maps": _maps,
-    "heat": _heat,
+    "heat": _saliency,
     "curves": _curves,
     "t-tests": _t_tests,
 }

@@ -70,7 +70,7 @@ def train(
     on_failure: FailureOption = OnFailure.list_,
     as_json: Json = False,
 ) -> None:
-    """Fit a method on all persons; judged by leave-one-subject-out on the same clips before."""
+    """Fit a method on all subjects; evaluated by leave-one-subject-out on the same clips before."""
     from openmer.deployment import epoch_rule_of, refuse_taken, train_model, write_model
     from openmer.evaluation import Protocol
     from openmer.methods import load_method
@@ -146,9 +146,9 @@ def _show(folder: Path, model: FittedModel, *, as_json: bool) -> None:
         return
     trained = record.trained_on
     clips = sum(count.clips for count in trained.corpora.values())
-    persons = sum(count.persons for count in trained.corpora.values())
+    subjects = sum(count.subjects for count in trained.corpora.values())
     lines = [
-        f"{record.title}, trained on {clips} clips of {persons} persons.",
+        f"{record.title}, trained on {clips} clips of {subjects} subjects.",
         record.caution,
         *([f"Confidence: {record.calibration}."] if record.calibration else []),
         f"Model: {folder.resolve()}",

@@ -19,14 +19,14 @@ class Counts:
     """What a whole copy holds. For sequences of which stills are taken, the sequences count.
 
     Attributes:
-        persons: Persons with at least one clip or image; None where not known, or nobody is named.
+        subjects: Subjects with at least one clip or image; None where not known, or nobody is named.
         items: Clips, images or sequences; None where not known.
         words: Annotators' word, lower case, to how often it occurs; None where not known.
         words_recalled: The words or their counts are not from a document at hand, so a difference
             is a note and no error.
     """
 
-    persons: int | None = None
+    subjects: int | None = None
     items: int | None = None
     words: Mapping[str, int | None]
     words_recalled: bool = False

@@ -1,4 +1,4 @@
-"""Long videos with the movements that were annotated in them, to judge a spotter by.
+"""Long videos with the movements that were annotated in them, to evaluate a spotter by.
 
 `read_long_videos` reads CAS(ME)^2 and SAMM Long Videos, micro- and macro-expressions together,
 `read_truth_csv` a table of one's own. Videos in which nothing was annotated are read as well: they
@@ -43,7 +43,7 @@ class _Layout:
 
     Attributes:
         up: Folders from a video up to the folder that holds all of them.
-        path: What the path of a video looks like from there; the group is the person.
+        path: What the path of a video looks like from there; the group is the subject.
         kinds: The variants of the corpus that are its kinds; empty where a clip's word says it.
         names_emotion: The word of a clip is an emotion, and not its kind.
         videos: How many long videos a copy may hold.
@@ -128,7 +128,7 @@ def _options(
     """The readings that together give every kind."""
     if layout.kinds and variant is not None:
         raise ConfigError(
-            f"The variants of {corpus.title} are its kinds of expressions, and a spotter is judged "
+            f"The variants of {corpus.title} are its kinds of expressions, and a spotter is evaluated "
             f"on all of them. Leave out the variant {variant!r}."
         )
     found = [options_of(corpus, variant=each, frames=frames) for each in layout.kinds or (variant,)]

@@ -2,9 +2,9 @@
 
 Columns:
 
-* `corpus` (or `dataset`): where the image is from; lower-cased. With `subject` it names the person,
+* `corpus` (or `dataset`): where the image is from; lower-cased. With `subject` it names the subject,
   as `corpus/subject`, in the same words as the manifest of the clips that are tested later: that is
-  how a person on both sides is found.
+  how a subject on both sides is found.
 * `subject`: who is on it; empty where that is not known.
 * `image`: the file, its path relative to the folder of the CSV.
 * `label`: the annotators' word, one that the label scheme of the pretraining knows.

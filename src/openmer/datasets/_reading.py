@@ -59,9 +59,9 @@ def count_problems(
     times = max(1, options.stills)
     unit = "images" if options.stills or facts.holds == "images" else "clips"
     found = []
-    persons = len({item.person for item in items})
-    if expected.persons is not None and persons != expected.persons:
-        found.append(error(facts.name, f"{persons} persons, expected {expected.persons}"))
+    subjects = len({item.subject_id for item in items})
+    if expected.subjects is not None and subjects != expected.subjects:
+        found.append(error(facts.name, f"{subjects} subjects, expected {expected.subjects}"))
     if expected.items is not None and len(items) != times * expected.items:
         found.append(error(facts.name, f"{len(items)} {unit}, expected {times * expected.items}"))
     hedge = " (recalled, not from a document)" if expected.words_recalled else ""

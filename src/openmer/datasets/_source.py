@@ -51,7 +51,7 @@ class ClipSource:
         part: The corpus to which the clips were narrowed down; "" where they were not.
         sha256: Digest of the manifest's bytes, 64 hex digits; "" for a corpus.
         clips_expected: Clips in a whole copy; None where not known.
-        persons_expected: Persons in a whole copy; None where not known.
+        subjects_expected: Subjects in a whole copy; None where not known.
         differences: Every way in which a corpus differs from a whole copy, one text each, the
             counts of the corpus first: other counts, and items that could not be read.
         corrections: For each corpus whose annotation is corrected, a digest of its corrections.
@@ -67,14 +67,14 @@ class ClipSource:
     part: str = ""
     sha256: str = ""
     clips_expected: int | None = None
-    persons_expected: int | None = None
+    subjects_expected: int | None = None
     differences: tuple[str, ...] = ()
     corrections: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
-    def persons(self) -> int:
-        """How many persons the clips show."""
-        return len({clip.person for clip in self.clips})
+    def subjects(self) -> int:
+        """How many subjects the clips show."""
+        return len({clip.subject_id for clip in self.clips})
 
     @property
     def warning(self) -> str:
@@ -105,7 +105,7 @@ class ClipSource:
             clips=tuple(clip for clip in self.clips if clip.corpus == corpus),
             part=corpus,
             clips_expected=None,
-            persons_expected=None,
+            subjects_expected=None,
             differences=tuple(text for text in self.differences if text.startswith(own)),
         )
 
@@ -124,8 +124,8 @@ class ClipSource:
             "sha256": self.sha256,
             "clips": len(self.clips),
             "clips_expected": self.clips_expected,
-            "persons": self.persons,
-            "persons_expected": self.persons_expected,
+            "subjects": self.subjects,
+            "subjects_expected": self.subjects_expected,
             "differences": list(self.differences),
             "corrections": dict(self.corrections),
         }
@@ -200,7 +200,7 @@ def from_corpus(
         frames=options.frames,
         root=None if root is None or isinstance(root, Mapping) else Path(root),
         clips_expected=expected.items,
-        persons_expected=expected.persons,
+        subjects_expected=expected.subjects,
         differences=_differences(name, found.problems, reading.problems),
         corrections=_corrections(name),
     )
@@ -212,7 +212,7 @@ def _of_clips(name: str) -> CorpusFacts:
         return facts(name)
     if name in list_datasets():
         raise ConfigError(
-            f"{facts(name).title} holds images of macro-expressions, but a method is judged on "
+            f"{facts(name).title} holds images of macro-expressions, but a method is evaluated on "
             f"clips of micro-expressions. Give one of {', '.join(known)}."
         )
     raise unknown_name("corpus", name, known)

@@ -17,7 +17,7 @@ from openmer.errors import DataError
 Row = Mapping[str, str]
 Item = TypeVar("Item")
 
-_IDS = ("corpus", "subject")  # together they name a person, as corpus/subject
+_IDS = ("corpus", "subject")  # together they name a subject, as corpus/subject
 _SHOWN_PROBLEMS = 5
 _SHOWN_PATHS = 3
 

@@ -24,7 +24,7 @@ class TrueEvent:
         apex: Frame of the largest movement; None where it is not annotated.
         offset: Last frame of the movement.
         emotion: The annotators' own word; "" where they name none.
-        person: Number of the face it is on, where a video shows several; 1 is the first.
+        subject: Number of the face it is on, where a video shows several; 1 is the first.
         action_units: The annotators' own text; "" where there is none.
     """
 
@@ -33,7 +33,7 @@ class TrueEvent:
     apex: int | None = None
     offset: int
     emotion: str = ""
-    person: int = 1
+    subject_id: int = 1
     action_units: str = ""
 
 
@@ -43,7 +43,7 @@ class AnnotatedVideo:
 
     Attributes:
         corpus: Lower-case name of the corpus; "" for a video of one's own.
-        subjects: Ids of the persons it shows, as text.
+        subjects: Ids of the subjects it shows, as text.
         name: Its name inside the subject; for a video of one's own its path as the table says it.
         fps: Exact frames per second; None where not known.
         frames: How many frames it has; None where not known.
@@ -63,17 +63,17 @@ class AnnotatedVideo:
 
     @property
     def subject(self) -> str:
-        """The persons it shows as one text."""
+        """The subjects it shows as one text."""
         return "+".join(self.subjects)
 
     @property
-    def persons(self) -> tuple[str, ...]:
-        """The persons, unique across corpora."""
+    def subject_ids(self) -> tuple[str, ...]:
+        """The subjects, unique across corpora."""
         return tuple(f"{self.corpus}/{one}" if self.corpus else one for one in self.subjects)
 
     @property
     def key(self) -> str:
-        """The video, unique across corpora and persons; its path for a video of one's own."""
+        """The video, unique across corpora and subjects; its path for a video of one's own."""
         return f"{self.corpus}/{self.subject}/{self.name}" if self.corpus else self.name
 
     @property
@@ -89,7 +89,7 @@ class LongVideos:
     """The long videos of a corpus, and everything that is not as it should be.
 
     Attributes:
-        videos: By person and name; those without an event are among them.
+        videos: By subject and name; those without an event are among them.
         problems: In the order they were met; an event with a fatal one is left out.
     """
 

@@ -24,7 +24,7 @@ _EVENT = ("kind", "onset", "apex", "offset")
 _FORM = TableForm(
     kind="a table of true events",
     item="event",
-    columns=("video", "person", "subject", *_EVENT, "class", "action_units", "fps"),
+    columns=("video", "subject_id", "subject", *_EVENT, "class", "action_units", "fps"),
     required=("video", "kind", "onset", "offset"),
     filled=("video",),
     aliases=MappingProxyType({"emotion": "class", "label": "class"}),
@@ -47,7 +47,9 @@ class _TruthRow:
         if self.event is None:
             return self.video
         event = self.event
-        return f"{self.video}: {event.kind} {event.onset}..{event.offset}, person {event.person}"
+        return (
+            f"{self.video}: {event.kind} {event.onset}..{event.offset}, subject {event.subject_id}"
+        )
 
 
 def read_truth_csv(path: Path) -> tuple[AnnotatedVideo, ...]:
@@ -60,14 +62,14 @@ def read_truth_csv(path: Path) -> tuple[AnnotatedVideo, ...]:
       says that the video has no event.
     * `onset`, `apex`, `offset`: frames, counted from 0 over the whole video, both ends included;
       the apex may be empty.
-    * `person`: number of the face, where the video shows several; empty is 1.
-    * `subject`: id of the person, the same in all of their videos; empty makes the video a person
+    * `subject_id`: number of the face, where the video shows several; empty is 1.
+    * `subject`: id of the subject, the same in all of their videos; empty makes the video a subject
       of its own.
     * `class`, `action_units`: what the movement shows.
     * `fps`: frames per second ("200", "30000/1001").
 
     Other columns are ignored. Video files that lie beside the table or beside a listed video and
-    have no row are videos without an event, each with a person of its own.
+    have no row are videos without an event, each with a subject of its own.
 
     Args:
         path: The CSV file, UTF-8.
@@ -148,7 +150,7 @@ def _event(row: Row, frames: int) -> TrueEvent | None:
         apex=apex,
         offset=offset,
         emotion=row.get("class", ""),
-        person=_frame(row, "person") if row.get("person") else 1,
+        subject_id=_frame(row, "subject_id") if row.get("subject_id") else 1,
         action_units=row.get("action_units", ""),
     )
 
@@ -183,10 +185,14 @@ def _video(path: Path, name: str, rows: list[_TruthRow]) -> AnnotatedVideo:
         raise DataError(
             f"{path} gives {name} {' and '.join(map(str, rates))} frames per second. Give one."
         )
-    seen = {(row.event.person, row.subject) for row in rows if row.event is not None}
-    twice = sorted(person for person, _ in seen if sum(one == person for one, _ in seen) > 1)
+    seen = {(row.event.subject_id, row.subject) for row in rows if row.event is not None}
+    twice = sorted(
+        subject_id for subject_id, _ in seen if sum(one == subject_id for one, _ in seen) > 1
+    )
     if twice:
-        who = " and ".join(repr(subject) for person, subject in sorted(seen) if person == twice[0])
+        who = " and ".join(
+            repr(subject) for subject_id, subject in sorted(seen) if subject_id == twice[0]
+        )
         raise DataError(
             f"{path} says of face {twice[0]} of {name} that it is {who}. Number the faces apart."
         )

@@ -1,4 +1,4 @@
-"""CASME II: 255 clips of 26 persons at 200 fps.
+"""CASME II: 255 clips of 26 subjects at 200 fps.
 
 A copy holds ``CASME2-coding-20140508.xlsx`` or ``CASME2-coding-20190701.xlsx`` and
 ``CASME2_RAW_selected/sub01/EP02_01f/img46.jpg`` or ``Cropped/sub01/EP02_01f/reg_img46.jpg``, whose
@@ -36,7 +36,7 @@ FACTS = CorpusFacts(
     variants=MappingProxyType(
         {
             "2014": Counts(
-                persons=26,
+                subjects=26,
                 items=255,
                 words=words(
                     others=99, disgust=63, happiness=32, repression=27, surprise=25, sadness=7,
@@ -44,7 +44,7 @@ FACTS = CorpusFacts(
                 ),
             ),
             "2019": Counts(
-                persons=26,
+                subjects=26,
                 items=255,
                 words=words(
                     others=99, disgust=63, happiness=32, repression=27, surprise=28, sadness=4,

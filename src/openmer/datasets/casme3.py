@@ -41,7 +41,7 @@ FACTS = CorpusFacts(
             )
         }
     ),
-    unsure=("100 persons were recorded; how many of them have a clip is not declared.",),
+    unsure=("100 subjects were recorded; how many of them have a clip is not declared.",),
 )
 
 _COLUMNS = {
@@ -66,7 +66,7 @@ def read(root: Path, options: Options) -> Reading:
 
 
 def _subject_folders(root: Path) -> dict[str, Path]:
-    """Folder of each person: right in the root, or in a folder in it; spNO and spNo are one."""
+    """Folder of each subject: right in the root, or in a folder in it; spNO and spNo are one."""
     found = [*root.glob("sp[Nn][Oo].*"), *root.glob("*/sp[Nn][Oo].*")]
     if not found:
         raise DataError(f"{FACTS.title}: {root} has no folder spNO.1. {advice(FACTS)}")
@@ -77,8 +77,8 @@ def _annotation(row: SheetRow, folders: dict[str, Path], options: Options) -> An
     subject = re.sub(r"(?i)^spno\.", "spNO.", row["subject"])
     folder = None
     if options.wants_frames:
-        person = folders.get(subject.lower(), Path(subject))
-        folder = person / row["clip"] / options.frames
+        subject_id = folders.get(subject.lower(), Path(subject))
+        folder = subject_id / row["clip"] / options.frames
     return Annotation(
         corpus="casme3",
         subject=subject,

@@ -1,9 +1,9 @@
-"""CAS(ME)^2: 57 micro- and 300 macro-expressions in long videos of 22 persons at 30 fps.
+"""CAS(ME)^2: 57 micro- and 300 macro-expressions in long videos of 22 subjects at 30 fps.
 
 A copy holds ``CAS(ME)^2code_final(Updated).xlsx`` and
 ``rawpic/s15/15_0101disgustingteeth/img###.jpg``. The sheet CASFEcode_final has no header; its
-columns are person, clip, onset, apex, offset, action units, emotion, type, and what the person said
-it was. Two more sheets name the folders: "naming rule1" person to ``s15``, "naming rule2" video to
+columns are subject, clip, onset, apex, offset, action units, emotion, type, and what the subject said
+it was. Two more sheets name the folders: "naming rule1" subject to ``s15``, "naming rule2" video to
 a code of four digits (``disgustingteeth`` is 0101). An onset, apex or offset of 0 is not known.
 """
 
@@ -39,13 +39,13 @@ FACTS = CorpusFacts(
         }
     ),
     unsure=(
-        "22 persons in all; how many of them have a micro-expression is not declared.",
+        "22 subjects in all; how many of them have a micro-expression is not declared.",
         "The words for emotions, and clips per word.",
     ),
 )
 
 _FOLDERS = {"raw": "rawpic", "selected": "selectedpic", "cropped": "cropped"}
-_FIELDS = ("person", "clip", "onset", "apex", "offset", "action_units", "emotion", "kind")
+_FIELDS = ("subject_id", "clip", "onset", "apex", "offset", "action_units", "emotion", "kind")
 
 
 @register(FACTS)
@@ -53,7 +53,7 @@ def read(root: Path, options: Options) -> Reading:
     """Clips of one type."""
     book = find_file(FACTS, root, "CAS(ME)^2code_final(Updated).xlsx", "CAS(ME)^2code_final.xlsx")
     frames = find_folder(FACTS, root, _FOLDERS[options.frames]) if options.wants_frames else None
-    persons = _pairs(book, "naming rule1", r"s\d+", r"\d+")
+    subjects = _pairs(book, "naming rule1", r"s\d+", r"\d+")
     videos = _pairs(book, "naming rule2", r"\d{3,4}", r".*[A-Za-z].*")
     found: list[Annotation] = []
     problems: list[Problem] = []
@@ -64,7 +64,7 @@ def read(root: Path, options: Options) -> Reading:
                 text = f"type {cells.get('kind', '')!r} is neither micro- nor macro-expression"
                 problems.append(error(f"{book.name} row {number}", text))
         elif plain(cells["kind"]).startswith(options.variant):
-            found.append(_annotation(cells, persons, videos, frames))
+            found.append(_annotation(cells, subjects, videos, frames))
     reading = read_annotations(corrected(found, read_corrections("casme_squared")))
     return Reading(items=reading.items, problems=(*problems, *reading.problems))
 
@@ -82,9 +82,9 @@ def _pairs(book: Path, sheet: str, folder: str, known_by: str) -> dict[str, str]
 
 
 def _annotation(
-    cells: dict[str, str], persons: dict[str, str], videos: dict[str, str], frames: Path | None
+    cells: dict[str, str], subjects: dict[str, str], videos: dict[str, str], frames: Path | None
 ) -> Annotation:
-    subject = persons.get(cells["person"], f"s{cells['person']}")
+    subject = subjects.get(cells["subject_id"], f"s{cells['subject_id']}")
     video = re.sub(r"_\d+$", "", cells["clip"])
     code = videos.get(plain(video), "").zfill(4)
     folder = None

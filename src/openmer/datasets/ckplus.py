@@ -1,4 +1,4 @@
-"""CK+: 593 posed sequences of 123 persons from neutral to the peak, 327 of them labelled.
+"""CK+: 593 posed sequences of 123 subjects from neutral to the peak, 327 of them labelled.
 
 A copy holds ``cohn-kanade-images/S005/001/S005_001_00000011.png`` and
 ``Emotion/S005/001/S005_001_00000011_emotion.txt`` with one number such as ``3.0000000e+00``. A
@@ -23,7 +23,7 @@ FACTS = CorpusFacts(
     paper="Lucey et al. (2010), The Extended Cohn-Kanade Dataset (CK+): A complete dataset for "
     "action unit and emotion-specified expression, CVPR Workshops 2010",
     access="sign the agreement of the Affect Analysis Group, University of Pittsburgh",
-    terms="non-commercial research; no redistribution; few persons may be shown",
+    terms="non-commercial research; no redistribution; few subjects may be shown",
     variants=MappingProxyType(
         {
             "labelled": Counts(
@@ -38,7 +38,7 @@ FACTS = CorpusFacts(
     stills=3,
     unsure=(
         "Sequences per word.",
-        "123 persons were recorded; how many have a labelled sequence is not declared.",
+        "123 subjects were recorded; how many have a labelled sequence is not declared.",
     ),
 )
 

@@ -39,7 +39,7 @@ FACTS = CorpusFacts(
         }
     ),
     unsure=(
-        "Persons, clips per word, and how the text of a clip with several labels is written.",
+        "Subjects, clips per word, and how the text of a clip with several labels is written.",
         "The folders between the root and a clip.",
         "One public loader swaps the action units of two rows; which clips is not known.",
     ),

@@ -1,6 +1,6 @@
-"""JAFFE: 213 posed grey faces of 10 persons, 256x256 pixels.
+"""JAFFE: 213 posed grey faces of 10 subjects, 256x256 pixels.
 
-A copy is one folder of ``KA.AN1.39.tiff``: person, expression and its number, serial number.
+A copy is one folder of ``KA.AN1.39.tiff``: subject, expression and its number, serial number.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FACTS = CorpusFacts(
     variants=MappingProxyType(
         {
             "all": Counts(
-                persons=10,
+                subjects=10,
                 items=213,
                 words=words(
                     anger=30, disgust=29, fear=32, happiness=31, neutral=30, sadness=31, surprise=30

@@ -1,4 +1,4 @@
-"""The MEGC 2019 composite: 442 clips of 68 persons from SMIC, CASME II and SAMM, in three classes.
+"""The MEGC 2019 composite: 442 clips of 68 subjects from SMIC, CASME II and SAMM, in three classes.
 
 The rule, which gives exactly the challenge's list (See et al. 2019):
 
@@ -39,7 +39,7 @@ FACTS = CorpusFacts(
     variants=MappingProxyType(
         {
             "2014": Counts(
-                persons=68,
+                subjects=68,
                 items=442,
                 words=words(
                     negative=70, positive=51, surprise=43 + 25 + 15, disgust=63 - 2 + 9,
@@ -52,7 +52,7 @@ FACTS = CorpusFacts(
 
 PARTS = MappingProxyType({"smic": "HS", "casme2": "2014", "samm": "v2"})
 CLIPS = MappingProxyType({"smic": 164, "casme2": 145, "samm": 133})
-PERSONS = MappingProxyType({"smic": 16, "casme2": 24, "samm": 28})
+SUBJECTS = MappingProxyType({"smic": 16, "casme2": 24, "samm": 28})
 CLASSES = MappingProxyType({"negative": 250, "positive": 109, "surprise": 83})
 
 _CASME2_WORDS = frozenset({"disgust", "repression", "happiness", "surprise"})
@@ -120,15 +120,15 @@ def _unguarded(clips: Iterable[Clip]) -> list[Problem]:
 
 
 def _part_problems(clips: Iterable[Clip]) -> list[Problem]:
-    """Differences in clips and persons per part."""
+    """Differences in clips and subjects per part."""
     found = []
     clips = tuple(clips)
     for part in PARTS:
         own = [clip for clip in clips if clip.corpus == part]
-        persons = len({clip.person for clip in own})
+        subjects = len({clip.subject_id for clip in own})
         for what, got, expected in (
             ("clips", len(own), CLIPS[part]),
-            ("persons", persons, PERSONS[part]),
+            ("subjects", subjects, SUBJECTS[part]),
         ):
             if got != expected:
                 found.append(error(f"megc2019/{part}", f"{got} {what}, expected {expected}"))

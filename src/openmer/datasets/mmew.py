@@ -39,7 +39,7 @@ FACTS = CorpusFacts(
         }
     ),
     unsure=(
-        "36 persons in the paper, 30 released: none declared.",
+        "36 subjects in the paper, 30 released: none declared.",
         "Clips per word.",
         "That the sheet's frame numbers are those of the file names.",
         "Which values are right in the rows whose apex or offset is impossible.",

@@ -1,4 +1,4 @@
-"""MUG: posed sequences from onset over apex to offset, 19 fps; 52 of 86 persons are released.
+"""MUG: posed sequences from onset over apex to offset, 19 fps; 52 of 86 subjects are released.
 
 A copy holds ``subject001/anger/take000/img_0000.jpg``. The apex is not annotated; the frames about
 the middle of a take stand for it, eight by default (papers take six to ten "near the apex").
@@ -35,7 +35,7 @@ FACTS = CorpusFacts(
     ),
     stills=8,
     unsure=(
-        "How many persons and takes a copy holds; it depends on what was granted.",
+        "How many subjects and takes a copy holds; it depends on what was granted.",
         "That the middle of a take is near its apex.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Oulu-CASIA: 480 posed sequences of 80 persons from neutral to the peak, per camera and light.
+"""Oulu-CASIA: 480 posed sequences of 80 subjects from neutral to the peak, per camera and light.
 
 A copy holds ``B_OriginalImg/OriginalImg/VL/Strong/P001/Anger/000.jpeg``, for the cameras VL
 (visible) and NI (near infrared) and the lights Strong, Weak and Dark. The last frames of a sequence
@@ -17,7 +17,7 @@ from openmer.datasets._registry import register
 from openmer.datasets._stills import Sequence, last_frames, read_sequences
 
 _WORDS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
-_COUNTS = Counts(persons=80, items=480, words=MappingProxyType(dict.fromkeys(_WORDS, 80)))
+_COUNTS = Counts(subjects=80, items=480, words=MappingProxyType(dict.fromkeys(_WORDS, 80)))
 
 FACTS = CorpusFacts(
     name="oulu_casia",

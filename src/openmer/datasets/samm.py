@@ -1,7 +1,7 @@
-"""SAMM: 159 clips of 29 persons at 200 fps, grey.
+"""SAMM: 159 clips of 29 subjects at 200 fps, grey.
 
 A copy holds ``SAMM_Micro_FACS_Codes_v2.xlsx``, whose header stands below 13 rows of text, and
-``SAMM/006/006_1_2/006_05562.jpg``. The sheet says person 6 where the folder says 006. Only the
+``SAMM/006/006_1_2/006_05562.jpg``. The sheet says subject 6 where the folder says 006. Only the
 digits behind the last underscore of a file are the frame number.
 """
 
@@ -25,12 +25,12 @@ FACTS = CorpusFacts(
     paper="Davison et al. (2018), SAMM: A Spontaneous Micro-Facial Movement Dataset, IEEE "
     "Transactions on Affective Computing 9(1)",
     access="sign SAMM_ReleaseAgreementV2.pdf and write to M.Yap@mmu.ac.uk",
-    terms="non-commercial research; no redistribution; few persons may be shown in publications",
+    terms="non-commercial research; no redistribution; few subjects may be shown in publications",
     fps=Fraction(200),
     variants=MappingProxyType(
         {
             "v2": Counts(
-                persons=29,
+                subjects=29,
                 items=159,
                 words=words(
                     anger=57, happiness=26, other=26, surprise=15, contempt=12, disgust=9, fear=8,

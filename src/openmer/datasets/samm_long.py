@@ -27,7 +27,7 @@ FACTS = CorpusFacts(
     paper="Yap et al. (2020), SAMM Long Videos: A Spontaneous Facial Micro- and Macro-Expressions "
     "Dataset, FG 2020",
     access="sign SAMM_ReleaseAgreementV2.pdf and write to M.Yap@mmu.ac.uk",
-    terms="non-commercial research; no redistribution; few persons may be shown in publications",
+    terms="non-commercial research; no redistribution; few subjects may be shown in publications",
     fps=Fraction(200),
     variants=MappingProxyType({"V3": _COUNTS, "V2": _COUNTS, "V1": _COUNTS}),
     unsure=(

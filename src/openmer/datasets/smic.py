@@ -1,9 +1,9 @@
-"""SMIC: 164 clips of 16 persons at 100 fps (HS); 71 of 8 persons at 25 fps (VIS, and NIR).
+"""SMIC: 164 clips of 16 subjects at 100 fps (HS); 71 of 8 subjects at 25 fps (VIS, and NIR).
 
 There is no sheet: ``SMIC/HS/s1/micro/negative/s1_ne_01/image*.jpg`` says it all, and the cropped
 form is ``SMIC_all_cropped/HS/s1/micro/negative/s1_ne_01/reg_image*.jpg``. A folder holds the
 movement and nothing else; no apex and no action units are annotated. Folders say s1 where the MEGC
-2019 list says s01: here it is s01 throughout. The three recordings share persons, so they are one
+2019 list says s01: here it is s01 throughout. The three recordings share subjects, so they are one
 corpus; clips of VIS and NIR carry the recording in their name ("vis_s11_ne_01").
 """
 
@@ -21,7 +21,7 @@ from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register
 from openmer.errors import DataError
 
-_SMALL = Counts(persons=8, items=71, words=words("negative", "positive", "surprise"))
+_SMALL = Counts(subjects=8, items=71, words=words("negative", "positive", "surprise"))
 FACTS = CorpusFacts(
     name="smic",
     title="SMIC",
@@ -34,7 +34,9 @@ FACTS = CorpusFacts(
     forms=("raw", "cropped"),
     variants=MappingProxyType(
         {
-            "HS": Counts(persons=16, items=164, words=words(negative=70, positive=51, surprise=43)),
+            "HS": Counts(
+                subjects=16, items=164, words=words(negative=70, positive=51, surprise=43)
+            ),
             "VIS": _SMALL,
             "NIR": _SMALL,
         }

@@ -1,4 +1,4 @@
-"""From a judged method to a model in use: fit on everybody, store, predict, explain, export."""
+"""From a evaluated method to a model in use: fit on everybody, store, predict, explain, export."""
 
 import lazy_loader
 

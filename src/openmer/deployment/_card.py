@@ -20,8 +20,8 @@ def card_text(record: ModelRecord, method: Method) -> str:
         record.caution,
         _about_estimate(record),
         "Corpora of micro-expressions are small and come from laboratories. A class is a guess "
-        "about the look of a face, not about what a person feels or intends, and no ground for any "
-        "decision about a person.",
+        "about the look of a face, not about what a subject feels or intends, and no ground for any "
+        "decision about a subject.",
         "## How sure it is",
         _about_confidence(record.calibration),
         "## Trained on",
@@ -42,10 +42,10 @@ def card_text(record: ModelRecord, method: Method) -> str:
 
 def _about_estimate(record: ModelRecord) -> str:
     if record.estimate is None:
-        return "Judge the method with `openmer evaluate` before relying on it."
+        return "Evaluate the method with `openmer cross_validate` before relying on it."
     return (
-        "The estimate is of this way of training, on the same clips, each person tested by a model "
-        "that has not seen that person. This model has seen all of them: scores on these persons "
+        "The estimate is of this way of training, on the same clips, each subject tested by a model "
+        "that has not seen that subject. This model has seen all of them: scores on these subjects "
         "say nothing."
     )
 
@@ -63,11 +63,11 @@ def _about_confidence(found: Calibration | None) -> str:
     table = [f"| calibration | ECE, {found.bins} bins | Brier score | NLL |", "| --- " * 4 + "|"]
     parts = [
         f"Its confidence is a softmax at temperature {found.temperature:.3f}, fitted on the "
-        f"{found.clips} clips of {found.persons} persons while each was held out. Errors on "
-        "persons who were in neither the training nor the fit of the temperature:",
+        f"{found.clips} clips of {found.subjects} subjects while each was held out. Errors on "
+        "subjects who were in neither the training nor the fit of the temperature:",
         "\n".join([*table, *rows]),
         f"Below a confidence of {found.abstain_below:.2f} it says no class ({rule}). Measured on "
-        f"each person by the threshold of the others: {found}.",
+        f"each subject by the threshold of the others: {found}.",
         "This holds for clips like these, with the classes in these shares. Elsewhere, and above "
         "all where mostly nothing is expressed, the confidence is not calibrated.",
     ]
@@ -76,7 +76,7 @@ def _about_confidence(found: Calibration | None) -> str:
 
 def _trained_on(trained: TrainedOn) -> str:
     lines = [
-        f"- {corpus}: {count.clips} clips of {count.persons} persons"
+        f"- {corpus}: {count.clips} clips of {count.subjects} subjects"
         for corpus, count in trained.corpora.items()
     ]
     lines += [f"- {name}: {count} clips" for name, count in trained.classes.items()]

@@ -20,12 +20,12 @@ from openmer.evaluation import (
     Task,
     calibrate,
     chose_settings,
-    evaluate,
+    cross_validate,
     kind_of_scores,
     load_run,
     read_run,
     read_run_info,
-    seen_persons,
+    seen_subjects,
     start_of,
     weights_digest,
 )
@@ -43,19 +43,19 @@ def estimate_of(
     command: str = "",
     on_progress: Progress | None = None,
 ) -> Estimate:
-    """Judge the task as `openmer evaluate` does, or find that this was done, and take its scores.
+    """Evaluate the task as `openmer cross_validate` does, or find that this was done, and take its scores.
 
     Args:
         task: What a model is to be trained on.
         protocol: An honest epoch rule, and seeds.
         runs: Where runs are kept; a finished one is found there, a begun one goes on.
-        resources: As in `evaluate`.
-        command: As in `evaluate`.
-        on_progress: As in `evaluate`.
+        resources: As in `cross_validate`.
+        command: As in `cross_validate`.
+        on_progress: As in `cross_validate`.
 
     Raises:
         ProtocolError: The protocol is leaky or permutes labels, or the weights that the folds start
-            from have seen tested persons, or clips of theirs chose the method's settings.
+            from have seen tested subjects, or clips of theirs chose the method's settings.
     """
     if protocol.leaky or protocol.label_permutation is not None:
         raise ProtocolError(
@@ -65,27 +65,27 @@ def estimate_of(
     chose = chose_settings(task.method, [fold.held_out for fold in task.folds])
     if chose:
         raise ProtocolError(
-            f"Clips of {len(chose)} of the {len(task.folds)} persons, {chose[0]} for one, chose "
+            f"Clips of {len(chose)} of the {len(task.folds)} subjects, {chose[0]} for one, chose "
             f"the settings of {task.method.name} ([searched] in its file), so no honest estimate "
             "can be made. Train the method it began with, with its [search]: then every fold of "
-            "the estimate searches without its own person. Or train without an estimate "
+            "the estimate searches without its own subject. Or train without an estimate "
             "(--no-estimate)."
         )
-    seen = seen_persons(task)
+    seen = seen_subjects(task)
     if seen:
         raise ProtocolError(
-            f"Pictures of {len(seen)} of the {len(task.folds)} persons, {seen[0]} for one, made "
+            f"Pictures of {len(seen)} of the {len(task.folds)} subjects, {seen[0]} for one, made "
             f"the weights {start_of(task.method)}, so no honest estimate can be made. Start from "
             "other weights, or train without an estimate (--no-estimate)."
         )
-    folder = evaluate(
+    folder = cross_validate(
         task, protocol, out=runs, resources=resources, command=command, on_progress=on_progress
     )
     return estimate_from_run(folder, task, protocol.epoch_rule)
 
 
 def estimate_from_run(folder: Path, task: Task, epoch_rule: str) -> Estimate:
-    """The scores of a finished run as the estimate of a model, if it judged the very same thing.
+    """The scores of a finished run as the estimate of a model, if it evaluated the very same thing.
 
     Args:
         folder: Of the run, with its ``run.toml``.
@@ -93,7 +93,7 @@ def estimate_from_run(folder: Path, task: Task, epoch_rule: str) -> Estimate:
         epoch_rule: How the model's epoch is chosen.
 
     Raises:
-        DataError: The folder is no finished run, or it judged another method, other arrays or other
+        DataError: The folder is no finished run, or it evaluated another method, other arrays or other
             clips.
         ProtocolError: The run is leaky or was trained on shuffled labels, or its epoch rule is not
             that of the model.
@@ -110,14 +110,14 @@ def estimate_from_run(folder: Path, task: Task, epoch_rule: str) -> Estimate:
         accuracy_interval=_range(found.accuracy) if found else None,
         epoch_rule="inner" if epoch_rule == "inner" else "fixed",
         clips=summary.clips,
-        persons=summary.persons,
+        subjects=summary.subjects,
         seeds=summary.seeds,
         run=_name(folder),
     )
 
 
 def calibration_from_run(folder: Path, task: Task, epoch_rule: str) -> Calibration:
-    """The temperature and the threshold of a model, fitted on the held-out persons of a run.
+    """The temperature and the threshold of a model, fitted on the held-out subjects of a run.
 
     Args:
         folder: Of the run, with its ``run.toml``; the one of the estimate.
@@ -140,14 +140,14 @@ def calibration_from_run(folder: Path, task: Task, epoch_rule: str) -> Calibrati
         coverage=found.coverage,
         accuracy=found.accuracy,
         clips=found.clips,
-        persons=found.persons,
+        subjects=found.subjects,
         seeds=found.seeds,
         run=_name(folder),
     )
 
 
 def _checked_run(folder: Path, task: Task, epoch_rule: str) -> tuple[RunInfo, PredictionTable]:
-    """Record and predictions of an honest run that judged the very same thing."""
+    """Record and predictions of an honest run that evaluated the very same thing."""
     info = read_run_info(folder)
     _require_honest(folder, info, epoch_rule)
     _require_same_method(folder, info, task)
@@ -158,9 +158,9 @@ def _checked_run(folder: Path, task: Task, epoch_rule: str) -> tuple[RunInfo, Pr
 
 def _require_honest(folder: Path, info: RunInfo, epoch_rule: str) -> None:
     if info.leaky or info.shuffled_labels:
-        why = "is leaky: its epoch was chosen on the tested persons"
-        if info.seen_persons:
-            why = "is leaky: pictures of tested persons made the weights that it starts from"
+        why = "is leaky: its epoch was chosen on the tested subjects"
+        if info.seen_subjects:
+            why = "is leaky: pictures of tested subjects made the weights that it starts from"
         if info.shuffled_labels:
             why = "was trained on shuffled labels"
         raise ProtocolError(
@@ -180,32 +180,33 @@ def _require_same_method(folder: Path, info: RunInfo, task: Task) -> None:
     other = sorted(key for key in expected | found if expected.get(key) != found.get(key))
     if other:
         raise DataError(
-            f"{folder} judged another method than the one to be trained: {', '.join(other)} "
+            f"{folder} evaluated another method than the one to be trained: {', '.join(other)} "
             "differ. Give a run of this method, or leave --estimate out to have one made."
         )
 
 
 def _require_same_clips(folder: Path, table: PredictionTable, info: RunInfo, task: Task) -> None:
-    """Same clips of the same persons with the same classes, and the same arrays of them."""
-    judged = set(zip(table.clips, table.persons, table.truth.tolist(), strict=True))
+    """Same clips of the same subjects with the same classes, and the same arrays of them."""
+    evaluated = set(zip(table.clips, table.subjects, table.truth.tolist(), strict=True))
     targets = task.data.targets.tolist()
     wanted = {
-        (clip.key, clip.person, target) for clip, target in zip(task.clips, targets, strict=True)
+        (clip.key, clip.subject_id, target)
+        for clip, target in zip(task.clips, targets, strict=True)
     }
-    if judged != wanted:
+    if evaluated != wanted:
         raise DataError(
-            f"{folder} judged other clips: {len(judged)} there, {len(wanted)} here, "
-            f"{len(judged & wanted)} in common. Give a run on these clips, or leave --estimate out "
+            f"{folder} evaluated other clips: {len(evaluated)} there, {len(wanted)} here, "
+            f"{len(evaluated & wanted)} in common. Give a run on these clips, or leave --estimate out "
             "to have one made."
         )
     if info.data.get("weights_sha256", "") != weights_digest(task.method):
         raise DataError(
-            f"{folder} judged folds that began with other weights than those of the method now. "
+            f"{folder} evaluated folds that began with other weights than those of the method now. "
             "Leave --estimate out to have an estimate made."
         )
     if info.data.get("arrays_sha256") != task.data.token():
         raise DataError(
-            f"{folder} judged these clips, but other arrays of them: images or the code of the "
+            f"{folder} evaluated these clips, but other arrays of them: images or the code of the "
             "recipe have changed since. Leave --estimate out to have an estimate made."
         )
 

@@ -17,20 +17,20 @@ _Range = tuple[float, float]
 
 
 class Estimate(Record):
-    """How well the way of training does on persons it has not seen: leave-one-subject-out.
+    """How well the way of training does on subjects it has not seen: leave-one-subject-out.
 
-    It speaks of models trained like this one on all persons but one, on the same clips.
+    It speaks of models trained like this one on all subjects but one, on the same clips.
 
     Attributes:
         uf1: UF1 pooled over folds, mean over seeds, 0..1.
         uar: UAR likewise.
         accuracy: Accuracy likewise.
-        uf1_interval: Low and high end of the 95 % interval by persons; None where none can be made.
+        uf1_interval: Low and high end of the 95 % interval by subjects; None where none can be made.
         uar_interval: As `uf1_interval`.
         accuracy_interval: As `uf1_interval`.
-        epoch_rule: How the epoch was chosen without the held-out person.
+        epoch_rule: How the epoch was chosen without the held-out subject.
         clips: Clips that were tested.
-        persons: Persons who were held out.
+        subjects: Subjects who were held out.
         seeds: Seeds that it is a mean of.
         run: ``method/hash`` of the run that it comes from.
     """
@@ -43,7 +43,7 @@ class Estimate(Record):
     accuracy_interval: _Range | None = None
     epoch_rule: Literal["fixed", "inner"]
     clips: int
-    persons: int
+    subjects: int
     seeds: tuple[int, ...]
     run: str
 
@@ -57,7 +57,7 @@ class Estimate(Record):
             )
         )
         return (
-            f"{scores}; leave-one-subject-out, {self.persons} persons, {self.clips} clips, epoch "
+            f"{scores}; leave-one-subject-out, {self.subjects} subjects, {self.clips} clips, epoch "
             f"rule {self.epoch_rule}"
         )
 
@@ -77,9 +77,9 @@ class ProbabilityErrors(Record):
 
 
 class Calibration(Record):
-    """What makes a confidence of scores, and how far it was right on persons not seen.
+    """What makes a confidence of scores, and how far it was right on subjects not seen.
 
-    All but the temperature and the threshold themselves was measured on every held-out person with
+    All but the temperature and the threshold themselves was measured on every held-out subject with
     the temperature and the threshold of the others.
 
     Attributes:
@@ -93,7 +93,7 @@ class Calibration(Record):
         coverage: Share of clips that are answered.
         accuracy: Share of these that are right; None where nothing is answered.
         clips: Clips that were scored.
-        persons: Persons who were held out.
+        subjects: Subjects who were held out.
         seeds: Seeds whose predictions were taken together.
         run: ``method/hash`` of the run that it comes from.
     """
@@ -107,7 +107,7 @@ class Calibration(Record):
     coverage: float
     accuracy: float | None
     clips: int
-    persons: int
+    subjects: int
     seeds: tuple[int, ...]
     run: str
 
@@ -130,7 +130,7 @@ class Calibration(Record):
             answers = f"{self.accuracy:.0%} of these answers were right"
         return (
             f"from {self.abstain_below:.2f} on the model answers: {self.coverage:.0%} of the clips "
-            f"of {self.persons} persons it had not seen, {answers}"
+            f"of {self.subjects} subjects it had not seen, {answers}"
         )
 
 
@@ -158,7 +158,7 @@ class CorpusCount(Record):
     """How much of one corpus went into a model."""
 
     clips: int
-    persons: int
+    subjects: int
 
 
 class TrainedOn(Record):
@@ -166,7 +166,7 @@ class TrainedOn(Record):
 
     Attributes:
         what: Its kind, in words.
-        corpora: Clips and persons of each corpus; empty where no clip was among it.
+        corpora: Clips and subjects of each corpus; empty where no clip was among it.
         classes: Clips of each class; empty likewise.
         chose_epoch: Of these clips, how many trained no weight but chose the epoch.
         failures: Clips that could not be prepared and were left out.
@@ -199,7 +199,7 @@ class ModelRecord(Record):
         epoch_rule: How the epoch was chosen.
         epoch: The epoch whose weights these are; 0 where there are no epochs.
         trained_on: What it has learned from.
-        estimate: How well this way of training does on unseen persons; None where nobody measured.
+        estimate: How well this way of training does on unseen subjects; None where nobody measured.
         calibration: What makes a confidence of its scores; None where nobody measured.
         note: What else a reader should know, a text in Markdown; shown on the card.
         method_sha256: Digest of ``method.toml``, 64 hex digits; "" where it is not in a folder.
@@ -243,13 +243,13 @@ class ModelRecord(Record):
     def caution(self) -> str:
         """One line on how far the scores can be trusted."""
         if self.estimate is not None:
-            return f"On persons it has not seen: {self.estimate}."
+            return f"On subjects it has not seen: {self.estimate}."
         if not self.trained_on.corpora:
             return (
                 f"Trained on {self.trained_on.what} only and never on a micro-expression: how well "
                 "it does on micro-expressions is not known."
             )
-        return "No honest estimate was made: how well it does on unseen persons is not known."
+        return "No honest estimate was made: how well it does on unseen subjects is not known."
 
     def decide(self, scores: Sequence[float]) -> Decision:
         """What the model says of one clip: a class, or that it is not sure enough to say one.

@@ -1,4 +1,4 @@
-"""Fit a method on everybody: the model that is used, not the one that is judged."""
+"""Fit a method on everybody: the model that is used, not the one that is evaluated."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _TOLERANCE = 1e-2  # of a score; a network trained on CUDA scores with fewer dig
 
 
 def epoch_rule_of(method: Method) -> Literal["fixed", "inner"]:
-    """How the epoch of a model for use is chosen: by inner persons, or the last one of the budget.
+    """How the epoch of a model for use is chosen: by inner subjects, or the last one of the budget.
 
-    There is no held-out person, so the rule ``held_out`` becomes ``fixed``.
+    There is no held-out subject, so the rule ``held_out`` becomes ``fixed``.
     """
     inner = method.epoch_rule == "inner" and not isinstance(method.training, SvmTraining)
     return "inner" if inner else "fixed"
@@ -54,14 +54,14 @@ def train_model(
     runs: Path | None = None,
     on_progress: Progress | None = None,
 ) -> FittedModel:
-    """Fit a method on all persons of a task.
+    """Fit a method on all subjects of a task.
 
     By the rule ``inner`` some of them train no weight, but choose the epoch. Where the method has a
     search, all of them choose its settings, in groups.
 
     Args:
         task: Clips and arrays.
-        seed: Seed of weights, batches and inner persons.
+        seed: Seed of weights, batches and inner subjects.
         estimate: From `estimate_of` or `estimate_from_run`, on the same task; None where there is
             none.
         calibration: From `calibration_from_run`, of the same run; None likewise.
@@ -123,12 +123,12 @@ def _fit(task: Task, rule: Literal["fixed", "inner"], seed: int, resources: Reso
 
 def _trained_on(task: Task, result: FitResult) -> TrainedOn:
     clips = Counter(clip.corpus for clip in task.clips)
-    persons = Counter(corpus for corpus, _ in {(c.corpus, c.subject) for c in task.clips})
+    subjects = Counter(corpus for corpus, _ in {(c.corpus, c.subject) for c in task.clips})
     classes = np.bincount(task.data.targets, minlength=len(task.scheme.classes))
     return TrainedOn(
         what="micro-expression clips",
         corpora={
-            name: CorpusCount(clips=clips[name], persons=persons[name]) for name in sorted(clips)
+            name: CorpusCount(clips=clips[name], subjects=subjects[name]) for name in sorted(clips)
         },
         classes=dict(zip(task.scheme.classes, classes.tolist(), strict=True)),
         chose_epoch=len(result.job.watch.clips) if result.job.watch else 0,

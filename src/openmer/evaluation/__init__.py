@@ -1,4 +1,4 @@
-"""How a method is judged: predictions, scores, intervals, comparisons, reports; no PyTorch."""
+"""How a method is evaluated: predictions, scores, intervals, comparisons, reports; no PyTorch."""
 
 import lazy_loader
 

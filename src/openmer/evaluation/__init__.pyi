@@ -50,10 +50,10 @@ from ._calibration import (
     probabilities_at as probabilities_at,
 )
 from ._cross_validate import (
-    evaluate as evaluate,
+    cross_validate as cross_validate,
 )
 from ._cross_validate import (
-    judge as judge,
+    evaluate as evaluate,
 )
 from ._experiment import (
     Progress as Progress,
@@ -131,7 +131,7 @@ from ._read_run import (
     read_run_info as read_run_info,
 )
 from ._seen_subjects import (
-    SeenPersons as SeenPersons,
+    SeenSubjects as SeenSubjects,
 )
 from ._seen_subjects import (
     chose_settings as chose_settings,
@@ -140,13 +140,13 @@ from ._seen_subjects import (
     merged as merged,
 )
 from ._seen_subjects import (
-    persons_of_weights as persons_of_weights,
-)
-from ._seen_subjects import (
-    seen_persons as seen_persons,
+    seen_subjects as seen_subjects,
 )
 from ._seen_subjects import (
     start_of as start_of,
+)
+from ._seen_subjects import (
+    subjects_of_weights as subjects_of_weights,
 )
 from ._splits import (
     Fold as Fold,
@@ -161,7 +161,7 @@ from ._summary import (
     PartScores as PartScores,
 )
 from ._summary import (
-    PersonScores as PersonScores,
+    SubjectScores as SubjectScores,
 )
 from ._summary import (
     Summary as Summary,
@@ -194,7 +194,7 @@ from .spotting._matching import (
     Span as Span,
 )
 from .spotting._score import (
-    judge_spotting as judge_spotting,
+    score_spotting as score_spotting,
 )
 from .spotting._score import (
     span_of as span_of,
@@ -234,7 +234,6 @@ __all__ = [
     "Numbers",
     "PartScores",
     "PerClass",
-    "PersonScores",
     "PredictionTable",
     "Progress",
     "Protocol",
@@ -243,9 +242,10 @@ __all__ = [
     "ScopeScores",
     "ScoreKind",
     "Scores",
-    "SeenPersons",
+    "SeenSubjects",
     "Span",
     "SpottingScores",
+    "SubjectScores",
     "Summary",
     "Task",
     "accuracy",
@@ -256,14 +256,13 @@ __all__ = [
     "confidence_bins",
     "confusion_matrix",
     "coverage_curve",
+    "cross_validate",
     "evaluate",
     "everybody",
     "f1_of_mean_precision_recall",
     "fold_job",
     "fold_jobs",
     "hold_out_inside",
-    "judge",
-    "judge_spotting",
     "kind_of_scores",
     "load_run",
     "logits_of",
@@ -273,7 +272,6 @@ __all__ = [
     "paired_t_test",
     "per_class",
     "per_class_of",
-    "persons_of_weights",
     "pooled_scores",
     "prepare_task",
     "probabilities_at",
@@ -281,11 +279,13 @@ __all__ = [
     "read_run",
     "read_run_info",
     "run_folder",
-    "seen_persons",
+    "score_spotting",
+    "seen_subjects",
     "settled",
     "shortened",
     "span_of",
     "start_of",
+    "subjects_of_weights",
     "summarise",
     "unweighted_average_recall",
     "unweighted_f1",

@@ -1,7 +1,7 @@
 """When to say nothing: the confidence below which a model does not answer.
 
 The rule: among the confidences 0.50, 0.51, ..., 0.99, the smallest one at which, of the clips of
-held-out persons that are answered, at least the target share (`TARGET`) is right, and at least a
+held-out subjects that are answered, at least the target share (`TARGET`) is right, and at least a
 tenth of all clips is answered. It begins at one half, because below it the model itself holds its
 answer for more likely wrong than right. Where no confidence reaches the target, it is one half.
 
@@ -75,7 +75,7 @@ def choose_threshold(
     """The threshold by the rule of this module.
 
     Args:
-        probabilities: Calibrated, of held-out persons, shape ``(clips, classes)``.
+        probabilities: Calibrated, of held-out subjects, shape ``(clips, classes)``.
         truth: True class index of each clip.
         target: Share of right answers, above 0 and at most 1.
 
@@ -101,7 +101,7 @@ def coverage_curve(
     """How coverage, accuracy and UF1 go with the threshold.
 
     Args:
-        probabilities: Of held-out persons, shape ``(clips, classes)``.
+        probabilities: Of held-out subjects, shape ``(clips, classes)``.
         truth: True class index of each clip.
         confidences: The thresholds, in the order of the result.
     """

@@ -1,7 +1,7 @@
-"""How sure a score is: resampling of persons, and paired comparisons of two runs.
+"""How sure a score is: resampling of subjects, and paired comparisons of two runs.
 
-Clips of one person are alike, so persons, not clips, are drawn: an interval by clips would be too
-narrow. With several seeds, persons are drawn once per draw and the score is averaged over seeds, so
+Clips of one subject are alike, so subjects, not clips, are drawn: an interval by clips would be too
+narrow. With several seeds, subjects are drawn once per draw and the score is averaged over seeds, so
 the interval speaks of other people, not of other seeds (`Summary.spread` speaks of those).
 
 A draw in which a class that has clips got none is left out, since UF1 over fewer classes is another
@@ -39,7 +39,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intervals:
-    """95 % intervals of the three scores by resampling persons.
+    """95 % intervals of the three scores by resampling subjects.
 
     Attributes:
         uf1: Of UF1, inside 0..1.
@@ -61,7 +61,7 @@ class McNemar:
     """Exact McNemar test of two runs on the same clips.
 
     A clip counts as right where more than half of a run's seeds are right. Clips are taken as
-    independent, which clips of one person are not: trust the bootstrap by persons first.
+    independent, which clips of one subject are not: trust the bootstrap by subjects first.
 
     Attributes:
         only_first: Clips that only the first run gets right.
@@ -93,13 +93,13 @@ class PairedT:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two runs on the same clips, compared person by person.
+    """Two runs on the same clips, compared subject by subject.
 
     Attributes:
         uf1_first: UF1 of the first run, mean over its seeds.
         uf1_second: UF1 of the second run, mean over its seeds.
         difference: `uf1_first` minus `uf1_second`.
-        interval: 95 % interval of the difference, both runs drawn with the same persons.
+        interval: 95 % interval of the difference, both runs drawn with the same subjects.
         p_value: Two-sided bootstrap p of "no difference", 1/(draws + 1)..1.
         draws: Draws that were used.
         mcnemar: The test by clip.
@@ -114,33 +114,33 @@ class Comparison:
     mcnemar: McNemar
 
 
-def person_confusions(table: PredictionTable) -> tuple[tuple[str, ...], Counts]:
-    """One confusion matrix per seed and person; their sums are the matrices of any set of persons.
+def subject_confusions(table: PredictionTable) -> tuple[tuple[str, ...], Counts]:
+    """One confusion matrix per seed and subject; their sums are the matrices of any set of subjects.
 
     Returns:
-        The persons, sorted, and counts of shape ``(seeds, persons, classes, classes)``, rows the
+        The subjects, sorted, and counts of shape ``(seeds, subjects, classes, classes)``, rows the
         truth.
     """
-    persons, person = np.unique(np.array(table.persons), return_inverse=True)
+    subjects, subject_id = np.unique(np.array(table.subjects), return_inverse=True)
     seeds, seed = np.unique(table.seed, return_inverse=True)
     classes = len(table.classes)
-    shape = (len(seeds), len(persons), classes, classes)
-    cell = np.ravel_multi_index((seed, person, table.truth, table.predicted), shape)
+    shape = (len(seeds), len(subjects), classes, classes)
+    cell = np.ravel_multi_index((seed, subject_id, table.truth, table.predicted), shape)
     counts = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
-    return tuple(str(name) for name in persons), counts.astype(np.int64)
+    return tuple(str(name) for name in subjects), counts.astype(np.int64)
 
 
 def bootstrap_intervals(counts: Counts, *, draws: int = 2000, seed: int = 0) -> Intervals | None:
-    """95 % percentile intervals of UF1, UAR and accuracy by drawing persons with replacement.
+    """95 % percentile intervals of UF1, UAR and accuracy by drawing subjects with replacement.
 
     Args:
-        counts: Confusion matrices, shape ``(seeds, persons, classes, classes)``. A class without a
+        counts: Confusion matrices, shape ``(seeds, subjects, classes, classes)``. A class without a
             clip in any of them is skipped; see `openmer.evaluation._metrics`.
-        draws: How many times persons are drawn.
+        draws: How many times subjects are drawn.
         seed: Of the random draws; the same seed gives the same intervals.
 
     Returns:
-        The intervals; None for fewer than two persons, and where half of the draws or more lack a
+        The intervals; None for fewer than two subjects, and where half of the draws or more lack a
         class.
     """
     if counts.shape[1] < 2:
@@ -161,27 +161,27 @@ def bootstrap_intervals(counts: Counts, *, draws: int = 2000, seed: int = 0) -> 
 def compare_runs(
     first: PredictionTable, second: PredictionTable, *, draws: int = 2000, seed: int = 0
 ) -> Comparison:
-    """Whether two runs on the same clips differ: UF1 paired by person, and McNemar by clip.
+    """Whether two runs on the same clips differ: UF1 paired by subject, and McNemar by clip.
 
     Args:
         first: Predictions of one run, any number of seeds.
         second: Predictions of the other run, any number of seeds.
-        draws: How many times persons are drawn; both runs get the same persons.
+        draws: How many times subjects are drawn; both runs get the same subjects.
         seed: Of the random draws.
 
     Raises:
-        DataError: The runs differ in clips, persons, truth or classes.
-        ProtocolError: A class has no clip, there is one person only, or half of the draws lack a
+        DataError: The runs differ in clips, subjects, truth or classes.
+        ProtocolError: A class has no clip, there is one subject only, or half of the draws lack a
             class.
     """
     _require_same_task(first, second)
-    persons, first_counts = person_confusions(first)
-    second_counts = person_confusions(second)[1]
+    subjects, first_counts = subject_confusions(first)
+    second_counts = subject_confusions(second)[1]
     totals = [counts.sum(axis=1) for counts in (first_counts, second_counts)]
-    if not stacked_scores(totals[0]).complete.all() or len(persons) < 2:
+    if not stacked_scores(totals[0]).complete.all() or len(subjects) < 2:
         raise ProtocolError(
-            f"Runs over {len(persons)} person(s) cannot be compared where a class has no clip or "
-            "there is one person only. Compare them on a whole task."
+            f"Runs over {len(subjects)} subject(s) cannot be compared where a class has no clip or "
+            "there is one subject only. Compare them on a whole task."
         )
     uf1_first, uf1_second = (float(stacked_scores(total).uf1.mean()) for total in totals)
     drawn_first, whole = _drawn_scores(first_counts, draws=draws, seed=seed)
@@ -189,8 +189,8 @@ def compare_runs(
     used = int(whole.sum())
     if 2 * used <= draws:
         raise ProtocolError(
-            f"{draws - used} of {draws} draws of persons lack a class, which too few persons show. "
-            "Compare the runs on more persons."
+            f"{draws - used} of {draws} draws of subjects lack a class, which too few subjects show. "
+            "Compare the runs on more subjects."
         )
     differences = drawn_first.uf1[whole].mean(axis=1) - drawn_second.uf1[whole].mean(axis=1)
     return Comparison(
@@ -270,10 +270,10 @@ def _drawn_scores(
     counts: Counts, *, draws: int, seed: int
 ) -> tuple[StackedScores, NDArray[np.bool_]]:
     """Scores of shape ``(draws, seeds)``, and which draws lack no class, shape ``(draws,)``."""
-    seeds, persons, classes, _ = counts.shape
+    seeds, subjects, classes, _ = counts.shape
     generator = np.random.default_rng(seed)
-    times = generator.multinomial(persons, np.full(persons, 1 / persons), size=draws)
-    flat = counts.swapaxes(0, 1).reshape(persons, -1)
+    times = generator.multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
+    flat = counts.swapaxes(0, 1).reshape(subjects, -1)
     # As floats the product runs in BLAS; whole numbers below 2**53 stay exact.
     product = times.astype(np.float64) @ flat.astype(np.float64)
     drawn = product.reshape(draws, seeds, classes, classes)
@@ -310,7 +310,7 @@ def _require_same_task(first: PredictionTable, second: PredictionTable) -> None:
     if ones != others:
         different = sorted(ones.items() ^ others.items())[0][0]
         raise DataError(
-            f"The runs differ in {different}: its truth or person is not the same, or one run "
+            f"The runs differ in {different}: its truth or subject is not the same, or one run "
             "lacks it. Only runs on the same clips can be compared."
         )
 
@@ -318,6 +318,6 @@ def _require_same_task(first: PredictionTable, second: PredictionTable) -> None:
 def _facts(table: PredictionTable) -> dict[str, tuple[str, int]]:
     rows: Sequence[Any] = table.truth.tolist()
     return {
-        clip: (person, truth)
-        for clip, person, truth in zip(table.clips, table.persons, rows, strict=True)
+        clip: (subject_id, truth)
+        for clip, subject_id, truth in zip(table.clips, table.subjects, rows, strict=True)
     }

@@ -1,11 +1,11 @@
-"""Calibrated confidence: scores as probabilities that mean what they say, on persons not seen.
+"""Calibrated confidence: scores as probabilities that mean what they say, on subjects not seen.
 
 One number, the temperature T, divides the logits of a model before the softmax. It changes no class
 and no order of the classes of a clip, only how sure the model sounds. It is fitted on predictions
-of persons who were held out; on persons of the training a model is always right and always sure.
+of subjects who were held out; on subjects of the training a model is always right and always sure.
 
-To say what T is worth, each person gets the T and the threshold (`openmer.evaluation._abstention`)
-that were fitted without that person; what a model is given is fitted on all of them.
+To say what T is worth, each subject gets the T and the threshold (`openmer.evaluation._abstention`)
+that were fitted without that subject; what a model is given is fitted on all of them.
 
 What T cannot do: it corrects neither the share of the classes, which in a corpus is not that of a
 street, nor a difference between corpora, nor a single clip.
@@ -58,19 +58,19 @@ class Quality:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CalibratedByOthers:
-    """Probabilities of held-out persons before and after calibration, one row per clip and seed.
+    """Probabilities of held-out subjects before and after calibration, one row per clip and seed.
 
     Attributes:
-        persons: Held-out person of every row.
+        subjects: Held-out subject of every row.
         truth: True class index, shape ``(rows,)``.
         classes: Class names in the order of their indices.
         before: Probabilities of the scores as they are, shape ``(rows, classes)``.
-        after: Probabilities by the temperature of the other persons, same shape.
-        answered: Whether the confidence reaches the threshold that the other persons chose, shape
+        after: Probabilities by the temperature of the other subjects, same shape.
+        answered: Whether the confidence reaches the threshold that the other subjects chose, shape
             ``(rows,)``.
     """
 
-    persons: tuple[str, ...]
+    subjects: tuple[str, ...]
     truth: NDArray[np.int64]
     classes: tuple[str, ...]
     before: Numbers
@@ -85,18 +85,18 @@ class CalibratedByOthers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationReport:
-    """A temperature and a threshold, and what they are worth on persons not seen.
+    """A temperature and a threshold, and what they are worth on subjects not seen.
 
     Attributes:
-        temperature: T, fitted on all persons, `COLDEST`..`HOTTEST`.
+        temperature: T, fitted on all subjects, `COLDEST`..`HOTTEST`.
         before: Of the scores as they are.
-        after: Of every person by the temperature of the others.
-        abstain_below: Below this confidence the model says nothing; chosen on all persons.
+        after: Of every subject by the temperature of the others.
+        abstain_below: Below this confidence the model says nothing; chosen on all subjects.
         target: Share of right answers that the threshold was chosen for; None where none reaches it
             and the least one was taken.
-        coverage: Share of clips that are answered, every person by the threshold of the others.
+        coverage: Share of clips that are answered, every subject by the threshold of the others.
         accuracy: Share of these that are right; None where nothing is answered.
-        persons: Held-out persons.
+        subjects: Held-out subjects.
         clips: Clips, each scored once per seed.
         seeds: Seeds whose predictions were taken together.
     """
@@ -108,7 +108,7 @@ class CalibrationReport:
     target: float | None
     coverage: float
     accuracy: float | None
-    persons: int
+    subjects: int
     clips: int
     seeds: tuple[int, ...]
 
@@ -213,7 +213,7 @@ def quality_of(probabilities: Numbers, truth: NDArray[np.int64], *, bins: int = 
 def calibrated_by_others(
     table: PredictionTable, kind: ScoreKind, *, target: float = TARGET
 ) -> CalibratedByOthers:
-    """Calibrate every person by the others.
+    """Calibrate every subject by the others.
 
     Args:
         table: Leave-one-subject-out predictions of an honest run.
@@ -222,24 +222,24 @@ def calibrated_by_others(
 
     Raises:
         DataError: As `logits_of`; or the seeds differ in clips.
-        ProtocolError: There are fewer than two persons.
+        ProtocolError: There are fewer than two subjects.
     """
     require_same_clips(table)
-    persons = np.array(table.persons)
-    if len(set(table.persons)) < 2:
+    subjects = np.array(table.subjects)
+    if len(set(table.subjects)) < 2:
         raise ProtocolError(
-            "One person alone cannot be calibrated by others. Give a run over two persons or more."
+            "One subject alone cannot be calibrated by others. Give a run over two subjects or more."
         )
     logits = logits_of(table.scores, kind)
     after = np.empty_like(logits)
     says = np.empty(len(table), dtype=np.bool_)
-    for person in np.unique(persons):
-        own = persons == person
+    for subject_id in np.unique(subjects):
+        own = subjects == subject_id
         temperature, threshold = _settled(logits[~own], table.truth[~own], target)
         after[own] = probabilities_at(logits[own], temperature)
         says[own] = answered(after[own], threshold.confidence)
     return CalibratedByOthers(
-        persons=table.persons,
+        subjects=table.subjects,
         truth=table.truth,
         classes=table.classes,
         before=probabilities_at(logits, 1.0),
@@ -251,7 +251,7 @@ def calibrated_by_others(
 def calibrate(
     table: PredictionTable, kind: ScoreKind, *, target: float = TARGET
 ) -> CalibrationReport:
-    """The temperature and the threshold for a model, and what they are worth on persons not seen.
+    """The temperature and the threshold for a model, and what they are worth on subjects not seen.
 
     Args:
         table: Leave-one-subject-out predictions of an honest run.
@@ -273,7 +273,7 @@ def calibrate(
         target=target if threshold.reached else None,
         coverage=float(says.mean()),
         accuracy=float(found.right[says].mean()) if says.any() else None,
-        persons=len(set(table.persons)),
+        subjects=len(set(table.subjects)),
         clips=len(set(table.clips)),
         seeds=table.seeds,
     )
@@ -293,7 +293,7 @@ def predictions_to_calibrate(folder: Path) -> tuple[PredictionTable, ScoreKind]:
     if info.leaky or info.shuffled_labels:
         why = "is leaky" if info.leaky else "was trained on shuffled labels"
         raise ProtocolError(
-            f"{folder} {why}, so its scores do not say how sure a model is of persons it has not "
+            f"{folder} {why}, so its scores do not say how sure a model is of subjects it has not "
             "seen. Give a run with the epoch rule fixed or inner, and the true labels."
         )
     return read_run(folder, seeds=info.seeds), kind_of_scores(info)

@@ -1,4 +1,4 @@
-"""Judge a method: train every fold at once and store predictions fold by fold."""
+"""Evaluate a method: train every fold at once and store predictions fold by fold."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from openmer.preprocessing import ArrayCache, OnFailure
 from openmer.training import FitJob, FitResult, Resources, plan_run
 
 
-def judge(
+def evaluate(
     method: Method,
     clips: Sequence[Clip] | ClipSource,
     protocol: Protocol,
@@ -38,7 +38,7 @@ def judge(
     on_failure: OnFailure = "list",
     on_progress: Progress | None = None,
 ) -> Path:
-    """From clips to a finished run: `prepare_task`, then `evaluate`, with the arrays cached.
+    """From clips to a finished run: `prepare_task`, then `cross_validate`, with the arrays cached.
 
     Args:
         method: The method.
@@ -64,12 +64,12 @@ def judge(
         on_failure=on_failure,
         on_progress=on_progress,
     )
-    return evaluate(
+    return cross_validate(
         task, protocol, out=out, resources=resources, command=command, on_progress=on_progress
     )
 
 
-def evaluate(
+def cross_validate(
     task: Task,
     protocol: Protocol,
     *,
@@ -96,7 +96,7 @@ def evaluate(
         searches ``search/history.csv`` and ``search/seed<n>/<corpus>/<subject>.json``.
 
     Raises:
-        ProtocolError: Clips of tested persons chose the method's settings before.
+        ProtocolError: Clips of tested subjects chose the method's settings before.
     """
     refuse_searched(task.method, [fold.held_out for fold in task.folds])
     folder = run_folder(task, protocol, out)
@@ -138,8 +138,8 @@ def evaluate(
 
 
 def fold_path(folder: Path, job: FitJob) -> Path:
-    """The file of one fold: its seed and its person, unsafe characters of the id encoded."""
-    corpus, _, subject = job.person.partition("/")
+    """The file of one fold: its seed and its subject, unsafe characters of the id encoded."""
+    corpus, _, subject = job.subject_id.partition("/")
     name = f"{quote(subject, safe='')}.parquet"
     return folder / "folds" / f"seed{job.seed}" / quote(corpus, safe="") / name
 
@@ -149,7 +149,7 @@ def _predictions(task: Task, result: FitResult) -> Sequence[Prediction]:
         Prediction(
             clip=task.clips[i].key,
             corpus=task.clips[i].corpus,
-            person=task.clips[i].person,
+            subject_id=task.clips[i].subject_id,
             truth=int(task.data.targets[i]),
             scores=tuple(float(score) for score in scores),
             seed=result.job.seed,

@@ -40,11 +40,11 @@ Progress = Callable[[str, int, int], None]
 
 
 class Protocol(Record):
-    """How a method is judged.
+    """How a method is evaluated.
 
     Attributes:
-        epoch_rule: ``fixed`` takes the last epoch of the budget; ``inner`` the best one on persons
-            held out inside the training persons; ``held_out`` the best one on the held-out person
+        epoch_rule: ``fixed`` takes the last epoch of the budget; ``inner`` the best one on subjects
+            held out inside the training subjects; ``held_out`` the best one on the held-out subject
             itself, which is a leak and exists to explain published numbers.
         seeds: One whole set of folds is trained per seed.
         label_permutation: Shuffle the labels over the clips with this number, as a control that
@@ -57,7 +57,7 @@ class Protocol(Record):
 
     @property
     def leaky(self) -> bool:
-        """Whether the held-out person chooses anything."""
+        """Whether the held-out subject chooses anything."""
         return self.epoch_rule == "held_out"
 
 
@@ -70,10 +70,10 @@ class Task:
         clips: The clips its label scheme keeps and that could be prepared.
         scheme: That scheme.
         data: Arrays and class indices.
-        folds: One per person of these clips.
+        folds: One per subject of these clips.
         failures: Clips that the scheme keeps and that could not be prepared; nothing is trained or
             tested on them.
-        lost_persons: Persons without a fold, because all their clips are among the failures.
+        lost_subjects: Subjects without a fold, because all their clips are among the failures.
         source: Where the clips come from (see `ClipSource.record`); empty where it is not known.
         prepared: What the recipe did to how many clips: where the apex frame came from, and what
             the band of `magnify` does.
@@ -85,14 +85,14 @@ class Task:
     data: TrainingData
     folds: tuple[Fold, ...]
     failures: tuple[Failure, ...] = ()
-    lost_persons: tuple[str, ...] = ()
+    lost_subjects: tuple[str, ...] = ()
     source: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     prepared: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
-    def persons(self) -> list[str]:
-        """The person of every clip."""
-        return [clip.person for clip in self.clips]
+    def subjects(self) -> list[str]:
+        """The subject of every clip."""
+        return [clip.subject_id for clip in self.clips]
 
     @property
     def spec(self) -> NetworkSpec | SvmTraining:
@@ -104,7 +104,7 @@ class Task:
 
     @property
     def asked(self) -> int:
-        """Clips that were to be judged: those of the task and those that failed."""
+        """Clips that were to be evaluated: those of the task and those that failed."""
         return len(self.clips) + len(self.failures)
 
     @property
@@ -124,7 +124,7 @@ def prepare_task(
     on_failure: OnFailure = "list",
     on_progress: Progress | None = None,
 ) -> Task:
-    """Clips to arrays, words to classes, persons to folds.
+    """Clips to arrays, words to classes, subjects to folds.
 
     Args:
         method: The method.
@@ -139,13 +139,15 @@ def prepare_task(
     Raises:
         DataError: A clip's label does not serve, or its files do not where failures are errors, or
             no clip can be prepared; the clip is named.
-        ProtocolError: One person only, or a class without clips, be it before or after clips
+        ProtocolError: One subject only, or a class without clips, be it before or after clips
             without an array are left out.
     """
     clips, source = (clips.clips, clips.record()) if isinstance(clips, ClipSource) else (clips, {})
     scheme = label_scheme(method.label_scheme)
     asked, classes = labelled(clips, scheme)
-    leave_one_subject_out([clip.person for clip in asked])  # refuses one person before the work
+    leave_one_subject_out(
+        [clip.subject_id for clip in asked]
+    )  # refuses one subject before the work
     _require_keys(asked)
     report = None if on_progress is None else lambda done, of: on_progress("prepare", done, of)
     recipe, failures = method.steps, Failures(on_failure)
@@ -167,7 +169,7 @@ def prepare_task(
         inputs=inputs,
         targets=truth,
         num_classes=len(scheme.classes),
-        mirrored=recipe.mirrored(inputs) if _draws_mirrored(method) else None,
+        flipped=recipe.flipped(inputs) if _draws_flipped(method) else None,
     )
     return Task(
         method=method,
@@ -176,7 +178,7 @@ def prepare_task(
         data=data,
         folds=_folds(kept, failures),
         failures=tuple(failures),
-        lost_persons=tuple(sorted({c.person for c in asked} - {c.person for c in kept})),
+        lost_subjects=tuple(sorted({c.subject_id for c in asked} - {c.subject_id for c in kept})),
         source=MappingProxyType(source),
         prepared=count_treatments(recipe, kept),
     )
@@ -188,7 +190,7 @@ def _require_keys(clips: Sequence[Clip]) -> None:
     if twice:
         raise DataError(
             f"{len(twice)} clips are listed more than once, {twice[0]} for one. Give each clip a "
-            "name of its own within its person."
+            "name of its own within its subject."
         )
 
 
@@ -203,14 +205,14 @@ def _require_classes(scheme: LabelScheme, targets: Sequence[int], failures: Fail
 
 
 def _folds(clips: Sequence[Clip], failures: Failures) -> tuple[Fold, ...]:
-    """One fold for each person who has a clip left."""
-    persons = [clip.person for clip in clips]
-    if len(set(persons)) < 2:
+    """One fold for each subject who has a clip left."""
+    subjects = [clip.subject_id for clip in clips]
+    if len(set(subjects)) < 2:
         raise ProtocolError(
-            f"Leave-one-subject-out needs at least two persons; only {persons[0]} has a clip left. "
+            f"Leave-one-subject-out needs at least two subjects; only {subjects[0]} has a clip left. "
             f"Repair the others' clips.\n{failures}"
         )
-    return leave_one_subject_out(persons)
+    return leave_one_subject_out(subjects)
 
 
 def fold_jobs(task: Task, epoch_rule: EpochRule, seed: int) -> list[FitJob]:
@@ -227,33 +229,33 @@ def fold_job(task: Task, fold: Fold, epoch_rule: EpochRule, seed: int) -> FitJob
         inner = task.spec.training.inner
         train, watched = hold_out_inside(
             fold,
-            task.persons,
+            task.subjects,
             task.data.targets.tolist(),
-            persons_share=inner.persons_share,
+            subjects_share=inner.subjects_share,
             rng=generator(seed, fold.held_out, "inner persons"),
         )
         watch = Watch(clips=watched, score="loss", patience=inner.patience)
     return FitJob(
-        person=fold.held_out,
+        subject_id=fold.held_out,
         seed=seed,
         train=train,
         predict=fold.test,
-        persons=tuple(task.persons[i] for i in train) if _chooses_machine(task.method) else (),
+        subjects=tuple(task.subjects[i] for i in train) if _chooses_machine(task.method) else (),
         watch=watch,
     )
 
 
 def _chooses_machine(method: Method) -> bool:
-    """Whether inner persons choose a kernel or a penalty."""
+    """Whether inner subjects choose a kernel or a penalty."""
     training = method.training
     svm = training if isinstance(training, SvmTraining) else training.machine
     return svm is not None and len(svm.choices) > 1
 
 
-def _draws_mirrored(method: Method) -> bool:
+def _draws_flipped(method: Method) -> bool:
     training = method.training
-    if method.search is not None and method.search.mirrors:
+    if method.search is not None and method.search.flips:
         return True
     if isinstance(training, SvmTraining):
-        return training.mirrored_copies
-    return training.mirror_probability > 0
+        return training.flipped_copies
+    return training.flip_probability > 0

@@ -1,7 +1,7 @@
 """Scores of a classifier as functions of two arrays of class indices, pooled over all folds.
 
 Every score is computed from one confusion matrix with the counts of all folds added up, as MEGC
-2019 asks. The mean of per-fold scores is another number: most persons lack a class.
+2019 asks. The mean of per-fold scores is another number: most subjects lack a class.
 
 What happens to a class that never occurs in the truth is stated by `absent`:
 

@@ -18,7 +18,7 @@ from openmer.clip import Prediction
 from openmer.errors import DataError
 from openmer.files import replace_file
 
-_TEXT_COLUMNS = ("clip", "corpus", "person", "truth")
+_TEXT_COLUMNS = ("clip", "corpus", "subject_id", "truth")
 _NUMBER_COLUMNS = ("seed", "epoch")
 _SCORE_PREFIX = "score_"
 
@@ -34,7 +34,7 @@ class PredictionTable:
         classes: Class names in the order of their indices.
         clips: `Clip.key` of every row.
         corpora: Corpus of every row.
-        persons: Held-out person of every row.
+        subjects: Held-out subject of every row.
         truth: True class index, 0..classes-1, shape ``(rows,)``.
         scores: Larger is more likely, finite, shape ``(rows, classes)``.
         seed: Seed of the run, shape ``(rows,)``.
@@ -44,7 +44,7 @@ class PredictionTable:
     classes: tuple[str, ...]
     clips: tuple[str, ...]
     corpora: tuple[str, ...]
-    persons: tuple[str, ...]
+    subjects: tuple[str, ...]
     truth: NDArray[np.int64]
     scores: NDArray[np.float64]
     seed: NDArray[np.int64]
@@ -88,7 +88,7 @@ class PredictionTable:
             classes=tuple(classes),
             clips=tuple(record.clip for record in records),
             corpora=tuple(record.corpus for record in records),
-            persons=tuple(record.person for record in records),
+            subjects=tuple(record.subject_id for record in records),
             truth=np.array([record.truth for record in records], dtype=np.int64),
             scores=np.array([record.scores for record in records], dtype=np.float64),
             seed=np.array([record.seed for record in records], dtype=np.int64),
@@ -104,7 +104,7 @@ def write_predictions(
 ) -> None:
     """Write predictions as parquet; the same records give the same bytes, in whatever order.
 
-    Columns: clip, corpus, person, truth (the class name), score_<class> for every class in order,
+    Columns: clip, corpus, subject, truth (the class name), score_<class> for every class in order,
     seed, epoch. The file is written under a temporary name and renamed.
 
     Raises:
@@ -114,7 +114,7 @@ def write_predictions(
     columns: dict[str, Any] = {
         "clip": pa.array(table.clips, pa.string()),
         "corpus": pa.array(table.corpora, pa.string()),
-        "person": pa.array(table.persons, pa.string()),
+        "subject_id": pa.array(table.subjects, pa.string()),
         "truth": pa.array([table.classes[i] for i in table.truth], pa.string()),
     }
     for i, name in enumerate(table.classes):
@@ -171,13 +171,13 @@ def require_same_clips(table: PredictionTable) -> None:
     """Check that every seed speaks of the same clips, and says the same about them.
 
     Raises:
-        DataError: A seed lacks clips, or a clip's truth, person or corpus differs between seeds.
+        DataError: A seed lacks clips, or a clip's truth, subject or corpus differs between seeds.
     """
     facts: dict[str, tuple[str, str, int]] = {}
     per_seed: dict[int, set[str]] = {}
-    rows = zip(table.clips, table.corpora, table.persons, table.truth, table.seed, strict=True)
-    for clip, corpus, person, truth, seed in rows:
-        fact = (corpus, person, int(truth))
+    rows = zip(table.clips, table.corpora, table.subjects, table.truth, table.seed, strict=True)
+    for clip, corpus, subject_id, truth, seed in rows:
+        fact = (corpus, subject_id, int(truth))
         if facts.setdefault(clip, fact) != fact:
             raise DataError(
                 f"{clip} is {facts[clip]} for one seed and {fact} for seed {seed}. The seeds were "
@@ -210,7 +210,7 @@ def on_clips(table: PredictionTable, clips: Collection[str]) -> PredictionTable:
         table,
         clips=tuple(table.clips[i] for i in rows),
         corpora=tuple(table.corpora[i] for i in rows),
-        persons=tuple(table.persons[i] for i in rows),
+        subjects=tuple(table.subjects[i] for i in rows),
         truth=table.truth[rows],
         scores=table.scores[rows],
         seed=table.seed[rows],
@@ -273,13 +273,13 @@ def _read_records(path: Path) -> tuple[tuple[str, ...], list[Prediction]]:
         Prediction(
             clip=clip,
             corpus=corpus,
-            person=person,
+            subject_id=subject_id,
             truth=classes.index(truth),
             scores=tuple(values),
             seed=seed,
             epoch=epoch,
         )
-        for clip, corpus, person, truth, values, seed, epoch in zip(
+        for clip, corpus, subject_id, truth, values, seed, epoch in zip(
             *(columns[name] for name in _TEXT_COLUMNS), scores, *_numbers(columns), strict=True
         )
     ]

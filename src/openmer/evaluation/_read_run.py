@@ -24,12 +24,12 @@ class RunInfo:
     Attributes:
         method: Name of the method ("ststnet").
         title: How tables call it ("STSTNet").
-        epoch_rule: "fixed" (the last epoch of a stated budget), "inner" (chosen on persons held out
-            inside the training persons) or "held_out" (chosen on the tested person: leaky).
-        leaky: Whether the run has seen its tested persons in any way.
+        epoch_rule: "fixed" (the last epoch of a stated budget), "inner" (chosen on subjects held out
+            inside the training subjects) or "held_out" (chosen on the tested subject: leaky).
+        leaky: Whether the run has seen its tested subjects in any way.
         classes: Class names in the order of their indices.
         clips: Number of clips.
-        persons: Number of held-out persons.
+        subjects: Number of held-out subjects.
         seeds: The finished seeds.
         parameters: Number of trained weights of one model.
         seconds: Wall time of the whole run.
@@ -47,8 +47,8 @@ class RunInfo:
             whether the band of `magnify` holds a frequency bin; empty where it was not recorded.
         failures: Clips that could not be prepared and are in no score; `clip`, `step` and `reason`
             of each.
-        lost_persons: Persons who are in no score, because all their clips are among the failures.
-        seen_persons: Held-out persons whose pictures made the weights that the folds started from:
+        lost_subjects: Subjects who are in no score, because all their clips are among the failures.
+        seen_subjects: Held-out subjects whose pictures made the weights that the folds started from:
             the run is leaky.
     """
 
@@ -58,7 +58,7 @@ class RunInfo:
     leaky: bool
     classes: tuple[str, ...]
     clips: int
-    persons: int
+    subjects: int
     seeds: tuple[int, ...]
     parameters: int
     seconds: float
@@ -72,12 +72,12 @@ class RunInfo:
     source: Mapping[str, Any] = field(default_factory=dict)
     prepared: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     failures: tuple[Mapping[str, str], ...] = ()
-    lost_persons: tuple[str, ...] = ()
-    seen_persons: tuple[str, ...] = ()
+    lost_subjects: tuple[str, ...] = ()
+    seen_subjects: tuple[str, ...] = ()
 
     @property
     def asked(self) -> int:
-        """Clips that were to be judged: those in the scores and those that failed."""
+        """Clips that were to be evaluated: those in the scores and those that failed."""
         return self.clips + len(self.failures)
 
 
@@ -101,7 +101,7 @@ def read_run_info(folder: Path) -> RunInfo:
         leaky=run.boolean("leaky"),
         classes=run.texts("classes"),
         clips=run.count("clips"),
-        persons=run.count("persons"),
+        subjects=run.count("subjects"),
         seeds=run.finished_seeds(),
         parameters=run.count("parameters"),
         seconds=run.seconds("seconds"),
@@ -115,8 +115,8 @@ def read_run_info(folder: Path) -> RunInfo:
         source=_sub_table(path, tables, "source"),
         prepared=_sub_table(path, tables, "prepared"),
         failures=_failures(path, tables),
-        lost_persons=run.texts("lost_persons") if run.values.get("lost_persons") else (),
-        seen_persons=run.texts("seen_persons") if run.values.get("seen_persons") else (),
+        lost_subjects=run.texts("lost_subjects") if run.values.get("lost_subjects") else (),
+        seen_subjects=run.texts("seen_subjects") if run.values.get("seen_subjects") else (),
     )
     _require_honest_record(path, info)
     return info
@@ -235,10 +235,10 @@ def _require_honest_record(path: Path, info: RunInfo) -> None:
     if info.epoch_rule == "held_out" and not info.leaky:
         raise DataError(
             f"{path} says epoch_rule = 'held_out' and leaky = false. An epoch chosen on the tested "
-            "person is a leak: set leaky = true."
+            "subject is a leak: set leaky = true."
         )
-    if info.seen_persons and not info.leaky:
+    if info.seen_subjects and not info.leaky:
         raise DataError(
-            f"{path} says leaky = false and names {len(info.seen_persons)} seen_persons. Weights "
-            "made on pictures of tested persons are a leak: set leaky = true."
+            f"{path} says leaky = false and names {len(info.seen_subjects)} seen_subjects. Weights "
+            "made on pictures of tested subjects are a leak: set leaky = true."
         )

@@ -1,7 +1,7 @@
 """Whose pictures made the weights of a method, whose clips its settings, and who of them is tested.
 
-A pretraining or a search that has seen a tested person is a leak. Persons are compared as
-``corpus/subject``, for equality; one person under two ids, or in a corpus that names nobody, cannot
+A pretraining or a search that has seen a tested subject is a leak. Subjects are compared as
+``corpus/subject``, for equality; one subject under two ids, or in a corpus that names nobody, cannot
 be found.
 """
 
@@ -21,11 +21,11 @@ _LISTS = ("named", "unnamed", "unknown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenPersons:
+class SeenSubjects:
     """Who is on the pictures that made some weights, as far as that is known.
 
     Attributes:
-        named: Persons, unique across corpora ("ckplus/S005"), sorted.
+        named: Subjects, unique across corpora ("ckplus/S005"), sorted.
         unnamed: Corpora with pictures of nobody in particular, sorted; "imagenet" is one.
         unknown: Files of weights that do not say whose pictures made them, sorted.
     """
@@ -35,21 +35,21 @@ class SeenPersons:
     unknown: tuple[str, ...] = ()
 
     def record(self) -> dict[str, list[str]]:
-        """The key ``persons`` of a card."""
+        """The key ``subjects`` of a card."""
         return {name: list(found) for name, found in asdict(self).items()}
 
 
-def merged(parts: Iterable[SeenPersons]) -> SeenPersons:
+def merged(parts: Iterable[SeenSubjects]) -> SeenSubjects:
     """Everybody of all parts, each once."""
     found = tuple(parts)
-    return SeenPersons(
+    return SeenSubjects(
         named=_sorted(name for part in found for name in part.named),
         unnamed=_sorted(name for part in found for name in part.unnamed),
         unknown=_sorted(name for part in found for name in part.unknown),
     )
 
 
-def persons_of_weights(stored: str) -> SeenPersons:
+def subjects_of_weights(stored: str) -> SeenSubjects:
     """Who is on the pictures that made stored weights, by the card inside them.
 
     Args:
@@ -61,30 +61,30 @@ def persons_of_weights(stored: str) -> SeenPersons:
         DataError: The file is missing or broken.
     """
     if stored in ("", "scratch"):
-        return SeenPersons()
+        return SeenSubjects()
     if stored == "imagenet":
-        return SeenPersons(unnamed=(stored,))
-    return _persons_of_card(load_weights(stored).card, Path(stored).name)
+        return SeenSubjects(unnamed=(stored,))
+    return _subjects_of_card(load_weights(stored).card, Path(stored).name)
 
 
-def seen_persons(task: Task) -> tuple[str, ...]:
-    """The held-out persons on whose pictures the weights of every fold were made; good is none."""
-    seen = persons_of_weights(start_of(task.method)).named
+def seen_subjects(task: Task) -> tuple[str, ...]:
+    """The held-out subjects on whose pictures the weights of every fold were made; good is none."""
+    seen = subjects_of_weights(start_of(task.method)).named
     return tuple(sorted({fold.held_out for fold in task.folds} & set(seen)))
 
 
 def chose_settings(method: Method, tested: Iterable[str]) -> tuple[str, ...]:
-    """The tested persons whose clips chose the settings of a method; good is none."""
-    chose = () if method.searched is None else method.searched.persons
+    """The tested subjects whose clips chose the settings of a method; good is none."""
+    chose = () if method.searched is None else method.searched.subjects
     return tuple(sorted(set(tested) & set(chose)))
 
 
 def refuse_searched(method: Method, tested: Iterable[str]) -> None:
-    """Refuse to report a score of settings on the persons that chose them.
+    """Refuse to report a score of settings on the subjects that chose them.
 
     Args:
         method: The method.
-        tested: Persons (`Clip.person`).
+        tested: Subjects (`Clip.subject_id`).
 
     Raises:
         ProtocolError: A search on clips of some of them made the method.
@@ -93,11 +93,11 @@ def refuse_searched(method: Method, tested: Iterable[str]) -> None:
     chose = chose_settings(method, everybody)
     if chose:
         raise ProtocolError(
-            f"Clips of {len(chose)} of the {len(everybody)} persons to be tested, {chose[0]} for "
+            f"Clips of {len(chose)} of the {len(everybody)} subjects to be tested, {chose[0]} for "
             f"one, chose the settings of {method.name} ([searched] in its file), so its score on "
-            "them says nothing about new persons. Judge the search itself: put its [search] into "
-            "the method it began with, and every fold searches without its own person. Or test "
-            "other persons."
+            "them says nothing about new subjects. Evaluate the search itself: put its [search] into "
+            "the method it began with, and every fold searches without its own subject. Or test "
+            "other subjects."
         )
 
 
@@ -106,20 +106,20 @@ def start_of(method: Method) -> str:
     return "" if method.model is None else method.model.weights
 
 
-def _persons_of_card(card: Mapping[str, Any], file: str) -> SeenPersons:
+def _subjects_of_card(card: Mapping[str, Any], file: str) -> SeenSubjects:
     """What a card says; one without the key may still tell that nobody is named."""
-    told = card.get("persons")
+    told = card.get("subjects")
     if isinstance(told, dict):
         lists = {name: told.get(name, []) for name in _LISTS}
         if all(map(_is_list_of_texts, lists.values())):
-            return SeenPersons(**{name: _sorted(found) for name, found in lists.items()})
+            return SeenSubjects(**{name: _sorted(found) for name, found in lists.items()})
     data, start = card.get("data"), card.get("start")
-    if told is None and isinstance(data, dict) and data.get("persons_named") is False:
+    if told is None and isinstance(data, dict) and data.get("subjects_named") is False:
         before = start.get("from", file) if isinstance(start, dict) else file
         known = before in ("scratch", "imagenet")
-        begun = persons_of_weights(before) if known else SeenPersons(unknown=(before,))
-        return merged([SeenPersons(unnamed=_sorted(data.get("corpora", ()))), begun])
-    return SeenPersons(unknown=(file,))
+        begun = subjects_of_weights(before) if known else SeenSubjects(unknown=(before,))
+        return merged([SeenSubjects(unnamed=_sorted(data.get("corpora", ()))), begun])
+    return SeenSubjects(unknown=(file,))
 
 
 def _is_list_of_texts(value: object) -> bool:

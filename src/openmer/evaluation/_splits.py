@@ -1,4 +1,4 @@
-"""Folds: one person held out at a time, and persons inside the training persons that choose."""
+"""Folds: one subject held out at a time, and subjects inside the training subjects that choose."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Fold:
     """One split of the clips, as indices into their order.
 
     Attributes:
-        held_out: The person whose clips are tested (`Clip.person`).
+        held_out: The subject whose clips are tested (`Clip.subject_id`).
         train: Clips of everybody else.
-        test: Clips of the person.
+        test: Clips of the subject.
     """
 
     held_out: str
@@ -26,70 +26,70 @@ class Fold:
     test: tuple[int, ...]
 
 
-def leave_one_subject_out(persons: Sequence[str]) -> tuple[Fold, ...]:
-    """One fold per person, sorted by person; compared for equality, never by substring.
+def leave_one_subject_out(subjects: Sequence[str]) -> tuple[Fold, ...]:
+    """One fold per subject, sorted by subject; compared for equality, never by substring.
 
     Args:
-        persons: `Clip.person` of every clip.
+        subjects: `Clip.subject_id` of every clip.
 
     Raises:
-        ProtocolError: There is one person only, so nobody would be left to train on.
+        ProtocolError: There is one subject only, so nobody would be left to train on.
     """
-    everybody = sorted(set(persons))
+    everybody = sorted(set(subjects))
     if len(everybody) < 2:
         raise ProtocolError(
-            f"Leave-one-subject-out needs at least two persons; found {', '.join(everybody) or 0}. "
+            f"Leave-one-subject-out needs at least two subjects; found {', '.join(everybody) or 0}. "
             "Check the subject column of the manifest."
         )
     return tuple(
         Fold(
-            held_out=person,
-            train=tuple(i for i, other in enumerate(persons) if other != person),
-            test=tuple(i for i, other in enumerate(persons) if other == person),
+            held_out=subject_id,
+            train=tuple(i for i, other in enumerate(subjects) if other != subject_id),
+            test=tuple(i for i, other in enumerate(subjects) if other == subject_id),
         )
-        for person in everybody
+        for subject_id in everybody
     )
 
 
 def hold_out_inside(
     fold: Fold,
-    persons: Sequence[str],
+    subjects: Sequence[str],
     targets: Sequence[int],
     *,
-    persons_share: float,
+    subjects_share: float,
     rng: np.random.Generator,
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Split a fold's training clips by persons, to choose an epoch without the held-out person.
+    """Split a fold's training clips by subjects, to choose an epoch without the held-out subject.
 
-    Persons are drawn at random; of 20 draws the first is taken in which both sides have every
+    Subjects are drawn at random; of 20 draws the first is taken in which both sides have every
     class that the fold trains on, else the last.
 
     Args:
         fold: The outer fold.
-        persons: `Clip.person` of every clip.
+        subjects: `Clip.subject_id` of every clip.
         targets: Class index of every clip.
-        persons_share: Share of the training persons to hold out, rounded, at least one.
+        subjects_share: Share of the training subjects to hold out, rounded, at least one.
         rng: Where the draw comes from.
 
     Returns:
-        Clips to train on and clips that choose the epoch; no person is on both sides, and the
-        fold's own held-out person is on neither.
+        Clips to train on and clips that choose the epoch; no subject is on both sides, and the
+        fold's own held-out subject is on neither.
 
     Raises:
-        ProtocolError: The fold trains on one person only.
+        ProtocolError: The fold trains on one subject only.
     """
-    inside = sorted({persons[i] for i in fold.train})
+    inside = sorted({subjects[i] for i in fold.train})
     if len(inside) < 2:
         raise ProtocolError(
-            f"The epoch rule 'inner' holds out persons inside the training persons, but fold "
-            f"{fold.held_out} trains on {len(inside)} person. Use the rule 'fixed'."
+            f"The epoch rule 'inner' holds out subjects inside the training subjects, but fold "
+            f"{fold.held_out} trains on {len(inside)} subject. Use the rule 'fixed'."
         )
-    count = min(len(inside) - 1, max(1, round(persons_share * len(inside))))
+    count = min(len(inside) - 1, max(1, round(subjects_share * len(inside))))
     classes = {targets[i] for i in fold.train}
     for _ in range(20):
         chosen = set(rng.choice(inside, size=count, replace=False).tolist())
-        train = tuple(i for i in fold.train if persons[i] not in chosen)
-        watched = tuple(i for i in fold.train if persons[i] in chosen)
+        train = tuple(i for i in fold.train if subjects[i] not in chosen)
+        watched = tuple(i for i in fold.train if subjects[i] in chosen)
         if classes == {targets[i] for i in train} == {targets[i] for i in watched}:
             break
     return train, watched
@@ -97,60 +97,60 @@ def hold_out_inside(
 
 def groups_inside(
     fold: Fold,
-    persons: Sequence[str],
+    subjects: Sequence[str],
     targets: Sequence[int],
     *,
     groups: int,
     rng: np.random.Generator,
 ) -> tuple[Fold, ...]:
-    """Deal a fold's training persons into groups, each held out once, to choose settings by.
+    """Deal a fold's training subjects into groups, each held out once, to choose settings by.
 
-    Persons with many clips are dealt first, to the group with the fewest clips so far; among equals
+    Subjects with many clips are dealt first, to the group with the fewest clips so far; among equals
     chance decides. Of 20 deals the first is taken in which every group leaves every class that the
     fold trains on to train on, else the last.
 
     Args:
         fold: The outer fold.
-        persons: `Clip.person` of every clip.
+        subjects: `Clip.subject_id` of every clip.
         targets: Class index of every clip.
-        groups: How many; fewer where there are fewer persons.
+        groups: How many; fewer where there are fewer subjects.
         rng: Where the deal comes from.
 
     Returns:
         One fold per group; each training clip of the outer fold is tested once, and the outer
-        fold's own held-out person is nowhere.
+        fold's own held-out subject is nowhere.
 
     Raises:
-        ProtocolError: The fold trains on one person only.
+        ProtocolError: The fold trains on one subject only.
     """
-    inside = sorted({persons[i] for i in fold.train})
+    inside = sorted({subjects[i] for i in fold.train})
     if len(inside) < 2:
         raise ProtocolError(
-            f"A search holds out persons inside the training persons, but fold {fold.held_out} "
-            f"trains on {len(inside)} person. Give more persons, or remove [search]."
+            f"A search holds out subjects inside the training subjects, but fold {fold.held_out} "
+            f"trains on {len(inside)} subject. Give more subjects, or remove [search]."
         )
     classes = {targets[i] for i in fold.train}
     for _ in range(20):
-        dealt = _deal(fold, persons, min(groups, len(inside)), rng.permutation(inside).tolist())
+        dealt = _deal(fold, subjects, min(groups, len(inside)), rng.permutation(inside).tolist())
         if all(classes == {targets[i] for i in part.train} for part in dealt):
             break
     return dealt
 
 
 def _deal(
-    fold: Fold, persons: Sequence[str], groups: int, order: Sequence[str]
+    fold: Fold, subjects: Sequence[str], groups: int, order: Sequence[str]
 ) -> tuple[Fold, ...]:
-    """Persons in an order, those with more clips first, each to the smallest group."""
-    clips = Counter(persons[i] for i in fold.train)
+    """Subjects in an order, those with more clips first, each to the smallest group."""
+    clips = Counter(subjects[i] for i in fold.train)
     sizes, group_of = [0] * groups, {}
-    for person in sorted(order, key=lambda one: -clips[one]):
-        group_of[person] = sizes.index(min(sizes))
-        sizes[group_of[person]] += clips[person]
+    for subject_id in sorted(order, key=lambda one: -clips[one]):
+        group_of[subject_id] = sizes.index(min(sizes))
+        sizes[group_of[subject_id]] += clips[subject_id]
     return tuple(
         Fold(
             held_out=f"{fold.held_out} inner {group}",
-            train=tuple(i for i in fold.train if group_of[persons[i]] != group),
-            test=tuple(i for i in fold.train if group_of[persons[i]] == group),
+            train=tuple(i for i in fold.train if group_of[subjects[i]] != group),
+            test=tuple(i for i in fold.train if group_of[subjects[i]] == group),
         )
         for group in range(groups)
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation._bootstrap import Intervals, bootstrap_intervals, person_confusions
+from openmer.evaluation._bootstrap import Intervals, bootstrap_intervals, subject_confusions
 from openmer.evaluation._metrics import (
     Counts,
     StackedScores,
@@ -57,17 +57,17 @@ class PartScores:
     Attributes:
         corpus: Lower-case name of the corpus.
         clips: Number of its clips.
-        persons: Number of its persons.
+        subjects: Number of its subjects.
         uf1: Mean over seeds, over the classes the corpus has.
         uar: Mean over seeds, over the classes the corpus has.
         accuracy: Mean over seeds.
-        interval: 95 % intervals by persons; None where they cannot be made.
+        interval: 95 % intervals by subjects; None where they cannot be made.
         skipped: Names of classes that the corpus lacks.
     """
 
     corpus: str
     clips: int
-    persons: int
+    subjects: int
     uf1: float
     uar: float
     accuracy: float
@@ -87,18 +87,18 @@ class ClassScores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PersonScores:
-    """How well one held-out person was recognised.
+class SubjectScores:
+    """How well one held-out subject was recognised.
 
     Attributes:
-        person: `Clip.person`.
-        corpus: The person's corpus.
-        clips: Number of the person's clips.
+        subject: `Clip.subject_id`.
+        corpus: The subject's corpus.
+        clips: Number of the subject's clips.
         correct: Clips that were right, mean over seeds.
         accuracy: `correct` / `clips`.
     """
 
-    person: str
+    subject_id: str
     corpus: str
     clips: int
     correct: float
@@ -112,24 +112,24 @@ class Summary:
     Attributes:
         classes: Class names in the order of their indices.
         clips: Number of clips, each tested once per seed.
-        persons: Number of held-out persons.
+        subjects: Number of held-out subjects.
         seeds: The seeds, ascending.
         uf1: UF1 pooled over folds, mean over seeds.
         uar: UAR pooled over folds, mean over seeds.
         accuracy: Accuracy pooled over folds, mean over seeds.
-        interval: 95 % intervals by persons; None where they cannot be made.
+        interval: 95 % intervals by subjects; None where they cannot be made.
         spread: Of every score over seeds.
         per_seed: Scores of every seed.
         parts: Scores of every corpus, by name.
         per_class: Scores of every class, in order.
         confusion: Counts summed over seeds; row: truth, column: prediction.
         confusion_mean: Counts per seed, mean over seeds.
-        by_person: One record per person, sorted by name.
+        by_subject: One record per subject, sorted by name.
     """
 
     classes: tuple[str, ...]
     clips: int
-    persons: int
+    subjects: int
     seeds: tuple[int, ...]
     uf1: float
     uar: float
@@ -141,13 +141,13 @@ class Summary:
     per_class: tuple[ClassScores, ...]
     confusion: tuple[tuple[int, ...], ...]
     confusion_mean: tuple[tuple[float, ...], ...]
-    by_person: tuple[PersonScores, ...]
+    by_subject: tuple[SubjectScores, ...]
 
     def to_json(self) -> dict[str, object]:
         """The summary as values that `json.dumps` takes; an interval is [low, high] or null.
 
         Keys: uf1, uar, accuracy, interval, spread, parts, per_class, confusion (summed over seeds),
-        clips, persons, seeds.
+        clips, subjects, seeds.
         """
         return {
             "uf1": self.uf1,
@@ -167,7 +167,7 @@ class Summary:
             },
             "confusion": [list(row) for row in self.confusion],
             "clips": self.clips,
-            "persons": self.persons,
+            "subjects": self.subjects,
             "seeds": list(self.seeds),
         }
 
@@ -175,12 +175,12 @@ class Summary:
 def summarise(
     table: PredictionTable, classes: Sequence[str], *, draws: int = 2000, seed: int = 0
 ) -> Summary:
-    """The scores of one run, with intervals by persons and the spread over seeds.
+    """The scores of one run, with intervals by subjects and the spread over seeds.
 
     Args:
         table: Predictions; every seed must speak of the same clips.
         classes: Class names as the run's own record has them; they must be those of `table`.
-        draws: Draws of persons for the intervals.
+        draws: Draws of subjects for the intervals.
         seed: Of these draws.
 
     Raises:
@@ -189,16 +189,16 @@ def summarise(
     """
     _require_classes(table, tuple(classes))
     require_same_clips(table)
-    persons, counts = person_confusions(table)
+    subjects, counts = subject_confusions(table)
     _require_support(counts.sum(axis=(0, 1)), table.classes)
     scores = stacked_scores(counts.sum(axis=1))
-    corpora = dict(zip(table.persons, table.corpora, strict=True))
-    corpus_of = [corpora[person] for person in persons]
+    corpora = dict(zip(table.subjects, table.corpora, strict=True))
+    corpus_of = [corpora[subject_id] for subject_id in subjects]
     pooled = counts.sum(axis=(0, 1))
     return Summary(
         classes=table.classes,
         clips=int(counts[0].sum()),
-        persons=len(persons),
+        subjects=len(subjects),
         seeds=table.seeds,
         uf1=float(scores.uf1.mean()),
         uar=float(scores.uar.mean()),
@@ -223,7 +223,7 @@ def summarise(
         confusion_mean=tuple(
             tuple(float(count) for count in row) for row in pooled / len(table.seeds)
         ),
-        by_person=_by_person(persons, corpus_of, counts),
+        by_subject=_by_subject(subjects, corpus_of, counts),
     )
 
 
@@ -255,7 +255,7 @@ def _part(
     return PartScores(
         corpus=corpus,
         clips=int(counts[0].sum()),
-        persons=counts.shape[1],
+        subjects=counts.shape[1],
         uf1=float(scores.uf1.mean()),
         uar=float(scores.uar.mean()),
         accuracy=float(scores.accuracy.mean()),
@@ -278,20 +278,20 @@ def _per_class(per_seed: Counts, classes: tuple[str, ...]) -> tuple[ClassScores,
     )
 
 
-def _by_person(
-    persons: Sequence[str], corpus_of: Sequence[str], counts: Counts
-) -> tuple[PersonScores, ...]:
+def _by_subject(
+    subjects: Sequence[str], corpus_of: Sequence[str], counts: Counts
+) -> tuple[SubjectScores, ...]:
     clips = counts[0].sum(axis=(-2, -1))
     correct = np.trace(counts, axis1=-2, axis2=-1).mean(axis=0)
     return tuple(
-        PersonScores(
-            person=person,
+        SubjectScores(
+            subject_id=subject_id,
             corpus=corpus_of[i],
             clips=int(clips[i]),
             correct=float(correct[i]),
             accuracy=float(correct[i] / clips[i]),
         )
-        for i, person in enumerate(persons)
+        for i, subject_id in enumerate(subjects)
     )
 
 
@@ -325,6 +325,6 @@ def _part_json(part: PartScores) -> dict[str, object]:
         "accuracy": part.accuracy,
         "interval": _interval_json(part.interval),
         "clips": part.clips,
-        "persons": part.persons,
+        "subjects": part.subjects,
         "skipped": list(part.skipped),
     }

@@ -17,7 +17,7 @@ import tomli_w
 import openmer
 from openmer.errors import DataError
 from openmer.evaluation._experiment import Protocol, Task
-from openmer.evaluation._seen_subjects import seen_persons, start_of
+from openmer.evaluation._seen_subjects import seen_subjects, start_of
 from openmer.evaluation.tuning._record import summary_of
 from openmer.files import replace_file
 from openmer.methods import Method
@@ -98,12 +98,12 @@ def write_record(
 
     Args:
         folder: From `run_folder`.
-        task: What is judged.
+        task: What is evaluated.
         protocol: How.
         plan: How it is trained.
         progress: What is done.
     """
-    seen = list(seen_persons(task))
+    seen = list(seen_subjects(task))
     record: dict[str, Any] = {
         "run": {
             "method": task.method.name,
@@ -113,8 +113,8 @@ def write_record(
             "shuffled_labels": protocol.label_permutation is not None,
             "classes": list(task.scheme.classes),
             "clips": len(task.clips),
-            "persons": len(task.folds),
-            "lost_persons": list(task.lost_persons),
+            "subjects": len(task.folds),
+            "lost_subjects": list(task.lost_subjects),
             "seeds": list(progress.seeds),
             "parameters": task.parameters,
             "seconds": round(progress.seconds, 1),
@@ -129,7 +129,7 @@ def write_record(
         "versions": versions(_PACKAGES),
     }
     if seen:
-        record["run"]["seen_persons"] = seen
+        record["run"]["seen_subjects"] = seen
     if task.method.search is not None and (summary := summary_of(folder, task.method.search)):
         record["search"] = summary
     if task.prepared:

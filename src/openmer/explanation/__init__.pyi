@@ -1,5 +1,5 @@
 from ._figures import (
-    draw_heat_map as draw_heat_map,
+    draw_saliency_map as draw_saliency_map,
 )
 from ._figures import (
     draw_variants as draw_variants,
@@ -11,10 +11,10 @@ from ._figures import (
     write_figure as write_figure,
 )
 from ._grad_cam import (
-    HeatKind as HeatKind,
+    SaliencyKind as SaliencyKind,
 )
 from ._grad_cam import (
-    class_heat as class_heat,
+    class_saliency as class_saliency,
 )
 from ._grad_cam import (
     last_maps as last_maps,
@@ -26,7 +26,7 @@ from ._held_out import (
     ExplainedNetwork as ExplainedNetwork,
 )
 from ._held_out import (
-    HeatMap as HeatMap,
+    SaliencyMap as SaliencyMap,
 )
 from ._held_out import (
     explain as explain,
@@ -41,16 +41,16 @@ from ._held_out import (
     require_explainable as require_explainable,
 )
 from ._held_out import (
-    variant_heat_maps as variant_heat_maps,
+    variant_saliency_maps as variant_saliency_maps,
 )
 from ._in_use import explain_sample as explain_sample
 
 __all__ = [
     "ExplainedNetwork",
-    "HeatKind",
-    "HeatMap",
-    "class_heat",
-    "draw_heat_map",
+    "SaliencyKind",
+    "SaliencyMap",
+    "class_saliency",
+    "draw_saliency_map",
     "draw_variants",
     "explain",
     "explain_held_out",
@@ -60,6 +60,6 @@ __all__ = [
     "require_captum",
     "require_explainable",
     "require_png",
-    "variant_heat_maps",
+    "variant_saliency_maps",
     "write_figure",
 ]

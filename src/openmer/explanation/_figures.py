@@ -1,4 +1,4 @@
-"""How heat maps look: over the input in gray, beside the input, with scores and what to know."""
+"""How saliency maps look: over the input in gray, beside the input, with scores and what to know."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from openmer.errors import ConfigError
-from openmer.explanation._held_out import HeatMap
+from openmer.explanation._held_out import SaliencyMap
 from openmer.files import replace_file
 from openmer.preprocessing import LUMA, DynamicImageStep, Recipe, flow_to_rgb, round_up
 from openmer.training import FloatArray
@@ -77,8 +77,8 @@ def input_picture(array: FloatArray, recipe: Recipe) -> Picture:
     return Picture(title=recipe.source.step.replace("_", " "), rgb=_eight_bit(shown))
 
 
-def draw_heat_map(shown: HeatMap) -> Figure:
-    """The heat map of one clip: input, heat, scores, and what to know before believing it."""
+def draw_saliency_map(shown: SaliencyMap) -> Figure:
+    """The saliency map of one clip: input, heat, scores, and what to know before believing it."""
     notes = [(text, _ALARM) for text in shown.cautions] + [(shown.by.origin, _QUIET)]
     lines = [(line, colour) for text, colour in notes for line in textwrap.wrap(text, 150)]
     foot_in = 0.2 * len(lines) + 0.25
@@ -91,7 +91,7 @@ def draw_heat_map(shown: HeatMap) -> Figure:
     _picture(body.add_axes((0.02, 0.02, 0.31, 0.75)), picture, title)
     rows, columns = shown.found.cells.shape
     title = f"heat of {_explained(shown)}, {rows}x{columns} cells ({shown.found.kind})"
-    drawn = _heat(body.add_axes((0.35, 0.02, 0.31, 0.75)), shown, title)
+    drawn = _saliency(body.add_axes((0.35, 0.02, 0.31, 0.75)), shown, title)
     _colour_bar(body, drawn, (0.672, 0.06, 0.011, 0.67))
     _scores(body.add_axes((0.815, 0.12, 0.165, 0.6)), shown)
     for number, (line, colour) in enumerate(lines):
@@ -101,13 +101,13 @@ def draw_heat_map(shown: HeatMap) -> Figure:
 
 
 def draw_variants(
-    title: str, shown: Sequence[tuple[str, HeatMap]], *, beside: Picture | None = None
+    title: str, shown: Sequence[tuple[str, SaliencyMap]], *, beside: Picture | None = None
 ) -> Figure:
-    """Heat maps of one clip by several networks, side by side.
+    """Saliency maps of one clip by several networks, side by side.
 
     Args:
         title: Above them.
-        shown: Label and heat map of each, at least one; the first one's input is drawn.
+        shown: Label and saliency map of each, at least one; the first one's input is drawn.
         beside: A further picture between the input and the maps.
     """
     first = shown[0][1]
@@ -123,10 +123,10 @@ def draw_variants(
         panel = figure.add_axes(place)
         _picture(panel, picture, picture.title)
         panel.set_xlabel(textwrap.fill(picture.words, 36), **_under(_QUIET))
-    for place, (label, heat_map) in zip(places[len(pictures) :], shown, strict=True):
+    for place, (label, saliency_map) in zip(places[len(pictures) :], shown, strict=True):
         panel = figure.add_axes(place)
-        drawn = _heat(panel, heat_map, label, weight="bold", color=_INK)
-        _below(panel, heat_map)
+        drawn = _saliency(panel, saliency_map, label, weight="bold", color=_INK)
+        _below(panel, saliency_map)
     _colour_bar(figure, drawn, (1 - 0.62 / width_in, 0.2, 0.1 / width_in, 0.475))
     figure.text(
         0.012, 0.035, "Each map is stretched to its own hottest cell: colours compare places in "
@@ -163,11 +163,11 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}"
 
 
-def _explained(shown: HeatMap) -> str:
+def _explained(shown: SaliencyMap) -> str:
     return shown.by.classes[shown.explained]
 
 
-def _verdict(shown: HeatMap) -> str:
+def _verdict(shown: SaliencyMap) -> str:
     """What the network says and what the annotators said."""
     names = shown.by.classes
     said = f"{names[shown.predicted]} ({shown.scores[shown.predicted]:.2f})"
@@ -175,16 +175,16 @@ def _verdict(shown: HeatMap) -> str:
     return f"{shown.by.title} says {said}{truth}   ·   explained: {_explained(shown)}"
 
 
-def _shared_facts(shown: HeatMap) -> str:
+def _shared_facts(shown: SaliencyMap) -> str:
     told = [f"clip {_short(shown.name)}"]
     if shown.truth is not None:
         told.append(f"annotated {shown.by.classes[shown.truth]}")
     if shown.by.training is not None:
-        told.append(f"no network has seen {shown.by.training.job.person}, the person in it")
+        told.append(f"no network has seen {shown.by.training.job.subject_id}, the subject in it")
     return "   ·   ".join(told)
 
 
-def _below(panel: Axes, shown: HeatMap) -> None:
+def _below(panel: Axes, shown: SaliencyMap) -> None:
     """What the network says, under its map."""
     wrong = shown.truth is not None and shown.truth != shown.predicted
     said = f"says {shown.by.classes[shown.predicted]}, {shown.scores[shown.predicted]:.2f}"
@@ -203,19 +203,19 @@ def _picture(panel: Axes, picture: Picture, title: str) -> None:
     panel.set_title(title, **_title())
 
 
-def _heat(panel: Axes, shown: HeatMap, title: str, **style: Any) -> Any:  # noqa: ANN401 - of matplotlib
+def _saliency(panel: Axes, shown: SaliencyMap, title: str, **style: Any) -> Any:  # noqa: ANN401 - of matplotlib
     """The heat over the input in gray; returns what a colour bar needs."""
     gray = input_picture(shown.array, shown.by.recipe).rgb @ np.array(LUMA)
     panel.imshow(gray, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     drawn = panel.imshow(
-        shown.found.heat, cmap=_heat_colours(), vmin=0, vmax=1, interpolation="nearest"
+        shown.found.saliency, cmap=_saliency_colours(), vmin=0, vmax=1, interpolation="nearest"
     )
     _bare(panel)
     panel.set_title(title, **{**_title(), **style})
     return drawn
 
 
-def _heat_colours() -> ListedColormap:
+def _saliency_colours() -> ListedColormap:
     """From clear to glowing: what is cold leaves the picture as it is."""
     share = np.linspace(0, 1, 256)
     colours = mpl.colormaps["inferno"](0.25 + 0.7 * share)
@@ -235,7 +235,7 @@ def _colour_bar(
     bar.tick_params(labelsize=8, colors=_QUIET, length=2)
 
 
-def _scores(panel: Axes, shown: HeatMap) -> None:
+def _scores(panel: Axes, shown: SaliencyMap) -> None:
     """A bar per class; the explained one is dark."""
     names = shown.by.classes
     colours = [_ACCENT if i == shown.explained else _LINE for i in range(len(names))]

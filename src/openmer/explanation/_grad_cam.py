@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from openmer.errors import ConfigError
 from openmer.training import FloatArray
 
-HeatKind = Literal["grad-cam", "hires-cam"]
+SaliencyKind = Literal["grad-cam", "hires-cam"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ClassHeat:
+class ClassSaliency:
     """The places of an input that raise one class.
 
     Attributes:
@@ -30,9 +30,9 @@ class ClassHeat:
     """
 
     cells: FloatArray
-    heat: FloatArray
+    saliency: FloatArray
     layers: tuple[str, ...]
-    kind: HeatKind
+    kind: SaliencyKind
 
 
 def last_maps(network: nn.Module, inputs: Tensor) -> tuple[str, ...]:
@@ -68,16 +68,16 @@ def last_maps(network: nn.Module, inputs: Tensor) -> tuple[str, ...]:
         maps = [entry for entry, used in zip(maps, _used(last, maps), strict=True) if not used]
     if not found:
         raise ConfigError(
-            "A heat map needs a network with convolutional maps, and this one has none: its "
+            "A saliency map needs a network with convolutional maps, and this one has none: its "
             "decision has no place in the image. Choose a method with a convolutional network, "
             "such as ststnet or efficient-me."
         )
     return tuple(found)
 
 
-def class_heat(
-    network: nn.Module, array: FloatArray, target: int, kind: HeatKind = "grad-cam"
-) -> ClassHeat:
+def class_saliency(
+    network: nn.Module, array: FloatArray, target: int, kind: SaliencyKind = "grad-cam"
+) -> ClassSaliency:
     """The heat of one class in one input.
 
     Grad-CAM weighs each of the last maps with the mean of the class's slope on it; HiResCAM weighs
@@ -113,8 +113,10 @@ def class_heat(
     cells = cells.sum(0).relu()
     peak = float(cells.max())
     cells = cells / peak if peak > 0 else cells
-    heat = LayerAttribution.interpolate(cells, array.shape[1:], "bilinear")
-    return ClassHeat(cells=cells[0, 0].numpy(), heat=heat[0, 0].numpy(), layers=names, kind=kind)
+    saliency = LayerAttribution.interpolate(cells, array.shape[1:], "bilinear")
+    return ClassSaliency(
+        cells=cells[0, 0].numpy(), saliency=saliency[0, 0].numpy(), layers=names, kind=kind
+    )
 
 
 def require_captum() -> None:
@@ -125,12 +127,14 @@ def require_captum() -> None:
     """
     if find_spec("captum") is None:
         raise ConfigError(
-            "Heat maps need captum, which is not installed. Install it with: "
+            "Saliency maps need captum, which is not installed. Install it with: "
             "pip install 'openmer[explain]'"
         )
 
 
-def _weighed(network: nn.Module, name: str, inputs: Tensor, target: int, kind: HeatKind) -> Tensor:
+def _weighed(
+    network: nn.Module, name: str, inputs: Tensor, target: int, kind: SaliencyKind
+) -> Tensor:
     """The weighed sum of a part's maps, signed, shape ``(1, 1, rows, columns)``."""
     from captum.attr import LayerGradCam, LayerGradientXActivation
 

@@ -1,6 +1,6 @@
-"""Where in a clip a decision comes from: heat maps of networks that have not seen its person.
+"""Where in a clip a decision comes from: saliency maps of networks that have not seen its subject.
 
-A heat map says which places of the input raised one class in one network. It says nothing of
+A saliency map says which places of the input raised one class in one network. It says nothing of
 feelings, and where the network is wrong it shows what misled it.
 """
 
@@ -22,12 +22,18 @@ from openmer.evaluation import (
     Task,
     chose_settings,
     fold_jobs,
-    persons_of_weights,
     prepare_task,
     settled,
     start_of,
+    subjects_of_weights,
 )
-from openmer.explanation._grad_cam import ClassHeat, HeatKind, class_heat, last_maps, require_captum
+from openmer.explanation._grad_cam import (
+    ClassSaliency,
+    SaliencyKind,
+    class_saliency,
+    last_maps,
+    require_captum,
+)
 from openmer.methods import Method
 from openmer.preprocessing import ArrayCache, Recipe
 from openmer.training import (
@@ -69,8 +75,8 @@ class ExplainedNetwork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class HeatMap:
-    """The heat map of one clip.
+class SaliencyMap:
+    """The saliency map of one clip.
 
     Attributes:
         name: Key of the clip, or path of the still.
@@ -86,7 +92,7 @@ class HeatMap:
     name: str
     array: FloatArray
     by: ExplainedNetwork
-    found: ClassHeat
+    found: ClassSaliency
     scores: tuple[float, ...]
     explained: int
     truth: int | None
@@ -132,43 +138,43 @@ def require_maps(method: Method) -> None:
 
 
 def honest_rule(method: Method) -> EpochRule:
-    """The method's own epoch rule; ``fixed`` where that would choose on the held-out person."""
+    """The method's own epoch rule; ``fixed`` where that would choose on the held-out subject."""
     return "fixed" if method.epoch_rule == "held_out" else method.epoch_rule
 
 
 def held_out_network(
-    task: Task, person: str, *, seed: int = 0, resources: Resources | None = None
+    task: Task, subject_id: str, *, seed: int = 0, resources: Resources | None = None
 ) -> ExplainedNetwork:
-    """Train the fold in which a person is held out, as `openmer.evaluation.evaluate` does.
+    """Train the fold in which a subject is held out, as `openmer.evaluation.cross_validate` does.
 
     Args:
         task: Clips and arrays.
-        person: `Clip.person`.
+        subject_id: `Clip.subject_id`.
         seed: Seed of the training.
         resources: Device, memory; one process is enough.
 
     Returns:
-        The network whose scores of that person `evaluate` stores, under `honest_rule`.
+        The network whose scores of that subject `cross_validate` stores, under `honest_rule`.
 
     Raises:
         ConfigError: The method has no network, or a network without maps; or Captum is missing.
         DataError: Nobody of that name has a clip in the task.
-        ProtocolError: The stored weights that the method starts from have seen the person.
+        ProtocolError: The stored weights that the method starts from have seen the subject.
     """
     require_captum()
     require_maps(task.method)
-    _require_unseen(task.method, person)
+    _require_unseen(task.method, subject_id)
     rule = honest_rule(task.method)
     folds = {fold.held_out: fold for fold in task.folds}
-    if person not in folds:
+    if subject_id not in folds:
         raise DataError(
-            f"There is no clip of {person} among those of {len(folds)} persons: "
-            f"{next(iter(folds))} for one. Give a person as corpus/subject."
+            f"There is no clip of {subject_id} among those of {len(folds)} subjects: "
+            f"{next(iter(folds))} for one. Give a subject as corpus/subject."
         )
     one_process = (resources or Resources()).model_copy(update={"workers": 1})
-    task = settled(task, folds[person], epoch_rule=rule, seed=seed, resources=one_process)
-    jobs = {job.person: job for job in fold_jobs(task, rule, seed)}
-    job = replace(jobs[person], keep_state=True)
+    task = settled(task, folds[subject_id], epoch_rule=rule, seed=seed, resources=one_process)
+    jobs = {job.subject_id: job for job in fold_jobs(task, rule, seed)}
+    job = replace(jobs[subject_id], keep_state=True)
     channels, height, width = task.data.inputs.shape[1:]
     spec = task.method.network_spec(task.data.num_classes, (channels, height, width))
     plan = plan_run(spec, list(jobs.values()), one_process)
@@ -195,9 +201,9 @@ def explain(
     name: str,
     truth: int | None = None,
     class_name: str = "",
-    kind: HeatKind = "grad-cam",
-) -> HeatMap:
-    """The heat map of a prepared clip.
+    kind: SaliencyKind = "grad-cam",
+) -> SaliencyMap:
+    """The saliency map of a prepared clip.
 
     Args:
         by: The network.
@@ -205,42 +211,42 @@ def explain(
         name: How the clip is called.
         truth: Index of the annotated class; None where it is not known.
         class_name: The class to explain; the predicted one where it is empty.
-        kind: As in `class_heat`.
+        kind: As in `class_saliency`.
 
     Raises:
-        ConfigError: No such class (the nearest is given), or as `class_heat`.
+        ConfigError: No such class (the nearest is given), or as `class_saliency`.
     """
     _require_class(class_name, by.classes)
     with torch.no_grad():
         outputs = by.network(torch.from_numpy(array)[None])[0]
         scores = outputs if by.decides else torch.softmax(outputs, dim=0)
     explained = by.classes.index(class_name) if class_name else int(scores.argmax())
-    return HeatMap(
+    return SaliencyMap(
         name=name,
         array=array,
         by=by,
-        found=class_heat(by.network, array, explained, kind),
+        found=class_saliency(by.network, array, explained, kind),
         scores=tuple(scores.tolist()),
         explained=explained,
         truth=truth,
     )
 
 
-def require_explainable(method: Method, person: str, class_name: str = "") -> None:
+def require_explainable(method: Method, subject_id: str, class_name: str = "") -> None:
     """What can be told before any clip is prepared.
 
     Args:
         method: Whose network is to be explained.
-        person: Of the clip.
+        subject_id: Of the clip.
         class_name: Class to explain; "" is the predicted one.
 
     Raises:
         ConfigError: The method makes no maps, or has no such class.
-        ProtocolError: Its weights were made with pictures of the person.
+        ProtocolError: Its weights were made with pictures of the subject.
     """
     require_maps(method)
     _require_class(class_name, label_scheme(method.label_scheme).classes)
-    _require_unseen(method, person)
+    _require_unseen(method, subject_id)
 
 
 def explain_held_out(
@@ -248,17 +254,17 @@ def explain_held_out(
     clip: str,
     *,
     class_name: str = "",
-    kind: HeatKind = "grad-cam",
+    kind: SaliencyKind = "grad-cam",
     seed: int = 0,
     resources: Resources | None = None,
-) -> HeatMap:
-    """The heat map of a clip by the network of the fold in which its person is held out.
+) -> SaliencyMap:
+    """The saliency map of a clip by the network of the fold in which its subject is held out.
 
     Args:
         task: From `prepare_task`.
         clip: Key of the clip.
         class_name: As in `explain`.
-        kind: As in `class_heat`.
+        kind: As in `class_saliency`.
         seed: As in `held_out_network`.
         resources: As in `held_out_network`.
 
@@ -269,7 +275,7 @@ def explain_held_out(
     """
     _require_class(class_name, task.scheme.classes)
     place = _place(task, clip)
-    by = held_out_network(task, task.clips[place].person, seed=seed, resources=resources)
+    by = held_out_network(task, task.clips[place].subject_id, seed=seed, resources=resources)
     return explain(
         by,
         np.array(task.data.inputs[place]),
@@ -280,40 +286,40 @@ def explain_held_out(
     )
 
 
-def variant_heat_maps(
+def variant_saliency_maps(
     methods: Sequence[tuple[str, Method]],
     clips: Sequence[Clip] | ClipSource,
     clip: str,
     *,
     class_name: str = "",
-    kind: HeatKind = "grad-cam",
+    kind: SaliencyKind = "grad-cam",
     seed: int = 0,
     resources: Resources | None = None,
     on_progress: Progress | None = None,
-) -> list[tuple[str, HeatMap]]:
-    """Heat maps of one clip by several methods, each trained without the clip's person.
+) -> list[tuple[str, SaliencyMap]]:
+    """Saliency maps of one clip by several methods, each trained without the clip's subject.
 
     Args:
         methods: Label and method of each variant.
         clips: The clips to train on, with the one to explain.
         clip: Its key.
         class_name: As in `explain`.
-        kind: As in `class_heat`.
+        kind: As in `class_saliency`.
         seed: As in `held_out_network`.
         resources: As in `held_out_network`.
         on_progress: As in `prepare_task`, and with "train", networks done and networks in all.
 
     Returns:
-        Label and heat map of each variant, in their order.
+        Label and saliency map of each variant, in their order.
 
     Raises:
         OpenMERError: As `prepare_task` and `explain_held_out`.
     """
     require_captum()
     given = clips.clips if isinstance(clips, ClipSource) else clips
-    person = next((one.person for one in given if one.key == clip), "")
+    subject_id = next((one.subject_id for one in given if one.key == clip), "")
     for _, method in methods:
-        require_explainable(method, person, class_name)
+        require_explainable(method, subject_id, class_name)
     found = []
     for number, (label, method) in enumerate(methods):
         task = prepare_task(
@@ -335,16 +341,16 @@ def variant_heat_maps(
     return found
 
 
-def _require_unseen(method: Method, person: str) -> None:
-    if person in persons_of_weights(start_of(method)).named:
+def _require_unseen(method: Method, subject_id: str) -> None:
+    if subject_id in subjects_of_weights(start_of(method)).named:
         raise ProtocolError(
-            f"The weights that {method.name} starts from were made with pictures of {person}. "
-            "Choose a clip of another person, or other weights: --set model.weights=FILE."
+            f"The weights that {method.name} starts from were made with pictures of {subject_id}. "
+            "Choose a clip of another subject, or other weights: --set model.weights=FILE."
         )
-    if chose_settings(method, [person]):
+    if chose_settings(method, [subject_id]):
         raise ProtocolError(
-            f"Clips of {person}, among others, chose the settings of {method.name} ([searched] in "
-            "its file). Choose a clip of another person, or give the method with its [search]."
+            f"Clips of {subject_id}, among others, chose the settings of {method.name} ([searched] in "
+            "its file). Choose a clip of another subject, or give the method with its [search]."
         )
 
 
@@ -369,15 +375,15 @@ def _place(task: Task, key: str) -> int:
 
 
 def _origin(task: Task, result: FitResult, rule: str) -> str:
-    """What a network was trained on, and how it does on the person it has not seen."""
+    """What a network was trained on, and how it does on the subject it has not seen."""
     job = result.job
     seen = [*job.train, *(job.watch.clips if job.watch else ())]
-    persons = {task.clips[i].person for i in seen}
-    start = persons_of_weights(start_of(task.method))
+    subjects = {task.clips[i].subject_id for i in seen}
+    start = subjects_of_weights(start_of(task.method))
     unknown = " Whose pictures made the weights that it starts from is not known."
     right = int((result.scores.argmax(1) == task.data.targets[list(job.predict)]).sum())
     return (
-        f"Trained on {len(seen)} clips of {len(persons)} persons, not on {job.person} (seed "
+        f"Trained on {len(seen)} clips of {len(subjects)} subjects, not on {job.subject_id} (seed "
         f"{job.seed}, epoch {result.epoch}, rule {rule}); right on {right} of {len(job.predict)} "
-        f"clips of {job.person}.{unknown if start.unknown else ''}"
+        f"clips of {job.subject_id}.{unknown if start.unknown else ''}"
     )

@@ -1,4 +1,4 @@
-"""The heat map of one clip or still by a trained model in use."""
+"""The saliency map of one clip or still by a trained model in use."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from openmer.deployment import FittedModel, ModelRecord, Sample
 from openmer.errors import ConfigError
 from openmer.explanation import (
     ExplainedNetwork,
-    HeatKind,
-    HeatMap,
+    SaliencyKind,
+    SaliencyMap,
     explain,
     last_maps,
     require_captum,
@@ -18,17 +18,17 @@ from openmer.explanation import (
 
 
 def explain_sample(
-    model: FittedModel, sample: Sample, *, class_name: str = "", kind: HeatKind = "grad-cam"
-) -> HeatMap:
+    model: FittedModel, sample: Sample, *, class_name: str = "", kind: SaliencyKind = "grad-cam"
+) -> SaliencyMap:
     """Where in a clip or still a model's decision comes from.
 
-    Nobody was held out of its training, and it remembers no names: it may have seen the person.
+    Nobody was held out of its training, and it remembers no names: it may have seen the subject.
 
     Args:
         model: With a network.
         sample: A clip, or a still where the method looks at no motion.
         class_name: The class to explain; the predicted one where it is empty.
-        kind: As in `openmer.explanation.class_heat`.
+        kind: As in `openmer.explanation.class_saliency`.
 
     Raises:
         ConfigError: The model has no network, or one without maps; or there is no such class; or
@@ -64,6 +64,8 @@ def explain_sample(
 
 def _origin(record: ModelRecord) -> str:
     corpora = record.trained_on.corpora.items()
-    told = [f"{count.clips} clips of {count.persons} persons of {name}" for name, count in corpora]
+    told = [
+        f"{count.clips} clips of {count.subjects} subjects of {name}" for name, count in corpora
+    ]
     what = ", ".join(told) or record.trained_on.what
-    return f"Trained on {what}; it may have seen this person. {record.caution}"
+    return f"Trained on {what}; it may have seen this subject. {record.caution}"

@@ -51,7 +51,7 @@ class Method(Record):
         training: How it is fitted.
         epoch_rule: How its epoch is chosen where a protocol does not say.
         pretraining: How the weights it starts from are made; None where it starts from random ones.
-        search: Settings that every fold chooses among its training persons; None for none.
+        search: Settings that every fold chooses among its training subjects; None for none.
         searched: Whose clips chose the settings once for all; None where nobody's did.
     """
 
@@ -223,7 +223,7 @@ def _check_network(method: Method, training: NetworkTraining) -> None:
     if changes and method.steps.flow is not None:
         raise ConfigError(
             f"Method {method.name}: training.{changes[0]} changes images in 0..255, but the recipe "
-            "measures flow. Use training.mirror_probability, which mirrors flow as it must be."
+            "measures flow. Use training.flip_probability, which flips flow as it must be."
         )
     if not training.passes and not (method.model and method.model.weights):
         raise ConfigError(

@@ -140,7 +140,7 @@ from .flow._resample import (
     average as average,
 )
 from .flow._resample import (
-    mirror_flow as mirror_flow,
+    flip_flow as flip_flow,
 )
 from .flow._resample import (
     resize_flow as resize_flow,
@@ -211,6 +211,7 @@ __all__ = [
     "find_alignment",
     "find_apex",
     "fingerprint",
+    "flip_flow",
     "flow_to_rgb",
     "gray_of",
     "interpolate_frames",
@@ -225,7 +226,6 @@ __all__ = [
     "magnify_stream",
     "mask_eyes",
     "median_magnification",
-    "mirror_flow",
     "optical_flow",
     "optical_strain",
     "prepare",

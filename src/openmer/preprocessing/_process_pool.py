@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 _AHEAD = 4  # items under way per worker
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _PR_SET_PDEATHSIG = 1  # of <sys/prctl.h>
-_START = "from openmer.preprocessing import _workers; _workers.serve()"
+_START = "from openmer.preprocessing import _process_pool; _process_pool.serve()"
 
 _function: Callable[[Any], Any] | None = None  # of a worker; inherited when it is forked
 

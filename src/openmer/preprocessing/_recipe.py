@@ -63,7 +63,7 @@ from openmer.preprocessing._steps_source import (
 )
 from openmer.preprocessing.faces._detect import ArrayStore, face_detector
 from openmer.preprocessing.flow._flow import flow_method
-from openmer.preprocessing.flow._resample import mirror_flow, resize_image
+from openmer.preprocessing.flow._resample import flip_flow, resize_image
 
 _STEPS: dict[str, type[Step]] = {
     "align": AlignStep,
@@ -314,15 +314,15 @@ class Recipe:
             image = self.align.find(image, store).apply(image)
         return self.source.planes(image)
 
-    def mirrored(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
-        """An array of this recipe as seen in a mirror; in flow, u changes its direction.
+    def flipped(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
+        """An array of this recipe as seen in a flip; in flow, u changes its direction.
 
         Args:
             array: Shape ``(..., channels, height, width)``.
         """
         if self.flow is None:
             return array[..., ::-1].copy()
-        return mirror_flow(array, stretched=self.stretched)
+        return flip_flow(array, stretched=self.stretched)
 
     @property
     def _appended(self) -> AppendApexStep | None:

@@ -1,7 +1,7 @@
 from ._images import (
     Stills as Stills,
 )
-from ._images import persons_of_stills as persons_of_stills
+from ._images import subjects_of_stills as subjects_of_stills
 from ._inputs_sheet import (
     draw_prepared as draw_prepared,
 )
@@ -26,8 +26,8 @@ __all__ = [
     "PretrainingTask",
     "Stills",
     "draw_prepared",
-    "persons_of_stills",
     "prepare_pretraining",
     "pretraining_of",
     "run_pretraining",
+    "subjects_of_stills",
 ]

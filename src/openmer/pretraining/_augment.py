@@ -48,7 +48,7 @@ def _matrices(draws: Tensor, augment: StillAugment) -> Tensor:
     """From places of the result to places of the image, both -1..1, shape ``(batch, 2, 3)``."""
     angle = math.radians(augment.rotation_deg) * _signed(draws[:, 0])
     zoom = 1 / (1 + augment.scale * _signed(draws[:, 1]))
-    side = torch.where(draws[:, 2] < augment.mirror_probability, -1.0, 1.0)
+    side = torch.where(draws[:, 2] < augment.flip_probability, -1.0, 1.0)
     cosine, sine = zoom * torch.cos(angle), zoom * torch.sin(angle)
     shift_x, shift_y = (2 * augment.shift * _signed(draws[:, place]) for place in (3, 4))
     rows = [side * cosine, -sine, shift_x, side * sine, cosine, shift_y]

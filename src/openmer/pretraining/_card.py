@@ -10,7 +10,7 @@ from openmer.reports import escape_markdown
 _USE = (
     "For research: to begin the training of a micro-expression model with.",
     "An expression is not an emotion. The classes name what annotators saw in a picture, not what "
-    "a person felt, meant or hid.",
+    "a subject felt, meant or hid.",
     "Not for covert use, and not for decisions about people.",
 )
 
@@ -27,34 +27,34 @@ def limits_of(card: Mapping[str, Any]) -> dict[str, list[str]]:
         "micro-expressions.",
         f"The {_total(data['validation']):,} validation images chose the epoch, too, so the scores "
         "are slightly optimistic. No further images were set apart.",
-        "Nobody is on both sides of the split where a corpus names persons."
-        if data["persons_named"]
-        else "The images name nobody: the same person may be on both sides of the split.",
+        "Nobody is on both sides of the split where a corpus names subjects."
+        if data["subjects_named"]
+        else "The images name nobody: the same subject may be on both sides of the split.",
     ]
     if "fer2013" in data["corpora"]:
         limits.append(
             "FER2013 holds near-duplicates, which may lie on both sides of the split, and many "
             "labels that people would not agree on."
         )
-    limits += _who(card["persons"], data["corpora"])
+    limits += _who(card["subjects"], data["corpora"])
     if data["unsure"]:
         limits.append(f"Where the paper leaves the data open: {data['unsure']}")
     return {"use": list(_USE), "limits": limits}
 
 
-def _who(persons: Mapping[str, Sequence[str]], corpora: Mapping[str, Any]) -> list[str]:
-    """Where `openmer audit` can find a tested person among those of the images, and where not."""
+def _who(subjects: Mapping[str, Sequence[str]], corpora: Mapping[str, Any]) -> list[str]:
+    """Where `openmer audit` can find a tested subject among those of the images, and where not."""
     told = []
-    if persons["named"]:
+    if subjects["named"]:
         told.append(
-            f"The ids of {len(persons['named']):,} persons are kept in the file: openmer audit "
+            f"The ids of {len(subjects['named']):,} subjects are kept in the file: openmer audit "
             "finds them among those that a method is tested on."
         )
-    blind = [corpora[name]["title"] if name in corpora else name for name in persons["unnamed"]]
-    if blind or persons["unknown"]:
+    blind = [corpora[name]["title"] if name in corpora else name for name in subjects["unnamed"]]
+    if blind or subjects["unknown"]:
         told.append(
-            f"Whether a tested person is among the images cannot be told of "
-            f"{', '.join([*blind, *persons['unknown']])}: nobody is named there."
+            f"Whether a tested subject is among the images cannot be told of "
+            f"{', '.join([*blind, *subjects['unknown']])}: nobody is named there."
         )
     return told
 
@@ -169,7 +169,7 @@ def _own(data: Mapping[str, Any]) -> list[str]:
 def _training(card: Mapping[str, Any], seconds: float | None) -> str:
     config, epochs = card["pretraining"], card["epochs"]
     share = f"{config['validation']:.0%}"
-    split = "whole persons and, of unnamed images, " if card["data"]["persons_named"] else ""
+    split = "whole subjects and, of unnamed images, " if card["data"]["subjects_named"] else ""
     moved = "; then ".join(map(_stage, config["stages"]))
     started = card["start"]["from"]
     if "sha256" in card["start"]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from openmer.clip import Image
 from openmer.datasets import read_pixels
 from openmer.errors import DataError
-from openmer.evaluation import SeenPersons
+from openmer.evaluation import SeenSubjects
 from openmer.preprocessing import WHOLE, ArrayStore, Failures, Recipe, read_gray, read_rgb, step_of
 from openmer.training import IntArray, generator
 
@@ -27,7 +27,7 @@ class Stills:
         images: uint8, shape ``(images, channels, height, width)``, 0..255.
         targets: Class indices, shape ``(images,)``.
         num_classes: Number of classes.
-        persons: Who is on each image, unique across corpora; "" where the corpus names nobody.
+        subjects: Who is on each image, unique across corpora; "" where the corpus names nobody.
             Empty where none does.
         corpora: Which corpus each image is of; empty where that is not told.
     """
@@ -35,7 +35,7 @@ class Stills:
     images: npt.NDArray[np.uint8]
     targets: IntArray
     num_classes: int
-    persons: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
     corpora: tuple[str, ...] = ()
 
 
@@ -91,12 +91,12 @@ class StillReader:
                 self.on_progress(number + 1, len(images))
         if not arrays:
             raise DataError(f"None of {len(images)} images could be read.\n{failures}")
-        persons = tuple(images[number].person or "" for number in kept)
+        subjects = tuple(images[number].subject_id or "" for number in kept)
         return Stills(
             images=np.stack(arrays),
             targets=np.array([targets[number] for number in kept], np.int64),
             num_classes=num_classes,
-            persons=persons if any(persons) else (),
+            subjects=subjects if any(subjects) else (),
             corpora=tuple(images[number].corpus for number in kept),
         )
 
@@ -120,23 +120,23 @@ class StillReader:
 
 
 def split_stills(
-    targets: IntArray, share: float, seed: int, persons: Sequence[str] = ()
+    targets: IntArray, share: float, seed: int, subjects: Sequence[str] = ()
 ) -> tuple[IntArray, IntArray]:
     """Indices that train and indices that validate.
 
-    Of images of nobody in particular the same share of every class validates. Where persons are
-    named, whole persons validate, so that nobody is on both sides.
+    Of images of nobody in particular the same share of every class validates. Where subjects are
+    named, whole subjects validate, so that nobody is on both sides.
 
     Args:
         targets: Class indices, shape ``(images,)``.
         share: Share that validates, 0..1.
         seed: Decides which.
-        persons: As in `Stills`.
+        subjects: As in `Stills`.
 
     Raises:
         DataError: A class would have no image on one of the sides.
     """
-    everyone = np.array(persons) if persons else np.full(len(targets), "")
+    everyone = np.array(subjects) if subjects else np.full(len(targets), "")
     names = np.array(sorted(set(everyone) - {""}), dtype=str)
     drawn = generator(seed, "validation persons").permutation(names)
     held = [np.flatnonzero(np.isin(everyone, drawn[: round(share * len(drawn))]))]
@@ -156,13 +156,13 @@ def split_stills(
     return training, validation
 
 
-def persons_of_stills(stills: Stills) -> SeenPersons:
+def subjects_of_stills(stills: Stills) -> SeenSubjects:
     """Who is on the images of a pretraining, those that only chose its epoch among them."""
-    persons = stills.persons or ("",) * len(stills.corpora)
-    pairs = zip(persons, stills.corpora, strict=True)
-    return SeenPersons(
-        named=tuple(sorted({person for person in persons if person})),
-        unnamed=tuple(sorted({corpus for person, corpus in pairs if not person})),
+    subjects = stills.subjects or ("",) * len(stills.corpora)
+    pairs = zip(subjects, stills.corpora, strict=True)
+    return SeenSubjects(
+        named=tuple(sorted({subject_id for subject_id in subjects if subject_id})),
+        unnamed=tuple(sorted({corpus for subject_id, corpus in pairs if not subject_id})),
     )
 
 

@@ -110,7 +110,7 @@ class _Run:
         self._images = torch.from_numpy(stills.images).to(spec.device)
         self._targets = torch.from_numpy(stills.targets).to(spec.device)
         self._train, self._validation = split_stills(
-            stills.targets, self._config.validation, spec.seed, stills.persons
+            stills.targets, self._config.validation, spec.seed, stills.subjects
         )
         self._stills = stills
         self.network = _started(spec, stills, start).to(spec.device)
@@ -129,7 +129,7 @@ class _Run:
         progress, (name, stage) = self.progress, self.passes[self.progress.place]
         training_loss = self._train_epoch(stage)
         scores = self.scores()
-        loss, accuracy = _judge(scores, self._stills.targets[self._validation])
+        loss, accuracy = _score(scores, self._stills.targets[self._validation])
         value = loss if self._config.watch == "loss" else -accuracy
         better = value < progress.best
         if better:
@@ -280,7 +280,7 @@ class _Run:
         parts: list[object] = [
             fingerprint(stills.images),
             stills.targets.tolist(),
-            stills.persons,
+            stills.subjects,
             "" if known else load_weights(start).sha256,
         ]
         return f"{self._spec.model_dump_json()} {derive_seed(0, *parts)}"
@@ -300,7 +300,7 @@ def _rate(stage: Stage, share_done: float) -> float:
     return stage.learning_rate * min(1.0, warm) * 0.5 * (1 + math.cos(math.pi * share_done))
 
 
-def _judge(scores: FloatArray, truth: IntArray) -> tuple[float, float]:
+def _score(scores: FloatArray, truth: IntArray) -> tuple[float, float]:
     """Mean cross-entropy and accuracy."""
     chosen = np.maximum(scores[np.arange(len(truth)), truth], 1e-12)
     return float(-np.log(chosen).mean()), float((scores.argmax(1) == truth).mean())

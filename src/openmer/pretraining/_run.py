@@ -30,8 +30,8 @@ from openmer.evaluation import (
     confusion_matrix,
     merged,
     per_class_of,
-    persons_of_weights,
     pooled_scores,
+    subjects_of_weights,
     versions,
 )
 from openmer.files import replace_file
@@ -39,7 +39,7 @@ from openmer.methods import Method, list_methods, load_method
 from openmer.models import halved, load_weights, save_weights
 from openmer.preprocessing import ArrayCache, Failure, Failures, Recipe, fingerprint
 from openmer.pretraining._card import limits_of, render_card
-from openmer.pretraining._images import StillReader, Stills, persons_of_stills
+from openmer.pretraining._images import StillReader, Stills, subjects_of_stills
 from openmer.pretraining._learning_curve import draw_curve
 from openmer.pretraining._loop import pretrain
 from openmer.pretraining._plan import PretrainResources, plan_pretraining, start_state
@@ -251,8 +251,8 @@ def make_card(
         "data": _data(task, made),
         "pretraining": config,
         "start": _start(spec.pretraining.start),
-        "persons": merged(
-            [persons_of_stills(task.stills), persons_of_weights(spec.pretraining.start)]
+        "subjects": merged(
+            [subjects_of_stills(task.stills), subjects_of_weights(spec.pretraining.start)]
         ).record(),
         "epochs": _epochs(spec, made),
         "scores": _scores(task, made),
@@ -302,7 +302,7 @@ def _data(task: PretrainingTask, made: Pretrained) -> dict[str, Any]:
         "shape": list(task.stills.images.shape[1:]),
         "training": {c: int(n) for c, n in zip(task.classes, counts - held, strict=True)},
         "validation": {c: int(n) for c, n in zip(task.classes, held, strict=True)},
-        "persons_named": bool(task.stills.persons),
+        "subjects_named": bool(task.stills.subjects),
         "differences": list(task.differences),
         "failed": len(task.failures),
         "images_sha256": fingerprint(task.stills.images),

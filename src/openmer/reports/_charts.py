@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from openmer.evaluation import PersonScores, Summary
+from openmer.evaluation import SubjectScores, Summary
 from openmer.reports._rows import Run, corpus_word, counted, plain, row_of
 
 PANEL_HEIGHT_PX = 96
@@ -56,8 +56,8 @@ class IntervalFigure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PersonBar:
-    """One person: x and width in percent (the width is the clips), y and height in pixels."""
+class SubjectBar:
+    """One subject: x and width in percent (the width is the clips), y and height in pixels."""
 
     x: float
     width: float
@@ -67,13 +67,13 @@ class PersonBar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PersonPanel:
-    """The persons of one corpus, best first; a bar's filled area is the clips that were right."""
+class SubjectPanel:
+    """The subjects of one corpus, best first; a bar's filled area is the clips that were right."""
 
     corpus: str
     data: str
     accuracy: str
-    bars: tuple[PersonBar, ...]
+    bars: tuple[SubjectBar, ...]
 
 
 def interval_figure(runs: Sequence[Run]) -> IntervalFigure:
@@ -107,39 +107,40 @@ def interval_figure(runs: Sequence[Run]) -> IntervalFigure:
     return IntervalFigure(ticks=ticks, lines=tuple(lines))
 
 
-def person_panels(summary: Summary) -> tuple[PersonPanel, ...]:
-    """One panel per corpus with its persons from the best to the worst recognised."""
+def subject_panels(summary: Summary) -> tuple[SubjectPanel, ...]:
+    """One panel per corpus with its subjects from the best to the worst recognised."""
     return tuple(
-        PersonPanel(
+        SubjectPanel(
             corpus=corpus_word(corpus),
-            data=f"{counted(part.persons, 'person')}, {counted(part.clips, 'clip')}",
+            data=f"{counted(part.subjects, 'subject_id')}, {counted(part.clips, 'clip')}",
             accuracy=f"{100 * part.accuracy:.0f} %",
             bars=_bars(
-                [person for person in summary.by_person if person.corpus == corpus], part.clips
+                [subject_id for subject_id in summary.by_subject if subject_id.corpus == corpus],
+                part.clips,
             ),
         )
         for corpus, part in summary.parts.items()
     )
 
 
-def best_first(persons: Iterable[PersonScores]) -> list[PersonScores]:
-    """Persons from the best to the worst recognised; of equals the one with more clips first."""
-    return sorted(persons, key=lambda found: (-found.accuracy, -found.clips, found.person))
+def best_first(subjects: Iterable[SubjectScores]) -> list[SubjectScores]:
+    """Subjects from the best to the worst recognised; of equals the one with more clips first."""
+    return sorted(subjects, key=lambda found: (-found.accuracy, -found.clips, found.subject_id))
 
 
-def _bars(persons: Sequence[PersonScores], clips: int) -> tuple[PersonBar, ...]:
+def _bars(subjects: Sequence[SubjectScores], clips: int) -> tuple[SubjectBar, ...]:
     bars, x = [], 0.0
-    for found in best_first(persons):
+    for found in best_first(subjects):
         width = 100 * found.clips / clips
         height = found.accuracy * PANEL_HEIGHT_PX
         right = f"{found.correct:.3g} of {found.clips}"
         bars.append(
-            PersonBar(
+            SubjectBar(
                 x=round(x, 3),
                 width=round(width, 3),
                 y=round(PANEL_HEIGHT_PX - height, 2),
                 height=round(height, 2),
-                note=f"{plain(found.person)}: {right} right, {100 * found.accuracy:.0f} %",
+                note=f"{plain(found.subject_id)}: {right} right, {100 * found.accuracy:.0f} %",
             )
         )
         x += width

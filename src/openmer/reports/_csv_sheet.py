@@ -16,7 +16,7 @@ COLUMNS = (
     "protocol",
     "part",
     "clips",
-    "persons",
+    "subjects",
     "failed_clips",
     "seeds",
     *(name + end for name in SCORES for end in ("", "_low", "_high", "_sd")),
@@ -67,7 +67,7 @@ def _run_cells(info: RunInfo) -> dict[str, object]:
 
 
 def _score_cells(scores: Summary | PartScores) -> dict[str, object]:
-    cells: dict[str, object] = {"clips": scores.clips, "persons": scores.persons}
+    cells: dict[str, object] = {"clips": scores.clips, "subjects": scores.subjects}
     for name in SCORES:
         cells[name] = _number(getattr(scores, name))
         cells |= _interval_cells(scores.interval, name)

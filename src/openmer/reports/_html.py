@@ -9,10 +9,10 @@ from typing import Any
 from openmer.evaluation import SCORES, RunInfo, Summary
 from openmer.reports._charts import (
     PANEL_HEIGHT_PX,
-    PersonPanel,
+    SubjectPanel,
     best_first,
     interval_figure,
-    person_panels,
+    subject_panels,
 )
 from openmer.reports._published import (
     CAUTION,
@@ -58,12 +58,12 @@ class _Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Persons:
-    """What is said about the persons of a run, and the lines of their table."""
+class _Subjects:
+    """What is said about the subjects of a run, and the lines of their table."""
 
     never: str
     always: str
-    panels: tuple[PersonPanel, ...]
+    panels: tuple[SubjectPanel, ...]
     lines: tuple[tuple[str, ...], ...]
 
 
@@ -96,7 +96,7 @@ def render_html(runs: Sequence[Run]) -> str:
 
     runs = ordered(runs)
     environment = Environment(
-        loader=PackageLoader("openmer.evaluation", "templates"),
+        loader=PackageLoader("openmer.reports", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -166,7 +166,7 @@ def _section(row: Row, info: RunInfo, summary: Summary) -> dict[str, object]:
             for found in summary.per_seed
         ],
         "parts": _parts(summary),
-        "persons": _persons(summary),
+        "subjects": _subjects(summary),
         "failures": [
             tuple(plain(failure[key]) for key in ("clip", "step", "reason"))
             for failure in info.failures
@@ -202,7 +202,7 @@ def _parts(summary: Summary) -> list[dict[str, object]]:
         {
             "corpus": corpus_word(name),
             "clips": str(part.clips),
-            "persons": str(part.persons),
+            "subjects": str(part.subjects),
             "scores": [
                 (score(getattr(part, metric)), interval_text(part.interval, metric))
                 for metric in SCORES
@@ -213,31 +213,35 @@ def _parts(summary: Summary) -> list[dict[str, object]]:
     ]
 
 
-def _persons(summary: Summary) -> _Persons:
-    found = best_first(summary.by_person)
-    return _Persons(
-        never=_named([plain(person.person) for person in found if person.correct == 0]),
-        always=_named([plain(person.person) for person in found if person.accuracy == 1]),
-        panels=person_panels(summary),
+def _subjects(summary: Summary) -> _Subjects:
+    found = best_first(summary.by_subject)
+    return _Subjects(
+        never=_named(
+            [plain(subject_id.subject_id) for subject_id in found if subject_id.correct == 0]
+        ),
+        always=_named(
+            [plain(subject_id.subject_id) for subject_id in found if subject_id.accuracy == 1]
+        ),
+        panels=subject_panels(summary),
         lines=tuple(
             (
-                plain(person.person),
-                str(person.clips),
-                f"{person.correct:.3g}",
-                f"{100 * person.accuracy:.0f} %",
+                plain(subject_id.subject_id),
+                str(subject_id.clips),
+                f"{subject_id.correct:.3g}",
+                f"{100 * subject_id.accuracy:.0f} %",
             )
-            for person in found
+            for subject_id in found
         ),
     )
 
 
-def _named(persons: Sequence[str], limit: int = 6) -> str:
-    """A number of persons with their names, as far as they fit a sentence."""
-    if not persons:
+def _named(subjects: Sequence[str], limit: int = 6) -> str:
+    """A number of subjects with their names, as far as they fit a sentence."""
+    if not subjects:
         return "nobody"
-    shown = ", ".join(persons[:limit])
-    more = f" and {len(persons) - limit} more" if len(persons) > limit else ""
-    return f"{counted(len(persons), 'person')} ({shown}{more})"
+    shown = ", ".join(subjects[:limit])
+    more = f" and {len(subjects) - limit} more" if len(subjects) > limit else ""
+    return f"{counted(len(subjects), 'subject_id')} ({shown}{more})"
 
 
 def _made(info: RunInfo) -> list[tuple[str, str]]:

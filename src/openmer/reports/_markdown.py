@@ -81,7 +81,7 @@ def _shown(row: Row, name: str) -> Iterable[str]:
 
 def _leaks(runs: Sequence[Run]) -> str:
     return _table(
-        ["Method", "Last epoch", "Inner persons", f"Held-out person ({LEAKY})", "Leaky gains"],
+        ["Method", "Last epoch", "Inner subjects", f"Held-out subject ({LEAKY})", "Leaky gains"],
         [
             [leak.title, leak.fixed, leak.inner, leak.held_out, leak.gain]
             for leak in leak_rows(runs)
@@ -91,13 +91,13 @@ def _leaks(runs: Sequence[Run]) -> str:
 
 def _parts(runs: Sequence[Run]) -> str:
     return _table(
-        ["Run", "Corpus", "Clips", "Persons", *SCORE_WORDS.values(), "Classes it lacks"],
+        ["Run", "Corpus", "Clips", "Subjects", *SCORE_WORDS.values(), "Classes it lacks"],
         [
             [
                 row_of(info, summary).label,
                 corpus_word(name),
                 str(part.clips),
-                str(part.persons),
+                str(part.subjects),
                 *(
                     f"{score(getattr(part, metric))} ({interval_text(part.interval, metric)})"
                     for metric in SCORES

@@ -3,7 +3,7 @@
 The table beside this file was typed from the papers' own tables: scores are fractions, `part` is
 "full" or a corpus, `kind` is "ablation" for variants of a paper's own method. `epoch_rule` says how
 the training epoch was chosen where the authors' code shows it: "fixed", "held_out" (on the tested
-person), "none" (nothing to choose), else "unknown".
+subject), "none" (nothing to choose), else "unknown".
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
 
 CAUTION = (
     "Read published numbers with care: how the papers chose their training epoch is mostly "
-    "unknown; where authors' code shows it, it is often the best epoch on the held-out person. In "
+    "unknown; where authors' code shows it, it is often the best epoch on the held-out subject. In "
     "our re-runs that rule alone was worth +0.06 to +0.16 UF1."
 )
 NOT_COMPOSITE = (

@@ -34,22 +34,22 @@ _FEW = 20  # predictions in a bin; below, its place says little
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReliabilityBin:
-    """The clips of held-out persons whose confidence lies in one bin.
+    """The clips of held-out subjects whose confidence lies in one bin.
 
     Attributes:
         low: Lower end of the bin, not in it.
         high: Upper end of the bin, in it.
         rows: Predictions in it, one per clip and seed.
-        persons: How many persons they are of.
+        subjects: How many subjects they are of.
         confidence: Mean confidence.
         accuracy: Share that is right.
-        interval: 95 % interval of `accuracy` by drawing persons; None for a single person.
+        interval: 95 % interval of `accuracy` by drawing subjects; None for a single subject.
     """
 
     low: float
     high: float
     rows: int
-    persons: int
+    subjects: int
     confidence: float
     accuracy: float
     interval: Interval | None
@@ -67,12 +67,12 @@ def reliability_bins(
 
     Args:
         probabilities: `CalibratedByOthers.before` or `CalibratedByOthers.after`.
-        found: Whose truth and persons they have.
+        found: Whose truth and subjects they have.
         bins: Of equal width over 0..1.
-        draws: How many times persons are drawn for the intervals.
+        draws: How many times subjects are drawn for the intervals.
         seed: Of these draws.
     """
-    _, person = np.unique(np.array(found.persons), return_inverse=True)
+    _, subject_id = np.unique(np.array(found.subjects), return_inverse=True)
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == found.truth
     place = confidence_bins(confidence, bins)
@@ -84,10 +84,10 @@ def reliability_bins(
                 low=float(number / bins),
                 high=float((number + 1) / bins),
                 rows=int(own.sum()),
-                persons=len(np.unique(person[own])),
+                subjects=len(np.unique(subject_id[own])),
                 confidence=float(confidence[own].mean()),
                 accuracy=float(right[own].mean()),
-                interval=_interval(person[own], right[own], draws, seed),
+                interval=_interval(subject_id[own], right[own], draws, seed),
             )
         )
     return tuple(made)
@@ -105,7 +105,7 @@ def draw_reliability(
     Args:
         title: Of the figure.
         report: Made of the same predictions as `found`.
-        found: Every person calibrated by the others.
+        found: Every subject calibrated by the others.
         form: The file's form.
     """
     import matplotlib as mpl
@@ -127,10 +127,10 @@ def draw_reliability(
 
 
 def _interval(
-    person: NDArray[np.integer], right: NDArray[np.bool_], draws: int, seed: int
+    subject_id: NDArray[np.integer], right: NDArray[np.bool_], draws: int, seed: int
 ) -> Interval | None:
-    """Of a share, by drawing those persons who have a clip in the bin."""
-    _, number = np.unique(person, return_inverse=True)
+    """Of a share, by drawing those subjects who have a clip in the bin."""
+    _, number = np.unique(subject_id, return_inverse=True)
     clips = np.bincount(number).astype(np.float64)
     hits = np.bincount(number, weights=right)
     if len(clips) < 2:

@@ -17,25 +17,25 @@ Run = tuple[RunInfo, Summary]
 LEAKY = "LEAKY"
 HONEST = "honest"
 LEAKY_MEANS = (
-    "A leaky run has seen the persons it is tested on: its training epoch was chosen by the score "
-    "on the held-out person, or pictures of tested persons made the weights it starts from. Its "
+    "A leaky run has seen the subjects it is tested on: its training epoch was chosen by the score "
+    "on the held-out subject, or pictures of tested subjects made the weights it starts from. Its "
     "numbers are too high, say nothing about new people, and only serve to explain published "
     "tables made the same way."
 )
 INTERVAL_MEANS = (
-    "Intervals are 95 % bootstrap intervals by persons: whole persons are drawn with replacement, "
+    "Intervals are 95 % bootstrap intervals by subjects: whole subjects are drawn with replacement, "
     "all their clips with them. The ± is the standard deviation over seeds."
 )
-RULE_WORDS = {"fixed": "last epoch", "inner": "inner persons", "held_out": "held-out person"}
+RULE_WORDS = {"fixed": "last epoch", "inner": "inner persons", "held_out": "held-out subject"}
 RULE_MEANS = {
     "fixed": "The last epoch of a budget stated beforehand.",
-    "inner": "The best epoch on persons held out inside the training persons.",
-    "held_out": "The best epoch on the tested person: leaky.",
+    "inner": "The best epoch on subjects held out inside the training subjects.",
+    "held_out": "The best epoch on the tested subject: leaky.",
 }
 SCORE_WORDS = {"uf1": "UF1", "uar": "UAR", "accuracy": "Accuracy"}
 _CORPUS_WORDS = {"smic": "SMIC", "casme2": "CASME II", "samm": "SAMM"}
 _MISSING = "\N{EN DASH}"
-_SHOWN_PERSONS = 3
+_SHOWN_SUBJECTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +60,8 @@ class Row:
         seeds: How many seeds, in words.
         parameters: Number of weights ("867 k").
         time: Wall time ("4 min 10 s").
-        data: Clips and persons, in words.
-        notes: What a reader must know: tested persons that the weights have seen, a search of
+        data: Clips and subjects, in words.
+        notes: What a reader must know: tested subjects that the weights have seen, a search of
             settings, clips that could not be prepared, a corpus that is not whole. One sentence or
             two each.
     """
@@ -90,8 +90,8 @@ class LeakRow:
     Attributes:
         title: The method's title.
         fixed: UF1 at the last epoch; a dash where it was not run.
-        inner: UF1 with the epoch chosen on inner persons; a dash where it was not run.
-        held_out: UF1 with the epoch chosen on the held-out person: leaky.
+        inner: UF1 with the epoch chosen on inner subjects; a dash where it was not run.
+        held_out: UF1 with the epoch chosen on the held-out subject: leaky.
         gain: `held_out` minus the better honest UF1, with its sign.
     """
 
@@ -134,7 +134,7 @@ def row_of(info: RunInfo, summary: Summary) -> Row:
         seeds=counted(len(summary.seeds), "seed"),
         parameters=large_number(info.parameters),
         time=duration(info.seconds),
-        data=f"{counted(summary.clips, 'clip')}, {counted(summary.persons, 'person')}",
+        data=f"{counted(summary.clips, 'clip')}, {counted(summary.subjects, 'subject_id')}",
         notes=tuple(plain(note) for note in found if note),
     )
 
@@ -151,7 +151,7 @@ def leak_rows(runs: Sequence[Run]) -> list[LeakRow]:
 
     Runs belong together where title, data and resolved method are the same, whatever the method's
     own keys named "epoch_rule" say; where one rule occurs twice among them, or the weights that
-    they start from have seen tested persons, there is no row.
+    they start from have seen tested subjects, there is no row.
     """
     groups: dict[str, list[Run]] = defaultdict(list)
     for info, summary in runs:
@@ -160,7 +160,7 @@ def leak_rows(runs: Sequence[Run]) -> list[LeakRow]:
     for group in groups.values():
         uf1 = {info.epoch_rule: summary.uf1 for info, summary in group}
         honest = [uf1[rule] for rule in ("fixed", "inner") if rule in uf1]
-        seen = any(info.seen_persons for info, _ in group)
+        seen = any(info.seen_subjects for info, _ in group)
         if seen or len(uf1) < len(group) or "held_out" not in uf1 or not honest:
             continue
         rows.append(
@@ -255,24 +255,24 @@ def _failure_note(info: RunInfo) -> str:
         return ""
     steps = sorted(Counter(failure["step"] for failure in info.failures).items())
     where = ", ".join(f"{count} at the step {step!r}" for step, count in steps)
-    lost = ", ".join(info.lost_persons)
-    persons = f" Lost with all their clips, and in no score: {lost}." if lost else ""
+    lost = ", ".join(info.lost_subjects)
+    subjects = f" Lost with all their clips, and in no score: {lost}." if lost else ""
     return (
         f"{len(info.failures)} of {counted(info.asked, 'clip')} could not be prepared: {where}. "
-        f"The scores are of the other {info.clips}.{persons}"
+        f"The scores are of the other {info.clips}.{subjects}"
     )
 
 
 def _seen_note(info: RunInfo) -> str:
     """Whose pictures made the weights that the folds start from; empty where it is nobody's."""
-    if not info.seen_persons:
+    if not info.seen_subjects:
         return ""
-    shown = list(info.seen_persons[:_SHOWN_PERSONS])
-    more = len(info.seen_persons) - len(shown)
+    shown = list(info.seen_subjects[:_SHOWN_SUBJECTS])
+    more = len(info.seen_subjects) - len(shown)
     names = ", ".join([*shown, *([f"{more} more"] if more else [])])
     return (
         f"{LEAKY}: the weights that every fold starts from were made on pictures of "
-        f"{len(info.seen_persons)} of {counted(info.persons, 'tested person')}: {names}."
+        f"{len(info.seen_subjects)} of {counted(info.subjects, 'tested subject_id')}: {names}."
     )
 
 
@@ -283,8 +283,8 @@ def _search_note(info: RunInfo) -> str:
     if not isinstance(space, dict):
         return ""
     return (
-        f"Every fold chose {', '.join(space)} by a search among its training persons; the held-out "
-        "person had no part in it."
+        f"Every fold chose {', '.join(space)} by a search among its training subjects; the held-out "
+        "subject had no part in it."
     )
 
 
@@ -296,7 +296,7 @@ def _source_note(info: RunInfo) -> str:
         return ""
     found = [
         f"{source.get(what, 0)} {what}, expected {source[f'{what}_expected']}"
-        for what in ("clips", "persons")
+        for what in ("clips", "subjects")
         if source.get(f"{what}_expected") not in (None, source.get(what))
     ]
     found.append(counted(len(differences), "difference") + " in all")
@@ -313,11 +313,11 @@ def _score_text(summary: Summary, name: str) -> ScoreText:
 
 
 def _require_fit(info: RunInfo, summary: Summary) -> None:
-    recorded = (info.classes, info.clips, info.persons, info.seeds)
-    found = (summary.classes, summary.clips, summary.persons, summary.seeds)
+    recorded = (info.classes, info.clips, info.subjects, info.seeds)
+    found = (summary.classes, summary.clips, summary.subjects, summary.seeds)
     if recorded != found:
         raise DataError(
-            f"The record of {info.title} says (classes, clips, persons, seeds) = {recorded}; its "
+            f"The record of {info.title} says (classes, clips, subjects, seeds) = {recorded}; its "
             f"predictions have {found}. Run it again; finished folds are kept."
         )
 
@@ -325,7 +325,7 @@ def _require_fit(info: RunInfo, summary: Summary) -> None:
 def _same_but_for_the_rule(info: RunInfo, summary: Summary) -> str:
     parts = sorted((name, part.clips) for name, part in summary.parts.items())
     method = _without_rule(info.method_table)
-    return repr((info.method, title_of(info), info.classes, parts, summary.persons, method))
+    return repr((info.method, title_of(info), info.classes, parts, summary.subjects, method))
 
 
 def _without_rule(value: object) -> object:

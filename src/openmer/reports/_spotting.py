@@ -42,7 +42,7 @@ COLUMNS = (
 
 _WORDS = {"micro": "micro", "macro": "macro", "all": "all", "either": "any kind"}
 _INTERVAL_MEANS = (
-    "Intervals are 95 % bootstrap intervals by persons: whole persons are drawn with replacement, "
+    "Intervals are 95 % bootstrap intervals by subjects: whole subjects are drawn with replacement, "
     "all their videos with them."
 )
 _SPOTTED = ("Kind", "True", "Found", "Hits", "Precision", "Recall", "F1", "False/min")
@@ -109,7 +109,7 @@ def render_spotting_terminal(scores: SpottingScores) -> Group:
 
 def _setting(scores: SpottingScores) -> str:
     return (
-        f"{counted(scores.videos, 'video')} of {counted(scores.persons, 'person')}. A found "
+        f"{counted(scores.videos, 'video')} of {counted(scores.subjects, 'subject_id')}. A found "
         f"movement is a true one from an overlap (IoU) of {scores.least_iou:g}; counts are pooled "
         "over all videos. In the row 'any kind' the kind does not have to be right."
     )

@@ -73,8 +73,8 @@ def _score(row: Row, name: str) -> Text:
 
 def _leak_sentence(leak: LeakRow) -> str:
     return (
-        f"{leak.title}: UF1 {leak.fixed} last epoch, {leak.inner} inner persons, {leak.held_out} "
-        f"held-out person ({LEAKY}). The leak is worth {leak.gain}."
+        f"{leak.title}: UF1 {leak.fixed} last epoch, {leak.inner} inner subjects, {leak.held_out} "
+        f"held-out subject ({LEAKY}). The leak is worth {leak.gain}."
     )
 
 

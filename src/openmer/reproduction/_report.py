@@ -122,7 +122,7 @@ def rows_not_run(results: Sequence[StudyResult]) -> list[str]:
 
 
 def rows_apart(results: Sequence[StudyResult]) -> list[str]:
-    """Rows judged on fewer clips than asked for, from weights that leak, or on other clips."""
+    """Rows evaluated on fewer clips than asked for, from weights that leak, or on other clips."""
     runs = [(result.row.label, run) for result in results for run in (result.honest,) if run]
     notes = [
         f"{label}: {len(info.failures)} of {info.asked} clips could not be prepared; the scores "
@@ -131,10 +131,10 @@ def rows_apart(results: Sequence[StudyResult]) -> list[str]:
         if info.failures
     ]
     notes += [
-        f"{label}: LEAKY, pictures of {counted(len(info.seen_persons), 'tested person')} made its "
+        f"{label}: LEAKY, pictures of {counted(len(info.seen_subjects), 'tested subject_id')} made its "
         "weights."
         for label, (info, _) in runs
-        if info.seen_persons
+        if info.seen_subjects
     ]
     if len({info.data.get("clips_sha256") for _, (info, _) in runs}) > 1:
         notes.append("The rows are not of the same clips: compare them with care.")
@@ -219,7 +219,7 @@ def _notes(study: Study, results: Sequence[StudyResult]) -> tuple[str, ...]:
     notes = [study.note] * bool(study.note) + rows_not_run(results) + rows_apart(results)
     notes += _parts_apart(study, results) + _flags(study, results)
     if any(result.leaky for result in results):
-        notes.append("LEAKY: the epoch was chosen on the tested person. Not a result.")
+        notes.append("LEAKY: the epoch was chosen on the tested subject. Not a result.")
     return tuple(notes)
 
 

@@ -1,4 +1,4 @@
-"""Running a study: every row trained and judged on the study's clips, or why it was not."""
+"""Running a study: every row trained and evaluated on the study's clips, or why it was not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from openmer.clip import Clip
 from openmer.datasets import ClipSource, label_scheme, labelled
 from openmer.errors import ConfigError, DataError, ProtocolError, unknown_name
-from openmer.evaluation import Progress, Protocol, RunInfo, Summary, judge, load_run
+from openmer.evaluation import Progress, Protocol, RunInfo, Summary, evaluate, load_run
 from openmer.methods import Method
 from openmer.models import create_model, load_weights, stored_backbone
 from openmer.preprocessing import median_magnification
@@ -26,7 +26,7 @@ class StudyResult:
     Attributes:
         row: The row.
         honest: Our run under an honest rule; None where it was not run.
-        leaky: Our run with the epoch chosen on the tested person; None where it was not asked for.
+        leaky: Our run with the epoch chosen on the tested subject; None where it was not asked for.
         folder: Where the honest run lies; None where it was not run.
         times: How many times as large `magnify` makes a movement, over half of the clips; None
             where it was not run, or does not magnify.
@@ -47,7 +47,7 @@ class StudyRun:
 
     Attributes:
         protocol: Seeds; the epoch rule is that of each row's method.
-        leaky: Whether every row is also run with the epoch chosen on the tested person, where the
+        leaky: Whether every row is also run with the epoch chosen on the tested subject, where the
             paper prints a number that this could explain.
         out: Where runs are kept; what is there already is not run again.
         resources: Device, processes, memory.
@@ -73,14 +73,14 @@ def run_study(
     how: StudyRun,
     on_progress: Callable[[StudyRow], AbstractContextManager[Progress | None]] = _silent,
 ) -> list[StudyResult]:
-    """Train and judge every row of a study of kind ``scores`` or ``t-tests``.
+    """Train and evaluate every row of a study of kind ``scores`` or ``t-tests``.
 
     A row that cannot be run, for want of weights or of a network to fetch them, says why and does
     not stop the others.
 
     Raises:
         ConfigError: A file of weights is given by a key that no row has.
-        DataError: The study judges one corpus, and no clip of it is given.
+        DataError: The study evaluates one corpus, and no clip of it is given.
         ProtocolError: A class of that corpus has no clip.
     """
     _check_keys(study, how.weights)
@@ -95,7 +95,7 @@ def run_study(
 def study_clips(
     study: Study, clips: Sequence[Clip] | ClipSource, overrides: Sequence[str] = ()
 ) -> Sequence[Clip] | ClipSource:
-    """The clips that a study judges: those of its corpus, or all where it names none.
+    """The clips that a study evaluates: those of its corpus, or all where it names none.
 
     Args:
         study: The study.
@@ -115,7 +115,7 @@ def study_clips(
     if not own:
         corpora = ", ".join(sorted({clip.corpus for clip in given})) or "none"
         raise DataError(
-            f"{study.name} judges clips of {title} alone (corpus {study.corpus}), and none is "
+            f"{study.name} evaluates clips of {title} alone (corpus {study.corpus}), and none is "
             f"among the {len(given)} clips given, which are of: {corpora}. {advice}"
         )
     runnable = [row for row in study.rows if row.run]
@@ -148,11 +148,11 @@ def _run_row(
     except DataError as error:
         return StudyResult(row=row, why_not=str(error).rstrip("."))
     own = how.protocol.model_copy(update={"epoch_rule": method.epoch_rule})
-    folder = _judge(method, clips, how, own, report)
+    folder = _score(method, clips, how, own, report)
     leaky = None
     if how.leaky and study.prints:
         held_out = how.protocol.model_copy(update={"epoch_rule": "held_out"})
-        leaky = load_run(_judge(method, clips, how, held_out, report))
+        leaky = load_run(_score(method, clips, how, held_out, report))
     given = clips.clips if isinstance(clips, ClipSource) else clips
     return StudyResult(
         row=row,
@@ -195,11 +195,13 @@ def require_weights(method: Method) -> None:
     stored_backbone(create_model(method.model.name, **method.model.parameters), "imagenet")
 
 
-def _judge(
+def _score(
     method: Method,
     clips: Sequence[Clip] | ClipSource,
     how: StudyRun,
     protocol: Protocol,
     report: Progress | None,
 ) -> Path:
-    return judge(method, clips, protocol, out=how.out, resources=how.resources, on_progress=report)
+    return evaluate(
+        method, clips, protocol, out=how.out, resources=how.resources, on_progress=report
+    )

@@ -53,13 +53,13 @@ class Study(Record):
     Attributes:
         name: ``<method>/<study>``; of a file of one's own, its name without the ending.
         title: What it compares.
-        kind: ``scores`` trains and judges every row, ``size`` counts weights and operations,
-            ``maps`` draws feature maps, ``heat`` heat maps, ``curves`` the accuracy of a training
+        kind: ``scores`` trains and evaluates every row, ``size`` counts weights and operations,
+            ``maps`` draws feature maps, ``heat`` saliency maps, ``curves`` the accuracy of a training
             epoch by epoch, ``t-tests`` compares the first row with every other.
         source: The paper, as the list of published numbers calls it.
         tables: Numbers of its tables.
         method: The method that the rows change.
-        corpus: The corpus whose clips alone are judged; empty for all clips that are given.
+        corpus: The corpus whose clips alone are evaluated; empty for all clips that are given.
         parts: Of which clips the table has scores, all from the same predictions: names of
             corpora, or "full". Empty is the `corpus`, else all clips.
         scores: The scores of the paper's table, in its order.

@@ -1,7 +1,7 @@
 """Printed t-tests worked out again from printed scores, and sound tests between runs of ours.
 
 A paper that compares two methods by a t-test over a handful of printed scores has no clip and no
-person in its test. `t_test_table` shows what such p-values rest on, `run_table` what two runs on
+subject in its test. `t_test_table` shows what such p-values rest on, `run_table` what two runs on
 the same clips say.
 """
 
@@ -131,7 +131,7 @@ def run_table(results: Sequence[StudyResult]) -> StudyTable:
         "UF1, ours",
         "epoch rule",
         "difference",
-        "p by person",
+        "p by subject",
         "only first right",
         "only it right",
         "p by clip",
@@ -153,9 +153,9 @@ def run_table(results: Sequence[StudyResult]) -> StudyTable:
 
 
 _HOW = (
-    "difference: UF1 of the first row minus that of the line. p by person: bootstrap over persons, "
+    "difference: UF1 of the first row minus that of the line. p by subject: bootstrap over subjects, "
     "both runs drawn with the same ones; trust it first. p by clip: McNemar's exact test on the "
-    "clips that only one of the two gets right; it takes clips of one person as independent.",
+    "clips that only one of the two gets right; it takes clips of one subject as independent.",
     "t-test: the paper's form of test on our own UF1 of all clips and of each corpus. It is there "
     "to be compared, not to be believed.",
 )

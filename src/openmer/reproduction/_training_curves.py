@@ -1,7 +1,7 @@
-"""How a training goes, epoch by epoch: on the clips that it learns from, and on other persons.
+"""How a training goes, epoch by epoch: on the clips that it learns from, and on other subjects.
 
-The other persons are held out inside the training persons of one fold. The fold's own held-out
-person is in neither group, so that nobody is tempted to choose anything by that curve.
+The other subjects are held out inside the training subjects of one fold. The fold's own held-out
+subject is in neither group, so that nobody is tempted to choose anything by that curve.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class TrainingCurve:
     Attributes:
         label: What the figure calls it.
         training: Accuracy on the clips that it learns from, after each epoch, 0..1.
-        others: The same on clips of the other persons.
+        others: The same on clips of the other subjects.
         losses: Mean training loss of each epoch.
-        chance: Share of the largest class among the clips of the other persons.
+        chance: Share of the largest class among the clips of the other subjects.
         clips: How many clips it learns from.
-        other_clips: How many clips the other persons have.
+        other_clips: How many clips the other subjects have.
     """
 
     label: str
@@ -51,30 +51,30 @@ class TrainingCurve:
 
 
 def training_curve(
-    label: str, task: Task, person: str, *, seed: int = 0, resources: Resources | None = None
+    label: str, task: Task, subject_id: str, *, seed: int = 0, resources: Resources | None = None
 ) -> TrainingCurve:
-    """Train the fold of one held-out person without some of its training persons, and watch these.
+    """Train the fold of one held-out subject without some of its training subjects, and watch these.
 
     A method that searches its settings searches among those who are left, before it is trained.
 
     Args:
         label: What the figure calls it.
         task: Clips and arrays of a method with a network.
-        person: `Clip.person` of the held-out person.
-        seed: Seed of the training and of the choice of persons.
+        subject_id: `Clip.subject_id` of the held-out subject.
+        seed: Seed of the training and of the choice of subjects.
         resources: Device, memory.
 
     Raises:
         ConfigError: The method has no network, or trains no weight.
         DataError: Nobody of that name has a clip in the task.
-        ProtocolError: The fold trains on one person only.
+        ProtocolError: The fold trains on one subject only.
     """
     if not isinstance(task.spec, NetworkSpec) or not task.spec.training.passes:
         raise ConfigError(
             f"{task.method.name} trains no network, so there is no curve. Choose a method that "
             "fine-tunes one."
         )
-    fold, others = _without_others(task, task.spec.training.inner, person, seed)
+    fold, others = _without_others(task, task.spec.training.inner, subject_id, seed)
     how = (resources or Resources()).model_copy(update={"workers": 1})
     task = settled(task, fold, epoch_rule="fixed", seed=seed, resources=how)
     job = fold_job(task, fold, "fixed", seed)
@@ -93,23 +93,23 @@ def training_curve(
 
 
 def _without_others(
-    task: Task, inner: InnerConfig, person: str, seed: int
+    task: Task, inner: InnerConfig, subject_id: str, seed: int
 ) -> tuple[Fold, tuple[int, ...]]:
-    """The fold of a person without the clips of some of its training persons, and these clips."""
+    """The fold of a subject without the clips of some of its training subjects, and these clips."""
     folds = {fold.held_out: fold for fold in task.folds}
-    if person not in folds:
+    if subject_id not in folds:
         raise DataError(
-            f"There is no clip of {person} among those of {len(folds)} persons: "
-            f"{next(iter(folds))} for one. Give a person as corpus/subject."
+            f"There is no clip of {subject_id} among those of {len(folds)} subjects: "
+            f"{next(iter(folds))} for one. Give a subject as corpus/subject."
         )
     train, others = hold_out_inside(
-        folds[person],
-        task.persons,
+        folds[subject_id],
+        task.subjects,
         task.data.targets.tolist(),
-        persons_share=inner.persons_share,
-        rng=generator(seed, person, "inner persons"),
+        subjects_share=inner.subjects_share,
+        rng=generator(seed, subject_id, "inner persons"),
     )
-    return replace(folds[person], train=train), others
+    return replace(folds[subject_id], train=train), others
 
 
 def curves_csv(curves: Sequence[TrainingCurve]) -> str:
@@ -159,7 +159,7 @@ def _draw(panel: Axes, curve: TrainingCurve, *, named: bool) -> None:
     panel.set_xlim(0.5, len(curve.losses) + 0.5)
     lines = (
         ("learned from", curve.training, _OTHER, curve.clips),
-        ("other persons", curve.others, _ACCENT, curve.other_clips),
+        ("other subjects", curve.others, _ACCENT, curve.other_clips),
     )
     for name, values, colour, clips in lines:
         marker = "o" if len(values) <= 40 else ""

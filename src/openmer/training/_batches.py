@@ -38,15 +38,15 @@ def epoch_batches(
 
     Args:
         job: Whose training clips to draw.
-        training: Order, batch size, mirroring, variants or copies.
+        training: Order, batch size, flipping, variants or copies.
         data: For the classes and the number of clips.
-        epoch: Counted from 1; with seed and person it names the random stream.
+        epoch: Counted from 1; with seed and subject it names the random stream.
 
     Returns:
         One array of row numbers, as `Rows` takes them, per step; together they hold every training
         clip and copy once, or, in balanced order, as many of each class as the smallest one has.
     """
-    rng = generator(job.seed, job.person, "batches", epoch)
+    rng = generator(job.seed, job.subject_id, "batches", epoch)
     rows, size = training_rows(job, training, data), training.batch_size
     if training.order == "shuffled":
         rows = rng.permutation(rows)
@@ -79,10 +79,10 @@ def _balanced(rows: IntArray, data: TrainingData, rng: np.random.Generator) -> t
 
 
 def _changes(count: int, training: NetworkTraining, rng: np.random.Generator) -> IntArray:
-    """Which change each drawn clip comes in: 0 is none, 1 the mirrored copy, or a variant."""
+    """Which change each drawn clip comes in: 0 is none, 1 the flipped copy, or a variant."""
     if training.variants is not None:
         changed = rng.random(count) < training.variants.probability
         return changed * rng.integers(1, training.variants.count + 1, count)
-    if training.mirror_probability > 0:
-        return (rng.random(count) < training.mirror_probability).astype(np.int64)
+    if training.flip_probability > 0:
+        return (rng.random(count) < training.flip_probability).astype(np.int64)
     return np.zeros(count, np.int64)

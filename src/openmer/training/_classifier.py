@@ -98,7 +98,7 @@ def _examples(
         inputs=features,
         targets=data.targets[rows % data.clips],
         clips=clips,
-        persons=job.persons,
+        subjects=job.subjects,
     )
 
 

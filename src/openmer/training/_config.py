@@ -57,14 +57,14 @@ class LossConfig(Record):
 
 
 class InnerConfig(Record):
-    """The inner split of the epoch rule ``inner``: persons held out inside the training persons.
+    """The inner split of the epoch rule ``inner``: subjects held out inside the training subjects.
 
     Attributes:
-        persons_share: Share of the training persons that choose the epoch and never train.
+        subjects_share: Share of the training subjects that choose the epoch and never train.
         patience: Epochs without a better inner loss after which a model stops; 0 runs them all.
     """
 
-    persons_share: float = Field(default=0.2, gt=0, lt=1)
+    subjects_share: float = Field(default=0.2, gt=0, lt=1)
     patience: int = Field(default=0, ge=0)
 
 
@@ -115,7 +115,7 @@ class StillAugment(Record):
     """Random changes of a training still, each drawn anew whenever it is used.
 
     Attributes:
-        mirror_probability: Chance of a mirror image.
+        flip_probability: Chance of a flipped image.
         rotation_deg: Largest turn to either side, in degrees.
         scale: Largest relative change of size, as 0.1 for 0.9..1.1 times.
         shift: Largest shift along either axis, as a share of the side.
@@ -126,7 +126,7 @@ class StillAugment(Record):
         jitter_levels: How far it changes, either way, in gray levels of 0..255.
     """
 
-    mirror_probability: float = Field(default=0.5, ge=0, le=1)
+    flip_probability: float = Field(default=0.5, ge=0, le=1)
     rotation_deg: float = Field(default=0.0, ge=0, le=180)
     scale: float = Field(default=0.0, ge=0, lt=1)
     shift: float = Field(default=0.0, ge=0, lt=1)
@@ -188,13 +188,13 @@ class Variants(Record):
     Attributes:
         probability: Chance that a training clip is drawn changed.
         count: How many changes there are; each is a pure function of its number.
-        mirror: Whether half of the changes, at random, mirror the image.
+        flip: Whether half of the changes, at random, flip the image.
         brightness: Largest change of brightness, as a share of 255, drawn evenly on both sides.
     """
 
     probability: float = Field(default=0.5, ge=0, le=1)
     count: PositiveInt = 11
-    mirror: bool = True
+    flip: bool = True
     brightness: float = Field(default=0.0, ge=0, le=1)
 
 
@@ -206,21 +206,21 @@ class Enlarge(Record):
     Attributes:
         copies: Copies of each training clip of every class but the largest of the fold; 0 makes
             none.
-        mirror_probability: Chance that a copy is a mirror image; else it is shifted.
+        flip_probability: Chance that a copy is a flipped image; else it is shifted.
         shift: Largest shift, left, right, up or down, as a share of the side; the border goes on
             into what becomes free.
     """
 
     copies: int = Field(default=1, ge=0)
-    mirror_probability: float = Field(default=0.5, ge=0, le=1)
+    flip_probability: float = Field(default=0.5, ge=0, le=1)
     shift: float = Field(default=0.03, ge=0, lt=0.5)
 
 
 class Perturb(Record):
     """Clips changed at random in some epochs or steps of a training; in all others as they are.
 
-    In this order: mirror image, colour jitter, noise, masking; each is switched off by 0. Draws
-    depend on seed, held-out person, epoch and step alone. Nothing is perturbed to be scored.
+    In this order: flipped image, colour jitter, noise, masking; each is switched off by 0. Draws
+    depend on seed, held-out subject, epoch and step alone. Nothing is perturbed to be scored.
 
     Attributes:
         interval: Every how many epochs or steps, counted from 1; 0 is never.
@@ -229,7 +229,7 @@ class Perturb(Record):
             channels alone.
         noise: Standard deviation of Gaussian noise, as a share of the spread of each channel over
             the fold's own training clips.
-        flip: Chance of a mirror image, in which u changes its sign.
+        flip: Chance of a flipped image, in which u changes its sign.
         mask: Chance that a rectangle is masked, the same in all channels: by 0 in flow in pixels,
             by the mean of the clip's channel in 8-bit flow and in images.
         mask_area: Least and largest share of the area that it masks.
@@ -254,16 +254,16 @@ class SvmTraining(Record):
     """A scikit-learn support vector machine, with scaling in its pipeline.
 
     It reads the flattened input or, as the classifier of a network, what the head would read. Where
-    `c` or `kernel` names several values, persons held out inside the training persons choose: the
-    highest mean of all F1 of the classes over `inner_folds` groups of persons.
+    `c` or `kernel` names several values, subjects held out inside the training subjects choose: the
+    highest mean of all F1 of the classes over `inner_folds` groups of subjects.
 
     Attributes:
         c: Penalty of a misclassified clip; one or several.
         gamma: Width of the radial basis function, or ``scale`` / ``auto`` as scikit-learn has them.
         kernel: ``rbf`` or ``linear``; one or several.
         class_weight: ``balanced`` weighs classes by their inverse frequency in the fold.
-        inner_folds: Groups of persons, each held out once, where there is something to choose.
-        mirrored_copies: Add a mirrored copy of every training clip (u changes sign); not as the
+        inner_folds: Groups of subjects, each held out once, where there is something to choose.
+        flipped_copies: Add a flipped copy of every training clip (u changes sign); not as the
             classifier of a network, which reads the copies that the network was trained on.
     """
 
@@ -273,7 +273,7 @@ class SvmTraining(Record):
     kernel: Literal["rbf", "linear"] | tuple[Literal["rbf", "linear"], ...] = "rbf"
     class_weight: Literal["none", "balanced"] = "none"
     inner_folds: int = Field(default=5, ge=2)
-    mirrored_copies: bool = False
+    flipped_copies: bool = False
 
     @property
     def choices(self) -> tuple[tuple[Literal["rbf", "linear"], float], ...]:
@@ -310,7 +310,7 @@ class NetworkTraining(Record):
             without biases, norms and embeddings.
         standardize: Subtract the mean and divide by the spread of each input value, both measured
             on the fold's training clips alone.
-        mirror_probability: Chance that a training clip is drawn mirrored (u changes sign).
+        flip_probability: Chance that a training clip is drawn flipped (u changes sign).
         variants: Random changes of images in 0..255; None for none.
         enlarge: Copies of images in 0..255 of the smaller classes; None for none.
         perturb: Random changes of flow and images in some epochs or steps; None for none.
@@ -331,7 +331,7 @@ class NetworkTraining(Record):
     weight_decay: float = Field(default=0.0, ge=0)
     decayed: Literal["all", "kernels"] = "all"
     standardize: bool = False
-    mirror_probability: float = Field(default=0.0, ge=0, le=1)
+    flip_probability: float = Field(default=0.0, ge=0, le=1)
     variants: Variants | None = None
     enlarge: Enlarge | None = None
     perturb: Perturb | None = None
@@ -353,11 +353,11 @@ class NetworkTraining(Record):
             raise ValueError(
                 "the schedule cosine and the size of a stage are for [pretraining]; leave them out"
             )
-        if self.machine and self.machine.mirrored_copies:
-            raise ValueError("leave mirrored_copies out of training.classifier; see enlarge")
-        if sum(map(bool, (self.variants, self.enlarge, self.mirror_probability))) > 1:
+        if self.machine and self.machine.flipped_copies:
+            raise ValueError("leave flipped_copies out of training.classifier; see enlarge")
+        if sum(map(bool, (self.variants, self.enlarge, self.flip_probability))) > 1:
             raise ValueError(
-                "give one of training.variants, training.enlarge and training.mirror_probability"
+                "give one of training.variants, training.enlarge and training.flip_probability"
             )
         return self
 

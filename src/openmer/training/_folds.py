@@ -35,22 +35,22 @@ class FitJob:
     """One model to train: a fold of one seed.
 
     Attributes:
-        person: The held-out person; names the random streams of the job.
+        subject: The held-out subject; names the random streams of the job.
         seed: Seed of the run.
         train: Indices of the clips that the weights may see.
         predict: Indices of the clips to score afterwards.
-        persons: Who is on each clip of `train`, for what inner persons choose; empty where nothing
+        subjects: Who is on each clip of `train`, for what inner subjects choose; empty where nothing
             is chosen so.
         watch: What chooses the epoch; None takes the last one.
         follow: Groups of clips whose accuracy is noted after every epoch; it decides nothing.
         keep_state: Whether the result is to hold the trained numbers themselves.
     """
 
-    person: str
+    subject_id: str
     seed: int
     train: tuple[int, ...]
     predict: tuple[int, ...]
-    persons: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
     watch: Watch | None = None
     follow: tuple[tuple[int, ...], ...] = ()
     keep_state: bool = False
@@ -91,7 +91,7 @@ class TrainingData:
         inputs: Prepared clips, shape ``(clips, channels, height, width)``.
         targets: Class indices, shape ``(clips,)``.
         num_classes: Number of classes.
-        mirrored: The same clips mirrored left to right, same shape; None where no step needs them.
+        flipped: The same clips flipped left to right, same shape; None where no step needs them.
         features: What the first parts of the network, which all jobs share and begin with still,
             make of every row of `Rows`, shape ``(rows, ...)``; None where there are none.
     """
@@ -99,7 +99,7 @@ class TrainingData:
     inputs: FloatArray
     targets: IntArray
     num_classes: int
-    mirrored: FloatArray | None = None
+    flipped: FloatArray | None = None
     features: FloatArray | None = None
 
     @property
@@ -113,8 +113,8 @@ class TrainingData:
             "inputs": self.inputs,
             "targets": self.targets,
         }
-        if self.mirrored is not None:
-            arrays["mirrored"] = self.mirrored
+        if self.flipped is not None:
+            arrays["flipped"] = self.flipped
         return digest(arrays)[:16]
 
 

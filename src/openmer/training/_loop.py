@@ -77,12 +77,12 @@ def fit(
         One result per job, in their order.
 
     Raises:
-        ConfigError: Mirrored clips are to be drawn, but the data has none.
+        ConfigError: Flipped clips are to be drawn, but the data has none.
     """
-    if training.mirror_probability > 0 and data.mirrored is None:
+    if training.flip_probability > 0 and data.flipped is None:
         raise ConfigError(
-            "training.mirror_probability is above 0, but the data holds no mirrored copies. Give "
-            "TrainingData.mirrored, or set it to 0."
+            "training.flip_probability is above 0, but the data holds no flipped copies. Give "
+            "TrainingData.flipped, or set it to 0."
         )
     learner.begin(jobs)
     watchers = [_Watcher(job.watch, data.targets) if job.watch else None for job in jobs]

@@ -21,7 +21,7 @@ class Planes(Record):
 
     Attributes:
         flow: How many of them are flow: u, v and perhaps strain.
-        stretched: Whether flow is in its 8-bit form, in which u and its mirror image add up to 255.
+        stretched: Whether flow is in its 8-bit form, in which u and its flipped image add up to 255.
     """
 
     flow: int
@@ -110,7 +110,7 @@ def fresh_state(spec: NetworkSpec, job: FitJob, data: TrainingData) -> dict[str,
     Raises:
         ConfigError: The stored weights are of another model.
     """
-    network = pretrained_network(spec, derive_seed(job.seed, job.person, "weights"))
+    network = pretrained_network(spec, derive_seed(job.seed, job.subject_id, "weights"))
     if spec.training.standardize:
         mean, spread = _mean_and_spread(data, job)
         network[0].get_buffer("mean").copy_(torch.from_numpy(mean))

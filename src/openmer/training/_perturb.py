@@ -30,21 +30,21 @@ class Draws:
     """What is drawn for some clips; the first axis of each array is theirs.
 
     Attributes:
-        mirror: Whether a clip is mirrored, shape ``(clips,)``.
+        flip: Whether a clip is flipped, shape ``(clips,)``.
         factors: Of brightness, contrast and saturation, ``(clips, 3)``.
         box: First and last row and column of a masked rectangle, ``(clips, 4)``, the last ones
             not masked any more; all 0 where there is none.
         noise: Standard normal, ``(clips, channels, height, width)``; None where there is none.
     """
 
-    mirror: NDArray[np.bool_]
+    flip: NDArray[np.bool_]
     factors: FloatArray
     box: IntArray
     noise: FloatArray | None
 
     def put(self, others: Draws, place: slice) -> None:
         """Put what was drawn for other clips in a place of these arrays."""
-        self.mirror[place] = others.mirror
+        self.flip[place] = others.flip
         self.factors[place] = others.factors
         self.box[place] = others.box
         if self.noise is not None:
@@ -64,7 +64,7 @@ def draw(
     """
     uniform = rng.random((clips, 9))
     return Draws(
-        mirror=uniform[:, 0] < perturb.flip,
+        flip=uniform[:, 0] < perturb.flip,
         factors=(1 + perturb.jitter * (2 * uniform[:, 1:4] - 1)).astype(np.float32),
         box=_boxes(uniform[:, 4:], perturb, shape[1:]),
         noise=rng.standard_normal((clips, *shape), dtype=np.float32) if perturb.noise else None,
@@ -98,19 +98,19 @@ def perturbed(inputs: Tensor, draws: Draws, spread: Tensor, planes: Planes) -> T
         planes: What the channels are.
     """
     device = inputs.device
-    changed = _mirrored(inputs, torch.from_numpy(draws.mirror).to(device), planes)
+    changed = _flipped(inputs, torch.from_numpy(draws.flip).to(device), planes)
     changed = _jittered(changed, torch.from_numpy(draws.factors).to(device), planes.flow)
     if draws.noise is not None:
         changed = changed + torch.from_numpy(draws.noise).to(device) * spread[..., None, None]
     return _masked(changed, torch.from_numpy(draws.box).to(device), planes)
 
 
-def _mirrored(inputs: Tensor, mirror: Tensor, planes: Planes) -> Tensor:
-    mirrored = inputs.flip(-1)
+def _flipped(inputs: Tensor, flip: Tensor, planes: Planes) -> Tensor:
+    flipped = inputs.flip(-1)
     if planes.flow:
-        u = (255 if planes.stretched else 0) - mirrored[:, :1]
-        mirrored = torch.cat([u, mirrored[:, 1:]], dim=1)
-    return torch.where(mirror[:, None, None, None], mirrored, inputs)
+        u = (255 if planes.stretched else 0) - flipped[:, :1]
+        flipped = torch.cat([u, flipped[:, 1:]], dim=1)
+    return torch.where(flip[:, None, None, None], flipped, inputs)
 
 
 def _jittered(inputs: Tensor, factors: Tensor, flow: int) -> Tensor:
@@ -193,7 +193,7 @@ class Perturbation:
         draws = _unchanged(models * most, self._shape, noise=self._perturb.noise > 0)
         for model in struck:
             job, first = self._jobs[model], model * most
-            rng = generator(job.seed, job.person, "perturbation", *moment)
+            rng = generator(job.seed, job.subject_id, "perturbation", *moment)
             own = draw(self._perturb, clips[model], self._shape, rng)
             draws.put(own, slice(first, first + clips[model]))
         spread = self._spreads.repeat_interleave(most, dim=0)
@@ -210,7 +210,7 @@ class Perturbation:
 
 def _unchanged(clips: int, shape: tuple[int, int, int], *, noise: bool) -> Draws:
     return Draws(
-        mirror=np.zeros(clips, np.bool_),
+        flip=np.zeros(clips, np.bool_),
         factors=np.ones((clips, 3), np.float32),
         box=np.zeros((clips, 4), np.int64),
         noise=np.zeros((clips, *shape), np.float32) if noise else None,

@@ -19,12 +19,12 @@ class Changes:
     """What each change does to each clip; change 0 is none. All arrays ``(changes, clips)``.
 
     Attributes:
-        mirror: Whether it mirrors.
+        flip: Whether it flips.
         light: What it adds to every pixel in 0..255.
         shift_xy: Pixels to the right and down, ``(changes, clips, 2)``.
     """
 
-    mirror: NDArray[np.bool_]
+    flip: NDArray[np.bool_]
     light: FloatArray
     shift_xy: NDArray[np.int64]
 
@@ -32,7 +32,7 @@ class Changes:
 class Rows:
     """Row ``r`` is clip ``r % clips`` in its change ``r // clips``; change 0 is the clip itself.
 
-    Change 1 is the mirrored copy where the data holds one; with variants or copies change ``k`` is
+    Change 1 is the flipped copy where the data holds one; with variants or copies change ``k`` is
     variant or copy ``k``, made whenever it is taken and never stored.
 
     Args:
@@ -45,14 +45,14 @@ class Rows:
         self.clips = data.clips
         self.changes = 1
         stored = data.inputs
-        if data.mirrored is not None:
-            stored, self.changes = np.concatenate([data.inputs, data.mirrored]), 2
+        if data.flipped is not None:
+            stored, self.changes = np.concatenate([data.inputs, data.flipped]), 2
         self._stored = torch.from_numpy(stored).to(device)
         changes = changes_of(training, data.clips, stored.shape[-1])
-        self._mirror = None
+        self._flip = None
         if changes is not None:
-            self.changes = len(changes.mirror)
-            self._mirror = torch.from_numpy(changes.mirror.ravel()).to(device)
+            self.changes = len(changes.flip)
+            self._flip = torch.from_numpy(changes.flip.ravel()).to(device)
             self._light = torch.from_numpy(changes.light.ravel()).to(device)
             self._shift_xy = torch.from_numpy(changes.shift_xy.reshape(-1, 2)).to(device)
             self._shifts = bool(changes.shift_xy.any())
@@ -69,11 +69,11 @@ class Rows:
         Returns:
             Shape ``(*rows.shape, channels, height, width)``.
         """
-        if self._mirror is None:
+        if self._flip is None:
             return self._stored[rows]
         flat = rows.reshape(-1)
         images, over = self._stored[flat % self.clips], (..., None, None, None)
-        images = torch.where(self._mirror[flat][over], images.flip(-1), images)
+        images = torch.where(self._flip[flat][over], images.flip(-1), images)
         if self._shifts:
             images = _shifted(images, self._shift_xy[flat])
         changed = (images + self._light[flat][over]).clamp(0, 255)
@@ -81,7 +81,7 @@ class Rows:
 
 
 def changes_of(training: NetworkTraining, clips: int, side: int) -> Changes | None:
-    """The changes of a training; None where it has none but stored mirrored copies.
+    """The changes of a training; None where it has none but stored flipped copies.
 
     Args:
         training: Its variants or its copies.
@@ -100,7 +100,7 @@ def _of_variants(variants: Variants, clips: int) -> Changes:
     made = _unchanged(variants.count + 1, clips)
     for change in range(1, variants.count + 1):
         rng = generator(change, "variant of an image")
-        made.mirror[change] = variants.mirror and rng.random() < 0.5
+        made.flip[change] = variants.flip and rng.random() < 0.5
         made.light[change] = 255 * variants.brightness * rng.uniform(-1, 1)
     return made
 
@@ -111,10 +111,10 @@ def _of_copies(enlarge: Enlarge, clips: int, side: int) -> Changes:
     largest = max(1, round(enlarge.shift * side))
     for copy in range(1, enlarge.copies + 1):
         rng = generator(copy, "copies of smaller classes")
-        made.mirror[copy] = rng.random(clips) < enlarge.mirror_probability
+        made.flip[copy] = rng.random(clips) < enlarge.flip_probability
         axis, sign = rng.integers(0, 2, clips), rng.choice((-1, 1), clips)
         pixels = sign * rng.integers(1, largest + 1, clips)
-        shifted = ~made.mirror[copy] & (enlarge.shift > 0)
+        shifted = ~made.flip[copy] & (enlarge.shift > 0)
         made.shift_xy[copy, np.arange(clips), axis] = np.where(shifted, pixels, 0)
     return made
 
@@ -122,7 +122,7 @@ def _of_copies(enlarge: Enlarge, clips: int, side: int) -> Changes:
 def _unchanged(changes: int, clips: int) -> Changes:
     shape = (changes, clips)
     return Changes(
-        mirror=np.zeros(shape, bool),
+        flip=np.zeros(shape, bool),
         light=np.zeros(shape, np.float32),
         shift_xy=np.zeros((*shape, 2), np.int64),
     )

@@ -84,11 +84,11 @@ def _flat(space: Any) -> Any:  # noqa: ANN401  # what a user wrote, before it is
 
 
 class Search(Record):
-    """A search of settings among persons that are held out inside the training persons.
+    """A search of settings among subjects that are held out inside the training subjects.
 
-    A trial trains with its settings on all but one group of the training persons and is scored on
+    A trial trains with its settings on all but one group of the training subjects and is scored on
     that group, for each group in turn. The best trial's settings, of equals the first one's, then
-    train on all training persons. A fold's own held-out person is in no group.
+    train on all training subjects. A fold's own held-out subject is in no group.
 
     Attributes:
         sampler: ``grid`` tries every combination, in the order of the lists, the last key fastest;
@@ -96,7 +96,7 @@ class Search(Record):
         trials: How many ``tpe`` draws. Of a grid the most that it may have; 0 sets no limit.
         score: What is best: the highest UF1 over the clips of all groups, pooled, or the lowest
             ``loss``, their mean cross-entropy.
-        inner_folds: Groups of persons; as many as there are persons where these are fewer.
+        inner_folds: Groups of subjects; as many as there are subjects where these are fewer.
         seed: Of groups and draws, beside the seed of the run.
         startup: Trials of ``tpe`` that are drawn at random before it learns from any.
         together: Trials of ``tpe`` that are drawn from the same earlier ones, so that they can run
@@ -139,9 +139,9 @@ class Search(Record):
         return math.prod(len(values) for values in self._lists.values())
 
     @property
-    def mirrors(self) -> bool:
-        """Whether a trial may draw mirrored clips."""
-        return any("mirror" in key for key in self.space)
+    def flips(self) -> bool:
+        """Whether a trial may draw flipped clips."""
+        return any("flip" in key for key in self.space)
 
     @property
     def _lists(self) -> dict[str, tuple[Scalar, ...]]:
@@ -177,21 +177,21 @@ class Search(Record):
 class Searched(Record):
     """How the settings of a method were chosen, and on whose clips.
 
-    The method's score on these persons is no score on new persons.
+    The method's score on these subjects is no score on new subjects.
 
     Attributes:
-        persons: All of them (`Clip.person`), sorted.
+        subjects: All of them (`Clip.subject_id`), sorted.
         clips: How many clips they have.
         sampler: As in `Search`.
         trials: How many there were.
         score: As in `Search`.
         inner_score: That of the best trial, the highest of many: too good for an estimate.
-        inner_folds: Groups of persons.
+        inner_folds: Groups of subjects.
         seed: Seed of the trainings.
         settings: What was chosen.
     """
 
-    persons: tuple[str, ...]
+    subjects: tuple[str, ...]
     clips: int
     sampler: Literal["grid", "tpe"]
     trials: int

@@ -18,15 +18,15 @@ def generator(seed: int, *words: object) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(derive_seed(seed, *words)))
 
 
-def dropout_key(seed: int, person: str, moment: tuple[int, int]) -> tuple[int, int]:
+def dropout_key(seed: int, subject_id: str, moment: tuple[int, int]) -> tuple[int, int]:
     """Two signed 32-bit integers that name one step of one model's dropout.
 
     Args:
         seed: Seed of the run.
-        person: The held-out person.
+        subject_id: The held-out subject.
         moment: Epoch and step within it, which mean the same alone and in a stack.
     """
-    bits = derive_seed(seed, person, "dropout", *moment)
+    bits = derive_seed(seed, subject_id, "dropout", *moment)
     return _signed(bits & 0xFFFFFFFF), _signed(bits >> 31 & 0xFFFFFFFF)
 
 

@@ -108,7 +108,7 @@ class SingleLearner:
         chosen = torch.from_numpy(rows[0]).to(self._device)
         if not len(chosen):
             return torch.zeros(1, device=self._device)
-        key = torch.tensor(dropout_key(self._job.seed, self._job.person, moment))
+        key = torch.tensor(dropout_key(self._job.seed, self._job.subject_id, moment))
         for dropout in self._dropouts:
             dropout.key.copy_(key)
         if not self._learning:  # going through all modules takes time

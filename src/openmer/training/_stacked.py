@@ -139,7 +139,7 @@ class StackedLearner:
 
     def _step_buffers(self, weights: Tensor, moment: tuple[int, int]) -> dict[str, Tensor]:
         keys = torch.tensor(
-            [dropout_key(job.seed, job.person, moment) for job in self._jobs],
+            [dropout_key(job.seed, job.subject_id, moment) for job in self._jobs],
             dtype=torch.int32,
             device=self._device,
         )

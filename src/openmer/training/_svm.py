@@ -1,4 +1,4 @@
-"""A support vector machine per fold: scaling and machine fitted on the training persons alone."""
+"""A support vector machine per fold: scaling and machine fitted on the training subjects alone."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Examples:
             the order of the job, then their copies.
         targets: Class indices.
         clips: Which of the training clips each example is, or is a copy of.
-        persons: Who is on each training clip; empty where there is nothing to choose.
+        subjects: Who is on each training clip; empty where there is nothing to choose.
     """
 
     inputs: FloatArray
     targets: IntArray
     clips: IntArray
-    persons: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
 
 
 def fit_svm(job: FitJob, training: SvmTraining, data: TrainingData) -> FitResult:
@@ -43,7 +43,7 @@ def fit_svm(job: FitJob, training: SvmTraining, data: TrainingData) -> FitResult
         `FitResult.epoch` is 0 and there are no losses.
 
     Raises:
-        ConfigError: There is something to choose, and no inner persons to choose by.
+        ConfigError: There is something to choose, and no inner subjects to choose by.
     """
     machine = fit_machine(training, _training_clips(job, training, data))
     state = learned(machine)
@@ -58,10 +58,10 @@ def fit_svm(job: FitJob, training: SvmTraining, data: TrainingData) -> FitResult
 
 
 def fit_machine(svm: SvmTraining, examples: Examples) -> Pipeline:
-    """Scaling and machine on all examples, with the kernel and penalty that inner persons chose.
+    """Scaling and machine on all examples, with the kernel and penalty that inner subjects chose.
 
     Raises:
-        ConfigError: There is something to choose, and no inner persons to choose by.
+        ConfigError: There is something to choose, and no inner subjects to choose by.
         ValueError: An example has values that are not finite.
     """
     if not np.isfinite(examples.inputs).all():
@@ -124,20 +124,20 @@ def _chosen(svm: SvmTraining, examples: Examples) -> tuple[str, float]:
 
 
 def _inner_splits(svm: SvmTraining, examples: Examples) -> list[tuple[IntArray, IntArray]]:
-    """Examples to fit on and originals to score, no person on both sides of any split."""
-    persons = examples.persons
-    groups = min(svm.inner_folds, len(set(persons)))
+    """Examples to fit on and originals to score, no subject on both sides of any split."""
+    subjects = examples.subjects
+    groups = min(svm.inner_folds, len(set(subjects)))
     if groups < 2:
         raise ConfigError(
             "The support vector machine has several kernels or penalties to choose from, which "
-            f"takes two inner persons at least, found {len(set(persons))}. Give one of each."
+            f"takes two inner subjects at least, found {len(set(subjects))}. Give one of each."
         )
-    originals = np.arange(len(persons))
+    originals = np.arange(len(subjects))
     targets = examples.targets[originals]
     least = int(np.unique(targets, return_counts=True)[1].min())
     even = StratifiedGroupKFold(min(groups, least)) if least > 1 else GroupKFold(groups)
     splits = []
-    for _, held in even.split(originals, targets, persons):
+    for _, held in even.split(originals, targets, subjects):
         splits.append((np.flatnonzero(~np.isin(examples.clips, held)), held))
     return splits
 
@@ -161,11 +161,11 @@ def _inner_score(
 def _training_clips(job: FitJob, training: SvmTraining, data: TrainingData) -> Examples:
     rows = np.asarray(job.train)
     inputs, clips = data.inputs[rows], np.arange(len(rows))
-    if training.mirrored_copies and data.mirrored is not None:
-        inputs = np.concatenate([inputs, data.mirrored[rows]])
+    if training.flipped_copies and data.flipped is not None:
+        inputs = np.concatenate([inputs, data.flipped[rows]])
         clips = np.concatenate([clips, clips])
     return Examples(
-        inputs=_flat(inputs), targets=data.targets[rows][clips], clips=clips, persons=job.persons
+        inputs=_flat(inputs), targets=data.targets[rows][clips], clips=clips, subjects=job.subjects
     )
 
 

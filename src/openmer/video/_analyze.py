@@ -105,7 +105,7 @@ def analyze_video(
         faces = book.curves()
         with clock.of("spot"):
             intervals = [(curves, found) for curves in faces for found in spot(curves)]
-        intervals.sort(key=lambda pair: (pair[1].onset_frame, pair[1].person))
+        intervals.sort(key=lambda pair: (pair[1].onset_frame, pair[1].subject_id))
         with clock.of("recognize"):
             events = tuple(_recognized(video, intervals, model, on_progress))
         info, damage = video.info, video.damage or ""

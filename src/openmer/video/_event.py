@@ -19,7 +19,7 @@ class Interval:
     first frame of the video, by the timestamps of the file.
 
     Attributes:
-        person: Number of the face, 1 for the first that was seen.
+        subject: Number of the face, 1 for the first that was seen.
         kind: "micro" for 1/25 to 1/2 second from onset to offset, "macro" for longer ones.
         onset_frame: First frame of the movement.
         apex_frame: Frame of the largest movement.
@@ -32,7 +32,7 @@ class Interval:
         regions: Which regions of the face moved most, the strongest first.
     """
 
-    person: int
+    subject_id: int
     kind: Kind
     onset_frame: int
     apex_frame: int

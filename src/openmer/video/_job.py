@@ -149,7 +149,7 @@ def write_all(
         video: The file or folder of images that was analysed; it is read again.
         analysis: What was found in it.
         request: What is wanted.
-        model: The model that gave the classes, for heat maps.
+        model: The model that gave the classes, for saliency maps.
         on_progress: Called with "draw", how many events are done, and how many there are.
 
     Raises:
@@ -180,20 +180,20 @@ def drawn(
     Args:
         video: That was analysed.
         analysis: What was found in it.
-        model: The model that gave the classes, for heat maps.
+        model: The model that gave the classes, for saliency maps.
         replays: The folder for replays; None makes none.
         on_progress: Called with "draw", how many events are done, and how many there are.
 
     Raises:
         DataError: The video cannot be read again, or a replay cannot be written.
     """
-    faces = {curves.person: curves for curves in analysis.faces}
+    faces = {curves.subject_id: curves for curves in analysis.faces}
     evidence: dict[int, Evidence] = {}
     written: dict[int, Path] = {}
     total = len(analysis.events)
     for number, event in enumerate(analysis.events, start=1):
         _tell(on_progress, number - 1, total)
-        curves = faces[event.person]
+        curves = faces[event.subject_id]
         evidence[number] = evidence_of(video, curves, event, model)
         if replays is not None:
             replay = replay_of(video, curves, event, replays / f"event{number}.mp4")

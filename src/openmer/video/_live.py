@@ -30,7 +30,7 @@ class LiveSettings:
         frames_s: Seconds of frames that are kept for recognition: as long as the longest movement
             and `settle_s` together.
         spot_every_s: Seconds between two looks at the motion.
-        settle_s: Seconds after a movement until it is reported: what follows it helps to judge it.
+        settle_s: Seconds after a movement until it is reported: what follows it helps to evaluate it.
     """
 
     remember_s: float = 25.0
@@ -106,9 +106,9 @@ class LiveAnalyzer:
         events = []
         for curves in self._book.curves():
             for interval in self._spot(curves):
-                after_s = self._reported_s.get(curves.person, -1.0)
+                after_s = self._reported_s.get(curves.subject_id, -1.0)
                 if interval.offset_s <= until_s and interval.apex_s > after_s:
-                    self._reported_s[curves.person] = interval.offset_s
+                    self._reported_s[curves.subject_id] = interval.offset_s
                     events.append(self._event(interval, curves))
         return tuple(sorted(events, key=lambda event: event.onset_frame))
 

@@ -137,7 +137,7 @@ def clip_of(interval: Interval, curves: FaceCurves) -> Clip:
     seconds = float(curves.times_s[rows[-1]] - curves.times_s[rows[0]])
     return Clip(
         corpus="video",
-        subject=f"person{interval.person}",
+        subject=f"subject{interval.subject_id}",
         name=f"frame{interval.onset_frame}",
         emotion="",
         onset=0,

@@ -1,6 +1,6 @@
 """Fake corpora: small folders and sheets in the exact shape of the real ones, quirks included.
 
-The frames are synthetic (see `openmer.datasets.synthetic._clips`); no real person is in them.
+The frames are synthetic (see `openmer.datasets.synthetic._clips`); no real subject is in them.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def write_fake(
         name: One of `list_fakes()`.
         folder: The root of the fake.
         variant: One of the corpus's variants; None is the first.
-        full: As many persons and items as the real corpus; otherwise three persons.
+        full: As many subjects and items as the real corpus; otherwise three subjects.
         frames: Write images; otherwise names and sheets only (read with ``frames="none"``).
 
     Returns:

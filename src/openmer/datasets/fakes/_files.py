@@ -43,16 +43,16 @@ def save_image(path: Path, frame_rgb: NDArray[np.uint8], *, grey: bool = False) 
     path.write_bytes(encoded.tobytes())
 
 
-def still(person: int, word: str) -> NDArray[np.uint8]:
+def still(subject_id: int, word: str) -> NDArray[np.uint8]:
     """A macro-expression: the strongest frame of a movie, or its first for a neutral face."""
-    made = movie("stills", person % 3, word)
+    made = movie("stills", subject_id % 3, word)
     frame: NDArray[np.uint8] = made.frames_rgb[0 if word == "neutral" else made.clip.apex or 0]
     return frame
 
 
-def rising(person: int, word: str) -> NDArray[np.uint8]:
+def rising(subject_id: int, word: str) -> NDArray[np.uint8]:
     """Frames from neutral to the peak, shape ``(time, height, width, 3)``."""
-    made = movie("stills", person % 3, word)
+    made = movie("stills", subject_id % 3, word)
     frames: NDArray[np.uint8] = made.frames_rgb[: (made.clip.apex or 0) + 1]
     return frames
 

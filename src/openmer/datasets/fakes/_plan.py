@@ -15,7 +15,7 @@ from openmer.errors import ConfigError
 if TYPE_CHECKING:
     from openmer.datasets.synthetic._clips import SyntheticClip
 
-_SMALL_PERSONS = 3
+_SMALL_SUBJECTS = 3
 _SMALL_PER_WORD = 2
 _POSITIVE = frozenset({"happiness", "happy", "positive"})
 
@@ -27,21 +27,21 @@ class FakePlan:
     Attributes:
         variant: One of the corpus's variants.
         words: Clips, images or sequences per word, in the authors' order.
-        persons: How many; 0 where nobody is named.
+        subjects: How many; 0 where nobody is named.
         frames: Whether images are written, or names and sheets only.
         full: It holds as much as the real corpus.
     """
 
     variant: str
     words: Mapping[str, int]
-    persons: int
+    subjects: int
     frames: bool
     full: bool
 
     def each(self) -> list[tuple[int, str]]:
-        """Number of a person and word of every item; persons take turns."""
+        """Number of a subject and word of every item; subjects take turns."""
         words = [word for word, count in self.words.items() for _ in range(count)]
-        return [(at % max(1, self.persons), word) for at, word in enumerate(words)]
+        return [(at % max(1, self.subjects), word) for at, word in enumerate(words)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +50,14 @@ class FakeClip:
 
     Attributes:
         at: Number of the clip in the corpus, from 0.
-        person: Number of its person, from 0.
+        subject: Number of its subject, from 0.
         word: The annotators' word, lower case.
         first, onset, apex, offset: Numbers of frames.
         movie: The frames; None where only names are written.
     """
 
     at: int
-    person: int
+    subject_id: int
     word: str
     first: int
     onset: int
@@ -67,13 +67,15 @@ class FakeClip:
 
 
 def small_plan(facts: CorpusFacts, variant: str, *, frames: bool) -> FakePlan:
-    """Three persons, two items per word."""
+    """Three subjects, two items per word."""
     words = MappingProxyType(dict.fromkeys(facts.variants[variant].words, _SMALL_PER_WORD))
-    return FakePlan(variant=variant, words=words, persons=_SMALL_PERSONS, frames=frames, full=False)
+    return FakePlan(
+        variant=variant, words=words, subjects=_SMALL_SUBJECTS, frames=frames, full=False
+    )
 
 
 def full_plan(facts: CorpusFacts, variant: str, *, frames: bool) -> FakePlan:
-    """As many persons and items as the real corpus.
+    """As many subjects and items as the real corpus.
 
     Raises:
         ConfigError: Its counts per word are not declared.
@@ -85,35 +87,35 @@ def full_plan(facts: CorpusFacts, variant: str, *, frames: bool) -> FakePlan:
             f"How many items {facts.title} ({variant}) has of each word is not declared, so a "
             "fake of its size cannot be made. Make a small one."
         )
-    persons = counts.persons or 10 * _SMALL_PERSONS
+    subjects = counts.subjects or 10 * _SMALL_SUBJECTS
     return FakePlan(
-        variant=variant, words=MappingProxyType(words), persons=persons, frames=frames, full=True
+        variant=variant, words=MappingProxyType(words), subjects=subjects, frames=frames, full=True
     )
 
 
 def fake_clips(
     corpus: str, items: Iterable[tuple[int, str]], *, frames: bool, spread: int = 40
 ) -> list[FakeClip]:
-    """A clip for each person and word; frames count from `spread` up, unlike in every clip."""
+    """A clip for each subject and word; frames count from `spread` up, unlike in every clip."""
     clips = []
-    for at, (person, word) in enumerate(items):
+    for at, (subject_id, word) in enumerate(items):
         first = spread + 7 * at
-        made = movie(corpus, person, word) if frames else None
+        made = movie(corpus, subject_id, word) if frames else None
         inside = (3, 7, 12) if made is None else _interval(made)
         onset, apex, offset = (first + number for number in inside)
         clips.append(
             FakeClip(
-                at=at, person=person, word=word, first=first, onset=onset, apex=apex,
+                at=at, subject_id=subject_id, word=word, first=first, onset=onset, apex=apex,
                 offset=offset, movie=made,
             )
         )  # fmt: skip
     return clips
 
 
-def movie(corpus: str, person: int, word: str) -> SyntheticClip:
-    """Synthetic frames of a person; the clips of one person and class share them."""
+def movie(corpus: str, subject_id: int, word: str) -> SyntheticClip:
+    """Synthetic frames of a subject; the clips of one subject and class share them."""
     surprised = 2 if word == "surprise" else 0
-    return _movies(corpus, person)[1 if word in _POSITIVE else surprised]
+    return _movies(corpus, subject_id)[1 if word in _POSITIVE else surprised]
 
 
 def _interval(made: SyntheticClip) -> tuple[int, int, int]:
@@ -122,14 +124,17 @@ def _interval(made: SyntheticClip) -> tuple[int, int, int]:
 
 
 @lru_cache(maxsize=256)
-def _movies(corpus: str, person: int) -> tuple[SyntheticClip, ...]:
-    """A negative, a positive and a surprised clip of a person."""
+def _movies(corpus: str, subject_id: int) -> tuple[SyntheticClip, ...]:
+    """A negative, a positive and a surprised clip of a subject."""
     from openmer.datasets.synthetic._clips import generate
     from openmer.datasets.synthetic._plan import CorpusPlan, Part
 
     part = Part(
-        corpus=f"fake-{corpus}", subjects=(str(person),), fps=Fraction(30), movement_frames=(9, 12)
+        corpus=f"fake-{corpus}",
+        subjects=(str(subject_id),),
+        fps=Fraction(30),
+        movement_frames=(9, 12),
     )
-    plan = CorpusPlan(parts=(part,), clips_per_person=3, frame_size=80, amplitude_px=(1.0, 2.0))
+    plan = CorpusPlan(parts=(part,), clips_per_subject=3, frame_size=80, amplitude_px=(1.0, 2.0))
     order = ("negative", "positive", "surprise")
     return tuple(sorted(generate(plan), key=lambda made: order.index(made.class_name)))

@@ -26,8 +26,8 @@ def write(root: Path, plan: FakePlan) -> None:
         lines = csv.writer(file, lineterminator="\n")
         if plan.variant == "training":
             lines.writerow(_HEADER)
-        for at, (person, word) in enumerate(plan.each()):
+        for at, (subject_id, word) in enumerate(plan.each()):
             path = f"{at % 3 + 1}/{at:032x}.jpg"
             lines.writerow((path, 0, 0, 80, 80, "1;2;3;4", _CODES.index(word), 0.1, -0.2))
             if plan.frames:
-                save_image(root / "Manually_Annotated_Images" / path, still(person, word))
+                save_image(root / "Manually_Annotated_Images" / path, still(subject_id, word))

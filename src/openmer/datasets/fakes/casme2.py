@@ -18,11 +18,11 @@ _AT_OFFSET = range(4, 8)  # clips whose apex is their offset
 
 def write(root: Path, plan: FakePlan) -> None:
     """Write the coding of the plan's variant, raw and cropped frames."""
-    persons = range(1, 27) if plan.full else (4, 5, 17)
+    subjects = range(1, 27) if plan.full else (4, 5, 17)
     clips = fake_clips("casme2", _items(plan), frames=plan.frames)
     lines: list[tuple[object, ...]] = []
     for clip in clips:
-        subject, name = persons[clip.person], _name(clip)
+        subject, name = subjects[clip.subject_id], _name(clip)
         apex = _apex(clip, name)
         lines.append(
             (subject, name, None, clip.onset, apex, clip.offset, None,
@@ -42,14 +42,14 @@ def write(root: Path, plan: FakePlan) -> None:
 def _items(plan: FakePlan) -> list[tuple[int, str]]:
     """Disgust first: its first two clips belong to sub04 and sub05 and have no usable apex."""
     words = sorted(plan.each(), key=lambda item: item[1] != "disgust")
-    plain = [at for at in range(plan.persons) if not plan.full or at not in _ONLY_OTHERS]
+    plain = [at for at in range(plan.subjects) if not plan.full or at not in _ONLY_OTHERS]
     items = [(plain[at % len(plain)], word) for at, (_, word) in enumerate(words)]
     first = (3, 4) if plan.full else (0, 1)
     items[:2] = [(first[0], "disgust"), (first[1], "disgust")]
     if plan.full:
         others = [at for at, (_, word) in enumerate(items) if word == "others"]
-        for at, person in zip(others, _ONLY_OTHERS, strict=False):
-            items[at] = (person, "others")
+        for at, subject_id in zip(others, _ONLY_OTHERS, strict=False):
+            items[at] = (subject_id, "others")
     return items
 
 

@@ -14,24 +14,26 @@ _LOST_APEX, _NO_OFFSET, _CAPITAL = 1, 3, 5  # which clip has which quirk
 
 
 def write(root: Path, plan: FakePlan) -> None:
-    """Write sheet, colour and depth frames; the first two clips of a person share a recording."""
+    """Write sheet, colour and depth frames; the first two clips of a subject share a recording."""
     lines: list[tuple[object, ...]] = []
     for made in fake_clips("casme3", plan.each(), frames=plan.frames):
-        turn = made.at // plan.persons
+        turn = made.at // plan.subjects
         shift = 100 * turn  # clips of one recording do not overlap
         clip = replace(
             made, first=made.first + shift, onset=made.onset + shift, apex=made.apex + shift,
             offset=made.offset + shift,
         )  # fmt: skip
         recording = "abcdefghijklmnopqrstuvwxyz"[turn // 2 % 26]
-        subject = f"spNo.{clip.person + 1}" if clip.at % 4 == 3 else f"spNO.{clip.person + 1}"
+        subject = (
+            f"spNo.{clip.subject_id + 1}" if clip.at % 4 == 3 else f"spNO.{clip.subject_id + 1}"
+        )
         offset = 0 if clip.at == _NO_OFFSET else clip.offset
         word = "Others" if clip.at == _CAPITAL and clip.word == "others" else clip.word
         lines.append(
             (subject, recording, clip.onset, clip.apex, offset, "4+7", _CLASSES[clip.at % 7], word)
         )
         if plan.frames:
-            folder = root / f"spNO.{clip.person + 1}" / recording
+            folder = root / f"spNO.{clip.subject_id + 1}" / recording
             lost = (clip.apex,) if clip.at == _LOST_APEX else ()
             save_frames(folder / "color", clip, "{}.jpg", without=lost)
             save_frames(folder / "depth", clip, "{}.png", grey=True)

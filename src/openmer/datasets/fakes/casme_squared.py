@@ -17,21 +17,21 @@ def write(root: Path, plan: FakePlan) -> None:
     items += [(0, items[0][1])]
     lines: list[tuple[object, ...]] = []
     for clip in fake_clips("casme_squared", items, frames=plan.frames):
-        person = clip.person + 15
+        subject_id = clip.subject_id + 15
         video = list(_VIDEOS)[clip.at % 3]
         kind = plan.variant if clip.at < len(items) - 1 else _OTHER_KIND[plan.variant]
         offset = 0 if clip.at == 1 else clip.offset
         lines.append(
-            (person - 14, f"{video}_{clip.at + 1}", clip.onset, clip.apex, offset, "4+7",
+            (subject_id - 14, f"{video}_{clip.at + 1}", clip.onset, clip.apex, offset, "4+7",
              clip.word, f"{kind}-expression", "calm")
         )  # fmt: skip
         if plan.frames:
-            below = Path(f"s{person}") / f"{person}_{_VIDEOS[video]}{video}"
+            below = Path(f"s{subject_id}") / f"{subject_id}_{_VIDEOS[video]}{video}"
             save_frames(root / "rawpic" / below, clip, "img{}.jpg")
             save_frames(root / "cropped" / below, clip, "img{}.jpg")
-    persons = [(f"s{number + 15}", number + 1) for number in range(plan.persons)]
+    subjects = [(f"s{number + 15}", number + 1) for number in range(plan.subjects)]
     videos = [(video, int(code)) for video, code in _VIDEOS.items()]
     save_book(
         root / "CAS(ME)^2code_final(Updated).xlsx",
-        {"CASFEcode_final": lines, "naming rule1": persons, "naming rule2": videos},
+        {"CASFEcode_final": lines, "naming rule1": subjects, "naming rule2": videos},
     )

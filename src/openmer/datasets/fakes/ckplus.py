@@ -14,10 +14,10 @@ def write(root: Path, plan: FakePlan) -> None:
     """Write images and labels; the last sequence has an empty folder for its label."""
     (root / "cohn-kanade-images").mkdir(parents=True, exist_ok=True)
     items = [*plan.each(), (0, "unlabelled")]
-    for at, (person, word) in enumerate(items):
-        turn = at // max(1, plan.persons) + 1 if word in _CODES else 900
-        subject, number = f"S{5 + person:03}", f"{turn:03}"
-        frames = rising(person, word) if plan.frames else ()
+    for at, (subject_id, word) in enumerate(items):
+        turn = at // max(1, plan.subjects) + 1 if word in _CODES else 900
+        subject, number = f"S{5 + subject_id:03}", f"{turn:03}"
+        frames = rising(subject_id, word) if plan.frames else ()
         for index, frame_rgb in enumerate(frames, start=1):
             name = f"{subject}_{number}_{index:08}.png"
             save_image(root / "cohn-kanade-images" / subject / number / name, frame_rgb, grey=True)

@@ -22,27 +22,27 @@ def write(root: Path, plan: FakePlan) -> None:
     with (root / "fer2013.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("emotion", "pixels", "Usage"))
-        for at, (person, word) in enumerate(plan.each()):
-            pixels = " ".join(str(v) for v in _grey(person, word).flat) if plan.frames else ""
+        for at, (subject_id, word) in enumerate(plan.each()):
+            pixels = " ".join(str(v) for v in _grey(subject_id, word).flat) if plan.frames else ""
             table.writerow((_CODES.index(word), pixels, _PARTS[at % len(_PARTS)]))
 
 
 def write_folders(root: Path, plan: FakePlan) -> None:
     """Write the same as image files; without frames the files are empty."""
-    for at, (person, word) in enumerate(plan.each()):
+    for at, (subject_id, word) in enumerate(plan.each()):
         part = _PARTS[at % len(_PARTS)]
         folder = root / ("train" if part == "Training" else "test") / word
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{part}_{at + 10_000_000}.jpg"
         if plan.frames:
-            save_image(path, np.dstack([_grey(person, word)] * 3), grey=True)
+            save_image(path, np.dstack([_grey(subject_id, word)] * 3), grey=True)
         else:
             path.touch()
 
 
-def _grey(person: int, word: str) -> NDArray[np.uint8]:
+def _grey(subject_id: int, word: str) -> NDArray[np.uint8]:
     """A face of 48x48 pixels."""
     import cv2
 
-    grey = cv2.cvtColor(still(person, word), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(still(subject_id, word), cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8)

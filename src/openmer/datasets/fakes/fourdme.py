@@ -16,7 +16,7 @@ def write(root: Path, plan: FakePlan) -> None:
     """Write sheet and grey frames."""
     lines: list[tuple[object, ...]] = []
     for clip in fake_clips("fourdme", plan.each(), frames=plan.frames, spread=1826):
-        subject = f"sub{clip.person + 1:02}"
+        subject = f"sub{clip.subject_id + 1:02}"
         name = f"{subject}_clip{clip.at + 1:03}"
         words = {clip.word.capitalize()}
         if clip.at == _TWO_LABELS:

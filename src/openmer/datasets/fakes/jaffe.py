@@ -7,7 +7,7 @@ from pathlib import Path
 from openmer.datasets.fakes._files import save_image, still
 from openmer.datasets.fakes._plan import FakePlan
 
-_PERSONS = ("KA", "KL", "KM", "KR", "MK", "NA", "NM", "TM", "UY", "YM")
+_SUBJECTS = ("KA", "KL", "KM", "KR", "MK", "NA", "NM", "TM", "UY", "YM")
 _CODES = {
     "anger": "AN",
     "disgust": "DI",
@@ -23,9 +23,9 @@ def write(root: Path, plan: FakePlan) -> None:
     """Write the images; without frames the files are empty."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "README_FIRST.txt").write_text("A fake.\n", encoding="utf-8")
-    for at, (person, word) in enumerate(plan.each(), start=1):
-        path = root / f"{_PERSONS[person]}.{_CODES[word]}{at % 4 + 1}.{at}.tiff"
+    for at, (subject_id, word) in enumerate(plan.each(), start=1):
+        path = root / f"{_SUBJECTS[subject_id]}.{_CODES[word]}{at % 4 + 1}.{at}.tiff"
         if plan.frames:
-            save_image(path, still(person, word), grey=True)
+            save_image(path, still(subject_id, word), grey=True)
         else:
             path.touch()

@@ -24,7 +24,7 @@ def write(root: Path, plan: FakePlan) -> None:
             made, first=1, onset=made.onset - shift, apex=made.apex - shift,
             offset=made.offset - shift,
         )  # fmt: skip
-        subject = f"S{clip.person + 1:02}"
+        subject = f"S{clip.subject_id + 1:02}"
         name = f"{subject}-{clip.at % 7 + 1:02}-{clip.at + 1:03}"
         apex = clip.offset + 1 if clip.at == _LATE_APEX else clip.apex
         lines.append((subject, name, clip.onset, apex, clip.offset, "4+7", clip.word, None))

@@ -10,9 +10,9 @@ from openmer.datasets.fakes._plan import FakePlan, movie
 
 def write(root: Path, plan: FakePlan) -> None:
     """Write the takes."""
-    for at, (person, word) in enumerate(plan.each()):
-        take = root / f"subject{person + 1:03}" / word / f"take{at:03}"
+    for at, (subject_id, word) in enumerate(plan.each()):
+        take = root / f"subject{subject_id + 1:03}" / word / f"take{at:03}"
         take.mkdir(parents=True, exist_ok=True)
-        frames = movie("stills", person % 3, word).frames_rgb if plan.frames else ()
+        frames = movie("stills", subject_id % 3, word).frames_rgb if plan.frames else ()
         for index, frame_rgb in enumerate(frames):
             save_image(take / f"img_{index:04}.jpg", frame_rgb)

@@ -1,4 +1,4 @@
-"""A fake Oulu-CASIA: one folder per person and expression."""
+"""A fake Oulu-CASIA: one folder per subject and expression."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from openmer.datasets.fakes._plan import FakePlan
 
 
 def write(root: Path, plan: FakePlan) -> None:
-    """Write the camera and light of the plan's variant: every person shows every expression."""
+    """Write the camera and light of the plan's variant: every subject shows every expression."""
     top = root / "B_OriginalImg" / "OriginalImg" / plan.variant.replace("-", "/")
     turns: dict[str, int] = {}
     for _, word in plan.each():
-        person = turns.get(word, 0)
-        turns[word] = person + 1
-        folder = top / f"P{person + 1:03}" / word.capitalize()
+        subject_id = turns.get(word, 0)
+        turns[word] = subject_id + 1
+        folder = top / f"P{subject_id + 1:03}" / word.capitalize()
         folder.mkdir(parents=True, exist_ok=True)
-        for index, frame_rgb in enumerate(rising(person, word) if plan.frames else ()):
+        for index, frame_rgb in enumerate(rising(subject_id, word) if plan.frames else ()):
             save_image(folder / f"{index:03}.jpeg", frame_rgb)

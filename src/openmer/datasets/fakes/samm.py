@@ -12,20 +12,20 @@ _HEADER = (
     "Duration", "Micro", "Action Units", "Estimated Emotion", "Objective Classes", "Notes",
 )  # fmt: skip
 _UNITS = ("4+7", "5B+24", "7C", "ref(L10)+A12B", "R12 or R15", "/")
-_PERSONS = [number for number in range(6, 38) if number not in (8, 27, 29)]
+_SUBJECTS = [number for number in range(6, 38) if number not in (8, 27, 29)]
 _ONLY_OTHER = 25  # has no clip in the composite
 
 
 def write(root: Path, plan: FakePlan) -> None:
     """Write sheet and frames."""
-    persons = _PERSONS if plan.full else [6, 7, _ONLY_OTHER]
-    plain = [at for at, number in enumerate(persons) if number != _ONLY_OTHER]
+    subjects = _SUBJECTS if plan.full else [6, 7, _ONLY_OTHER]
+    plain = [at for at, number in enumerate(subjects) if number != _ONLY_OTHER]
     items = [(plain[at % len(plain)], word) for at, (_, word) in enumerate(plan.each())]
     other = next(at for at, (_, word) in enumerate(items) if word == "other")
-    items[other] = (persons.index(_ONLY_OTHER), "other")
+    items[other] = (subjects.index(_ONLY_OTHER), "other")
     lines: list[tuple[object, ...]] = []
     for clip in fake_clips("samm", items, frames=plan.frames, spread=990):
-        number = persons[clip.person]
+        number = subjects[clip.subject_id]
         name = f"{number:03}_{clip.at % 7 + 1}_{clip.at + 1}"
         duration = clip.offset - clip.onset + 1
         lines.append(

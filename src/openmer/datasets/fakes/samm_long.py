@@ -18,13 +18,13 @@ def write(root: Path, plan: FakePlan) -> None:
     """Write the sheet of the plan's variant, and frames."""
     lines: list[tuple[object, ...]] = []
     for made in fake_clips("samm_long", plan.each(), frames=plan.frames, spread=1):
-        turn = made.at // plan.persons
+        turn = made.at // plan.subjects
         shift = 100 * turn
         clip = replace(
             made, first=made.first + shift, onset=made.onset + shift, apex=made.apex + shift,
             offset=made.offset + shift,
         )  # fmt: skip
-        number = clip.person + 6
+        number = clip.subject_id + 6
         video = f"{number:03}_1"
         kind = "Macro" if clip.word == "macro" else "Micro - 1/2"
         lines.append(

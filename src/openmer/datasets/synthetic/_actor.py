@@ -1,4 +1,4 @@
-"""One person in a long synthetic video, drawn one frame at a time."""
+"""One subject in a long synthetic video, drawn one frame at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TALK_EDGE_S = 0.3  # in which talking begins and ends
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """A person, and everything that the face does.
+    """A subject, and everything that the face does.
 
     Attributes:
         face: The neutral face.
@@ -46,7 +46,7 @@ class Actor:
     _fields: dict[int, motion.Displacement] = field(default_factory=dict, init=False, repr=False)
 
     def picture(self, at_s: float) -> Floats:
-        """The person at a time, without camera noise, ``(side, side, 3)``, 0..255."""
+        """The subject at a time, without camera noise, ``(side, side, 3)``, 0..255."""
         pose = self.sway.pose(at_s * 30 * _SWAY_SLOWER, 0)
         points = self._unturned(motion.moved_back(self._grid, pose), at_s)
         source = points - self._skin(points, at_s)
@@ -146,7 +146,7 @@ class Actor:
 
 
 def side_of_face(face_px: int) -> int:
-    """Side in pixels of the picture of a person whose face is so wide."""
+    """Side in pixels of the picture of a subject whose face is so wide."""
     return round(face_px * CROP_UNITS / FACE_UNITS)
 
 

@@ -1,6 +1,6 @@
 """A corpus of synthetic micro-expressions whose motion, apex and class are known exactly.
 
-Every person is one public-domain photograph, reshaped and repainted; every clip moves that face by
+Every subject is one public-domain photograph, reshaped and repainted; every clip moves that face by
 smooth displacements in the places of facial action units, 0.5 to 3 pixels at the apex, while the
 head sways and the camera makes noise. Nothing but the motion depends on the class: the onset frame
 of a clip is the same, byte for byte, whatever class the clip shows.
@@ -89,11 +89,11 @@ class SyntheticClip:
 def generate(size: str | CorpusPlan, seed: int = 0) -> Iterator[SyntheticClip]:
     """The clips of a synthetic corpus, rendered one at a time, in the order of the plan.
 
-    The same size and seed give the same bytes on the same machine. A person looks the same in every
+    The same size and seed give the same bytes on the same machine. A subject looks the same in every
     plan that has the same seed, corpus name and subject id.
 
     Args:
-        size: "tiny" (6 persons, 18 clips of 128 pixels, a few seconds), "demo" (12 persons, 72
+        size: "tiny" (6 subjects, 18 clips of 128 pixels, a few seconds), "demo" (12 subjects, 72
             clips of 160 pixels), or a plan.
         seed: 0 or larger.
 
@@ -179,19 +179,19 @@ class _Draw:
 
 
 def _rendered(plan: CorpusPlan, seed: int) -> Iterator[SyntheticClip]:
-    """The clips of the plan; a face is painted once for the clips of its person."""
-    person, face = "", None
+    """The clips of the plan; a face is painted once for the clips of its subject."""
+    subject_id, face = "", None
     for slot in slots(plan, seed):
-        if face is None or person != slot.person:
-            person = slot.person
-            look = sample_look(stream(seed, person, "look"))
+        if face is None or subject_id != slot.subject_id:
+            subject_id = slot.subject_id
+            look = sample_look(stream(seed, subject_id, "look"))
             face = paint_face(look, blur_units=max(0.4, 0.5 * CROP_UNITS / plan.frame_size))
         yield _render(slot, face, _draw(slot, face, plan, seed), plan.frame_size)
 
 
 def _draw(slot: Slot, face: Face, plan: CorpusPlan, seed: int) -> _Draw:
     """Draw one clip."""
-    rng = stream(seed, slot.person, slot.name, "clip")
+    rng = stream(seed, slot.subject_id, slot.name, "clip")
     onset, tail = (int(n) for n in rng.integers(1, 5, 2))
     low, high = slot.part.movement_frames
     length = int(rng.integers(low, high + 1))
@@ -200,7 +200,7 @@ def _draw(slot: Slot, face: Face, plan: CorpusPlan, seed: int) -> _Draw:
     place = rng.uniform(-1, 1, 3) * (2.0, 2.0, 0.025)
     sway = motion.sample_sway(rng, plan.sway * face.look.sway)
     noise_seed = int(rng.integers(2**32))
-    rng = stream(seed, slot.person, slot.name, "expression")
+    rng = stream(seed, slot.subject_id, slot.name, "expression")
     expression = motion.sample_expression(rng, slot.class_name)
     return _Draw(
         onset=onset,

@@ -1,4 +1,4 @@
-"""Synthetic persons: one public-domain photograph, reshaped and repainted into many faces.
+"""Synthetic subjects: one public-domain photograph, reshaped and repainted into many faces.
 
 Coordinates are the face units of `_synthetic_photo`.
 """
@@ -45,11 +45,11 @@ _GAIN_LIMITS = np.array(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PersonLook:
-    """Everything that makes a person look and move like nobody else; drawn once per person.
+class SubjectLook:
+    """Everything that makes a subject look and move like nobody else; drawn once per subject.
 
     Attributes:
-        mirrored: The photograph is flipped left to right.
+        flipped: The photograph is flipped left to right.
         gains: Local magnification (x, y) of eyes, nose, mouth, jaw, forehead, cheeks; shape (6, 2).
         shifts: Vertical shift of brows, mouth corners, and lateral shift of the eyes, face units.
         waves: Coefficients of the low-order field that bends the whole face, shape (2, 4).
@@ -66,7 +66,7 @@ class PersonLook:
         sway: How far the head drifts in a clip, as a fraction of the largest sway.
     """
 
-    mirrored: bool
+    flipped: bool
     gains: Points
     shifts: tuple[float, float, float]
     waves: Points
@@ -88,7 +88,7 @@ class PersonLook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """A person with a neutral face.
+    """A subject with a neutral face.
 
     Attributes:
         texture_rgb: Shape ``(TEXTURE_SIDE, TEXTURE_SIDE, 3)``, 0..255.
@@ -98,14 +98,14 @@ class Face:
 
     texture_rgb: Floats
     landmarks: dict[str, tuple[float, float]]
-    look: PersonLook
+    look: SubjectLook
 
 
-def sample_look(rng: np.random.Generator) -> PersonLook:
-    """Draw a person."""
+def sample_look(rng: np.random.Generator) -> SubjectLook:
+    """Draw a subject."""
     marks = int(rng.integers(0, 36))
-    return PersonLook(
-        mirrored=bool(rng.random() < 0.5),
+    return SubjectLook(
+        flipped=bool(rng.random() < 0.5),
         gains=rng.uniform(-1, 1, (6, 2)) * _GAIN_LIMITS,
         shifts=(rng.uniform(-3, 2), rng.uniform(-1.5, 1.5), rng.uniform(-2.5, 2.5)),
         waves=rng.uniform(-1, 1, (2, 4)) * (1.6, 1.6, 1.0, 1.0),
@@ -126,11 +126,11 @@ def sample_look(rng: np.random.Generator) -> PersonLook:
     )
 
 
-def paint_face(look: PersonLook, *, blur_units: float = 0.5) -> Face:
-    """The neutral face of a person; no randomness.
+def paint_face(look: SubjectLook, *, blur_units: float = 0.5) -> Face:
+    """The neutral face of a subject; no randomness.
 
     Args:
-        look: The person.
+        look: The subject.
         blur_units: Blur of the lens, standard deviation in face units. Half a pixel of the frames
             to be made keeps them free of aliasing, which would look like motion.
     """
@@ -146,15 +146,15 @@ def paint_face(look: PersonLook, *, blur_units: float = 0.5) -> Face:
     lit = np.clip(rgb * _light(look), 0.0, 1.0) ** look.light[2]
     texture = soft(lit * 255, blur_units)
     landmarks = {name: _from_photo(point, look) for name, point in LANDMARKS.items()}
-    if look.mirrored:
+    if look.flipped:
         texture = np.ascontiguousarray(texture[:, ::-1])
         ends = 2 * CENTRE_X - 1 / TEXELS  # first and last texel together
         landmarks = {_other_side(k): (ends - x, y) for k, (x, y) in landmarks.items()}
     return Face(texture_rgb=texture, landmarks=landmarks, look=look)
 
 
-def _to_photo(points: Points, look: PersonLook) -> Points:
-    """Where in the photograph the person's points ``(2, ...)`` come from, in face units."""
+def _to_photo(points: Points, look: SubjectLook) -> Points:
+    """Where in the photograph the subject's points ``(2, ...)`` come from, in face units."""
     middle = np.array([CENTRE_X, 112.0]).reshape(2, *[1] * (points.ndim - 1))
     scale = np.array(look.stretch).reshape(middle.shape)
     source = middle + (points - middle) / scale
@@ -176,7 +176,7 @@ def _to_photo(points: Points, look: PersonLook) -> Points:
     return np.asarray(source + move + np.tensordot(look.waves, bends, axes=1))
 
 
-def _from_photo(point: tuple[float, float], look: PersonLook) -> tuple[float, float]:
+def _from_photo(point: tuple[float, float], look: SubjectLook) -> tuple[float, float]:
     """The inverse of `_to_photo` for one point, by fixed-point iteration."""
     target = np.array(point, float)
     guess = target.copy()
@@ -185,8 +185,8 @@ def _from_photo(point: tuple[float, float], look: PersonLook) -> tuple[float, fl
     return float(guess[0]), float(guess[1])
 
 
-def _hair_to_photo(source: Points, look: PersonLook) -> Points:
-    """The result of `_to_photo` with the person's own hair volume and hairline; same shape."""
+def _hair_to_photo(source: Points, look: SubjectLook) -> Points:
+    """The result of `_to_photo` with the subject's own hair volume and hairline; same shape."""
     volume, lift = look.hair
     x, y = source
     side = x - CENTRE_X
@@ -198,13 +198,13 @@ def _hair_to_photo(source: Points, look: PersonLook) -> Points:
 
 
 def _warped(layer: Floats, maps: tuple[Floats, Floats]) -> Floats:
-    """A layer or opacity of the photograph on the person, shape ``(side, side, channels)``."""
+    """A layer or opacity of the photograph on the subject, shape ``(side, side, channels)``."""
     warped = cv2.remap(layer.astype(np.float32), *maps, cv2.INTER_LINEAR)
     return np.asarray(warped.reshape(TEXTURE_SIDE, TEXTURE_SIDE, -1), np.float32)
 
 
-def _painted_skin(rgb: Floats, maps: tuple[Floats, Floats], look: PersonLook) -> Points:
-    """Skin of the photograph ``(side, side, 3)``, 0..1, in the person's own colours."""
+def _painted_skin(rgb: Floats, maps: tuple[Floats, Floats], look: SubjectLook) -> Points:
+    """Skin of the photograph ``(side, side, 3)``, 0..1, in the subject's own colours."""
     alphas = photograph_layers()[1]
     eyes = _warped(alphas["eyes"], maps)
     absorbed = np.exp(-look.skin_depth * np.array([0.75, 1.05, 1.35])) * look.skin_tint
@@ -217,8 +217,8 @@ def _painted_skin(rgb: Floats, maps: tuple[Floats, Floats], look: PersonLook) ->
     return np.asarray(out + beard * (0.85 * look.hair_rgb - out))
 
 
-def _freckles(look: PersonLook) -> Floats:
-    """Opacity of the person's freckles, ``(side, side, 1)``."""
+def _freckles(look: SubjectLook) -> Floats:
+    """Opacity of the subject's freckles, ``(side, side, 1)``."""
     spots = np.zeros((TEXTURE_SIDE, TEXTURE_SIDE, 1), np.float32)
     grid = texture_grid()
     for x, y, radius, opacity in look.marks:
@@ -229,8 +229,8 @@ def _freckles(look: PersonLook) -> Floats:
     return spots
 
 
-def _brows(look: PersonLook) -> Floats:
-    """Opacity of brows as thick as the person's, on the photograph, ``(side, side)``."""
+def _brows(look: SubjectLook) -> Floats:
+    """Opacity of brows as thick as the subject's, on the photograph, ``(side, side)``."""
     brows = np.zeros((TEXTURE_SIDE, TEXTURE_SIDE), np.float32)
     for side in "lr":
         inner, outer = LANDMARKS[f"brow_inner_{side}"], LANDMARKS[f"brow_outer_{side}"]
@@ -240,21 +240,21 @@ def _brows(look: PersonLook) -> Floats:
     return soft(brows, 1.0)
 
 
-def _backdrop(look: PersonLook) -> Points:
-    """The wall behind the person, ``(side, side, 3)``, 0..1."""
+def _backdrop(look: SubjectLook) -> Points:
+    """The wall behind the subject, ``(side, side, 3)``, 0..1."""
     x, y = _from_middle()
     shade = 1.0 + 0.12 * np.sin(1.3 * x + 3 * look.light[0]) * np.cos(1.1 * y)
     return np.asarray(shade[..., None] * look.background_rgb)
 
 
-def _clothes(look: PersonLook) -> Points:
+def _clothes(look: SubjectLook) -> Points:
     """Cloth with folds, ``(side, side, 3)``, 0..1."""
     x, y = texture_grid()
     folds = 1.0 + 0.10 * np.sin(0.13 * x + 0.05 * y) + 0.06 * np.sin(0.31 * x - 0.2 * y)
     return np.asarray(folds[..., None] * look.clothes_rgb)
 
 
-def _light(look: PersonLook) -> Points:
+def _light(look: SubjectLook) -> Points:
     """Brightness of the light, ``(side, side, 1)``, 1 in the middle."""
     x, y = _from_middle()
     return np.asarray(np.clip(1.0 + look.light[0] * x + look.light[1] * y, 0.4, 1.6)[..., None])
@@ -266,5 +266,5 @@ def _from_middle() -> Points:
 
 
 def _other_side(name: str) -> str:
-    """The landmark's name in a mirrored face: "eye_l" is "eye_r"."""
+    """The landmark's name in a flipped face: "eye_l" is "eye_r"."""
     return name[:-1] + {"l": "r", "r": "l"}[name[-1]] if name[-2] == "_" else name

@@ -1,11 +1,11 @@
-"""Long synthetic videos in which every movement is known, to judge a spotter by.
+"""Long synthetic videos in which every movement is known, to evaluate a spotter by.
 
-The persons are those of the synthetic clips; here they are filmed for a minute or two.
+The subjects are those of the synthetic clips; here they are filmed for a minute or two.
 They show micro- and macro-expressions at irregular times, and all the while they blink, turn and
 sway the head, talk, and the light changes. Some videos hold no expression at all, in some the
-person leaves and comes back, in some there are two.
+subject leaves and comes back, in some there are two.
 
-OpenMER's spotter was tuned on persons of the seeds 0 to 99; judge it on seeds from 100 on. A score
+OpenMER's spotter was tuned on subjects of the seeds 0 to 99; evaluate it on seeds from 100 on. A score
 says how a method copes with these motions. It says nothing about how often it is right on people.
 """
 
@@ -41,7 +41,7 @@ __all__ = ["LONG_SIZES", "LongPlan", "LongVideo", "Take", "generate_long", "writ
 VERSION = 1  # raise it whenever the same plan and seed give other frames
 
 _NOISE_TILE = 64  # pixels by which the same noise is shifted from frame to frame
-_AWAY_SHARE = (0.4, 0.55)  # of a video: between these times a person who leaves is not there
+_AWAY_SHARE = (0.4, 0.55)  # of a video: between these times a subject who leaves is not there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +51,14 @@ class Take:
     Attributes:
         fps: Exact frames per second.
         seconds: How long it is.
-        persons: How many people are in it, 1 or 2.
+        subjects: How many people are in it, 1 or 2.
         is_quiet: Nobody shows an expression.
-        leaves: The person, who is alone then, leaves the picture once and comes back.
+        leaves: The subject, who is alone then, leaves the picture once and comes back.
     """
 
     fps: Fraction = Fraction(30)
     seconds: float = 60.0
-    persons: int = 1
+    subjects: int = 1
     is_quiet: bool = False
     leaves: bool = False
 
@@ -68,7 +68,7 @@ class LongPlan:
     """Which videos are made, and of what size.
 
     Attributes:
-        takes: One video each; every person appears in one of them only.
+        takes: One video each; every subject appears in one of them only.
         width: Of a frame in pixels.
         height: Likewise.
         face_px: Smallest and largest width of a face.
@@ -95,18 +95,18 @@ class LongPlan:
             if (
                 not 8 <= take.seconds < math.inf
                 or take.fps <= 0
-                or take.persons not in (1, 2 - take.leaves)
+                or take.subjects not in (1, 2 - take.leaves)
             ):
                 raise ConfigError(
                     f"Found a video of {take.seconds:g} s at {take.fps} frames per second with "
-                    f"{take.persons} persons; give 8 s or more, a rate above 0, 1 or 2 persons, "
+                    f"{take.subjects} subjects; give 8 s or more, a rate above 0, 1 or 2 subjects, "
                     "and 1 where they leave."
                 )
-            room = min(self.height, self.width // take.persons)
+            room = min(self.height, self.width // take.subjects)
             if side_of_face(self.face_px[1]) > room or not 0 < self.face_px[0] <= self.face_px[1]:
                 raise ConfigError(
                     f"Faces {self.face_px} px wide do not fit into frames of {self.width} x "
-                    f"{self.height} px with {take.persons} persons. Give two rising "
+                    f"{self.height} px with {take.subjects} subjects. Give two rising "
                     "widths above 0 that fit."
                 )
 
@@ -126,7 +126,7 @@ LONG_SIZES = MappingProxyType(
             takes=(
                 *(Take() for _ in range(4)), Take(fps=Fraction(25)), Take(fps=_NTSC),
                 Take(fps=Fraction(60)), Take(fps=Fraction(60)), Take(fps=Fraction(120)),
-                Take(fps=Fraction(200), seconds=40), Take(leaves=True), Take(persons=2),
+                Take(fps=Fraction(200), seconds=40), Take(leaves=True), Take(subjects=2),
                 Take(is_quiet=True), Take(is_quiet=True, fps=Fraction(60)),
                 Take(is_quiet=True, fps=Fraction(25)),
             ),
@@ -143,13 +143,13 @@ class LongVideo:
 
     Attributes:
         name: Of the video.
-        subjects: Ids of its persons, by their places from left to right.
+        subjects: Ids of its subjects, by their places from left to right.
         fps: Exact frames per second.
         width: Of a frame in pixels.
         height: Likewise.
         frames: How many.
-        events: Every expression; its person is counted from 1 in the order of `subjects`.
-        distractors: What happens beside, for each person.
+        events: Every expression; its subject is counted from 1 in the order of `subjects`.
+        distractors: What happens beside, for each subject.
     """
 
     name: str
@@ -179,7 +179,7 @@ class LongVideo:
             yield np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
     def _put(self, frame: NDArray[np.float32], actor: Actor, place: int, number: int) -> None:
-        """Draw a person into a frame; whoever is away leaves to the left."""
+        """Draw a subject into a frame; whoever is away leaves to the left."""
         side = actor.side_px
         middle = self.width * (2 * place + 1) // (2 * len(self._cast))
         left, top = middle - side // 2, (self.height - side) // 2
@@ -191,7 +191,7 @@ class LongVideo:
             frame[top : top + side, seen] = picture[:, seen.start - left :]
 
     def _gone(self, number: int) -> float:
-        """How far the person has left: 0 is in place, 1 is out of the picture."""
+        """How far the subject has left: 0 is in place, 1 is out of the picture."""
         first, last = (share * self.frames for share in _AWAY_SHARE)
         glide = float(self.fps)  # a second to go, and one to come back
         return float(np.clip(min(number - first, last - number) / glide, 0, 1))
@@ -219,8 +219,8 @@ def generate_long(plan: str | LongPlan, seed: int = 0) -> Iterator[LongVideo]:
         raise ConfigError(f"The seed is {seed}; give 0 or a larger whole number.")
     first = 1
     for number, take in enumerate(plan.takes, start=1):
-        subjects = tuple(f"s{seed}-{first + i}" for i in range(take.persons))
-        first += take.persons
+        subjects = tuple(f"s{seed}-{first + i}" for i in range(take.subjects))
+        first += take.subjects
         yield _video(plan, take, f"video{number:02}", subjects)
 
 
@@ -274,8 +274,8 @@ def _video(plan: LongPlan, take: Take, name: str, subjects: tuple[str, ...]) -> 
     cast = tuple(_actor(plan, take, name, subject) for subject in subjects)
     frames = int(take.seconds * take.fps)
     events = [
-        _event(act, person, take.fps)
-        for person, actor in enumerate(cast, start=1)
+        _event(act, subject_id, take.fps)
+        for subject_id, actor in enumerate(cast, start=1)
         for act in actor.acts
     ]
     return LongVideo(
@@ -312,7 +312,7 @@ def _actor(plan: LongPlan, take: Take, name: str, subject: str) -> Actor:
     )
 
 
-def _event(act: Act, person: int, fps: Fraction) -> TrueEvent:
+def _event(act: Act, subject_id: int, fps: Fraction) -> TrueEvent:
     onset, apex, offset = (round(at_s * fps) for at_s in (act.onset_s, act.apex_s, act.offset_s))
     units = "+".join(map(str, sorted(act.expression.strengths)))
     return TrueEvent(
@@ -321,7 +321,7 @@ def _event(act: Act, person: int, fps: Fraction) -> TrueEvent:
         apex=apex,
         offset=offset,
         emotion=act.class_name,
-        person=person,
+        subject_id=subject_id,
         action_units=units,
     )
 
@@ -349,27 +349,27 @@ def _write(
     (root / "distractors.csv").write_text(_table(_BESIDE, beside), encoding="utf-8")
 
 
-_TRUE = ("video", "person", "subject", "kind", "onset", "apex", "offset", "class", "action_units",
+_TRUE = ("video", "subject_id", "subject", "kind", "onset", "apex", "offset", "class", "action_units",
          "fps")  # fmt: skip
-_BESIDE = ("video", "person", "subject", "kind", "first", "last", "fps")
+_BESIDE = ("video", "subject_id", "subject", "kind", "first", "last", "fps")
 
 
 def _true_rows(video: LongVideo) -> Iterator[tuple[object, ...]]:
     """One row for each event; of a video without any one row that says so."""
     name, whole = f"{video.name}.mp4", "+".join(video.subjects)
     for one in video.events:
-        subject = video.subjects[one.person - 1]
-        yield (name, one.person, subject, one.kind, one.onset, one.apex, one.offset, one.emotion,
+        subject = video.subjects[one.subject_id - 1]
+        yield (name, one.subject_id, subject, one.kind, one.onset, one.apex, one.offset, one.emotion,
                one.action_units, video.fps)  # fmt: skip
     if not video.events:
         yield (name, 1, whole, "", "", "", "", "", "", video.fps)
 
 
 def _beside_rows(video: LongVideo) -> Iterator[tuple[object, ...]]:
-    for person, distractions in enumerate(video.distractors, start=1):
+    for subject_id, distractions in enumerate(video.distractors, start=1):
         for one in distractions:
             first, last = round(one.onset_s * video.fps), round(one.offset_s * video.fps)
-            yield (f"{video.name}.mp4", person, video.subjects[person - 1], one.kind, first, last,
+            yield (f"{video.name}.mp4", subject_id, video.subjects[subject_id - 1], one.kind, first, last,
                    video.fps)  # fmt: skip
 
 

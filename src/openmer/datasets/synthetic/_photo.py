@@ -1,4 +1,4 @@
-"""The photograph behind all synthetic persons, taken apart into skin, hair and opacities.
+"""The photograph behind all synthetic subjects, taken apart into skin, hair and opacities.
 
 Coordinates here are *face units*: pixels of the photograph, x right and y down. The part of the
 photograph that a video frame shows is the square of `CROP_UNITS` whose corner is `CROP_ORIGIN`.

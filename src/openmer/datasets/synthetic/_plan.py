@@ -1,4 +1,4 @@
-"""How large a synthetic corpus is: its pseudo corpora, persons, and the class of every clip."""
+"""How large a synthetic corpus is: its pseudo corpora, subjects, and the class of every clip."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Part:
 
     Attributes:
         corpus: Its name.
-        subjects: Ids of its persons. The same id in another part is another person.
+        subjects: Ids of its subjects. The same id in another part is another subject.
         fps: Exact frames per second.
         movement_frames: Fewest and most frames from onset to offset, both included.
     """
@@ -37,19 +37,19 @@ class CorpusPlan:
 
     Attributes:
         parts: The pseudo corpora.
-        clips_per_person: On average; all classes together.
+        clips_per_subject: On average; all classes together.
         frame_size: Width and height of a frame in pixels.
         amplitude_px: Smallest and largest displacement at the apex, drawn evenly, in pixels.
         noise: Factor on the camera noise; 0 is none.
         sway: Factor on the drift of the head; 0 is none.
-        uneven: Every fourth person has two clips fewer and lacks a class; the one before has them.
+        uneven: Every fourth subject has two clips fewer and lacks a class; the one before has them.
 
     Raises:
         ConfigError: The numbers cannot be rendered; the message names the one at fault.
     """
 
     parts: tuple[Part, ...]
-    clips_per_person: int
+    clips_per_subject: int
     frame_size: int = 128
     amplitude_px: tuple[float, float] = (0.5, 3.0)
     noise: float = 1.0
@@ -64,9 +64,9 @@ class CorpusPlan:
                 f"rising numbers above 0, at most {self.frame_size / 40:g} (a fortieth of the "
                 "frame, beyond which skin would fold), or enlarge frame_size."
             )
-        if self.clips_per_person < (3 if self.uneven else 1):
+        if self.clips_per_subject < (3 if self.uneven else 1):
             raise ConfigError(
-                f"clips_per_person is {self.clips_per_person}; give at least 3 where persons are "
+                f"clips_per_subject is {self.clips_per_subject}; give at least 3 where subjects are "
                 "uneven, at least 1 otherwise."
             )
         for part in self.parts:
@@ -94,7 +94,7 @@ SIZES = MappingProxyType(
                     movement_frames=(9, 12),
                 ),
             ),
-            clips_per_person=3,
+            clips_per_subject=3,
         ),
         "demo": CorpusPlan(
             parts=(
@@ -117,7 +117,7 @@ SIZES = MappingProxyType(
                     movement_frames=(12, 15),
                 ),
             ),
-            clips_per_person=6,
+            clips_per_subject=6,
             frame_size=160,
             uneven=True,
         ),
@@ -135,8 +135,8 @@ class Slot:
     class_name: str
 
     @property
-    def person(self) -> str:
-        """The person, unique across the parts."""
+    def subject_id(self) -> str:
+        """The subject, unique across the parts."""
         return f"{self.part.corpus}/{self.subject}"
 
 
@@ -150,11 +150,11 @@ def corpus_plan(size: str | CorpusPlan) -> CorpusPlan:
 
 
 def slots(plan: CorpusPlan, seed: int) -> list[Slot]:
-    """Every clip of the plan with its class; the classes are shuffled inside each person."""
-    persons = [(part, subject) for part in plan.parts for subject in part.subjects]
+    """Every clip of the plan with its class; the classes are shuffled inside each subject."""
+    subjects = [(part, subject) for part in plan.parts for subject in part.subjects]
     found = []
-    for number, (part, subject) in enumerate(persons):
-        classes = _class_numbers(plan, number, len(persons))
+    for number, (part, subject) in enumerate(subjects):
+        classes = _class_numbers(plan, number, len(subjects))
         order = stream(seed, part.corpus, subject, "classes").permutation(len(classes))
         for i, at in enumerate(order, start=1):
             name = CLASSES[classes[at]]
@@ -162,10 +162,10 @@ def slots(plan: CorpusPlan, seed: int) -> list[Slot]:
     return found
 
 
-def _class_numbers(plan: CorpusPlan, number: int, persons: int) -> list[int]:
-    """Classes of the clips of person `number`; over all persons every class is as frequent."""
-    count = plan.clips_per_person
-    if not plan.uneven or number % 4 < 2 or number - number % 2 + 1 >= persons:
+def _class_numbers(plan: CorpusPlan, number: int, subjects: int) -> list[int]:
+    """Classes of the clips of subject `number`; over all subjects every class is as frequent."""
+    count = plan.clips_per_subject
+    if not plan.uneven or number % 4 < 2 or number - number % 2 + 1 >= subjects:
         return [(number * count + i) % 3 for i in range(count)]
     first = number - number % 2
     pool = [(first * count + i) % 3 for i in range(2 * count)]

@@ -1,4 +1,4 @@
-"""Proof that no fold sees its held-out person: checks before training, and the poison test."""
+"""Proof that no fold sees its held-out subject: checks before training, and the poison test."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def audit(
     fit: FitFolds,
     *,
     epoch_rule: EpochRule = "fixed",
-    persons: int = 3,
+    subjects: int = 3,
     on_progress: Progress | None = None,
 ) -> list[Finding]:
     """Every check on a method and its data.
@@ -47,20 +47,20 @@ def audit(
         task: The method and its prepared data; `shortened` keeps the poisoned trainings brief.
         fit: What trains the folds: `package_trainer`, or a user's own.
         epoch_rule: The rule to prove.
-        persons: How many held-out persons to poison: those with the most clips first, then evenly
+        subjects: How many held-out subjects to poison: those with the most clips first, then evenly
             over the rest; 0 means all.
         on_progress: Called with "audit", trainings done and trainings in all.
 
     Returns:
         Findings, empty where all is well.
     """
-    findings = check_folds(task.persons, task.folds)
-    findings += check_copies(task.persons, task.data)
-    findings += check_labels(task.persons, task.data)
+    findings = check_folds(task.subjects, task.folds)
+    findings += check_copies(task.subjects, task.data)
+    findings += check_labels(task.subjects, task.data)
     findings += check_rule(epoch_rule)
     findings += check_training_classes(task)
     findings += check_pretraining(task)
     findings += check_search(task)
     return findings + poison_test(
-        task, fit, epoch_rule=epoch_rule, persons=persons, on_progress=on_progress
+        task, fit, epoch_rule=epoch_rule, subjects=subjects, on_progress=on_progress
     )

@@ -11,28 +11,28 @@ import numpy as np
 from openmer.evaluation._experiment import Task
 from openmer.evaluation._seen_subjects import (
     chose_settings,
-    persons_of_weights,
-    seen_persons,
+    seen_subjects,
     start_of,
+    subjects_of_weights,
 )
 from openmer.evaluation._splits import Fold
 from openmer.evaluation.audit._finding import Finding, leak_of, some
 from openmer.training import EpochRule, TrainingData
 
 
-def check_folds(persons: Sequence[str], folds: Sequence[Fold]) -> list[Finding]:
-    """Persons on both sides of a fold, clips tested never or twice, other people's clips tested."""
+def check_folds(subjects: Sequence[str], folds: Sequence[Fold]) -> list[Finding]:
+    """Subjects on both sides of a fold, clips tested never or twice, other people's clips tested."""
     findings = []
     for fold in folds:
-        shared = {persons[i] for i in fold.train} & {persons[i] for i in fold.test}
-        shared |= {fold.held_out} & {persons[i] for i in fold.train}
+        shared = {subjects[i] for i in fold.train} & {subjects[i] for i in fold.test}
+        shared |= {fold.held_out} & {subjects[i] for i in fold.train}
         if shared:
-            findings.append(leak_of("person overlap", fold, f"trains on {some(shared)}"))
-        others = {persons[i] for i in fold.test} - {fold.held_out}
+            findings.append(leak_of("subject overlap", fold, f"trains on {some(shared)}"))
+        others = {subjects[i] for i in fold.test} - {fold.held_out}
         if others:
             message = f"also tests {some(others)}; compare ids for equality, not by substring"
             findings.append(leak_of("foreign test clips", fold, message))
-    tested = np.bincount([i for fold in folds for i in fold.test], minlength=len(persons))
+    tested = np.bincount([i for fold in folds for i in fold.test], minlength=len(subjects))
     if (tested != 1).any():
         findings.append(
             Finding(
@@ -41,13 +41,13 @@ def check_folds(persons: Sequence[str], folds: Sequence[Fold]) -> list[Finding]:
                 fold="",
                 message=f"{int((tested == 0).sum())} clips are never tested and "
                 f"{int((tested > 1).sum())} more than once; {int(tested.sum())} tests for "
-                f"{len(persons)} clips. Make the test sets a partition of the clips.",
+                f"{len(subjects)} clips. Make the test sets a partition of the clips.",
             )
         )
     return findings
 
 
-def check_labels(persons: Sequence[str], data: TrainingData) -> list[Finding]:
+def check_labels(subjects: Sequence[str], data: TrainingData) -> list[Finding]:
     """The same clip with two labels."""
     same: dict[str, list[int]] = defaultdict(list)
     for i, clip in enumerate(data.inputs):
@@ -56,7 +56,7 @@ def check_labels(persons: Sequence[str], data: TrainingData) -> list[Finding]:
     findings = []
     for clips in same.values():
         if len({int(data.targets[i]) for i in clips}) > 1:
-            people = some({persons[i] for i in clips})
+            people = some({subjects[i] for i in clips})
             message = f"{len(clips)} equal clips of {people} have different labels."
             findings.append(
                 Finding(check="label conflict", severity="note", fold="", message=message)
@@ -65,18 +65,18 @@ def check_labels(persons: Sequence[str], data: TrainingData) -> list[Finding]:
 
 
 def check_rule(epoch_rule: EpochRule) -> list[Finding]:
-    """The rule that chooses the epoch on the held-out person is a leak by definition."""
+    """The rule that chooses the epoch on the held-out subject is a leak by definition."""
     if epoch_rule != "held_out":
         return []
     message = (
-        "The epoch rule 'held_out' chooses each fold's epoch on its held-out person. Use 'fixed' "
+        "The epoch rule 'held_out' chooses each fold's epoch on its held-out subject. Use 'fixed' "
         "or 'inner' for a number to be believed."
     )
     return [Finding(check="epoch rule", severity="leak", fold="", message=message)]
 
 
 def check_training_classes(task: Task) -> list[Finding]:
-    """Folds whose training persons lack a class cannot learn it."""
+    """Folds whose training subjects lack a class cannot learn it."""
     findings = []
     for fold in task.folds:
         seen = {int(task.data.targets[i]) for i in fold.train}
@@ -90,19 +90,19 @@ def check_training_classes(task: Task) -> list[Finding]:
 
 
 def check_pretraining(task: Task) -> list[Finding]:
-    """Tested persons whose pictures made the weights that every fold starts from.
+    """Tested subjects whose pictures made the weights that every fold starts from.
 
     A leak for each of them. Where weights do not say whose pictures made them, or a corpus of
     theirs names nobody, a note says that nothing can be found there.
     """
     stored, check = start_of(task.method), "pretraining"
-    known, overlap = persons_of_weights(stored), seen_persons(task)
+    known, overlap = subjects_of_weights(stored), seen_subjects(task)
     what = (
-        f"starts from the weights {stored}, which pictures of this person made. Pretrain without "
-        "the person, or start from other weights"
+        f"starts from the weights {stored}, which pictures of this subject made. Pretrain without "
+        "the subject, or start from other weights"
     )
     findings = [leak_of(check, fold, what) for fold in task.folds if fold.held_out in overlap]
-    cannot = "whether a tested person is among them cannot be checked."
+    cannot = "whether a tested subject is among them cannot be checked."
     if known.unnamed:
         tested = {clip.corpus for clip in task.clips} & set(known.unnamed)
         also = f" It is likely of {some(tested)}, which is tested here." if tested else ""
@@ -121,10 +121,10 @@ def check_pretraining(task: Task) -> list[Finding]:
 
 
 def check_search(task: Task) -> list[Finding]:
-    """Tested persons whose clips chose the method's settings before any fold began."""
+    """Tested subjects whose clips chose the method's settings before any fold began."""
     what = (
-        "is trained with settings that clips of this person chose ([searched] in the method). Let "
-        "every fold search without its own person ([search]), or test other persons"
+        "is trained with settings that clips of this subject chose ([searched] in the method). Let "
+        "every fold search without its own subject ([search]), or test other subjects"
     )
     chose = chose_settings(task.method, [fold.held_out for fold in task.folds])
     return [leak_of("search", fold, what) for fold in task.folds if fold.held_out in chose]

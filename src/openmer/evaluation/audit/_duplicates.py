@@ -1,6 +1,6 @@
-"""Copies among the clips: mirror images and small shifts, as minority classes are enlarged by.
+"""Copies among the clips: flipped images and small shifts, as minority classes are enlarged by.
 
-A copy of a held-out person's clip must never train, and test sets hold originals only. Copies that
+A copy of a held-out subject's clip must never train, and test sets hold originals only. Copies that
 a training makes itself are made of its own training clips (`openmer.training.Enlarge`); what
 is searched here are copies that came in with the data, as clips of their own.
 """
@@ -21,24 +21,24 @@ _PATCH_SHARE = 0.4  # side of the patch that is looked for
 _LARGEST_PATCH = 32  # pixels
 
 
-def check_copies(persons: Sequence[str], data: TrainingData) -> list[Finding]:
-    """Clips that are another one, its mirror image or a shift of it along one axis.
+def check_copies(subjects: Sequence[str], data: TrainingData) -> list[Finding]:
+    """Clips that are another one, its flipped image or a shift of it along one axis.
 
     Args:
-        persons: Who is on each clip.
-        data: The clips. Of flow all channels but u are compared, which a mirror image leaves alone.
+        subjects: Who is on each clip.
+        data: The clips. Of flow all channels but u are compared, which a flipped image leaves alone.
 
     Returns:
-        A leak for each group of copies: under several persons they would train what is tested,
+        A leak for each group of copies: under several subjects they would train what is tested,
         under one they would be tested more than once.
     """
     findings = []
     for clips in _groups(data.inputs):
-        people = {persons[i] for i in clips}
-        what = f"{len(clips)} clips of {some(people)} are the same picture, mirrored or shifted."
+        people = {subjects[i] for i in clips}
+        what = f"{len(clips)} clips of {some(people)} are the same picture, flipped or shifted."
         if len(people) > 1:
             why = (
-                "A copy of a held-out clip would train. Give copies the person of their original, "
+                "A copy of a held-out clip would train. Give copies the subject of their original, "
                 "or better, leave them out: training.enlarge makes them where they belong."
             )
         else:

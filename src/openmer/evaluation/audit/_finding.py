@@ -14,8 +14,8 @@ class Finding:
 
     Attributes:
         check: Name of the check.
-        severity: ``leak`` makes a result worthless; ``note`` is for a reader to judge.
-        fold: The held-out person concerned; empty where it concerns the data as a whole.
+        severity: ``leak`` makes a result worthless; ``note`` is for a reader to evaluate.
+        fold: The held-out subject concerned; empty where it concerns the data as a whole.
         message: What was found, and what to do.
     """
 

@@ -1,4 +1,4 @@
-"""The poison test: nothing about a held-out person may change a bit of their fold."""
+"""The poison test: nothing about a held-out subject may change a bit of their fold."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FitFolds = Callable[[TrainingData, Sequence[FitJob]], Sequence[FitResult]]
 
 
 def package_trainer(task: Task, resources: Resources, epoch_rule: EpochRule = "fixed") -> FitFolds:
-    """This package's own trainer, run as `evaluate` would run it, in one process.
+    """This package's own trainer, run as `cross_validate` would run it, in one process.
 
     Where the method has a search, every fold searches anew, by that epoch rule.
     """
@@ -48,13 +48,13 @@ def poison_test(
     fit: FitFolds,
     *,
     epoch_rule: EpochRule,
-    persons: int = 3,
+    subjects: int = 3,
     on_progress: Progress | None = None,
 ) -> list[Finding]:
-    """Train folds again without their held-out person's data, and compare every bit.
+    """Train folds again without their held-out subject's data, and compare every bit.
 
     Each fold is trained after another one, in one call, so that anything handed on from fold to
-    fold shows. The held-out person's clips are then replaced by noise, then by NaN (which not even
+    fold shows. The held-out subject's clips are then replaced by noise, then by NaN (which not even
     a weight of zero hides), and both times their labels are rotated; then the labels alone. The
     fold's weights, losses and epoch must come out the same to the last bit.
 
@@ -62,10 +62,10 @@ def poison_test(
         task: The method and its data.
         fit: What trains the folds.
         epoch_rule: The rule to prove.
-        persons: How many held-out persons to poison; 0 means all.
+        subjects: How many held-out subjects to poison; 0 means all.
         on_progress: Called with "audit", trainings done and trainings in all.
     """
-    folds = _chosen_folds(task.folds, persons)
+    folds = _chosen_folds(task.folds, subjects)
     report = on_progress or (lambda *_: None)
     total = len(folds) * (1 + len(_POISONS))
     findings = []
@@ -120,8 +120,8 @@ def _brief(stage: Stage, epochs: int) -> Stage:
 def _train(fit: FitFolds, data: TrainingData, jobs: Sequence[FitJob]) -> FitResult | str:
     """The last job's result, or what stopped its training.
 
-    A trainer that refuses NaN rightly stops in the job before, which trains on the poisoned person;
-    then the last job runs alone, and scores nothing, because scoring would read the person too.
+    A trainer that refuses NaN rightly stops in the job before, which trains on the poisoned subject;
+    then the last job runs alone, and scores nothing, because scoring would read the subject too.
     """
     try:
         return _last(fit(data, jobs), jobs)
@@ -136,15 +136,15 @@ def _train(fit: FitFolds, data: TrainingData, jobs: Sequence[FitJob]) -> FitResu
 
 
 def _last(results: Sequence[FitResult], jobs: Sequence[FitJob]) -> FitResult:
-    return next(result for result in results if result.job.person == jobs[-1].person)
+    return next(result for result in results if result.job.subject_id == jobs[-1].subject_id)
 
 
 def _difference(clean: FitResult | str, outcome: FitResult | str) -> str:
-    """What the held-out person changed; empty where nothing did."""
+    """What the held-out subject changed; empty where nothing did."""
     if isinstance(clean, str):
         return f"cannot be trained at all: {clean}"
     if isinstance(outcome, str):
-        return f"stops when the held-out person's clips are NaN, so it reads them: {outcome}"
+        return f"stops when the held-out subject's clips are NaN, so it reads them: {outcome}"
     changed = ""
     if outcome.settings != clean.settings:
         changed = f"chooses {_said(outcome.settings)} in place of {_said(clean.settings)}"
@@ -154,7 +154,7 @@ def _difference(clean: FitResult | str, outcome: FitResult | str) -> str:
         changed = f"takes epoch {outcome.epoch} in place of {clean.epoch}"
     elif outcome.weights_sha256 != clean.weights_sha256:
         changed = "has other weights"
-    return f"{changed} when the held-out person's clips change" if changed else ""
+    return f"{changed} when the held-out subject's clips change" if changed else ""
 
 
 def _said(settings: Mapping[str, Scalar]) -> str:
@@ -162,14 +162,14 @@ def _said(settings: Mapping[str, Scalar]) -> str:
 
 
 def _noise_clips(data: TrainingData, fold: Fold) -> TrainingData:
-    """The person's clips exchanged for noise of the same spread, labels rotated."""
+    """The subject's clips exchanged for noise of the same spread, labels rotated."""
     rng = np.random.default_rng(0)
     spread = float(data.inputs.std()) + 1.0
     return _replaced(data, fold, lambda shape: rng.normal(scale=spread, size=shape))
 
 
 def _nan_clips(data: TrainingData, fold: Fold) -> TrainingData:
-    """The person's clips exchanged for NaN, labels rotated."""
+    """The subject's clips exchanged for NaN, labels rotated."""
     return _replaced(data, fold, lambda shape: np.full(shape, np.nan))
 
 
@@ -179,11 +179,11 @@ def _replaced(
     test = list(fold.test)
     inputs = data.inputs.copy()
     inputs[test] = fill(inputs[test].shape)
-    mirrored = None
-    if data.mirrored is not None:
-        mirrored = data.mirrored.copy()
-        mirrored[test] = fill(inputs[test].shape)
-    return _rotated_labels(replace(data, inputs=inputs, mirrored=mirrored), fold)
+    flipped = None
+    if data.flipped is not None:
+        flipped = data.flipped.copy()
+        flipped[test] = fill(inputs[test].shape)
+    return _rotated_labels(replace(data, inputs=inputs, flipped=flipped), fold)
 
 
 def _rotated_labels(data: TrainingData, fold: Fold) -> TrainingData:
@@ -195,12 +195,12 @@ def _rotated_labels(data: TrainingData, fold: Fold) -> TrainingData:
 _POISONS = (_noise_clips, _nan_clips, _rotated_labels)
 
 
-def _chosen_folds(folds: Sequence[Fold], persons: int) -> list[Fold]:
+def _chosen_folds(folds: Sequence[Fold], subjects: int) -> list[Fold]:
     """The largest fold, then others evenly spaced in the order of their sizes."""
     by_size = sorted(folds, key=lambda fold: (-len(fold.test), fold.held_out))
-    if not persons or persons >= len(by_size):
+    if not subjects or subjects >= len(by_size):
         return by_size
-    places = np.linspace(0, len(by_size) - 1, persons).round().astype(int)
+    places = np.linspace(0, len(by_size) - 1, subjects).round().astype(int)
     return [by_size[place] for place in places]
 
 

@@ -1,4 +1,4 @@
-"""How sure the scores of a spotter are: whole persons are drawn, as for every other score."""
+"""How sure the scores of a spotter are: whole subjects are drawn, as for every other score."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Tally:
     confusion: NDArray[np.int64] | None
 
 
-def units_of(persons: Sequence[tuple[str, ...]]) -> NDArray[np.int64]:
-    """Which videos are drawn together: those that share a person, directly or through others.
+def units_of(subjects: Sequence[tuple[str, ...]]) -> NDArray[np.int64]:
+    """Which videos are drawn together: those that share a subject, directly or through others.
 
     Args:
-        persons: The persons of each video.
+        subjects: The subjects of each video.
 
     Returns:
         Number of the unit of each video, 0..units-1, shape ``(videos,)``.
@@ -43,12 +43,12 @@ def units_of(persons: Sequence[tuple[str, ...]]) -> NDArray[np.int64]:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    names = {name: at for at, name in enumerate(sorted({p for each in persons for p in each}))}
-    pairs = [(video, names[name]) for video, each in enumerate(persons) for name in each]
+    names = {name: at for at, name in enumerate(sorted({p for each in subjects for p in each}))}
+    pairs = [(video, names[name]) for video, each in enumerate(subjects) for name in each]
     videos, owners = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    size = len(persons) + len(names)
-    graph = coo_array((np.ones(len(pairs)), (videos, len(persons) + owners)), shape=(size, size))
-    unit = connected_components(graph, directed=False)[1][: len(persons)]
+    size = len(subjects) + len(names)
+    graph = coo_array((np.ones(len(pairs)), (videos, len(subjects) + owners)), shape=(size, size))
+    unit = connected_components(graph, directed=False)[1][: len(subjects)]
     return np.unique(unit, return_inverse=True)[1].astype(np.int64)
 
 

@@ -22,7 +22,7 @@ class Span:
         onset: First frame.
         offset: Last frame.
         apex: Frame of the largest movement; None where not known.
-        person: Number of the face it is on.
+        subject: Number of the face it is on.
         class_name: What it shows; None where nobody says.
     """
 
@@ -30,7 +30,7 @@ class Span:
     onset: int
     offset: int
     apex: int | None = None
-    person: int = 1
+    subject_id: int = 1
     class_name: str | None = None
 
 
@@ -58,7 +58,7 @@ def match_spans(
     """Pair found movements of a video with true ones, each used once at most.
 
     As many pairs as possible are made; among the pairings with that many, the one with the largest
-    sum of overlaps is taken. Persons must be the same; kinds are not looked at, so give those of
+    sum of overlaps is taken. Subjects must be the same; kinds are not looked at, so give those of
     one kind to compare within it.
 
     Args:
@@ -82,7 +82,7 @@ def match_spans(
     for row, one in enumerate(found):
         for column, other in enumerate(truth):
             iou = overlap(one, other)
-            if one.person == other.person and iou >= least_iou:
+            if one.subject_id == other.subject_id and iou >= least_iou:
                 # One more pair is worth more than any sum of overlaps.
                 worth[row, column] = 1 + min(worth.shape) + iou
     from scipy.optimize import linear_sum_assignment
@@ -98,23 +98,25 @@ def named_as_in_truth(
     """Found movements of a video with the numbers that the truth gives to the faces.
 
     A spotter numbers faces as it meets them, and gives a new number to a face that it lost. So each
-    of its faces is taken for the true person most of whose movements it matches, the one with the
+    of its faces is taken for the true subject most of whose movements it matches, the one with the
     lowest number on a tie.
     """
-    persons = sorted({span.person for span in truth})
-    if not persons:
+    subjects = sorted({span.subject_id for span in truth})
+    if not subjects:
         return tuple(found)
     names = {}
-    for face in {span.person for span in found}:
-        own = [span for span in found if span.person == face]
+    for face in {span.subject_id for span in found}:
+        own = [span for span in found if span.subject_id == face]
         matched = [
             len(
-                match_spans([replace(span, person=who) for span in own], truth, least_iou=least_iou)
+                match_spans(
+                    [replace(span, subject_id=who) for span in own], truth, least_iou=least_iou
+                )
             )
-            for who in persons
+            for who in subjects
         ]
-        names[face] = persons[int(np.argmax(matched))]
-    return tuple(replace(span, person=names[span.person]) for span in found)
+        names[face] = subjects[int(np.argmax(matched))]
+    return tuple(replace(span, subject_id=names[span.subject_id]) for span in found)
 
 
 def checked(span: Span, where: str) -> Span:
@@ -133,4 +135,4 @@ def checked(span: Span, where: str) -> Span:
 
 
 def _order(span: Span) -> tuple[int, int, int, str, str]:
-    return (span.onset, span.offset, span.person, span.kind, span.class_name or "")
+    return (span.onset, span.offset, span.subject_id, span.kind, span.class_name or "")

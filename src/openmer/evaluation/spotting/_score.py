@@ -1,4 +1,4 @@
-"""How a spotter is judged on long videos, as in the spotting tasks of the MEGC challenges.
+"""How a spotter is evaluated on long videos, as in the spotting tasks of the MEGC challenges.
 
 A found movement is a true one where they share at least half of the frames that either has (IoU of
 0.5, both ends counted). Each is used once. Hits, false alarms and misses are counted over all
@@ -68,9 +68,9 @@ __all__ = [
     "Spotted",
     "SpottingIntervals",
     "SpottingScores",
-    "judge_spotting",
     "match_spans",
     "overlap",
+    "score_spotting",
     "span_of",
 ]
 
@@ -79,7 +79,7 @@ class Spotted(Protocol):
     """What `span_of` takes: the intervals and events of `openmer.video`, or anything like them."""
 
     @property
-    def person(self) -> int:
+    def subject_id(self) -> int:
         """Number of the face."""
 
     @property
@@ -100,7 +100,7 @@ class Spotted(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Judged:
+class _Evaluated:
     """One video: what is true, what was found, and what of it is the same."""
 
     video: AnnotatedVideo
@@ -111,18 +111,18 @@ class _Judged:
 
 
 def span_of(event: Spotted) -> Span:
-    """A spotted interval as `judge_spotting` takes it, with its `class_name` where it has one."""
+    """A spotted interval as `score_spotting` takes it, with its `class_name` where it has one."""
     return Span(
         kind=event.kind,
         onset=event.onset_frame,
         offset=event.offset_frame,
         apex=event.apex_frame,
-        person=event.person,
+        subject_id=event.subject_id,
         class_name=getattr(event, "class_name", None),
     )
 
 
-def judge_spotting(
+def score_spotting(
     found: Mapping[str, Sequence[Span]],
     truth: Sequence[AnnotatedVideo],
     *,
@@ -132,10 +132,10 @@ def judge_spotting(
     draws: int = 2000,
     seed: int = 0,
 ) -> SpottingScores:
-    """Judge what was found in videos by what was annotated in them.
+    """Evaluate what was found in videos by what was annotated in them.
 
     Faces need not be numbered as in the truth: in each video a found face is taken for the true
-    person most of whose movements it matches. Names of classes are compared without case.
+    subject most of whose movements it matches. Names of classes are compared without case.
 
     Args:
         found: Movements by `AnnotatedVideo.key`; a video that is absent is one in which nothing was
@@ -143,10 +143,10 @@ def judge_spotting(
         truth: Every video that was looked at, those without an event as well.
         classes: The classes of recognition; movements with another true class are left out of it.
             None takes those that the truth names.
-        face_seconds: Seconds in which a face was seen in each video, added up over its persons, by
+        face_seconds: Seconds in which a face was seen in each video, added up over its subjects, by
             key; None takes the length of the videos.
         least_iou: Overlap from which a found movement is a true one, more than 0, at most 1.
-        draws: How many times persons are drawn for the intervals.
+        draws: How many times subjects are drawn for the intervals.
         seed: Of these draws.
 
     Raises:
@@ -154,22 +154,22 @@ def judge_spotting(
             not listed, a movement is impossible, or `face_seconds` or `least_iou` is.
     """
     _check(found, truth, face_seconds)
-    judged = [_judge(video, found.get(video.key, ()), least_iou) for video in truth]
+    evaluated = [_score(video, found.get(video.key, ()), least_iou) for video in truth]
     seconds = [_seconds(video, face_seconds) for video in truth]
-    unit = units_of([video.persons for video in truth])
+    unit = units_of([video.subject_ids for video in truth])
 
     def scores(scope: Scope) -> ScopeScores:
         kinds = tuple(kind for kind in KINDS if scope in (kind, "all", "either"))
-        matches = [_matches(each, scope, kinds) for each in judged]
-        names = _classes(classes, judged, kinds)
-        tally = _tally(judged, matches, kinds, seconds, names)
+        matches = [_matches(each, scope, kinds) for each in evaluated]
+        names = _classes(classes, evaluated, kinds)
+        tally = _tally(evaluated, matches, kinds, seconds, names)
         return ScopeScores(
             scope=scope,
             truth=int(tally.truth.sum()),
             found=int(tally.found.sum()),
             hits=int(tally.hits.sum()),
             minutes=_minutes(seconds),
-            apex=_apex_error(judged, matches),
+            apex=_apex_error(evaluated, matches),
             recognition=recognition_of(tally, names),
             intervals=spotting_intervals(tally, unit, draws=draws, seed=seed),
         )
@@ -179,9 +179,9 @@ def judge_spotting(
         macro=scores("macro"),
         all=scores("all"),
         either=scores("either"),
-        quiet=_quiet(judged, seconds),
+        quiet=_quiet(evaluated, seconds),
         videos=len(truth),
-        persons=len({person for video in truth for person in video.persons}),
+        subjects=len({subject_id for video in truth for subject_id in video.subject_ids}),
         least_iou=least_iou,
         of_face=face_seconds is not None,
     )
@@ -194,7 +194,7 @@ def _check(
 ) -> None:
     keys = [video.key for video in truth]
     if not keys:
-        raise DataError("There is no video to judge by. Give the annotated videos.")
+        raise DataError("There is no video to evaluate by. Give the annotated videos.")
     twice = sorted({key for key in keys if keys.count(key) > 1}) if len({*keys}) < len(keys) else []
     if twice:
         raise DataError(f"The video {twice[0]!r} is listed twice in the truth. Leave one out.")
@@ -215,7 +215,7 @@ def _check(
         )
 
 
-def _judge(video: AnnotatedVideo, given: Sequence[Span], least_iou: float) -> _Judged:
+def _score(video: AnnotatedVideo, given: Sequence[Span], least_iou: float) -> _Evaluated:
     truth = tuple(
         checked(
             Span(
@@ -223,7 +223,7 @@ def _judge(video: AnnotatedVideo, given: Sequence[Span], least_iou: float) -> _J
                 onset=event.onset,
                 offset=event.offset,
                 apex=event.apex,
-                person=event.person,
+                subject_id=event.subject_id,
                 class_name=event.emotion,
             ),
             f"The truth of {video.key}",
@@ -232,7 +232,7 @@ def _judge(video: AnnotatedVideo, given: Sequence[Span], least_iou: float) -> _J
     )
     given = [checked(span, f"What was found in {video.key}") for span in given]
     found = named_as_in_truth(given, truth, least_iou=least_iou)
-    return _Judged(
+    return _Evaluated(
         video=video,
         truth=truth,
         found=found,
@@ -251,14 +251,14 @@ def _of_kinds(spans: Iterable[Span], kinds: Sequence[Kind]) -> list[Span]:
     return [span for span in spans if span.kind in kinds]
 
 
-def _matches(judged: _Judged, scope: Scope, kinds: Sequence[Kind]) -> tuple[Match, ...]:
+def _matches(evaluated: _Evaluated, scope: Scope, kinds: Sequence[Kind]) -> tuple[Match, ...]:
     if scope == "either":
-        return judged.any_kind
-    return tuple(match for match in judged.same_kind if match.truth.kind in kinds)
+        return evaluated.any_kind
+    return tuple(match for match in evaluated.same_kind if match.truth.kind in kinds)
 
 
 def _tally(
-    judged: Sequence[_Judged],
+    evaluated: Sequence[_Evaluated],
     matches: Sequence[tuple[Match, ...]],
     kinds: Sequence[Kind],
     seconds: Sequence[float | None],
@@ -267,8 +267,8 @@ def _tally(
     """The counts of each video."""
     known = [each for each in seconds if each is not None]
 
-    def counts(number: Callable[[_Judged], int]) -> NDArray[np.int64]:
-        return np.array([number(each) for each in judged], dtype=np.int64)
+    def counts(number: Callable[[_Evaluated], int]) -> NDArray[np.int64]:
+        return np.array([number(each) for each in evaluated], dtype=np.int64)
 
     return Tally(
         hits=np.array([len(each) for each in matches], dtype=np.int64),
@@ -297,11 +297,11 @@ def _plain(name: str | None) -> str:
 
 
 def _classes(
-    given: Sequence[str] | None, judged: Sequence[_Judged], kinds: Sequence[Kind]
+    given: Sequence[str] | None, evaluated: Sequence[_Evaluated], kinds: Sequence[Kind]
 ) -> tuple[str, ...]:
     """The classes of recognition; none where the truth names none of them."""
     named = {
-        _plain(span.class_name) for each in judged for span in _of_kinds(each.truth, kinds)
+        _plain(span.class_name) for each in evaluated for span in _of_kinds(each.truth, kinds)
     } - {""}
     if given is None:
         return tuple(sorted(named))
@@ -319,11 +319,11 @@ def _minutes(seconds: Sequence[float | None]) -> float | None:
 
 
 def _apex_error(
-    judged: Sequence[_Judged], matches: Sequence[tuple[Match, ...]]
+    evaluated: Sequence[_Evaluated], matches: Sequence[tuple[Match, ...]]
 ) -> ApexError | None:
     apart: list[int] = []
     rates: list[Fraction | None] = []
-    for each, pairs in zip(judged, matches, strict=True):
+    for each, pairs in zip(evaluated, matches, strict=True):
         for pair in pairs:
             if pair.found.apex is not None and pair.truth.apex is not None:
                 apart.append(abs(pair.found.apex - pair.truth.apex))
@@ -340,10 +340,10 @@ def _apex_error(
     )
 
 
-def _quiet(judged: Sequence[_Judged], seconds: Sequence[float | None]) -> QuietVideos:
-    quiet = [at for at, each in enumerate(judged) if not each.truth]
+def _quiet(evaluated: Sequence[_Evaluated], seconds: Sequence[float | None]) -> QuietVideos:
+    quiet = [at for at, each in enumerate(evaluated) if not each.truth]
     return QuietVideos(
         videos=len(quiet),
-        found=sum(len(judged[at].found) for at in quiet),
+        found=sum(len(evaluated[at].found) for at in quiet),
         minutes=_minutes([seconds[at] for at in quiet]),
     )

@@ -55,7 +55,7 @@ class Recognition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpottingIntervals:
-    """95 % intervals by drawing whole persons; None where there is none.
+    """95 % intervals by drawing whole subjects; None where there is none.
 
     Attributes:
         f1: Of F1, inside 0..1.
@@ -83,7 +83,7 @@ class ScopeScores:
         minutes: Minutes of video, or of visible face where these were given; None where not known.
         apex: How well the apex was placed; None where no pair knows it.
         recognition: None where the truth names no class.
-        intervals: None for fewer than two persons.
+        intervals: None for fewer than two subjects.
     """
 
     scope: Scope
@@ -164,8 +164,8 @@ class SpottingScores:
         all: Both, as the MEGC challenges pool them.
         either: Both, whatever kind a movement was taken for.
         quiet: The videos without an event.
-        videos: How many videos were judged.
-        persons: How many persons are in them.
+        videos: How many videos were evaluated.
+        subjects: How many subjects are in them.
         least_iou: Overlap from which a found movement is a true one.
         of_face: Minutes are those of visible faces, as they were given, and not of video.
     """
@@ -176,7 +176,7 @@ class SpottingScores:
     either: ScopeScores
     quiet: QuietVideos
     videos: int
-    persons: int
+    subjects: int
     least_iou: float
     of_face: bool
 

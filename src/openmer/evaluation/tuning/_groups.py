@@ -66,7 +66,7 @@ class FoldGroups:
     """Folds to train, each with settings of its own.
 
     Where trainings are stacked, the last bits of a model depend on how many are in its stack. So
-    who is in a stack must never depend on what other folds chose: these know its held-out person.
+    who is in a stack must never depend on what other folds chose: these know its held-out subject.
 
     Args:
         task: Their task.

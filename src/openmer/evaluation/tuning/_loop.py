@@ -27,7 +27,7 @@ class SearchTarget:
 
     Attributes:
         seed: Seed of the run.
-        fold: Whose training persons are searched among.
+        fold: Whose training subjects are searched among.
         inner: One fold per group of them.
     """
 
@@ -147,9 +147,9 @@ def _try(
         return
     with closing(groups.fit()) as results:
         for group, result in results:
-            one = owners[group, result.job.seed, result.job.person]
+            one = owners[group, result.job.seed, result.job.subject_id]
             parts = waiting[one.target.name, one.place]
-            parts[result.job.person] = result
+            parts[result.job.subject_id] = result
             if len(parts) == len(one.target.inner):
                 ordered = [parts[inner.held_out] for inner in one.target.inner]
                 book.finish(one.target.name, _outcome(task, one, ordered))
@@ -198,12 +198,12 @@ def _choice(task: Task, search: Search, target: SearchTarget, done: Mapping[int,
     best = best_trial(search, trials)
     return Choice(
         seed=target.seed,
-        person=target.fold.held_out,
+        subject_id=target.fold.held_out,
         settings=best.settings,
         place=best.place,
         score=best.score(search),
         groups=tuple(
-            tuple(sorted({task.persons[i] for i in inner.test})) for inner in target.inner
+            tuple(sorted({task.subjects[i] for i in inner.test})) for inner in target.inner
         ),
         trials=tuple(
             {

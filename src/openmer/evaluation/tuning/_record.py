@@ -28,17 +28,17 @@ class Choice:
 
     Attributes:
         seed: Seed of the run.
-        person: The held-out person, who is nowhere in it; or "everybody".
+        subject: The held-out subject, who is nowhere in it; or "everybody".
         settings: Of the best trial, by dotted keys of the method.
         place: That trial's number, from 0.
         score: Its inner score, the best of many: too good for an estimate.
-        groups: The inner groups of persons.
+        groups: The inner groups of subjects.
         trials: Every trial in order: `place`, `settings`, `score`, `uf1`, `loss`, `epoch` and
             `losses`; a number that is not finite is None.
     """
 
     seed: int
-    person: str
+    subject_id: str
     settings: Settings
     place: int
     score: float
@@ -46,9 +46,9 @@ class Choice:
     trials: tuple[Mapping[str, Any], ...]
 
 
-def choice_path(folder: Path, seed: int, person: str) -> Path:
-    """The file of one search in a run's folder, unsafe characters of the person's id encoded."""
-    corpus, _, subject = person.rpartition("/")
+def choice_path(folder: Path, seed: int, subject_id: str) -> Path:
+    """The file of one search in a run's folder, unsafe characters of the subject's id encoded."""
+    corpus, _, subject = subject_id.rpartition("/")
     inside = folder / FOLDER / f"seed{seed}"
     return inside / quote(corpus, safe="") / f"{quote(subject, safe='')}.json"
 
@@ -57,7 +57,7 @@ def write_choice(folder: Path, choice: Choice) -> None:
     """Write the file of one search atomically; the same search gives the same bytes."""
     table = {
         "seed": choice.seed,
-        "person": choice.person,
+        "subject_id": choice.subject_id,
         "settings": choice.settings,
         "place": choice.place,
         "score": finite(choice.score),
@@ -65,34 +65,34 @@ def write_choice(folder: Path, choice: Choice) -> None:
         "trials": choice.trials,
     }
     text = json.dumps(table, indent=1, allow_nan=False)
-    replace_file(choice_path(folder, choice.seed, choice.person), f"{text}\n".encode())
+    replace_file(choice_path(folder, choice.seed, choice.subject_id), f"{text}\n".encode())
 
 
-def read_choice(folder: Path, seed: int, person: str) -> Choice | None:
+def read_choice(folder: Path, seed: int, subject_id: str) -> Choice | None:
     """What a search chose that is done; None where it is not.
 
     Raises:
         DataError: The file is broken.
     """
-    path = choice_path(folder, seed, person)
+    path = choice_path(folder, seed, subject_id)
     return _read(path) if path.is_file() else None
 
 
 def read_choices(folder: Path) -> list[Choice]:
-    """Every search that is done in a run's folder, by seed and person."""
+    """Every search that is done in a run's folder, by seed and subject."""
     found = map(_read, (folder / FOLDER).glob("seed*/**/*.json"))
-    return sorted(found, key=lambda choice: (choice.seed, choice.person))
+    return sorted(found, key=lambda choice: (choice.seed, choice.subject_id))
 
 
 def write_history(folder: Path, search: Search) -> Path:
     """Write all trials of all searches that are done as ``search/history.csv``.
 
-    Columns: seed, person, trial, chosen (1 for the best), each key of the space, score, uf1, loss,
+    Columns: seed, subject, trial, chosen (1 for the best), each key of the space, score, uf1, loss,
     epoch, and training_losses: the mean loss of each epoch, one after another.
     """
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["seed", "person", "trial", "chosen", *search.space, *_PLAIN])
+    rows.writerow(["seed", "subject_id", "trial", "chosen", *search.space, *_PLAIN])
     for choice in read_choices(folder):
         for trial in choice.trials:
             chosen = int(trial["place"] == choice.place)
@@ -100,7 +100,7 @@ def write_history(folder: Path, search: Search) -> Path:
             told = [_cell(trial[name]) for name in _PLAIN[:-1]]
             curve = " ".join(_cell(loss) or "nan" for loss in trial["losses"])
             place = trial["place"]
-            rows.writerow([choice.seed, choice.person, place, chosen, *values, *told, curve])
+            rows.writerow([choice.seed, choice.subject_id, place, chosen, *values, *told, curve])
     path = folder / FOLDER / HISTORY
     replace_file(path, text.getvalue().encode())
     return path

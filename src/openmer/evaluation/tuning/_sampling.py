@@ -45,7 +45,7 @@ class Trial:
     losses: tuple[float, ...]
 
     def score(self, search: Search) -> float:
-        """What it is judged by."""
+        """What it is evaluated by."""
         if search.score == "uf1":
             return self.uf1
         return float("inf") if self.loss is None else self.loss

@@ -1,8 +1,8 @@
 """Searches of hyperparameters: inside every fold, or on everybody where nothing is reported.
 
-A search sees the fold's training persons only. They are dealt into groups; a trial trains on all
+A search sees the fold's training subjects only. They are dealt into groups; a trial trains on all
 groups but one and is scored on that one, for each in turn. Every number that is reported comes from
-folds whose held-out person was in none of it, and `openmer audit` proves it.
+folds whose held-out subject was in none of it, and `openmer audit` proves it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ __all__ = [
     "settled",
 ]
 
-EVERYBODY = "everybody"  # names the search; no person is called so, for it has no corpus
+EVERYBODY = "everybody"  # names the search; no subject is called so, for it has no corpus
 
 
 def fit_folds(
@@ -67,15 +67,15 @@ def fit_folds(
         yield from fit_jobs(jobs, task.spec, task.data, how.plan)
         return
     folds = {fold.held_out: fold for fold in task.folds}
-    choices = search_folds(task, [(job.seed, folds[job.person]) for job in jobs], how)
+    choices = search_folds(task, [(job.seed, folds[job.subject_id]) for job in jobs], how)
     groups, chosen = FoldGroups(task, how), {}
     for job, choice in zip(jobs, choices, strict=True):
-        search = f"seed{job.seed}/{job.person}"
-        groups.add(choice.settings, folds[job.person], job.seed, asked=job, apart=search)
-        chosen[job.seed, job.person] = choice.settings
+        search = f"seed{job.seed}/{job.subject_id}"
+        groups.add(choice.settings, folds[job.subject_id], job.seed, asked=job, apart=search)
+        chosen[job.seed, job.subject_id] = choice.settings
     with closing(groups.fit()) as results:
         for _, result in results:
-            yield replace(result, settings=chosen[result.job.seed, result.job.person])
+            yield replace(result, settings=chosen[result.job.seed, result.job.subject_id])
 
 
 def search_folds(task: Task, wanted: Sequence[tuple[int, Fold]], how: SearchRun) -> list[Choice]:
@@ -93,7 +93,7 @@ def search_folds(task: Task, wanted: Sequence[tuple[int, Fold]], how: SearchRun)
         ConfigError: The method has no search, settings do not go together, or the URL of the
             storage is none.
         DataError: The storage cannot be reached.
-        ProtocolError: A fold trains on one person only.
+        ProtocolError: A fold trains on one subject only.
     """
     search = _search_of(task.method)
     found: dict[tuple[int, str], Choice] = {}
@@ -104,7 +104,7 @@ def search_folds(task: Task, wanted: Sequence[tuple[int, Fold]], how: SearchRun)
     left = [(seed, fold) for seed, fold in wanted if (seed, fold.held_out) not in found]
     with closing(_search(task, search, left, how)) as choices:
         for choice in choices:
-            found[choice.seed, choice.person] = choice
+            found[choice.seed, choice.subject_id] = choice
             if how.folder is not None:
                 write_choice(how.folder, choice)
     if how.folder is not None:
@@ -132,11 +132,11 @@ def _search(
 
 
 def inner_folds(task: Task, fold: Fold, seed: int) -> tuple[Fold, ...]:
-    """The groups of a fold's training persons that its search scores on, one held out in each."""
+    """The groups of a fold's training subjects that its search scores on, one held out in each."""
     search = _search_of(task.method)
     return groups_inside(
         fold,
-        task.persons,
+        task.subjects,
         task.data.targets.tolist(),
         groups=search.inner_folds,
         rng=generator(seed, fold.held_out, "search persons", search.seed),
@@ -156,11 +156,11 @@ def settled(
 ) -> Task:
     """The task with what one fold's search chose and no search any more, or as it is without one.
 
-    Its method names the persons whose clips chose.
+    Its method names the subjects whose clips chose.
 
     Args:
         task: The task.
-        fold: Whose training persons are searched among; `everybody` for settings to be used.
+        fold: Whose training subjects are searched among; `everybody` for settings to be used.
         epoch_rule: Chooses the epoch of every trial.
         seed: Seed of the trainings.
         resources: Device, processes, memory.
@@ -191,7 +191,7 @@ def _settled_method(task: Task, fold: Fold, choice: Choice) -> Method:
     """The method with what one search chose, and the record of whose clips chose it."""
     search = _search_of(task.method)
     searched = Searched(
-        persons=tuple(sorted({task.persons[i] for i in fold.train})),
+        subjects=tuple(sorted({task.subjects[i] for i in fold.train})),
         clips=len(fold.train),
         sampler=search.sampler,
         trials=len(choice.trials),

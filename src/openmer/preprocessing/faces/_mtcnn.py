@@ -78,7 +78,7 @@ def _scales(image: NDArray[np.uint8]) -> list[float]:
 
 def _find(image: NDArray[np.uint8], scales: Sequence[float]) -> Floats:
     """Faces seen on some levels of the pyramid."""
-    return _judge(image, _refine(image, _propose(image, scales)))
+    return _score(image, _refine(image, _propose(image, scales)))
 
 
 def _are_enough(faces: Floats, large_px: float) -> bool:
@@ -144,7 +144,7 @@ def _refine(image: NDArray[np.uint8], boxes: Floats) -> Floats:
     return _square(_shifted(rows[:, :5], rows[:, 5:]))
 
 
-def _judge(image: NDArray[np.uint8], boxes: Floats) -> Floats:
+def _score(image: NDArray[np.uint8], boxes: Floats) -> Floats:
     """Third network: faces with five points, one row of 15 numbers each."""
     if not len(boxes):
         return np.empty((0, 15), np.float32)

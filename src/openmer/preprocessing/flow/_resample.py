@@ -1,4 +1,4 @@
-"""Other sizes and other scales of images and flow fields, and their mirror image."""
+"""Other sizes and other scales of images and flow fields, and their flipped image."""
 
 from __future__ import annotations
 
@@ -111,8 +111,8 @@ def stretch_8bit(array: NDArray[np.float32]) -> NDArray[np.float32]:
     return levels.astype(np.float32)
 
 
-def mirror_flow(flow: NDArray[np.float32], *, stretched: bool = False) -> NDArray[np.float32]:
-    """A flow field seen in a mirror: left and right swap, and u changes its direction.
+def flip_flow(flow: NDArray[np.float32], *, stretched: bool = False) -> NDArray[np.float32]:
+    """A flow field seen in a flip: left and right swap, and u changes its direction.
 
     Args:
         flow: Shape ``(..., channels, height, width)``, at least one channel: u, then v, strain
@@ -127,10 +127,10 @@ def mirror_flow(flow: NDArray[np.float32], *, stretched: bool = False) -> NDArra
     """
     if flow.ndim < 3:
         raise DataError(f"Expected flow of shape (channels, height, width), found {flow.shape}.")
-    mirrored = flow[..., ::-1].copy()
-    u = mirrored[..., 0, :, :]
+    flipped = flow[..., ::-1].copy()
+    u = flipped[..., 0, :, :]
     np.subtract(255 if stretched else 0, u, out=u)
-    return mirrored
+    return flipped
 
 
 def _resize_plane(plane: NDArray[np.float32], size: int) -> NDArray[np.float32]:

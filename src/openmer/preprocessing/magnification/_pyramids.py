@@ -1,6 +1,6 @@
 """Image pyramids on tensors: halve, double, and each size of detail with a gain of its own.
 
-The kernel is the binomial (1, 4, 6, 4, 1) / 16 of Burt and Adelson (1983), mirrored at the border.
+The kernel is the binomial (1, 4, 6, 4, 1) / 16 of Burt and Adelson (1983), flipped at the border.
 Importing this module imports PyTorch.
 """
 
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SMALLEST_PX = 4  # side of the coarsest level; mirroring by two pixels needs three
+SMALLEST_PX = 4  # side of the coarsest level; flipping by two pixels needs three
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +167,7 @@ def _halve_rows(images: Tensor, rows: int) -> Tensor:
 def _double_rows(images: Tensor, rows: int) -> Tensor:
     """8 times the smooth rows at the old places and between them."""
     count = images.shape[1]
-    after = images[:, -1:] if rows % 2 == 0 else images[:, -2:-1]  # the mirror of the fine grid
+    after = images[:, -1:] if rows % 2 == 0 else images[:, -2:-1]  # the flip of the fine grid
     padded = torch.cat([images[:, 1:2], images, after], dim=1)
     result = images.new_empty(images.shape[0], rows, images.shape[2])
     torch.add(padded[:, :-2], padded[:, 2:], out=result[:, 0::2]).add_(images, alpha=6)

@@ -67,7 +67,7 @@ class Turn:
 
     @property
     def degrees(self) -> int:
-        """Clockwise turn, 0, 90, 180 or 270; a mirror is not counted."""
+        """Clockwise turn, 0, 90, 180 or 270; a flip is not counted."""
         if self.swapped:
             return 90 if self.left_right else 270
         return 180 if self.up_down else 0

@@ -48,7 +48,7 @@ class TrackSettings:
         reference_s: Seconds after which a fresh reference picture is taken of a face.
         least_likeness: Correlation with the reference below which a face counts as not seen.
         lost_after_s: Seconds unseen after which a face is given up until it is found again.
-        known_again: Correlation with a lost face from which a new one is the same person.
+        known_again: Correlation with a lost face from which a new one is the same subject.
         least_eyes_px: Distance of the eyes in pixels below which a face is not followed.
     """
 
@@ -66,7 +66,7 @@ class Seen:
     """One face in one frame.
 
     Attributes:
-        person: Number of the face, 1 for the first.
+        subject: Number of the face, 1 for the first.
         frame: Number of the frame, from 0.
         time_s: Its time.
         matrix: From pixels of the image to those of the patch, shape ``(2, 3)``.
@@ -81,7 +81,7 @@ class Seen:
         anew: The face has just come into view: movement before and after cannot be compared.
     """
 
-    person: int
+    subject_id: int
     frame: int
     time_s: float
     matrix: Matrix
@@ -100,8 +100,8 @@ class Seen:
 class _Followed:
     """A face in view."""
 
-    def __init__(self, person: int, patch: Patch, matrix: Matrix, time_s: float) -> None:
-        self.person = person
+    def __init__(self, subject_id: int, patch: Patch, matrix: Matrix, time_s: float) -> None:
+        self.subject_id = subject_id
         self.matrix = matrix
         self.last_seen_s = self.last_measured_s = time_s
         self.open_eyes = 0.0
@@ -179,13 +179,13 @@ class Tracker:
         self._find = find or _finder(settings.detector)
         self._in_view: list[_Followed] = []
         self._lost: list[_Followed] = []
-        self._persons = 0
+        self._subjects = 0
         self._next_look_s = 0.0
 
     @property
-    def persons(self) -> int:
+    def subjects(self) -> int:
         """How many different faces were seen so far."""
-        return self._persons
+        return self._subjects
 
     def see(self, frame: int, time_s: float, gray: Gray) -> tuple[Seen, ...]:
         """The faces in the next frame, by their numbers.
@@ -195,12 +195,14 @@ class Tracker:
             time_s: Its time in seconds, rising.
             gray: Shape ``(height, width)``, 0..255.
         """
-        measured = {f.person: f.measure(gray, self.settings.least_likeness) for f in self._in_view}
+        measured = {
+            f.subject_id: f.measure(gray, self.settings.least_likeness) for f in self._in_view
+        }
         if time_s >= self._next_look_s or any(found is None for found in measured.values()):
             self._look(gray, time_s, measured)
         seen = []
-        for followed in sorted(self._in_view, key=lambda f: f.person):
-            found = measured.get(followed.person)
+        for followed in sorted(self._in_view, key=lambda f: f.subject_id):
+            found = measured.get(followed.subject_id)
             if found is not None:
                 seen.append(self._seen(followed, found, frame, time_s, gray))
         self._give_up(time_s)
@@ -212,7 +214,7 @@ class Tracker:
         total, warp_px = followed.advance(gray, found, time_s, self.settings.reference_s)
         anew, followed.anew = followed.anew, False
         return Seen(
-            person=followed.person,
+            subject_id=followed.subject_id,
             frame=frame,
             time_s=time_s,
             matrix=followed.matrix,
@@ -230,13 +232,13 @@ class Tracker:
             if not 0 < face.turn < 1 or eye_distance(matrix) < self.settings.least_eyes_px:
                 continue
             known = self._at(box_of(matrix))
-            if known is not None and measured.get(known.person) is not None:
+            if known is not None and measured.get(known.subject_id) is not None:
                 known.look_right(gray, matrix, time_s)
             elif known is not None:
-                measured[known.person] = self._recovered(known, gray, matrix, time_s)
+                measured[known.subject_id] = self._recovered(known, gray, matrix, time_s)
             elif _AHEAD[0] < face.turn < _AHEAD[1]:
                 known = self._welcome(gray, matrix, time_s)
-                measured[known.person] = self._recovered(known, gray, matrix, time_s)
+                measured[known.subject_id] = self._recovered(known, gray, matrix, time_s)
         pause = self.settings.look_every_s * (1 if self._in_view else 0.4)
         self._next_look_s = time_s + pause
 
@@ -267,8 +269,8 @@ class Tracker:
             self._lost.remove(followed)
             followed.start_again(patch, matrix, time_s)
         else:
-            self._persons += 1
-            followed = _Followed(self._persons, patch, matrix, time_s)
+            self._subjects += 1
+            followed = _Followed(self._subjects, patch, matrix, time_s)
         self._in_view.append(followed)
         return followed
 

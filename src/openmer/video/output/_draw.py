@@ -169,7 +169,7 @@ def _faces(analysis: Analysis) -> tuple[_FaceMotion, ...]:
         _FaceMotion(
             curves=curves,
             percent=motion_percent(curves),
-            events=tuple(e for e in analysis.events if e.person == curves.person),
+            events=tuple(e for e in analysis.events if e.subject_id == curves.subject_id),
         )
         for curves in analysis.faces
     )
@@ -203,9 +203,9 @@ def _draw_face(image: Image, face: _FaceMotion, row: int, time_s: float) -> None
     box = [round(edge) for edge in face.curves.box_xyxy(row)]
     size_px = _letters_px(image)
     _draw_corners(image, box, colour, max(1, size_px // 9))
-    words = f"person {face.curves.person}"
+    words = f"subject {face.curves.subject_id}"
     if told is not None:
-        words = f"{face.curves.person}  {event_words(told)}"
+        words = f"{face.curves.subject_id}  {event_words(told)}"
     ink, paper = (INK, KIND_COLOURS[told.kind]) if told else (PAPER, INK)
     top = max(box[1] - round(1.8 * size_px), 0)
     put_words(image, words, (max(box[0], 0), top), size_px=size_px, ink=ink, paper=paper)

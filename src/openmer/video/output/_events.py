@@ -33,7 +33,7 @@ _DIGITS = {"onset_s": 6, "apex_s": 6, "offset_s": 6, "strength": 3, "displacemen
 _FRAMES = ("onset_frame", "apex_frame", "offset_frame")
 _EDGES = ("face_left", "face_top", "face_right", "face_bottom")
 _COLUMNS = (
-    "video", "person", "kind", "onset_s", "apex_s", "offset_s", *_FRAMES, "duration_s", "class",
+    "video", "subject_id", "kind", "onset_s", "apex_s", "offset_s", *_FRAMES, "duration_s", "class",
     "confidence", "strength", "displacement", "regions", *_EDGES, "reason",
 )  # fmt: skip
 _SCORE = "score_"
@@ -150,7 +150,7 @@ def _record(event: Event) -> dict[str, Any]:
     """An event as plain values with sensible digits, in the order of the documented keys."""
     number = {name: _rounded(getattr(event, name), digits) for name, digits in _DIGITS.items()}
     return {
-        "person": event.person,
+        "subject_id": event.subject_id,
         "kind": event.kind,
         **{name: number[name] for name in ("onset_s", "apex_s", "offset_s")},
         **{name: getattr(event, name) for name in _FRAMES},
@@ -178,7 +178,7 @@ def _event(row: Mapping[str, Any]) -> Event:
         raise ValueError(f"found the kind {row['kind']!r}, expected {' or '.join(get_args(Kind))}")
     left, top, right, bottom = map(float, row["face_xyxy"])
     return Event(
-        person=int(row["person"]),
+        subject_id=int(row["subject_id"]),
         kind=row["kind"],
         onset_frame=int(row["onset_frame"]),
         apex_frame=int(row["apex_frame"]),
@@ -238,7 +238,7 @@ def _model(record: ModelRecord) -> dict[str, Any]:
 
 def _face(curves: FaceCurves) -> dict[str, Any]:
     return {
-        "person": curves.person,
+        "subject_id": curves.subject_id,
         "first_s": _rounded(curves.times_s[0], 6),
         "last_s": _rounded(curves.times_s[-1], 6),
         "seen_s": _rounded(curves.seen_s, 6),

@@ -33,7 +33,9 @@ LOOK = Framing(side_px=256, eye_distance=0.34, eyes_y=0.41)  # a whole face with
 _ARROWS_APART_PX = 16
 _ARROW_INK = (38, 42, 48)
 _LEAST_FULL_PERCENT = 0.5  # of the face's width; below it, flow is noise
-_HEAT_RGB = np.array([(0.05, 0.10, 0.35), (0.55, 0.10, 0.45), (0.95, 0.45, 0.10), (1.0, 0.95, 0.4)])
+_SALIENCY_RGB = np.array(
+    [(0.05, 0.10, 0.35), (0.55, 0.10, 0.45), (0.95, 0.45, 0.10), (1.0, 0.95, 0.4)]
+)
 _WAYS = ("right", "down right", "down", "down left", "left", "up left", "up", "up right")
 
 
@@ -100,8 +102,8 @@ class Evidence:
     flow_rgb: Image
     flow_full_percent: float
     regions: tuple[RegionShift, ...]
-    heat_rgb: Image | None
-    heat_note: str
+    saliency_rgb: Image | None
+    saliency_note: str
 
 
 def event_frames(
@@ -144,14 +146,14 @@ def evidence_of(
     """Pictures and numbers for one event.
 
     The flow is TV-L1 between the pictures of the onset and the apex, its median over the face taken
-    away, shown where the face is. The heat map is Grad-CAM; it needs the extra ``explain``, a
+    away, shown where the face is. The saliency map is Grad-CAM; it needs the extra ``explain``, a
     convolutional network, and a method that takes faces as they are cut out.
 
     Args:
         video: That was analysed.
         curves: Of the event's face.
         event: The event.
-        model: The model that gave the class, for a heat map.
+        model: The model that gave the class, for a saliency map.
 
     Raises:
         DataError: As `event_frames`.
@@ -161,7 +163,7 @@ def evidence_of(
     pairs = list(_measured(video, curves, np.unique([rows[0], apex_row])))
     onset_rgb, apex_rgb = (crop(pairs[i][0].image_rgb, pairs[i][1], LOOK) for i in (0, -1))
     flow_rgb, full_percent = _flow_picture(onset_rgb, apex_rgb)
-    heat_rgb, note = _heat(video, curves, event, model)
+    saliency_rgb, note = _saliency(video, curves, event, model)
     return Evidence(
         event=event,
         onset_rgb=onset_rgb,
@@ -169,8 +171,8 @@ def evidence_of(
         flow_rgb=flow_rgb,
         flow_full_percent=full_percent,
         regions=region_shifts(curves, int(rows[0]), apex_row),
-        heat_rgb=heat_rgb,
-        heat_note=note,
+        saliency_rgb=saliency_rgb,
+        saliency_note=note,
     )
 
 
@@ -262,17 +264,17 @@ def _with_arrows(picture: Image, flow_xy: Floats) -> Image:
     return drawn
 
 
-def _heat(
+def _saliency(
     video: Video, curves: FaceCurves, event: Event, model: FittedModel | None
 ) -> tuple[Image | None, str]:
     """What raised a class, over the face at the apex, and a sentence; or only the sentence."""
     if model is None or not event.scores:
         return None, ""
     if find_spec("captum") is None:
-        return None, "There is no heat map: it needs pip install 'openmer[explain]'."
+        return None, "There is no saliency map: it needs pip install 'openmer[explain]'."
     if not _has_maps(model) or model.recipe.align is not None:
-        return None, f"There is no heat map: {model.record.title} has no maps of this picture."
-    return _heat_picture(video, curves, event, model)
+        return None, f"There is no saliency map: {model.record.title} has no maps of this picture."
+    return _saliency_picture(video, curves, event, model)
 
 
 def _has_maps(model: FittedModel) -> bool:
@@ -290,30 +292,32 @@ def _has_maps(model: FittedModel) -> bool:
     return True
 
 
-def _heat_picture(
+def _saliency_picture(
     video: Video, curves: FaceCurves, event: Event, model: FittedModel
 ) -> tuple[Image | None, str]:
-    from openmer.explanation import class_heat
+    from openmer.explanation import class_saliency
 
     read = frames_read(event, curves, model)
     faces = face_frames(event, curves, video.between(min(read), max(read)), model)
     names = list(event.scores)
     target = max(range(len(names)), key=lambda i: event.scores[names[i]])
     try:
-        found = class_heat(model.network, model.prepare_clip(faces.clip, faces), target)
+        found = class_saliency(model.network, model.prepare_clip(faces.clip, faces), target)
     except DataError as error:
-        return None, f"There is no heat map: {error}"
+        return None, f"There is no saliency map: {error}"
     if not found.cells.any():
-        return None, f"There is no heat map: no place raises the class {names[target]}."
+        return None, f"There is no saliency map: no place raises the class {names[target]}."
     told = f"Bright places raise the class {names[target]} (Grad-CAM)."
-    return _heated(faces.gray(faces.clip.apex or 0), found.heat), told
+    return _heated(faces.gray(faces.clip.apex or 0), found.saliency), told
 
 
-def _heated(gray: NDArray[np.float32], heat: NDArray[np.floating]) -> Image:
+def _heated(gray: NDArray[np.float32], saliency: NDArray[np.floating]) -> Image:
     """Heat as colours over a gray face, clear where there is none."""
     size = (gray.shape[1], gray.shape[0])
-    warm = np.clip(cv2.resize(heat.astype(np.float32), size, interpolation=cv2.INTER_CUBIC), 0, 1)
-    at = np.linspace(0, 1, len(_HEAT_RGB))
-    colours = np.stack([np.interp(warm, at, channel) for channel in _HEAT_RGB.T], axis=-1)
+    warm = np.clip(
+        cv2.resize(saliency.astype(np.float32), size, interpolation=cv2.INTER_CUBIC), 0, 1
+    )
+    at = np.linspace(0, 1, len(_SALIENCY_RGB))
+    colours = np.stack([np.interp(warm, at, channel) for channel in _SALIENCY_RGB.T], axis=-1)
     cover = 0.65 * np.sqrt(warm)[..., None]
     return np.rint(gray[..., None] * (1 - cover) + 255 * colours * cover).astype(np.uint8)

@@ -127,7 +127,7 @@ def render_report(
     """The page of `write_report` as text; links are relative to the folder."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-    packages = ("openmer.video", "openmer.evaluation")
+    packages = ("openmer.video", "openmer.reports")
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(name, "templates") for name in packages]),
         autoescape=True,
@@ -154,7 +154,9 @@ def render_report(
         how=_how(analysis),
         model=analysis.model,
         model_facts=[] if analysis.model is None else _model_facts(analysis.model),
-        heat_notes=sorted({e.heat_note for e in evidence.values() if e.heat_rgb is None} - {""}),
+        saliency_notes=sorted(
+            {e.saliency_note for e in evidence.values() if e.saliency_rgb is None} - {""}
+        ),
         micro_ms=[round(1000 * seconds) for seconds in MICRO_S],
         version=__version__,
     )
@@ -189,8 +191,8 @@ def _timelines(analysis: Analysis) -> list[tuple[str, Markup]]:
     timeline = timeline_of(analysis)
     return [
         (
-            f"Person {curves.person}, in view for {_length(curves.seen_s)}",
-            Markup(timeline_svg(timeline, curves.person)),
+            f"Subject {curves.subject_id}, in view for {_length(curves.seen_s)}",
+            Markup(timeline_svg(timeline, curves.subject_id)),
         )
         for curves in analysis.faces
     ]
@@ -224,7 +226,7 @@ def _section(number: int, event: Event, found: Evidence | None, room: _Room) -> 
 
 
 def _sub(event: Event) -> str:
-    return f"{event.kind}-expression of person {event.person} at {clock_text(event.onset_s)}"
+    return f"{event.kind}-expression of subject {event.subject_id} at {clock_text(event.onset_s)}"
 
 
 def _score_bars(event: Event) -> tuple[_Bar, ...]:
@@ -263,8 +265,8 @@ def _pictures(found: Evidence | None, room: _Room) -> tuple[tuple[_Picture, ...]
         ("Apex", "the largest movement, head held still", found.apex_rgb),
         ("Movement", f"from onset to apex; full colour and arrow: {full}", found.flow_rgb),
     ]
-    if found.heat_rgb is not None:
-        all_of_them.append(("Where the class comes from", found.heat_note, found.heat_rgb))
+    if found.saliency_rgb is not None:
+        all_of_them.append(("Where the class comes from", found.saliency_note, found.saliency_rgb))
     pictures = [
         _Picture(source=room.uri("image/jpeg", _jpeg(rgb)), words=words, sub=sub, side=len(rgb))
         for words, sub, rgb in all_of_them
@@ -314,7 +316,7 @@ def _how(analysis: Analysis) -> list[tuple[str, str]]:
 def _model_facts(record: ModelRecord) -> list[tuple[str, str]]:
     trained = record.trained_on
     corpora = [
-        f"{name}: {count.clips} clips of {count.persons} persons"
+        f"{name}: {count.clips} clips of {count.subjects} subjects"
         for name, count in trained.corpora.items()
     ]
     found = record.calibration

@@ -59,14 +59,14 @@ class FaceLine:
     """How one face moved.
 
     Attributes:
-        person: Its number.
+        subject_id: Its number.
         pieces: Of each time in view: pairs of a time in seconds and a movement in percent of the
             face's width.
         gaps: Start and end in seconds of each time out of view.
         events: Of this face, by onset.
     """
 
-    person: int
+    subject_id: int
     pieces: tuple[tuple[tuple[float, float], ...], ...]
     gaps: tuple[tuple[float, float], ...]
     events: tuple[Marked, ...]
@@ -134,7 +134,7 @@ def timeline_data(timeline: Timeline) -> dict[str, Any]:
         "full_percent": timeline.full_percent,
         "faces": [
             {
-                "person": line.person,
+                "subject_id": line.subject_id,
                 "curve": list(_joined(line.pieces)),
                 "gaps": [list(gap) for gap in line.gaps],
                 "events": [asdict(event) for event in line.events],
@@ -144,7 +144,7 @@ def timeline_data(timeline: Timeline) -> dict[str, Any]:
     }
 
 
-def timeline_svg(timeline: Timeline, person: int) -> str:
+def timeline_svg(timeline: Timeline, subject_id: int) -> str:
     """The timeline of one face as an SVG image, to be put into a page.
 
     It fills the width it is given and is 120 pixels high. Bands are events, with the numbers they
@@ -154,9 +154,9 @@ def timeline_svg(timeline: Timeline, person: int) -> str:
 
     Args:
         timeline: Of the video.
-        person: Number of the face.
+        subject_id: Number of the face.
     """
-    line = next(face for face in timeline.faces if face.person == person)
+    line = next(face for face in timeline.faces if face.subject_id == subject_id)
     floor_px = _HEIGHT_PX - _FOOT_PX
     parts = [
         f'<svg class="timeline" width="100%" height="{_HEIGHT_PX}" role="img" '
@@ -213,9 +213,9 @@ def _line(
     marked = tuple(
         Marked(number=number, kind=e.kind, onset_s=e.onset_s, apex_s=e.apex_s, offset_s=e.offset_s)
         for number, e in enumerate(events, 1)
-        if e.person == curves.person
+        if e.subject_id == curves.subject_id
     )
-    return FaceLine(person=curves.person, pieces=pieces, gaps=gaps, events=marked)
+    return FaceLine(subject_id=curves.subject_id, pieces=pieces, gaps=gaps, events=marked)
 
 
 def _pooled(times_s: Floats, motion: Floats, step_s: float) -> Iterator[tuple[float, float]]:
@@ -297,6 +297,6 @@ def _axis(timeline: Timeline, floor_px: int) -> Iterator[str]:
 def _spoken(timeline: Timeline, line: FaceLine) -> str:
     events = ", ".join(f"{e.kind} at {clock_text(e.onset_s)}" for e in line.events[:20])
     return (
-        f"Movement of person {line.person} over {clock_text(timeline.duration_s)}, up to "
+        f"Movement of subject {line.subject_id} over {clock_text(timeline.duration_s)}, up to "
         f"{timeline.full_percent:g} percent of the face's width. Events: {events or 'none'}."
     )

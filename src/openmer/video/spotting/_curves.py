@@ -22,7 +22,7 @@ class FaceCurves:
     """One face over time; one row for each frame in which it was seen.
 
     Attributes:
-        person: Number of the face, from 1.
+        subject: Number of the face, from 1.
         frames: Numbers of the frames, rising, shape ``(rows,)``.
         times_s: Their times, ``(rows,)``.
         regions_px: As in `Seen`, ``(rows, regions, 2)``.
@@ -34,7 +34,7 @@ class FaceCurves:
         matrices: As in `Seen`, ``(rows, 2, 3)``.
     """
 
-    person: int
+    subject_id: int
     frames: NDArray[np.int64]
     times_s: Floats
     regions_px: Floats
@@ -87,13 +87,13 @@ class _Rows:
         del self.frames[:rows], self.times_s[:rows], self.anew[:rows]
         del self.values[: rows * _WIDTH]
 
-    def curves(self, person: int) -> FaceCurves:
+    def curves(self, subject_id: int) -> FaceCurves:
         """All rows as curves."""
         values = np.array(self.values, dtype=np.float64).reshape(-1, _WIDTH)
         regions, matrices, warp, eyes = np.split(values, np.cumsum([2 * len(REGIONS), 6, 4]), 1)
         starts = (0, *(int(row) for row in np.flatnonzero(self.anew) if row))
         return FaceCurves(
-            person=person,
+            subject_id=subject_id,
             frames=np.array(self.frames),
             times_s=np.array(self.times_s),
             regions_px=regions.reshape(-1, len(REGIONS), 2),
@@ -114,7 +114,7 @@ class CurveBook:
     def add(self, seen: Iterable[Seen]) -> None:
         """Keep the faces of one frame."""
         for face in seen:
-            self._rows.setdefault(face.person, _Rows()).add(face)
+            self._rows.setdefault(face.subject_id, _Rows()).add(face)
 
     def forget(self, before_s: float) -> None:
         """Drop what is older than a time, for a video that has no end."""
@@ -124,7 +124,9 @@ class CurveBook:
     def curves(self) -> tuple[FaceCurves, ...]:
         """The curves of every face, by its number."""
         return tuple(
-            rows.curves(person) for person, rows in sorted(self._rows.items()) if rows.frames
+            rows.curves(subject_id)
+            for subject_id, rows in sorted(self._rows.items())
+            if rows.frames
         )
 
 

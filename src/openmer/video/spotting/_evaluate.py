@@ -1,4 +1,4 @@
-"""A spotter and a model run on annotated long videos, to be judged by what is true of them."""
+"""A spotter and a model run on annotated long videos, to be evaluated by what is true of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from openmer import __version__
 from openmer.datasets import AnnotatedVideo
 from openmer.errors import DataError
-from openmer.evaluation import Span, SpottingScores, judge_spotting, span_of
+from openmer.evaluation import Span, SpottingScores, score_spotting, span_of
 from openmer.video._analyze import AnalyzeSettings, Progress, analyze_video
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def judge_looked(
     looked: Sequence[Looked], videos: Sequence[AnnotatedVideo], classes: Sequence[str] | None
 ) -> SpottingScores:
     """Scores of what was found; rates are per minute in which a face was seen."""
-    return judge_spotting(
+    return score_spotting(
         {each.key: each.spans for each in looked},
         videos,
         classes=classes,

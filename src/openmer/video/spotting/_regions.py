@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from openmer.video.faces._patch import SIDE_PX
 
 # Middle and standard deviation of a Gaussian window, in a patch of side 1. Right and left are the
-# person's own: in a picture that is not mirrored, the right brow is on the left.
+# subject's own: in a picture that is not flipped, the right brow is on the left.
 _WINDOWS = MappingProxyType(
     {
         "right outer brow": ((0.23, 0.27), (0.050, 0.040)),

@@ -117,7 +117,7 @@ def _interval(curves: FaceCurves, run: UniformRun, candidate: Candidate) -> Inte
     if duration_s < MICRO_S[0]:
         return None
     return Interval(
-        person=curves.person,
+        subject_id=curves.subject_id,
         kind=_kind(duration_s),
         onset_frame=int(curves.frames[onset]),
         apex_frame=int(curves.frames[apex]),

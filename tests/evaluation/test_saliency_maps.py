@@ -1,4 +1,4 @@
-"""Heat maps are of networks that have not seen the person, and the figure says what to know."""
+"""Saliency maps are of networks that have not seen the subject, and the figure says what to know."""
 
 from dataclasses import replace
 
@@ -12,11 +12,11 @@ from openmer.datasets import read_manifest
 from openmer.errors import ConfigError, DataError, ProtocolError
 from openmer.evaluation import fold_jobs
 from openmer.explanation import (
-    draw_heat_map,
+    draw_saliency_map,
     draw_variants,
     explain,
     explain_held_out,
-    variant_heat_maps,
+    variant_saliency_maps,
     write_figure,
 )
 from openmer.explanation._figures import Picture, input_picture
@@ -27,7 +27,7 @@ from openmer.preprocessing import Failure, Recipe
 from openmer.training import Resources, fit_jobs, plan_run
 
 ONE = Resources(device="cpu", workers=1, compiled="never")
-PERSON = "demo/s4"
+SUBJECT = "demo/s4"
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def task():
 
 @pytest.fixture(scope="module")
 def shown(task):
-    place = next(i for i, clip in enumerate(task.clips) if clip.person == PERSON)
+    place = next(i for i, clip in enumerate(task.clips) if clip.subject_id == SUBJECT)
     return explain_held_out(task, task.clips[place].key, resources=ONE)
 
 
@@ -45,46 +45,48 @@ def with_rule(task, rule):
     return replace(task, method=task.method.model_copy(update={"epoch_rule": rule}))
 
 
-def test_it_is_the_network_that_evaluate_scores_the_person_with(task, shown):
-    job = next(job for job in fold_jobs(task, "fixed", 0) if job.person == PERSON)
+def test_it_is_the_network_that_evaluate_scores_the_subject_with(task, shown):
+    job = next(job for job in fold_jobs(task, "fixed", 0) if job.subject_id == SUBJECT)
     (expected,) = fit_jobs([job], task.spec, task.data, plan_run(task.spec, [job], ONE))
     assert shown.by.training.weights_sha256 == expected.weights_sha256
     np.testing.assert_allclose(shown.scores, expected.scores[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("rule", ["fixed", "inner", "held_out"])
-def test_the_held_out_person_has_no_part_in_the_network(task, rule):
+def test_the_held_out_subject_has_no_part_in_the_network(task, rule):
     poisoned = task.data.inputs.copy()
-    own = [i for i, clip in enumerate(task.clips) if clip.person == PERSON]
+    own = [i for i, clip in enumerate(task.clips) if clip.subject_id == SUBJECT]
     poisoned[own] = np.nan
     clean = with_rule(task, rule)
-    dirty = replace(clean, data=replace(task.data, inputs=poisoned, mirrored=None))
+    dirty = replace(clean, data=replace(task.data, inputs=poisoned, flipped=None))
     first, second = (
-        held_out_network(each, PERSON, resources=ONE).training for each in (clean, dirty)
+        held_out_network(each, SUBJECT, resources=ONE).training for each in (clean, dirty)
     )
     assert first.weights_sha256 == second.weights_sha256
     assert not set(own) & set(first.job.train)
     assert not (first.job.watch and set(own) & set(first.job.watch.clips))
 
 
-def test_a_heat_map_tells_what_it_is_of(task, shown):
-    assert shown.array.shape == (3, 10, 10) and shown.found.heat.shape == (10, 10)
+def test_a_saliency_map_tells_what_it_is_of(task, shown):
+    assert shown.array.shape == (3, 10, 10) and shown.found.saliency.shape == (10, 10)
     assert shown.explained == shown.predicted and shown.layer == "features.5"
     assert sum(shown.scores) == pytest.approx(1)
-    assert f"not on {PERSON}" in shown.by.origin and "of 4 clips of" in shown.by.origin
+    assert f"not on {SUBJECT}" in shown.by.origin and "of 4 clips of" in shown.by.origin
     other = explain(shown.by, shown.array, name="x", class_name="surprise")
     assert (other.explained, other.truth, other.scores) == (2, None, shown.scores)
 
 
 def test_the_same_question_has_the_same_answer(task, shown):
     again = explain_held_out(task, shown.name, resources=ONE)
-    assert np.array_equal(again.found.heat, shown.found.heat)
+    assert np.array_equal(again.found.saliency, shown.found.saliency)
     other = explain_held_out(task, shown.name, seed=1, resources=ONE)
     assert other.by.training.weights_sha256 != shown.by.training.weights_sha256
 
 
 def test_errors_explained_classes_and_empty_maps_are_said(shown):
-    some, nothing = (replace(shown.found, cells=np.full((5, 5), heat)) for heat in (1.0, 0.0))
+    some, nothing = (
+        replace(shown.found, cells=np.full((5, 5), saliency)) for saliency in (1.0, 0.0)
+    )
     right = replace(shown, truth=shown.predicted, found=some)
     assert right.cautions == ()
     other = (shown.predicted + 1) % 3
@@ -118,43 +120,45 @@ def test_a_method_without_maps_is_refused_before_anything_is_trained(method, mes
         explain_held_out(task, task.clips[0].key)
 
 
-def test_weights_that_have_seen_the_person_are_refused(task, tmp_path):
+def test_weights_that_have_seen_the_subject_are_refused(task, tmp_path):
     path = tmp_path / "seen.safetensors"
-    card = {"persons": {"named": [PERSON], "unnamed": [], "unknown": []}}
+    card = {"subjects": {"named": [SUBJECT], "unnamed": [], "unknown": []}}
     save_weights(path, {"head.bias": torch.zeros(3)}, card)
     model = task.method.model.model_copy(update={"weights": str(path)})
     seen = replace(task, method=task.method.model_copy(update={"model": model}))
-    with pytest.raises(ProtocolError, match=f"made with pictures of {PERSON}"):
-        held_out_network(seen, PERSON, resources=ONE)
+    with pytest.raises(ProtocolError, match=f"made with pictures of {SUBJECT}"):
+        held_out_network(seen, SUBJECT, resources=ONE)
 
 
-def test_variants_are_trained_without_the_person_each(tmp_path):
+def test_variants_are_trained_without_the_subject_each(tmp_path):
     path, clips = write_method(tmp_path), read_manifest(write_clips(tmp_path / "clips"))
     methods = [
         (f"depth {depth}", load_method(str(path), [f"model.parameters={{depth={depth}}}"]))
         for depth in (1, 2)
     ]
     said = []
-    found = variant_heat_maps(
+    found = variant_saliency_maps(
         methods, clips, clips[3].key, resources=ONE, on_progress=lambda *stage: said.append(stage)
     )
     assert [label for label, _ in found] == ["depth 1", "depth 2"]
-    assert [heat_map.found.cells.shape for _, heat_map in found] == [(16, 16), (8, 8)]
-    assert {heat_map.by.training.job.person for _, heat_map in found} == {clips[3].person}
+    assert [saliency_map.found.cells.shape for _, saliency_map in found] == [(16, 16), (8, 8)]
+    assert {saliency_map.by.training.job.subject_id for _, saliency_map in found} == {
+        clips[3].subject_id
+    }
     assert said[-1] == ("train", 2, 2)
     figure = draw_variants("Two", found, beside=Picture(title="x", rgb=np.zeros((4, 4, 3), "u1")))
     assert len(figure.axes) == 2 + 2 + 1  # two pictures, two maps, the scale
     assert "says" in figure.axes[2].get_xlabel()
 
 
-def test_the_figure_holds_the_heat_and_the_scores_and_has_the_same_bytes(shown, tmp_path):
-    figure = draw_heat_map(replace(shown, truth=(shown.predicted + 1) % 3))
+def test_the_figure_holds_the_saliency_and_the_scores_and_has_the_same_bytes(shown, tmp_path):
+    figure = draw_saliency_map(replace(shown, truth=(shown.predicted + 1) % 3))
     drawn = [image.get_array() for part in figure.subfigs for a in part.axes for image in a.images]
-    assert any(np.array_equal(each, shown.found.heat) for each in drawn)
+    assert any(np.array_equal(each, shown.found.saliency) for each in drawn)
     words = [text.get_text() for part in figure.subfigs for text in part.texts]
     assert any("The network is wrong" in text for text in words)
     for name in ("a.png", "b.png"):
-        write_figure(tmp_path / name, draw_heat_map(shown))
+        write_figure(tmp_path / name, draw_saliency_map(shown))
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     with pytest.raises(ConfigError, match=r"ends in \.png"):
         write_figure(tmp_path / "a.gif", figure)

@@ -7,7 +7,7 @@ from torch import nn
 
 from openmer.errors import ConfigError
 from openmer.explanation import _grad_cam as module
-from openmer.explanation import class_heat, last_maps
+from openmer.explanation import class_saliency, last_maps
 from openmer.models import create_model, list_models
 
 KINDS = ("grad-cam", "hires-cam")
@@ -82,22 +82,22 @@ PART = (slice(3, 11), slice(12, 20))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_heat_lies_where_the_class_comes_from(kind):
-    found = class_heat(LooksAtOnePart(*PART).eval(), image(), 1, kind)
-    assert found.heat[PART].min() > 0.4
-    assert found.heat.sum() == pytest.approx(found.heat[PART].sum())
+def test_the_saliency_lies_where_the_class_comes_from(kind):
+    found = class_saliency(LooksAtOnePart(*PART).eval(), image(), 1, kind)
+    assert found.saliency[PART].min() > 0.4
+    assert found.saliency.sum() == pytest.approx(found.saliency[PART].sum())
     assert found.kind == kind and found.layers == ("convolution",)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_class_that_no_place_raises_has_no_heat(kind):
-    found = class_heat(LooksAtOnePart(*PART).eval(), image(), 0, kind)
-    assert not found.heat.any() and not found.cells.any()
+def test_a_class_that_no_place_raises_has_no_saliency(kind):
+    found = class_saliency(LooksAtOnePart(*PART).eval(), image(), 0, kind)
+    assert not found.saliency.any() and not found.cells.any()
 
 
 def test_where_a_network_flattens_its_maps_only_hires_cam_is_faithful():
     network = FlattensAndPicks(*PART).eval()
-    faithful, blurred = (class_heat(network, image(), 1, kind).heat for kind in KINDS[::-1])
+    faithful, blurred = (class_saliency(network, image(), 1, kind).saliency for kind in KINDS[::-1])
     assert faithful.sum() == pytest.approx(faithful[PART].sum())
     assert blurred[PART].sum() < 0.2 * blurred.sum()
 
@@ -105,27 +105,27 @@ def test_where_a_network_flattens_its_maps_only_hires_cam_is_faithful():
 @pytest.mark.parametrize("kind", KINDS)
 def test_streams_side_by_side_all_count(kind):
     network = TwoStreams().eval()
-    found = class_heat(network, image(), 1, kind)
+    found = class_saliency(network, image(), 1, kind)
     assert found.layers == ("left.1", "right.2")
     assert found.cells.shape == (24, 24)  # the finer one's
-    assert found.heat[:, :10].min() > 0 and found.heat[:, 14:].min() > 0
+    assert found.saliency[:, :10].min() > 0 and found.saliency[:, 14:].min() > 0
 
 
 @pytest.mark.parametrize("name", [name for name in list_models() if name not in WITHOUT_MAPS])
-def test_every_model_of_maps_has_heat_of_its_inputs_size(name):
+def test_every_model_of_maps_has_saliency_of_its_inputs_size(name):
     torch.manual_seed(0)
     size = SIZES.get(name, 28)
     more = SMALL.get(name, {})
     model = create_model(name, in_channels=3, num_classes=3, size=size, **more).eval()
     array = 255 * np.random.default_rng(0).random((3, size, size), dtype=np.float32)
-    found = [class_heat(model, array, target) for target in range(3)]
-    assert any(each.heat.any() for each in found)
+    found = [class_saliency(model, array, target) for target in range(3)]
+    assert any(each.saliency.any() for each in found)
     for each in found:
-        assert each.heat.shape == (size, size) and each.heat.dtype == np.float32
-        assert each.heat.min() >= 0 and each.heat.max() <= 1
+        assert each.saliency.shape == (size, size) and each.saliency.dtype == np.float32
+        assert each.saliency.min() >= 0 and each.saliency.max() <= 1
         assert each.cells.max() in (0, 1)
-    again = class_heat(model, array, 1)
-    assert np.array_equal(again.heat, found[1].heat)
+    again = class_saliency(model, array, 1)
+    assert np.array_equal(again.saliency, found[1].saliency)
 
 
 def test_the_last_maps_are_the_last_of_every_stream_and_no_gate():
@@ -144,10 +144,10 @@ def test_the_last_maps_are_the_last_of_every_stream_and_no_gate():
 def test_a_network_without_maps_says_so(name):
     model = create_model(name, in_channels=3, size=14).eval()
     with pytest.raises(ConfigError, match=r"no place in the image.*such as ststnet"):
-        class_heat(model, np.zeros((3, 14, 14), np.float32), 0)
+        class_saliency(model, np.zeros((3, 14, 14), np.float32), 0)
 
 
 def test_without_captum_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(module, "find_spec", lambda _: None)
     with pytest.raises(ConfigError, match=r"pip install 'openmer\[explain\]'"):
-        class_heat(LooksAtOnePart(*PART), image(), 0)
+        class_saliency(LooksAtOnePart(*PART), image(), 0)
