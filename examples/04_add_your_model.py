@@ -10,7 +10,14 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from openmer.datasets import read_manifest, write_corpus
-from openmer.evaluation import Protocol, audit, evaluate, load_run, package_trainer, prepare_task
+from openmer.evaluation import (
+    Protocol,
+    evaluate,
+    load_run,
+    package_trainer,
+    prepare_task,
+    run_audit,
+)
 from openmer.methods import load_method
 from openmer.models import register
 from openmer.training import FitJob, FitResult, Resources, TrainingData
@@ -54,7 +61,7 @@ print(
 # The audit trains folds with the held-out subject's clips as they are, and as NaN.
 task = prepare_task(method, clips, protocol=Protocol())
 honest = package_trainer(task, here)
-print("the package's training:", "clean" if not audit(task, honest, subjects=2) else "leaks")
+print("the package's training:", "clean" if not run_audit(task, honest, subjects=2) else "leaks")
 
 
 def peeking(data: TrainingData, jobs: Sequence[FitJob]) -> Sequence[FitResult]:
@@ -63,5 +70,5 @@ def peeking(data: TrainingData, jobs: Sequence[FitJob]) -> Sequence[FitResult]:
     return honest(centred, jobs)
 
 
-for finding in audit(task, peeking, subjects=1):
+for finding in run_audit(task, peeking, subjects=1):
     print(f"a training that peeks: {finding.severity}: {finding.message}")

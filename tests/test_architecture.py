@@ -172,8 +172,9 @@ def test_the_package_itself_loads_nothing_heavy():
 
 
 def test_judging_results_loads_neither_pytorch_nor_opencv():
-    names = ["metrics", "statistics", "predictions", "summary", "report", "published"]
-    assert loaded_by([f"openmer.evaluation.{name}" for name in names]) == set()
+    names = [f"evaluation._{name}" for name in ("metrics", "bootstrap", "predictions", "summary")]
+    names += ["reports._report", "reports._published"]
+    assert loaded_by([f"openmer.{name}" for name in names]) == set()
 
 
 def test_reading_corpora_loads_neither_pytorch_nor_opencv():

@@ -53,6 +53,10 @@ class Registry(Generic[T]):
             raise unknown_name(self.kind, name, self._found)
         return self._found[name]
 
+    def __delitem__(self, name: str) -> None:
+        """Forget a name, as a test does that has listed a thing of its own."""
+        del self._found[name]
+
     def __iter__(self) -> Iterator[str]:
         """Iterate over all names in their order of registration."""
         self._load()

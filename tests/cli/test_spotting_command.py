@@ -11,7 +11,7 @@ def videos(tmp_path_factory):
     write_still(folder / "still.mp4", subject_id=0, frames=90)
     onset, apex, offset = truth()
     rows = [
-        "video,subject,subject,kind,onset,apex,offset,class,fps",
+        "video,subject_id,subject,kind,onset,apex,offset,class,fps",
         f"event.mkv,1,s1,micro,{onset},{apex},{offset},positive,30",
         "still.mp4,1,s2,,,,,,30",
     ]

@@ -189,7 +189,7 @@ class TestRefused:
             read_long_videos("samm_long", tmp_path)
 
 
-HEADER = "video,subject,subject,kind,onset,apex,offset,class,action_units,fps"
+HEADER = "video,subject_id,subject,kind,onset,apex,offset,class,action_units,fps"
 
 
 def table(folder, *rows, header=HEADER, files=("a.mp4", "b.mp4", "c.mp4")):
@@ -272,7 +272,7 @@ class TestOwnTable:
             ("a.mp4,1,s1,micro,1.5,2,9,,,", "onset '1.5' is not a whole number"),
             ("a.mp4,1,s1,micro,9,,9,,,", "the offset must come after the onset"),
             ("a.mp4,1,s1,micro,1,12,9,,,", "apex '12'"),
-            ("a.mp4,x,s1,micro,1,2,9,,,", "subject 'x' is not a whole number"),
+            ("a.mp4,x,s1,micro,1,2,9,,,", "subject_id 'x' is not a whole number"),
             ("a.mp4,1,s/1,micro,1,2,9,,,", "holds a slash"),
             ("a.mp4,1,s1,micro,1,2,9,,,0", "fps '0' is not a rate"),
             ("a.mp4,1,s1,micro,1,2,9,,,fast", "fps 'fast' is not a rate"),

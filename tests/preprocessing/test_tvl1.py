@@ -51,7 +51,7 @@ def moved_pair(
     top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
     y, x = np.mgrid[:side, :side]
     first = map_coordinates(
-        image, [y + top + motion[1], x + left + motion[0]], order=5, mode="flip"
+        image, [y + top + motion[1], x + left + motion[0]], order=5, mode="mirror"
     )
     second = image[top : top + side, left : left + side]
     rng = np.random.default_rng(seed)

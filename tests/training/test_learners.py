@@ -40,7 +40,6 @@ def _kinds():
 
 @pytest.fixture(autouse=True, scope="module")
 def _test_models():
-    before = dict(_MODELS)
     for name in _kinds():
 
         @register(f"test_{name}")
@@ -56,8 +55,8 @@ def _test_models():
                 return self.layers(flow)
 
     yield
-    _MODELS.clear()
-    _MODELS.update(before)
+    for name in _kinds():
+        del _MODELS[f"test_{name}"]
 
 
 def assert_same(stacked, alone, atol=2e-4):

@@ -54,8 +54,7 @@ def audit(
     on_failure: FailureOption = OnFailure.list_,
 ) -> None:
     """Poison each held-out subject with NaN and compare every bit; exit code 1 on a leak."""
-    from openmer.evaluation import Protocol, package_trainer, shortened
-    from openmer.evaluation import audit as run_audit
+    from openmer.evaluation import Protocol, package_trainer, run_audit, shortened
     from openmer.methods import load_method
     from openmer.preprocessing import listed
     from openmer.training import Resources

@@ -26,11 +26,11 @@ def demo(
     from openmer.datasets import read_manifest, write_corpus
     from openmer.evaluation import (
         Protocol,
-        audit,
         evaluate,
         load_run,
         package_trainer,
         prepare_task,
+        run_audit,
         shortened,
     )
     from openmer.methods import load_method
@@ -52,10 +52,9 @@ def demo(
         runs.append(load_run(folder))
     with progress("Audit") as report:
         method = load_method("ststnet")
-        task = prepare_task(method, clips, protocol=Protocol(), cache=ArrayCache())
-        task = shortened(task, 4)
+        task = shortened(prepare_task(method, clips, protocol=Protocol(), cache=ArrayCache()), 4)
         fit = package_trainer(task, Resources())
-        findings = audit(task, fit, subjects=2, on_progress=report)
+        findings = run_audit(task, fit, subjects=2, on_progress=report)
     leaks = [finding for finding in findings if finding.severity == "leak"]
     written = write_report(out, runs)
     output.print(render_terminal(runs))

@@ -179,7 +179,7 @@ from ._write_run import (
     weights_digest as weights_digest,
 )
 from .audit._audit import (
-    audit as audit,
+    run_audit as run_audit,
 )
 from .audit._finding import (
     Finding as Finding,
@@ -249,7 +249,6 @@ __all__ = [
     "Summary",
     "Task",
     "accuracy",
-    "audit",
     "calibrate",
     "chose_settings",
     "compare_runs",
@@ -278,6 +277,7 @@ __all__ = [
     "read_predictions",
     "read_run",
     "read_run_info",
+    "run_audit",
     "run_folder",
     "score_spotting",
     "seen_subjects",

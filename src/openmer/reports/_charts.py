@@ -112,7 +112,7 @@ def subject_panels(summary: Summary) -> tuple[SubjectPanel, ...]:
     return tuple(
         SubjectPanel(
             corpus=corpus_word(corpus),
-            data=f"{counted(part.subjects, 'subject_id')}, {counted(part.clips, 'clip')}",
+            data=f"{counted(part.subjects, 'subject')}, {counted(part.clips, 'clip')}",
             accuracy=f"{100 * part.accuracy:.0f} %",
             bars=_bars(
                 [subject_id for subject_id in summary.by_subject if subject_id.corpus == corpus],

@@ -134,7 +134,7 @@ def row_of(info: RunInfo, summary: Summary) -> Row:
         seeds=counted(len(summary.seeds), "seed"),
         parameters=large_number(info.parameters),
         time=duration(info.seconds),
-        data=f"{counted(summary.clips, 'clip')}, {counted(summary.subjects, 'subject_id')}",
+        data=f"{counted(summary.clips, 'clip')}, {counted(summary.subjects, 'subject')}",
         notes=tuple(plain(note) for note in found if note),
     )
 
@@ -272,7 +272,7 @@ def _seen_note(info: RunInfo) -> str:
     names = ", ".join([*shown, *([f"{more} more"] if more else [])])
     return (
         f"{LEAKY}: the weights that every fold starts from were made on pictures of "
-        f"{len(info.seen_subjects)} of {counted(info.subjects, 'tested subject_id')}: {names}."
+        f"{len(info.seen_subjects)} of {counted(info.subjects, 'tested subject')}: {names}."
     )
 
 

@@ -109,7 +109,7 @@ def render_spotting_terminal(scores: SpottingScores) -> Group:
 
 def _setting(scores: SpottingScores) -> str:
     return (
-        f"{counted(scores.videos, 'video')} of {counted(scores.subjects, 'subject_id')}. A found "
+        f"{counted(scores.videos, 'video')} of {counted(scores.subjects, 'subject')}. A found "
         f"movement is a true one from an overlap (IoU) of {scores.least_iou:g}; counts are pooled "
         "over all videos. In the row 'any kind' the kind does not have to be right."
     )

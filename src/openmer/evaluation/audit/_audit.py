@@ -19,7 +19,7 @@ from openmer.training import EpochRule
 __all__ = [
     "Finding",
     "FitFolds",
-    "audit",
+    "run_audit",
     "check_copies",
     "check_folds",
     "check_labels",
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-def audit(
+def run_audit(
     task: Task,
     fit: FitFolds,
     *,
@@ -49,7 +49,7 @@ def audit(
         epoch_rule: The rule to prove.
         subjects: How many held-out subjects to poison: those with the most clips first, then evenly
             over the rest; 0 means all.
-        on_progress: Called with "audit", trainings done and trainings in all.
+        on_progress: Called with "run_audit", trainings done and trainings in all.
 
     Returns:
         Findings, empty where all is well.

@@ -159,7 +159,7 @@ def test_a_stage_of_all_weights_moves_every_part(tmp_path):
 def scripted(monkeypatch, scores):
     """Make validation say these losses and accuracies, one pair per epoch."""
     given = iter(scores)
-    monkeypatch.setattr(module, "_judge", lambda *_: next(given))
+    monkeypatch.setattr(module, "_score", lambda *_: next(given))
 
 
 def test_it_stops_when_nothing_has_improved_for_its_patience(tmp_path, monkeypatch):

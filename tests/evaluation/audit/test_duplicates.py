@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.builders import make_data, make_subjects, make_task
 
-from openmer.evaluation import audit, package_trainer
+from openmer.evaluation import package_trainer, run_audit
 from openmer.evaluation.audit._duplicates import check_copies
 from openmer.models import create_model, register, save_weights
 from openmer.models._registry import _MODELS
@@ -134,7 +134,7 @@ def _tiny_net():
 
 
 def test_enlarged_balanced_training_with_a_machine_is_clean(task):
-    findings = audit(task, package_trainer(task, Resources(device="cpu")), subjects=2)
+    findings = run_audit(task, package_trainer(task, Resources(device="cpu")), subjects=2)
     assert [one for one in findings if one.severity == "leak"] == []
 
 
@@ -167,7 +167,7 @@ def test_a_trainer_that_draws_copies_of_the_tested_subject_is_caught(task):
 
     batches.training_rows = leaky
     try:
-        findings = audit(task, package_trainer(task, Resources(device="cpu")), subjects=1)
+        findings = run_audit(task, package_trainer(task, Resources(device="cpu")), subjects=1)
     finally:
         batches.training_rows = honest
     assert any(one.check == "poison test" for one in findings)

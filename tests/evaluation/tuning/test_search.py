@@ -17,12 +17,12 @@ from openmer.errors import ConfigError, DataError, ProtocolError
 from openmer.evaluation import (
     Fold,
     Protocol,
-    audit,
     cross_validate,
     everybody,
     load_run,
     package_trainer,
     read_run,
+    run_audit,
     run_folder,
     settled,
     shortened,
@@ -38,7 +38,7 @@ from openmer.methods import load_method, with_settings
 from openmer.reports._rows import row_of
 from openmer.training import Resources, fit_jobs, plan_run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ONE = Resources(device="cpu", strategy="one_by_one")
 GRID = 'search={inner_folds=2,space={"training.batch_size"=[4,8],"training.epochs"=[1,2]}}'
 TPE = (
@@ -164,7 +164,7 @@ def test_a_finished_run_needs_no_storage(tmp_path):
 SHARED = """
 import sys
 from pathlib import Path
-from tests.evaluation.test_search import GRID, ONE, searching
+from tests.evaluation.tuning.test_search import GRID, ONE, searching
 from openmer.evaluation.tuning._search import everybody, settled
 task = searching(GRID, clips=24)
 found = settled(task, everybody(task), epoch_rule="fixed", resources=ONE,
@@ -305,7 +305,7 @@ def test_a_training_that_comes_to_nothing_is_the_worst_and_stops_nobody(tmp_path
 def test_the_packages_own_search_is_clean(text, epoch_rule):
     task = shortened(searching(text, clips=24), 2)
     fit = package_trainer(task, ONE, epoch_rule)
-    assert audit(task, fit, epoch_rule=epoch_rule, subjects=2) == []
+    assert run_audit(task, fit, epoch_rule=epoch_rule, subjects=2) == []
 
 
 @pytest.mark.parametrize("text", [GRID, TPE])
@@ -313,13 +313,13 @@ def test_a_stacked_search_is_clean(text):
     """No choice of another fold, which has seen the subject, decides who is in a stack."""
     task = shortened(searching(text, clips=24), 2)
     fit = package_trainer(task, Resources(device="cpu", strategy="stacked"))
-    assert audit(task, fit, subjects=2) == []
+    assert run_audit(task, fit, subjects=2) == []
 
 
 def test_a_search_for_a_support_vector_machine_is_clean():
     method = load_method("flow-svm", ["search.space={training.c=[0.1, 10.0]}"])
     task = replace(searching(clips=24), method=method)
-    assert audit(task, package_trainer(task, ONE), subjects=1) == []
+    assert run_audit(task, package_trainer(task, ONE), subjects=1) == []
 
 
 class _LeakySearch:
