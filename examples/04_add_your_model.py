@@ -19,13 +19,13 @@ from openmer.evaluation import (
     run_audit,
 )
 from openmer.methods import load_method
-from openmer.models import register
+from openmer.models import register_model
 from openmer.training import FitJob, FitResult, Resources, TrainingData
 
 FOLDER = Path("openmer-demo/examples")
 
 
-@register("pocket_net")
+@register_model("pocket_net")
 class PocketNet(nn.Module):
     """Flow ``(batch, in_channels, size, size)`` to logits ``(batch, num_classes)``."""
 

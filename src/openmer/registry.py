@@ -2,6 +2,7 @@
 
 A registry knows a kind of thing by its names. What comes with the package stands in modules of one
 package and registers itself when they are imported, which happens when a registry is first asked.
+Plug-ins are loaded then, too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Generic, TypeVar
 
+from openmer._plugins import is_loading, load_plugins
 from openmer.errors import unknown_name
 
 T = TypeVar("T")
@@ -36,6 +38,8 @@ class Registry(Generic[T]):
         Raises:
             ValueError: The name is taken by another thing.
         """
+        if is_loading():
+            self._load_package()
         if name in self._found and self._found[name] is not thing:
             raise ValueError(
                 f"The {self.kind} name {name!r} is taken by {self._found[name]!r}; choose another."
@@ -71,7 +75,11 @@ class Registry(Generic[T]):
         return sorted(self)
 
     def _load(self) -> None:
-        """Import what comes with the package, once."""
+        """Import what comes with the package, then what plug-ins add, each once."""
+        self._load_package()
+        load_plugins()
+
+    def _load_package(self) -> None:
         package, self._package = self._package, ""
         if package:
             for module in pkgutil.iter_modules(import_module(package).__path__):

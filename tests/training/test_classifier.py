@@ -8,7 +8,7 @@ import torch
 from tests.builders import make_data, make_jobs, make_spec, make_subjects
 
 from openmer.errors import ConfigError
-from openmer.models import create_model, register, save_weights
+from openmer.models import create_model, register_model, save_weights
 from openmer.models._registry import _MODELS
 from openmer.training import (
     CLASSIFIER,
@@ -55,7 +55,7 @@ class Chained(torch.nn.Module):
 
 @pytest.fixture(autouse=True)
 def _listed():
-    register("chained")(Chained)
+    register_model("chained")(Chained)
     yield
     del _MODELS["chained"]
 

@@ -6,7 +6,7 @@ import torch
 from tests.builders import make_data, make_jobs, make_spec, make_subjects
 from torch import nn
 
-from openmer.models import register
+from openmer.models import register_model
 from openmer.models._registry import _MODELS
 from openmer.training import LossConfig, Resources, Watch, fit_jobs, plan_run
 from openmer.training._loop import fit
@@ -42,7 +42,7 @@ def _kinds():
 def _test_models():
     for name in _kinds():
 
-        @register(f"test_{name}")
+        @register_model(f"test_{name}")
         class Model(nn.Module):
             kind = name
 

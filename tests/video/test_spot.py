@@ -141,7 +141,7 @@ def test_spotters_have_names():
     with pytest.raises(ConfigError, match="'motion'"):
         spotter("motoin")
     with pytest.raises(ValueError, match="taken"):
-        register_spotter("motion")(MotionSpotter)
+        register_spotter("motion")(lambda: MotionSpotter())
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,12 @@ from ._labels import (
 from ._labels import (
     labelled as labelled,
 )
+from ._labels import (
+    list_label_schemes as list_label_schemes,
+)
+from ._labels import (
+    register_label_scheme as register_label_scheme,
+)
 from ._long_videos import (
     read_long_videos as read_long_videos,
 )
@@ -75,6 +81,9 @@ from ._registry import (
 )
 from ._registry import (
     parts_of as parts_of,
+)
+from ._registry import (
+    register_corpus as register_corpus,
 )
 from ._roots import (
     config_file as config_file,
@@ -137,6 +146,7 @@ __all__ = [
     "labelled",
     "list_datasets",
     "list_frames",
+    "list_label_schemes",
     "load",
     "load_clips",
     "load_images",
@@ -149,6 +159,8 @@ __all__ = [
     "read_own_images",
     "read_pixels",
     "read_truth_csv",
+    "register_corpus",
+    "register_label_scheme",
     "variable",
     "write_corpus",
     "write_long",

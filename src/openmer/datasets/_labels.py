@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from openmer.clip import Clip, Image
-from openmer.errors import DataError, ProtocolError, unknown_name
+from openmer.errors import DataError, ProtocolError
+from openmer.registry import Registry
 
 Labelled = TypeVar("Labelled", Clip, Image)
 
@@ -148,27 +149,39 @@ MOBILEVIT_SVM_3 = _three(
     "MobileViT with SVM: pretraining on CK+, Oulu-CASIA, JAFFE and MUG",
 )
 
-_SCHEMES = {
-    scheme.name: scheme
-    for scheme in (
-        MEGC2019_3, CASME2_5, CASME2_3, SAMM_5, SMIC_3, CASME3_3, MACRO_3, MOBILEVIT_SVM_3,
-    )
-}  # fmt: skip
+_SCHEMES: Registry[LabelScheme] = Registry("label scheme")
+
+
+def register_label_scheme(scheme: LabelScheme) -> LabelScheme:
+    """List a label scheme under its name; methods choose it by ``label_scheme``.
+
+    Raises:
+        ValueError: The name is taken, or a word belongs to a class that the scheme lacks.
+    """
+    lost = set(scheme.words.values()) - set(scheme.classes)
+    if lost:
+        raise ValueError(f"Label scheme {scheme.name!r} has no class {', '.join(sorted(lost))}.")
+    _SCHEMES.add(scheme.name, scheme)
+    return scheme
+
+
+for _scheme in (
+    MEGC2019_3, CASME2_5, CASME2_3, SAMM_5, SMIC_3, CASME3_3, MACRO_3, MOBILEVIT_SVM_3,
+):  # fmt: skip
+    register_label_scheme(_scheme)
 
 
 def list_label_schemes() -> list[str]:
-    """Names of all label schemes, sorted."""
-    return sorted(_SCHEMES)
+    """List the names of all label schemes, sorted."""
+    return _SCHEMES.names()
 
 
 def label_scheme(name: str) -> LabelScheme:
-    """The scheme of that name.
+    """Return the scheme of that name.
 
     Raises:
         ConfigError: No scheme has that name; the nearest one is suggested.
     """
-    if name not in _SCHEMES:
-        raise unknown_name("label scheme", name, _SCHEMES)
     return _SCHEMES[name]
 
 

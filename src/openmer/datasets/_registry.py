@@ -27,7 +27,7 @@ _SHOWN = 5
 _log = logging.getLogger("openmer.datasets")
 
 
-def register(corpus: CorpusFacts) -> Callable[[Reader], Reader]:
+def register_corpus(corpus: CorpusFacts) -> Callable[[Reader], Reader]:
     """Decorator: list the reader of a corpus that lies in one folder."""
 
     def add(read: Reader) -> Reader:

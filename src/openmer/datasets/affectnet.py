@@ -15,7 +15,7 @@ from types import MappingProxyType
 from openmer.clip import Image
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
 from openmer.datasets._reading import Problem, Reading, error
-from openmer.datasets._registry import register
+from openmer.datasets._registry import register_corpus
 from openmer.datasets._stills import read_images
 
 _CODES = (
@@ -45,7 +45,7 @@ FACTS = CorpusFacts(
 )
 
 
-@register(FACTS)
+@register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """Images of one list; the classes none, uncertain and no-face are kept under these words."""
     table = find_file(FACTS, root, f"Manually_Annotated_file_lists/{options.variant}.csv")

@@ -19,7 +19,7 @@ from openmer.datasets._annotations import Annotation, read_annotations
 from openmer.datasets._corrections import corrected, read_corrections
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
 from openmer.datasets._reading import Reading
-from openmer.datasets._registry import register
+from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, padded, read_rows
 from openmer.errors import DataError
 
@@ -69,7 +69,7 @@ _COLUMNS = {
 _FOLDERS = {"raw": ("CASME2_RAW_selected",), "cropped": ("Cropped",)}
 
 
-@register(FACTS)
+@register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """Clips of one coding."""
     sheet = find_file(FACTS, root, _SHEETS[options.variant])

@@ -17,7 +17,7 @@ from openmer.datasets._annotations import Annotation, read_annotations
 from openmer.datasets._corrections import corrected, read_corrections
 from openmer.datasets._facts import CorpusFacts, Counts, Options, advice, find_file, words
 from openmer.datasets._reading import Reading
-from openmer.datasets._registry import register
+from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, read_rows
 from openmer.errors import DataError
 
@@ -55,7 +55,7 @@ _COLUMNS = {
 }
 
 
-@register(FACTS)
+@register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """All clips of part A."""
     sheet = find_file(FACTS, root, "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx")

@@ -18,7 +18,7 @@ from openmer.datasets._annotations import Annotation, read_annotations
 from openmer.datasets._corrections import corrected, read_corrections
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
 from openmer.datasets._reading import Problem, Reading, error
-from openmer.datasets._registry import register
+from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import plain, read_cells
 
 _WORDS = words("negative", "positive", "surprise", "others")
@@ -48,7 +48,7 @@ _FOLDERS = {"raw": "rawpic", "selected": "selectedpic", "cropped": "cropped"}
 _FIELDS = ("subject_id", "clip", "onset", "apex", "offset", "action_units", "emotion", "kind")
 
 
-@register(FACTS)
+@register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """Clips of one type."""
     book = find_file(FACTS, root, "CAS(ME)^2code_final(Updated).xlsx", "CAS(ME)^2code_final.xlsx")

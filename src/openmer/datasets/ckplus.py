@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_folder, words
 from openmer.datasets._reading import Problem, Reading, error
-from openmer.datasets._registry import register
+from openmer.datasets._registry import register_corpus
 from openmer.datasets._stills import Sequence, last_frames, read_sequences
 
 FACTS = CorpusFacts(
@@ -45,7 +45,7 @@ FACTS = CorpusFacts(
 _CODES = ("neutral", "anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
 
 
-@register(FACTS)
+@register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """The last frames of every labelled sequence."""
     labels = find_folder(FACTS, root, "Emotion")

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from openmer.clip import Image
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_folder, words
 from openmer.datasets._reading import Problem, Reading, error
-from openmer.datasets._registry import register
+from openmer.datasets._registry import register_corpus
 from openmer.errors import DataError
 
 FACTS = CorpusFacts(
@@ -52,7 +52,7 @@ _PARTS = ("Training", "PublicTest", "PrivateTest")
 _LARGEST_CELL = 1 << 20
 
 
-@register(FACTS)
+@register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """The images of the table where there is one, else of the folders."""
     del options  # names are all there is to read: files come with the folders

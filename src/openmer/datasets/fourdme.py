@@ -16,7 +16,7 @@ from openmer.datasets._annotations import Annotation, read_annotations
 from openmer.datasets._corrections import corrected, read_corrections
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, words
 from openmer.datasets._reading import Reading
-from openmer.datasets._registry import register
+from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, read_rows
 
 FACTS = CorpusFacts(
@@ -58,7 +58,7 @@ _COLUMNS = {
 }
 
 
-@register(FACTS)
+@register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """All micro-expressions."""
     sheet = find_file(FACTS, root, "4DME_Labelling_Micro_release v1.xlsx")

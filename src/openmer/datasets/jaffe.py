@@ -12,7 +12,7 @@ from types import MappingProxyType
 from openmer.clip import Image
 from openmer.datasets._facts import CorpusFacts, Counts, Options, advice, words
 from openmer.datasets._reading import Problem, Reading, error
-from openmer.datasets._registry import register
+from openmer.datasets._registry import register_corpus
 from openmer.errors import DataError
 
 FACTS = CorpusFacts(
@@ -50,7 +50,7 @@ _CODES = MappingProxyType(
 )
 
 
-@register(FACTS)
+@register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """All images, wherever they lie at or below the root."""
     del options  # the file names are the annotation

@@ -15,7 +15,7 @@ from openmer.datasets._annotations import Annotation, read_annotations
 from openmer.datasets._corrections import corrected, read_corrections
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
 from openmer.datasets._reading import Reading
-from openmer.datasets._registry import register
+from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, padded, read_rows
 
 FACTS = CorpusFacts(
@@ -57,7 +57,7 @@ _COLUMNS = {
 }
 
 
-@register(FACTS)
+@register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """All micro-expressions."""
     sheet = find_file(FACTS, root, "MMEW_Micro_Exp.xlsx")

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from openmer.datasets._facts import CorpusFacts, Counts, Options, advice, words
 from openmer.datasets._reading import Reading
-from openmer.datasets._registry import register
+from openmer.datasets._registry import register_corpus
 from openmer.datasets._stills import Sequence, middle_frames, read_sequences
 from openmer.errors import DataError
 
@@ -41,7 +41,7 @@ FACTS = CorpusFacts(
 )
 
 
-@register(FACTS)
+@register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """The frames about the middle of every take."""
     takes = [*root.glob("subject*/*/take*"), *root.glob("*/subject*/*/take*")]

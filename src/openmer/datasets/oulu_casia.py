@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_folder
 from openmer.datasets._reading import Reading
-from openmer.datasets._registry import register
+from openmer.datasets._registry import register_corpus
 from openmer.datasets._stills import Sequence, last_frames, read_sequences
 
 _WORDS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
@@ -37,7 +37,7 @@ FACTS = CorpusFacts(
 )  # fmt: skip
 
 
-@register(FACTS)
+@register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """The last frames of every sequence of one camera and light."""
     camera, light = options.variant.split("-")

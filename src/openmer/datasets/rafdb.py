@@ -14,7 +14,7 @@ from types import MappingProxyType
 from openmer.clip import Image
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, words
 from openmer.datasets._reading import Problem, Reading, error
-from openmer.datasets._registry import register
+from openmer.datasets._registry import register_corpus
 from openmer.datasets._stills import read_images
 
 FACTS = CorpusFacts(
@@ -57,7 +57,7 @@ _CODES = MappingProxyType(
 )
 
 
-@register(FACTS)
+@register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """Images of both parts, train and test."""
     labels = find_file(

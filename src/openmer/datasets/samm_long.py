@@ -16,7 +16,7 @@ from openmer.datasets._annotations import Annotation, read_annotations
 from openmer.datasets._corrections import corrected, read_corrections
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file
 from openmer.datasets._reading import Reading
-from openmer.datasets._registry import register
+from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, padded, read_rows
 
 _COUNTS = Counts(words=MappingProxyType({"macro": 343, "micro - 1/2": 159}), words_recalled=True)
@@ -47,7 +47,7 @@ _COLUMNS = {
 }
 
 
-@register(FACTS)
+@register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """Micro- and macro-expressions, told apart by their word."""
     sheet = find_file(FACTS, root, f"SAMM_LongVideos_{options.variant}_Release.xlsx")

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from openmer.datasets._annotations import Annotation, read_annotations
 from openmer.datasets._facts import CorpusFacts, Counts, Options, advice, find_folder, words
 from openmer.datasets._reading import Problem, Reading, error
-from openmer.datasets._registry import register
+from openmer.datasets._registry import register_corpus
 from openmer.errors import DataError
 
 _SMALL = Counts(subjects=8, items=71, words=words("negative", "positive", "surprise"))
@@ -49,7 +49,7 @@ _FOLDERS = {"raw": ("SMIC", "SMIC_all_raw"), "cropped": ("SMIC_all_cropped",)}
 _WORDS = {"ne": "negative", "po": "positive", "sur": "surprise"}
 
 
-@register(FACTS)
+@register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """Clips of one recording; with names only, the folders are enough."""
     tops = _FOLDERS["raw" if options.frames == "none" else options.frames]

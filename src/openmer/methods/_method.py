@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from openmer.errors import ConfigError, unknown_name
+from openmer.methods._registry import method_text
 from openmer.preprocessing import Recipe
 from openmer.training import (
     Enlarge,
@@ -97,30 +97,6 @@ class Method(Record):
             input_shape=input_shape,
             planes=Planes(flow=recipe.flow_channels, stretched=recipe.stretched),
         )
-
-
-def list_methods() -> list[str]:
-    """Names of the methods that come with the package, sorted."""
-    folder = resources.files("openmer.methods")
-    return sorted(
-        f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")
-    )
-
-
-def method_text(name: str) -> str:
-    """The TOML of a method that comes with the package, or of the file `name` if it is a path.
-
-    Raises:
-        ConfigError: No such method (the nearest name is given) and no such file.
-    """
-    path = Path(name)
-    if path.suffix == ".toml":
-        if not path.is_file():
-            raise ConfigError(f"There is no method file {path}. Give the path of a TOML file.")
-        return path.read_text(encoding="utf-8")
-    if name not in list_methods():
-        raise unknown_name("method", name, list_methods())
-    return (resources.files("openmer.methods") / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def load_method(name: str, overrides: Sequence[str] = (), search: Path | None = None) -> Method:

@@ -11,7 +11,7 @@ from ._registry import (
     list_models as list_models,
 )
 from ._registry import (
-    register as register,
+    register_model as register_model,
 )
 from ._weights import (
     Weights as Weights,
@@ -40,7 +40,7 @@ __all__ = [
     "halved",
     "list_models",
     "load_weights",
-    "register",
+    "register_model",
     "save_weights",
     "stored_backbone",
     "without_head",

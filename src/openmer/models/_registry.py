@@ -12,7 +12,7 @@ from openmer.registry import Registry
 _MODELS: Registry[Callable[..., nn.Module]] = Registry("model", "openmer.models")
 
 
-def register(name: str) -> Callable[[type[nn.Module]], type[nn.Module]]:
+def register_model(name: str) -> Callable[[type[nn.Module]], type[nn.Module]]:
     """Class decorator: list a model under `name` (the paper's, lower case, underscores)."""
 
     def add(build: type[nn.Module]) -> type[nn.Module]:

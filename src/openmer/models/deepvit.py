@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError
-from openmer.models._registry import register
+from openmer.models._registry import register_model
 from openmer.models._timm import PixelNormalize, check_image
 
 _WIDTH = 420  # of a token
@@ -18,7 +18,7 @@ _STEM = 64  # maps of the convolutions before the patches
 _SPREAD = 0.02  # of random weights
 
 
-@register("deepvit_l")
+@register_model("deepvit_l")
 class DeepViTL(nn.Module):
     """Stills ``(batch, in_channels, size, size)``, 0..255, to logits ``(batch, num_classes)``.
 

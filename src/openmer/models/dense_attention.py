@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError
-from openmer.models._registry import register
+from openmer.models._registry import register_model
 
 Attention = Literal["none", "channel", "spatial", "mixed"]
 Connections = Literal["dense", "residual"]
@@ -23,7 +23,7 @@ _LAST_SIDE = 7
 _SMALLEST = 16  # pixels: halved four times, one is left
 
 
-@register("dense_attention")
+@register_model("dense_attention")
 class DenseAttention(nn.Module):
     """Frames ``(batch, in_channels, size, size)``, 0..255, to logits ``(batch, num_classes)``.
 

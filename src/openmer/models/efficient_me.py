@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError
-from openmer.models._registry import register
+from openmer.models._registry import register_model
 from openmer.models._timm import PixelNormalize, check_image
 
 _CHANNELS = (16, 24, 40, 80, 112, 192, 1280)  # after each stage; with 7, after the convolution
 
 
-@register("efficient_me")
+@register_model("efficient_me")
 class EfficientMe(nn.Module):
     """Apex frames ``(batch, in_channels, size, size)``, 0..255, to logits ``(batch, num_classes)``.
 

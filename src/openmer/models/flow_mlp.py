@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from openmer.models._registry import register
+from openmer.models._registry import register_model
 
 
-@register("flow_mlp")
+@register_model("flow_mlp")
 class FlowMLP(nn.Module):
     """Averaged flow ``(batch, in_channels, size, size)`` to logits ``(batch, num_classes)``.
 

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError
-from openmer.models._registry import register
+from openmer.models._registry import register_model
 
 _WIDENING = 4  # of the hidden layer after each attention
 _DEAD = ".query_key."  # in the state names of weights that no gradient reaches
 
 
-@register("htnet")
+@register_model("htnet")
 class HTNet(nn.Module):
     """Flow ``(batch, in_channels, size, size)`` to logits ``(batch, num_classes)``.
 

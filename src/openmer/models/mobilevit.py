@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from openmer.models._registry import register
+from openmer.models._registry import register_model
 from openmer.models._timm import StillClassifier
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from timm.models.vision_transformer import Block
 
 
-@register("mobilevit_s")
+@register_model("mobilevit_s")
 class MobileViTS(StillClassifier):
     """Gray apex frames ``(batch, in_channels, size, size)``, 0..255, to ``(batch, num_classes)``.
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError
-from openmer.models._registry import register
+from openmer.models._registry import register_model
 
 
 def _stream() -> nn.Sequential:
@@ -21,7 +21,7 @@ def _stream() -> nn.Sequential:
     )
 
 
-@register("off_apexnet")
+@register_model("off_apexnet")
 class OffApexNet(nn.Module):
     """Flow ``(batch, in_channels, size, size)`` to logits ``(batch, num_classes)``.
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError, unknown_name
-from openmer.models._registry import register
+from openmer.models._registry import register_model
 from openmer.models._rrmfnet_attention import AAB, KERNELS, REDUCTIONS
 from openmer.models._rrmfnet_blocks import Backbone, fold_norms, scaled
 from openmer.models._rrmfnet_neck import NECKS, Neck
@@ -70,7 +70,7 @@ _CHOICES: dict[str, tuple[str | int, ...]] = {
 }
 
 
-@register("rrmfnet")
+@register_model("rrmfnet")
 class RRMFNet(nn.Module):
     """Flow and apex frame ``(batch, in_channels, size, size)`` to logits ``(batch, num_classes)``.
 

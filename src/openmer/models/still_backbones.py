@@ -8,11 +8,11 @@ from typing import ClassVar, cast
 
 from torch import Tensor
 
-from openmer.models._registry import register
+from openmer.models._registry import register_model
 from openmer.models._timm import StillClassifier
 
 
-@register("mobilenet_v2")
+@register_model("mobilenet_v2")
 class MobileNetV2(StillClassifier):
     """Sandler et al. (2018), CVPR; 1280 features. Arguments as of `MobileViTS`."""
 
@@ -20,7 +20,7 @@ class MobileNetV2(StillClassifier):
     title: ClassVar[str] = "MobileNetV2"
 
 
-@register("mobilenet_v3")
+@register_model("mobilenet_v3")
 class MobileNetV3(StillClassifier):
     """Howard et al. (2019), ICCV, the large one; 1280 features. Arguments as of `MobileViTS`."""
 
@@ -28,7 +28,7 @@ class MobileNetV3(StillClassifier):
     title: ClassVar[str] = "MobileNetV3"
 
 
-@register("resnet18")
+@register_model("resnet18")
 class ResNet18(StillClassifier):
     """He et al. (2016), CVPR; 512 features. Arguments as of `MobileViTS`."""
 
@@ -36,7 +36,7 @@ class ResNet18(StillClassifier):
     title: ClassVar[str] = "ResNet18"
 
 
-@register("densenet121")
+@register_model("densenet121")
 class DenseNet121(StillClassifier):
     """Huang et al. (2017), CVPR; 1024 features. Arguments as of `MobileViTS`."""
 
@@ -44,7 +44,7 @@ class DenseNet121(StillClassifier):
     title: ClassVar[str] = "DenseNet121"
 
 
-@register("deit_base")
+@register_model("deit_base")
 class DeiTBase(StillClassifier):
     """Touvron et al. (2021), ICML: patches of 16x16, 768 features, 86 million numbers.
 

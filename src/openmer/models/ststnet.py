@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError
-from openmer.models._registry import register
+from openmer.models._registry import register_model
 
 
-@register("ststnet")
+@register_model("ststnet")
 class STSTNet(nn.Module):
     """Flow ``(batch, in_channels, size, size)`` to logits ``(batch, num_classes)``.
 

@@ -8,7 +8,7 @@ from tests.builders import make_data, make_subjects, make_task
 
 from openmer.evaluation import package_trainer, run_audit
 from openmer.evaluation.audit._duplicates import check_copies
-from openmer.models import create_model, register, save_weights
+from openmer.models import create_model, register_model, save_weights
 from openmer.models._registry import _MODELS
 from openmer.training import Resources, TrainingData
 from openmer.training._sampling import Rows
@@ -91,7 +91,7 @@ def test_one_channel_is_compared():
 @pytest.fixture(name="task")
 def _task(tmp_path):
     """A method that enlarges its smaller classes, balances its steps and ends in a machine."""
-    register("tiny_net")(_tiny_net())
+    register_model("tiny_net")(_tiny_net())
     path = tmp_path / "stored.safetensors"
     save_weights(path, create_model("tiny_net").state_dict(), {})
     data = make_data(clips=30, flipped=False)

@@ -5,29 +5,11 @@ The frames are synthetic (see `openmer.datasets.synthetic._clips`); no real subj
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import pkgutil
+from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
 
 from openmer.datasets._registry import facts
-from openmer.datasets.fakes import (
-    affectnet,
-    casme2,
-    casme3,
-    casme_squared,
-    ckplus,
-    fer2013,
-    fourdme,
-    jaffe,
-    megc2019,
-    mmew,
-    mug,
-    oulu_casia,
-    rafdb,
-    samm,
-    samm_long,
-    smic,
-)
 from openmer.datasets.fakes._plan import FakePlan, full_plan, small_plan
 from openmer.errors import DataError, unknown_name
 
@@ -36,31 +18,11 @@ __all__ = ["FakePlan", "full_plan", "list_fakes", "small_plan", "write_fake"]
 _MARK = (
     "A fake {title}, written by OpenMER for tests and examples. No score on it means anything.\n"
 )
-_WRITERS: MappingProxyType[str, Callable[[Path, FakePlan], None]] = MappingProxyType(
-    {
-        "affectnet": affectnet.write,
-        "casme2": casme2.write,
-        "casme3": casme3.write,
-        "casme_squared": casme_squared.write,
-        "ckplus": ckplus.write,
-        "fer2013": fer2013.write,
-        "fourdme": fourdme.write,
-        "jaffe": jaffe.write,
-        "megc2019": megc2019.write,
-        "mmew": mmew.write,
-        "mug": mug.write,
-        "oulu_casia": oulu_casia.write,
-        "rafdb": rafdb.write,
-        "samm": samm.write,
-        "samm_long": samm_long.write,
-        "smic": smic.write,
-    }
-)
 
 
 def list_fakes() -> list[str]:
-    """Names of the corpora that can be faked, sorted."""
-    return sorted(_WRITERS)
+    """List the names of the corpora that can be faked, sorted: one module of this package each."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
 
 
 def write_fake(
@@ -87,8 +49,8 @@ def write_fake(
         ConfigError: No such corpus or variant, or its counts are not declared.
         DataError: The folder holds something.
     """
-    if name not in _WRITERS:
-        raise unknown_name("corpus", name, _WRITERS)
+    if name not in list_fakes():
+        raise unknown_name("corpus", name, list_fakes())
     corpus = facts(name)
     variant = corpus.default_variant if variant is None else variant
     if variant not in corpus.variants:
@@ -98,6 +60,6 @@ def write_fake(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} is not empty. Choose a new folder for the fake {corpus.title}.")
     folder.mkdir(parents=True, exist_ok=True)
-    _WRITERS[name](folder, plan)
+    import_module(f"{__name__}.{name}").write(folder, plan)
     (folder / "FAKE.txt").write_text(_MARK.format(title=corpus.title), encoding="utf-8")
     return folder

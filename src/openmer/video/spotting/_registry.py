@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from openmer.errors import unknown_name
+from openmer.registry import Registry
 from openmer.video._event import MICRO_S, Interval, Kind
 from openmer.video.faces._patch import FACE_WIDTH_PX
 from openmer.video.faces._resample import UniformRun, uniform_runs
@@ -35,38 +35,34 @@ class Spotter(Protocol):
         """Movements by time, none of them overlapping another."""
 
 
-_SPOTTERS: dict[str, Callable[[], Spotter]] = {}
+_SPOTTERS: Registry[Callable[[], Spotter]] = Registry("spotter")
 
 
 def register_spotter(name: str) -> Callable[[Callable[[], Spotter]], Callable[[], Spotter]]:
-    """Decorator that makes a class or function that makes a spotter known by a name.
+    """Return a decorator that lists a class or function that makes a spotter.
 
     Raises:
         ValueError: The name is taken.
     """
 
     def add(make: Callable[[], Spotter]) -> Callable[[], Spotter]:
-        if name in _SPOTTERS:
-            raise ValueError(f"Spotter {name!r} is taken; choose another name.")
-        _SPOTTERS[name] = make
+        _SPOTTERS.add(name, make)
         return make
 
     return add
 
 
 def list_spotters() -> tuple[str, ...]:
-    """Names of all spotters, sorted."""
-    return tuple(sorted(_SPOTTERS))
+    """List the names of all spotters, sorted."""
+    return tuple(_SPOTTERS.names())
 
 
 def spotter(name: str) -> Spotter:
-    """The spotter of that name.
+    """Return the spotter of that name.
 
     Raises:
         ConfigError: There is none; the nearest name is suggested.
     """
-    if name not in _SPOTTERS:
-        raise unknown_name("spotter", name, _SPOTTERS)
     return _SPOTTERS[name]()
 
 

@@ -1,0 +1,113 @@
+"""Load plug-ins: modules of other people that register things when they are imported.
+
+A plug-in is installed (entry point of the group ``openmer.plugins``), or listed in the environment
+variable ``OPENMER_PLUGINS``, from where worker processes have it, too.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from openmer.errors import ConfigError
+
+GROUP = "openmer.plugins"
+VARIABLE = "OPENMER_PLUGINS"
+
+_loaded: set[str] = set()
+_loading: list[str] = []
+
+
+def add_plugins(names: Iterable[str]) -> None:
+    """List plug-ins for this process and those that it starts, and load them.
+
+    Args:
+        names: Modules ("lab.models") or Python files ("mine.py").
+
+    Raises:
+        ConfigError: A file is not there, or a plug-in cannot be loaded.
+    """
+    given = [_absolute(name) for name in names]
+    os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*_listed(), *given]))
+    load_plugins()
+
+
+def load_plugins() -> None:
+    """Load every plug-in that is installed or listed, each once.
+
+    Raises:
+        ConfigError: A plug-in cannot be loaded; it is named, with the reason.
+    """
+    if _loading:
+        return
+    for entry in _installed():
+        _load(f"{entry.name} = {entry.value}", entry)
+    for name in _listed():
+        _load(name)
+
+
+def is_loading() -> bool:
+    """Return whether what is registered now comes from a plug-in."""
+    return bool(_loading)
+
+
+@cache
+def _installed() -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=GROUP))
+
+
+def _listed() -> list[str]:
+    return [name for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name]
+
+
+def _load(name: str, entry: EntryPoint | None = None) -> None:
+    if name in _loaded:
+        return
+    _loading.append(name)
+    try:
+        if entry is None:
+            _import(name)
+        else:
+            entry.load()
+    except Exception as error:
+        package = entry.dist.name if entry and entry.dist else ""
+        remedy = f"pip uninstall {package}" if package else f"leave it out of {VARIABLE}, --plugin"
+        raise ConfigError(
+            f"The plug-in {name} cannot be loaded: {type(error).__name__}: {error}. Repair it, or "
+            f"do without it: {remedy}."
+        ) from error
+    finally:
+        _loading.pop()
+    _loaded.add(name)
+
+
+def _import(name: str) -> None:
+    """Import a module by its name, or a file by its path."""
+    if not _is_file(name):
+        import_module(name)
+        return
+    path = Path(name)
+    if not path.is_file():
+        raise FileNotFoundError("there is no such file")
+    if str(path.parent) not in sys.path:  # at the end, so that nothing is hidden by the folder
+        sys.path.append(str(path.parent))
+    module = import_module(path.stem)
+    if Path(module.__file__ or "").resolve() != path.resolve():
+        raise ImportError(f"a module {path.stem!r} exists already, so the file needs another name")
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(".py") or "/" in name or os.sep in name
+
+
+def _absolute(name: str) -> str:
+    if os.pathsep in name:
+        raise ConfigError(
+            f"The plug-in {name!r} has {os.pathsep!r} in its path. Rename the folder."
+        )
+    return str(Path(name).expanduser().resolve()) if _is_file(name) else name

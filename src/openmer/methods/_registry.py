@@ -1,0 +1,49 @@
+"""List the method files that come with the package, and those that plug-ins add."""
+
+from __future__ import annotations
+
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from openmer.errors import ConfigError
+from openmer.registry import Registry
+
+_METHODS: Registry[Traversable] = Registry("method")
+
+for _file in resources.files("openmer.methods").iterdir():
+    if _file.name.endswith(".toml"):
+        _METHODS.add(_file.name.removesuffix(".toml"), _file)
+
+
+def register_method(path: Path | Traversable) -> None:
+    """List a method file under its own name, without the ".toml".
+
+    Args:
+        path: A TOML file, such as ``Path(__file__).with_name("mine.toml")``.
+
+    Raises:
+        ValueError: The name is taken, or there is no such TOML file.
+    """
+    if not path.name.endswith(".toml") or not path.is_file():
+        raise ValueError(f"{path} is no TOML file of a method. Give the path of one.")
+    _METHODS.add(path.name.removesuffix(".toml"), path)
+
+
+def list_methods() -> list[str]:
+    """List the names of all methods, sorted."""
+    return _METHODS.names()
+
+
+def method_text(name: str) -> str:
+    """Return the TOML of a listed method, or of the file `name` if it is a path.
+
+    Raises:
+        ConfigError: No such method (the nearest name is given) and no such file.
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        return _METHODS[name].read_text(encoding="utf-8")
+    if not path.is_file():
+        raise ConfigError(f"There is no method file {path}. Give the path of a TOML file.")
+    return path.read_text(encoding="utf-8")
