@@ -114,7 +114,9 @@ def fake(
 @app.command()
 def synthesize(
     folder: Annotated[Path, typer.Argument(help="Where to write it.")],
-    size: Annotated[str, typer.Option(help="tiny or demo.")] = "demo",
+    size: Annotated[
+        str, typer.Option(help="tiny, demo, or subtle: movements below half a pixel.")
+    ] = "demo",
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
 ) -> None:
     """Write the synthetic corpus with known motion: frames, manifest.csv and truth.npz."""

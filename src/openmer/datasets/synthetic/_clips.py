@@ -94,7 +94,8 @@ def generate(size: str | CorpusPlan, seed: int = 0) -> Iterator[SyntheticClip]:
 
     Args:
         size: "tiny" (6 subjects, 18 clips of 128 pixels, a few seconds), "demo" (12 subjects, 72
-            clips of 160 pixels), or a plan.
+            clips of 160 pixels), "subtle" (the same subjects, 48 clips that move less than half a
+            pixel), or a plan.
         seed: 0 or larger.
 
     Raises:

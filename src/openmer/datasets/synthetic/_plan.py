@@ -77,6 +77,27 @@ class CorpusPlan:
                 )
 
 
+_TWELVE_SUBJECTS = (
+    Part(
+        corpus="synth-a",
+        subjects=("s1", "s2", "s11", "s12"),
+        fps=Fraction(200),
+        movement_frames=(18, 24),
+    ),
+    Part(
+        corpus="synth-b",
+        subjects=("s01", "s1", "s10", "s11"),
+        fps=Fraction(100),
+        movement_frames=(16, 22),
+    ),
+    Part(
+        corpus="synth-c",
+        subjects=("006", "007", "011", "06"),
+        fps=Fraction(30000, 1001),
+        movement_frames=(12, 15),
+    ),
+)
+
 SIZES = MappingProxyType(
     {
         "tiny": CorpusPlan(
@@ -97,28 +118,15 @@ SIZES = MappingProxyType(
             clips_per_subject=3,
         ),
         "demo": CorpusPlan(
-            parts=(
-                Part(
-                    corpus="synth-a",
-                    subjects=("s1", "s2", "s11", "s12"),
-                    fps=Fraction(200),
-                    movement_frames=(18, 24),
-                ),
-                Part(
-                    corpus="synth-b",
-                    subjects=("s01", "s1", "s10", "s11"),
-                    fps=Fraction(100),
-                    movement_frames=(16, 22),
-                ),
-                Part(
-                    corpus="synth-c",
-                    subjects=("006", "007", "011", "06"),
-                    fps=Fraction(30000, 1001),
-                    movement_frames=(12, 15),
-                ),
-            ),
-            clips_per_subject=6,
+            parts=_TWELVE_SUBJECTS, clips_per_subject=6, frame_size=160, uneven=True
+        ),
+        "subtle": CorpusPlan(
+            parts=_TWELVE_SUBJECTS,
+            clips_per_subject=4,
             frame_size=160,
+            amplitude_px=(0.08, 0.4),
+            noise=2.0,
+            sway=3.0,
             uneven=True,
         ),
     }
