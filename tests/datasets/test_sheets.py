@@ -36,13 +36,13 @@ def test_an_optional_column_may_be_absent(tmp_path):
 
 def test_a_missing_column_is_named(tmp_path):
     path = save(tmp_path / "a.xlsx", [["Filename", "Notes"], ["a", 1]])
-    with pytest.raises(DataError, match="row 1, without Onset Frame"):
+    with pytest.raises(DataError, match="row 1 of Sheet1, without Onset Frame"):
         read_rows(path, COLUMNS)
 
 
 def test_a_sheet_is_chosen_by_name(tmp_path):
     path = save(tmp_path / "a.xlsx", [["x"]], title="label")
-    assert read_cells(path, "label") == [["x"]]
+    assert read_cells(path, "label") == [(1, ["x"])]
     with pytest.raises(DataError, match="it has label"):
         read_cells(path, "labels")
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from openmer.datasets._workbook import Line, read_workbook
 from openmer.errors import DataError
 
 
@@ -30,37 +29,25 @@ class SheetRow:
         return self.cells[name]
 
 
-def read_cells(path: Path, sheet: str | None = None) -> list[list[str]]:
-    """All cells of a sheet as text, a whole number without decimals; an empty cell is "".
+def read_cells(path: Path, sheet: str | None = None) -> list[Line]:
+    """Read the rows of a sheet that hold a value, with their numbers counted from 1.
 
     Args:
         path: An .xlsx file.
-        sheet: Name of the sheet; None is the first.
+        sheet: Name of the sheet; None is the first that holds a value.
 
     Raises:
-        DataError: The file is no .xlsx workbook, or has no such sheet.
+        DataError: The file is no .xlsx workbook (see `read_workbook`), or has no such sheet.
     """
-    import openpyxl
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # styles and validation we do not need
-            book = openpyxl.load_workbook(path, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as problem:
+    sheets = read_workbook(path)
+    if sheet is None and sheets:
+        return next(iter(sheets.values()))
+    if sheet not in sheets:
         raise DataError(
-            f"{path} cannot be read as an .xlsx workbook ({problem}). Unpack the authors' file "
-            "again, or save an .xls file as .xlsx."
-        ) from problem
-    try:
-        if sheet is not None and sheet not in book.sheetnames:
-            raise DataError(
-                f"{path} has no sheet {sheet!r}; it has {', '.join(book.sheetnames)}. Use the "
-                "authors' file."
-            )
-        table = book[sheet or book.sheetnames[0]]
-        return [[_text(cell) for cell in row] for row in table.iter_rows(values_only=True)]
-    finally:
-        book.close()
+            f"{path} has no sheet {sheet or 'that holds a value'!r}; it has "
+            f"{', '.join(sheets) or 'none with a value'}. Use the authors' file."
+        )
+    return sheets[sheet]
 
 
 def read_rows(
@@ -78,26 +65,28 @@ def read_rows(
         path: An .xlsx file.
         wanted: Our name of a column to the names it has in the sheet; case, spaces and punctuation
             do not count.
-        sheet: Name of the sheet; None is the first.
+        sheet: Name of the sheet; None tries all, and takes the first that has such a header.
         optional: Names in `wanted` that may be absent.
 
     Raises:
         DataError: No row is such a header; says which column is missing from the best one.
     """
-    lines = read_cells(path, sheet)
+    sheets = {"": read_cells(path, sheet)} if sheet else read_workbook(path)
     required = [name for name in wanted if name not in optional]
-    best: tuple[int, list[str]] = (-1, required)
-    for at, line in enumerate(lines):
-        places = _places(line, wanted)
-        missing = [name for name in required if name not in places]
-        if not missing:
-            return _rows(lines, at, places, dict.fromkeys(wanted, ""))
-        if len(missing) < len(best[1]):
-            best = (at, missing)
+    best: tuple[str, int, list[str]] = ("", 1, required)
+    for name, lines in sheets.items():
+        for at, (number, cells) in enumerate(lines):
+            places = _places(cells, wanted)
+            missing = [column for column in required if column not in places]
+            if not missing:
+                return _rows(lines[at + 1 :], cells, places, dict.fromkeys(wanted, ""))
+            if len(missing) < len(best[2]):
+                best = (name or sheet or "", number, missing)
     raise DataError(
-        f"{path} has no header row with {', '.join(wanted[name][0] for name in required)}; "
-        f"nearest is row {best[0] + 1}, without {', '.join(wanted[n][0] for n in best[1])}. Use "
-        "the authors' file as it was released."
+        f"{path} has no header row with {', '.join(wanted[name][0] for name in required)} in any "
+        f"of its sheets ({', '.join(sheets) or 'none holds a value'}); nearest is row {best[1]} of "
+        f"{best[0] or 'the first'}, without {', '.join(wanted[n][0] for n in best[2])}. Use the "
+        "authors' file as it was released."
     )
 
 
@@ -123,21 +112,15 @@ def _places(line: Sequence[str], wanted: Mapping[str, Sequence[str]]) -> dict[st
 
 
 def _rows(
-    lines: Sequence[Sequence[str]], header: int, places: Mapping[str, int], blank: Mapping[str, str]
+    lines: Sequence[Line],
+    header: Sequence[str],
+    places: Mapping[str, int],
+    blank: Mapping[str, str],
 ) -> list[SheetRow]:
-    columns = tuple(cell for cell in lines[header] if cell)
+    columns = tuple(cell for cell in header if cell)
     rows = []
-    for number, line in enumerate(lines[header + 1 :], start=header + 2):
-        cells = {name: line[at] for name, at in places.items()}
+    for number, line in lines:
+        cells = {name: line[at] for name, at in places.items() if at < len(line)}
         if any(cells.values()):
             rows.append(SheetRow(number=number, cells={**blank, **cells}, columns=columns))
     return rows
-
-
-def _text(value: object) -> str:
-    """A cell as text: None is "", 46.0 is "46"."""
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()

@@ -57,12 +57,11 @@ def read(root: Path, options: Options) -> Reading:
     videos = _pairs(book, "naming rule2", r"\d{3,4}", r".*[A-Za-z].*")
     found: list[Annotation] = []
     problems: list[Problem] = []
-    for number, line in enumerate(read_cells(book, "CASFEcode_final"), start=1):
+    for number, line in read_cells(book, "CASFEcode_final"):
         cells = dict(zip(_FIELDS, line, strict=False))
         if plain(cells.get("kind", "")) not in ("microexpression", "macroexpression"):
-            if any(line):
-                text = f"type {cells.get('kind', '')!r} is neither micro- nor macro-expression"
-                problems.append(error(f"{book.name} row {number}", text))
+            text = f"type {cells.get('kind', '')!r} is neither micro- nor macro-expression"
+            problems.append(error(f"{book.name} row {number}", text))
         elif plain(cells["kind"]).startswith(options.variant):
             found.append(_annotation(cells, subjects, videos, frames))
     reading = read_annotations(corrected(found, read_corrections("casme_squared")))
@@ -72,7 +71,7 @@ def read(root: Path, options: Options) -> Reading:
 def _pairs(book: Path, sheet: str, folder: str, known_by: str) -> dict[str, str]:
     """A naming rule: the cell that looks like `known_by` to the one that looks like `folder`."""
     pairs = {}
-    for line in read_cells(book, sheet):
+    for _, line in read_cells(book, sheet):
         cells = [cell for cell in line if cell]
         target = next((cell for cell in cells if re.fullmatch(folder, cell)), None)
         keys = [cell for cell in cells if cell != target and re.fullmatch(known_by, cell)]

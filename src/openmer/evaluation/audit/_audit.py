@@ -19,7 +19,6 @@ from openmer.training import EpochRule
 __all__ = [
     "Finding",
     "FitFolds",
-    "run_audit",
     "check_copies",
     "check_folds",
     "check_labels",
@@ -29,6 +28,7 @@ __all__ = [
     "check_training_classes",
     "package_trainer",
     "poison_test",
+    "run_audit",
     "shortened",
 ]
 

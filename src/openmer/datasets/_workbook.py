@@ -1,0 +1,150 @@
+"""Read the cells of .xlsx workbooks within bounds, whatever else is in the file.
+
+Styles, charts and links are not looked at: a sheet whose colours are broken still has its words.
+Bounds: 40 MB of XML after unpacking, at most 200,000 rows with a value. Cells that are merged
+all have the value of the first one.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from openpyxl.reader.excel import ExcelReader
+from openpyxl.utils import range_boundaries
+from openpyxl.worksheet._reader import WorkSheetParser
+from openpyxl.worksheet.merge import MergeCell
+
+from openmer.errors import DataError
+
+Line = tuple[int, list[str]]
+"""Number of a row, counted from 1, and its cells as text up to the last one that is filled."""
+
+MOST_BYTES = 40_000_000
+MOST_ROWS = 200_000
+_STYLES = "xl/styles.xml"
+_NO_STYLES = b'<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"/>'
+
+
+class _Reader(ExcelReader):
+    """Read sheets of cells and leave out sheets that are charts."""
+
+    def read_chartsheet(self, *_: object) -> None:
+        """Leave a chart out."""
+
+
+def read_workbook(path: Path) -> dict[str, list[Line]]:
+    """Read every sheet of a workbook that holds a value; charts and empty sheets are left out.
+
+    Args:
+        path: An .xlsx file.
+
+    Returns:
+        For each sheet, in the order of the workbook, its rows that hold a value. A whole number is
+        written without decimals, an empty cell is "".
+
+    Raises:
+        DataError: The file is missing, is no .xlsx workbook, is damaged, or is beyond the bounds.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}. Give the path of the .xlsx file."
+        ) from error
+    try:
+        return _sheets(path, _without_styles(path, content))
+    except DataError:
+        raise
+    except Exception as error:  # of zlib, the XML parser and openpyxl, in a damaged file
+        raise DataError(
+            f"{path} cannot be read as an .xlsx workbook ({type(error).__name__}: "
+            f"{str(error)[:120]}). Unpack the authors' file again, or save it anew as .xlsx."
+        ) from error
+
+
+def _without_styles(path: Path, content: bytes) -> dict[str, bytes]:
+    """Unpack a workbook, with no styles in the place of its own.
+
+    Raises:
+        DataError: It unpacks to more than the bound.
+    """
+    parts: dict[str, bytes] = {}
+    left = MOST_BYTES
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for entry in archive.infolist():
+            if entry.filename.startswith("xl/media/"):
+                continue
+            with archive.open(entry) as file:
+                part = file.read(left + 1)  # the size that the entry states may be wrong
+            left -= len(part)
+            if left < 0:
+                raise DataError(
+                    f"{path} unpacks to more than {MOST_BYTES // 10**6} MB; no annotation sheet "
+                    "is that large. Give the authors' file, or delete what it holds beside the "
+                    "annotations."
+                )
+            parts[entry.filename] = part
+    if _STYLES in parts:
+        parts[_STYLES] = _NO_STYLES
+    return parts
+
+
+def _sheets(path: Path, parts: dict[str, bytes]) -> dict[str, list[Line]]:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # validation and extensions we do not need
+        reader = _Reader(packed, read_only=True, data_only=True, keep_links=False)
+        reader.read()
+    found = {}
+    for sheet in reader.wb.worksheets:
+        source = io.BytesIO(parts[sheet._worksheet_path.lstrip("/")])
+        parser = WorkSheetParser(source, reader.shared_strings, data_only=True)
+        rows = dict(_lines(path, parser))
+        for merged in parser.merged_cells.mergeCell if parser.merged_cells else ():
+            _spread(rows, merged)
+        if rows:
+            found[str(sheet.title)] = sorted(rows.items())
+    return found
+
+
+def _lines(path: Path, parser: WorkSheetParser) -> Iterator[Line]:
+    """Yield the rows that hold a value."""
+    count = 0
+    for number, row in parser.parse():
+        filled = {cell["column"]: _text(cell["value"]) for cell in row}
+        last = max((column for column, text in filled.items() if text), default=0)
+        if last:
+            count += 1
+            if count > MOST_ROWS:
+                raise DataError(
+                    f"{path} has more than {MOST_ROWS:,} filled rows; no annotation sheet is that "
+                    "long. Delete what it holds beside the annotations."
+                )
+            yield number, [filled.get(column, "") for column in range(1, last + 1)]
+
+
+def _spread(rows: dict[int, list[str]], merged: MergeCell) -> None:
+    """Give merged cells the value of the first one of them, in the rows that hold a value."""
+    left, top, right, bottom = range_boundaries(merged.ref)
+    above = rows.get(top, [])
+    value = above[left - 1] if left <= len(above) else ""
+    for number in [number for number in rows if value and top <= number <= bottom]:
+        cells = rows[number]
+        cells.extend([""] * (right - len(cells)))
+        cells[left - 1 : right] = [value] * (right - left + 1)
+
+
+def _text(value: object) -> str:
+    """Write a cell as text: None is "", 46.0 is "46"."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
