@@ -37,7 +37,7 @@ class StoppedError(OpenMERError):
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:
-    """The error for a name that is not in a list, with the nearest one that is.
+    """Return the error for a name that is not in a list, with the nearest one that is.
 
     Args:
         kind: What the name stands for, as the user would say it ("method").

@@ -27,7 +27,7 @@ Update = dict[Any, Any]
 
 
 def build_page(desk: Desk, settings: PageSettings) -> gr.Blocks:
-    """The page as Gradio blocks, without a server.
+    """Return the page as Gradio blocks, without a server.
 
     Args:
         desk: Takes the videos.
@@ -96,7 +96,7 @@ class _Page:
         blocks.unload(self._left)
 
     def _analyze(self, upload: str | None, request: gr.Request) -> Iterator[Update]:
-        """What happens to the parts of the page from a video given to its findings."""
+        """Yield what happens to the parts of the page from a video given to its findings."""
         if upload is None:
             return
         name = Path(upload).name
@@ -115,7 +115,7 @@ class _Page:
         yield self._ended(job.state, name)
 
     def _begun(self) -> Update:
-        """The results of the video before disappear."""
+        """Return the results of the video before disappear."""
         emptied = (self._found, self._event, self._files)
         return {
             self._drop: gr.File(value=None, visible=False),
@@ -125,7 +125,7 @@ class _Page:
         }
 
     def _ended(self, state: State, name: str) -> Update:
-        """A message, or the findings with the first event."""
+        """Return a message, or the findings with the first event."""
         update: Update = {
             self._drop: gr.File(value=None, visible=True, label="Another video"),
             self._stop: gr.Button(visible=False),
@@ -145,7 +145,7 @@ class _Page:
         self._desk.stop(_visitor(request))
 
     def _chosen(self, number: int, request: gr.Request) -> str:
-        """The event that was chosen."""
+        """Return the event that was chosen."""
         findings = self._desk.findings(_visitor(request))
         if findings is None:
             return _text.message("These findings are not here any more.", "Give the video again.")
@@ -156,7 +156,7 @@ class _Page:
 
 
 def _part(text: str) -> gr.HTML:
-    """A part of the page, which takes no room while it is empty."""
+    """Return a part of the page, which takes no room while it is empty."""
     return gr.HTML(text, visible=bool(text), padding=False)
 
 

@@ -75,7 +75,7 @@ class Desk:
             job.stop()
 
     def findings(self, visitor: str) -> Findings | None:
-        """What was found in a visitor's video; None before its end, and after they left."""
+        """Return what was found in a visitor's video; None before its end, and after they left."""
         job = self._job(visitor)
         state = None if job is None else job.state
         return state if isinstance(state, Findings) else None
@@ -111,7 +111,7 @@ class Desk:
         return None if room is None else room.job
 
     def _taken(self, upload: Path, room: _Room) -> Path:
-        """The video in the folder of its own."""
+        """Return the video in the folder of its own."""
         try:
             video = room.folder / "video" / upload.name
             video.parent.mkdir(parents=True)

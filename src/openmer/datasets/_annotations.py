@@ -70,7 +70,7 @@ class _Unreadable(Exception):  # noqa: N818 - turned into a fatal problem, never
 
 
 def frame_number(text: str) -> int | None:
-    """A frame number of a sheet; None for "", "/" and the like."""
+    """Return a frame number of a sheet; None for "", "/" and the like."""
     return int(text) if re.fullmatch(r"\d+", text, flags=re.ASCII) else None
 
 
@@ -93,7 +93,7 @@ def read_annotations(annotations: Iterable[Annotation]) -> Reading:
 
 
 def _clip(given: Annotation, folders: dict[Path, tuple[Path, ...]]) -> tuple[Clip, list[str]]:
-    """The clip of an annotation, and what to say about it."""
+    """Return the clip of an annotation, and what to say about it."""
     notes: list[str] = []
     paths = () if given.folder is None else _frames(given.folder, folders)
     if given.whole_folder:
@@ -118,7 +118,7 @@ def _clip(given: Annotation, folders: dict[Path, tuple[Path, ...]]) -> tuple[Cli
 
 
 def _frames(folder: Path, folders: dict[Path, tuple[Path, ...]]) -> tuple[Path, ...]:
-    """The frames of a folder, listed once however many clips share it."""
+    """Return the frames of a folder, listed once however many clips share it."""
     if folder not in folders:
         try:
             folders[folder] = list_frames(folder)
@@ -130,7 +130,7 @@ def _frames(folder: Path, folders: dict[Path, tuple[Path, ...]]) -> tuple[Path, 
 
 
 def _checked(given: Annotation, notes: list[str]) -> _Interval:
-    """The frame numbers of a sheet, without those that cannot be true."""
+    """Return the frame numbers of a sheet, without those that cannot be true."""
     onset = frame_number(given.onset)
     if onset is None:
         raise _Unreadable(f"onset {given.onset!r} is no frame number")
@@ -154,14 +154,14 @@ def _checked(given: Annotation, notes: list[str]) -> _Interval:
 
 
 def _from_onset(numbers: _Interval) -> _Interval:
-    """The same interval, counted from its onset."""
+    """Return the same interval, counted from its onset."""
     onset = numbers.onset or 0
     apex, offset = (None if n is None else n - onset for n in (numbers.apex, numbers.offset))
     return _Interval(onset=0, apex=apex, offset=offset)
 
 
 def _indexed(numbers: _Interval, paths: tuple[Path, ...], notes: list[str]) -> _Interval:
-    """The same interval, counted in the files."""
+    """Return the same interval, counted in the files."""
     index = {_number_of(path): at for at, path in enumerate(paths)}
     folder = paths[0].parent
     if numbers.onset not in index:
@@ -183,6 +183,6 @@ def _indexed(numbers: _Interval, paths: tuple[Path, ...], notes: list[str]) -> _
 
 
 def _number_of(path: Path) -> int:
-    """The number that ends a file name; `list_frames` lets no other name through."""
+    """Return the number that ends a file name; `list_frames` lets no other name through."""
     digits = re.search(r"\d+$", path.stem, flags=re.ASCII)
     return int(digits.group()) if digits else -1

@@ -118,7 +118,7 @@ def options_of(
 
 
 def find_file(facts: CorpusFacts, root: Path, *names: str) -> Path:
-    """The first of the names that is a file in the root or in a folder right below it.
+    """Return the first of the names that is a file in the root or in a folder right below it.
 
     Raises:
         DataError: None is; says how to ask for the corpus.
@@ -127,7 +127,7 @@ def find_file(facts: CorpusFacts, root: Path, *names: str) -> Path:
 
 
 def find_folder(facts: CorpusFacts, root: Path, *names: str) -> Path:
-    """The same for folders; the root itself may carry the name.
+    """Return the same for folders; the root itself may carry the name.
 
     Raises:
         DataError: None is; says how to ask for the corpus.
@@ -166,5 +166,5 @@ def _in_folder(folder: Path, name: str) -> Path | None:
 
 
 def advice(facts: CorpusFacts) -> str:
-    """What to do when the corpus is not there."""
+    """Return what to do when the corpus is not there."""
     return f"Give the folder that holds it, or ask for access: {facts.access}"

@@ -188,7 +188,7 @@ def label_scheme(name: str) -> LabelScheme:
 def labelled(
     clips: Iterable[Labelled], scheme: LabelScheme
 ) -> tuple[tuple[Labelled, ...], tuple[int, ...]]:
-    """The clips (or images) a scheme keeps, in their order, and their class indices.
+    """Return the clips (or images) a scheme keeps, in their order, and their class indices.
 
     Raises:
         DataError: A clip's word is outside the scheme; the clip is named.

@@ -125,7 +125,7 @@ _CUT = "the frames lie in a folder of this one clip, so it is no long video"
 def _options(
     corpus: CorpusFacts, layout: _Layout, variant: str | None, frames: str | None
 ) -> list[Options]:
-    """The readings that together give every kind."""
+    """Return the readings that together give every kind."""
     if layout.kinds and variant is not None:
         raise ConfigError(
             f"The variants of {corpus.title} are its kinds of expressions, and a spotter is evaluated "
@@ -141,7 +141,7 @@ def _options(
 
 
 def _event(clip: Clip, layout: _Layout, options: Options) -> TrueEvent | Problem:
-    """A clip as an event of its video; or why it is none."""
+    """Return a clip as an event of its video; or why it is none."""
     word = options.variant if layout.kinds else clip.emotion.strip().lower().partition(" ")[0]
     kind = next((known for known in KINDS if known == word), None)
     if kind is None:
@@ -182,7 +182,7 @@ def _is_cut(video: AnnotatedVideo, found: dict[Path, list[tuple[Clip, TrueEvent]
 def _without_events(
     corpus: CorpusFacts, layout: _Layout, known: Iterable[Path], problems: list[Problem]
 ) -> list[AnnotatedVideo]:
-    """The videos beside the known ones in which nothing was annotated."""
+    """Return the videos beside the known ones in which nothing was annotated."""
     taken = set(known)
     videos = []
     for base in sorted({folder.parents[layout.up - 1] for folder in taken}):

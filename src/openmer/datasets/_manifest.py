@@ -163,7 +163,8 @@ def _clip(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> Clip:
 
 
 def _frames(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> tuple[Path, ...]:
-    """The images of the row's folder, listed once per folder; empty where the row has none."""
+    """Return the images of the row's folder, listed once per folder; empty where the row has none.
+    """
     if not row.get("frames"):
         return ()
     folder = root / row["frames"]
@@ -202,7 +203,7 @@ def _interval(row: Row, count: int) -> tuple[int | None, int | None, int | None]
 
 
 def _whole(row: Row, column: str) -> int | None:
-    """A whole number; None where the cell is empty."""
+    """Return a whole number; None where the cell is empty."""
     value = row.get(column, "")
     if not value:
         return None
@@ -225,7 +226,7 @@ def _fps(value: str) -> Fraction | None:
 
 
 def _row(clip: Clip, root: Path) -> dict[str, str]:
-    """A clip as the cells of a row."""
+    """Return a clip as the cells of a row."""
     if not clip.frame_paths and clip.flow_path is None:
         raise DataError(
             f"{clip.key} has neither frames nor a flow image, so it cannot be read back. Leave "
@@ -256,7 +257,7 @@ def _row(clip: Clip, root: Path) -> dict[str, str]:
 
 
 def _relative(path: Path, root: Path) -> str:
-    """A path as seen from the CSV's folder, with forward slashes; absolute across drives."""
+    """Return a path as seen from the CSV's folder, with forward slashes; absolute across drives."""
     try:
         return Path(os.path.relpath(path, root)).as_posix()
     except ValueError:  # another Windows drive

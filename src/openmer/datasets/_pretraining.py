@@ -145,7 +145,7 @@ def list_pretraining_schemes() -> list[str]:
 
 
 def pretraining_scheme(name: str) -> PretrainingScheme:
-    """The scheme of that name.
+    """Return the scheme of that name.
 
     Raises:
         ConfigError: No scheme has that name; the nearest one is suggested.
@@ -198,7 +198,7 @@ def group(
     own: OwnImages | None = None,
     seed: int = 0,
 ) -> PretrainingSet:
-    """The images a scheme keeps, in their order, with their classes.
+    """Return the images a scheme keeps, in their order, with their classes.
 
     Args:
         scheme: Which classes there are, and whether they are balanced.
@@ -237,7 +237,7 @@ def group(
 def _chosen(
     scheme: PretrainingScheme, roots: Mapping[str, Path], *, alone: bool
 ) -> tuple[str, ...]:
-    """The corpora to read; `alone`: a user's own images may stand without any."""
+    """Return the corpora to read; `alone`: a user's own images may stand without any."""
     for name in roots:
         if name not in scheme.corpora:
             raise unknown_name("corpus of this pretraining called", name, scheme.corpora)
@@ -253,7 +253,7 @@ def _chosen(
 
 
 def _none_at_hand(scheme: PretrainingScheme) -> ConfigError:
-    """The error that names every corpus, of which any would do."""
+    """Return the error that names every corpus, of which any would do."""
     first = next(iter(scheme.corpora))
     names = ", ".join(f"{facts(name).title} ({name})" for name in scheme.corpora)
     return ConfigError(
@@ -264,7 +264,7 @@ def _none_at_hand(scheme: PretrainingScheme) -> ConfigError:
 
 
 def _other_sources(left_out: tuple[str, ...], own: OwnImages | None) -> list[str]:
-    """What of the images is not from where the paper has them."""
+    """Return what of the images is not from where the paper has them."""
     told = [f"{facts(name).title} is left out, the paper has it" for name in left_out]
     if own is not None:
         told.append(f"{len(own.images)} images come from {own.file}, the paper has none of them")
@@ -272,7 +272,7 @@ def _other_sources(left_out: tuple[str, ...], own: OwnImages | None) -> list[str
 
 
 def _balanced(targets: tuple[int, ...], seed: int) -> list[int]:
-    """Indices, ascending, with as many of each class as the smallest class has."""
+    """Return indices, ascending, with as many of each class as the smallest class has."""
     classes = np.array(targets)
     smallest = min(Counter(targets).values())
     rng = np.random.default_rng(seed)

@@ -42,12 +42,12 @@ class Reading:
 
 
 def error(where: str, text: str) -> Problem:
-    """A problem that takes the item out."""
+    """Return a problem that takes the item out."""
     return Problem(where=where, text=text, fatal=True)
 
 
 def note(where: str, text: str) -> Problem:
-    """A problem that the item survives."""
+    """Return a problem that the item survives."""
     return Problem(where=where, text=text, fatal=False)
 
 

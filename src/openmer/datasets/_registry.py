@@ -28,7 +28,7 @@ _log = logging.getLogger("openmer.datasets")
 
 
 def register_corpus(corpus: CorpusFacts) -> Callable[[Reader], Reader]:
-    """Decorator: list the reader of a corpus that lies in one folder."""
+    """List the reader of a corpus that lies in one folder."""
 
     def add(read: Reader) -> Reader:
         def read_found(root: Roots, options: Options) -> Reading:
@@ -44,7 +44,7 @@ def register_corpus(corpus: CorpusFacts) -> Callable[[Reader], Reader]:
 def register_composite(
     corpus: CorpusFacts, parts: Iterable[str]
 ) -> Callable[[AnyReader], AnyReader]:
-    """Decorator: list the reader of a corpus made of others, which finds their folders itself."""
+    """List the reader of a corpus made of others, which finds their folders itself."""
 
     def add(read: AnyReader) -> AnyReader:
         _add(corpus, read, tuple(parts))
@@ -63,7 +63,7 @@ def list_datasets() -> list[str]:
 
 
 def facts(name: str) -> CorpusFacts:
-    """The declared facts of a corpus.
+    """Return the declared facts of a corpus.
 
     Raises:
         ConfigError: No corpus has that name; the nearest one is suggested.
@@ -89,7 +89,7 @@ def load(
     stills: int | None = None,
     strict: bool = True,
 ) -> tuple[Clip, ...] | tuple[Image, ...]:
-    """The clips or images of a corpus, in the order of the authors' list.
+    """Return the clips or images of a corpus, in the order of the authors' list.
 
     Args:
         name: One of `list_datasets()`.
@@ -179,7 +179,7 @@ def check(
 
 
 def examine(name: str, root: GivenRoot, options: Options) -> Reading:
-    """What can be read of a corpus, and all that `check` says about it.
+    """Return what can be read of a corpus, and all that `check` says about it.
 
     Raises:
         ConfigError: The root is not known.
@@ -192,7 +192,7 @@ def examine(name: str, root: GivenRoot, options: Options) -> Reading:
 
 
 def counted(name: str, reading: Reading, options: Options) -> Reading:
-    """A reading with its differences from the counts of a whole copy, each problem once."""
+    """Return a reading with its differences from the counts of a whole copy, each problem once."""
     corpus = facts(name)
     problems = [*reading.problems, *count_problems(corpus, options, reading.items)]
     if not reading.items:

@@ -12,17 +12,18 @@ _DEFAULT_CONFIG = Path("~/.config/openmer/datasets.toml")
 
 
 def variable(name: str) -> str:
-    """The environment variable that holds the folder of a corpus: ``OPENMER_CASME2_ROOT``."""
+    """Return the environment variable that holds the folder of a corpus: ``OPENMER_CASME2_ROOT``.
+    """
     return f"OPENMER_{name.upper()}_ROOT"
 
 
 def config_file() -> Path:
-    """The config file: ``OPENMER_CONFIG``, or ``~/.config/openmer/datasets.toml``."""
+    """Return the config file: ``OPENMER_CONFIG``, or ``~/.config/openmer/datasets.toml``."""
     return Path(os.environ.get("OPENMER_CONFIG") or _DEFAULT_CONFIG).expanduser()
 
 
 def find_root(name: str, root: Path | str | None = None, *, access: str = "") -> Path:
-    """The folder of a corpus: the option, else the environment, else the config file.
+    """Return the folder of a corpus: the option, else the environment, else the config file.
 
     The config file says ``[roots]`` and one line per corpus, ``casme2 = "/data/CASME2"``. A path in
     it is relative to the file.
@@ -59,7 +60,7 @@ def known_root(name: str, root: Path | str | None = None) -> Path | None:
 
 
 def how_to_give(name: str, what: str = "its folder") -> str:
-    """The three ways to say where a corpus lies, as a sentence of an error."""
+    """Return the three ways to say where a corpus lies, as a sentence of an error."""
     return (
         f"Give {what} as an option (--root {name}=PATH), set {variable(name)}, or write "
         f'[roots] and {name} = "/path/to/it" into {config_file()}.'
@@ -67,7 +68,7 @@ def how_to_give(name: str, what: str = "its folder") -> str:
 
 
 def _configured(path: Path) -> dict[str, str]:
-    """The roots of the config file; empty where there is no file."""
+    """Return the roots of the config file; empty where there is no file."""
     if not path.is_file():
         return {}
     try:

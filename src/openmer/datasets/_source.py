@@ -93,7 +93,7 @@ class ClipSource:
         )
 
     def only(self, corpus: str) -> ClipSource:
-        """The clips of one corpus alone, with the differences that speak of it.
+        """Return the clips of one corpus alone, with the differences that speak of it.
 
         What a whole copy has is then not known. A source that is that corpus stays as it is.
         """
@@ -138,7 +138,7 @@ def clip_corpora() -> list[str]:
 
 
 def from_manifest(path: Path) -> ClipSource:
-    """The clips of a manifest.
+    """Return the clips of a manifest.
 
     Args:
         path: The CSV file (see `read_manifest`).
@@ -160,7 +160,7 @@ def from_corpus(
     frames: str | None = None,
     strict: bool = False,
 ) -> ClipSource:
-    """The clips of a corpus, compared with a whole copy of it.
+    """Return the clips of a corpus, compared with a whole copy of it.
 
     Args:
         name: One of `clip_corpora()`.
@@ -228,7 +228,7 @@ def _differences(
 
 
 def _corrections(name: str) -> Mapping[str, str]:
-    """A digest of the corrections of each part that has some."""
+    """Return a digest of the corrections of each part that has some."""
     rows = {part: read_corrections(part) for part in parts_of(name)}
     return MappingProxyType(
         {

@@ -58,7 +58,7 @@ class TableForm:
 def read_table(
     path: Path, form: TableForm, make: Callable[[Row], Item], key: Callable[[Item], str]
 ) -> tuple[Item, ...]:
-    """The items of a table, in the order of its rows; every cell is read as text.
+    """Return the items of a table, in the order of its rows; every cell is read as text.
 
     Args:
         path: The CSV file, UTF-8, with a header row.
@@ -124,7 +124,7 @@ def _rows(path: Path, form: TableForm) -> list[tuple[int, Row]]:
 
 
 def _text(path: Path, form: TableForm) -> str:
-    """The file as text, or the reason why it is none."""
+    """Return the file as text, or the reason why it is none."""
     if not path.is_file():
         found = "a folder" if path.is_dir() else "nothing"
         raise DataError(

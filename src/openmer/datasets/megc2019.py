@@ -60,7 +60,7 @@ _UNUSABLE_APEX = frozenset({"casme2/sub04/EP12_01f", "casme2/sub05/EP09_05f"})
 
 
 def composite(clips: Iterable[Clip]) -> tuple[Clip, ...]:
-    """The clips that the rule keeps, in their order.
+    """Return the clips that the rule keeps, in their order.
 
     Args:
         clips: Clips of SMIC HS, CASME II (coding of 2014) and SAMM; others are left out.
@@ -79,7 +79,8 @@ def _kept(clip: Clip) -> bool:
 
 @register_composite(FACTS, PARTS)
 def read(root: Roots, options: Options) -> Reading:
-    """The composite, SMIC first; a difference to the challenge's counts is a fatal problem."""
+    """Return the composite, SMIC first; a difference to the challenge's counts is a fatal problem.
+    """
     clips: list[Clip] = []
     problems: list[Problem] = []
     for part, variant in PARTS.items():
@@ -104,7 +105,7 @@ def _part(part: str, options: Options) -> Options:
 
 
 def _unguarded(clips: Iterable[Clip]) -> list[Problem]:
-    """What shows that the sheet is not the one the two left-out clips were found in."""
+    """Return what shows that the sheet is not the one the two left-out clips were found in."""
     casme2_clips = {clip.key: clip for clip in clips if clip.corpus == "casme2"}
     found = []
     for key in sorted(_UNUSABLE_APEX):

@@ -138,7 +138,7 @@ def _require_packages() -> None:
 
 
 def _for_inference(module: nn.Module) -> nn.Module:
-    """A copy in which every part that offers an equal, faster one is exchanged for it."""
+    """Return a copy in which every part that offers an equal, faster one is exchanged for it."""
     exchanged = nn.Sequential(copy.deepcopy(module))
     for parent in list(exchanged.modules()):
         for name, child in parent.named_children():

@@ -73,7 +73,7 @@ def write_model(folder: Path, model: FittedModel) -> FittedModel:
 
 
 def read_model(folder: Path) -> FittedModel:
-    """A model that `write_model` wrote.
+    """Return a model that `write_model` wrote.
 
     Raises:
         DataError: There is none, or a file of it is missing, broken or changed.
@@ -124,7 +124,7 @@ def _read_record(folder: Path) -> ModelRecord:
 
 
 def _checked(path: Path, sha256: str) -> bytes:
-    """The bytes of a file, if they are those that the record speaks of."""
+    """Return the bytes of a file, if they are those that the record speaks of."""
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -15,7 +15,7 @@ from openmer.models import Weights, load_weights
 
 
 def packaged_model(name: str) -> FittedModel:
-    """A method with the weights that it starts from, head included, as a model of its own.
+    """Return a method with the weights that it starts from, head included, as a model of its own.
 
     It has learned macro-expressions on stills and no micro-expression. Stills are brought to the
     size that the weights were trained at, and to gray where they were trained on gray ones.
@@ -79,7 +79,7 @@ def _require_head(method: Method, weights: Weights, classes: tuple[str, ...]) ->
 
 
 def _at_size(method: Method, size: int) -> Method:
-    """The method with its still brought to a size; 0 leaves it."""
+    """Return the method with its still brought to a size; 0 leaves it."""
     if not size or all(step["step"] != "apex_frame" for step in method.recipe):
         return method
     recipe = tuple(
@@ -104,7 +104,7 @@ def _learned_from(weights: Weights) -> str:
 
 
 def _whole(card: Mapping[str, Any], key: str) -> int:
-    """A whole number of a card; 0 where it has none."""
+    """Return a whole number of a card; 0 where it has none."""
     value = card.get(key, 0)
     return value if type(value) is int and value > 0 else 0
 

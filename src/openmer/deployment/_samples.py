@@ -67,7 +67,7 @@ class Sample:
             return scores
 
     def prepare(self, model: FittedModel) -> FloatArray:
-        """What the model sees of it, shape `ModelRecord.input_shape`.
+        """Return what the model sees of it, shape `ModelRecord.input_shape`.
 
         Raises:
             ConfigError: As `score`.
@@ -116,7 +116,7 @@ def samples_of_paths(paths: Sequence[Path], moments: Moments) -> tuple[Sample, .
 
 
 def samples_of_manifest(path: Path) -> tuple[Sample, ...]:
-    """The rows of a manifest.
+    """Return the rows of a manifest.
 
     Raises:
         DataError: As `read_manifest`.

@@ -221,7 +221,7 @@ def fold_jobs(task: Task, epoch_rule: EpochRule, seed: int) -> list[FitJob]:
 
 
 def fold_job(task: Task, fold: Fold, epoch_rule: EpochRule, seed: int) -> FitJob:
-    """The training of one fold."""
+    """Return the training of one fold."""
     train, watch = fold.train, None
     if epoch_rule == "held_out":
         watch = Watch(clips=fold.test, score="accuracy")

@@ -227,7 +227,7 @@ def stacked_scores(counts: NDArray[Any]) -> StackedScores:
 
 
 def absent_classes(counts: NDArray[Any]) -> tuple[int, ...]:
-    """Indices of the classes without a clip in one confusion matrix."""
+    """Return indices of the classes without a clip in one confusion matrix."""
     return tuple(int(i) for i in np.flatnonzero(counts.sum(axis=1) == 0))
 
 

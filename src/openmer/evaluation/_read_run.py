@@ -82,7 +82,7 @@ class RunInfo:
 
 
 def read_run_info(folder: Path) -> RunInfo:
-    """The record of the run in this folder, from its ``run.toml``.
+    """Return the record of the run in this folder, from its ``run.toml``.
 
     ``[run]`` holds the fields of `RunInfo`, ``[[failures]]`` the clips that could not be prepared;
     ``[method]``, ``[data]``, ``[source]``, ``[prepared]`` and ``[versions]`` are kept as they are.
@@ -123,7 +123,7 @@ def read_run_info(folder: Path) -> RunInfo:
 
 
 def load_run(folder: Path) -> tuple[RunInfo, Summary]:
-    """The record of the run in this folder, and the scores of its finished seeds.
+    """Return the record of the run in this folder, and the scores of its finished seeds.
 
     Raises:
         DataError: The record or a prediction file is missing or broken, or they do not fit.
@@ -212,7 +212,7 @@ def _sub_table(
 
 
 def _failures(path: Path, tables: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
-    """The clips that could not be prepared; none where the record has no such list."""
+    """Return the clips that could not be prepared; none where the record has no such list."""
     found = tables.get("failures", [])
     if not isinstance(found, list) or not all(map(_is_failure, found)):
         raise DataError(

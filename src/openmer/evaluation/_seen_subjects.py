@@ -35,7 +35,7 @@ class SeenSubjects:
     unknown: tuple[str, ...] = ()
 
     def record(self) -> dict[str, list[str]]:
-        """The key ``subjects`` of a card."""
+        """Return the key ``subjects`` of a card."""
         return {name: list(found) for name, found in asdict(self).items()}
 
 
@@ -74,7 +74,7 @@ def seen_subjects(task: Task) -> tuple[str, ...]:
 
 
 def chose_settings(method: Method, tested: Iterable[str]) -> tuple[str, ...]:
-    """The tested subjects whose clips chose the settings of a method; good is none."""
+    """Return the tested subjects whose clips chose the settings of a method; good is none."""
     chose = () if method.searched is None else method.searched.subjects
     return tuple(sorted(set(tested) & set(chose)))
 
@@ -102,12 +102,13 @@ def refuse_searched(method: Method, tested: Iterable[str]) -> None:
 
 
 def start_of(method: Method) -> str:
-    """The stored weights that the folds of a method start from; "" where these are random."""
+    """Return the stored weights that the folds of a method start from; "" where these are random.
+    """
     return "" if method.model is None else method.model.weights
 
 
 def _subjects_of_card(card: Mapping[str, Any], file: str) -> SeenSubjects:
-    """What a card says; one without the key may still tell that nobody is named."""
+    """Return what a card says; one without the key may still tell that nobody is named."""
     told = card.get("subjects")
     if isinstance(told, dict):
         lists = {name: told.get(name, []) for name in _LISTS}

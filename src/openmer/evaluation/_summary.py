@@ -144,7 +144,7 @@ class Summary:
     by_subject: tuple[SubjectScores, ...]
 
     def to_json(self) -> dict[str, object]:
-        """The summary as values that `json.dumps` takes; an interval is [low, high] or null.
+        """Return the summary as values that `json.dumps` takes; an interval is [low, high] or null.
 
         Keys: uf1, uar, accuracy, interval, spread, parts, per_class, confusion (summed over seeds),
         clips, subjects, seeds.
@@ -175,7 +175,7 @@ class Summary:
 def summarise(
     table: PredictionTable, classes: Sequence[str], *, draws: int = 2000, seed: int = 0
 ) -> Summary:
-    """The scores of one run, with intervals by subjects and the spread over seeds.
+    """Return the scores of one run, with intervals by subjects and the spread over seeds.
 
     Args:
         table: Predictions; every seed must speak of the same clips.

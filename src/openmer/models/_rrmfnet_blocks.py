@@ -64,7 +64,7 @@ class RepConvolution(nn.Module):
         self.activation = nn.SiLU()
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Maps of the same shape."""
+        """Return maps of the same shape."""
         made = self.spatial(maps)
         if self.pointwise is not None:
             made = made + self.pointwise(maps)
@@ -104,7 +104,7 @@ class Residual(nn.Module):
         self.activation = activation or nn.Identity()
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Maps of the same shape."""
+        """Return maps of the same shape."""
         summed: Tensor = self.activation(maps + self.branch(maps))
         return summed
 
@@ -135,7 +135,7 @@ class Backbone(nn.Module):
         self.made = (made[0], made[1], made[2])
 
     def forward(self, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The maps of the three stages, the finest first."""
+        """Return the maps of the three stages, the finest first."""
         maps = self.stem(maps)
         found = []
         for stage in self.stages:
@@ -145,7 +145,7 @@ class Backbone(nn.Module):
 
 
 def scaled(maps: int, width: float) -> int:
-    """A number of maps times the width, to a multiple of eight, at least eight."""
+    """Return a number of maps times the width, to a multiple of eight, at least eight."""
     return max(8, 8 * round(maps * width / 8))
 
 

@@ -115,7 +115,7 @@ class Enlarge(nn.Module):
         self.mix = nn.Conv2d(channels, channels, 1)
 
     def forward(self, maps: Tensor, like: Tensor) -> Tensor:
-        """Maps with the places of `like`."""
+        """Return maps with the places of `like`."""
         mixed: Tensor = self.mix(self.by_map(_repeated(maps, like)))
         return mixed
 
@@ -132,7 +132,7 @@ class Repeat(nn.Module):
         self.channels = channels
 
     def forward(self, maps: Tensor, like: Tensor) -> Tensor:
-        """Maps with the places of `like`."""
+        """Return maps with the places of `like`."""
         return _repeated(maps, like)
 
 

@@ -75,7 +75,7 @@ class Resizer(nn.Module):
         self.last = nn.Conv2d(_MAPS, channels, 7, padding=3)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """The resized input."""
+        """Return the resized input."""
         maps = _bilinear(self.first(pixels), self.resized)
         resized: Tensor = self.last(self.middle(maps)) + _bilinear(pixels, self.resized)
         return resized
@@ -111,7 +111,7 @@ class Inception(nn.Module):
         )
 
     def forward(self, maps: Tensor) -> Tensor:
-        """The maps of all branches."""
+        """Return the maps of all branches."""
         return torch.cat([branch(maps) for branch in self.branches], dim=1)
 
 

@@ -89,7 +89,7 @@ class StillClassifier(nn.Module):
         return found
 
     def feature_maps(self, pixels: Tensor) -> Tensor:
-        """Maps before the pooling, ``(batch, channels, height, width)``."""
+        """Return maps before the pooling, ``(batch, channels, height, width)``."""
         forward = cast(Callable[[Tensor], Tensor], self.backbone.forward_features)
         return forward(self.normalize(pixels))
 

@@ -105,14 +105,14 @@ def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def without_head(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The numbers of the backbone alone: all but those of the part ``head``."""
+    """Return the numbers of the backbone alone: all but those of the part ``head``."""
     return {name: value for name, value in state.items() if not name.startswith(_HEAD)}
 
 
 def backbone_state(
     model: Mapping[str, Tensor], stored: Mapping[str, Tensor], source: str
 ) -> dict[str, Tensor]:
-    """Stored weights under the names of a model, all of it but its head.
+    """Return stored weights under the names of a model, all of it but its head.
 
     Args:
         model: ``state_dict`` of the model, as `EfficientMe` or a `StillClassifier` has it.
@@ -218,7 +218,7 @@ def _read(path: Path, changed_ns: int, size: int) -> Weights:  # noqa: ARG001 - 
 
 
 def _stored_names(own: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> dict[str, str]:
-    """What stored weights call each array of a model: as the model does, or as timm."""
+    """Return what stored weights call each array of a model: as the model does, or as timm."""
     if all(name.startswith(_WHOLE) for name in own):
         of_timm = not any(name.startswith(_WHOLE) for name in stored)
         return {name: name.removeprefix(_WHOLE) if of_timm else name for name in own}
@@ -240,7 +240,7 @@ def _at_size(name: str, stored: Tensor, own: Tensor) -> Tensor:
 
 
 def _timm_name(name: str) -> str:
-    """The name in timm's EfficientNet of an array of `EfficientMe`."""
+    """Return the name in timm's EfficientNet of an array of `EfficientMe`."""
     for own, other in _TIMM.items():
         if name.startswith(own):
             return other + name.removeprefix(own)

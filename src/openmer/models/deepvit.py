@@ -87,7 +87,7 @@ class DeepViTL(nn.Module):
         self.apply(_start)
 
     def features(self, pixels: Tensor) -> Tensor:
-        """The normalised class token, ``(batch, 420)``: what `head` reads."""
+        """Return the normalised class token, ``(batch, 420)``: what `head` reads."""
         patches = self.stem(self.normalize(pixels)).flatten(2).transpose(1, 2)
         first = self.class_token.expand(patches.shape[0], -1, -1)
         tokens = self.blocks(torch.cat([first, patches], dim=1) + self.pos_embed)

@@ -100,7 +100,7 @@ class DenseAttention(nn.Module):
         return maps
 
     def features(self, pixels: Tensor) -> Tensor:
-        """The last maps at 7x7, flattened: what `head` reads."""
+        """Return the last maps at 7x7, flattened: what `head` reads."""
         maps = self.feature_maps(pixels)
         if maps.shape[-1] != _LAST_SIDE:
             side = (_LAST_SIDE, _LAST_SIDE)
@@ -242,7 +242,8 @@ def _spared(weight: Tensor, dim: int, *, copies: bool = False, flat: bool = Fals
 
 
 def _attention(channels: int, reduction: int, kind: str) -> list[nn.Module]:
-    """What stands behind a block; in a fixed place each, so that variants share state names."""
+    """Return what stands behind a block; in a fixed place each, so that variants share state names.
+    """
     return [
         _ChannelAttention(channels, reduction) if kind in ("channel", "mixed") else nn.Identity(),
         _SpatialAttention() if kind in ("spatial", "mixed") else nn.Identity(),

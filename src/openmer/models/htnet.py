@@ -120,7 +120,7 @@ class HTNet(nn.Module):
         return logits
 
     def for_inference(self) -> HTNet:
-        """A network with the same outputs, within rounding, that has less to do.
+        """Return a network with the same outputs, within rounding, that has less to do.
 
         Where a block is one token, dead weights are left out and the two linear layers of each
         attention become one: 106.3 of 139.58 million numbers stay. Elsewhere a plain copy. It is
@@ -134,7 +134,7 @@ class HTNet(nn.Module):
 
 
 def without_dead_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state of an `HTNet` made with ``dead_weights=False`` that computes the same.
+    """Return the state of an `HTNet` made with ``dead_weights=False`` that computes the same.
 
     Args:
         state: Of an `HTNet` that has them, from its ``state_dict()``, with one token a block.
@@ -269,7 +269,7 @@ def _to_blocks(maps: Tensor, along: int) -> Tensor:
 
 
 def _from_blocks(tokens: Tensor, along: int) -> Tensor:
-    """The maps again."""
+    """Return the maps again."""
     blocks, places, channels = tokens.shape
     batch, within = blocks // along**2, math.isqrt(places)
     grid = tokens.reshape(batch, along, along, within, within, channels).permute(0, 5, 1, 3, 2, 4)

@@ -61,7 +61,7 @@ class MobileViTS(StillClassifier):
         return [("normalize", self.normalize), ("backbone.stem", whole.stem), *stages, *ends]
 
     def for_inference(self) -> MobileViTS:
-        """A network with the same outputs that runs faster where it is exported.
+        """Return a network with the same outputs that runs faster where it is exported.
 
         Its transformers read maps row by row. Attention alone has to know which pixels have one
         place in their patches: so no map is unfolded and folded anew, and every linear layer is one

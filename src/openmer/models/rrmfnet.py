@@ -153,7 +153,7 @@ class RRMFNet(nn.Module):
         self.head = _perceptron(read, num_classes, width, chosen["dropout"])
 
     def feature_maps(self, pixels: Tensor) -> Tensor:
-        """Maps of the coarsest scale after attention, ``(batch, channels, rows, columns)``.
+        """Return maps of the coarsest scale after attention, ``(batch, channels, rows, columns)``.
 
         1024 maps of 7x7 at the defaults; those of the two finer scales are pooled beside them.
         """
@@ -173,7 +173,7 @@ class RRMFNet(nn.Module):
         return logits
 
     def for_inference(self) -> RRMFNet:
-        """A network with the same outputs, within rounding, that has less to do.
+        """Return a network with the same outputs, within rounding, that has less to do.
 
         The 3x3 and the 1x1 convolution of each re-parameterised pair become one 3x3 convolution,
         and batch norms go into the convolutions before them. It is not for training, and its state
@@ -184,7 +184,7 @@ class RRMFNet(nn.Module):
         return twin
 
     def _weighed(self, pixels: Tensor) -> list[Tensor]:
-        """Maps of the three scales after attention, the finest first."""
+        """Return maps of the three scales after attention, the finest first."""
         fused = self.neck(*self.backbone(self.resizer(self._scaled(pixels))))
         return [block(maps) for block, maps in zip(self._blocks(), fused, strict=True)]
 

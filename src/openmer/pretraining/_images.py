@@ -103,7 +103,7 @@ class StillReader:
     def _planes(
         self, image: Image, tables: dict[Path, Iterator[npt.NDArray[np.uint8]]]
     ) -> npt.NDArray[np.generic]:
-        """An image as ``(channels, height, width)``, 0..255."""
+        """Return an image as ``(channels, height, width)``, 0..255."""
         with step_of(image.key, "read"):
             if image.row is not None:
                 pixels: npt.NDArray[np.generic] = next(tables[image.path])
@@ -122,7 +122,7 @@ class StillReader:
 def split_stills(
     targets: IntArray, share: float, seed: int, subjects: Sequence[str] = ()
 ) -> tuple[IntArray, IntArray]:
-    """Indices that train and indices that validate.
+    """Return indices that train and indices that validate.
 
     Of images of nobody in particular the same share of every class validates. Where subjects are
     named, whole subjects validate, so that nobody is on both sides.
@@ -167,7 +167,7 @@ def subjects_of_stills(stills: Stills) -> SeenSubjects:
 
 
 def _tables(images: Sequence[Image]) -> dict[Path, Iterator[npt.NDArray[np.uint8]]]:
-    """The pixels of all images that are rows of a table, in their order, by table."""
+    """Return the pixels of all images that are rows of a table, in their order, by table."""
     rows: dict[Path, list[Image]] = {}
     for image in images:
         if image.row is not None:
@@ -176,7 +176,7 @@ def _tables(images: Sequence[Image]) -> dict[Path, Iterator[npt.NDArray[np.uint8
 
 
 def _for_faces(recipe: Recipe) -> Recipe:
-    """The same recipe for images that are faces already."""
+    """Return the same recipe for images that are faces already."""
     if recipe.align is None:
         return recipe
     align = recipe.align.model_copy(update={"detector": WHOLE})

@@ -150,14 +150,14 @@ def prepare_pretraining(
 
 
 def _whole(found: PretrainingSet, recipe: Recipe | None) -> tuple[str, ...]:
-    """The corpora of which a recipe that aligns takes images whole."""
+    """Return the corpora of which a recipe that aligns takes images whole."""
     if recipe is None or recipe.align is None:
         return ()
     return tuple(sorted({image.corpus for image in found.images if image.cropped}))
 
 
 def pretraining_of(method: Method) -> Pretraining:
-    """The section ``[pretraining]`` of a method.
+    """Return the section ``[pretraining]`` of a method.
 
     Raises:
         ConfigError: It has none.
@@ -231,7 +231,7 @@ def make_card(
     *,
     half: bool = False,
 ) -> dict[str, Any]:
-    """What weights say of themselves: plain values, the same for the same training.
+    """Return what weights say of themselves: plain values, the same for the same training.
 
     Args:
         task: What was trained on what.
@@ -315,7 +315,7 @@ def _data(task: PretrainingTask, made: Pretrained) -> dict[str, Any]:
 
 
 def _described(corpus: str) -> dict[str, str]:
-    """What to cite of a corpus, and its terms; of a user's own, that it is one."""
+    """Return what to cite of a corpus, and its terms; of a user's own, that it is one."""
     if corpus not in list_datasets():
         return {"title": corpus, "paper": "images of one's own", "terms": "those of their owner"}
     known = facts(corpus)
@@ -352,7 +352,7 @@ def _scores(task: PretrainingTask, made: Pretrained) -> dict[str, Any]:
 
 
 def _history(epochs: tuple[Epoch, ...]) -> str:
-    """The learning curve as CSV."""
+    """Return the learning curve as CSV."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow([field.name for field in fields(Epoch)])

@@ -156,7 +156,7 @@ def _uf1_values(runs: Sequence[Run]) -> list[float]:
 
 
 def _axis(values: Sequence[float]) -> tuple[float, float]:
-    """The smallest range of whole tenths around the values, at least two tenths wide."""
+    """Return the smallest range of whole tenths around the values, at least two tenths wide."""
     low, high = math.floor(10 * min(values)), math.ceil(10 * max(values))
     while high - low < 2:
         low, high = max(0, low - 1), min(10, high + 1)

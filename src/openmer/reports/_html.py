@@ -123,7 +123,7 @@ def render_html(runs: Sequence[Run]) -> str:
 
 
 def _lead(rows: Sequence[Row], runs: Sequence[Run]) -> dict[str, object]:
-    """What the head of the page says in words."""
+    """Return what the head of the page says in words."""
     honest = [
         (row, run[1].uf1)
         for row, run in zip(rows, runs, strict=True)
@@ -145,7 +145,7 @@ def _lead(rows: Sequence[Row], runs: Sequence[Run]) -> dict[str, object]:
 
 
 def _section(row: Row, info: RunInfo, summary: Summary) -> dict[str, object]:
-    """What the part of the page about one run shows."""
+    """Return what the part of the page about one run shows."""
     return {
         "row": row,
         "classes": [plain(name) for name in summary.classes],
@@ -236,7 +236,7 @@ def _subjects(summary: Summary) -> _Subjects:
 
 
 def _named(subjects: Sequence[str], limit: int = 6) -> str:
-    """A number of subjects with their names, as far as they fit a sentence."""
+    """Return a number of subjects with their names, as far as they fit a sentence."""
     if not subjects:
         return "nobody"
     shown = ", ".join(subjects[:limit])
@@ -269,7 +269,7 @@ def _toml(info: RunInfo) -> list[tuple[str, str]]:
 
 
 def _published(runs: Sequence[Run]) -> dict[str, object]:
-    """The comparison with published numbers; no lines where no run is on their task."""
+    """Return the comparison with published numbers; no lines where no run is on their task."""
     ours = composite_runs(runs)
     if not ours:
         return {"published": [], "published_note": NOT_COMPOSITE, "sources": []}

@@ -111,7 +111,7 @@ def is_composite(summary: Summary) -> bool:
 
 
 def composite_results(part: str = "full") -> tuple[PublishedResult, ...]:
-    """Published results on the MEGC 2019 composite that can stand beside a run on it.
+    """Return published results on the MEGC 2019 composite that can stand beside a run on it.
 
     Ablations and lines without UF1 are left out; a method that two papers print with the same
     number is listed once, with the longer print and what the other paper adds. Highest UF1 first.

@@ -63,7 +63,7 @@ def reliability_bins(
     draws: int = 2000,
     seed: int = 0,
 ) -> tuple[ReliabilityBin, ...]:
-    """The bins that are not empty, from low to high.
+    """Return the bins that are not empty, from low to high.
 
     Args:
         probabilities: `CalibratedByOthers.before` or `CalibratedByOthers.after`.

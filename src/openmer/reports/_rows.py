@@ -123,7 +123,7 @@ def ordered(runs: Sequence[Run]) -> list[Run]:
 
 
 def row_of(info: RunInfo, summary: Summary) -> Row:
-    """The run as text."""
+    """Return the run as text."""
     found = (_seen_note(info), _search_note(info), _failure_note(info), _source_note(info))
     return Row(
         title=title_of(info),
@@ -140,7 +140,7 @@ def row_of(info: RunInfo, summary: Summary) -> Row:
 
 
 def notes_of(rows: Sequence[Row]) -> list[str]:
-    """The notes of all rows; one that does not hold for all names its run."""
+    """Return the notes of all rows; one that does not hold for all names its run."""
     shared = [note for note in rows[0].notes if all(note in row.notes for row in rows)]
     own = [f"{row.label}: {note}" for row in rows for note in row.notes if note not in shared]
     return shared + own
@@ -181,12 +181,12 @@ def composite_runs(runs: Sequence[Run]) -> list[Run]:
 
 
 def score(value: float | None) -> str:
-    """A score with three digits; a dash where there is none."""
+    """Return a score with three digits; a dash where there is none."""
     return _MISSING if value is None else f"{value:.3f}"
 
 
 def interval_text(intervals: Intervals | None, name: str) -> str:
-    """The 95 % interval of one score; a dash where there is none."""
+    """Return the 95 % interval of one score; a dash where there is none."""
     if intervals is None:
         return _MISSING
     found = getattr(intervals, name)
@@ -199,7 +199,7 @@ def corpus_word(corpus: str) -> str:
 
 
 def large_number(count: int | None) -> str:
-    """A number of weights with a unit: 1670, 867 k, 43.7 M; a dash where there is none."""
+    """Return a number of weights with a unit: 1670, 867 k, 43.7 M; a dash where there is none."""
     if not count:
         return _MISSING
     if count < 10_000:
@@ -222,7 +222,7 @@ def duration(seconds: float) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things: "1 seed", "3 seeds"."""
+    """Return a number of things: "1 seed", "3 seeds"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
@@ -245,7 +245,7 @@ def _is_control(character: str) -> bool:
 
 
 def title_of(info: RunInfo) -> str:
-    """The method's title; a run on shuffled labels says so."""
+    """Return the method's title; a run on shuffled labels says so."""
     return plain(info.title) + (" on shuffled labels" if info.shuffled_labels else "")
 
 
@@ -289,7 +289,8 @@ def _search_note(info: RunInfo) -> str:
 
 
 def _source_note(info: RunInfo) -> str:
-    """That a corpus is not whole, with its counts; empty where it is, or none is recorded."""
+    """Return that a corpus is not whole, with its counts; empty where it is, or none is recorded.
+    """
     source = info.source
     differences = source.get("differences")
     if not differences:

@@ -24,7 +24,7 @@ _INK, _QUIET = "#1f2328", "#6b7280"
 
 
 def feature_maps(method: Method, clip: Clip) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The input that a method makes of a clip, and its network's last maps of it.
+    """Return the input that a method makes of a clip, and its network's last maps of it.
 
     The network has its stored weights, as every fold begins with them; random ones without.
 
@@ -76,7 +76,7 @@ def draw_maps(maps: NDArray[np.float32], title: str, input_rgb: NDArray[np.float
 
 
 def draw_study(study: Study, clip: Clip, overrides: Sequence[str], folder: Path) -> list[Path]:
-    """The pictures of a study of kind ``maps``, one per row; returns their paths."""
+    """Return the pictures of a study of kind ``maps``, one per row; returns their paths."""
     written = []
     folder.mkdir(parents=True, exist_ok=True)
     for number, row in enumerate(study.rows, start=1):
@@ -88,5 +88,5 @@ def draw_study(study: Study, clip: Clip, overrides: Sequence[str], folder: Path)
 
 
 def _filled(maps: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """Maps with empty ones behind them, `count` in all."""
+    """Return maps with empty ones behind them, `count` in all."""
     return np.pad(maps, ((0, count - len(maps)), (0, 0), (0, 0)))

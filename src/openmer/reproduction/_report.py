@@ -39,7 +39,7 @@ class StudyTable:
 
 
 def study_table(study: Study, results: Sequence[StudyResult]) -> StudyTable:
-    """The table of a study of kind ``scores``, the rows of each part of the clips together.
+    """Return the table of a study of kind ``scores``, the rows of each part of the clips together.
 
     Args:
         study: Its title, source and note.
@@ -60,7 +60,7 @@ def study_table(study: Study, results: Sequence[StudyResult]) -> StudyTable:
 
 
 def study_markdown(tables: Iterable[StudyTable]) -> str:
-    """A study as a Markdown page."""
+    """Return a study as a Markdown page."""
     return "\n\n".join(_markdown(table) for table in tables) + "\n"
 
 
@@ -71,7 +71,7 @@ def _markdown(table: StudyTable) -> str:
 
 
 def study_terminal(table: StudyTable) -> Table:
-    """A study for a rich console; the notes are its caption."""
+    """Return a study for a rich console; the notes are its caption."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -101,19 +101,20 @@ def _in_lines(cell: str) -> str:
 
 
 def _heading(column: str, cells: Iterable[str]) -> str:
-    """A heading in lines that make its column no wider than its cells and its own words do."""
+    """Return a heading in lines that make its column no wider than its cells and its own words do.
+    """
     lines = [*column.split(), *(line for cell in cells for line in cell.split("\n"))]
     return "\n".join(textwrap.wrap(column, max(map(len, lines), default=1) or 1))
 
 
 def study_title(study: Study) -> str:
-    """The study, the paper and the numbers of its tables."""
+    """Return the study, the paper and the numbers of its tables."""
     tables = f", table {' and '.join(study.tables)}" if study.tables else ""
     return f"{study.title} ({study.source}{tables})"
 
 
 def rows_not_run(results: Sequence[StudyResult]) -> list[str]:
-    """A sentence for each row that could have been run, but was not."""
+    """Return a sentence for each row that could have been run, but was not."""
     return [
         f"{result.row.label}: not run, {result.why_not}."
         for result in results
@@ -182,7 +183,7 @@ def _ours(study: Study, run: tuple[RunInfo, Summary] | None, part: str) -> list[
 
 
 def _score(found: Summary | PartScores, score: str) -> str:
-    """A score with its interval, where it has one."""
+    """Return a score with its interval, where it has one."""
     value = f"{getattr(found, score):.3f}"
     if found.interval is None:
         return value
@@ -241,7 +242,7 @@ def _parts_apart(study: Study, results: Sequence[StudyResult]) -> list[str]:
 
 
 def _flags(study: Study, results: Sequence[StudyResult]) -> list[str]:
-    """What is wrong with printed numbers, and what else the paper prints for a row."""
+    """Return what is wrong with printed numbers, and what else the paper prints for a row."""
     flags: list[str] = []
     others: dict[str, list[str]] = {}
     found = [

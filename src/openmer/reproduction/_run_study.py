@@ -95,7 +95,7 @@ def run_study(
 def study_clips(
     study: Study, clips: Sequence[Clip] | ClipSource, overrides: Sequence[str] = ()
 ) -> Sequence[Clip] | ClipSource:
-    """The clips that a study evaluates: those of its corpus, or all where it names none.
+    """Return the clips that a study evaluates: those of its corpus, or all where it names none.
 
     Args:
         study: The study.

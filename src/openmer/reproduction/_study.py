@@ -96,7 +96,7 @@ class Study(Record):
         return any(row.published for row in self.rows)
 
     def published(self, row: StudyRow, part: str = "") -> PublishedResult | None:
-        """What the paper prints for a row.
+        """Return what the paper prints for a row.
 
         Args:
             row: One of `rows`.
@@ -123,7 +123,7 @@ def list_studies() -> list[str]:
 
 
 def load_study(name: str) -> Study:
-    """A study by its name, or the path of a TOML file of one's own.
+    """Return a study by its name, or the path of a TOML file of one's own.
 
     Raises:
         ConfigError: No such study (the nearest is given), or the file is not one.

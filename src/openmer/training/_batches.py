@@ -31,7 +31,7 @@ def training_rows(job: FitJob, training: NetworkTraining, data: TrainingData) ->
 def epoch_batches(
     job: FitJob, training: NetworkTraining, data: TrainingData, epoch: int
 ) -> list[IntArray]:
-    """The steps of one epoch as numbers of `Rows`.
+    """Return the steps of one epoch as numbers of `Rows`.
 
     A last batch of a single clip joins the one before it, because batch norm has no spread to
     measure on one clip.

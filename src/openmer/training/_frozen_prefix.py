@@ -79,7 +79,7 @@ def _all_carried(model: nn.Module, carried: tuple[str, ...]) -> bool:
 
 
 def _chain(model: nn.Module) -> Parts:
-    """The parts that maps pass one after another, from the input to what the head reads."""
+    """Return the parts that maps pass one after another, from the input to what the head reads."""
     chain = getattr(model, "chain", None)
     return cast(Callable[[], Parts], chain)() if callable(chain) else []
 

@@ -48,7 +48,7 @@ class KeyedDropout(nn.Module):
         self.register_buffer("key", torch.zeros(2, dtype=torch.int32), persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Inputs with a share `p` set to zero and the rest scaled by ``1 / (1 - p)``."""
+        """Return inputs with a share `p` set to zero and the rest scaled by ``1 / (1 - p)``."""
         if not self.training or self.p == 0:
             return inputs
         uniform = _uniform(inputs.shape, self.key, self.layer, inputs.device)
@@ -98,7 +98,7 @@ class _BatchNormState(nn.Module):
             self.num_batches_tracked.add_(1)
 
     def normalise_by_running(self, inputs: Tensor) -> Tensor:
-        """Evaluation mode of batch norm."""
+        """Return evaluation mode of batch norm."""
         return F.batch_norm(
             inputs, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
         )
@@ -218,7 +218,7 @@ def _only(size: int | tuple[int, int]) -> int:
 
 
 def _windows(maps: Tensor, kernel: int, padding: int) -> Tensor:
-    """The pooling windows, shape ``(batch, rows, kernel, columns, kernel, channels)``."""
+    """Return the pooling windows, shape ``(batch, rows, kernel, columns, kernel, channels)``."""
     height, width = maps.shape[1:3]
     rows, columns = ((side + 2 * padding - kernel) // kernel + 1 for side in (height, width))
     right, below = columns * kernel - padding - width, rows * kernel - padding - height

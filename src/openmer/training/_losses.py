@@ -47,7 +47,7 @@ def head_penalty(weight: Tensor, loss: LossConfig) -> Tensor:
 def class_weights(
     loss: LossConfig, training_targets: npt.NDArray[np.int64], num_classes: int
 ) -> Tensor:
-    """The weight of each class for one fold.
+    """Return the weight of each class for one fold.
 
     Args:
         loss: Names the weights, or asks for balanced ones.

@@ -65,7 +65,7 @@ def build_network(spec: NetworkSpec, seed: int) -> nn.Sequential:
 
 
 def pretrained_network(spec: NetworkSpec, seed: int = 0) -> nn.Sequential:
-    """A fresh network with the stored weights that its model names, and a head of its own.
+    """Return a fresh network with the stored weights that its model names, and a head of its own.
 
     Raises:
         ConfigError: The stored weights are of another model.
@@ -90,7 +90,7 @@ def _carried(
 
 
 def named_part(model: nn.Module, name: str) -> nn.Module:
-    """The part of a model that a method names.
+    """Return the part of a model that a method names.
 
     Raises:
         ConfigError: It has no such part; the nearest name is given.
@@ -156,7 +156,7 @@ def set_learning(network: nn.Module, model: nn.Module, stage: Stage) -> None:
 def _moving_and_still(
     network: nn.Module, model: nn.Module, stage: Stage
 ) -> tuple[nn.Module, list[nn.Module]]:
-    """What moves in a stage, and the parts of it that do not."""
+    """Return what moves in a stage, and the parts of it that do not."""
     if stage.trainable == "all":
         return network, [named_part(model, name) for name in stage.frozen]
     head = getattr(model, "head", None)
@@ -169,7 +169,7 @@ def _moving_and_still(
 
 
 def features_of(network: nn.Module, inputs: Tensor) -> Tensor:
-    """What the head of a network from `build_network` reads, shape ``(batch, features)``.
+    """Return what the head of a network from `build_network` reads, shape ``(batch, features)``.
 
     Raises:
         ConfigError: Its model does not tell it from the rest.
@@ -238,7 +238,7 @@ def cut_of_spec(spec: NetworkSpec) -> Cut | None:
 def shared_features(
     spec: NetworkSpec, data: TrainingData, device: str, batch: int = 64
 ) -> FloatArray | None:
-    """What the first parts of a network, which all jobs begin with still, make of every row.
+    """Return what the first parts of a network, which all jobs begin with still, make of every row.
 
     Returns:
         float32, shape ``(rows, ...)``; None where there is nothing to share.

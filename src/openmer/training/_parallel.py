@@ -187,7 +187,7 @@ def _with_features(
 
 
 def _sharing(spec: NetworkSpec) -> str:
-    """What shared features depend on, as text: not on budgets, batches and step sizes."""
+    """Return what shared features depend on, as text: not on budgets, batches and step sizes."""
     stages = tuple(
         Stage(epochs=1, learning_rate=1.0, trainable=stage.trainable, frozen=stage.frozen)
         for stage in spec.training.passes[:1]
@@ -287,7 +287,8 @@ def _end_with_parent(parent: int) -> None:
 
 
 def _token(data: TrainingData) -> str:
-    """A short name of the arrays and of the features made of them, for the learners in use."""
+    """Return a short name of the arrays and of the features made of them, for the learners in use.
+    """
     features = {} if data.features is None else {"features": data.features}
     return data.token() + digest(features)[:16]
 

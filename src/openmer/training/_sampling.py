@@ -61,7 +61,7 @@ class Rows:
         return self.clips * self.changes
 
     def take(self, rows: Tensor) -> Tensor:
-        """The inputs of some rows.
+        """Return the inputs of some rows.
 
         Args:
             rows: Row numbers of any shape, on the device.
@@ -81,7 +81,7 @@ class Rows:
 
 
 def changes_of(training: NetworkTraining, clips: int, side: int) -> Changes | None:
-    """The changes of a training; None where it has none but stored flipped copies.
+    """Return the changes of a training; None where it has none but stored flipped copies.
 
     Args:
         training: Its variants or its copies.

@@ -151,7 +151,7 @@ class Search(Record):
         }
 
     def point(self, place: int) -> Settings:
-        """The settings of one point of the grid, counted from 0."""
+        """Return the settings of one point of the grid, counted from 0."""
         settings: Settings = {}
         for key, values in reversed(self._lists.items()):
             place, number = divmod(place, len(values))
@@ -219,7 +219,7 @@ def _require_searchable(key: str, values: tuple[Scalar, ...] | Range, sampler: s
 
 
 def _shorter(found: tuple[Scalar, ...] | Range, most: float) -> tuple[Scalar, ...] | Range:
-    """The first and the last value, or the range, with no number above `most`."""
+    """Return the first and the last value, or the range, with no number above `most`."""
     if not isinstance(found, Range):
         kept = [_at_most(value, most) for value in dict.fromkeys((found[0], found[-1]))]
         return tuple(dict.fromkeys(kept))

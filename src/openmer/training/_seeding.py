@@ -8,13 +8,13 @@ import numpy as np
 
 
 def derive_seed(seed: int, *words: object) -> int:
-    """A 63-bit seed for one purpose: the same words give the same seed on every machine."""
+    """Return a 63-bit seed for one purpose: the same words give the same seed on every machine."""
     text = "/".join(str(word) for word in (seed, *words))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def generator(seed: int, *words: object) -> np.random.Generator:
-    """A NumPy generator for one purpose (``generator(0, "casme2/sub01", "batches", 3)``)."""
+    """Return a NumPy generator for one purpose (``generator(0, "casme2/sub01", "batches", 3)``)."""
     return np.random.Generator(np.random.Philox(derive_seed(seed, *words)))
 
 

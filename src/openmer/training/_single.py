@@ -164,7 +164,7 @@ class SingleLearner:
 
     @torch.no_grad()
     def features(self, rows: Sequence[IntArray]) -> list[FloatArray]:
-        """What the head reads of the rows."""
+        """Return what the head reads of the rows."""
         self._network.eval()
         self._learning = False
         chosen = torch.from_numpy(rows[0]).to(self._device)
@@ -192,7 +192,7 @@ class SingleLearner:
             self._network.load_state_dict(self._kept)
 
     def weights(self, model: int = 0) -> dict[str, FloatArray]:  # noqa: ARG002 - as above
-        """The state as arrays, which later jobs leave alone."""
+        """Return the state as arrays, which later jobs leave alone."""
         state = self._network.state_dict()
         return {name: value.detach().cpu().numpy().copy() for name, value in state.items()}
 

@@ -170,7 +170,7 @@ class StackedLearner:
         return self._features if self._still else None
 
     def _inputs(self, padded: Tensor) -> Tensor:
-        """What the models read: rows, or what the parts before the cut have made of them."""
+        """Return what the models read: rows, or what the parts before the cut have made of them."""
         return self._rows.take(padded) if self._ready is None else self._ready[padded]
 
     def _one_models_features(self, state: dict[str, Tensor], inputs: Tensor) -> Tensor:
@@ -204,7 +204,7 @@ class StackedLearner:
 
     @torch.no_grad()
     def features(self, rows: Sequence[IntArray]) -> list[FloatArray]:
-        """What each model's head reads of its rows."""
+        """Return what each model's head reads of its rows."""
         self._network.eval()
         self._learning = False
         padded, _ = self._pad(rows)

@@ -47,7 +47,7 @@ class Request:
     replays: bool = True
 
     def load(self) -> FittedModel | None:
-        """The model.
+        """Return the model.
 
         Raises:
             DataError: The folder holds none.
@@ -212,7 +212,7 @@ def _done(video: Path, folder: Path, told: Mapping[str, Any], *, was_done: bool 
 
 
 def _asked(video: Path, request: Request, model: FittedModel | None) -> str:
-    """A digest of the video, of what is wanted and of this version."""
+    """Return a digest of the video, of what is wanted and of this version."""
     told = {
         "version": __version__,
         "video": _identity(video),
@@ -225,7 +225,7 @@ def _asked(video: Path, request: Request, model: FittedModel | None) -> str:
 
 
 def _identity(video: Path) -> list[str]:
-    """What tells a video from another: size, beginning and end of a file; names in a folder.
+    """Return what tells a video from another: size, beginning and end of a file; names in a folder.
 
     Raises:
         DataError: It is not there or cannot be read.
@@ -245,7 +245,7 @@ def _identity(video: Path) -> list[str]:
 
 
 def _stamp(folder: Path) -> dict[str, Any] | None:
-    """What a finished analysis says of itself; None where there is none."""
+    """Return what a finished analysis says of itself; None where there is none."""
     try:
         found = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):

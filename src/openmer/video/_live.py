@@ -91,7 +91,7 @@ class LiveAnalyzer:
         return seen, self._events(self._now_s - self._live.settle_s)
 
     def finish(self) -> tuple[Event, ...]:
-        """The events that were still waiting, when no frame follows."""
+        """Return the events that were still waiting, when no frame follows."""
         return self._events(self._now_s)
 
     def _keep(self, frame: VideoFrame) -> None:
@@ -102,7 +102,7 @@ class LiveAnalyzer:
             self._book.forget(self._now_s - self._live.remember_s)
 
     def _events(self, until_s: float) -> tuple[Event, ...]:
-        """What ended before a time and was not reported yet."""
+        """Return what ended before a time and was not reported yet."""
         events = []
         for curves in self._book.curves():
             for interval in self._spot(curves):

@@ -39,7 +39,7 @@ class FakePlan:
     full: bool
 
     def each(self) -> list[tuple[int, str]]:
-        """Number of a subject and word of every item; subjects take turns."""
+        """Return number of a subject and word of every item; subjects take turns."""
         words = [word for word, count in self.words.items() for _ in range(count)]
         return [(at % max(1, self.subjects), word) for at, word in enumerate(words)]
 
@@ -96,7 +96,8 @@ def full_plan(facts: CorpusFacts, variant: str, *, frames: bool) -> FakePlan:
 def fake_clips(
     corpus: str, items: Iterable[tuple[int, str]], *, frames: bool, spread: int = 40
 ) -> list[FakeClip]:
-    """A clip for each subject and word; frames count from `spread` up, unlike in every clip."""
+    """Return a clip for each subject and word; frames count from `spread` up, unlike in every clip.
+    """
     clips = []
     for at, (subject_id, word) in enumerate(items):
         first = spread + 7 * at
@@ -125,7 +126,7 @@ def _interval(made: SyntheticClip) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=256)
 def _movies(corpus: str, subject_id: int) -> tuple[SyntheticClip, ...]:
-    """A negative, a positive and a surprised clip of a subject."""
+    """Return a negative, a positive and a surprised clip of a subject."""
     from openmer.datasets.synthetic._clips import generate
     from openmer.datasets.synthetic._plan import CorpusPlan, Part
 

@@ -87,7 +87,7 @@ class SyntheticClip:
 
 
 def generate(size: str | CorpusPlan, seed: int = 0) -> Iterator[SyntheticClip]:
-    """The clips of a synthetic corpus, rendered one at a time, in the order of the plan.
+    """Return the clips of a synthetic corpus, rendered one at a time, in the order of the plan.
 
     The same size and seed give the same bytes on the same machine. A subject looks the same in every
     plan that has the same seed, corpus name and subject id.
@@ -180,7 +180,7 @@ class _Draw:
 
 
 def _rendered(plan: CorpusPlan, seed: int) -> Iterator[SyntheticClip]:
-    """The clips of the plan; a face is painted once for the clips of its subject."""
+    """Yield the clips of the plan; a face is painted once for the clips of its subject."""
     subject_id, face = "", None
     for slot in slots(plan, seed):
         if face is None or subject_id != slot.subject_id:
@@ -219,7 +219,7 @@ def _draw(slot: Slot, face: Face, plan: CorpusPlan, seed: int) -> _Draw:
 
 
 def _word(rng: np.random.Generator, class_name: str, expression: motion.Expression) -> str:
-    """What an annotator would have written."""
+    """Return what an annotator would have written."""
     if class_name != "negative":
         return {"positive": "happiness", "surprise": "surprise"}[class_name]
     strongest = max(expression.strengths, key=expression.strengths.__getitem__)
@@ -227,7 +227,7 @@ def _word(rng: np.random.Generator, class_name: str, expression: motion.Expressi
 
 
 def _render(slot: Slot, face: Face, draw: _Draw, frame_size: int) -> SyntheticClip:
-    """The clip that was drawn; no randomness but the noise, whose seed was drawn."""
+    """Return the clip that was drawn; no randomness but the noise, whose seed was drawn."""
     units_per_px = CROP_UNITS / frame_size
     landmarks = _placed(face.landmarks, draw.place)
     field = motion.displacement(draw.expression, landmarks, draw.amplitude_px * units_per_px)
@@ -295,7 +295,7 @@ def _noisy(frames: NDArray[np.float32], sigma: float, seed: int) -> NDArray[np.u
 
 
 def _fingerprint(plan: CorpusPlan) -> str:
-    """Changes when the plan changes."""
+    """Return changes when the plan changes."""
     return hashlib.sha256(repr(plan).encode()).hexdigest()[:16]
 
 

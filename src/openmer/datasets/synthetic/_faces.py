@@ -127,7 +127,7 @@ def sample_look(rng: np.random.Generator) -> SubjectLook:
 
 
 def paint_face(look: SubjectLook, *, blur_units: float = 0.5) -> Face:
-    """The neutral face of a subject; no randomness.
+    """Return the neutral face of a subject; no randomness.
 
     Args:
         look: The subject.
@@ -177,7 +177,7 @@ def _to_photo(points: Points, look: SubjectLook) -> Points:
 
 
 def _from_photo(point: tuple[float, float], look: SubjectLook) -> tuple[float, float]:
-    """The inverse of `_to_photo` for one point, by fixed-point iteration."""
+    """Return the inverse of `_to_photo` for one point, by fixed-point iteration."""
     target = np.array(point, float)
     guess = target.copy()
     for _ in range(40):
@@ -186,7 +186,8 @@ def _from_photo(point: tuple[float, float], look: SubjectLook) -> tuple[float, f
 
 
 def _hair_to_photo(source: Points, look: SubjectLook) -> Points:
-    """The result of `_to_photo` with the subject's own hair volume and hairline; same shape."""
+    """Return the result of `_to_photo` with the subject's own hair volume and hairline; same shape.
+    """
     volume, lift = look.hair
     x, y = source
     side = x - CENTRE_X
@@ -198,7 +199,8 @@ def _hair_to_photo(source: Points, look: SubjectLook) -> Points:
 
 
 def _warped(layer: Floats, maps: tuple[Floats, Floats]) -> Floats:
-    """A layer or opacity of the photograph on the subject, shape ``(side, side, channels)``."""
+    """Return a layer or opacity of the photograph on the subject, shape ``(side, side, channels)``.
+    """
     warped = cv2.remap(layer.astype(np.float32), *maps, cv2.INTER_LINEAR)
     return np.asarray(warped.reshape(TEXTURE_SIDE, TEXTURE_SIDE, -1), np.float32)
 
@@ -241,7 +243,7 @@ def _brows(look: SubjectLook) -> Floats:
 
 
 def _backdrop(look: SubjectLook) -> Points:
-    """The wall behind the subject, ``(side, side, 3)``, 0..1."""
+    """Return the wall behind the subject, ``(side, side, 3)``, 0..1."""
     x, y = _from_middle()
     shade = 1.0 + 0.12 * np.sin(1.3 * x + 3 * look.light[0]) * np.cos(1.1 * y)
     return np.asarray(shade[..., None] * look.background_rgb)
@@ -266,5 +268,5 @@ def _from_middle() -> Points:
 
 
 def _other_side(name: str) -> str:
-    """The landmark's name in a flipped face: "eye_l" is "eye_r"."""
+    """Return the landmark's name in a flipped face: "eye_l" is "eye_r"."""
     return name[:-1] + {"l": "r", "r": "l"}[name[-1]] if name[-2] == "_" else name

@@ -33,7 +33,7 @@ def check_replaceable(root: Path) -> None:
 
 
 def _stamp_of(root: Path) -> str:
-    """The stamp of a folder; "" where there is none that can be read."""
+    """Return the stamp of a folder; "" where there is none that can be read."""
     try:
         return (root / STAMP).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

@@ -165,7 +165,7 @@ class LongVideo:
     _noise: float
 
     def frames_rgb(self) -> Iterator[NDArray[np.uint8]]:
-        """The frames, 0..255, shape ``(height, width, 3)``, one after the other."""
+        """Yield the frames, 0..255, shape ``(height, width, 3)``, one after the other."""
         wall = _wall(self.width, self.height)
         rng = stream(0, self.name, *self.subjects, "noise")
         shape = (self.height + _NOISE_TILE, self.width + _NOISE_TILE, 3)
@@ -198,7 +198,7 @@ class LongVideo:
 
 
 def generate_long(plan: str | LongPlan, seed: int = 0) -> Iterator[LongVideo]:
-    """The videos of a plan; each draws its frames when it is asked for them.
+    """Yield the videos of a plan; each draws its frames when it is asked for them.
 
     The same plan and seed give the same frames on the same machine.
 
@@ -327,7 +327,7 @@ def _event(act: Act, subject_id: int, fps: Fraction) -> TrueEvent:
 
 
 def _wall(width: int, height: int) -> NDArray[np.float32]:
-    """What is behind the people, ``(height, width, 3)``."""
+    """Return what is behind the people, ``(height, width, 3)``."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     shade = 105 + 18 * np.sin(x / 140 + 1) + 14 * np.cos(y / 110)
     return np.asarray(shade[..., None] * np.array([1.0, 0.97, 0.92], np.float32))

@@ -122,7 +122,7 @@ class Displacement:
         return total
 
     def scaled(self, factor: float) -> Displacement:
-        """The same field, `factor` times as large."""
+        """Return the same field, `factor` times as large."""
         return Displacement(centres=self.centres, reach=self.reach, moves=self.moves * factor)
 
 
@@ -193,7 +193,7 @@ def moved(points: Points, pose: Points) -> Points:
 
 
 def moved_back(points: Points, pose: Points) -> Points:
-    """The inverse of `moved`."""
+    """Return the inverse of `moved`."""
     shape = (2, *[1] * (points.ndim - 1))
     centre = _CENTRE.reshape(shape)
     return np.asarray(_turned(points - centre - pose[:2].reshape(shape), -pose[2]) + centre)
@@ -226,14 +226,15 @@ def frame_grid(frame_size: int) -> Points:
 
 
 def _sides(landmark: str, landmarks: Landmarks) -> list[tuple[str, int]]:
-    """The landmark's names with -1 for the image's left, 1 for its right, 0 for the middle."""
+    """Return the landmark's names with -1 for the image's left, 1 for its right, 0 for the middle.
+    """
     if landmark in landmarks:
         return [(landmark, 0)]
     return [(f"{landmark}_l", -1), (f"{landmark}_r", 1)]
 
 
 def _peak(field: Displacement) -> float:
-    """The largest length of D, on a grid of half a face unit."""
+    """Return the largest length of D, on a grid of half a face unit."""
     grid = frame_grid(int(CROP_UNITS * 2))
     x, y = field.at(grid)
     return float(np.sqrt(x**2 + y**2).max())

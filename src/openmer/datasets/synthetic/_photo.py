@@ -97,7 +97,7 @@ def window(points: Points, centre: tuple[float, float], reach: tuple[float, floa
 
 
 def texel(point: tuple[float, float]) -> tuple[int, int]:
-    """The texture pixel nearest to a point in face units."""
+    """Return the texture pixel nearest to a point in face units."""
     return (
         round((point[0] - CROP_ORIGIN[0] + MARGIN_UNITS) * TEXELS),
         round((point[1] - CROP_ORIGIN[1] + MARGIN_UNITS) * TEXELS),
@@ -105,7 +105,7 @@ def texel(point: tuple[float, float]) -> tuple[int, int]:
 
 
 def soft(image: Points | Floats, sigma_units: float) -> Floats:
-    """An image or mask blurred by a Gaussian."""
+    """Return an image or mask blurred by a Gaussian."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma_units * TEXELS), np.float32)
 
 
@@ -140,7 +140,7 @@ def photograph_layers() -> tuple[dict[str, Floats], dict[str, Floats]]:
 
 
 def _neutral_photograph() -> Floats:
-    """The photograph with its smile relaxed and closed, ``(side, side, 3)``, 0..1."""
+    """Return the photograph with its smile relaxed and closed, ``(side, side, 3)``, 0..1."""
     # Read as a file: importing scikit-image would take a second.
     file = resources.files("skimage") / "data" / "astronaut.png"
     bgr = np.asarray(cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR))
@@ -182,12 +182,12 @@ def _beard() -> Floats:
 
 
 def _eroded(mask: Floats, texels: int) -> Floats:
-    """A mask whose edge has moved inwards by half of `texels`."""
+    """Return a mask whose edge has moved inwards by half of `texels`."""
     return np.asarray(cv2.erode(mask, np.ones((texels, texels))), np.float32)
 
 
 def _filled(*polygons: Sequence[tuple[float, float]]) -> Floats:
-    """A mask that is 1 inside any of the polygons."""
+    """Return a mask that is 1 inside any of the polygons."""
     mask = np.zeros((TEXTURE_SIDE, TEXTURE_SIDE), np.float32)
     for polygon in polygons:
         cv2.fillPoly(mask, [np.array([texel(point) for point in polygon], np.int32)], 1.0)
@@ -195,7 +195,7 @@ def _filled(*polygons: Sequence[tuple[float, float]]) -> Floats:
 
 
 def _ellipse(centre: tuple[float, float], radii: tuple[float, float]) -> Floats:
-    """A mask that is 1 inside an upright ellipse."""
+    """Return a mask that is 1 inside an upright ellipse."""
     mask = np.zeros((TEXTURE_SIDE, TEXTURE_SIDE), np.float32)
     axes = (round(radii[0] * TEXELS), round(radii[1] * TEXELS))
     cv2.ellipse(mask, texel(centre), axes, 0, 0, 360, 1.0, -1)

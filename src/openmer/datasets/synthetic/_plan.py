@@ -149,7 +149,7 @@ class Slot:
 
 
 def corpus_plan(size: str | CorpusPlan) -> CorpusPlan:
-    """The plan of that name, or the plan itself."""
+    """Return the plan of that name, or the plan itself."""
     if isinstance(size, CorpusPlan):
         return size
     if size not in SIZES:
@@ -187,5 +187,5 @@ def _class_numbers(plan: CorpusPlan, number: int, subjects: int) -> list[int]:
 
 
 def stream(seed: int, *names: str) -> np.random.Generator:
-    """A generator of its own for each purpose, so that no draw depends on another."""
+    """Return a generator of its own for each purpose, so that no draw depends on another."""
     return np.random.default_rng([seed, zlib.crc32("\0".join(names).encode())])

@@ -48,7 +48,7 @@ def check_folds(subjects: Sequence[str], folds: Sequence[Fold]) -> list[Finding]
 
 
 def check_labels(subjects: Sequence[str], data: TrainingData) -> list[Finding]:
-    """The same clip with two labels."""
+    """Return the same clip with two labels."""
     same: dict[str, list[int]] = defaultdict(list)
     for i, clip in enumerate(data.inputs):
         if np.ptp(clip[1:]) > 0:  # clips without any motion are alike and say nothing
@@ -65,7 +65,7 @@ def check_labels(subjects: Sequence[str], data: TrainingData) -> list[Finding]:
 
 
 def check_rule(epoch_rule: EpochRule) -> list[Finding]:
-    """The rule that chooses the epoch on the held-out subject is a leak by definition."""
+    """Return the rule that chooses the epoch on the held-out subject is a leak by definition."""
     if epoch_rule != "held_out":
         return []
     message = (
@@ -90,7 +90,7 @@ def check_training_classes(task: Task) -> list[Finding]:
 
 
 def check_pretraining(task: Task) -> list[Finding]:
-    """Tested subjects whose pictures made the weights that every fold starts from.
+    """Return tested subjects whose pictures made the weights that every fold starts from.
 
     A leak for each of them. Where weights do not say whose pictures made them, or a corpus of
     theirs names nobody, a note says that nothing can be found there.
@@ -121,7 +121,7 @@ def check_pretraining(task: Task) -> list[Finding]:
 
 
 def check_search(task: Task) -> list[Finding]:
-    """Tested subjects whose clips chose the method's settings before any fold began."""
+    """Return tested subjects whose clips chose the method's settings before any fold began."""
     what = (
         "is trained with settings that clips of this subject chose ([searched] in the method). Let "
         "every fold search without its own subject ([search]), or test other subjects"

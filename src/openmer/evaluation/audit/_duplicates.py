@@ -65,7 +65,7 @@ def _groups(inputs: FloatArray) -> list[list[int]]:
 
 
 def _pairs(views: Sequence[FloatArray], moving: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """A clip and another one that is a copy of it."""
+    """Yield a clip and another one that is a copy of it."""
     patches = _patches(views, moving)
     for i in moving:
         for view in (views[i], views[i][..., ::-1]):
@@ -75,7 +75,7 @@ def _pairs(views: Sequence[FloatArray], moving: Sequence[int]) -> Iterator[tuple
 
 
 def _patches(views: Sequence[FloatArray], moving: Sequence[int]) -> dict[bytes, list[int]]:
-    """The clips by what stands in their middle, where something does."""
+    """Return the clips by what stands in their middle, where something does."""
     found: dict[bytes, list[int]] = defaultdict(list)
     for i in moving:
         patch = _patch(views[i], (0, 0))
@@ -85,7 +85,7 @@ def _patches(views: Sequence[FloatArray], moving: Sequence[int]) -> dict[bytes, 
 
 
 def _shifted_patches(view: FloatArray) -> Iterator[tuple[tuple[int, int], bytes]]:
-    """What stands beside the middle, by its distance in rows and columns."""
+    """Yield what stands beside the middle, by its distance in rows and columns."""
     most = max(1, round(_SHARE * view.shape[-1]))
     steps = [(0, 0)]
     steps += [(0, step * sign) for step in range(1, most + 1) for sign in (-1, 1)]

@@ -29,7 +29,7 @@ FitFolds = Callable[[TrainingData, Sequence[FitJob]], Sequence[FitResult]]
 
 
 def package_trainer(task: Task, resources: Resources, epoch_rule: EpochRule = "fixed") -> FitFolds:
-    """This package's own trainer, run as `cross_validate` would run it, in one process.
+    """Return this package's own trainer, run as `cross_validate` would run it, in one process.
 
     Where the method has a search, every fold searches anew, by that epoch rule.
     """
@@ -84,7 +84,7 @@ def poison_test(
 
 
 def shortened(task: Task, epochs: int) -> Task:
-    """The same task with at most `epochs` epochs a stage; a leak shows in the first few.
+    """Return the same task with at most `epochs` epochs a stage; a leak shows in the first few.
 
     Patience and the interval of perturbations are cut with them, so that early stopping, falling
     step sizes and perturbed clips are in the proof. A search is cut to its corners.
@@ -118,7 +118,7 @@ def _brief(stage: Stage, epochs: int) -> Stage:
 
 
 def _train(fit: FitFolds, data: TrainingData, jobs: Sequence[FitJob]) -> FitResult | str:
-    """The last job's result, or what stopped its training.
+    """Return the last job's result, or what stopped its training.
 
     A trainer that refuses NaN rightly stops in the job before, which trains on the poisoned subject;
     then the last job runs alone, and scores nothing, because scoring would read the subject too.
@@ -140,7 +140,7 @@ def _last(results: Sequence[FitResult], jobs: Sequence[FitJob]) -> FitResult:
 
 
 def _difference(clean: FitResult | str, outcome: FitResult | str) -> str:
-    """What the held-out subject changed; empty where nothing did."""
+    """Return what the held-out subject changed; empty where nothing did."""
     if isinstance(clean, str):
         return f"cannot be trained at all: {clean}"
     if isinstance(outcome, str):
@@ -162,14 +162,14 @@ def _said(settings: Mapping[str, Scalar]) -> str:
 
 
 def _noise_clips(data: TrainingData, fold: Fold) -> TrainingData:
-    """The subject's clips exchanged for noise of the same spread, labels rotated."""
+    """Return the subject's clips exchanged for noise of the same spread, labels rotated."""
     rng = np.random.default_rng(0)
     spread = float(data.inputs.std()) + 1.0
     return _replaced(data, fold, lambda shape: rng.normal(scale=spread, size=shape))
 
 
 def _nan_clips(data: TrainingData, fold: Fold) -> TrainingData:
-    """The subject's clips exchanged for NaN, labels rotated."""
+    """Return the subject's clips exchanged for NaN, labels rotated."""
     return _replaced(data, fold, lambda shape: np.full(shape, np.nan))
 
 
@@ -196,7 +196,7 @@ _POISONS = (_noise_clips, _nan_clips, _rotated_labels)
 
 
 def _chosen_folds(folds: Sequence[Fold], subjects: int) -> list[Fold]:
-    """The largest fold, then others evenly spaced in the order of their sizes."""
+    """Return the largest fold, then others evenly spaced in the order of their sizes."""
     by_size = sorted(folds, key=lambda fold: (-len(fold.test), fold.held_out))
     if not subjects or subjects >= len(by_size):
         return by_size

@@ -53,7 +53,7 @@ def units_of(subjects: Sequence[tuple[str, ...]]) -> NDArray[np.int64]:
 
 
 def recognition_scores(confusion: NDArray[np.float64]) -> dict[str, Numbers]:
-    """The scores of `Recognition` from stacked confusion matrices, by their names.
+    """Return the scores of `Recognition` from stacked confusion matrices, by their names.
 
     Args:
         confusion: Shape ``(..., classes + 1, classes + 1)`` as in `Tally`, videos added up.
@@ -67,7 +67,7 @@ def recognition_scores(confusion: NDArray[np.float64]) -> dict[str, Numbers]:
 
 
 def recognition_of(tally: Tally, classes: tuple[str, ...]) -> Recognition | None:
-    """The scores of recognition over all videos; None where no class is named."""
+    """Return the scores of recognition over all videos; None where no class is named."""
     if tally.confusion is None:
         return None
     total = tally.confusion.sum(axis=0)
@@ -113,7 +113,7 @@ def spotting_intervals(
 
 
 def _percentiles(values: Numbers, used: NDArray[np.bool_]) -> Interval | None:
-    """The interval of the values that are used; None where half of them or more are not."""
+    """Return the interval of the values that are used; None where half of them or more are not."""
     if 2 * used.sum() <= len(values):
         return None
     low, high = np.quantile(values[used], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

@@ -120,7 +120,7 @@ def named_as_in_truth(
 
 
 def checked(span: Span, where: str) -> Span:
-    """The span itself.
+    """Return the span itself.
 
     Raises:
         DataError: Its kind is unknown, it ends before it begins, or its apex is outside.

@@ -264,7 +264,7 @@ def _tally(
     seconds: Sequence[float | None],
     classes: tuple[str, ...],
 ) -> Tally:
-    """The counts of each video."""
+    """Return the counts of each video."""
     known = [each for each in seconds if each is not None]
 
     def counts(number: Callable[[_Evaluated], int]) -> NDArray[np.int64]:
@@ -280,7 +280,7 @@ def _tally(
 
 
 def _confusion(matches: Sequence[tuple[Match, ...]], classes: tuple[str, ...]) -> NDArray[np.int64]:
-    """The matches of each video by true and said class, as in `Tally`."""
+    """Return the matches of each video by true and said class, as in `Tally`."""
     size = len(classes) + 1
     place = {name: at for at, name in enumerate(classes)}
     counts = np.zeros((len(matches), size, size), dtype=np.int64)
@@ -299,7 +299,7 @@ def _plain(name: str | None) -> str:
 def _classes(
     given: Sequence[str] | None, evaluated: Sequence[_Evaluated], kinds: Sequence[Kind]
 ) -> tuple[str, ...]:
-    """The classes of recognition; none where the truth names none of them."""
+    """Return the classes of recognition; none where the truth names none of them."""
     named = {
         _plain(span.class_name) for each in evaluated for span in _of_kinds(each.truth, kinds)
     } - {""}

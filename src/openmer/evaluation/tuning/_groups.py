@@ -147,7 +147,7 @@ class FoldGroups:
 
 
 def _largest_batch(method: Method) -> Method:
-    """The method with the largest batch that its search may try."""
+    """Return the method with the largest batch that its search may try."""
     if method.search is None:
         return method
     tried = [value for key, value in method.search.extremes() if key == _BATCH_SIZE]

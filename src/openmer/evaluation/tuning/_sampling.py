@@ -45,14 +45,14 @@ class Trial:
     losses: tuple[float, ...]
 
     def score(self, search: Search) -> float:
-        """What it is evaluated by."""
+        """Return what it is evaluated by."""
         if search.score == "uf1":
             return self.uf1
         return float("inf") if self.loss is None else self.loss
 
 
 def best_trial(search: Search, trials: Sequence[Trial]) -> Trial:
-    """The best one; of equals the first by its place, whichever finished first."""
+    """Return the best one; of equals the first by its place, whichever finished first."""
     sign = -1.0 if search.score == "uf1" else 1.0
     return min(trials, key=lambda trial: (sign * trial.score(search), trial.place))
 
@@ -67,7 +67,7 @@ def open_places(search: Search, done: Mapping[int, Trial]) -> list[int]:
 
 
 def settings_of(search: Search, place: int, done: Mapping[int, Trial], name: str) -> Settings:
-    """The settings of one of the `open_places`.
+    """Return the settings of one of the `open_places`.
 
     Args:
         search: The search.
@@ -102,7 +102,7 @@ def direction(search: Search) -> Literal["maximize", "minimize"]:
 
 
 def distributions(search: Search) -> dict[str, BaseDistribution]:
-    """The space in Optuna's terms."""
+    """Return the space in Optuna's terms."""
     return {key: _distribution(search, key) for key in search.space}
 
 
@@ -120,7 +120,7 @@ def _distribution(search: Search, key: str) -> BaseDistribution:
 
 
 def _begin(search: Search, place: int) -> int:
-    """The first place of those that are drawn together with this one."""
+    """Return the first place of those that are drawn together with this one."""
     if place < search.startup:
         return 0
     return place - (place - search.startup) % search.together

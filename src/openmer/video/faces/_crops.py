@@ -91,11 +91,11 @@ class FaceFrames:
         self._frames, self._matrices, self._framing = frames, matrices, framing
 
     def gray(self, number: int) -> NDArray[np.float32]:
-        """A frame, ``(side, side)``, 0..255."""
+        """Return a frame, ``(side, side)``, 0..255."""
         return self._cut(number, self._frame(number).gray)
 
     def colours(self, number: int) -> NDArray[np.float32]:
-        """A frame, ``(side, side, 3)``, 0..255."""
+        """Return a frame, ``(side, side, 3)``, 0..255."""
         return self._cut(number, self._frame(number).image_rgb)
 
     def _cut(self, number: int, image: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -43,7 +43,7 @@ class ArrayPicture:
     image_rgb: Image
 
     def rgb(self) -> Image:
-        """The array itself."""
+        """Return the array itself."""
         return self.image_rgb
 
     def gray(self) -> Image:
@@ -73,7 +73,7 @@ class Turn:
         return 180 if self.up_down else 0
 
     def carried_out(self, image: Image) -> Image:
-        """The upright image, in memory of its own."""
+        """Return the upright image, in memory of its own."""
         if self.swapped:
             image = image.swapaxes(0, 1)
         if self.left_right:
@@ -124,7 +124,7 @@ class DecodedPicture:
         return self._converted("rgb24")
 
     def gray(self) -> Image:
-        """The video's own brightness (luma), limited range stretched to 0..255."""
+        """Return the video's own brightness (luma), limited range stretched to 0..255."""
         return self._converted("gray")
 
     def _converted(self, pixels: str) -> Image:

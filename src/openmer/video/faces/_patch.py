@@ -31,7 +31,8 @@ def matrix_of(face: Face) -> Matrix:
 
 
 def cut(gray: NDArray[np.uint8], matrix: Matrix) -> Patch:
-    """The patch of a gray image, shape ``(SIDE_PX, SIDE_PX)``; the image's edge is repeated."""
+    """Return the patch of a gray image, shape ``(SIDE_PX, SIDE_PX)``; the image's edge is repeated.
+    """
     side = SIDE_PX * _FINER
     shift = (_FINER - 1) / 2
     finer = matrix * _FINER + np.array([[0, 0, shift], [0, 0, shift]])
@@ -43,7 +44,7 @@ def cut(gray: NDArray[np.uint8], matrix: Matrix) -> Patch:
 
 
 def evened(patch: Patch) -> Patch:
-    """A patch without slow light and shade: contrast with what is near, 128 is none."""
+    """Return a patch without slow light and shade: contrast with what is near, 128 is none."""
     values = patch.astype(np.float32)
     values -= cv2.GaussianBlur(values, (0, 0), _NEAR_PX)
     spread = np.sqrt(cv2.GaussianBlur(values * values, (0, 0), _NEAR_PX)) + _FLAT
@@ -71,7 +72,7 @@ def eye_distance(matrix: Matrix) -> float:
 
 
 def after(matrix: Matrix, moved: Matrix) -> Matrix:
-    """The matrix that undoes a movement inside of the patch: `moved` maps then to now."""
+    """Return the matrix that undoes a movement inside of the patch: `moved` maps then to now."""
     back = inverse(moved)
     linear = back[:, :2] @ matrix[:, :2]
     shift = back[:, :2] @ matrix[:, 2] + back[:, 2]

@@ -42,7 +42,7 @@ class UniformRun:
         return max(1, round(seconds / self.step_s))
 
     def row(self, at_s: float) -> int:
-        """The row of the curves nearest to a time since the start of the piece."""
+        """Return the row of the curves nearest to a time since the start of the piece."""
         return self.first_row + int(np.argmin(np.abs(self.times_s - self.times_s[0] - at_s)))
 
 

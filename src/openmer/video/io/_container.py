@@ -29,14 +29,14 @@ _REPAIR = "Copy it again from its source, or convert it to MP4."
 
 
 def readable_errors() -> tuple[type[Exception], ...]:
-    """The errors that broken data raise while it is opened or decoded."""
+    """Return the errors that broken data raise while it is opened or decoded."""
     from av import FFmpegError
 
     return (FFmpegError, OSError, ValueError, RuntimeError, IndexError, OverflowError)
 
 
 def reason_of(error: Exception) -> str:
-    """What an error says, without the numbers of FFmpeg."""
+    """Return what an error says, without the numbers of FFmpeg."""
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
 
@@ -119,7 +119,7 @@ def _opened(source: str | BinaryIO, name: str) -> InputContainer:
 
 
 def video_stream(container: InputContainer, name: str, threads: int) -> VideoStream:
-    """The first stream of pictures that is a film, ready to decode.
+    """Return the first stream of pictures that is a film, ready to decode.
 
     Raises:
         DataError: There is none, no decoder for it, or its frames are too large.

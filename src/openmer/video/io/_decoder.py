@@ -121,7 +121,7 @@ class Reading:
         self.container.close()
 
     def frames(self, form: Form) -> Iterator[VideoFrame]:
-        """The frames from here on.
+        """Yield the frames from here on.
 
         Args:
             form: What pictures are brought to.
@@ -160,7 +160,7 @@ class Reading:
         return False
 
     def _key_frame_at(self, stamp: int) -> AvFrame | None:
-        """The first frame that is known to be one, from a seek to `stamp` on, up to it."""
+        """Return the first frame that is known to be one, from a seek to `stamp` on, up to it."""
         self._sound.close()
         self._held = None
         try:
@@ -254,7 +254,7 @@ def _sane(rate: Fraction | None) -> Fraction | None:
 
 
 def _trouble_of(frame: AvFrame, name: str) -> str:
-    """What is wrong with a frame; the empty text where nothing is."""
+    """Return what is wrong with a frame; the empty text where nothing is."""
     check_size(frame.width, frame.height, name)
     return "a frame is broken" if frame.is_corrupt else ""
 
@@ -281,7 +281,7 @@ def _decoded(packet: Packet[VideoStream], stream: VideoStream) -> Iterator[AvFra
 
 
 def _drained(stream: VideoStream) -> list[AvFrame]:
-    """What the decoder still holds."""
+    """Return what the decoder still holds."""
     try:
         return stream.decode(None)
     except readable_errors():

@@ -50,7 +50,7 @@ class Film:
         self.info = _info(first, name, settings.fps)
 
     def frames(self, first: int) -> Iterator[VideoFrame]:
-        """The frames from one on, or from one before it."""
+        """Yield the frames from one on, or from one before it."""
         reading = self._reading_for(first)
         try:
             yield from reading.frames(self._form)

@@ -50,7 +50,7 @@ class ImageFolder:
         """Nothing stays open between two images."""
 
     def frames(self, first: int) -> Iterator[VideoFrame]:
-        """The frames from one on.
+        """Yield the frames from one on.
 
         Raises:
             DataError: An image is broken or has another size, and `on_damage` is "error".

@@ -30,7 +30,7 @@ class Clock:
         self.is_clean = True  # no stamp had to be replaced so far
 
     def tell(self, stamp: int | None) -> Fraction:
-        """The time of the next frame, seconds since the first one."""
+        """Return the time of the next frame, seconds since the first one."""
         self._last_s = self._placed(stamp)
         return self._last_s
 

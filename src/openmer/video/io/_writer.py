@@ -125,7 +125,7 @@ class VideoWriter:
         self._shape = image.shape
 
     def _tick(self, time_s: Fraction | float | None) -> int:
-        """The stamp of the next frame, in units of the stream."""
+        """Return the stamp of the next frame, in units of the stream."""
         is_first = self._last_tick < 0
         if not is_first and self._is_timed == (time_s is None):
             raise DataError(
@@ -166,7 +166,7 @@ class VideoWriter:
         container.mux(stream.encode(frame))
 
     def _opened(self, image: Image) -> tuple[OutputContainer, VideoStream]:
-        """The container and its stream, made for the first image."""
+        """Return the container and its stream, made for the first image."""
         import av
 
         if self._container is not None and self._stream is not None:
@@ -265,7 +265,7 @@ def _timed(
 
 
 def _checked_format(path: Path, fps: Fraction, codec: VideoCodec, crf: int) -> str:
-    """The container that the path asks for, if it and the options are possible."""
+    """Return the container that the path asks for, if it and the options are possible."""
     if codec not in _ENCODERS:
         raise unknown_name("codec", str(codec), _ENCODERS)
     endings = _ENDINGS[codec]

@@ -49,12 +49,12 @@ class _FaceMotion:
     events: tuple[Event, ...]
 
     def row(self, number: int, time_s: float) -> int | None:
-        """The row that shows the face in a frame; None where it is out of view."""
+        """Return the row that shows the face in a frame; None where it is out of view."""
         row = int(np.searchsorted(self.curves.frames, number, side="right")) - 1
         return row if row >= 0 and time_s - self.curves.times_s[row] <= _HELD_S else None
 
     def told(self, time_s: float) -> Event | None:
-        """The last event that words are shown for."""
+        """Return the last event that words are shown for."""
         past = [e for e in self.events if e.onset_s <= time_s]
         last = past[-1] if past else None
         ends_s = max(last.offset_s, last.onset_s + _WORDS_S) if last else -1.0
@@ -176,7 +176,7 @@ def _faces(analysis: Analysis) -> tuple[_FaceMotion, ...]:
 
 
 def _rate(analysis: Analysis) -> Fraction:
-    """The stated rate of the video, or the mean one of its frames."""
+    """Return the stated rate of the video, or the mean one of its frames."""
     if analysis.info.fps is not None:
         return analysis.info.fps
     seconds = Fraction(max(analysis.duration_s, 1e-3)).limit_denominator(1000)
@@ -184,7 +184,7 @@ def _rate(analysis: Analysis) -> Fraction:
 
 
 def _annotated(frame: VideoFrame, faces: Sequence[_FaceMotion], highest: float) -> Image:
-    """The picture of a frame with everything drawn into a copy of it."""
+    """Return the picture of a frame with everything drawn into a copy of it."""
     image = np.array(frame.image_rgb)
     time_s = float(frame.time_s)
     for face in faces:
@@ -252,7 +252,7 @@ def _draw_motion(image: Image, faces: Sequence[_FaceMotion], time_s: float, high
 def _lines(
     face: _FaceMotion, start_s: float, scale: float, per_percent: float
 ) -> list[NDArray[np.float64]]:
-    """The curve of each time in view within the window, pixels, y up, ``(points, 2)``."""
+    """Return the curve of each time in view within the window, pixels, y up, ``(points, 2)``."""
     times_s = face.curves.times_s
     first, end = np.searchsorted(times_s, [start_s, start_s + _WINDOW_S])
     x = (times_s[first:end] - start_s) * scale

@@ -64,7 +64,7 @@ def write_events(folder: Path | str, analysis: Analysis) -> tuple[Path, Path]:
 
 
 def read_events(path: Path | str) -> tuple[Event, ...]:
-    """The events that `write_events` wrote, with the digits that it kept.
+    """Return the events that `write_events` wrote, with the digits that it kept.
 
     Args:
         path: ``events.json``, ``events.csv``, or the folder that holds them.
@@ -122,7 +122,7 @@ def rate_text(fps: Fraction | None) -> str:
 
 
 def video_name(analysis: Analysis) -> str:
-    """The name of the file or folder, without where it lies."""
+    """Return the name of the file or folder, without where it lies."""
     return Path(analysis.info.name).name or analysis.info.name
 
 
@@ -147,7 +147,7 @@ def _encoded(text: str) -> bytes:
 
 
 def _record(event: Event) -> dict[str, Any]:
-    """An event as plain values with sensible digits, in the order of the documented keys."""
+    """Return an event as plain values with sensible digits, in the order of the documented keys."""
     number = {name: _rounded(getattr(event, name), digits) for name, digits in _DIGITS.items()}
     return {
         "subject_id": event.subject_id,
@@ -173,7 +173,7 @@ def _rounded(value: float, digits: int) -> float:
 
 
 def _event(row: Mapping[str, Any]) -> Event:
-    """The event of a record."""
+    """Return the event of a record."""
     if row["kind"] not in get_args(Kind):
         raise ValueError(f"found the kind {row['kind']!r}, expected {' or '.join(get_args(Kind))}")
     left, top, right, bottom = map(float, row["face_xyxy"])
@@ -273,7 +273,7 @@ def _classes(analysis: Analysis, records: Sequence[Mapping[str, Any]]) -> tuple[
 
 
 def _cell(value: object) -> str:
-    """A value as a sheet takes it: no text starts a formula."""
+    """Return a value as a sheet takes it: no text starts a formula."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -308,5 +308,5 @@ def _from_cells(row: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _plain(text: str) -> str:
-    """A text without the mark that keeps it from being a formula."""
+    """Return a text without the mark that keeps it from being a formula."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text

@@ -187,7 +187,7 @@ def region_shifts(curves: FaceCurves, first: int, last: int) -> tuple[RegionShif
 
 
 def _way(moved_xy: Floats) -> str:
-    """The nearest of eight directions, y down."""
+    """Return the nearest of eight directions, y down."""
     turns = np.arctan2(moved_xy[1], moved_xy[0]) / (2 * np.pi)
     return _WAYS[round(8 * float(turns)) % 8]
 
@@ -205,7 +205,7 @@ def _rows_around(curves: FaceCurves, event: Interval, margin_s: float) -> NDArra
 def _measured(
     video: Video, curves: FaceCurves, rows: NDArray[np.int64]
 ) -> Iterator[tuple[VideoFrame, Matrix]]:
-    """The frames of some rows of the curves, with the way to the patch in each of them."""
+    """Yield the frames of some rows of the curves, with the way to the patch in each of them."""
     wanted = dict(zip(curves.frames[rows].tolist(), curves.matrices[rows], strict=True))
     found = 0
     for frame in video.between(min(wanted), max(wanted)):
@@ -267,7 +267,8 @@ def _with_arrows(picture: Image, flow_xy: Floats) -> Image:
 def _saliency(
     video: Video, curves: FaceCurves, event: Event, model: FittedModel | None
 ) -> tuple[Image | None, str]:
-    """What raised a class, over the face at the apex, and a sentence; or only the sentence."""
+    """Return what raised a class, over the face at the apex, and a sentence; or only the sentence.
+    """
     if model is None or not event.scores:
         return None, ""
     if find_spec("captum") is None:

@@ -87,7 +87,7 @@ def replay_plan(event: Interval, fps: float) -> ReplayPlan:
 
 
 def magnified(seen: EventFrames, plan: ReplayPlan) -> Image:
-    """The pictures of an event with its movement magnified (Euler, Wu et al. 2012).
+    """Return the pictures of an event with its movement magnified (Euler, Wu et al. 2012).
 
     The finest details are left as they are, which keeps noise down. The factor holds for movements
     that are small against what moves; on synthetic clips with displacements of 1 to 1.5 pixels,
@@ -175,7 +175,7 @@ def _thinned(seen: EventFrames) -> EventFrames:
 
 
 def _pages(seen: EventFrames, plan: ReplayPlan, pair: tuple[Image, Image]) -> Iterator[Image]:
-    """The frames of the replay."""
+    """Yield the frames of the replay."""
     start_s = max(plan.from_s, float(seen.times_s[0]))
     end_s = min(plan.to_s, float(seen.times_s[-1]))
     page = _page(seen, plan, (start_s, end_s))

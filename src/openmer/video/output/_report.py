@@ -84,7 +84,7 @@ class _Room:
         self._left = size
 
     def uri(self, kind: str, content: bytes) -> str:
-        """The content as a data URI; "" where there is no room for it."""
+        """Return the content as a data URI; "" where there is no room for it."""
         text = f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
         if len(text) > self._left:
             return ""
@@ -124,7 +124,7 @@ def write_report(
 def render_report(
     analysis: Analysis, evidence: Mapping[int, Evidence], replays: Mapping[int, Path], folder: Path
 ) -> str:
-    """The page of `write_report` as text; links are relative to the folder."""
+    """Return the page of `write_report` as text; links are relative to the folder."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     packages = ("openmer.video", "openmer.reports")
@@ -170,7 +170,7 @@ def _state(analysis: Analysis) -> str:
 
 
 def _about(analysis: Analysis) -> str:
-    """The video in one line."""
+    """Return the video in one line."""
     info = analysis.info
     rate = "rate not stated" if info.fps is None else f"{float(info.fps):.4g} frames per second"
     count = len(analysis.faces)
@@ -256,7 +256,7 @@ def _region_bars(moved: tuple[RegionShift, ...]) -> tuple[_Bar, ...]:
 
 
 def _pictures(found: Evidence | None, room: _Room) -> tuple[tuple[_Picture, ...], bool]:
-    """The pictures that fit, and whether some did not."""
+    """Return the pictures that fit, and whether some did not."""
     if found is None:
         return (), False
     full = f"{found.flow_full_percent:g} % of the face's width"
@@ -284,7 +284,7 @@ def _jpeg(image_rgb: Image) -> bytes:
 
 
 def _with_replay(section: _Section, path: Path | None, folder: Path, room: _Room) -> _Section:
-    """The section with its replay, inside of the page where it fits, else as a link."""
+    """Return the section with its replay, inside of the page where it fits, else as a link."""
     if path is None:
         return section
     kind = _VIDEO_TYPES.get(path.suffix.lower(), "video/mp4")

@@ -122,7 +122,7 @@ class CurveBook:
             rows.forget(before_s)
 
     def curves(self) -> tuple[FaceCurves, ...]:
-        """The curves of every face, by its number."""
+        """Return the curves of every face, by its number."""
         return tuple(
             rows.curves(subject_id)
             for subject_id, rows in sorted(self._rows.items())

@@ -66,7 +66,7 @@ def candidates_of(run: UniformRun, settings: SpotSettings) -> list[Candidate]:
 
 
 def kept_apart(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """The strongest of those that overlap; a long one before the brief ones inside of it."""
+    """Return the strongest of those that overlap; a long one before the brief ones inside of it."""
     kept: list[Candidate] = []
     for one in sorted(candidates, key=lambda c: (c.duration_s <= 0.5, -c.strength)):
         if all(one.times_s[2] <= k.times_s[0] or k.times_s[2] <= one.times_s[0] for k in kept):
@@ -75,7 +75,7 @@ def kept_apart(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def _median(run: UniformRun, values: Floats, window_s: float) -> Floats:
-    """Running median along time; over long windows of every few samples only."""
+    """Return running median along time; over long windows of every few samples only."""
     size = run.samples(window_s) | 1
     skip = max(1, size // 60)
     coarse = values[::skip]
@@ -89,7 +89,7 @@ def _median(run: UniformRun, values: Floats, window_s: float) -> Floats:
 
 
 def _threshold(run: UniformRun, length: Floats, window_s: float, settings: SpotSettings) -> Floats:
-    """What each region must pass at each time, ``(samples, regions)``."""
+    """Return what each region must pass at each time, ``(samples, regions)``."""
     unrest = _median(run, length, settings.unrest_s) / _RAYLEIGH
     floor = np.maximum(settings.threshold * unrest, settings.least_px)
     scale = np.array([EYE_DISTANCE_PX, EYE_DISTANCE_PX, FACE_WIDTH_PX / 2, FACE_WIDTH_PX / 2])
@@ -114,7 +114,7 @@ def _factors(run: UniformRun, place: Floats, settings: SpotSettings) -> Floats:
 
 
 def _blinks(run: UniformRun) -> Flags:
-    """Samples in and near a blink: the contrast of the eyes is another one for a moment."""
+    """Return samples in and near a blink: the contrast of the eyes is another one for a moment."""
     usual = np.maximum(_median(run, run.eyes[:, None], _EYES_S)[:, 0], 1e-3)
     share = run.eyes / usual
     return _widened((share < _SHUT[0]) | (share > _SHUT[1]), run.samples(_BLINK_S))
@@ -125,7 +125,8 @@ def _widened(flags: Flags, samples: int) -> Flags:
 
 
 def _talks(run: UniformRun, place: Floats, settings: SpotSettings) -> Flags:
-    """Samples in which the lower lip goes up and down several times within a second or two."""
+    """Return samples in which the lower lip goes up and down several times within a second or two.
+    """
     lower = place[:, REGIONS.index("lower lip"), 1] + place[:, REGIONS.index("chin"), 1]
     turns = np.zeros(len(lower))
     for sign in (1, -1):
@@ -152,7 +153,7 @@ def _peaks(
 def _movement(
     run: UniformRun, length: Floats, ratio: Floats, apex: int, settings: SpotSettings
 ) -> Candidate:
-    """The movement around a peak."""
+    """Return the movement around a peak."""
     order = np.argsort(-ratio[apex])
     strong = [int(r) for r in order if ratio[apex, r] >= 0.5 * ratio[apex, order[0]]]
     share = ratio[apex, strong]

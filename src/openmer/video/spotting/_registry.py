@@ -105,7 +105,7 @@ class MotionSpotter:
 
 
 def _interval(curves: FaceCurves, run: UniformRun, candidate: Candidate) -> Interval | None:
-    """A candidate at the frames of the video; None where it is too brief or has no room."""
+    """Return a candidate at the frames of the video; None where it is too brief or has no room."""
     onset, apex, offset = (run.row(at_s) for at_s in candidate.times_s)
     if not onset < apex < offset:
         return None
