@@ -3,8 +3,8 @@
     python benchmarks/all_folds.py [--data ../shared/data/megc2019_flow.zip] [--epochs 800]
 
 Times the plain eager loop of this package (PyTorch's own layers, one process) on a few epochs, then
-the whole job as `openmer cross_validate ststnet-authors` runs it on this machine, then the plain loop
-again; prints seconds, the ratio, and a profile of one step of each. Where the licensed flow is
+the whole job as `openmer cross_validate ststnet-authors` runs it on this machine, then the plain
+loop again; prints seconds, the ratio, and a profile of one step of each. Where the licensed flow is
 missing, random maps of the same shapes stand in: the work is the same, and the table says so.
 """
 

@@ -8,8 +8,8 @@ where it is at least half, or a tenth, of the largest one in the picture.
 
     python benchmarks/heat.py [--folds 3] [--epochs 8] [--subjects 12] [--clips 12] [--seed 0]
 
-Writes benchmarks/results/heat.md and docs/images/saliency maps.png. About a quarter of an hour on one
-core; time grows with folds, epochs, subjects and clips alike.
+Writes benchmarks/results/heat.md and docs/images/saliency maps.png. About a quarter of an hour on
+one core; time grows with folds, epochs, subjects and clips alike.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def carried(recipe: Recipe, clip: Clip, length: NDArray[np.float32]) -> NDArray[
 def explained(
     task: Task, folds: int, seed: int, name: str
 ) -> dict[SaliencyKind, list[SaliencyMap]]:
-    """Saliency maps of the clips of the first subjects, each by a network that has not seen them."""
+    """Explain clips of the first subjects, each by a network that has not seen them."""
     found: dict[SaliencyKind, list[SaliencyMap]] = {kind: [] for kind in KINDS}
     resources = Resources(device="cpu", workers=1, compiled="never")
     for fold in task.folds[:folds]:

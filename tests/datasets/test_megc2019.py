@@ -1,4 +1,4 @@
-"""The composite, exactly: 442 clips, 68 subjects, 250, 109 and 83; names and sheets at true size."""
+"""The composite, exactly: 442 clips, 68 subjects, 250, 109 and 83; sheets at true size."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Saliency maps are of networks that have not seen the subject, and the figure says what to know."""
+"""Saliency maps are of networks that have not seen the subject; the figure says what to know."""
 
 from dataclasses import replace
 

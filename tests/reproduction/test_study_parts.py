@@ -182,7 +182,7 @@ def how(out, **changes):
 
 @pytest.fixture
 def evaluated(tmp_path, monkeypatch):
-    """Every method is evaluated at once, with the same made-up run; gives the methods so evaluated."""
+    """Every method gives the same made-up run at once; lists the methods so evaluated."""
     folder = write_run(tmp_path / "run")
     methods = []
 

@@ -59,7 +59,7 @@ def serve(
 
 @contextmanager
 def _temporary_folder(settings: PageSettings) -> Iterator[Path]:
-    """A folder that takes all temporary files of this process."""
+    """Yield a folder that takes all temporary files of this process."""
     before = tempfile.tempdir
     with tempfile.TemporaryDirectory(prefix="openmer-page-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
@@ -80,7 +80,7 @@ def _temporary_folder(settings: PageSettings) -> Iterator[Path]:
 
 @contextmanager
 def _running(settings: PageSettings, model: FittedModel | None, folder: Path) -> Iterator[str]:
-    """The server at work; gives its address."""
+    """Run the server; yield its address."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
     from openmer.app._page import build_page
@@ -133,7 +133,7 @@ def _launched(page: gradio.Blocks, settings: PageSettings, results: Path) -> str
 
 @contextmanager
 def _end_of_the_process() -> Iterator[threading.Event]:
-    """An event that happens when the process is interrupted or terminated."""
+    """Return an event that happens when the process is interrupted or terminated."""
     end = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:

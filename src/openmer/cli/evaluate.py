@@ -61,7 +61,7 @@ def evaluate(
     ] = None,
     on_failure: FailureOption = OnFailure.list_,
 ) -> None:
-    """Evaluate a method by leave-one-subject-out; stop and resume at will, the bytes are the same."""
+    """Evaluate a method by leave-one-subject-out; stop and resume at will, with the same bytes."""
     from openmer.evaluation import Protocol, cross_validate
     from openmer.methods import load_method
     from openmer.training import Resources

@@ -114,7 +114,7 @@ def explain(
         case _:
             raise ConfigError(
                 f"Found {'neither' if model is None else 'both'} of --method and --model, expected "
-                "one: --method NAME to train the fold without the clip's subject, or --model FOLDER "
+                "one: --method NAME to train without the clip's subject, or --model FOLDER "
                 "that `openmer train` wrote."
             )
     write_figure(out, draw_saliency_map(shown))

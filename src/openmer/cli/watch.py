@@ -82,7 +82,7 @@ def _print(events: tuple[Event, ...], as_json: bool) -> int:
             typer.echo(json.dumps(asdict(event)))
         else:
             output.print(
-                f"{event.onset_s:.2f}-{event.offset_s:.2f} s, subject {event.subject_id}, {event.kind}: "
+                f"{event.onset_s:.2f}-{event.offset_s:.2f} s, {event.subject_id}, {event.kind}: "
                 f"{event.reason}",
                 markup=False,
                 highlight=False,

@@ -19,7 +19,8 @@ class Counts:
     """What a whole copy holds. For sequences of which stills are taken, the sequences count.
 
     Attributes:
-        subjects: Subjects with at least one clip or image; None where not known, or nobody is named.
+        subjects: Subjects with at least one clip or image; None where not known, or nobody is
+            named.
         items: Clips, images or sequences; None where not known.
         words: Annotators' word, lower case, to how often it occurs; None where not known.
         words_recalled: The words or their counts are not from a document at hand, so a difference

@@ -76,7 +76,7 @@ def list_long_corpora() -> list[str]:
 def read_long_videos(
     name: str, root: GivenRoot = None, *, variant: str | None = None, frames: str | None = None
 ) -> LongVideos:
-    """The long videos of a corpus: every movement at its place among all frames of its video.
+    """Read the long videos of a corpus, with every movement at its place among all frames.
 
     An event without an offset is left out and reported: how much a found interval overlaps it
     cannot be said.
@@ -128,7 +128,7 @@ def _options(
     """Return the readings that together give every kind."""
     if layout.kinds and variant is not None:
         raise ConfigError(
-            f"The variants of {corpus.title} are its kinds of expressions, and a spotter is evaluated "
+            f"The variants of {corpus.title} are its kinds of expressions; a spotter is evaluated "
             f"on all of them. Leave out the variant {variant!r}."
         )
     found = [options_of(corpus, variant=each, frames=frames) for each in layout.kinds or (variant,)]

@@ -106,7 +106,7 @@ def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
 
 
 def list_frames(folder: Path) -> tuple[Path, ...]:
-    """The images of a folder, ordered by the number that ends each file name: img9, then img10.
+    """List the images of a folder by the number that ends each file name: img9, then img10.
 
     Hidden files and files that are no images are skipped.
 
@@ -163,8 +163,7 @@ def _clip(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> Clip:
 
 
 def _frames(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> tuple[Path, ...]:
-    """Return the images of the row's folder, listed once per folder; empty where the row has none.
-    """
+    """List the images of the row's folder, once per folder; empty where the row has none."""
     if not row.get("frames"):
         return ()
     folder = root / row["frames"]

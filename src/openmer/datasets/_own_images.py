@@ -2,7 +2,8 @@
 
 Columns:
 
-* `corpus` (or `dataset`): where the image is from; lower-cased. With `subject` it names the subject,
+* `corpus` (or `dataset`): where the image is from; lower-cased. With `subject` it names the
+subject,
   as `corpus/subject`, in the same words as the manifest of the clips that are tested later: that is
   how a subject on both sides is found.
 * `subject`: who is on it; empty where that is not known.

@@ -72,7 +72,7 @@ def facts(name: str) -> CorpusFacts:
 
 
 def parts_of(name: str) -> tuple[str, ...]:
-    """The corpora that have folders of their own: those of a composite, else the corpus itself.
+    """List the corpora that have folders of their own: the parts of a composite, or itself.
 
     Raises:
         ConfigError: No corpus has that name; the nearest one is suggested.

@@ -12,8 +12,7 @@ _DEFAULT_CONFIG = Path("~/.config/openmer/datasets.toml")
 
 
 def variable(name: str) -> str:
-    """Return the environment variable that holds the folder of a corpus: ``OPENMER_CASME2_ROOT``.
-    """
+    """Name the environment variable of a corpus's folder: ``OPENMER_CASME2_ROOT``."""
     return f"OPENMER_{name.upper()}_ROOT"
 
 

@@ -110,7 +110,7 @@ class ClipSource:
         )
 
     def record(self) -> dict[str, Any]:
-        """The table ``[source]`` of a run: everything but the clips; what is unknown is left out.
+        """Return the table ``[source]`` of a run: all but the clips; what is unknown is left out.
 
         Folders do not stand there, only the file name of a manifest.
         """
@@ -221,7 +221,7 @@ def _of_clips(name: str) -> CorpusFacts:
 def _differences(
     name: str, read_before: tuple[Problem, ...], all_problems: tuple[Problem, ...]
 ) -> tuple[str, ...]:
-    """What is fatal or a count, that of the whole corpus first; notes of the reader are none."""
+    """List what is fatal or a count, that of the whole corpus first; leave notes out."""
     notes = {problem for problem in read_before if not problem.fatal}
     kept = [problem for problem in all_problems if problem not in notes]
     return tuple(str(problem) for problem in sorted(kept, key=lambda found: found.where != name))

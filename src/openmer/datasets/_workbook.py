@@ -104,7 +104,7 @@ def _sheets(path: Path, parts: dict[str, bytes]) -> dict[str, list[Line]]:
         reader.read()
     found = {}
     for sheet in reader.wb.worksheets:
-        source = io.BytesIO(parts[sheet._worksheet_path.lstrip("/")])
+        source = io.BytesIO(parts[vars(sheet)["_worksheet_path"].lstrip("/")])
         parser = WorkSheetParser(source, reader.shared_strings, data_only=True)
         rows = dict(_lines(path, parser))
         for merged in parser.merged_cells.mergeCell if parser.merged_cells else ():
@@ -132,7 +132,7 @@ def _lines(path: Path, parser: WorkSheetParser) -> Iterator[Line]:
 
 def _spread(rows: dict[int, list[str]], merged: MergeCell) -> None:
     """Give merged cells the value of the first one of them, in the rows that hold a value."""
-    left, top, right, bottom = range_boundaries(merged.ref)
+    left, top, right, bottom = map(int, range_boundaries(merged.ref))  # type: ignore[arg-type]
     above = rows.get(top, [])
     value = above[left - 1] if left <= len(above) else ""
     for number in [number for number in rows if value and top <= number <= bottom]:

@@ -2,9 +2,10 @@
 
 A copy holds ``CAS(ME)^2code_final(Updated).xlsx`` and
 ``rawpic/s15/15_0101disgustingteeth/img###.jpg``. The sheet CASFEcode_final has no header; its
-columns are subject, clip, onset, apex, offset, action units, emotion, type, and what the subject said
-it was. Two more sheets name the folders: "naming rule1" subject to ``s15``, "naming rule2" video to
-a code of four digits (``disgustingteeth`` is 0101). An onset, apex or offset of 0 is not known.
+columns are subject, clip, onset, apex, offset, action units, emotion, type, and what the subject
+said it was. Two more sheets name the folders: "naming rule1" subject to ``s15``, "naming rule2"
+video to a code of four digits (``disgustingteeth`` is 0101). An onset, apex or offset of 0 is not
+known.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def read(root: Path, options: Options) -> Reading:
 
 
 def _pairs(book: Path, sheet: str, folder: str, known_by: str) -> dict[str, str]:
-    """A naming rule: the cell that looks like `known_by` to the one that looks like `folder`."""
+    """Read a naming rule: from the cell that looks like `known_by` to the one like `folder`."""
     pairs = {}
     for _, line in read_cells(book, sheet):
         cells = [cell for cell in line if cell]

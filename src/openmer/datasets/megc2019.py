@@ -79,8 +79,7 @@ def _kept(clip: Clip) -> bool:
 
 @register_composite(FACTS, PARTS)
 def read(root: Roots, options: Options) -> Reading:
-    """Return the composite, SMIC first; a difference to the challenge's counts is a fatal problem.
-    """
+    """Read the composite, SMIC first; a difference to the challenge's counts is fatal."""
     clips: list[Clip] = []
     problems: list[Problem] = []
     for part, variant in PARTS.items():

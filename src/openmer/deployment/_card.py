@@ -20,8 +20,8 @@ def card_text(record: ModelRecord, method: Method) -> str:
         record.caution,
         _about_estimate(record),
         "Corpora of micro-expressions are small and come from laboratories. A class is a guess "
-        "about the look of a face, not about what a subject feels or intends, and no ground for any "
-        "decision about a subject.",
+        "about the look of a face, not about what anybody feels or intends, and no ground for any "
+        "decision about a person.",
         "## How sure it is",
         _about_confidence(record.calibration),
         "## Trained on",
@@ -44,7 +44,7 @@ def _about_estimate(record: ModelRecord) -> str:
     if record.estimate is None:
         return "Evaluate the method with `openmer cross_validate` before relying on it."
     return (
-        "The estimate is of this way of training, on the same clips, each subject tested by a model "
+        "The estimate is of this way of training, on the same clips. Each subject is tested by one "
         "that has not seen that subject. This model has seen all of them: scores on these subjects "
         "say nothing."
     )

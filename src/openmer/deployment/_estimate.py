@@ -43,7 +43,7 @@ def estimate_of(
     command: str = "",
     on_progress: Progress | None = None,
 ) -> Estimate:
-    """Evaluate the task as `openmer cross_validate` does, or find that this was done, and take its scores.
+    """Evaluate the task, or find that this was done, and take its scores as the estimate.
 
     Args:
         task: What a model is to be trained on.
@@ -85,7 +85,7 @@ def estimate_of(
 
 
 def estimate_from_run(folder: Path, task: Task, epoch_rule: str) -> Estimate:
-    """The scores of a finished run as the estimate of a model, if it evaluated the very same thing.
+    """Take the scores of a finished run as a model's estimate, if it evaluated the same thing.
 
     Args:
         folder: Of the run, with its ``run.toml``.
@@ -93,8 +93,8 @@ def estimate_from_run(folder: Path, task: Task, epoch_rule: str) -> Estimate:
         epoch_rule: How the model's epoch is chosen.
 
     Raises:
-        DataError: The folder is no finished run, or it evaluated another method, other arrays or other
-            clips.
+        DataError: The folder is no finished run, or it evaluated another method, other arrays or
+            other clips.
         ProtocolError: The run is leaky or was trained on shuffled labels, or its epoch rule is not
             that of the model.
     """
@@ -117,7 +117,7 @@ def estimate_from_run(folder: Path, task: Task, epoch_rule: str) -> Estimate:
 
 
 def calibration_from_run(folder: Path, task: Task, epoch_rule: str) -> Calibration:
-    """The temperature and the threshold of a model, fitted on the held-out subjects of a run.
+    """Fit the temperature and the threshold of a model on the held-out subjects of a run.
 
     Args:
         folder: Of the run, with its ``run.toml``; the one of the estimate.
@@ -186,7 +186,7 @@ def _require_same_method(folder: Path, info: RunInfo, task: Task) -> None:
 
 
 def _require_same_clips(folder: Path, table: PredictionTable, info: RunInfo, task: Task) -> None:
-    """Same clips of the same subjects with the same classes, and the same arrays of them."""
+    """Refuse other clips, subjects or classes, and other arrays of the same clips."""
     evaluated = set(zip(table.clips, table.subjects, table.truth.tolist(), strict=True))
     targets = task.data.targets.tolist()
     wanted = {
@@ -196,7 +196,7 @@ def _require_same_clips(folder: Path, table: PredictionTable, info: RunInfo, tas
     if evaluated != wanted:
         raise DataError(
             f"{folder} evaluated other clips: {len(evaluated)} there, {len(wanted)} here, "
-            f"{len(evaluated & wanted)} in common. Give a run on these clips, or leave --estimate out "
+            f"{len(evaluated & wanted)} in common. Give a run on them, or leave out --estimate "
             "to have one made."
         )
     if info.data.get("weights_sha256", "") != weights_digest(task.method):

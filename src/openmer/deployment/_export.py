@@ -192,7 +192,7 @@ def _largest_difference(
 
 
 def _support_vectors(module: nn.Module, input_shape: tuple[int, ...]) -> NDArray[np.float32] | None:
-    """Some of them as inputs, a little moved; far from all of them, as noise is, nothing shows."""
+    """Take some of them as inputs, a little moved; far from all of them nothing would show."""
     if not isinstance(module, DecisionFunction):
         return None
     rng = np.random.default_rng(0)

@@ -137,7 +137,7 @@ class FittedModel:
         return self._score(self.prepare_still(image_rgb))
 
     def prepare_clip(self, clip: Clip, frames: Frames | None = None) -> FloatArray:
-        """What the model sees of a clip, shape `ModelRecord.input_shape`; nothing is kept on disk.
+        """Prepare what the model sees of a clip, shape `ModelRecord.input_shape`; store nothing.
 
         Args:
             clip: The clip.

@@ -265,7 +265,7 @@ def _require_agreement(told: Quantized, least_same: float) -> None:
 
 
 def _tell_in_file(exact: Path, path: Path, told: Quantized) -> None:
-    """The metadata of the exact file, and what was measured."""
+    """Add what was measured to the metadata of the exact file."""
     import onnx
 
     entries = onnx.load(exact).metadata_props

@@ -25,7 +25,8 @@ class Estimate(Record):
         uf1: UF1 pooled over folds, mean over seeds, 0..1.
         uar: UAR likewise.
         accuracy: Accuracy likewise.
-        uf1_interval: Low and high end of the 95 % interval by subjects; None where none can be made.
+        uf1_interval: Low and high end of the 95 % interval by subjects; None where none can be
+            made.
         uar_interval: As `uf1_interval`.
         accuracy_interval: As `uf1_interval`.
         epoch_rule: How the epoch was chosen without the held-out subject.
@@ -252,7 +253,7 @@ class ModelRecord(Record):
         return "No honest estimate was made: how well it does on unseen subjects is not known."
 
     def decide(self, scores: Sequence[float]) -> Decision:
-        """What the model says of one clip: a class, or that it is not sure enough to say one.
+        """Decide on the class of one clip, or that the model is not sure enough to name one.
 
         Args:
             scores: Of the model, finite, one per class.

@@ -1,8 +1,8 @@
 """How sure a score is: resampling of subjects, and paired comparisons of two runs.
 
 Clips of one subject are alike, so subjects, not clips, are drawn: an interval by clips would be too
-narrow. With several seeds, subjects are drawn once per draw and the score is averaged over seeds, so
-the interval speaks of other people, not of other seeds (`Summary.spread` speaks of those).
+narrow. With several seeds, subjects are drawn once per draw and the score is averaged over seeds,
+so the interval speaks of other people, not of other seeds (`Summary.spread` speaks of those).
 
 A draw in which a class that has clips got none is left out, since UF1 over fewer classes is another
 score; where half of the draws or more would be left out, there is no interval.
@@ -115,7 +115,7 @@ class Comparison:
 
 
 def subject_confusions(table: PredictionTable) -> tuple[tuple[str, ...], Counts]:
-    """One confusion matrix per seed and subject; their sums are the matrices of any set of subjects.
+    """Count one confusion matrix per seed and subject; they add up to those of any subjects.
 
     Returns:
         The subjects, sorted, and counts of shape ``(seeds, subjects, classes, classes)``, rows the
@@ -189,7 +189,7 @@ def compare_runs(
     used = int(whole.sum())
     if 2 * used <= draws:
         raise ProtocolError(
-            f"{draws - used} of {draws} draws of subjects lack a class, which too few subjects show. "
+            f"{draws - used} of {draws} draws lack a class, which too few subjects show. "
             "Compare the runs on more subjects."
         )
     differences = drawn_first.uf1[whole].mean(axis=1) - drawn_second.uf1[whole].mean(axis=1)

@@ -185,7 +185,7 @@ def fit_temperature(logits: Numbers, truth: NDArray[np.int64]) -> float:
 
 
 def confidence_bins(confidence: Numbers, bins: int = BINS) -> NDArray[np.int64]:
-    """Number of the bin of each confidence: of equal width over 0..1, each with its upper end."""
+    """Find the bin of each confidence: of equal width over 0..1, each with its upper end."""
     edges = np.linspace(0, 1, bins + 1)[1:-1]
     return np.digitize(confidence, edges, right=True).astype(np.int64)
 
@@ -228,7 +228,7 @@ def calibrated_by_others(
     subjects = np.array(table.subjects)
     if len(set(table.subjects)) < 2:
         raise ProtocolError(
-            "One subject alone cannot be calibrated by others. Give a run over two subjects or more."
+            "One subject alone cannot be calibrated by others. Give a run over two or more."
         )
     logits = logits_of(table.scores, kind)
     after = np.empty_like(logits)
@@ -251,7 +251,7 @@ def calibrated_by_others(
 def calibrate(
     table: PredictionTable, kind: ScoreKind, *, target: float = TARGET
 ) -> CalibrationReport:
-    """The temperature and the threshold for a model, and what they are worth on subjects not seen.
+    """Fit temperature and threshold, and measure what they are worth on subjects not seen.
 
     Args:
         table: Leave-one-subject-out predictions of an honest run.

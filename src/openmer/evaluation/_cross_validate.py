@@ -138,8 +138,7 @@ def cross_validate(
 
 
 def fold_path(folder: Path, job: FitJob) -> Path:
-    """Return the file of one fold: its seed and its subject, unsafe characters of the id encoded.
-    """
+    """Return the file of one fold: its seed and its subject, unsafe characters encoded."""
     corpus, _, subject = job.subject_id.partition("/")
     name = f"{quote(subject, safe='')}.parquet"
     return folder / "folds" / f"seed{job.seed}" / quote(corpus, safe="") / name

@@ -209,7 +209,7 @@ def _folds(clips: Sequence[Clip], failures: Failures) -> tuple[Fold, ...]:
     subjects = [clip.subject_id for clip in clips]
     if len(set(subjects)) < 2:
         raise ProtocolError(
-            f"Leave-one-subject-out needs at least two subjects; only {subjects[0]} has a clip left. "
+            f"Leave-one-subject-out needs two subjects; only {subjects[0]} has a clip left. "
             f"Repair the others' clips.\n{failures}"
         )
     return leave_one_subject_out(subjects)

@@ -24,8 +24,8 @@ class RunInfo:
     Attributes:
         method: Name of the method ("ststnet").
         title: How tables call it ("STSTNet").
-        epoch_rule: "fixed" (the last epoch of a stated budget), "inner" (chosen on subjects held out
-            inside the training subjects) or "held_out" (chosen on the tested subject: leaky).
+        epoch_rule: "fixed" (the last epoch of a stated budget), "inner" (chosen on subjects held
+            out inside the training subjects) or "held_out" (chosen on the tested subject: leaky).
         leaky: Whether the run has seen its tested subjects in any way.
         classes: Class names in the order of their indices.
         clips: Number of clips.
@@ -48,8 +48,8 @@ class RunInfo:
         failures: Clips that could not be prepared and are in no score; `clip`, `step` and `reason`
             of each.
         lost_subjects: Subjects who are in no score, because all their clips are among the failures.
-        seen_subjects: Held-out subjects whose pictures made the weights that the folds started from:
-            the run is leaky.
+        seen_subjects: Held-out subjects whose pictures made the weights that the folds started
+            from: the run is leaky.
     """
 
     method: str

@@ -1,8 +1,8 @@
 """Whose pictures made the weights of a method, whose clips its settings, and who of them is tested.
 
 A pretraining or a search that has seen a tested subject is a leak. Subjects are compared as
-``corpus/subject``, for equality; one subject under two ids, or in a corpus that names nobody, cannot
-be found.
+``corpus/subject``, for equality; one subject under two ids, or in a corpus that names nobody,
+cannot be found.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def subjects_of_weights(stored: str) -> SeenSubjects:
 
 
 def seen_subjects(task: Task) -> tuple[str, ...]:
-    """The held-out subjects on whose pictures the weights of every fold were made; good is none."""
+    """List the held-out subjects on whose images the weights were made; good is none."""
     seen = subjects_of_weights(start_of(task.method)).named
     return tuple(sorted({fold.held_out for fold in task.folds} & set(seen)))
 
@@ -95,15 +95,14 @@ def refuse_searched(method: Method, tested: Iterable[str]) -> None:
         raise ProtocolError(
             f"Clips of {len(chose)} of the {len(everybody)} subjects to be tested, {chose[0]} for "
             f"one, chose the settings of {method.name} ([searched] in its file), so its score on "
-            "them says nothing about new subjects. Evaluate the search itself: put its [search] into "
+            "them says nothing about new subjects. To evaluate the search, put its [search] into "
             "the method it began with, and every fold searches without its own subject. Or test "
             "other subjects."
         )
 
 
 def start_of(method: Method) -> str:
-    """Return the stored weights that the folds of a method start from; "" where these are random.
-    """
+    """Name the stored weights that the folds start from; "" where these are random."""
     return "" if method.model is None else method.model.weights
 
 

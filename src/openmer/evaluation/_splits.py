@@ -38,7 +38,7 @@ def leave_one_subject_out(subjects: Sequence[str]) -> tuple[Fold, ...]:
     everybody = sorted(set(subjects))
     if len(everybody) < 2:
         raise ProtocolError(
-            f"Leave-one-subject-out needs at least two subjects; found {', '.join(everybody) or 0}. "
+            f"Leave-one-subject-out needs two subjects or more, found {', '.join(everybody) or 0}. "
             "Check the subject column of the manifest."
         )
     return tuple(
@@ -105,9 +105,9 @@ def groups_inside(
 ) -> tuple[Fold, ...]:
     """Deal a fold's training subjects into groups, each held out once, to choose settings by.
 
-    Subjects with many clips are dealt first, to the group with the fewest clips so far; among equals
-    chance decides. Of 20 deals the first is taken in which every group leaves every class that the
-    fold trains on to train on, else the last.
+    Subjects with many clips are dealt first, to the group with the fewest clips so far; among
+    equals chance decides. Of 20 deals the first is taken in which every group leaves every class
+    that the fold trains on to train on, else the last.
 
     Args:
         fold: The outer fold.

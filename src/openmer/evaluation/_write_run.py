@@ -157,7 +157,7 @@ def _data_record(task: Task) -> dict[str, Any]:
 
 
 def weights_digest(method: Method) -> str:
-    """What names the contents of the weights that a method starts from; "" where it has none."""
+    """Return a digest of the weights that a method starts from; "" where it has none."""
     stored = start_of(method)
     return stored if stored in ("", "imagenet") else load_weights(stored).sha256[:16]
 

@@ -1,4 +1,4 @@
-"""How saliency maps look: over the input in gray, beside the input, with scores and what to know."""
+"""Draw saliency maps over the input in gray, beside it, with scores and what to know."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def input_picture(array: FloatArray, recipe: Recipe) -> Picture:
 
 
 def draw_saliency_map(shown: SaliencyMap) -> Figure:
-    """The saliency map of one clip: input, heat, scores, and what to know before believing it."""
+    """Draw the saliency map of one clip: input, map, scores, and what to know about it."""
     notes = [(text, _ALARM) for text in shown.cautions] + [(shown.by.origin, _QUIET)]
     lines = [(line, colour) for text, colour in notes for line in textwrap.wrap(text, 150)]
     foot_in = 0.2 * len(lines) + 0.25
@@ -185,7 +185,7 @@ def _shared_facts(shown: SaliencyMap) -> str:
 
 
 def _below(panel: Axes, shown: SaliencyMap) -> None:
-    """What the network says, under its map."""
+    """Write what the network says under its map."""
     wrong = shown.truth is not None and shown.truth != shown.predicted
     said = f"says {shown.by.classes[shown.predicted]}, {shown.scores[shown.predicted]:.2f}"
     verdict = "" if shown.truth is None else ": wrong" if wrong else ": right"
@@ -236,7 +236,7 @@ def _colour_bar(
 
 
 def _scores(panel: Axes, shown: SaliencyMap) -> None:
-    """A bar per class; the explained one is dark."""
+    """Draw a bar per class; the explained one is dark."""
     names = shown.by.classes
     colours = [_ACCENT if i == shown.explained else _LINE for i in range(len(names))]
     panel.barh(range(len(names)), shown.scores, color=colours, height=0.6)

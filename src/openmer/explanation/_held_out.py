@@ -138,7 +138,7 @@ def require_maps(method: Method) -> None:
 
 
 def honest_rule(method: Method) -> EpochRule:
-    """The method's own epoch rule; ``fixed`` where that would choose on the held-out subject."""
+    """Return the method's own epoch rule; ``fixed`` where that chooses on the held-out subject."""
     return "fixed" if method.epoch_rule == "held_out" else method.epoch_rule
 
 
@@ -233,7 +233,7 @@ def explain(
 
 
 def require_explainable(method: Method, subject_id: str, class_name: str = "") -> None:
-    """What can be told before any clip is prepared.
+    """Refuse what cannot be explained, before any clip is prepared.
 
     Args:
         method: Whose network is to be explained.
@@ -258,7 +258,7 @@ def explain_held_out(
     seed: int = 0,
     resources: Resources | None = None,
 ) -> SaliencyMap:
-    """The saliency map of a clip by the network of the fold in which its subject is held out.
+    """Explain a clip by the network of the fold in which its subject is held out.
 
     Args:
         task: From `prepare_task`.
@@ -349,7 +349,7 @@ def _require_unseen(method: Method, subject_id: str) -> None:
         )
     if chose_settings(method, [subject_id]):
         raise ProtocolError(
-            f"Clips of {subject_id}, among others, chose the settings of {method.name} ([searched] in "
+            f"Clips of {subject_id} and others chose the settings of {method.name} ([searched] in "
             "its file). Choose a clip of another subject, or give the method with its [search]."
         )
 

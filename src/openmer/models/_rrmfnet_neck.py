@@ -85,7 +85,7 @@ class FusionBlock(nn.Module):
         self.mix = Normed((repeats + 1) * half, made, 1, activation=nn.SiLU())
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Maps ``(batch, made, rows, columns)`` of maps ``(batch, channels, rows, columns)``."""
+        """Turn maps ``(batch, channels, rows, columns)`` into ``(batch, made, rows, columns)``."""
         found, passing = [self.kept(maps)], self.entry(maps)
         for block in self.chain:
             passing = block(passing)

@@ -87,7 +87,7 @@ def save_weights(path: Path, state: Mapping[str, Tensor], card: Mapping[str, obj
 
 
 def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same numbers in half precision: half the bytes, three digits; counters stay as they are.
+    """Return the same weights in half precision, three digits; counters stay as they are.
 
     `load_weights` reads them as float32.
 
@@ -227,7 +227,7 @@ def _stored_names(own: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> di
 
 
 def _at_size(name: str, stored: Tensor, own: Tensor) -> Tensor:
-    """An embedding of places, ``(1, 1 + places, width)``, at the number of places of a model."""
+    """Resample an embedding of places, ``(1, 1 + places, width)``, to the places of a model."""
     if not name.endswith(_PLACES) or stored.ndim != 3 or stored.shape[2] != own.shape[2]:
         return stored
     side = math.isqrt(own.shape[1] - 1)

@@ -88,7 +88,7 @@ class DenseAttention(nn.Module):
         self.head = nn.Linear(channels * _LAST_SIDE**2, num_classes)
 
     def feature_maps(self, pixels: Tensor) -> Tensor:
-        """Maps of the last block, weighted by attention, ``(batch, channels, rows, columns)``.
+        """Return maps of the last block after attention, ``(batch, channels, rows, columns)``.
 
         507 maps of 7x7 for pixels ``(batch, in_channels, 112, 112)``.
         """
@@ -113,7 +113,7 @@ class DenseAttention(nn.Module):
         return logits
 
     def for_inference(self) -> DenseAttention:
-        """A network with the same outputs that runs faster where convolutions work in eights.
+        """Return a network with the same outputs that is faster where convolutions work in eights.
 
         Copies of the first colour stand behind the three colours, and go with them from block to
         block. What they weigh is nothing: no convolution and no logit reads them, the channels'
@@ -231,7 +231,7 @@ def _convolution(channels: int, made: int) -> nn.Sequential:
 
 
 def _spared(weight: Tensor, dim: int, *, copies: bool = False, flat: bool = False) -> nn.Parameter:
-    """A weight with rows for spare planes behind those of the colours: zeros, or copies of one."""
+    """Add rows for spare planes behind those of the colours: zeros, or copies of one."""
     shape = list(weight.shape)
     shape[dim] = _SPARE
     rows = weight.narrow(dim, 0, 1).expand(shape) if copies else weight.new_zeros(shape)
@@ -242,8 +242,7 @@ def _spared(weight: Tensor, dim: int, *, copies: bool = False, flat: bool = Fals
 
 
 def _attention(channels: int, reduction: int, kind: str) -> list[nn.Module]:
-    """Return what stands behind a block; in a fixed place each, so that variants share state names.
-    """
+    """Return what stands behind a block, in a fixed place, so that variants share state names."""
     return [
         _ChannelAttention(channels, reduction) if kind in ("channel", "mixed") else nn.Identity(),
         _SpatialAttention() if kind in ("spatial", "mixed") else nn.Identity(),

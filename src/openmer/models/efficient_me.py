@@ -66,7 +66,7 @@ class EfficientMe(nn.Module):
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(_CHANNELS[depth - 1], num_classes))
 
     def feature_maps(self, pixels: Tensor) -> Tensor:
-        """Maps of the last stage, ``(batch, channels, height, width)``: 112 of 14x14 at depth 5."""
+        """Return maps of the last stage, ``(batch, channels, height, width)``; 112 at depth 5."""
         maps: Tensor = self.top(self.blocks(self.stem(self.normalize(pixels))))
         return maps
 

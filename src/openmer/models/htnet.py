@@ -104,7 +104,7 @@ class HTNet(nn.Module):
         self.head = nn.Linear(channels, num_classes)
 
     def features(self, flow: Tensor) -> Tensor:
-        """The mean over the last block, ``(batch, channels)``: what `head` reads; 1024 of them."""
+        """Return the mean over the last block, ``(batch, 1024)``, which `head` reads."""
         maps: Tensor = self.patches(flow)
         for number, level in enumerate(self.levels):
             along = 1 << (len(self.levels) - 1 - number)
@@ -261,7 +261,7 @@ class _Meeting(nn.Module):
 
 
 def _to_blocks(maps: Tensor, along: int) -> Tensor:
-    """Maps ``(batch, channels, side, side)`` to tokens ``(batch x along^2, tokens, channels)``."""
+    """Cut maps ``(batch, channels, side, side)`` into ``(batch x along^2, tokens, channels)``."""
     batch, channels, side, _ = maps.shape
     within = side // along
     grid = maps.reshape(batch, channels, along, within, along, within).permute(0, 2, 4, 3, 5, 1)

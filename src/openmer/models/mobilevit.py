@@ -47,7 +47,7 @@ class MobileViTS(StillClassifier):
     title: ClassVar[str] = "MobileViT-S"
 
     def chain(self) -> list[tuple[str, nn.Module]]:
-        """The parts that maps pass one after another, from pixels to `features`, by their names.
+        """List the parts that maps pass one after another, from pixels to `features`, by name.
 
         Each stage's MobileNetV2 blocks stand before its MobileViT block, which is its last part.
         """

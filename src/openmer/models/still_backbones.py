@@ -74,7 +74,7 @@ class DeiTBase(StillClassifier):
         )
 
     def feature_maps(self, pixels: Tensor) -> Tensor:
-        """What the last block makes of each patch in its place: ``(batch, 768, rows, columns)``."""
+        """Return the last block's output at each patch: ``(batch, 768, rows, columns)``."""
         forward = cast(Callable[[Tensor], Tensor], self.backbone.forward_features)
         patches = forward(self.normalize(pixels))[:, 1:]  # the first is the class token
         side = math.isqrt(patches.shape[1])

@@ -118,7 +118,7 @@ def _lines(
 
 
 def _reference(panel: Axes, value: float, name: str) -> None:
-    """A level to compare with, where it is near enough to be shown."""
+    """Draw a level to compare with, where it is near enough to be shown."""
     low, high = panel.get_ylim()
     if low - 0.6 * (high - low) <= value <= high:
         panel.axhline(value, color=_SOFT, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
@@ -130,7 +130,7 @@ def _reference(panel: Axes, value: float, name: str) -> None:
 
 
 def _mark(panel: Axes, number: int, value: float) -> None:
-    """The epoch whose weights were kept."""
+    """Mark the epoch whose weights were kept."""
     panel.plot(
         [number], [value], "o", color=_ACCENT, markersize=9, zorder=4, markeredgecolor=_PAPER,
         markeredgewidth=2, clip_on=False,

@@ -316,7 +316,7 @@ def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 @contextlib.contextmanager
 def _threads(spec: PretrainSpec) -> Iterator[None]:
-    """The threads of the specification, and the caller's random state left alone."""
+    """Use the threads of the specification; leave the caller's random state alone."""
     before = torch.get_num_threads()
     torch.set_num_threads(spec.threads)
     try:

@@ -86,7 +86,7 @@ def pretraining_flops(spec: PretrainSpec, stills: Stills) -> float:
 
 
 def start_state(spec: PretrainSpec, stills: Stills) -> dict[str, Tensor]:
-    """The weights that `Pretraining.start` names, by their names in the model; none of the head.
+    """Load the weights that `Pretraining.start` names, by their names in the model, without head.
 
     Raises:
         ConfigError: The model has no ImageNet weights, or the file is of another model.

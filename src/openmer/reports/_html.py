@@ -85,7 +85,7 @@ class _PublishedLine:
 
 
 def render_html(runs: Sequence[Run]) -> str:
-    """The page: headline, what the leak is worth, every run, published numbers, how it was made.
+    """Render the page: headline, worth of the leak, every run, published numbers, how it was made.
 
     The same runs give the same text; it holds no time of writing.
 

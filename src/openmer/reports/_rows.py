@@ -23,7 +23,7 @@ LEAKY_MEANS = (
     "tables made the same way."
 )
 INTERVAL_MEANS = (
-    "Intervals are 95 % bootstrap intervals by subjects: whole subjects are drawn with replacement, "
+    "Intervals are 95 % bootstrap intervals: whole subjects are drawn with replacement, "
     "all their clips with them. The ± is the standard deviation over seeds."
 )
 RULE_WORDS = {"fixed": "last epoch", "inner": "inner persons", "held_out": "held-out subject"}
@@ -103,7 +103,7 @@ class LeakRow:
 
 
 def ordered(runs: Sequence[Run]) -> list[Run]:
-    """The runs with those of one title together, in the order they first occur, honest ones first.
+    """Order the runs: those of one title together, as they first occur, honest ones first.
 
     Raises:
         DataError: There is no run, or a run's record does not fit its scores.
@@ -176,7 +176,7 @@ def leak_rows(runs: Sequence[Run]) -> list[LeakRow]:
 
 
 def composite_runs(runs: Sequence[Run]) -> list[Run]:
-    """The runs that published numbers can stand beside: on the MEGC 2019 composite, true labels."""
+    """List the runs that published numbers can stand beside: on the MEGC 2019 composite."""
     return [run for run in runs if is_composite(run[1]) and not run[0].shuffled_labels]
 
 
@@ -283,14 +283,13 @@ def _search_note(info: RunInfo) -> str:
     if not isinstance(space, dict):
         return ""
     return (
-        f"Every fold chose {', '.join(space)} by a search among its training subjects; the held-out "
+        f"Every fold chose {', '.join(space)} by a search in its training subjects; the held-out "
         "subject had no part in it."
     )
 
 
 def _source_note(info: RunInfo) -> str:
-    """Return that a corpus is not whole, with its counts; empty where it is, or none is recorded.
-    """
+    """Say that a corpus is not whole, with its counts; empty where it is, or none is recorded."""
     source = info.source
     differences = source.get("differences")
     if not differences:

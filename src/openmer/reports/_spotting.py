@@ -42,7 +42,7 @@ COLUMNS = (
 
 _WORDS = {"micro": "micro", "macro": "macro", "all": "all", "either": "any kind"}
 _INTERVAL_MEANS = (
-    "Intervals are 95 % bootstrap intervals by subjects: whole subjects are drawn with replacement, "
+    "Intervals are 95 % bootstrap intervals: whole subjects are drawn with replacement, "
     "all their videos with them."
 )
 _SPOTTED = ("Kind", "True", "Found", "Hits", "Precision", "Recall", "F1", "False/min")

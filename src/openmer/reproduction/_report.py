@@ -95,14 +95,13 @@ def study_terminal(table: StudyTable) -> Table:
 
 
 def _in_lines(cell: str) -> str:
-    """A cell in short lines; a narrow column breaks an interval between its ends, not inside."""
+    """Break a cell into short lines; an interval breaks between its ends, not inside."""
     breakable = re.sub(r"\(0(\.\d+)-0(\.\d+)\)", r"(\1 - \2)", cell)
     return breakable.replace(" (", "\n(").replace(", ", "\n")
 
 
 def _heading(column: str, cells: Iterable[str]) -> str:
-    """Return a heading in lines that make its column no wider than its cells and its own words do.
-    """
+    """Break a heading into lines no wider than its cells and its own words are."""
     lines = [*column.split(), *(line for cell in cells for line in cell.split("\n"))]
     return "\n".join(textwrap.wrap(column, max(map(len, lines), default=1) or 1))
 
@@ -132,7 +131,7 @@ def rows_apart(results: Sequence[StudyResult]) -> list[str]:
         if info.failures
     ]
     notes += [
-        f"{label}: LEAKY, pictures of {counted(len(info.seen_subjects), 'tested subject_id')} made its "
+        f"{label}: LEAKY, images of {counted(len(info.seen_subjects), 'tested subject')} made its "
         "weights."
         for label, (info, _) in runs
         if info.seen_subjects

@@ -54,8 +54,8 @@ class Study(Record):
         name: ``<method>/<study>``; of a file of one's own, its name without the ending.
         title: What it compares.
         kind: ``scores`` trains and evaluates every row, ``size`` counts weights and operations,
-            ``maps`` draws feature maps, ``heat`` saliency maps, ``curves`` the accuracy of a training
-            epoch by epoch, ``t-tests`` compares the first row with every other.
+            ``maps`` draws feature maps, ``heat`` saliency maps, ``curves`` the accuracy of a
+            training epoch by epoch, ``t-tests`` compares the first row with every other.
         source: The paper, as the list of published numbers calls it.
         tables: Numbers of its tables.
         method: The method that the rows change.
@@ -147,7 +147,7 @@ def load_study(name: str) -> Study:
 def row_method(
     study: Study, row: StudyRow, overrides: Sequence[str] = (), weights: Path | None = None
 ) -> Method:
-    """The method of a row: its own overrides first, then those of the user, then fewer steps.
+    """Build the method of a row: its own overrides, then the user's, then fewer steps.
 
     Args:
         study: The study.

@@ -153,7 +153,7 @@ def run_table(results: Sequence[StudyResult]) -> StudyTable:
 
 
 _HOW = (
-    "difference: UF1 of the first row minus that of the line. p by subject: bootstrap over subjects, "
+    "difference: UF1 of the first row minus that of the line. p by subject: subject bootstrap, "
     "both runs drawn with the same ones; trust it first. p by clip: McNemar's exact test on the "
     "clips that only one of the two gets right; it takes clips of one subject as independent.",
     "t-test: the paper's form of test on our own UF1 of all clips and of each corpus. It is there "

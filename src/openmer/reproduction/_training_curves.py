@@ -53,7 +53,7 @@ class TrainingCurve:
 def training_curve(
     label: str, task: Task, subject_id: str, *, seed: int = 0, resources: Resources | None = None
 ) -> TrainingCurve:
-    """Train the fold of one held-out subject without some of its training subjects, and watch these.
+    """Train one fold without some of its training subjects, and follow these.
 
     A method that searches its settings searches among those who are left, before it is trained.
 
@@ -95,7 +95,7 @@ def training_curve(
 def _without_others(
     task: Task, inner: InnerConfig, subject_id: str, seed: int
 ) -> tuple[Fold, tuple[int, ...]]:
-    """The fold of a subject without the clips of some of its training subjects, and these clips."""
+    """Leave some training subjects out of a fold; return it with their clips."""
     folds = {fold.held_out: fold for fold in task.folds}
     if subject_id not in folds:
         raise DataError(

@@ -10,7 +10,7 @@ from openmer.training._seeding import generator
 
 
 def training_rows(job: FitJob, training: NetworkTraining, data: TrainingData) -> IntArray:
-    """The training clips of a job as numbers of `Rows`, and the copies of its smaller classes.
+    """List the training clips of a job as numbers of `Rows`, with copies of smaller classes.
 
     Which classes are smaller is counted on the job's own training clips.
 

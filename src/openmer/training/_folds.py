@@ -39,8 +39,8 @@ class FitJob:
         seed: Seed of the run.
         train: Indices of the clips that the weights may see.
         predict: Indices of the clips to score afterwards.
-        subjects: Who is on each clip of `train`, for what inner subjects choose; empty where nothing
-            is chosen so.
+        subjects: Who is on each clip of `train`, for what inner subjects choose; empty where
+            nothing is chosen so.
         watch: What chooses the epoch; None takes the last one.
         follow: Groups of clips whose accuracy is noted after every epoch; it decides nothing.
         keep_state: Whether the result is to hold the trained numbers themselves.

@@ -39,7 +39,7 @@ class Learner(Protocol):
         """Class probabilities in evaluation mode, one array ``(rows, classes)`` per model."""
 
     def features(self, rows: Sequence[IntArray]) -> list[FloatArray]:
-        """What each model's head reads in evaluation mode, one array ``(rows, features)`` each.
+        """Return what each model's head reads in evaluation mode, each ``(rows, features)``.
 
         Raises:
             ConfigError: The model has no such part.

@@ -21,7 +21,8 @@ class Planes(Record):
 
     Attributes:
         flow: How many of them are flow: u, v and perhaps strain.
-        stretched: Whether flow is in its 8-bit form, in which u and its flipped image add up to 255.
+        stretched: Whether flow is in its 8-bit form, in which u and its flipped image add up to
+            255.
     """
 
     flow: int
@@ -49,7 +50,7 @@ class NetworkSpec(Record):
 
 
 def build_network(spec: NetworkSpec, seed: int) -> nn.Sequential:
-    """A fresh network with weights drawn from `seed`; the caller's random state is left alone."""
+    """Build a network with weights drawn from `seed`; leave the caller's random state alone."""
     channels, height, _ = spec.input_shape
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -103,7 +104,7 @@ def named_part(model: nn.Module, name: str) -> nn.Module:
 
 
 def fresh_state(spec: NetworkSpec, job: FitJob, data: TrainingData) -> dict[str, Tensor]:
-    """The starting state of one job: weights from its seed, standardisation from its own clips.
+    """Return the starting state of one job: weights of its seed, scaling by its own clips.
 
     Where the model names stored weights they take the place of all but the head's.
 

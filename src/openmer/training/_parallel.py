@@ -177,7 +177,7 @@ def _one_by_one(
 def _with_features(
     spec: Spec, data: TrainingData, device: str, known: dict[str, FloatArray | None]
 ) -> TrainingData:
-    """The data with what the first parts of the network make of it, where all jobs share that."""
+    """Replace the data by features of the network's first parts, where all jobs share them."""
     if not isinstance(spec, NetworkSpec) or data.features is not None:
         return data
     key = _sharing(spec)
@@ -230,7 +230,7 @@ def _side_by_side(
 
 @contextlib.contextmanager
 def _large_pages_offered() -> Iterator[None]:
-    """Processes that start inside ask the system for large pages."""
+    """Let processes that start inside ask the system for large pages."""
     before = os.environ.get(_LARGE_PAGES)
     os.environ.setdefault(_LARGE_PAGES, "1")
     try:
@@ -287,8 +287,7 @@ def _end_with_parent(parent: int) -> None:
 
 
 def _token(data: TrainingData) -> str:
-    """Return a short name of the arrays and of the features made of them, for the learners in use.
-    """
+    """Name the arrays and the features made of them, for the learners in use."""
     features = {} if data.features is None else {"features": data.features}
     return data.token() + digest(features)[:16]
 

@@ -218,7 +218,7 @@ def _unchanged(clips: int, shape: tuple[int, int, int], *, noise: bool) -> Draws
 
 
 def _spreads(data: TrainingData, jobs: Sequence[FitJob]) -> FloatArray:
-    """Standard deviation of each channel over a job's own training clips, ``(jobs, channels)``."""
+    """Measure the spread of each channel over a job's own training clips, ``(jobs, channels)``."""
     seen = sorted({clip for job in jobs for clip in job.train})
     place = {clip: number for number, clip in enumerate(seen)}
     means = np.stack([data.inputs[clip].mean((-2, -1), dtype=np.float64) for clip in seen])

@@ -165,7 +165,7 @@ class Search(Record):
             yield from ((key, value) for value in ends)
 
     def corners(self, epochs: int) -> Search:
-        """A small search of the same kind, for a proof: few trials of at most `epochs` epochs."""
+        """Shorten the search for a proof: few trials of at most `epochs` epochs."""
         space: dict[str, tuple[Scalar, ...] | Range] = {}
         for key, found in self.space.items():
             most = epochs if key.endswith((".epochs", ".iterations")) else math.inf

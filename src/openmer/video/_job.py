@@ -85,7 +85,7 @@ class Done:
 
 
 def folders_for(videos: Sequence[Path], out: Path) -> list[Path]:
-    """A folder for each video, named after it; with a part of a digest where names are the same."""
+    """Choose a folder for each video, by its name; with a digest where names are equal."""
     names = [path.stem or path.name for path in videos]
     return [
         out / (name if names.count(name) == 1 else f"{name}-{_short(path)}")
@@ -175,7 +175,7 @@ def drawn(
     *,
     on_progress: Progress | None = None,
 ) -> tuple[dict[int, Evidence], dict[int, Path]]:
-    """The evidence of every event, and the replays of those that have one, by their numbers from 1.
+    """Draw the evidence and the replay of every event, by their numbers from 1.
 
     Args:
         video: That was analysed.
@@ -260,7 +260,7 @@ def _write_stamp(folder: Path, content: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _appearing(folder: Path) -> Iterator[Path]:
-    """A hidden folder that takes the place of `folder` when all went well, else disappears."""
+    """Yield a hidden folder that takes the place of `folder` when all went well."""
     temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}.tmp")
     try:
         temporary.mkdir(parents=True)

@@ -30,7 +30,8 @@ class LiveSettings:
         frames_s: Seconds of frames that are kept for recognition: as long as the longest movement
             and `settle_s` together.
         spot_every_s: Seconds between two looks at the motion.
-        settle_s: Seconds after a movement until it is reported: what follows it helps to evaluate it.
+        settle_s: Seconds after a movement until it is reported: what follows it helps to evaluate
+            it.
     """
 
     remember_s: float = 25.0

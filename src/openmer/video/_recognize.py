@@ -41,7 +41,7 @@ def spotted(interval: Interval, curves: FaceCurves, note: str = "") -> Event:
 
 
 def frames_read(interval: Interval, curves: FaceCurves, model: FittedModel) -> dict[int, int]:
-    """The frames that a model looks at: their numbers in the video, with their places in the event.
+    """List the frames that a model looks at: their numbers in the video, their places in the event.
 
     Mostly two, or one; all of them where a recipe magnifies. Empty where its recipe cannot start.
     """
@@ -58,7 +58,7 @@ def frames_read(interval: Interval, curves: FaceCurves, model: FittedModel) -> d
 def face_frames(
     interval: Interval, curves: FaceCurves, frames: Iterable[VideoFrame], model: FittedModel
 ) -> FaceFrames:
-    """The face of an event as the frames of a clip; only those that the model reads are kept."""
+    """Cut the face of an event as the frames of a clip; keep only those that the model reads."""
     places = frames_read(interval, curves, model)
     kept = {places[frame.number]: frame for frame in frames if frame.number in places}
     matrices = list(curves.matrices[rows_of(curves, interval)])

@@ -96,8 +96,7 @@ def full_plan(facts: CorpusFacts, variant: str, *, frames: bool) -> FakePlan:
 def fake_clips(
     corpus: str, items: Iterable[tuple[int, str]], *, frames: bool, spread: int = 40
 ) -> list[FakeClip]:
-    """Return a clip for each subject and word; frames count from `spread` up, unlike in every clip.
-    """
+    """Plan a clip for each subject and word; frames count from `spread` up, differently each."""
     clips = []
     for at, (subject_id, word) in enumerate(items):
         first = spread + 7 * at

@@ -89,8 +89,8 @@ class SyntheticClip:
 def generate(size: str | CorpusPlan, seed: int = 0) -> Iterator[SyntheticClip]:
     """Return the clips of a synthetic corpus, rendered one at a time, in the order of the plan.
 
-    The same size and seed give the same bytes on the same machine. A subject looks the same in every
-    plan that has the same seed, corpus name and subject id.
+    The same size and seed give the same bytes on the same machine. A subject looks the same in
+    every plan that has the same seed, corpus name and subject id.
 
     Args:
         size: "tiny" (6 subjects, 18 clips of 128 pixels, a few seconds), "demo" (12 subjects, 72

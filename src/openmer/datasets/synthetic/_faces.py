@@ -186,8 +186,7 @@ def _from_photo(point: tuple[float, float], look: SubjectLook) -> tuple[float, f
 
 
 def _hair_to_photo(source: Points, look: SubjectLook) -> Points:
-    """Return the result of `_to_photo` with the subject's own hair volume and hairline; same shape.
-    """
+    """Change the result of `_to_photo` to the subject's own hair volume and hairline."""
     volume, lift = look.hair
     x, y = source
     side = x - CENTRE_X
@@ -199,8 +198,7 @@ def _hair_to_photo(source: Points, look: SubjectLook) -> Points:
 
 
 def _warped(layer: Floats, maps: tuple[Floats, Floats]) -> Floats:
-    """Return a layer or opacity of the photograph on the subject, shape ``(side, side, channels)``.
-    """
+    """Warp a layer or opacity of the photograph to the subject, ``(side, side, channels)``."""
     warped = cv2.remap(layer.astype(np.float32), *maps, cv2.INTER_LINEAR)
     return np.asarray(warped.reshape(TEXTURE_SIDE, TEXTURE_SIDE, -1), np.float32)
 

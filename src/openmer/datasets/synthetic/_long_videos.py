@@ -5,8 +5,9 @@ They show micro- and macro-expressions at irregular times, and all the while the
 sway the head, talk, and the light changes. Some videos hold no expression at all, in some the
 subject leaves and comes back, in some there are two.
 
-OpenMER's spotter was tuned on subjects of the seeds 0 to 99; evaluate it on seeds from 100 on. A score
-says how a method copes with these motions. It says nothing about how often it is right on people.
+OpenMER's spotter was tuned on subjects of the seeds 0 to 99; evaluate it on seeds from 100 on. A
+score says how a method copes with these motions. It says nothing about how often it is right on
+people.
 """
 
 from __future__ import annotations
@@ -116,25 +117,38 @@ LONG_SIZES = MappingProxyType(
     {
         "tiny": LongPlan(
             takes=(Take(seconds=12), Take(seconds=10, is_quiet=True)),
-            width=320, height=240, face_px=(100, 110),
+            width=320,
+            height=240,
+            face_px=(100, 110),
         ),
         "demo": LongPlan(
-            takes=(Take(seconds=40), Take(seconds=40, fps=Fraction(60)),
-                   Take(seconds=30, is_quiet=True), Take(seconds=30, leaves=True)),
+            takes=(
+                Take(seconds=40),
+                Take(seconds=40, fps=Fraction(60)),
+                Take(seconds=30, is_quiet=True),
+                Take(seconds=30, leaves=True),
+            ),
         ),
         "benchmark": LongPlan(
             takes=(
-                *(Take() for _ in range(4)), Take(fps=Fraction(25)), Take(fps=_NTSC),
-                Take(fps=Fraction(60)), Take(fps=Fraction(60)), Take(fps=Fraction(120)),
-                Take(fps=Fraction(200), seconds=40), Take(leaves=True), Take(subjects=2),
-                Take(is_quiet=True), Take(is_quiet=True, fps=Fraction(60)),
+                *(Take() for _ in range(4)),
+                Take(fps=Fraction(25)),
+                Take(fps=_NTSC),
+                Take(fps=Fraction(60)),
+                Take(fps=Fraction(60)),
+                Take(fps=Fraction(120)),
+                Take(fps=Fraction(200), seconds=40),
+                Take(leaves=True),
+                Take(subjects=2),
+                Take(is_quiet=True),
+                Take(is_quiet=True, fps=Fraction(60)),
                 Take(is_quiet=True, fps=Fraction(25)),
             ),
             face_px=(110, 150),
         ),
         "speed": LongPlan(takes=(Take(seconds=120),), width=1280, height=720, face_px=(200, 240)),
     }
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -349,8 +363,18 @@ def _write(
     (root / "distractors.csv").write_text(_table(_BESIDE, beside), encoding="utf-8")
 
 
-_TRUE = ("video", "subject_id", "subject", "kind", "onset", "apex", "offset", "class", "action_units",
-         "fps")  # fmt: skip
+_TRUE = (
+    "video",
+    "subject_id",
+    "subject",
+    "kind",
+    "onset",
+    "apex",
+    "offset",
+    "class",
+    "action_units",
+    "fps",
+)
 _BESIDE = ("video", "subject_id", "subject", "kind", "first", "last", "fps")
 
 
@@ -359,8 +383,18 @@ def _true_rows(video: LongVideo) -> Iterator[tuple[object, ...]]:
     name, whole = f"{video.name}.mp4", "+".join(video.subjects)
     for one in video.events:
         subject = video.subjects[one.subject_id - 1]
-        yield (name, one.subject_id, subject, one.kind, one.onset, one.apex, one.offset, one.emotion,
-               one.action_units, video.fps)  # fmt: skip
+        yield (
+            name,
+            one.subject_id,
+            subject,
+            one.kind,
+            one.onset,
+            one.apex,
+            one.offset,
+            one.emotion,
+            one.action_units,
+            video.fps,
+        )
     if not video.events:
         yield (name, 1, whole, "", "", "", "", "", "", video.fps)
 
@@ -369,8 +403,15 @@ def _beside_rows(video: LongVideo) -> Iterator[tuple[object, ...]]:
     for subject_id, distractions in enumerate(video.distractors, start=1):
         for one in distractions:
             first, last = round(one.onset_s * video.fps), round(one.offset_s * video.fps)
-            yield (f"{video.name}.mp4", subject_id, video.subjects[subject_id - 1], one.kind, first, last,
-                   video.fps)  # fmt: skip
+            yield (
+                f"{video.name}.mp4",
+                subject_id,
+                video.subjects[subject_id - 1],
+                one.kind,
+                first,
+                last,
+                video.fps,
+            )
 
 
 def _table(columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:

@@ -160,7 +160,7 @@ def sample_sway(rng: np.random.Generator, size: float) -> Sway:
 
 
 def displacement(expression: Expression, landmarks: Landmarks, peak_units: float) -> Displacement:
-    """The field D of an expression on a face with these landmarks, `peak_units` at its largest."""
+    """Return the field D of an expression on a face, `peak_units` at its largest."""
     rows: list[tuple[float, ...]] = []
     for unit, strength in expression.strengths.items():
         for patch in ACTION_UNITS[unit]:
@@ -226,8 +226,7 @@ def frame_grid(frame_size: int) -> Points:
 
 
 def _sides(landmark: str, landmarks: Landmarks) -> list[tuple[str, int]]:
-    """Return the landmark's names with -1 for the image's left, 1 for its right, 0 for the middle.
-    """
+    """Name the landmarks, with -1 for the image's left, 1 for its right, 0 for the middle."""
     if landmark in landmarks:
         return [(landmark, 0)]
     return [(f"{landmark}_l", -1), (f"{landmark}_r", 1)]

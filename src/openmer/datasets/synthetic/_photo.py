@@ -89,7 +89,7 @@ def to_texture(values: Points, axis: int) -> Floats:
 
 
 def window(points: Points, centre: tuple[float, float], reach: tuple[float, float]) -> Points:
-    """A Gaussian of the points' distance from `centre`; points ``(2, ...)``, result ``(...)``."""
+    """Weigh points ``(2, ...)`` by a Gaussian of their distance from `centre`, ``(...)``."""
     weight: Points = np.exp(
         -(((points[0] - centre[0]) / reach[0]) ** 2 + ((points[1] - centre[1]) / reach[1]) ** 2) / 2
     )

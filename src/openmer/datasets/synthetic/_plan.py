@@ -66,7 +66,7 @@ class CorpusPlan:
             )
         if self.clips_per_subject < (3 if self.uneven else 1):
             raise ConfigError(
-                f"clips_per_subject is {self.clips_per_subject}; give at least 3 where subjects are "
+                f"clips_per_subject is {self.clips_per_subject}; give 3 or more where subjects are "
                 "uneven, at least 1 otherwise."
             )
         for part in self.parts:

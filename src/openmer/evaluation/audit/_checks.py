@@ -21,7 +21,7 @@ from openmer.training import EpochRule, TrainingData
 
 
 def check_folds(subjects: Sequence[str], folds: Sequence[Fold]) -> list[Finding]:
-    """Subjects on both sides of a fold, clips tested never or twice, other people's clips tested."""
+    """Find subjects on both sides of a fold, and clips tested never, twice or in other folds."""
     findings = []
     for fold in folds:
         shared = {subjects[i] for i in fold.train} & {subjects[i] for i in fold.test}

@@ -26,7 +26,8 @@ def check_copies(subjects: Sequence[str], data: TrainingData) -> list[Finding]:
 
     Args:
         subjects: Who is on each clip.
-        data: The clips. Of flow all channels but u are compared, which a flipped image leaves alone.
+        data: The clips. Of flow all channels but u are compared, which a flipped image leaves
+            alone.
 
     Returns:
         A leak for each group of copies: under several subjects they would train what is tested,

@@ -120,8 +120,9 @@ def _brief(stage: Stage, epochs: int) -> Stage:
 def _train(fit: FitFolds, data: TrainingData, jobs: Sequence[FitJob]) -> FitResult | str:
     """Return the last job's result, or what stopped its training.
 
-    A trainer that refuses NaN rightly stops in the job before, which trains on the poisoned subject;
-    then the last job runs alone, and scores nothing, because scoring would read the subject too.
+    A trainer that refuses NaN rightly stops in the job before, which trains on the poisoned
+    subject; then the last job runs alone, and scores nothing, because scoring would read the
+    subject too.
     """
     try:
         return _last(fit(data, jobs), jobs)

@@ -111,7 +111,7 @@ class _Evaluated:
 
 
 def span_of(event: Spotted) -> Span:
-    """A spotted interval as `score_spotting` takes it, with its `class_name` where it has one."""
+    """Return an interval as `score_spotting` takes it, with its `class_name` where it has one."""
     return Span(
         kind=event.kind,
         onset=event.onset_frame,

@@ -47,7 +47,7 @@ class Choice:
 
 
 def choice_path(folder: Path, seed: int, subject_id: str) -> Path:
-    """The file of one search in a run's folder, unsafe characters of the subject's id encoded."""
+    """Return the file of one search in a run's folder; unsafe characters are encoded."""
     corpus, _, subject = subject_id.rpartition("/")
     inside = folder / FOLDER / f"seed{seed}"
     return inside / quote(corpus, safe="") / f"{quote(subject, safe='')}.json"

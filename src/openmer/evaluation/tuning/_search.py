@@ -132,7 +132,7 @@ def _search(
 
 
 def inner_folds(task: Task, fold: Fold, seed: int) -> tuple[Fold, ...]:
-    """The groups of a fold's training subjects that its search scores on, one held out in each."""
+    """Deal a fold's training subjects into the groups that its search scores on."""
     search = _search_of(task.method)
     return groups_inside(
         fold,
@@ -154,7 +154,7 @@ def settled(
     storage: str = "",
     on_progress: Progress | None = None,
 ) -> Task:
-    """The task with what one fold's search chose and no search any more, or as it is without one.
+    """Replace the search of a task by what it chose for one fold; a task without one stays.
 
     Its method names the subjects whose clips chose.
 

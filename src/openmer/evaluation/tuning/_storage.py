@@ -223,7 +223,7 @@ def _opened(url: str, options: dict[str, Any]) -> RDBStorage:
 
 @contextmanager
 def storage_errors(url: str) -> Iterator[None]:
-    """What goes wrong with a storage, as one clear error without its password."""
+    """Turn what goes wrong with a storage into one clear error without its password."""
     try:
         yield
     except (ArgumentError, ImportError) as error:

@@ -44,8 +44,8 @@ class Face:
     Attributes:
         box_xyxy: Left, top, right and bottom edge; may lie outside of the image.
         score: How sure the detector is, larger is surer; comparable only within one detector.
-        landmarks_xy: Five points, in the order of `LANDMARKS`. Right and left are the subject's own:
-            in a picture that is not flipped the right eye is on the left.
+        landmarks_xy: Five points, in the order of `LANDMARKS`. Right and left are the subject's
+            own: in a picture that is not flipped the right eye is on the left.
         image_xy: Width and height of the image in pixels.
         guessed: Names of the landmarks that the detector did not find: they stand in their usual
             places in the box, or relative to the eyes.

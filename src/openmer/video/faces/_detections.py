@@ -117,7 +117,7 @@ class DecodedPicture:
     form: Form
 
     def rgb(self) -> Image:
-        """Converted with the matrix and range the file states, else BT.601 and limited range.
+        """Convert with the matrix and range that the file states, else BT.601 and limited range.
 
         Within 2 gray levels of exact arithmetic; exact conversion takes four times as long.
         """

@@ -31,8 +31,7 @@ def matrix_of(face: Face) -> Matrix:
 
 
 def cut(gray: NDArray[np.uint8], matrix: Matrix) -> Patch:
-    """Return the patch of a gray image, shape ``(SIDE_PX, SIDE_PX)``; the image's edge is repeated.
-    """
+    """Cut the patch of a gray image, ``(SIDE_PX, SIDE_PX)``; the image's edge is repeated."""
     side = SIDE_PX * _FINER
     shift = (_FINER - 1) / 2
     finer = matrix * _FINER + np.array([[0, 0, shift], [0, 0, shift]])

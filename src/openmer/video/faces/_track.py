@@ -315,7 +315,7 @@ def _apart_px(first: Matrix, second: Matrix) -> float:
 
 
 def _similar(head: Matrix) -> Matrix:
-    """The turn, scale and shift nearest to an affine movement, about the middle of the patch."""
+    """Find the turn, scale and shift nearest to an affine movement, about the patch's middle."""
     a, b = (head[0, 0] + head[1, 1]) / 2, (head[1, 0] - head[0, 1]) / 2
     linear = np.array([[a, -b], [b, a]])
     middle = np.full(2, SIDE_PX / 2)

@@ -212,7 +212,7 @@ def _draw_face(image: Image, face: _FaceMotion, row: int, time_s: float) -> None
 
 
 def _draw_corners(image: Image, box: Sequence[int], colour: Colour, thick_px: int) -> None:
-    """The four corners of a box, with a dark rim so that they show on anything."""
+    """Draw the four corners of a box, with a dark rim so that they show on anything."""
     x0, y0, x1, y1 = box
     reach = max(4, min(x1 - x0, y1 - y0) // 6)
     corners = [
@@ -226,7 +226,7 @@ def _draw_corners(image: Image, box: Sequence[int], colour: Colour, thick_px: in
 
 
 def _draw_motion(image: Image, faces: Sequence[_FaceMotion], time_s: float, highest: float) -> None:
-    """A dark strip along the lower edge: motion in the 10 s around now, events as bands."""
+    """Draw a dark strip along the lower edge: motion in the 10 s around now, events as bands."""
     size_px = _letters_px(image)
     strip_px = max(3 * size_px, image.shape[0] // 9)
     strip = image[-strip_px:]

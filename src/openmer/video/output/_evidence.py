@@ -267,8 +267,7 @@ def _with_arrows(picture: Image, flow_xy: Floats) -> Image:
 def _saliency(
     video: Video, curves: FaceCurves, event: Event, model: FittedModel | None
 ) -> tuple[Image | None, str]:
-    """Return what raised a class, over the face at the apex, and a sentence; or only the sentence.
-    """
+    """Draw what raised a class over the face at the apex, with a sentence; or only say why not."""
     if model is None or not event.scores:
         return None, ""
     if find_spec("captum") is None:

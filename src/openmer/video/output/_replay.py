@@ -220,7 +220,7 @@ def _draw_bar(page: Image, event: Interval, span_s: tuple[float, float]) -> None
 
 
 def _mark(page: Image, share: float) -> None:
-    """The dot that shows where the replay is."""
+    """Draw the dot that shows where the replay is."""
     left, right, y = _bar(page)
     at = (round(left + share * (right - left)), y)
     cv2.circle(page, at, 7, INK, -1, cv2.LINE_AA)

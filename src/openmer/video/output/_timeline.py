@@ -125,7 +125,7 @@ def timeline_of(analysis: Analysis, *, most_points: int = 2000) -> Timeline:
 
 
 def timeline_data(timeline: Timeline) -> dict[str, Any]:
-    """The timeline as numbers, texts, lists and mappings only, for a page that draws by itself.
+    """Return the timeline as numbers, texts, lists and mappings, for a page that draws by itself.
 
     Between two pieces of a curve there is a point without a value, None.
     """

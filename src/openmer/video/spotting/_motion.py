@@ -94,7 +94,7 @@ class Reference:
 
 @lru_cache(maxsize=1)
 def _head_shapes() -> Floats:
-    """What flow of a moving head is made of, at each point: x, y, 1 and depth, ``(points, 4)``."""
+    """Return the parts of a moving head's flow at each point: x, y, 1, depth, ``(points, 4)``."""
     places = points()
     return np.column_stack([places, np.ones(len(places)), depth()])
 

@@ -125,8 +125,7 @@ def _widened(flags: Flags, samples: int) -> Flags:
 
 
 def _talks(run: UniformRun, place: Floats, settings: SpotSettings) -> Flags:
-    """Return samples in which the lower lip goes up and down several times within a second or two.
-    """
+    """Find samples in which the lower lip goes up and down several times within two seconds."""
     lower = place[:, REGIONS.index("lower lip"), 1] + place[:, REGIONS.index("chin"), 1]
     turns = np.zeros(len(lower))
     for sign in (1, -1):
