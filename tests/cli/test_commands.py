@@ -145,7 +145,7 @@ def edited(manifest, folder, change):
 @pytest.mark.parametrize(
     ("change", "code", "message"),
     [
-        (lambda rows: [row for row in rows if "smic,s0" in row], 4, "at least two subjects"),
+        (lambda rows: [row for row in rows if "smic,s0" in row], 4, "two subjects or more"),
         (lambda rows: [row for row in rows if "surprise" not in row], 4, "class surprise"),
         (lambda rows: [row.replace("surprise", "joyful") for row in rows], 3, "joyful"),
         (lambda rows: [row.replace(".png", ".jpg") for row in rows], 3, ".jpg"),

@@ -145,5 +145,5 @@ def test_runs_without_a_class_or_a_second_subject_are_not_compared():
             compare_runs(table, table)
     alone = [dataclasses.replace(clip, subject_id=str(clip.truth)) for clip in clips]
     table = PredictionTable.from_predictions(alone, CLASSES)
-    with pytest.raises(ProtocolError, match="draws of subjects lack a class"):
+    with pytest.raises(ProtocolError, match="draws lack a class"):
         compare_runs(table, table)
