@@ -27,6 +27,8 @@ class Clip:
         flow_path: A ready onset-to-apex flow image: red u, green v, blue optical strain, 8 bit,
             each stretched to 0..255 per clip (the form of the STSTNet authors).
         action_units: The annotators' own text ("4+L10", "R12 or R15"); empty where there is none.
+        same_as: Qualified id ("samm/006") of the same subject where they have another one, too;
+            empty where they have none.
     """
 
     corpus: str
@@ -40,16 +42,17 @@ class Clip:
     frame_paths: tuple[Path, ...] = ()
     flow_path: Path | None = None
     action_units: str = ""
+    same_as: str = ""
 
     @property
     def subject_id(self) -> str:
         """The subject, unique across corpora: two people called "s01" never merge."""
-        return f"{self.corpus}/{self.subject}"
+        return self.same_as or f"{self.corpus}/{self.subject}"
 
     @property
     def key(self) -> str:
         """The clip, unique across corpora and subjects."""
-        return f"{self.subject_id}/{self.name}"
+        return f"{self.corpus}/{self.subject}/{self.name}"
 
     @property
     def duration_s(self) -> float | None:

@@ -1,5 +1,6 @@
 """Own data without code: a CSV in, clips out, and every mistake named with its row."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -175,7 +176,7 @@ def test_the_same_clip_twice_is_refused(tmp_path):
         ("corpus,subjct,clip,label,frames\n", r"subject \(is 'subjct' meant\?\)"),
         ("corpus,subject,clip,label,frames,apx\n", r"apex \(is 'apx' meant\?\)"),
         ("corpus,subject,clip,label\n", "frames or flow_path"),
-        ("corpus;subject;clip;label;frames\n", "use commas"),
+        ("corpus;subject;clip;labels;frames\n", "use commas"),
         ("corpus,dataset,subject,clip,label,frames\n", "'corpus' more than once"),
     ],
 )
@@ -248,3 +249,82 @@ def test_pixels_are_never_read(tmp_path):
     for number in range(3):
         np.zeros(1).tofile(tmp_path / "a" / f"{number}.jpg")
     assert len(read_manifest(save_csv(tmp_path, HEADER + "lab,1,a,joy,a,,,,\n"))) == 1
+
+
+@pytest.mark.parametrize("empty", ["", "nan", "NaN", "NA", "N/A", "None", "<NA>", " "])
+def test_numbers_as_pandas_writes_them(tmp_path, empty):
+    save_frames(tmp_path / "a")
+    row = f"lab,1,a,joy,a,4.0,{empty},10.0,{empty}\n"
+    (clip,) = read_manifest(save_csv(tmp_path, HEADER + row))
+    assert (clip.onset, clip.apex, clip.offset, clip.fps) == (4, None, 10, None)
+
+
+@pytest.mark.parametrize("number", ["4.5", "1e1", "-1", "0x3", "9" * 40, "4,0"])
+def test_what_is_no_whole_number_stays_an_error(tmp_path, number):
+    save_frames(tmp_path / "a")
+    with pytest.raises(DataError, match="row 2"):
+        read_manifest(save_csv(tmp_path, HEADER + f'lab,1,a,joy,a,"{number}",,10,\n'))
+
+
+@pytest.mark.parametrize("fps", ["1e40000000", "1e99", "9" * 10**6, "200001", "1/0", "inf", "0"])
+def test_no_rate_costs_time(tmp_path, fps):
+    save_frames(tmp_path / "a")
+    with pytest.raises(DataError, match=r"row 2: fps .* is not a rate") as caught:
+        read_manifest(save_csv(tmp_path, HEADER + f"lab,1,a,joy,a,1,5,10,{fps}\n"))
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("stated", [True, False])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_tables_as_spreadsheets_save_them(tmp_path, separator, stated, encoding):
+    save_frames(tmp_path / "a")
+    text = HEADER + "lab,1,a,joy,a,1,5,10,200\n" + "lab,1,b,joy,a,x,5,10,200\n"
+    text = (f"sep={separator}\r\n" if stated else "") + text.replace(",", separator)
+    path = tmp_path / "clips.csv"
+    path.write_bytes(text.replace("x", "2").encode(encoding))
+    assert len(read_manifest(path)) == 2
+    path.write_bytes(text.encode(encoding))
+    with pytest.raises(DataError, match=f"row {4 if stated else 3}: onset"):
+        read_manifest(path)
+
+
+@pytest.mark.parametrize("written", ["FRAMES/S1/ep01", "frames\\s1\\ep01", "frames/s1/EP01"])
+def test_names_of_another_system_are_found_where_one_fits(tmp_path, written):
+    save_frames(tmp_path / "frames" / "s1" / "ep01")
+    (clip,) = read_manifest(save_csv(tmp_path, HEADER + f"lab,1,a,joy,{written},1,5,10,\n"))
+    assert clip.frame_paths[0] == tmp_path / "frames" / "s1" / "ep01" / "img0.png"
+
+
+def test_unicode_forms_of_a_name_are_found(tmp_path):
+    save_frames(tmp_path / "Zo\u00eb")
+    (clip,) = read_manifest(save_csv(tmp_path, HEADER + "lab,1,a,joy,Zoe\u0308,1,5,10,\n"))
+    assert clip.frame_paths[0].parent.is_dir()
+
+
+def test_two_names_that_fit_are_no_guess_and_the_near_one_is_named(tmp_path):
+    save_frames(tmp_path / "ep01")
+    save_frames(tmp_path / "EP01")
+    for written, near in (("Ep01", "01 does"), ("ep012", "ep01 does")):
+        with pytest.raises(DataError, match=near):
+            read_manifest(save_csv(tmp_path, HEADER + f"lab,1,a,joy,{written},1,5,10,\n"))
+
+
+def test_a_folder_or_pipe_among_frames_is_none(tmp_path):
+    save_frames(tmp_path / "a")
+    (tmp_path / "a" / "img999.jpg").mkdir()
+    os.mkfifo(tmp_path / "a" / "img1000.png")
+    assert len(list_frames(tmp_path / "a")) == 12
+    save_image(tmp_path / "a" / "img12.webp")
+    assert len(list_frames(tmp_path / "a")) == 13
+
+
+def test_a_column_settles_that_two_ids_are_one_subject(tmp_path):
+    save_frames(tmp_path / "a")
+    header = HEADER.replace("\n", ",same_subject_as\n")
+    rows = "lab,s06,a,joy,a,1,5,10,200,\nlab,S06,b,joy,a,1,5,10,200,lab/s06\n"
+    clips = read_manifest(save_csv(tmp_path, header + rows))
+    assert {clip.subject_id for clip in clips} == {"lab/s06"}
+    assert [clip.key for clip in clips] == ["lab/s06/a", "lab/S06/b"]
+    write_manifest(tmp_path / "again.csv", clips)
+    assert read_manifest(tmp_path / "again.csv") == clips

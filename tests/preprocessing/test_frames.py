@@ -1,11 +1,15 @@
 """Image files of every kind become the same gray levels and colours."""
 
+import math
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from openmer.errors import DataError
 from openmer.preprocessing import colours_of, gray_of, read_gray, read_pixels, read_rgb
+from openmer.preprocessing._frames import MOST_PIXELS
 
 GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 COLOUR = np.random.default_rng(0).integers(0, 256, (3, 4, 3), dtype=np.uint8)
@@ -110,3 +114,37 @@ def test_floating_point_pixels_are_refused(tmp_path):
     Image.fromarray(GRAY.astype(np.float32)).save(tmp_path / "a.tiff")
     with pytest.raises(DataError, match="floating-point"):
         read_gray(tmp_path / "a.tiff")
+
+
+def test_too_many_pixels_are_refused_before_they_are_decoded(tmp_path):
+    side = math.isqrt(MOST_PIXELS) + 1
+    Image.new("1", (side, side)).save(tmp_path / "large.png")
+    with pytest.raises(DataError, match=f"has {side} x {side} pixels; at most 25 million"):
+        read_rgb(tmp_path / "large.png")
+
+
+def test_whole_numbers_of_32_bits_are_refused(tmp_path):
+    Image.fromarray(np.full((4, 4), 10**7, np.int32)).save(tmp_path / "deep.tif")
+    with pytest.raises(DataError, match="32-bit pixels"):
+        read_gray(tmp_path / "deep.tif")
+    Image.fromarray(np.full((4, 4), 257 * 9, np.uint16)).save(tmp_path / "deep.png")
+    assert read_gray(tmp_path / "deep.png").max() == 9
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    (tmp_path / "b.png").mkdir()
+    for name in ("a.png", "b.png"):
+        with pytest.raises(DataError, match="is no file, expected an image"):
+            read_gray(tmp_path / name)
+
+
+def test_any_failure_of_a_decoder_is_one_error(tmp_path, monkeypatch):
+    Image.new("L", (4, 3)).save(tmp_path / "a.png")
+
+    def broken(*_, **__):
+        raise RuntimeError("state of the decoder")
+
+    monkeypatch.setattr("openmer.preprocessing._frames.ImageOps.exif_transpose", broken)
+    with pytest.raises(DataError, match=r"a\.png cannot be read as an image \(RuntimeError"):
+        read_gray(tmp_path / "a.png")

@@ -161,7 +161,7 @@ def _check_corpus(
 
 def _check_manifest(manifest: Path, scheme: str, as_json: bool) -> None:
     """Counts of a manifest, of the clips that the scheme keeps."""
-    from openmer.datasets import label_scheme, labelled, read_manifest
+    from openmer.datasets import ids_to_check, label_scheme, labelled, read_manifest
 
     clips = read_manifest(manifest)
     kept, targets = labelled(clips, label_scheme(scheme))
@@ -173,10 +173,13 @@ def _check_manifest(manifest: Path, scheme: str, as_json: bool) -> None:
         "corpora": dict(sorted(Counter(clip.corpus for clip in kept).items())),
         "classes": dict(sorted(classes.items())),
     }
+    doubtful = ids_to_check(clips)
     if as_json:
-        typer.echo(json.dumps(record))
+        typer.echo(json.dumps({**record, "ids_to_check": doubtful}))
     else:
         _print(record)
+        for text in doubtful:
+            output.print(f"ids to be checked: {text}", highlight=False, markup=False)
 
 
 def _print(record: dict[str, object]) -> None:

@@ -100,6 +100,8 @@ from ._source import (
 from ._source import (
     from_manifest as from_manifest,
 )
+from ._subject_ids import ids_to_check as ids_to_check
+from ._subject_ids import merge_subjects as merge_subjects
 from ._true_events import (
     KINDS as KINDS,
 )
@@ -142,6 +144,7 @@ __all__ = [
     "facts",
     "from_corpus",
     "from_manifest",
+    "ids_to_check",
     "label_scheme",
     "labelled",
     "list_datasets",
@@ -151,6 +154,7 @@ __all__ = [
     "load_clips",
     "load_images",
     "load_pretraining",
+    "merge_subjects",
     "options_of",
     "parts_of",
     "pretraining_scheme",

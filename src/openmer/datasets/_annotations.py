@@ -23,6 +23,7 @@ from pathlib import Path
 
 from openmer.clip import Clip
 from openmer.datasets._manifest import list_frames
+from openmer.datasets._numbers import read_whole
 from openmer.datasets._reading import Problem, Reading, error, note
 from openmer.errors import DataError
 
@@ -71,7 +72,7 @@ class _Unreadable(Exception):  # noqa: N818 - turned into a fatal problem, never
 
 def frame_number(text: str) -> int | None:
     """Return a frame number of a sheet; None for "", "/" and the like."""
-    return int(text) if re.fullmatch(r"\d+", text, flags=re.ASCII) else None
+    return read_whole(text)
 
 
 def read_annotations(annotations: Iterable[Annotation]) -> Reading:

@@ -8,7 +8,11 @@ Columns: `corpus` (or `dataset`), `subject`, `clip`, `label`, and at least one o
   image, an empty apex or fps is not known.
 * `flow_path`: a ready 8-bit onset-to-apex flow image (see `Clip.flow_path`).
 
-Paths are relative to the folder of the CSV. Other columns are ignored.
+`same_subject_as` ("samm/006") says that a subject has another id in another row.
+
+Paths are relative to the folder of the CSV; backslashes, and names of another case or Unicode form
+are taken where exactly one file fits. Numbers may be written as pandas does ("9.0", "nan"). Other
+columns are ignored.
 """
 
 from __future__ import annotations
@@ -18,12 +22,21 @@ import os
 import re
 import secrets
 from collections.abc import Iterable
-from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
 from openmer.clip import Clip
-from openmer.datasets._table import MissingFile, Row, RowProblem, TableForm, read_table
+from openmer.datasets._numbers import is_empty, read_whole
+from openmer.datasets._paths import find_path, near_misses
+from openmer.datasets._table import (
+    MissingFile,
+    Row,
+    RowProblem,
+    TableForm,
+    fps_of,
+    read_table,
+    shortened,
+)
 from openmer.errors import DataError
 
 COLUMNS = (
@@ -37,6 +50,7 @@ COLUMNS = (
     "offset",
     "fps",
     "flow_path",
+    "same_subject_as",
 )
 
 _REQUIRED = ("corpus", "subject", "clip", "label")
@@ -50,7 +64,7 @@ _FORM = TableForm(
     aliases=MappingProxyType({"dataset": "corpus"}),  # as in the released MEGC 2019 flow data
     repeated="rename one",
 )
-_IMAGES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
+_IMAGES = frozenset({".bmp", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 def read_manifest(path: Path) -> tuple[Clip, ...]:
@@ -119,7 +133,7 @@ def list_frames(folder: Path) -> tuple[Path, ...]:
     images = [
         file
         for file in folder.iterdir()
-        if file.suffix.lower() in _IMAGES and not file.name.startswith(".")
+        if file.suffix.lower() in _IMAGES and not file.name.startswith(".") and file.is_file()
     ]
     by_number: dict[int, Path] = {}
     for image in sorted(images):
@@ -145,8 +159,9 @@ def _clip(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> Clip:
     flow = row.get("flow_path", "")
     if not frames and not flow:
         raise RowProblem("neither frames nor flow_path is given; one of them is needed")
-    if flow and not (root / flow).is_file():
-        raise MissingFile(f"flow image {root / flow} does not exist")
+    flow_path = find_path(root, flow) if flow else None
+    if flow_path is not None and not flow_path.is_file():
+        raise MissingFile(f"flow image {flow_path} does not exist{near_misses(flow_path)}")
     onset, apex, offset = _interval(row, len(frames))
     return Clip(
         corpus=row["corpus"].lower(),
@@ -156,9 +171,10 @@ def _clip(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> Clip:
         onset=onset,
         apex=apex,
         offset=offset,
-        fps=_fps(row.get("fps", "")),
+        fps=fps_of(row),
         frame_paths=frames,
-        flow_path=root / flow if flow else None,
+        flow_path=flow_path,
+        same_as=row.get("same_subject_as", ""),
     )
 
 
@@ -166,10 +182,10 @@ def _frames(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> tupl
     """List the images of the row's folder, once per folder; empty where the row has none."""
     if not row.get("frames"):
         return ()
-    folder = root / row["frames"]
+    folder = find_path(root, row["frames"])
     if folder not in folders:
         if not folder.is_dir():
-            raise MissingFile(f"frames folder {folder} does not exist")
+            raise MissingFile(f"frames folder {folder} does not exist{near_misses(folder)}")
         try:
             folders[folder] = list_frames(folder)
         except DataError as error:
@@ -204,24 +220,10 @@ def _interval(row: Row, count: int) -> tuple[int | None, int | None, int | None]
 def _whole(row: Row, column: str) -> int | None:
     """Return a whole number; None where the cell is empty."""
     value = row.get(column, "")
-    if not value:
-        return None
-    if not re.fullmatch(r"\d+", value, flags=re.ASCII):
-        raise RowProblem(f"{column} {value!r} is not a whole number counted from 0")
-    return int(value)
-
-
-def _fps(value: str) -> Fraction | None:
-    """Exact frames per second from "200", "29.97" or "30000/1001"; None where empty."""
-    if not value:
-        return None
-    try:
-        fps = Fraction(value)
-    except (ValueError, ZeroDivisionError):
-        fps = Fraction(0)
-    if fps <= 0:
-        raise RowProblem(f"fps {value!r} is not a rate; write 200, 29.97 or 30000/1001")
-    return fps
+    number = read_whole(value)
+    if number is None and not is_empty(value):
+        raise RowProblem(f"{column} {shortened(value)} is not a whole number counted from 0")
+    return number
 
 
 def _row(clip: Clip, root: Path) -> dict[str, str]:
@@ -251,6 +253,7 @@ def _row(clip: Clip, root: Path) -> dict[str, str]:
         "offset": clip.offset,
         "fps": clip.fps,
         "flow_path": "" if clip.flow_path is None else _relative(clip.flow_path, root),
+        "same_subject_as": clip.same_as,
     }
     return {column: "" if value is None else str(value) for column, value in cells.items()}
 

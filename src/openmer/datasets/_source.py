@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +29,7 @@ from openmer.datasets._registry import (
     read,
     refuse,
 )
+from openmer.datasets._subject_ids import ids_to_check, merge_subjects
 from openmer.errors import ConfigError, DataError, unknown_name
 
 __all__ = ["ClipSource", "clip_corpora", "from_corpus", "from_manifest"]
@@ -77,8 +78,41 @@ class ClipSource:
         return len({clip.subject_id for clip in self.clips})
 
     @property
+    def ids_to_check(self) -> tuple[str, ...]:
+        """What may be one subject under two ids, one text each."""
+        return ids_to_check(self.clips)
+
+    def merged(self, pairs: Sequence[str]) -> ClipSource:
+        """Return the source with one id for each subject that has two.
+
+        Args:
+            pairs: As in `merge_subjects`.
+
+        Raises:
+            ConfigError: A pair has another form, or names a subject that no clip shows.
+        """
+        return replace(self, clips=merge_subjects(self.clips, pairs)) if pairs else self
+
+    @property
     def warning(self) -> str:
-        """One line on how it differs from a whole copy; "" where it does not."""
+        """What to know before a score of it is believed; "" where there is nothing to say."""
+        return "\n".join(text for text in (self._difference, self._doubt) if text)
+
+    @property
+    def _doubt(self) -> str:
+        """One line on ids that may be one subject."""
+        found = self.ids_to_check
+        if not found:
+            return ""
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        return (
+            f"Ids to be checked: {'; '.join(found[:_SHOWN])}{more}. One subject under two ids is a "
+            "leak. Nothing was merged: --same-subject A=B says that they are one."
+        )
+
+    @property
+    def _difference(self) -> str:
+        """One line on how it differs from a whole copy."""
         if not self.differences:
             return ""
         shown = [text.removeprefix(f"{self.name}: ") for text in self.differences[:_SHOWN]]
@@ -127,6 +161,7 @@ class ClipSource:
             "subjects": self.subjects,
             "subjects_expected": self.subjects_expected,
             "differences": list(self.differences),
+            "ids_to_check": list(self.ids_to_check),
             "corrections": dict(self.corrections),
         }
         return {key: value for key, value in known.items() if value not in (None, "", [], {})}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
+from openmer.datasets._numbers import MOST_FPS, is_empty, read_rate
 from openmer.errors import DataError
 
 Row = Mapping[str, str]
@@ -100,10 +103,7 @@ def _rows(path: Path, form: TableForm) -> list[tuple[int, Row]]:
 
     Cells beyond the header are kept under the name "", for `_check_cells` to report.
     """
-    try:
-        lines = list(csv.reader(io.StringIO(_text(path, form), newline="")))
-    except csv.Error as error:
-        raise DataError(f"{path} is no CSV table: {error}. Save the table as CSV.") from error
+    lines, first_row = _lines(path, form)
     if not lines or not any(cell.strip() for cell in lines[0]):
         wanted = ", ".join([*form.required, *([" or ".join(form.either)] if form.either else [])])
         raise DataError(
@@ -113,7 +113,7 @@ def _rows(path: Path, form: TableForm) -> list[tuple[int, Row]]:
     header = [form.aliases.get(name, name) for name in header]
     _check_columns(path, header, form)
     rows: list[tuple[int, Row]] = []
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in enumerate(lines[1:], start=first_row + 1):
         cells = [cell.strip() for cell in line]
         if any(cells):
             beyond = ",".join(cells[len(header) :])
@@ -121,6 +121,55 @@ def _rows(path: Path, form: TableForm) -> list[tuple[int, Row]]:
     if not rows:
         raise DataError(f"{path} has a header but no {form.item}s. Add one row per {form.item}.")
     return rows
+
+
+def _lines(path: Path, form: TableForm) -> tuple[list[list[str]], int]:
+    """Split a table into cells; return them with the number of the header's row.
+
+    A first line ``sep=;`` is obeyed. Without one, semicolons or tabs are taken where commas give
+    no header and they do.
+    """
+    text = _text(path, form)
+    stated = re.match(r"\s*sep=(.)\s*?(?:\r\n|\r|\n)", text, flags=re.IGNORECASE)
+    if stated:
+        return _split(path, text[stated.end() :], stated[1]), 2
+    first = text.split("\n", 1)[0]
+    separators = [",", ";", "\t"]
+    fitting = [one for one in separators if _has_columns(first.split(one), form)]
+    return _split(path, text, (fitting or separators)[0]), 1
+
+
+def _has_columns(cells: Sequence[str], form: TableForm) -> bool:
+    names = [cell.strip(' \r"').lower() for cell in cells]
+    return set(form.required) <= {form.aliases.get(name, name) for name in names}
+
+
+def _split(path: Path, text: str, separator: str) -> list[list[str]]:
+    try:
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    except (csv.Error, TypeError) as error:
+        raise DataError(f"{path} is no CSV table: {error}. Save the table as CSV.") from error
+
+
+def fps_of(row: Row) -> Fraction | None:
+    """Read the exact frames per second of a row; None where the cell is empty.
+
+    Raises:
+        RowProblem: It is no rate of at most 100,000 frames per second.
+    """
+    text = row.get("fps", "")
+    rate = read_rate(text)
+    if rate is None and not is_empty(text):
+        raise RowProblem(
+            f"fps {shortened(text)} is not a rate; write 200, 29.97 or 30000/1001, at most "
+            f"{MOST_FPS}"
+        )
+    return rate
+
+
+def shortened(text: str) -> str:
+    """Quote a cell for a message, cut off after 60 characters."""
+    return repr(text if len(text) <= 60 else f"{text[:60]}...")
 
 
 def _text(path: Path, form: TableForm) -> str:
@@ -137,6 +186,8 @@ def _text(path: Path, form: TableForm) -> str:
         todo = "Save it as CSV" if path.suffix.lower() == ".xlsx" else "Unzip it"
         raise DataError(f"{path} is {what}, expected a CSV file. {todo} and give the path of that.")
     try:
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return content.decode("utf-16")  # Excel's "Unicode text"
         return content.decode("utf-8-sig")  # Excel writes a byte order mark
     except UnicodeDecodeError as error:
         raise DataError(

@@ -9,9 +9,9 @@ from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
-from openmer.datasets._annotations import frame_number
 from openmer.datasets._manifest import list_frames
-from openmer.datasets._table import MissingFile, Row, RowProblem, TableForm, read_table
+from openmer.datasets._numbers import is_empty, read_whole
+from openmer.datasets._table import MissingFile, Row, RowProblem, TableForm, fps_of, read_table
 from openmer.datasets._true_events import KINDS, AnnotatedVideo, TrueEvent
 from openmer.errors import DataError
 
@@ -103,7 +103,7 @@ def _row(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> _TruthR
         path=path,
         frame_paths=frame_paths,
         subject=row.get("subject", "") or video,
-        fps=_fps(row.get("fps", "")),
+        fps=fps_of(row),
         event=_event(row, len(frame_paths)),
     )
 
@@ -136,7 +136,7 @@ def _event(row: Row, frames: int) -> TrueEvent | None:
             "offset empty where a video has no event"
         )
     onset, offset = _frame(row, "onset"), _frame(row, "offset")
-    apex = _frame(row, "apex") if row.get("apex") else None
+    apex = _frame(row, "apex") if not is_empty(row.get("apex", "")) else None
     if not onset <= (onset if apex is None else apex) <= offset or offset == onset:
         raise RowProblem(
             f"onset {onset}, apex {row.get('apex', '')!r}, offset {offset}: the offset must come "
@@ -156,20 +156,10 @@ def _event(row: Row, frames: int) -> TrueEvent | None:
 
 
 def _frame(row: Row, column: str) -> int:
-    number = frame_number(row.get(column, ""))
+    number = read_whole(row.get(column, ""))
     if number is None:
         raise RowProblem(f"{column} {row.get(column, '')!r} is not a whole number")
     return number
-
-
-def _fps(text: str) -> Fraction | None:
-    try:
-        fps = Fraction(text) if text else None
-    except (ValueError, ZeroDivisionError):
-        fps = Fraction(0)
-    if fps is not None and fps <= 0:
-        raise RowProblem(f"fps {text!r} is not a rate; write 200, 29.97 or 30000/1001")
-    return fps
 
 
 def _video(path: Path, name: str, rows: list[_TruthRow]) -> AnnotatedVideo:

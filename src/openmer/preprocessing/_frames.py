@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from openmer.errors import DataError
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
+MOST_PIXELS = 25_000_000
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as OpenCV and MATLAB
 
 
@@ -43,7 +45,10 @@ def read_rgb(path: Path) -> NDArray[np.float32]:
     Raises:
         DataError: The file is missing, no image, cut off, or of floating-point pixels.
     """
-    return np.ascontiguousarray(np.moveaxis(colours_of(read_pixels(path)), -1, 0))
+    pixels = read_pixels(path)
+    planes = pixels if pixels.ndim == 2 else np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
+    values = planes.astype(np.float32)
+    return values if values.ndim == 3 else np.stack([values, values, values])
 
 
 def gray_of(pixels: Pixels) -> NDArray[np.float32]:
@@ -68,24 +73,42 @@ def read_pixels(path: Path) -> Pixels:
     Raises:
         DataError: As `read_gray`.
     """
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is no file, expected an image. Correct the path.")
     try:
-        with Image.open(path) as image:
-            ImageOps.exif_transpose(image, in_place=True)  # decodes it, too
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                _require_size(path, image)
+                ImageOps.exif_transpose(image, in_place=True)  # decodes it, too
+                form = image.format
     except FileNotFoundError as error:
         raise DataError(f"There is no image {path}. Correct the path.") from error
-    # Pillow's decoders raise whatever their format's parser raises on a broken file.
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # whatever the parser of a format raises on a broken file
         raise DataError(
-            f"{path} cannot be read as an image ({error}). Copy the file again from its source."
+            f"{path} cannot be read as an image ({type(error).__name__}: {error}). Copy the file "
+            "again from its source."
         ) from error
-    if image.mode == "F":
+    if image.mode == "F" or (image.mode == "I" and form != "PNG"):
+        kind = "floating-point" if image.mode == "F" else "32-bit"
         raise DataError(
-            f"{path} has floating-point pixels, whose range is not known. Save it "
-            "with 8 or 16 bits."
+            f"{path} has {kind} pixels, whose range is not known. Save it with 8 or 16 bits."
         )
     if image.mode.startswith("I"):  # 16-bit gray
         return np.asarray(image).astype(np.float32) / np.float32(257)
     return np.asarray(image.convert(_plain(image.mode)), np.uint8)
+
+
+def _require_size(path: Path, image: Image.Image) -> None:
+    """Refuse an image of too many pixels before it is decoded."""
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise DataError(
+            f"{path} has {width} x {height} pixels; at most {MOST_PIXELS // 10**6} million are "
+            "read. Cut out the face, or save a smaller image."
+        )
 
 
 def _plain(mode: str) -> str:

@@ -291,16 +291,26 @@ def _search_note(info: RunInfo) -> str:
 def _source_note(info: RunInfo) -> str:
     """Say that a corpus is not whole, with its counts; empty where it is, or none is recorded."""
     source = info.source
-    differences = source.get("differences")
+    differences, doubtful = source.get("differences"), source.get("ids_to_check")
     if not differences:
-        return ""
+        return _ids_note(doubtful or [])
     found = [
         f"{source.get(what, 0)} {what}, expected {source[f'{what}_expected']}"
         for what in ("clips", "subjects")
         if source.get(f"{what}_expected") not in (None, source.get(what))
     ]
     found.append(counted(len(differences), "difference") + " in all")
-    return f"The copy of {source.get('title', 'the corpus')} is not whole: {'; '.join(found)}."
+    whole = f"The copy of {source.get('title', 'the corpus')} is not whole: {'; '.join(found)}."
+    return f"{whole} {_ids_note(doubtful or [])}".strip()
+
+
+def _ids_note(texts: Sequence[str]) -> str:
+    """Say which ids may be one subject; empty where none is in doubt."""
+    if not texts:
+        return ""
+    more = len(texts) - _SHOWN_SUBJECTS
+    shown = "; ".join([*texts[:_SHOWN_SUBJECTS], *([f"{more} more"] if more > 0 else [])])
+    return f"Ids to be checked, since one subject under two ids is a leak: {shown}."
 
 
 def _score_text(summary: Summary, name: str) -> ScoreText:

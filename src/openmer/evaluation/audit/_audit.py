@@ -5,6 +5,7 @@ from __future__ import annotations
 from openmer.evaluation._experiment import Progress, Task
 from openmer.evaluation.audit._checks import (
     check_folds,
+    check_ids,
     check_labels,
     check_pretraining,
     check_rule,
@@ -41,7 +42,7 @@ def run_audit(
     subjects: int = 3,
     on_progress: Progress | None = None,
 ) -> list[Finding]:
-    """Every check on a method and its data.
+    """Run every check on a method and its data.
 
     Args:
         task: The method and its prepared data; `shortened` keeps the poisoned trainings brief.
@@ -49,7 +50,7 @@ def run_audit(
         epoch_rule: The rule to prove.
         subjects: How many held-out subjects to poison: those with the most clips first, then evenly
             over the rest; 0 means all.
-        on_progress: Called with "run_audit", trainings done and trainings in all.
+        on_progress: Called with "audit", trainings done and trainings in all.
 
     Returns:
         Findings, empty where all is well.
@@ -61,6 +62,7 @@ def run_audit(
     findings += check_training_classes(task)
     findings += check_pretraining(task)
     findings += check_search(task)
+    findings += check_ids(task)
     return findings + poison_test(
         task, fit, epoch_rule=epoch_rule, subjects=subjects, on_progress=on_progress
     )

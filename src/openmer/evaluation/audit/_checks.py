@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from openmer.datasets import ids_to_check
 from openmer.evaluation._experiment import Task
 from openmer.evaluation._seen_subjects import (
     chose_settings,
@@ -48,7 +49,7 @@ def check_folds(subjects: Sequence[str], folds: Sequence[Fold]) -> list[Finding]
 
 
 def check_labels(subjects: Sequence[str], data: TrainingData) -> list[Finding]:
-    """Return the same clip with two labels."""
+    """Note equal clips with two labels."""
     same: dict[str, list[int]] = defaultdict(list)
     for i, clip in enumerate(data.inputs):
         if np.ptp(clip[1:]) > 0:  # clips without any motion are alike and say nothing
@@ -65,7 +66,7 @@ def check_labels(subjects: Sequence[str], data: TrainingData) -> list[Finding]:
 
 
 def check_rule(epoch_rule: EpochRule) -> list[Finding]:
-    """Return the rule that chooses the epoch on the held-out subject is a leak by definition."""
+    """Report the rule that chooses the epoch on the held-out subject, a leak by definition."""
     if epoch_rule != "held_out":
         return []
     message = (
@@ -76,7 +77,7 @@ def check_rule(epoch_rule: EpochRule) -> list[Finding]:
 
 
 def check_training_classes(task: Task) -> list[Finding]:
-    """Folds whose training subjects lack a class cannot learn it."""
+    """Note folds whose training subjects lack a class, which they cannot learn."""
     findings = []
     for fold in task.folds:
         seen = {int(task.data.targets[i]) for i in fold.train}
@@ -90,7 +91,7 @@ def check_training_classes(task: Task) -> list[Finding]:
 
 
 def check_pretraining(task: Task) -> list[Finding]:
-    """Return tested subjects whose pictures made the weights that every fold starts from.
+    """Report tested subjects whose images made the weights that every fold starts from.
 
     A leak for each of them. Where weights do not say whose pictures made them, or a corpus of
     theirs names nobody, a note says that nothing can be found there.
@@ -120,8 +121,21 @@ def check_pretraining(task: Task) -> list[Finding]:
     return findings
 
 
+def check_ids(task: Task) -> list[Finding]:
+    """Note ids that may be one subject, whose clips would then train the model tested on them."""
+    return [
+        Finding(
+            check="ids",
+            severity="note",
+            fold="",
+            message=f"{text[0].upper()}{text[1:]}. If so, give both one id (--same-subject A=B).",
+        )
+        for text in ids_to_check(task.clips)
+    ]
+
+
 def check_search(task: Task) -> list[Finding]:
-    """Return tested subjects whose clips chose the method's settings before any fold began."""
+    """Report tested subjects whose clips chose the method's settings before any fold began."""
     what = (
         "is trained with settings that clips of this subject chose ([searched] in the method). Let "
         "every fold search without its own subject ([search]), or test other subjects"

@@ -1,0 +1,64 @@
+"""Find the files and folders that a table names, also where another system wrote the names."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from pathlib import Path
+
+_MOST_ENTRIES = 20_000
+
+
+def find_path(root: Path, text: str) -> Path:
+    """Return the path that a table means, whether or not there is one.
+
+    Taken as it is written where that exists. Else with slashes for backslashes, and each name
+    by case and Unicode form of what is there, as long as exactly one entry fits.
+
+    Args:
+        root: The folder that relative paths start from.
+        text: As the table has it.
+    """
+    written = root / text
+    if _exists(written):
+        return written
+    slashed = root / text.replace("\\", "/")
+    if _exists(slashed):
+        return slashed
+    found = Path(slashed.anchor) if slashed.is_absolute() else Path()
+    for name in slashed.relative_to(slashed.anchor).parts if slashed.anchor else slashed.parts:
+        inner = found / name
+        if not _exists(inner):
+            alike = [entry for entry in _entries(found) if _plain(entry) == _plain(name)]
+            inner = found / alike[0] if len(alike) == 1 else inner
+        found = inner
+    return found if _exists(found) else written
+
+
+def near_misses(path: Path) -> str:
+    """Name what lies beside a path that is not there and is spelt most alike; "" for nothing."""
+    while not _exists(path.parent) and path.parent != path:
+        path = path.parent
+    near = difflib.get_close_matches(path.name, _entries(path.parent), n=1, cutoff=0.7)
+    return f" ({path.parent / near[0]} does)" if near else ""
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name too long, or with a NUL character
+        return False
+
+
+def _entries(folder: Path) -> list[str]:
+    try:
+        found = [
+            entry.name for _, entry in zip(range(_MOST_ENTRIES), folder.iterdir(), strict=False)
+        ]
+    except OSError:
+        return []
+    return found
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
