@@ -1,24 +1,392 @@
-"""Writing a file so that a reader finds the old one or the new one, never a half."""
+"""The one place that writes what people rely on: complete or not there, and nothing lost.
+
+What is written has a hidden temporary name beside its own until it is complete. The name holds the
+host, the process, its start time and a random part, so that no two writers share one, and so that
+what a dead process left can be told from what a living one is writing.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import errno
+import hashlib
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from openmer._folder_stamp import STAMP, names, print_of, read_stamp, write_stamp
+from openmer._temporary_names import TEMPORARY, is_stale, unique_mark
+from openmer.errors import DataError
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write `content` under a temporary name in the same folder, then rename it to `path`.
+_NAME_BYTES = 200  # of a name that we choose: leaves room for a suffix and for temporary names
+_STEM_BYTES = 120  # of a final name that its temporary name repeats
+_LONGEST_NAME = 255  # bytes, on all common disks
+_LOOKS = 20  # at a folder that others replace meanwhile
+_EXCHANGE, _HERE = 2, -100  # RENAME_EXCHANGE and AT_FDCWD of renameat2(2)
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FILE_IN_THE_WAY = frozenset({errno.ENOTDIR, errno.EEXIST})
 
-    The folder is made where it is missing. A kill at any moment leaves the old file, or none, and
-    at most a hidden ``.tmp`` file beside it.
+
+def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file so that a reader finds the old one or the new one, never a part.
+
+    Args:
+        path: The file; missing folders are made. Where it is a link, its target is replaced.
+        content: All of it.
+        durable: Whether it is on the disk, and not in memory only, when this returns.
+
+    Raises:
+        DataError: It cannot be written, or a folder or device has this name.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with writing_file(path, durable=durable) as temporary:
+        temporary.write_bytes(content)
+
+
+def replace_files(contents: Mapping[Path, bytes]) -> None:
+    """Write several files; after an error none of them is changed.
+
+    Raises:
+        DataError: As `replace_file`, for any of them.
+    """
+    staged: dict[Path, Path] = {}
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        for path, content in contents.items():
+            target = _target(path)
+            with _explained(target):
+                staged[target] = _prepare(target)
+                staged[target].write_bytes(content)
+                _sync(staged[target])
+        _rename_all(staged)
     finally:
-        temporary.unlink(missing_ok=True)
+        for temporary in staged.values():
+            _forget(temporary)
+
+
+@contextmanager
+def writing_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Give a temporary path; what is written there becomes `path` at the end of the block.
+
+    After an error in the block nothing is left, and a file that was there before stays.
+
+    Args:
+        path: As in `replace_file`.
+        durable: As in `replace_file`.
+
+    Raises:
+        DataError: As `replace_file`.
+    """
+    target = _target(path)
+    with _explained(target):
+        temporary = _prepare(target)
+        try:
+            yield temporary
+            if durable:
+                _sync(temporary)
+            temporary.replace(target)
+            if durable:
+                _sync_folder(target.parent)
+        finally:
+            _forget(temporary)
+
+
+@contextmanager
+def replace_folder(path: Path, *, is_final: bool = False) -> Iterator[Path]:
+    """Give a hidden folder; what is written into it becomes `path` at the end of the block.
+
+    After an error in the block nothing is left, and a folder that was there before stays.
+
+    Args:
+        path: The folder. One that is there is replaced only as `check_replaceable` allows.
+        is_final: Leave out the list of files that would allow to replace it later.
+
+    Raises:
+        DataError: As `check_replaceable`; or it cannot be written.
+    """
+    target = _target(path)
+    check_replaceable(target)
+    with _explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sweep_stale(target.parent)
+        hidden = _temporary(target)
+        try:
+            hidden.mkdir()
+            yield hidden
+            if not is_final:
+                write_stamp(hidden)
+            _sync_tree(hidden)
+            _put_in_place(hidden, target)
+            _sync_folder(target.parent)
+        finally:
+            shutil.rmtree(hidden, ignore_errors=True)
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse a folder that cannot be written, or holds anything that `replace_folder` did not.
+
+    Call it before the work whose results go there.
+
+    Raises:
+        DataError: It is a file; a file in it is not ours, or was changed since; or the folder
+            around it cannot be written to.
+    """
+    target = _target(path)
+    with _explained(target):
+        if os.path.lexists(target):
+            if not target.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, "it is a file")
+            _refuse_foreign(target)
+        around = next(p for p in target.parents if os.path.lexists(p))
+        if not around.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{around} is a file")
+        if not os.access(around, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"{around} cannot be written to")
+        if len(os.fsencode(target.name)) > _LONGEST_NAME:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+
+
+@contextmanager
+def temporary_folder(name: str, inside: Path | None = None) -> Iterator[Path]:
+    """Give a folder for this block that only this user may enter; one left by a kill is swept.
+
+    Args:
+        name: What it is for, as a part of its name.
+        inside: Where it lies; None: where the system has such folders.
+
+    Raises:
+        DataError: It cannot be made.
+    """
+    around = Path(tempfile.gettempdir() if inside is None else inside)
+    sweep_stale(around)
+    folder = _temporary(around / name)
+    folder = folder.with_name(folder.name.removeprefix("."))  # servers refuse hidden folders
+    try:
+        with _explained(folder):
+            folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep_stale(folder: Path) -> None:
+    """Remove what dead processes of this user and host left unfinished in a folder.
+
+    What processes of other hosts left is removed when it is 30 days old. Everything else stays.
+    """
+    try:
+        found = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in found:
+        name = TEMPORARY.fullmatch(entry.name)
+        if name is None or not is_stale(entry, name):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            _forget(Path(entry.path))
+
+
+def short_name(name: str) -> str:
+    """Return a name that fits into a folder: a long one is cut and gets a part of its digest."""
+    encoded = os.fsencode(name)
+    if len(encoded) <= _NAME_BYTES:
+        return name
+    mark = f"-{hashlib.sha256(encoded).hexdigest()[:8]}"
+    return _cut(name, _NAME_BYTES - len(mark)) + mark
+
+
+def _cut(name: str, size: int) -> str:
+    """Return the longest beginning of a name that has at most `size` bytes."""
+    while len(os.fsencode(name)) > size:
+        name = name[:-1]
+    return name
+
+
+def _target(path: Path) -> Path:
+    """Return where a path leads: a link stays, and what it points to is written."""
+    whole = Path(path).absolute()
+    with _explained(whole):
+        return Path(os.path.realpath(whole)) if whole.is_symlink() else whole
+
+
+def _temporary(target: Path) -> Path:
+    """Return a name beside `target` that nobody else uses."""
+    return target.with_name(f".{_cut(target.name, _STEM_BYTES)}{unique_mark()}")
+
+
+def _prepare(target: Path) -> Path:
+    """Make the folder of a file and return a temporary path in it."""
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "a device or pipe"
+        raise FileExistsError(errno.EEXIST, f"there is {kind} of this name")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sweep_stale(target.parent)
+    return _temporary(target)
+
+
+def _rename_all(staged: Mapping[Path, Path]) -> None:
+    """Give all files their names; put back what was there when one cannot be renamed."""
+    before: dict[Path, Path | None] = {}
+    try:
+        for target, temporary in staged.items():
+            with _explained(target):
+                before[target] = _kept(target)
+                temporary.replace(target)
+                _sync_folder(target.parent)
+    except BaseException:
+        for target, old in before.items():
+            if old is None:
+                _forget(target)
+            else:
+                old.replace(target)
+        raise
+    finally:
+        for old in before.values():
+            if old is not None:
+                _forget(old)
+
+
+def _kept(target: Path) -> Path | None:
+    """Return a second name of a file that is about to be replaced; None where there is none."""
+    if not target.exists():
+        return None
+    second = _temporary(target)
+    try:
+        second.hardlink_to(target)
+    except OSError:  # a disk without hard links
+        shutil.copy2(target, second)
+    return second
+
+
+def _put_in_place(hidden: Path, target: Path) -> None:
+    """Give a complete folder its name; an old one of ours is exchanged for it."""
+    try:
+        hidden.rename(target)
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise
+    else:
+        return
+    _refuse_foreign(target)
+    if _exchange(hidden, target):
+        return
+    old = hidden.with_suffix(".old")  # never swept: a kill between the two lines loses nothing
+    target.rename(old)
+    hidden.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap the names of two folders in one step, where the system can (Linux)."""
+    try:
+        swap = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    old, new = os.fsencode(one), os.fsencode(other)
+    return bool(swap(_HERE, old, _HERE, new, _EXCHANGE) == 0)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse a folder in which anything is not as we left it."""
+    for is_last in (*[False] * _LOOKS, True):
+        before = _state(folder)
+        with suppress(FileNotFoundError):
+            found = _foreign(folder)
+            if not found:
+                return
+            if is_last or _state(folder) == before:  # else another process has replaced it
+                raise DataError(
+                    f"{folder} holds {found}. Nothing was removed. Move it away, or choose another "
+                    "folder."
+                )
+    raise DataError(f"Others keep replacing {folder}. Wait for them, or choose another folder.")
+
+
+def _foreign(folder: Path) -> str:
+    """Return the first thing in a folder that is not as we left it, and why; "" without any."""
+    known = read_stamp(folder)
+    for name in names(folder):
+        if name not in known:
+            return f"{name}, which is not in the list of what OpenMER wrote there"
+        if known[name] != print_of(folder / name):
+            return f"{name}, which was changed since OpenMER wrote it"
+    return ""
+
+
+def _state(folder: Path) -> tuple[int, int]:
+    """Return what changes when a folder is replaced or something is put into it."""
+    found = folder.stat()
+    return found.st_ino, found.st_ctime_ns
+
+
+def _sync_tree(folder: Path) -> None:
+    """Wait until a folder and everything in it is on the disk."""
+    for name in names(folder):
+        if (folder / name).is_dir():
+            _sync_folder(folder / name)
+        else:
+            _sync(folder / name)
+    if (folder / STAMP).is_file():
+        _sync(folder / STAMP)
+    _sync_folder(folder)
+
+
+def _sync(path: Path) -> None:
+    """Wait until the content of a file is on the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system can say so."""
+    if os.name == "nt":
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some network disks
+            raise
+    finally:
+        os.close(opened)
+
+
+def _forget(path: Path) -> None:
+    """Remove a file that may be there; a folder that cannot be entered holds nothing of ours."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    """Turn an error of the disk into one that names the path and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if not _concerns(error.filename, target):
+            raise  # something else that the block read
+        reason = error.strerror or error
+        raise DataError(f"Cannot write {target}: {reason}. {_remedy(error)}") from error
+
+
+def _concerns(place: object, target: Path) -> bool:
+    """Tell whether an error at a place is one of writing to `target`."""
+    if not isinstance(place, str):
+        return True
+    path = Path(place).absolute()
+    is_ours = any(map(TEMPORARY.fullmatch, path.parts))
+    return is_ours or path.is_relative_to(target) or target.is_relative_to(path)
+
+
+def _remedy(error: OSError) -> str:
+    """Return what to do about an error of the disk."""
+    if error.errno in _FULL:
+        return "Make room on that disk, then repeat the command."
+    if error.errno in _FILE_IN_THE_WAY:
+        return "Choose another path, or move away what is there."
+    if error.errno == errno.ENAMETOOLONG:
+        return "Choose a shorter name."
+    return "Make room, or choose a folder that you may write to."

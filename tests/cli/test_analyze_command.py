@@ -7,10 +7,13 @@ import shutil
 import subprocess
 import sys
 
+import cv2
+import numpy as np
 import pytest
 from tests.video.made_videos import truth, write_event, write_still
 
 from openmer.video import folders_for
+from openmer.video._identity import identity_of
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def test_a_video_gets_a_folder_with_everything(openmer, videos, tmp_path):
     folder = tmp_path / "found" / "event"
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert names == {
-        "annotated.mp4", "done.json", "events.csv", "events.json", "report.html",
+        ".openmer-files.json", "annotated.mp4", "done.json", "events.csv", "events.json", "report.html",
         "replays/event1.mp4",
     }  # fmt: skip
     (row,) = csv.DictReader((folder / "events.csv").read_text().splitlines())
@@ -122,7 +125,7 @@ def test_a_folder_of_something_else_is_left_alone(openmer, videos, tmp_path):
     (tmp_path / "analysis" / "still").mkdir(parents=True)
     (tmp_path / "analysis" / "still" / "thesis.txt").write_text("mine")
     code, _, err = openmer("analyze", videos / "still.mp4")
-    assert code == 3 and "no finished analysis" in err
+    assert code == 3 and "still holds thesis.txt, which is not in" in " ".join(err.split())
     assert (tmp_path / "analysis" / "still" / "thesis.txt").read_text() == "mine"
 
 
@@ -134,6 +137,145 @@ def test_nothing_is_left_where_writing_fails(openmer, videos, tmp_path, monkeypa
     code, _, err = openmer("analyze", videos / "event.mkv", "--no-replays", "--no-model")
     assert code == 3 and "No space left" in err
     assert list((tmp_path / "analysis").iterdir()) == []
+
+
+@pytest.fixture
+def never_decoded(monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("a frame was decoded")
+
+    return lambda: monkeypatch.setattr("openmer.video._job.analyze_video", never)
+
+
+QUICK = ("--no-model", "--no-replays")
+
+
+def test_notes_in_the_results_are_kept_and_named_before_the_work(
+    openmer, videos, tmp_path, never_decoded
+):
+    ask = ("analyze", videos / "still.mp4", *QUICK)
+    assert openmer(*ask)[0] == 0
+    folder = tmp_path / "analysis" / "still"
+    (folder / "notes.txt").write_text("mine")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    never_decoded()
+    assert openmer(*ask)[0] == 0  # nothing is to be done, and nothing is replaced
+    code, _, err = openmer(*ask, "--fps", "30")
+    assert code == 3 and "holds notes.txt" in " ".join(err.split())
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_results_of_other_options_replace_those_before(openmer, videos, tmp_path):
+    assert openmer("analyze", videos / "still.mp4", *QUICK, "--annotate")[0] == 0
+    assert openmer("analyze", videos / "still.mp4", *QUICK, "--fps", "30")[0] == 0
+    assert not (tmp_path / "analysis" / "still" / "annotated.mp4").exists()
+    assert [path.name for path in (tmp_path / "analysis").iterdir()] == ["still"]
+
+
+@pytest.mark.parametrize("is_copy", [False, True])
+def test_two_videos_of_one_name_in_two_calls_keep_both_results(openmer, videos, tmp_path, is_copy):
+    for place, name in (("S01", "still.mp4"), ("S02", "still.mp4" if is_copy else "wall.mp4")):
+        (tmp_path / place).mkdir()
+        shutil.copy(videos / name, tmp_path / place / "v.mp4")
+    openmer("analyze", "S01/v.mp4", *QUICK)
+    first = {path: path.read_bytes() for path in (tmp_path / "analysis" / "v").iterdir()}
+    _, out, err = openmer("analyze", "S02/v.mp4", *QUICK)
+    assert "analysed before" not in out
+    (other,) = {path.name for path in (tmp_path / "analysis").iterdir()} - {"v"}
+    assert other.startswith("v-") and "Another video has the same name" in err and other in err
+    assert {path: path.read_bytes() for path in (tmp_path / "analysis" / "v").iterdir()} == first
+    for place in ("S01", "S02"):
+        _, out, _ = openmer("analyze", f"{place}/v.mp4", *QUICK)
+        assert "analysed before" in out
+    assert len(list((tmp_path / "analysis").iterdir())) == 2
+
+
+def test_a_video_that_was_moved_is_not_analysed_again(openmer, videos, tmp_path):
+    shutil.copy(videos / "still.mp4", tmp_path / "v.mp4")
+    openmer("analyze", "v.mp4", *QUICK)
+    (tmp_path / "new").mkdir()
+    (tmp_path / "v.mp4").rename(tmp_path / "new" / "v.mp4")
+    assert "analysed before" in openmer("analyze", "new/v.mp4", *QUICK)[1]
+    shutil.copy(videos / "wall.mp4", tmp_path / "new" / "v.mp4")
+    assert "analysed before" not in openmer("analyze", "new/v.mp4", *QUICK)[1]
+
+
+def test_images_that_were_replaced_by_others_are_analysed_anew(openmer, tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "f").mkdir()
+    images = [rng.integers(0, 255, (40, 40, 3), np.uint8) for _ in range(17)]
+    for number, image in enumerate(images):
+        cv2.imwrite(str(tmp_path / "f" / f"img{number}.bmp"), image)
+    ask = ("analyze", "f", "--fps", "30", *QUICK)
+    openmer(*ask)
+    assert "analysed before" in openmer(*ask)[1]
+    cv2.imwrite(str(tmp_path / "f" / "img9.bmp"), images[9][::-1, ::-1])
+    assert "analysed before" not in openmer(*ask)[1]
+    openmer(*ask, "--out", ".")  # the folder of the images is no place for the results
+    assert len(list((tmp_path / "f").iterdir())) == 17
+    assert len(list(tmp_path.glob("f-*/report.html"))) == 1
+
+
+def test_a_byte_in_the_middle_makes_another_video(tmp_path):
+    path = tmp_path / "v"
+    path.write_bytes(bytes(5_000_000))
+    known = identity_of(path)
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    with path.open("rb+") as file:
+        file.seek(2_500_000)
+        file.write(b"1")
+    os.utime(path, ns=times)
+    assert identity_of(path, known)["sha256"] != known["sha256"]
+
+
+@pytest.mark.parametrize(("age_s", "is_taken"), [(1, False), (3, True)])
+def test_a_digest_is_taken_only_of_a_file_that_had_settled(tmp_path, age_s, is_taken):
+    (tmp_path / "v").write_bytes(b"1")
+    known = identity_of(tmp_path / "v")
+    changed = max(known["state"][2:])
+    known |= {"sha256": "kept", "read_ns": changed + age_s * 10**9}
+    assert (identity_of(tmp_path / "v", known)["sha256"] == "kept") is is_taken
+    for part in range(4):
+        state = [number + (place == part) for place, number in enumerate(known["state"])]
+        other = known | {"state": state, "read_ns": changed + 10**10}
+        assert identity_of(tmp_path / "v", other)["sha256"] != "kept"
+
+
+def test_a_pipe_is_refused_and_not_waited_for(openmer, tmp_path):
+    os.mkfifo(tmp_path / "v.mp4")
+    code, _, err = openmer("analyze", "v.mp4")
+    assert code == 3 and "no ordinary file" in err
+
+
+@pytest.mark.parametrize("out", ["file", "file/below", "x" * 300])
+def test_a_place_that_cannot_be_written_is_found_first(
+    openmer, videos, tmp_path, never_decoded, out
+):
+    (tmp_path / "file").write_text("mine")
+    never_decoded()
+    code, _, err = openmer("analyze", videos / "still.mp4", *QUICK, "--out", out)
+    assert code == 3 and "Cannot write" in err and "Traceback" not in err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_very_long_name_of_a_video_works(openmer, videos, tmp_path):
+    name = "v" * 245 + ".mp4"
+    shutil.copy(videos / "still.mp4", tmp_path / name)
+    assert openmer("analyze", name, *QUICK)[0] == 0
+    (folder,) = (tmp_path / "analysis").iterdir()
+    assert (folder / "report.html").is_file() and len(folder.name) == 200
+
+
+def test_results_in_the_folder_of_the_video_remove_nothing(openmer, videos, tmp_path):
+    shutil.copy(videos / "still.mp4", tmp_path / "x.mp4")
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "x").write_text("mine, without an ending")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert openmer("analyze", "x.mp4", *QUICK, "--out", ".")[0] == 3
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    (tmp_path / "x").rename(tmp_path / "y")
+    assert openmer("analyze", "x.mp4", *QUICK, "--out", ".")[0] == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"x.mp4", "notes.txt", "y", "x"}
 
 
 def test_videos_of_one_name_get_folders_of_their_own(tmp_path):

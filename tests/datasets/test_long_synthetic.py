@@ -131,7 +131,7 @@ def test_written_videos_say_what_is_true_of_them(tmp_path):
 
 def test_what_is_no_synthetic_video_is_left_alone(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(DataError, match="Choose another folder"):
+    with pytest.raises(DataError, match=r"holds notes\.txt, which is not in the list"):
         write_long(tmp_path, SMALL)
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
 
@@ -139,9 +139,17 @@ def test_what_is_no_synthetic_video_is_left_alone(tmp_path):
 def test_a_folder_with_somebody_elses_plan_is_left_alone(tmp_path):
     (tmp_path / ".plan").write_text("my plan")
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(DataError, match="Choose another folder"):
+    with pytest.raises(DataError, match=r"holds \.plan, which is not in the list"):
         write_long(tmp_path, SMALL)
     assert sorted(p.name for p in tmp_path.iterdir()) == [".plan", "notes.txt"]
+
+
+def test_a_file_beside_the_videos_is_named_and_kept(tmp_path):
+    write_long(tmp_path / "long", SMALL)
+    (tmp_path / "long" / "mine.csv").write_text("mine")
+    with pytest.raises(DataError, match=r"holds mine\.csv"):
+        write_long(tmp_path / "long", SMALL, 1)
+    assert (tmp_path / "long" / "mine.csv").read_text() == "mine"
 
 
 def test_a_file_is_no_folder_for_videos(tmp_path):

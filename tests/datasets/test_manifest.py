@@ -239,9 +239,10 @@ def test_a_clip_that_cannot_be_read_back_leaves_the_old_file(tmp_path):
     assert path.read_text() == "before"
 
 
-def test_writing_into_a_missing_folder_says_so(tmp_path):
-    with pytest.raises(DataError, match="Create the folder"):
-        write_manifest(tmp_path / "none" / "clips.csv", [])
+def test_a_missing_folder_is_made_and_a_file_in_its_place_is_told(tmp_path):
+    write_manifest(tmp_path / "none" / "clips.csv", [])
+    with pytest.raises(DataError, match="Choose another path"):
+        write_manifest(tmp_path / "none" / "clips.csv" / "below.csv", [])
 
 
 def test_pixels_are_never_read(tmp_path):

@@ -278,11 +278,23 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
 
 def test_other_peoples_files_are_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(DataError, match=r"corpus\.json is missing"):
+    with pytest.raises(DataError, match=r"holds thesis\.txt, which is not in the list"):
         write_corpus(tmp_path, small_plan())
     assert (tmp_path / "thesis.txt").read_text() == "precious"
     with pytest.raises(DataError, match="is a file"):
         write_corpus(tmp_path / "thesis.txt", small_plan())
+
+
+def test_a_file_beside_the_corpus_is_named_before_the_work_and_kept(tmp_path):
+    def never(*_):
+        raise AssertionError("a clip was made")
+
+    write_corpus(tmp_path / "corpus", small_plan())
+    folder = next(path for path in (tmp_path / "corpus" / "frames").rglob("*") if path.is_dir())
+    (folder / "mine.txt").write_text("precious")
+    with pytest.raises(DataError, match=r"/mine\.txt, which is not in the list"):
+        write_corpus(tmp_path / "corpus", small_plan(), seed=1, progress=never)
+    assert (folder / "mine.txt").read_text() == "precious"
 
 
 def test_bad_requests_are_explained(tmp_path):

@@ -15,7 +15,7 @@ from tests.video.made_analysis import analysis, event, info
 from openmer.deployment import default_model
 from openmer.errors import DataError
 from openmer.video import write_events
-from openmer.video.output._events import read_events, write_files
+from openmer.video.output._events import read_events
 from openmer.video.spotting._regions import REGIONS
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -147,8 +147,6 @@ def test_a_place_that_is_a_file_is_one_error(tmp_path):
     (tmp_path / "out").write_text("x")
     with pytest.raises(DataError, match="Cannot write"):
         write_events(tmp_path / "out", analysis())
-    with pytest.raises(DataError, match="Cannot write"):
-        write_files({tmp_path / "out" / "a": b""})
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

@@ -173,9 +173,11 @@ def test_options_that_are_not_possible(tmp_path, name, options, why):
         VideoWriter(tmp_path / name, **{"fps": RATE, **options})
 
 
-def test_a_folder_that_is_not_there(tmp_path):
+def test_a_folder_that_is_not_there_is_made_and_a_file_in_its_place_told(tmp_path):
+    path = write_video(tmp_path / "new" / "film.mp4", pictures(3), RATE)
     with pytest.raises(DataError, match="Cannot write"):
-        write_video(tmp_path / "nowhere" / "film.mp4", pictures(3), RATE)
+        write_video(path / "film.mp4", pictures(3), RATE)
+    assert names(tmp_path / "new") == ["film.mp4"]
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mkv"])

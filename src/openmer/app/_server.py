@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from openmer.app._settings import PageSettings, is_loopback
 from openmer.errors import ConfigError, DataError
+from openmer.files import temporary_folder
 
 if TYPE_CHECKING:
     import gradio
@@ -61,8 +62,8 @@ def serve(
 def _temporary_folder(settings: PageSettings) -> Iterator[Path]:
     """Yield a folder that takes all temporary files of this process."""
     before = tempfile.tempdir
-    with tempfile.TemporaryDirectory(prefix="openmer-page-", ignore_cleanup_errors=True) as name:
-        folder = Path(name).resolve()
+    with temporary_folder("openmer-page") as place:
+        folder = place.resolve()
         free_mb = shutil.disk_usage(folder).free / 2**20
         if free_mb < settings.max_mb:
             raise DataError(

@@ -63,6 +63,11 @@ def analyze(
         typer.echo(json.dumps({"videos": [_told(one) for one in done], "failures": failed}))
     else:
         _print(done)
+    for one in done:
+        if one.is_renamed:
+            tell(
+                f"Another video has the same name; the results of {one.video} are in {one.folder}."
+            )
     tell("\n".join(failed))
     raise typer.Exit(_exit_code(done, failed))
 

@@ -50,6 +50,7 @@ def evaluate_spotting(
     """
     from joblib import cpu_count
 
+    from openmer.files import replace_files
     from openmer.reports import (
         render_spotting_csv,
         render_spotting_markdown,
@@ -71,8 +72,8 @@ def evaluate_spotting(
         )
     classes = None if loaded is None else loaded.record.classes
     scores = judge_looked(looked, videos, classes)
-    (out / f"{name}.md").write_text(render_spotting_markdown(scores), encoding="utf-8")
-    (out / f"{name}.csv").write_text(render_spotting_csv(scores), encoding="utf-8")
+    texts = {".md": render_spotting_markdown(scores), ".csv": render_spotting_csv(scores)}
+    replace_files({out / f"{name}{end}": text.encode() for end, text in texts.items()})
     if as_json:
         typer.echo(json.dumps(_told(scores)))
         return

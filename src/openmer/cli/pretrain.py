@@ -107,13 +107,13 @@ def pretrain(
 
 def _draw(task: PretrainingTask, path: Path) -> None:
     """A sheet of prepared images, to look at before hours are spent on them."""
+    from openmer.files import replace_file
     from openmer.pretraining import draw_prepared
 
     title = f"{task.method.title}: images of its pretraining"
     stills = task.stills
     picture = draw_prepared(title, stills.images, stills.targets.tolist(), task.classes)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(picture)
+    replace_file(path, picture)
     errors.print(f"Sheet: {path.resolve()}", soft_wrap=True)
 
 

@@ -65,6 +65,7 @@ def show(
 def _draw_method(name: str, source: ClipSource, out: Path) -> None:
     """A sheet of prepared clips, class by class."""
     from openmer.evaluation import Protocol, prepare_task
+    from openmer.files import replace_file
     from openmer.methods import load_method
     from openmer.preprocessing import ArrayCache
     from openmer.pretraining import draw_prepared
@@ -77,6 +78,5 @@ def _draw_method(name: str, source: ClipSource, out: Path) -> None:
     title = f"{chosen.title}: what it sees"
     data, classes = task.data, task.scheme.classes
     picture = draw_prepared(title, data.inputs, data.targets.tolist(), classes)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(picture)
+    replace_file(out, picture)
     errors.print(f"Sheet: {out.resolve()}", soft_wrap=True)

@@ -155,6 +155,7 @@ def _saliency(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
 def _curves(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
     """How the training of every row goes in the fold of one subject."""
     from openmer.evaluation import prepare_task
+    from openmer.files import replace_files
     from openmer.preprocessing import ArrayCache
     from openmer.reproduction import curves_csv, draw_curves, row_method, training_curve
 
@@ -169,9 +170,9 @@ def _curves(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
             )
             curves.append(training_curve(row.label, task, subject_id, resources=how.resources))
     path = _place(chosen, how.out, ".png")
-    path.write_bytes(draw_curves(f"{chosen.title}; held out: {subject_id}", curves))
     numbers = path.with_suffix(".csv")
-    numbers.write_text(curves_csv(curves), encoding="utf-8")
+    picture = draw_curves(f"{chosen.title}; held out: {subject_id}", curves)
+    replace_files({path: picture, numbers: curves_csv(curves).encode()})
     tell(chosen.note)
     errors.print(f"Picture: {path}", soft_wrap=True)
     errors.print(f"Numbers: {numbers}", soft_wrap=True)
@@ -234,6 +235,7 @@ def _files(given: list[str]) -> dict[str, Path]:
 
 def _write(chosen: Study, tables: list[StudyTable], out: Path) -> None:
     """Print a study's tables, and keep them as Markdown."""
+    from openmer.files import replace_file
     from openmer.reproduction import study_markdown, study_terminal
 
     if not tables:
@@ -241,12 +243,10 @@ def _write(chosen: Study, tables: list[StudyTable], out: Path) -> None:
     for table in tables:
         output.print(study_terminal(table))
     path = _place(chosen, out, ".md")
-    path.write_text(study_markdown(tables), encoding="utf-8")
+    replace_file(path, study_markdown(tables).encode())
     errors.print(f"Table: {path}", soft_wrap=True)
 
 
 def _place(chosen: Study, out: Path, suffix: str) -> Path:
-    """The file of what a study makes; its folder is there."""
-    path = out / "studies" / f"{chosen.name.replace('/', '-')}{suffix}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+    """Return the file of what a study makes."""
+    return out / "studies" / f"{chosen.name.replace('/', '-')}{suffix}"

@@ -18,9 +18,9 @@ columns are ignored.
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from types import MappingProxyType
@@ -38,6 +38,7 @@ from openmer.datasets._table import (
     shortened,
 )
 from openmer.errors import DataError
+from openmer.files import replace_file
 
 COLUMNS = (
     "corpus",
@@ -93,7 +94,7 @@ def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
     """Write clips as a manifest that `read_manifest` reads back; all of it or nothing.
 
     Args:
-        path: The CSV file to write or replace; its folder must exist.
+        path: The CSV file to write or replace; its folder is made.
         clips: Clips with frames, each in a folder of its own or of one recording, or with a ready
             flow image, or both.
 
@@ -103,20 +104,11 @@ def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
     """
     path = Path(path)
     rows = [_row(clip, path.parent) for clip in clips]
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        temporary.replace(path)
-    except OSError as error:
-        raise DataError(
-            f"Cannot write {path}: {error.strerror}. Create the folder, make room in it or choose "
-            "another one."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    replace_file(path, text.getvalue().encode())
 
 
 def list_frames(folder: Path) -> tuple[Path, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ from torch import nn
 
 from openmer.deployment._fitted import FittedModel
 from openmer.errors import ConfigError, OpenMERError
+from openmer.files import writing_file
 from openmer.training import DecisionFunction
 
 INPUT, OUTPUT = "clip", "scores"
@@ -98,9 +98,7 @@ def export_module(
         OpenMERError: As `export_model`, or PyTorch cannot export the module.
     """
     _require_packages()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with writing_file(path) as temporary:
         told = {"largest_input": f"{largest_input:g}"} | dict(metadata or {})
         _write(module, input_shape, temporary, told)
         rng = np.random.default_rng(0)
@@ -112,9 +110,6 @@ def export_module(
                 f"ONNX Runtime and PyTorch differ by {difference:.2g}, more than {_TOLERANCE:g}. "
                 "No file was written. Please report this with the method."
             )
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return Exported(path=path, bytes=path.stat().st_size, largest_difference=difference)
 
 

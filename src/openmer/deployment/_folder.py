@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from pathlib import Path
 
 import safetensors.torch
@@ -18,6 +16,7 @@ from openmer.deployment._card import card_text
 from openmer.deployment._fitted import FittedModel
 from openmer.deployment._record import ModelRecord
 from openmer.errors import DataError
+from openmer.files import check_replaceable, replace_folder
 from openmer.methods import load_method
 from openmer.models import save_weights
 
@@ -28,13 +27,14 @@ def refuse_taken(folder: Path) -> None:
     """Refuse a folder that holds something, before time is spent on a model for it.
 
     Raises:
-        DataError: It is a file, or not empty.
+        DataError: It is a file or not empty, or cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.is_dir() and any(folder.iterdir()):
         raise DataError(
             f"{folder} is there already and not empty. A trained model is never replaced: give "
             "another --out, or delete it yourself."
         )
+    check_replaceable(folder)
 
 
 def write_model(folder: Path, model: FittedModel) -> FittedModel:
@@ -54,21 +54,8 @@ def write_model(folder: Path, model: FittedModel) -> FittedModel:
         DataError: The folder holds something, or cannot be written.
     """
     refuse_taken(folder)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary.mkdir()
-        record = _write_files(temporary, model)
-        if folder.exists():
-            folder.rmdir()
-        temporary.rename(folder)
-    except OSError as error:
-        raise DataError(
-            f"Cannot write the model to {folder}: {error.strerror}. Make room there, or give "
-            "another --out."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with replace_folder(folder, is_final=True) as place:
+        record = _write_files(place, model)
     return FittedModel(method=model.method, record=record, state=model.state)
 
 

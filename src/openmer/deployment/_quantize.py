@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from openmer.deployment._export import INPUT, OUTPUT, export_model, generated_inputs
 from openmer.deployment._fitted import FittedModel
 from openmer.errors import ConfigError, DataError, OpenMERError
+from openmer.files import temporary_folder, writing_file
 
 if TYPE_CHECKING:
     import onnx
@@ -89,8 +88,8 @@ def quantize_model(
     shape = model.record.input_shape
     if clips is not None and clips.shape[1:] != shape:
         raise DataError(f"The model takes clips of shape {shape}, found {clips.shape[1:]}.")
-    with TemporaryDirectory() as folder:
-        exact = Path(folder) / "exact.onnx"
+    with temporary_folder("openmer-export") as folder:
+        exact = folder / "exact.onnx"
         export_model(model, exact)
         return quantize_file(exact, path, clips, least_same=least_same)
 
@@ -106,9 +105,7 @@ def quantize_file(
         OpenMERError: Too many clips change their class. No file is written.
     """
     calibrating, compared = _shared_out(exact, clips)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with writing_file(path) as temporary:
         _write(exact, temporary, calibrating)
         expected, found = _scores(exact, compared), _scores(temporary, compared)
         told = Quantized(
@@ -125,9 +122,6 @@ def quantize_file(
         _require_agreement(told, least_same)
         _tell_in_file(exact, temporary, told)
         size = temporary.stat().st_size
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return Quantized(**(asdict(told) | {"bytes": size}))
 
 
@@ -152,8 +146,8 @@ def _write(exact: Path, path: Path, calibrating: FloatArray) -> None:
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    with TemporaryDirectory() as folder:
-        prepared = Path(folder) / "prepared.onnx"
+    with temporary_folder("openmer-quantize") as folder:
+        prepared = folder / "prepared.onnx"
         quant_pre_process(exact, prepared, skip_symbolic_shape=True)
         nodes = _chosen(onnx.load(prepared), static=bool(len(calibrating)))
         common = {

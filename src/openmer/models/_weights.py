@@ -20,6 +20,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError, DataError, unknown_name
+from openmer.files import replace_file
 
 _HEAD = "head."
 _WHOLE = "backbone."  # before timm's own names, in models that hold a whole backbone
@@ -80,10 +81,7 @@ def save_weights(path: Path, state: Mapping[str, Tensor], card: Mapping[str, obj
     """
     plain = {name: state[name].detach().cpu().contiguous() for name in sorted(state)}
     content = save(plain, metadata={"card": json.dumps(card, sort_keys=True)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    replace_file(path, content)
 
 
 def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import os
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.clip import Clip
+from openmer.errors import DataError
+from openmer.files import replace_file
 from openmer.preprocessing._failures import StepError, StoreError
 from openmer.preprocessing._recipe import Recipe
 
@@ -97,27 +98,11 @@ class ArrayCache:
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
         payload = buffer.getvalue()
-        path = self.path(key)
-        # Written beside its final place: renaming is atomic only inside one file system.
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(payload + hashlib.sha256(payload).digest())
-            temporary.replace(path)
-        except OSError as error:
-            _discard(temporary)
+        content = payload + hashlib.sha256(payload).digest()
+        try:  # not durable: an entry that a power cut broke is told by its digest and made anew
+            replace_file(self.path(key), content, durable=False)
+        except DataError as error:
             raise StoreError(
-                f"Cannot write to the cache {self.root} ({error.strerror}). Make room there, set "
-                "OPENMER_CACHE to another folder, or prepare without a cache."
+                f"Cannot write to the cache {self.root}: {error} Or set OPENMER_CACHE to another "
+                "folder."
             ) from error
-        except BaseException:  # Ctrl-C between writing and renaming
-            _discard(temporary)
-            raise
-
-
-def _discard(temporary: Path) -> None:
-    """Remove a half-written file; a disk that refuses even that has already been reported."""
-    try:
-        temporary.unlink(missing_ok=True)
-    except OSError:
-        return

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
+from openmer.files import replace_file
 from openmer.preprocessing._frames import read_rgb
 from openmer.preprocessing.faces._align import STYLES
 from openmer.preprocessing.faces._alignment import LUMA, Alignment
@@ -149,8 +150,7 @@ def write_sheet(path: Path, look: ClipLook) -> None:
     undated = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
     buffer = io.BytesIO()
     draw_sheet(look).savefig(buffer, format=ending, metadata=undated[ending])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(buffer.getvalue())
+    replace_file(path, buffer.getvalue())
 
 
 def draw_sheet(look: ClipLook) -> Figure:

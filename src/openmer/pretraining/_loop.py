@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError
+from openmer.files import replace_file
 from openmer.models import halved, load_weights
 from openmer.preprocessing import fingerprint
 from openmer.pretraining._augment import augment_stills, resize_stills
@@ -249,10 +251,9 @@ class _Run:
             "best": self._best,
             "optimizer": self._optimizer.state_dict(),
         }
-        checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        partial = checkpoint.with_suffix(".partial")
-        torch.save(record, partial)
-        partial.replace(checkpoint)
+        content = io.BytesIO()
+        torch.save(record, content)
+        replace_file(checkpoint, content.getvalue())
 
     def resume(self, checkpoint: Path) -> None:
         """Go on from a checkpoint, if there is one."""

@@ -34,7 +34,7 @@ from openmer.evaluation import (
     subjects_of_weights,
     versions,
 )
-from openmer.files import replace_file
+from openmer.files import replace_files
 from openmer.methods import Method, list_methods, load_method
 from openmer.models import halved, load_weights, save_weights
 from openmer.preprocessing import ArrayCache, Failure, Failures, Recipe, fingerprint
@@ -217,9 +217,13 @@ def run_pretraining(
     card = make_card(task, spec, made, command, half=half)
     stored = halved(made.state) if half else made.state
     save_weights(out / f"{task.method.name}.safetensors", stored, card)
-    replace_file(out / "history.csv", _history(made.epochs).encode())
-    replace_file(out / "curve.png", draw_curve(card, made.epochs))
-    replace_file(out / "card.md", render_card(card, seconds=made.seconds).encode())
+    replace_files(
+        {
+            out / "history.csv": _history(made.epochs).encode(),
+            out / "curve.png": draw_curve(card, made.epochs),
+            out / "card.md": render_card(card, seconds=made.seconds).encode(),
+        }
+    )
     return card
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openmer.evaluation import RunInfo, load_run, read_run_info
-from openmer.files import replace_file
+from openmer.files import replace_files
 from openmer.reports._csv_sheet import render_csv
 from openmer.reports._html import render_html
 from openmer.reports._latex import render_latex
@@ -53,6 +53,5 @@ def write_report(folder: Path, runs: Sequence[Run]) -> dict[str, Path]:
         "tex": render_latex(runs),
     }
     paths = {name: folder / f"report.{name}" for name in texts}
-    for name, text in texts.items():
-        replace_file(paths[name], text.encode())
+    replace_files({paths[name]: text.encode() for name, text in texts.items()})
     return paths

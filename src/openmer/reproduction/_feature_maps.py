@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor
 from openmer.clip import Clip
 from openmer.datasets import label_scheme
 from openmer.errors import ConfigError
+from openmer.files import replace_file
 from openmer.methods import Method
 from openmer.reproduction._study import Study, row_method
 from openmer.training import pretrained_network
@@ -78,11 +80,12 @@ def draw_maps(maps: NDArray[np.float32], title: str, input_rgb: NDArray[np.float
 def draw_study(study: Study, clip: Clip, overrides: Sequence[str], folder: Path) -> list[Path]:
     """Return the pictures of a study of kind ``maps``, one per row; returns their paths."""
     written = []
-    folder.mkdir(parents=True, exist_ok=True)
     for number, row in enumerate(study.rows, start=1):
         array, maps = feature_maps(row_method(study, row, overrides), clip)
         path = folder / f"{study.name.replace('/', '-')}-{number}.png"
-        draw_maps(maps, f"{row.label}, of {clip.key}", array).savefig(path)
+        picture = io.BytesIO()
+        draw_maps(maps, f"{row.label}, of {clip.key}", array).savefig(picture, format="png")
+        replace_file(path, picture.getvalue())
         written.append(path)
     return written
 

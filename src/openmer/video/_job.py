@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openmer import __version__
-from openmer.errors import DataError
+from openmer.files import check_replaceable, replace_folder, short_name
 from openmer.video._analysis import Analysis
 from openmer.video._analyze import AnalyzeSettings, Progress, analyze_video
 from openmer.video._event import Event
+from openmer.video._identity import identity_of
 from openmer.video.io._reader import Video, open_video
 from openmer.video.output._events import read_events, write_events
 from openmer.video.output._evidence import Evidence, evidence_of
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from openmer.deployment import FittedModel
 
 _STAMP = "done.json"
-_PART_BYTES = 2**20  # of a file's beginning and end that tell it from others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +82,28 @@ class Done:
     damage: str
     was_done: bool = False
 
+    @property
+    def is_renamed(self) -> bool:
+        """Whether the folder has a suffix, because another video has the same name."""
+        return self.folder.name != folder_name(self.video)
+
 
 def folders_for(videos: Sequence[Path], out: Path) -> list[Path]:
-    """Choose a folder for each video, by its name; with a digest where names are equal."""
-    names = [path.stem or path.name for path in videos]
+    """Return a folder for each video, named after it.
+
+    A part of a digest of its path follows where another video has the same name, in this list or
+    in the results that are there already.
+    """
+    names = Counter(folder_name(path).casefold() for path in dict.fromkeys(videos))
     return [
-        out / (name if names.count(name) == 1 else f"{name}-{_short(path)}")
-        for name, path in zip(names, videos, strict=True)
+        _folder_for(path, out, is_shared=names[folder_name(path).casefold()] > 1) for path in videos
     ]
+
+
+def folder_name(video: Path) -> str:
+    """Return the name of a video's folder: its own without the ending, shortened where too long."""
+    named = video.resolve() if video.name in {"", ".."} else video
+    return short_name(named.stem or "video")
 
 
 def run_job(
@@ -103,7 +116,7 @@ def run_job(
 
     Args:
         video: A file, or a folder of numbered images.
-        folder: Made anew.
+        folder: Made anew; one that holds anything but earlier results is refused beforehand.
         request: What is wanted.
         on_progress: As in `analyze`; the stage "draw" follows.
 
@@ -111,15 +124,12 @@ def run_job(
         DataError: As `analyze_video`; or the folder holds something else, or cannot be written.
     """
     model = request.load()
-    asked = _asked(video, request, model)
     before = _stamp(folder)
+    identity = identity_of(video, None if before is None else before["video"])
+    asked = _asked(identity, request, model)
     if before is not None and before["asked"] == asked:
         return _done(video, folder, before["told"], was_done=True)
-    if folder.exists() and before is None and any(folder.iterdir()):
-        raise DataError(
-            f"{folder} holds something that is no finished analysis. Choose another --out, or "
-            "remove it."
-        )
+    check_replaceable(folder)
     analysis = analyze_video(video, model=model, settings=request.settings, on_progress=on_progress)
     told = {
         "verdict": analysis.verdict,
@@ -127,9 +137,12 @@ def run_job(
         "duration_s": analysis.duration_s,
         "damage": analysis.damage,
     }
-    with _appearing(folder) as place:
+    if _holds_another(folder, video):  # written meanwhile
+        folder = _beside(folder, video)
+    with replace_folder(folder) as place:
         write_all(place, video, analysis, request, model=model, on_progress=on_progress)
-        _write_stamp(place, {"asked": asked, "told": told})
+        stamp = json.dumps({"asked": asked, "video": identity, "told": told})
+        (place / _STAMP).write_text(f"{stamp}\n", encoding="utf-8")
     return _done(video, folder, told)
 
 
@@ -211,11 +224,11 @@ def _done(video: Path, folder: Path, told: Mapping[str, Any], *, was_done: bool 
     return Done(video=video, folder=folder, events=read_events(folder), was_done=was_done, **told)
 
 
-def _asked(video: Path, request: Request, model: FittedModel | None) -> str:
+def _asked(identity: Mapping[str, Any], request: Request, model: FittedModel | None) -> str:
     """Return a digest of the video, of what is wanted and of this version."""
     told = {
         "version": __version__,
-        "video": _identity(video),
+        "video": identity["sha256"],
         "model": None if model is None else model.record.weights_sha256,
         "settings": asdict(request.settings),
         "annotate": request.annotate,
@@ -224,57 +237,39 @@ def _asked(video: Path, request: Request, model: FittedModel | None) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _identity(video: Path) -> list[str]:
-    """Return what tells a video from another: size, beginning and end of a file; names in a folder.
-
-    Raises:
-        DataError: It is not there or cannot be read.
-    """
-    try:
-        if video.is_dir():
-            images = sorted(path for path in video.iterdir() if path.is_file())
-            return [f"{path.name} {path.stat().st_size}" for path in images]
-        size = video.stat().st_size
-        with video.open("rb") as file:
-            ends = file.read(_PART_BYTES)
-            file.seek(max(0, size - _PART_BYTES))
-            ends += file.read(_PART_BYTES)
-    except OSError as error:
-        raise DataError(f"Cannot read {video}: {error.strerror}. Correct the path.") from error
-    return [str(size), hashlib.sha256(ends).hexdigest()]
-
-
 def _stamp(folder: Path) -> dict[str, Any] | None:
     """Return what a finished analysis says of itself; None where there is none."""
     try:
         found = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    whole = isinstance(found, dict) and {"asked", "told"} <= set(found)
+    whole = isinstance(found, dict) and {"asked", "video", "told"} <= set(found)
     return found if whole and (folder / "events.json").is_file() else None
 
 
-def _write_stamp(folder: Path, content: Mapping[str, Any]) -> None:
-    (folder / _STAMP).write_text(json.dumps(content) + "\n", encoding="utf-8")
+def _folder_for(video: Path, out: Path, *, is_shared: bool) -> Path:
+    """Return the folder of one video; `is_shared` says that another one has the same name."""
+    plain = out / folder_name(video)
+    if _holds_another(plain, video) or (is_shared and _stamp(plain) is None):
+        return _beside(plain, video)
+    return plain
 
 
-@contextmanager
-def _appearing(folder: Path) -> Iterator[Path]:
-    """Yield a hidden folder that takes the place of `folder` when all went well."""
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    except OSError as error:
-        raise DataError(
-            f"Cannot write {folder}: {error.strerror or error}. Make room, or choose a folder that "
-            "you may write to."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _holds_another(folder: Path, video: Path) -> bool:
+    """Tell whether a folder is the video itself, or holds the results of another one.
+
+    Results of the same content are those of this video where it was moved from the place that they
+    name; a copy is another video.
+    """
+    stamp = _stamp(folder)
+    if stamp is None:
+        return os.path.realpath(folder) == os.path.realpath(video)
+    holder = stamp["video"]
+    if holder["path"] == os.path.realpath(video):
+        return False
+    return os.path.lexists(holder["path"]) or identity_of(video)["sha256"] != holder["sha256"]
 
 
-def _short(path: Path) -> str:
-    return hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:8]
+def _beside(folder: Path, video: Path) -> Path:
+    mark = hashlib.sha256(os.fsencode(os.path.realpath(video))).hexdigest()[:8]
+    return folder.with_name(f"{folder_name(video)}-{mark}")

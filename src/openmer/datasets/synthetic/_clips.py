@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,7 +36,8 @@ from openmer.datasets.synthetic._plan import (
     slots,
     stream,
 )
-from openmer.errors import ConfigError, DataError
+from openmer.errors import ConfigError
+from openmer.files import replace_folder
 
 __all__ = ["SIZES", "VERSION", "CorpusPlan", "Part", "SyntheticClip", "generate", "write_corpus"]
 
@@ -131,34 +130,15 @@ def write_corpus(
 
     Raises:
         ConfigError: As in `generate`.
-        DataError: The folder holds something that is no synthetic corpus, or cannot be written.
+        DataError: The folder holds anything that was not written here, or cannot be written.
     """
     root = Path(root).absolute()
     plan = corpus_plan(size)
     stamp = {"synthetic_corpus": VERSION, "plan": _fingerprint(plan), "seed": seed}
     if _is_complete(root, stamp):
         return root / "manifest.csv"
-    if root.exists() and not root.is_dir():
-        raise DataError(f"{root} is a file; choose another folder for the corpus.")
-    if root.is_dir() and any(root.iterdir()) and not (root / _STAMP).is_file():
-        raise DataError(
-            f"{root} holds files but no synthetic corpus ({_STAMP} is missing). Choose another "
-            "folder, or empty this one."
-        )
-    temporary = root.with_name(f".{root.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        temporary.mkdir(parents=True)
-        _write(temporary, plan, seed, stamp, progress)
-        shutil.rmtree(root, ignore_errors=True)
-        temporary.rename(root)
-    except OSError as error:
-        if not _is_complete(root, stamp):  # else another process was faster
-            raise DataError(
-                f"Cannot write the corpus to {root}: {error.strerror}. Make room or choose another "
-                "folder."
-            ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with replace_folder(root) as place:
+        _write(place, plan, seed, stamp, progress)
     return root / "manifest.csv"
 
 

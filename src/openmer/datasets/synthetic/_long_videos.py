@@ -15,9 +15,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-import secrets
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -32,13 +30,14 @@ from openmer.datasets.synthetic._actor import Actor, side_of_face
 from openmer.datasets.synthetic._acts import Act, Distraction, draw_acts, draw_distractions
 from openmer.datasets.synthetic._encode import encoded
 from openmer.datasets.synthetic._faces import paint_face, sample_look
-from openmer.datasets.synthetic._folder import STAMP, check_replaceable, is_complete
 from openmer.datasets.synthetic._photo import CROP_UNITS
 from openmer.datasets.synthetic._plan import stream
-from openmer.errors import ConfigError, DataError, unknown_name
+from openmer.errors import ConfigError, unknown_name
+from openmer.files import replace_folder
 
 __all__ = ["LONG_SIZES", "LongPlan", "LongVideo", "Take", "generate_long", "write_long"]
 
+_STAMP = ".plan"
 VERSION = 1  # raise it whenever the same plan and seed give other frames
 
 _NOISE_TILE = 64  # pixels by which the same noise is shifted from frame to frame
@@ -264,24 +263,21 @@ def write_long(
     videos = list(generate_long(plan, seed))
     stamp = f"{VERSION} {seed} {LONG_SIZES[plan] if isinstance(plan, str) else plan}\n"
     names = ("truth.csv", "distractors.csv", *(f"{video.name}.mp4" for video in videos))
-    if is_complete(root, stamp, names):
+    if _is_complete(root, stamp, names):
         return root / "truth.csv"
-    check_replaceable(root)
-    temporary = root.with_name(f".{root.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        temporary.mkdir(parents=True)
-        _write(temporary, videos, progress)
-        (temporary / STAMP).write_text(stamp, encoding="utf-8")
-        shutil.rmtree(root, ignore_errors=True)
-        temporary.rename(root)
-    except OSError as error:
-        raise DataError(
-            f"Cannot write long videos to {root}: {error.strerror or error}. Make room or choose "
-            "another folder."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with replace_folder(root) as place:
+        _write(place, videos, progress)
+        (place / _STAMP).write_text(stamp, encoding="utf-8")
     return root / "truth.csv"
+
+
+def _is_complete(root: Path, stamp: str, names: Iterable[str]) -> bool:
+    """Tell whether a folder was made with this stamp, and none of its files was lost since."""
+    try:
+        found = (root / _STAMP).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return found == stamp and all((root / name).is_file() for name in names)
 
 
 def _video(plan: LongPlan, take: Take, name: str, subjects: tuple[str, ...]) -> LongVideo:

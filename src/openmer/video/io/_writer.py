@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from fractions import Fraction
 from itertools import zip_longest
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Literal, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.errors import ConfigError, DataError, unknown_name
+from openmer.errors import ConfigError, DataError, StoppedError, unknown_name
+from openmer.files import writing_file
 from openmer.video.io._container import readable_errors, reason_of
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class VideoWriter:
         self._codec = codec
         self._crf = crf
         self._format = _checked_format(self._path, self._fps, codec, crf)
-        self._temporary = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}.tmp")
+        self._file: AbstractContextManager[Path] | None = None
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
         self._shape: tuple[int, ...] = ()
@@ -172,7 +172,8 @@ class VideoWriter:
         if self._container is not None and self._stream is not None:
             return self._container, self._stream
         options = {"movflags": "faststart"} if self._format in {"mp4", "mov"} else {}
-        path = str(self._temporary.absolute())
+        self._file = writing_file(self._path)
+        path = str(self._file.__enter__())
         self._container = av.open(path, "w", format=self._format, container_options=options)
         self._stream = self._added_stream(self._container, _padded(image, self._codec))
         return self._container, self._stream
@@ -199,7 +200,9 @@ class VideoWriter:
             self._container.mux(self._stream.encode(None))
             self._container.close()
             self._container = None
-            self._temporary.replace(self._path)
+            file, self._file = self._file, None
+            if file is not None:
+                file.__exit__(None, None, None)
         except readable_errors() as error:
             raise self._cannot_write(error) from error
 
@@ -210,7 +213,10 @@ class VideoWriter:
         if container is not None:
             with suppress(*readable_errors()):
                 container.close()
-        self._temporary.unlink(missing_ok=True)
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(StoppedError):
+                file.__exit__(StoppedError, StoppedError(), None)
 
     def _cannot_write(self, error: Exception) -> DataError:
         return DataError(

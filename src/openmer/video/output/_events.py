@@ -9,9 +9,7 @@ import csv
 import io
 import json
 import math
-import os
 import re
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from openmer import __version__
 from openmer.errors import DataError
+from openmer.files import replace_files
 from openmer.video._analysis import Analysis
 from openmer.video._event import Event, Kind
 from openmer.video.spotting._curves import FaceCurves
@@ -59,7 +58,7 @@ def write_events(folder: Path | str, analysis: Analysis) -> tuple[Path, Path]:
     """
     csv_path, json_path = Path(folder) / _CSV, Path(folder) / _JSON
     table = {csv_path: _encoded(_csv_text(analysis)), json_path: _encoded(_json_text(analysis))}
-    write_files(table)
+    replace_files(table)
     return csv_path, json_path
 
 
@@ -87,35 +86,6 @@ def read_events(path: Path | str) -> tuple[Event, ...]:
         ) from error
 
 
-def write_files(contents: Mapping[Path, bytes]) -> None:
-    """Write files so that either all of them appear, complete, or none is changed.
-
-    Folders are made where they are missing. Every file is first written under a hidden temporary
-    name beside its own.
-
-    Raises:
-        DataError: There is no room, no permission, or another reason why it cannot be done.
-    """
-    temporary = {
-        path: path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp") for path in contents
-    }
-    place = next(iter(contents))
-    try:
-        for place, content in contents.items():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _write_through(temporary[place], content)
-        for place in contents:
-            temporary[place].replace(place)
-    except OSError as error:
-        raise DataError(
-            f"Cannot write {place}: {error.strerror or error}. Make room, or choose a folder that "
-            "you may write to."
-        ) from error
-    finally:
-        for left in temporary.values():
-            _forget(left)
-
-
 def rate_text(fps: Fraction | None) -> str:
     """Frames per second as an exact text: "25", "30000/1001", "" where it is not known."""
     return "" if fps is None else str(fps)
@@ -124,21 +94,6 @@ def rate_text(fps: Fraction | None) -> str:
 def video_name(analysis: Analysis) -> str:
     """Return the name of the file or folder, without where it lies."""
     return Path(analysis.info.name).name or analysis.info.name
-
-
-def _write_through(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _forget(path: Path) -> None:
-    """Remove what may be there; a folder that cannot be entered holds nothing of ours."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return
 
 
 def _encoded(text: str) -> bytes:

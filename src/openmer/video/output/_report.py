@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from openmer import __version__
 from openmer.errors import DataError
+from openmer.files import replace_file
 from openmer.video._analysis import Analysis
 from openmer.video._event import MICRO_S, Event
-from openmer.video.output._events import rate_text, video_name, write_files
+from openmer.video.output._events import rate_text, video_name
 from openmer.video.output._evidence import Evidence, RegionShift
 from openmer.video.output._timeline import clock_text, timeline_of, timeline_svg
 
@@ -117,7 +118,7 @@ def write_report(
     """
     path = Path(folder) / REPORT
     text = render_report(analysis, evidence or {}, replays or {}, Path(folder))
-    write_files({path: text.encode("utf-8", "xmlcharrefreplace")})
+    replace_file(path, text.encode("utf-8", "xmlcharrefreplace"))
     return path
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
@@ -15,6 +14,7 @@ from openmer import __version__
 from openmer.datasets import AnnotatedVideo
 from openmer.errors import DataError
 from openmer.evaluation import Span, SpottingScores, score_spotting, span_of
+from openmer.files import replace_file
 from openmer.video._analyze import AnalyzeSettings, Progress, analyze_video
 
 if TYPE_CHECKING:
@@ -119,9 +119,7 @@ def _look(
         faces=len(analysis.faces),
         frames=analysis.frames,
     )
-    temporary = file.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(asdict(looked)) + "\n", encoding="utf-8")
-    temporary.replace(file)
+    replace_file(file, f"{json.dumps(asdict(looked))}\n".encode())
 
 
 def _read(file: Path) -> Looked:

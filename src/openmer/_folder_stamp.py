@@ -1,0 +1,55 @@
+"""The list of what was written into a folder, kept in it: it tells our files from others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+STAMP = ".openmer-files.json"  # what a replaced folder holds: names, sizes and digests
+_OF_THE_SYSTEM = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # nobody's work
+
+
+def names(folder: Path) -> list[str]:
+    """Return everything in a folder, with what lies in its folders, but for our list of it."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found = [
+        Path(place, name).relative_to(folder).as_posix()
+        for place, folders, files in os.walk(folder, onerror=refuse)
+        for name in (*folders, *files)
+        if name not in _OF_THE_SYSTEM
+    ]
+    return sorted(set(found) - {STAMP})
+
+
+def print_of(path: Path) -> list[object] | str:
+    """Return what tells whether a file was changed: its size and digest; its kind for others."""
+    mode = path.lstat().st_mode
+    if stat.S_ISDIR(mode):
+        return "folder"
+    if not stat.S_ISREG(mode):
+        return f"neither a file nor a folder: {stat.S_IFMT(mode)}"
+    with path.open("rb") as file:
+        return [path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()]
+
+
+def write_stamp(folder: Path) -> None:
+    """List what is in a folder in a file inside of it."""
+    prints = {name: print_of(folder / name) for name in names(folder)}
+    text = json.dumps({"format": 1, "holds": prints}, indent=0)
+    (folder / STAMP).write_text(text + "\n", encoding="utf-8")
+
+
+def read_stamp(folder: Path) -> Mapping[str, object]:
+    """Return what the list of a folder says; nothing where there is none, or a broken one."""
+    try:
+        known = json.loads((folder / STAMP).read_bytes())["holds"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return {}
+    return known if isinstance(known, dict) else {}
