@@ -36,7 +36,8 @@ def test_a_video_gets_a_folder_with_everything(openmer, videos, tmp_path):
     folder = tmp_path / "found" / "event"
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert names == {
-        ".openmer-files.json", "annotated.mp4", "done.json", "events.csv", "events.json", "report.html",
+        ".openmer-files.json", "annotated.mp4", "done.json", "events.csv", "events.json",
+        "report.html",
         "replays/event1.mp4",
     }  # fmt: skip
     (row,) = csv.DictReader((folder / "events.csv").read_text().splitlines())

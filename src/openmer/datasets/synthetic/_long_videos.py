@@ -359,38 +359,18 @@ def _write(
     (root / "distractors.csv").write_text(_table(_BESIDE, beside), encoding="utf-8")
 
 
-_TRUE = (
-    "video",
-    "subject_id",
-    "subject",
-    "kind",
-    "onset",
-    "apex",
-    "offset",
-    "class",
-    "action_units",
-    "fps",
-)
+_SPAN = ("onset", "apex", "offset")
+_TRUE = ("video", "subject_id", "subject", "kind", *_SPAN, "class", "action_units", "fps")
 _BESIDE = ("video", "subject_id", "subject", "kind", "first", "last", "fps")
 
 
 def _true_rows(video: LongVideo) -> Iterator[tuple[object, ...]]:
-    """One row for each event; of a video without any one row that says so."""
+    """Yield one row for each event; of a video without any one row that says so."""
     name, whole = f"{video.name}.mp4", "+".join(video.subjects)
     for one in video.events:
         subject = video.subjects[one.subject_id - 1]
-        yield (
-            name,
-            one.subject_id,
-            subject,
-            one.kind,
-            one.onset,
-            one.apex,
-            one.offset,
-            one.emotion,
-            one.action_units,
-            video.fps,
-        )
+        span, labels = (one.onset, one.apex, one.offset), (one.emotion, one.action_units)
+        yield (name, one.subject_id, subject, one.kind, *span, *labels, video.fps)
     if not video.events:
         yield (name, 1, whole, "", "", "", "", "", "", video.fps)
 
