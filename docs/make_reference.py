@@ -192,24 +192,23 @@ _STEP_PAGES = {
 
 def _recipe_page() -> str:
     from openmer.datasets import _labels as labels
-    from openmer.preprocessing import _recipe as recipe
-    from openmer.preprocessing import list_flow_methods
+    from openmer.preprocessing import list_flow_methods, list_steps
     from openmer.preprocessing.flow._flow import flow_method
+    from openmer.preprocessing.steps._step import STEPS
 
     parts = [
         "# Recipes and label schemes",
         "A recipe is the ordered list of `[[recipe]]` tables of a method file: from a clip's "
         "files to one array. It is read strictly, and its fingerprint is part of every result.",
     ]
-    for kind in vars(recipe).values():
-        fields = getattr(kind, "model_fields", {}) if inspect.isclass(kind) else {}
-        if "step" in fields and fields["step"].default is not PydanticUndefined:
-            told = {key: _default(field) for key, field in fields.items() if key != "step"}
-            name = fields["step"].default
-            page = _STEP_PAGES.get(name, name)
-            link = f"[What it does, with a picture](preprocessing/{page}.md)."
-            parts += [f"## Step `{name}`", f"{_summary(kind)} {link}"]
-            parts += ["\n".join(f"- `{key}`: {default}" for key, default in told.items())]
+    for name in list_steps():
+        kind = STEPS[name]
+        page = Path("preprocessing") / f"{_STEP_PAGES.get(name, name)}.md"
+        has_page = (Path(__file__).parent / "reference" / page).is_file()
+        link = f" [What it does, with a picture]({page.as_posix()})." * has_page
+        parts += [f"## Step `{name}`", _summary(kind) + link]
+        fields = {key: field for key, field in kind.model_fields.items() if key != "step"}
+        parts += ["\n".join(f"- `{key}`: {_default(field)}" for key, field in fields.items())]
     parts += ["## Flow methods"]
     for name in list_flow_methods():
         parts += [f"- `{name}`: {_first_line(flow_method(name).function)}"]

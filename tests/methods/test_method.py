@@ -62,6 +62,18 @@ def test_a_wrong_override_is_one_clear_error(override, message):
         load_method("ststnet", [override])
 
 
+def test_steps_are_read_with_the_method_and_written_as_they_were():
+    method = load_method("ststnet")
+    assert method.model_dump(mode="json")["recipe"][-1] == {"step": "stretch"}
+    assert type(method).model_validate(method.model_dump(mode="json")) == method
+
+
+def test_a_wrong_step_of_the_pretraining_is_refused_with_the_method():
+    name = next(name for name in list_methods() if (load_method(name).pretraining))
+    with pytest.raises(ConfigError, match="Did you mean 'align'"):
+        load_method(name, ['pretraining.recipe=[{step="algn"}]'])
+
+
 def test_an_unknown_method_names_the_nearest():
     with pytest.raises(ConfigError, match="Did you mean 'ststnet'"):
         load_method("stsnet")

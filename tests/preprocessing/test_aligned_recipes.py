@@ -161,7 +161,7 @@ def test_a_new_version_of_a_detector_is_a_new_fingerprint(monkeypatch):
 @pytest.mark.parametrize(
     ("tables", "said"),
     [
-        ([ALIGN], "begins with the step 'flow', found align"),
+        ([ALIGN], "makes no array of its frames: found align"),
         ([FLOW[0], ALIGN], "'align' cannot stand after 'flow'"),
         ([ALIGN, ALIGN, FLOW[0]], "the step 'align' twice"),
         ([FLOW[0], {"step": "apex_frame"}], "'apex_frame' cannot stand after 'flow'"),

@@ -1,7 +1,10 @@
 """A recipe is a value: read strictly, printed, hashed, and the same for the same clip."""
 
 import tomllib
+from contextlib import suppress
 from dataclasses import replace
+from itertools import chain, permutations
+from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from scipy.ndimage import gaussian_filter, shift
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import (
+    ArrayStep,
     Recipe,
     list_steps,
     optical_flow,
@@ -21,6 +25,7 @@ from openmer.preprocessing import (
 )
 from openmer.preprocessing.flow import _flow as flow_module
 from openmer.preprocessing.flow._flow import FlowMethod
+from openmer.preprocessing.steps._step import STEPS
 
 STSTNET = """
 [[recipe]]
@@ -147,8 +152,8 @@ def test_a_broken_frame_is_named_with_its_clip(tmp_path):
     ("names", "said"),
     [
         ([], "no step at all"),
-        (["stretch"], "begins with the step 'flow', found stretch"),
-        (["average", "flow"], "begins with the step 'flow'"),
+        (["stretch"], "'stretch' cannot stand after nothing"),
+        (["average", "flow"], "'average' cannot stand after nothing, which gives frames"),
         (["flow", "strain", "flow"], "'flow' twice"),
         (["flow", "resize", "strain", "resize"], "'resize' twice"),
         (["flow", "stretch", "strain"], "'strain' .* after 'stretch'"),
@@ -214,17 +219,94 @@ def test_a_new_version_of_a_flow_method_is_a_new_fingerprint(monkeypatch):
 def test_every_step_is_listed():
     assert list_steps() == (
         "align",
-        "magnify",
-        "interpolate",
-        "flow",
         "apex_frame",
-        "dynamic_image",
-        "strain",
-        "resize",
-        "stretch",
-        "average",
         "append_apex",
+        "average",
+        "dynamic_image",
+        "flow",
+        "interpolate",
+        "magnify",
+        "resize",
+        "strain",
+        "stretch",
     )
+
+
+def orders(count):
+    """Every order of up to `count` steps that a recipe accepts."""
+    found = []
+    for names in chain.from_iterable(permutations(list_steps(), n) for n in range(count + 1)):
+        with suppress(ConfigError):
+            found.append(made_of(*names))
+    return [[step.step for step in recipe.steps] for recipe in found]
+
+
+def made_of(*names):
+    options = {
+        "align": {"style": "mobilevit"},
+        "magnify": {"alpha": 2.0, "band_hz": [1.0, 2.0]},
+        "interpolate": {"n_frames": 3},
+        "resize": {"size": 28},
+        "average": {"size": 14},
+    }
+    return Recipe.from_tables({"step": name, **options.get(name, {})} for name in names)
+
+
+def test_the_orders_that_make_sense():
+    before = ["", "align", "magnify", "interpolate", "align magnify", "align interpolate"]
+    before += ["magnify interpolate", "align magnify interpolate"]
+    image = ["", "stretch", "average", "stretch average", "average stretch"]
+    resized = ["", "strain", "resize", "strain resize", "resize strain"]
+    flow = [f"{one} {two}" for one in resized for two in image]
+    after = {
+        "flow": [*flow, *(f"{one} append_apex" for one in flow)],
+        "apex_frame": [""],
+        "dynamic_image": image,
+    }
+    expected = {
+        tuple(f"{first} {source} {then}".split())
+        for source, ways in after.items()
+        for first in before
+        for then in ways
+    }
+    found = {tuple(names) for names in orders(4)}
+    assert found == {names for names in expected if len(names) <= 4}
+
+
+@pytest.fixture
+def place():
+    class PlaceStep(ArrayStep):
+        """Append where a pixel stands, as a package of somebody else might."""
+
+        gives: ClassVar = {"flow": "placed flow"}
+
+        step: Literal["place"] = "place"
+        scale: float = 1.0
+
+        def channels(self, before):
+            return before + 1
+
+        def change(self, array):
+            places = np.linspace(0, self.scale, array.shape[-1], dtype=np.float32)
+            return np.concatenate([array, np.broadcast_to(places, array[:1].shape)])
+
+    yield PlaceStep
+    del STEPS["place"]
+
+
+@pytest.mark.usefixtures("place")
+def test_a_step_of_somebody_else(tmp_path):
+    assert "place" in list_steps()
+    made = Recipe.from_tables([{"step": "flow", "method": "dis"}, {"step": "place", "scale": 2.0}])
+    array = made.run(clip_of_frames(tmp_path))
+    assert (made.channels, made.flow_channels) == (3, 3)
+    np.testing.assert_array_equal(array[2, 0, [0, -1]], [0, 2])
+    with pytest.raises(ConfigError, match=r"'strain' .* after 'place', which gives placed"):
+        Recipe.from_tables([{"step": "flow"}, {"step": "place"}, {"step": "strain"}])
+    with pytest.raises(ValueError, match="recipe step name 'strain' is taken"):
+
+        class Again(ArrayStep):
+            step: Literal["strain"] = "strain"
 
 
 def in_colour(clip):

@@ -6,7 +6,7 @@ import pytest
 from tests.evaluation.made_up_runs import make_run
 
 from openmer.errors import ConfigError
-from openmer.preprocessing._steps_clip import MagnifyStep
+from openmer.preprocessing.steps.magnify import MagnifyStep
 from openmer.reproduction import load_study, row_method, study_table
 from openmer.reproduction._run_study import StudyResult
 from openmer.reproduction._study import StudyRow
@@ -15,7 +15,7 @@ STUDY = load_study("dense-attention/magnification")
 
 
 def magnify_of(method):
-    return next((step for step in method.steps.on_clip if isinstance(step, MagnifyStep)), None)
+    return method.steps.find(MagnifyStep)
 
 
 def test_rows_sweep_alpha_and_band_of_the_methods_own_step():

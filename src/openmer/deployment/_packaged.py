@@ -12,6 +12,7 @@ from openmer.errors import ConfigError, DataError
 from openmer.evaluation import versions
 from openmer.methods import Method, load_method
 from openmer.models import Weights, load_weights
+from openmer.preprocessing import Recipe
 
 
 def packaged_model(name: str) -> FittedModel:
@@ -80,12 +81,13 @@ def _require_head(method: Method, weights: Weights, classes: tuple[str, ...]) ->
 
 def _at_size(method: Method, size: int) -> Method:
     """Return the method with its still brought to a size; 0 leaves it."""
-    if not size or all(step["step"] != "apex_frame" for step in method.recipe):
+    if not size:
         return method
-    recipe = tuple(
-        {**step, "size": size} if step["step"] == "apex_frame" else step for step in method.recipe
-    )
-    return method.model_copy(update={"recipe": recipe})
+    steps = [
+        step.model_copy(update={"size": size}) if step.step == "apex_frame" else step
+        for step in method.recipe.steps
+    ]
+    return method.model_copy(update={"recipe": Recipe(tuple(steps))})
 
 
 def _channels(weights: Weights) -> int:

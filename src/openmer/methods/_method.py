@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from openmer.errors import ConfigError, unknown_name
 from openmer.methods._registry import method_text
-from openmer.preprocessing import Recipe
+from openmer.preprocessing import Recipe, RecipeField
 from openmer.training import (
     Enlarge,
     EpochRule,
@@ -45,7 +45,7 @@ class Method(Record):
         paper: The reference; "ours" where there is none.
         note: What a reader of its numbers should know.
         label_scheme: One of `openmer.datasets._labels`.
-        recipe: Preprocessing steps as tables; `Recipe.from_tables` reads them.
+        recipe: Preprocessing steps, read from `[[recipe]]` tables.
         model: The network; None for a method without one.
         loss: Loss of one clip.
         training: How it is fitted.
@@ -60,7 +60,7 @@ class Method(Record):
     paper: str
     note: str = ""
     label_scheme: str = "megc2019-3"
-    recipe: tuple[dict[str, Any], ...]
+    recipe: RecipeField
     model: ModelConfig | None = None
     loss: LossConfig = LossConfig()
     training: Training
@@ -72,7 +72,7 @@ class Method(Record):
     @property
     def steps(self) -> Recipe:
         """The preprocessing as a `Recipe`."""
-        return Recipe.from_tables(self.recipe)
+        return self.recipe
 
     def network_spec(self, num_classes: int, input_shape: tuple[int, int, int]) -> NetworkSpec:
         """What the trainer needs to know of the network on inputs of a shape.
@@ -162,7 +162,6 @@ def _search_table(path: Path) -> object:
 
 def _check(method: Method) -> None:
     """What the record's types cannot say: the recipe makes sense, a network names its model."""
-    _ = method.steps
     if isinstance(method.training, NetworkTraining) and method.model is None:
         raise ConfigError(
             f"Method {method.name} trains a network but has no [model]. Add [model] with a name, "

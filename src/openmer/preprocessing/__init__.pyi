@@ -26,6 +26,9 @@ from ._frame_sequence import (
     Frames as Frames,
 )
 from ._frames import (
+    LUMA as LUMA,
+)
+from ._frames import (
     Pixels as Pixels,
 )
 from ._frames import (
@@ -56,6 +59,9 @@ from ._recipe import (
     Recipe as Recipe,
 )
 from ._recipe import (
+    RecipeField as RecipeField,
+)
+from ._recipe import (
     list_steps as list_steps,
 )
 from ._sheet import (
@@ -63,9 +69,6 @@ from ._sheet import (
 )
 from ._sheet import (
     write_sheet as write_sheet,
-)
-from ._steps_source import (
-    DynamicImageStep as DynamicImageStep,
 )
 from ._summary import (
     HOLDS_BINS as HOLDS_BINS,
@@ -81,9 +84,6 @@ from .faces._align import (
 )
 from .faces._align import (
     find_alignment as find_alignment,
-)
-from .faces._alignment import (
-    LUMA as LUMA,
 )
 from .faces._alignment import (
     Alignment as Alignment,
@@ -178,6 +178,18 @@ from .magnification._magnify import (
 from .magnification._settings import (
     MagnifySettings as MagnifySettings,
 )
+from .steps._step import (
+    ArrayStep as ArrayStep,
+)
+from .steps._step import (
+    ClipData as ClipData,
+)
+from .steps._step import (
+    Step as Step,
+)
+from .steps.dynamic_image import (
+    DynamicImageStep as DynamicImageStep,
+)
 
 __all__ = [
     "HOLDS_BINS",
@@ -186,8 +198,10 @@ __all__ = [
     "Alignment",
     "Apex",
     "ArrayCache",
+    "ArrayStep",
     "ArrayStore",
     "BandReport",
+    "ClipData",
     "DynamicImageStep",
     "EmptyBandWarning",
     "Face",
@@ -199,6 +213,8 @@ __all__ = [
     "OnFailure",
     "Pixels",
     "Recipe",
+    "RecipeField",
+    "Step",
     "StepError",
     "align_clip",
     "average",

@@ -69,7 +69,7 @@ class ArrayCache:
             except OSError as error:
                 reason = f"cannot read {path} ({error.strerror}). Correct the path."
                 raise StepError(clip.key, "read", reason) from error
-        rate = [str(clip.fps)] if recipe.on_clip else []
+        rate = [str(clip.fps)] if recipe.uses_fps else []
         record = [recipe.fingerprint, clip.onset, clip.apex, clip.offset, *contents, *rate]
         return hashlib.sha256(json.dumps(record).encode()).hexdigest()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from openmer.clip import Clip
 from openmer.errors import DataError
-from openmer.preprocessing._failures import step_of
+from openmer.preprocessing._failures import StepError
 from openmer.preprocessing._frames import Pixels, colours_of, gray_of, read_pixels
-from openmer.preprocessing.faces._alignment import Alignment
 
 Image = NDArray[np.float32]
 
@@ -23,14 +22,14 @@ _KEPT_BYTES = 64 * 2**20  # of the decoded frames of one clip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Film:
+class FrameSequence:
     """Frames in their order; none is made before it is asked for.
 
     Attributes:
         clip: Where they come from.
         places: Frame of the clip, counted from 0, that each of them shows; rising, and between two
-            frames where the film is interpolated.
-        fps: Frames per second of the film; None where the clip's are not known.
+            frames where the sequence is interpolated.
+        fps: Frames per second of the sequence; None where the clip's are not known.
         images: The images at some positions in `places`, in the order asked for: float32 in 0..255
             (beyond, where magnified), shape ``(height, width)`` or ``(height, width, 3)``.
     """
@@ -47,7 +46,7 @@ class Film:
             numbers: Frames of the clip, rising, fewer than there are images.
 
         Raises:
-            DataError: The film does not reach to such a frame.
+            DataError: The sequence does not reach to such a frame.
         """
         positions: list[int] = []
         for number in numbers:
@@ -61,15 +60,19 @@ class Film:
             positions.append(max(nearest, positions[-1] + 1) if positions else nearest)
         return tuple(self.images(positions))
 
-    def between(self, first: int, last: int) -> Film:
-        """The part of the film from one frame of the clip to another, both included."""
+    def between(self, first: int, last: int) -> FrameSequence:
+        """The part of the sequence from one frame of the clip to another, both included."""
         kept = [i for i, place in enumerate(self.places) if first <= place <= last]
-        return Film(
+        return FrameSequence(
             clip=self.clip,
             places=tuple(self.places[position] for position in kept),
             fps=self.fps,
             images=lambda positions: self.images([kept[position] for position in positions]),
         )
+
+    def mapped(self, change: Callable[[Image], Image]) -> FrameSequence:
+        """Return the sequence with each image changed by itself."""
+        return replace(self, images=lambda positions: map(change, self.images(positions)))
 
     def all(self) -> Iterator[Image]:
         """All images, one after the other.
@@ -123,8 +126,10 @@ class FrameFiles:
         path = self.clip.frame_paths[number]
         if path in self._kept:
             return self._kept[path]
-        with step_of(self.clip.key, "read"):
+        try:
             pixels = read_pixels(path)
+        except DataError as error:
+            raise StepError(self.clip.key, "read", str(error)) from error
         if pixels.nbytes <= self._room:
             self._room -= pixels.nbytes
             self._kept[path] = pixels
@@ -143,23 +148,21 @@ class Frames(Protocol):
         """A frame, ``(height, width, 3)``, 0..255."""
 
 
-def read_film(files: Frames, *, gray: bool, alignment: Alignment | None = None) -> Film:
-    """All frames of a clip; each is read from its file and aligned when it is asked for.
+def read_frames(files: Frames, *, gray: bool) -> FrameSequence:
+    """Return all frames of a clip; each is read from its file when it is asked for.
 
     Args:
         files: Of the clip, on disk or elsewhere.
         gray: Read ``(height, width)``, else ``(height, width, 3)``.
-        alignment: The same for all frames; None takes them as they are.
     """
-
-    def images(numbers: Sequence[int]) -> Iterator[Image]:
-        for number in numbers:
-            image = files.gray(number) if gray else files.colours(number)
-            yield image if alignment is None else alignment.apply(image)
-
+    read = files.gray if gray else files.colours
     clip = files.clip
-    places = tuple(map(float, range(len(clip.frame_paths))))
-    return Film(clip=clip, places=places, fps=clip.fps, images=images)
+    return FrameSequence(
+        clip=clip,
+        places=tuple(map(float, range(len(clip.frame_paths)))),
+        fps=clip.fps,
+        images=lambda numbers: map(read, numbers),
+    )
 
 
 def movement(clip: Clip, step: str) -> range:

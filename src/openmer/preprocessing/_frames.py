@@ -14,7 +14,7 @@ from openmer.errors import DataError
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
 MOST_PIXELS = 25_000_000
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as OpenCV and MATLAB
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and MATLAB
 
 
 def read_gray(path: Path) -> NDArray[np.float32]:
@@ -54,7 +54,8 @@ def read_rgb(path: Path) -> NDArray[np.float32]:
 def gray_of(pixels: Pixels) -> NDArray[np.float32]:
     """What `read_gray` gives, of pixels that are already read."""
     values = pixels.astype(np.float32)
-    return values if values.ndim == 2 else np.ascontiguousarray(values @ _LUMA)
+    luma = np.array(LUMA, np.float32)
+    return values if values.ndim == 2 else np.ascontiguousarray(values @ luma)
 
 
 def colours_of(pixels: Pixels) -> NDArray[np.float32]:

@@ -31,53 +31,31 @@ A recipe of flow may end with the step `append_apex`: the same three planes behi
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BeforeValidator, InstanceOf, PlainSerializer
 
 from openmer.clip import Clip
-from openmer.errors import ConfigError, DataError
-from openmer.preprocessing._failures import step_of
-from openmer.preprocessing._frame_sequence import Film, FrameFiles, Frames, movement, read_film
-from openmer.preprocessing._frames import read_rgb
-from openmer.preprocessing._recipe_rules import check_order, fingerprint_of, last_size, read_step
-from openmer.preprocessing._steps_array import (
-    ArrayStep,
-    AverageStep,
-    ClipStep,
-    ResizeStep,
-    Source,
-    Step,
-    StrainStep,
-    StretchStep,
-)
-from openmer.preprocessing._steps_clip import AlignStep, InterpolateStep, MagnifyStep
-from openmer.preprocessing._steps_source import (
-    ApexFrameStep,
-    AppendApexStep,
-    DynamicImageStep,
-    FlowStep,
-)
+from openmer.errors import ConfigError
+from openmer.preprocessing._failures import StepError
+from openmer.preprocessing._frame_sequence import Frames
+from openmer.preprocessing._plan import Plan
+from openmer.preprocessing._recipe_rules import read_step
 from openmer.preprocessing.faces._detect import ArrayStore, face_detector
 from openmer.preprocessing.flow._flow import flow_method
-from openmer.preprocessing.flow._resample import flip_flow, resize_image
+from openmer.preprocessing.steps._step import ALL_FRAMES, STEPS, ApexPolicy, Step, is_stretched
+from openmer.preprocessing.steps.align import AlignStep
+from openmer.preprocessing.steps.apex_frame import ApexFrameStep
+from openmer.preprocessing.steps.flow import FlowStep
 
-_STEPS: dict[str, type[Step]] = {
-    "align": AlignStep,
-    "magnify": MagnifyStep,
-    "interpolate": InterpolateStep,
-    "flow": FlowStep,
-    "apex_frame": ApexFrameStep,
-    "dynamic_image": DynamicImageStep,
-    "strain": StrainStep,
-    "resize": ResizeStep,
-    "stretch": StretchStep,
-    "average": AverageStep,
-    "append_apex": AppendApexStep,
-}
+S = TypeVar("S", bound=Step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +69,9 @@ class Recipe:
     used before frames where a clip has both, but never by a recipe that changes the frames or
     chooses the apex in its own way.
 
+    Attributes:
+        steps: The steps.
+
     Raises:
         ConfigError: The order of the steps makes no sense, or a flow method or face detector is not
             known.
@@ -99,12 +80,18 @@ class Recipe:
     steps: tuple[Step, ...]
 
     def __post_init__(self) -> None:
-        check_order(self.steps)
+        kinds = self.kinds
+        if not kinds or kinds[-1] in ALL_FRAMES:
+            raise ConfigError(
+                f"The recipe makes no array of its frames: found {self._names or 'no step at all'}."
+                " Add the step 'flow', 'apex_frame' or 'dynamic_image'."
+            )
+        _ = self.size
         if self.flow is not None:
             flow_method(self.flow.method)
         if self.align is not None:
             face_detector(self.align.detector)
-            if self.align.locked_at == "apex" and self.source.apex == "flow":
+            if self.align.locked_at == "apex" and self.apex == "flow":
                 raise ConfigError(
                     "The step 'align' is locked at the apex, but with apex = \"flow\" the apex is "
                     'looked for on aligned frames. Set locked_at = "onset", or another apex.'
@@ -112,14 +99,13 @@ class Recipe:
 
     @classmethod
     def from_tables(cls, tables: Iterable[Mapping[str, object]]) -> Recipe:
-        """The recipe that a method file's `[[recipe]]` tables describe.
+        """Read the recipe that a method file's `[[recipe]]` tables describe.
 
         Raises:
             ConfigError: A step or one of its keys is not known (the nearest is suggested), a value
                 is wrong, or the order makes no sense.
         """
-        numbered = enumerate(tables, start=1)
-        return cls(tuple(read_step(number, table, _STEPS) for number, table in numbered))
+        return cls(tuple(read_step(i, table, STEPS) for i, table in enumerate(tables, start=1)))
 
     @property
     def tables(self) -> list[dict[str, object]]:
@@ -127,50 +113,92 @@ class Recipe:
         return [step.model_dump() for step in self.steps]
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """What each step gives.
+
+        Raises:
+            ConfigError: A step does not take what the step before it gives, or comes twice.
+        """
+        given, kinds = ALL_FRAMES[0], []
+        for place, step in enumerate(self.steps):
+            if step.step in [before.step for before in self.steps[:place]]:
+                raise ConfigError(f"The recipe has the step {step.step!r} twice. Keep one of them.")
+            if given not in step.gives:
+                before = repr(self.steps[place - 1].step) if place else "nothing"
+                needed = " or ".join(dict.fromkeys(step.gives))
+                raise ConfigError(
+                    f"The step {step.step!r} cannot stand after {before}, which gives {given}: it "
+                    f"needs {needed}. Put the steps in another order, or leave one of them out."
+                )
+            given = step.gives[given]
+            kinds.append(given)
+        return tuple(kinds)
+
+    def find(self, kind: type[S]) -> S | None:
+        """Return the step of a kind; None where the recipe has none."""
+        return next((step for step in self.steps if isinstance(step, kind)), None)
+
+    @property
     def align(self) -> AlignStep | None:
         """The step `align`; None in a recipe that takes frames as they are."""
-        first = self.steps[0]
-        return first if isinstance(first, AlignStep) else None
+        return self.find(AlignStep)
 
     @property
-    def on_clip(self) -> tuple[ClipStep, ...]:
-        """The steps `magnify` and `interpolate`, as far as the recipe has them."""
-        return tuple(step for step in self.steps if isinstance(step, ClipStep))
-
-    @property
-    def source(self) -> Source:
+    def source(self) -> Step:
         """The step that makes the first array of a clip: flow, apex frame or dynamic image."""
-        return next(step for step in self.steps if isinstance(step, Source))
+        made = zip(self.steps, self.kinds, strict=True)
+        return next(step for step, kind in made if kind not in ALL_FRAMES)
+
+    @property
+    def apex(self) -> ApexPolicy:
+        """Which frame is the apex."""
+        policy: ApexPolicy = getattr(self.source, "apex", "annotated-or-middle")
+        return policy
 
     @property
     def flow(self) -> FlowStep | None:
         """The step `flow`; None in a recipe of images."""
-        return self.source if isinstance(self.source, FlowStep) else None
+        return self.find(FlowStep)
 
     @property
     def channels(self) -> int:
         """Channels of the array: those of flow, then red, green and blue where it has an image."""
-        return self.flow_channels + 3 * (self.flow is None or self._appended is not None)
+        return self._channels[-1]
 
     @property
     def flow_channels(self) -> int:
         """How many of the first channels are flow: 2 for u and v, 3 with strain, or none."""
-        return 0 if self.flow is None else 2 + (self._place("strain") is not None)
+        counted = zip(self._channels, self.kinds, strict=True)
+        return max((count for count, kind in counted if kind.endswith("flow")), default=0)
+
+    @property
+    def _channels(self) -> list[int]:
+        counts = [0]
+        for step in self.steps:
+            counts.append(step.channels(counts[-1]))
+        return counts[1:]
 
     @property
     def size(self) -> int | None:
         """Height and width of the array; None where they are those of the frames."""
-        return last_size(self.steps)
+        return _size(self.steps)
 
     @property
     def stretched(self) -> bool:
         """Whether values are flow in the 8-bit form in 0..255, not of true magnitude in pixels."""
-        return self._place("stretch") is not None
+        return is_stretched(self.kinds[-1])
+
+    @property
+    def uses_fps(self) -> bool:
+        """Whether the array depends on the frames per second of the clip."""
+        return any(step.uses_fps for step in self.steps)
 
     @property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of the steps, their options and the versions of their code."""
-        return fingerprint_of(self.steps)
+        record = [step.record() for step in self.steps]
+        text = json.dumps(record, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def __str__(self) -> str:
         return "\n".join(
@@ -180,32 +208,47 @@ class Recipe:
             for step in self.steps
         )
 
-    def inputs(self, clip: Clip) -> tuple[Path, ...]:
-        """The files the recipe reads of a clip: some frames, or one ready flow image.
+    def plan(self, clip: Clip) -> Plan:
+        """Return what the recipe does to a clip: files, frames and steps; nothing is read.
 
         Raises:
-            DataError: The clip has nothing this recipe can start from.
+            DataError: The clip has nothing this recipe can start from; a `StepError` at "input".
         """
-        if clip.flow_path is not None and self._starts_from_flow_image(clip):
-            return (clip.flow_path,)
+        needs_frames = next((step.step for step in self.steps if not step.on_flow_image), None)
+        if clip.flow_path is not None and self.stretched and needs_frames is None:
+            return self._plan_of_image(clip, clip.flow_path)
         if clip.frame_paths:
-            return tuple(clip.frame_paths[number] for number in self._numbers_read(clip))
-        if clip.flow_path is None:
-            raise DataError(f"{clip.key} has neither frames nor a flow image. Give it one of them.")
-        if self._needs_frames is not None:
-            raise DataError(
-                f"{clip.key} has only a ready flow image, but the recipe has the step "
-                f"{self._needs_frames!r}, which needs frames. Give the frames."
-            )
-        raise DataError(
-            f"{clip.key} has only a ready 8-bit flow image, in which the true magnitude is "
-            "lost, but the recipe has no step 'stretch'. Add that step or give the frames."
-        )
+            return Plan.of_frames(clip, self.steps, self.apex)
+        raise StepError(clip.key, "input", _lacking(clip, needs_frames))
+
+    def inputs(self, clip: Clip) -> tuple[Path, ...]:
+        """Return the files the recipe reads of a clip: some frames, or one ready flow image.
+
+        Raises:
+            DataError: As `plan`.
+        """
+        return self.plan(clip).paths
+
+    def run(
+        self, clip: Clip, *, store: ArrayStore | None = None, frames: Frames | None = None
+    ) -> NDArray[np.float32]:
+        """Return the array of a clip.
+
+        Args:
+            clip: With the frames, or the ready flow image, that `inputs` names.
+            store: Where found faces are kept and found again; None looks anew.
+            frames: Frames in memory, in place of the files that the clip names.
+
+        Returns:
+            As `Plan.run`.
+
+        Raises:
+            DataError: As `plan` and `Plan.run`.
+        """
+        return self.plan(clip).run(store=store, frames=frames)
 
     def frame_numbers(self, clip: Clip, *, store: ArrayStore | None = None) -> tuple[int, ...]:
-        """The frames that the array is made of, from 0: onset and apex, apex, or onset to offset.
-
-        With ``apex = "flow"`` the apex is looked for, which reads and aligns all frames.
+        """Return the frames that the first array is made of, from 0: onset and apex, for instance.
 
         Args:
             clip: With frames.
@@ -217,14 +260,16 @@ class Recipe:
         Raises:
             DataError: As `run`.
         """
-        with step_of(clip.key, "input"):
-            self.inputs(clip)
-        if self._starts_from_flow_image(clip):
+        plan = self.plan(clip)
+        if plan.channels:
             return ()
-        return self._taken(clip, self._film(clip, store))
+        if self.apex != "flow":
+            return self.source.reads(clip, self.apex)
+        source = self.steps.index(self.source)
+        return plan.data_after(self.steps[: source + 1], store=store).numbers
 
     def reports(self, clip: Clip, *, store: ArrayStore | None = None) -> dict[str, str]:
-        """What a reader of results should know of one clip, in a sentence for each step concerned.
+        """Say what a reader of results should know of one clip, in a sentence by step.
 
         Args:
             clip: With frames.
@@ -238,58 +283,19 @@ class Recipe:
             DataError: As `run`.
         """
         numbers = self.frame_numbers(clip, store=store)
-        magnified = [step for step in self.on_clip if isinstance(step, MagnifyStep)]
-        told: dict[str, str] = {step.step: str(step.report(clip)) for step in magnified}
-        if numbers and not isinstance(self.source, DynamicImageStep):
-            how: str = self.source.apex
+        found = {step.step: step.report(clip) for step in self.steps}
+        said = {name: str(report) for name, report in found.items() if report is not None}
+        if numbers and hasattr(self.source, "apex"):
+            how: str = self.apex
             if how == "annotated-or-middle":
                 how = "middle" if clip.apex is None else "annotated"
-            told[self.source.step] = f"The apex is frame {numbers[-1]}, counted from 0 ({how})."
-        return told
-
-    def run(
-        self, clip: Clip, *, store: ArrayStore | None = None, frames: Frames | None = None
-    ) -> NDArray[np.float32]:
-        """The array of a clip.
-
-        Args:
-            clip: With the frames, or the ready flow image, that `inputs` names.
-            store: Where found faces are kept and found again; None looks anew.
-            frames: Frames in memory, in place of the files that the clip names.
-
-        Returns:
-            float32, shape ``(channels, height, width)``; channels u, v and, with the step
-            `strain`, strain; in pixels (strain unitless), or in 0..255 with the step `stretch`;
-            then those of the apex frame with `append_apex`. Of the apex frame: red, green and blue
-            in 0..255, not cut off where it is magnified. Of the dynamic image: red, green and blue,
-            signed.
-
-        Raises:
-            DataError: The clip lacks what the recipe needs, a file is broken, or there is no face
-                to align; a `StepError` that names the clip and the step.
-
-        Warns:
-            EmptyBandWarning: The step `magnify` changes nothing: see `reports`.
-        """
-        with step_of(clip.key, "input"):
-            paths = self.inputs(clip)
-        if self._starts_from_flow_image(clip):
-            with step_of(clip.key, "read"):
-                return self._from_flow_image(paths[0])
-        film = self._film(clip, store, frames)
-        numbers = self._taken(clip, film)
-        for step in self.on_clip:
-            with step_of(clip.key, step.step):
-                film = step.apply(film)
-        with step_of(clip.key, self.source.step):
-            array = self.source.apply(film, numbers)
-        array = self._apply(self.steps[self.steps.index(self.source) + 1 :], array)
-        return array if self._appended is None else self._appended.apply(array, film, numbers)
+            said[self.source.step] = f"The apex is frame {numbers[-1]}, counted from 0 ({how})."
+        return said
 
     def run_still(
         self, image_rgb: NDArray[np.generic], *, store: ArrayStore | None = None
     ) -> NDArray[np.float32]:
-        """A still, for instance a macro-expression, by the way of the apex frames.
+        """Prepare one image, for instance a macro-expression, by the way of the apex frames.
 
         It has no time: what magnifies or interpolates is left out.
 
@@ -304,7 +310,8 @@ class Recipe:
             ConfigError: The recipe makes its array of several frames.
             DataError: There is no face to align.
         """
-        if not isinstance(self.source, ApexFrameStep):
+        source = self.find(ApexFrameStep)
+        if source is None:
             raise ConfigError(
                 f"A still has no motion for the step {self.source.step!r}. Give a recipe with the "
                 "step 'apex_frame'."
@@ -312,86 +319,73 @@ class Recipe:
         image = image_rgb.astype(np.float32)
         if self.align is not None:
             image = self.align.find(image, store).apply(image)
-        return self.source.planes(image)
+        return source.planes(image)
 
     def flipped(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
-        """An array of this recipe as seen in a flip; in flow, u changes its direction.
+        """Return an array of this recipe as seen in a flip; in flow, u changes its direction.
 
         Args:
             array: Shape ``(..., channels, height, width)``.
         """
-        if self.flow is None:
-            return array[..., ::-1].copy()
-        return flip_flow(array, stretched=self.stretched)
+        return self.steps[-1].flip(array, self.kinds[-1])
+
+    def _plan_of_image(self, clip: Clip, path: Path) -> Plan:
+        """Plan to enter with a ready flow image after the step `stretch`."""
+        start = next(i for i, kind in enumerate(self.kinds) if is_stretched(kind)) + 1
+        return Plan(
+            clip=clip,
+            paths=(path,),
+            steps=self.steps[start:],
+            channels=self._channels[-1],
+            size=_size(self.steps[:start]),
+        )
 
     @property
-    def _appended(self) -> AppendApexStep | None:
-        return self.steps[-1] if isinstance(self.steps[-1], AppendApexStep) else None
-
-    @property
-    def _needs_frames(self) -> str | None:
-        """The first step for which a ready flow image will not do; None where there is none."""
-        for step in self.steps:
-            if not isinstance(step, FlowStep | ArrayStep):
-                return step.step
-            if isinstance(step, FlowStep) and step.apex != "annotated-or-middle":
-                return step.step
-        return None
-
-    def _starts_from_flow_image(self, clip: Clip) -> bool:
-        return clip.flow_path is not None and self.stretched and self._needs_frames is None
-
-    def _numbers_read(self, clip: Clip) -> tuple[int, ...]:
-        """Numbers of all frames that are read, each once."""
-        numbers: list[int] = []
-        if self.align is not None:
-            numbers.append(self.align.frame_number(clip, self.source.apex))
-        for step in self.on_clip:
-            numbers += step.frame_numbers(clip)
-        if self.source.apex == "flow":
-            numbers += movement(clip, self.source.step)
-        else:
-            numbers += self.source.frame_numbers(clip)
-        return tuple(dict.fromkeys(numbers))
-
-    def _taken(self, clip: Clip, film: Film) -> tuple[int, ...]:
-        """The frames that the source takes; `film` is aligned and not yet magnified."""
-        with step_of(clip.key, self.source.step if self.source.apex == "flow" else "input"):
-            return self.source.frame_numbers(clip, film)
-
-    def _film(self, clip: Clip, store: ArrayStore | None, frames: Frames | None = None) -> Film:
-        """The frames of a clip, aligned; each is read when it is asked for, and only once."""
-        files = frames or FrameFiles(clip)
-        alignment = None
-        if self.align is not None:
-            with step_of(clip.key, "read"):
-                number = self.align.frame_number(clip, self.source.apex)
-                reference = files.colours(number)
-            with step_of(clip.key, "align"):
-                alignment = self.align.find(reference, store)
-        gray = self.flow is not None and self._appended is None
-        return read_film(files, gray=gray, alignment=alignment)
-
-    def _from_flow_image(self, path: Path) -> NDArray[np.float32]:
-        """The steps after `stretch`, on a ready flow image."""
-        after = (self._place("stretch") or 0) + 1
-        image = read_rgb(path)[: self.channels]
-        size = last_size(self.steps[:after])
-        if size is not None and image.shape[1:] != (size, size):
-            image = resize_image(image, size)
-        return self._apply(self.steps[after:], image)
-
-    def _apply(self, steps: tuple[Step, ...], array: NDArray[np.float32]) -> NDArray[np.float32]:
-        for step in steps:
-            if isinstance(step, ArrayStep):
-                array = step.apply(array)
-        return array
-
-    def _place(self, name: str) -> int | None:
-        """Where in the recipe a step stands, from 0; None where it is not in it."""
-        return next((i for i, step in enumerate(self.steps) if step.step == name), None)
+    def _names(self) -> str:
+        return ", ".join(step.step for step in self.steps)
 
 
 def list_steps() -> tuple[str, ...]:
-    """Names of all steps, in the order in which a recipe usually has them."""
-    return tuple(_STEPS)
+    """List the names of all steps, sorted."""
+    return tuple(STEPS.names())
+
+
+def _size(steps: Iterable[Step]) -> int | None:
+    size = None
+    for step in steps:
+        size = step.output_size(size)
+    return size
+
+
+def _lacking(clip: Clip, needs_frames: str | None) -> str:
+    """Say what a clip without frames lacks."""
+    if clip.flow_path is None:
+        return f"{clip.key} has neither frames nor a flow image. Give it one of them."
+    if needs_frames is not None:
+        return (
+            f"{clip.key} has only a ready flow image, but the recipe has the step "
+            f"{needs_frames!r}, which needs frames. Give the frames."
+        )
+    return (
+        f"{clip.key} has only a ready 8-bit flow image, in which the true magnitude is lost, but "
+        "the recipe has no step 'stretch'. Add that step or give the frames."
+    )
+
+
+def _as_recipe(value: object) -> object:
+    """Read tables as a recipe."""
+    return value if isinstance(value, Recipe) else Recipe.from_tables(value)  # type: ignore[arg-type]
+
+
+def _as_written(recipe: Recipe) -> list[dict[str, Any]]:
+    """Return the tables with the options that were given."""
+    return [
+        {"step": step.step, **step.model_dump(mode="json", exclude_unset=True)}
+        for step in recipe.steps
+    ]
+
+
+RecipeField = Annotated[
+    InstanceOf[Recipe], BeforeValidator(_as_recipe), PlainSerializer(_as_written)
+]
+"""A recipe as a field of a record: read from `[[recipe]]` tables, and written as them."""

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
 from openmer.files import replace_file
-from openmer.preprocessing._frames import read_rgb
+from openmer.preprocessing._frames import LUMA, read_rgb
 from openmer.preprocessing.faces._align import STYLES
-from openmer.preprocessing.faces._alignment import LUMA, Alignment
+from openmer.preprocessing.faces._alignment import Alignment
 from openmer.preprocessing.faces._detect import ArrayStore, Face, choose_face, detect_faces
 from openmer.preprocessing.flow._apex import Apex, FlowApex, find_apex
 from openmer.preprocessing.flow._flow import optical_flow

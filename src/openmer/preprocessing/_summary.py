@@ -9,8 +9,7 @@ from statistics import median
 from openmer.clip import Clip
 from openmer.errors import DataError
 from openmer.preprocessing._recipe import Recipe
-from openmer.preprocessing._steps_clip import MagnifyStep
-from openmer.preprocessing._steps_source import DynamicImageStep
+from openmer.preprocessing.steps.magnify import MagnifyStep
 
 HOLDS_BINS = "the band holds bins"
 HOLDS_NONE = "the band holds no bin of the clip"
@@ -30,16 +29,15 @@ def count_treatments(recipe: Recipe, clips: Iterable[Clip]) -> dict[str, dict[st
         DataError: A clip lacks the frames per second that `magnify` needs.
     """
     told: dict[str, Counter[str]] = {}
+    magnify = recipe.find(MagnifyStep)
     for clip in clips:
         if not clip.frame_paths:
             continue
-        if not isinstance(recipe.source, DynamicImageStep):
-            told.setdefault("apex", Counter())[_policy(recipe.source.apex, clip)] += 1
-        for step in recipe.on_clip:
-            if isinstance(step, MagnifyStep):
-                empty = not step.report(clip).bins_in_band_hz
-                way = HOLDS_NONE if empty else HOLDS_BINS
-                told.setdefault(step.step, Counter())[way] += 1
+        if hasattr(recipe.source, "apex"):
+            told.setdefault("apex", Counter())[_policy(recipe.apex, clip)] += 1
+        if magnify is not None:
+            way = HOLDS_BINS if magnify.report(clip).bins_in_band_hz else HOLDS_NONE
+            told.setdefault(magnify.step, Counter())[way] += 1
     return {step: dict(sorted(ways.items())) for step, ways in told.items()}
 
 
@@ -56,13 +54,13 @@ def median_magnification(recipe: Recipe, clips: Iterable[Clip]) -> float | None:
     Returns:
         The median; None where the recipe does not magnify, or there is no such clip.
     """
-    steps = [step for step in recipe.on_clip if isinstance(step, MagnifyStep)]
-    if not steps:
+    magnify = recipe.find(MagnifyStep)
+    if magnify is None:
         return None
     times = []
     for clip in clips:
         try:
-            times.append(1 + steps[0].alpha * steps[0].report(clip).apex_gain)
+            times.append(1 + magnify.alpha * magnify.report(clip).apex_gain)
         except DataError:
             continue
     return median(times) if times else None

@@ -121,7 +121,7 @@ def prepare_pretraining(
     if method.model is None:
         raise ConfigError(f"Method {method.name} has no [model] to pretrain. Add one.")
     scheme = pretraining_scheme(config.scheme)
-    recipe = Recipe.from_tables(config.recipe) if config.recipe else None
+    recipe = config.recipe
     failures = Failures("error") if failures is None else failures
     report = on_progress or (lambda *_: None)
     labels = label_scheme(scheme.label_scheme)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from openmer.errors import ConfigError, unknown_name
 from openmer.methods import Method, load_method
+from openmer.preprocessing import Recipe
 from openmer.reports import PublishedResult, published_results
 from openmer.training import Record
 
@@ -165,9 +166,9 @@ def row_method(
     )
     if not row.without:
         return method
-    names = [step["step"] for step in method.recipe]
+    names = [step.step for step in method.recipe.steps]
     for name in row.without:
         if name not in names:
             raise unknown_name(f"step of the recipe of {method.name} called", name, names)
-    left = tuple(step for step in method.recipe if step["step"] not in row.without)
-    return method.model_copy(update={"recipe": left})
+    left = tuple(step for step in method.recipe.steps if step.step not in row.without)
+    return method.model_copy(update={"recipe": Recipe(left)})

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from openmer.preprocessing import RecipeField
 
 Scalar = bool | int | float | str
 EpochRule = Literal["fixed", "inner", "held_out"]
@@ -158,7 +168,7 @@ class Pretraining(Record):
         augment: Random changes of the training images.
         model: Arguments of the model that differ from those of the method; none changes a weight's
             shape (the dropout, for instance).
-        recipe: Preprocessing of a still, as tables; empty takes its gray values as they are.
+        recipe: Preprocessing of an image; None takes its gray values as they are.
     """
 
     scheme: str
@@ -176,7 +186,7 @@ class Pretraining(Record):
     loss: LossConfig = LossConfig()
     augment: StillAugment = StillAugment()
     model: dict[str, Scalar] = Field(default_factory=dict)
-    recipe: tuple[dict[str, Any], ...] = ()
+    recipe: Annotated[RecipeField | None, BeforeValidator(lambda tables: tables or None)] = None
 
 
 class Variants(Record):

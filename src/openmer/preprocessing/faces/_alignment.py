@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import DataError
+from openmer.preprocessing._frames import LUMA
 from openmer.preprocessing.faces._detect import Point
-
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as `openmer.preprocessing.read_gray`
 
 _MOST_SAMPLES = 8  # per side of a pixel, where the image shrinks
 

@@ -1,0 +1,191 @@
+"""What every step of a recipe is, and the data that one step hands to the next.
+
+What flows between steps has a kind: `FRAMES`, `ALIGNED`, ... A step says which kinds it takes and
+what it gives for each, so that the order of a recipe is checked without a list of orders. Kinds are
+plain strings: a step of another package may give and take kinds of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from openmer.clip import Clip
+from openmer.preprocessing._frame_sequence import Frames, FrameSequence, read_frames
+from openmer.preprocessing.faces._detect import ArrayStore
+from openmer.preprocessing.flow._resample import flip_flow
+from openmer.registry import Registry
+
+Array = NDArray[np.float32]
+ApexPolicy = Literal["annotated-or-middle", "annotated", "middle", "flow"]
+
+FRAMES, ALIGNED = "frames", "aligned frames"
+MAGNIFIED, INTERPOLATED = "magnified frames", "interpolated frames"
+ALL_FRAMES = (FRAMES, ALIGNED, MAGNIFIED, INTERPOLATED)
+FLOW, AVERAGED_FLOW, STRETCHED_FLOW = "flow", "averaged flow", "stretched flow"
+FLOW_AND_IMAGE, STRETCHED_FLOW_AND_IMAGE = "flow and image", "stretched flow and image"
+IMAGE, DYNAMIC_IMAGE, STRETCHED_IMAGE = "image", "dynamic image", "stretched image"
+
+
+@dataclass(frozen=True)
+class ClipData:
+    """What one step hands to the next, for one clip.
+
+    Attributes:
+        clip: The clip.
+        files: Where its frames are read from.
+        in_colour: Frames are read with their colours.
+        apex: Which frame the recipe takes as the apex.
+        store: Where found faces are kept; None looks anew.
+        aligned: The frames as they were before they were magnified; None takes them as read.
+        changed: The frames magnified and interpolated; None takes those of `aligned`.
+        numbers: Frames of the clip that the first array was made of, from 0.
+        made: The array, ``(channels, height, width)``; None before there is one.
+    """
+
+    clip: Clip
+    files: Frames
+    in_colour: bool = False
+    apex: ApexPolicy = "annotated-or-middle"
+    store: ArrayStore | None = None
+    aligned: FrameSequence | None = None
+    changed: FrameSequence | None = None
+    numbers: tuple[int, ...] = ()
+    made: Array | None = None
+
+    @cached_property
+    def measured(self) -> FrameSequence:
+        """The frames, aligned and not yet magnified: where an apex is looked for."""
+        return self.aligned or read_frames(self.files, gray=not self.in_colour)
+
+    @property
+    def frames(self) -> FrameSequence:
+        """The frames as the steps before have made them."""
+        return self.changed or self.measured
+
+    @property
+    def array(self) -> Array:
+        """The array that the steps before have made."""
+        if self.made is None:
+            raise RuntimeError("a step needs an array before there is one; see Recipe.kinds")
+        return self.made
+
+
+class Step(BaseModel):
+    """One step of a recipe: a strict record of its options, with what it does.
+
+    A subclass is registered under the default of its field `step`. The class variables are what a
+    recipe has to know of it; a `size` among the options is the size of what it gives.
+
+    Attributes:
+        step: Its name in a recipe.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    version: ClassVar[int] = 1
+    """Raised whenever its numbers change, so that no cached array outlives them."""
+    gives: ClassVar[Mapping[str, str]] = {}
+    """The kinds that it takes, each with the kind that it gives for it."""
+    in_colour: ClassVar[bool] = False
+    """It looks at the colours of the frames, which are read gray otherwise."""
+    uses_fps: ClassVar[bool] = False
+    """Its result depends on the frames per second of the clip."""
+
+    step: str
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        name = cls.model_fields["step"].default
+        if isinstance(name, str):
+            STEPS.add(name, cls)
+
+    @property
+    def on_flow_image(self) -> bool:
+        """Whether a ready 8-bit flow image can stand for what the step makes."""
+        return False
+
+    def reads(self, clip: Clip, apex: ApexPolicy) -> tuple[int, ...]:  # noqa: ARG002
+        """Return the numbers of the frames that the step reads of a clip, from 0.
+
+        Args:
+            clip: With frames.
+            apex: Which frame the recipe takes as the apex.
+
+        Raises:
+            DataError: The clip lacks what the step needs.
+        """
+        return ()
+
+    def channels(self, before: int) -> int:
+        """Return how many channels its array has, after one of `before` channels (0: frames)."""
+        return before
+
+    def output_size(self, before: int | None) -> int | None:
+        """Return height and width of its array; None where they are those of the frames.
+
+        Args:
+            before: The same of what it takes.
+
+        Raises:
+            ConfigError: The step cannot work on that size.
+        """
+        return getattr(self, "size", 0) or before
+
+    def report(self, clip: Clip) -> object:  # noqa: ARG002
+        """Return what a reader of results should know of one clip, as `str`; None for nothing."""
+        return None
+
+    def record(self) -> dict[str, object]:
+        """Return what its numbers depend on: options and the versions of its code."""
+        return {**self.model_dump(), "version": self.version}
+
+    def apply(self, data: ClipData) -> ClipData:
+        """Return the data with what this step makes of it.
+
+        Raises:
+            DataError: The clip lacks what the step needs, or a file is broken.
+        """
+        raise NotImplementedError
+
+    def flip(self, array: Array, kind: str) -> Array:
+        """Return an array as a step gives it, seen in a flip; in flow, u changes its direction.
+
+        Args:
+            array: Shape ``(..., channels, height, width)``.
+            kind: What it is, of the kinds that the step gives.
+        """
+        if "flow" in kind:
+            return flip_flow(array, stretched=is_stretched(kind))
+        return array[..., ::-1].copy()
+
+
+class ArrayStep(Step):
+    """A step from one array to another: a subclass writes `change`."""
+
+    @property
+    def on_flow_image(self) -> bool:
+        """Whether a ready flow image can stand for its result: it needs no frame."""
+        return True
+
+    def apply(self, data: ClipData) -> ClipData:
+        """Return the data with the changed array."""
+        return replace(data, made=self.change(data.array))
+
+    def change(self, array: Array) -> Array:
+        """Return the array, ``(channels, height, width)``, changed."""
+        raise NotImplementedError
+
+
+STEPS: Registry[type[Step]] = Registry("recipe step", "openmer.preprocessing.steps")
+
+
+def is_stretched(kind: str) -> bool:
+    """Return whether values of a kind are in the 8-bit form in 0..255."""
+    return kind.startswith("stretched ")
