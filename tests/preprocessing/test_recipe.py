@@ -14,8 +14,8 @@ from scipy.ndimage import gaussian_filter, shift
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import (
-    ArrayStep,
     Recipe,
+    Step,
     list_steps,
     optical_flow,
     optical_strain,
@@ -275,7 +275,7 @@ def test_the_orders_that_make_sense():
 
 @pytest.fixture
 def place():
-    class PlaceStep(ArrayStep):
+    class PlaceStep(Step):
         """Append where a pixel stands, as a package of somebody else might."""
 
         gives: ClassVar = {"flow": "placed flow"}
@@ -305,7 +305,7 @@ def test_a_step_of_somebody_else(tmp_path):
         Recipe.from_tables([{"step": "flow"}, {"step": "place"}, {"step": "strain"}])
     with pytest.raises(ValueError, match="recipe step name 'strain' is taken"):
 
-        class Again(ArrayStep):
+        class Again(Step):
             step: Literal["strain"] = "strain"
 
 

@@ -36,7 +36,7 @@ def test_rows_sweep_alpha_and_band_of_the_methods_own_step():
 
 
 def test_the_row_without_magnification_keeps_the_other_steps():
-    names = [step["step"] for step in row_method(STUDY, STUDY.rows[0]).recipe]
+    names = [step.step for step in row_method(STUDY, STUDY.rows[0]).recipe.steps]
     assert names == ["align", "apex_frame"]
     sized = row_method(STUDY, STUDY.rows[0], ["recipe.2.size=64"])
     assert sized.steps.size == 64, "an override counts the steps of the method"

@@ -179,9 +179,6 @@ from .magnification._settings import (
     MagnifySettings as MagnifySettings,
 )
 from .steps._step import (
-    ArrayStep as ArrayStep,
-)
-from .steps._step import (
     ClipData as ClipData,
 )
 from .steps._step import (
@@ -198,7 +195,6 @@ __all__ = [
     "Alignment",
     "Apex",
     "ArrayCache",
-    "ArrayStep",
     "ArrayStore",
     "BandReport",
     "ClipData",

@@ -80,8 +80,9 @@ class ClipData:
 class Step(BaseModel):
     """One step of a recipe: a strict record of its options, with what it does.
 
-    A subclass is registered under the default of its field `step`. The class variables are what a
-    recipe has to know of it; a `size` among the options is the size of what it gives.
+    A subclass is registered under the default of its field `step`. It overrides `change`, or
+    `apply` where it needs more than the array that the steps before have made. The class variables
+    are what a recipe has to know of it; a `size` among the options is the size of what it gives.
 
     Attributes:
         step: Its name in a recipe.
@@ -108,8 +109,8 @@ class Step(BaseModel):
 
     @property
     def on_flow_image(self) -> bool:
-        """Whether a ready 8-bit flow image can stand for what the step makes."""
-        return False
+        """Whether a ready 8-bit flow image can stand for its result: where it needs no frame."""
+        return type(self).apply is Step.apply
 
     def reads(self, clip: Clip, apex: ApexPolicy) -> tuple[int, ...]:  # noqa: ARG002
         """Return the numbers of the frames that the step reads of a clip, from 0.
@@ -147,12 +148,16 @@ class Step(BaseModel):
         return {**self.model_dump(), "version": self.version}
 
     def apply(self, data: ClipData) -> ClipData:
-        """Return the data with what this step makes of it.
+        """Return the data with what this step makes of it: the changed array, unless overridden.
 
         Raises:
             DataError: The clip lacks what the step needs, or a file is broken.
         """
-        raise NotImplementedError
+        return replace(data, made=self.change(data.array))
+
+    def change(self, array: Array) -> Array:
+        """Return the array, ``(channels, height, width)``, changed."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither apply nor change")
 
     def flip(self, array: Array, kind: str) -> Array:
         """Return an array as a step gives it, seen in a flip; in flow, u changes its direction.
@@ -164,23 +169,6 @@ class Step(BaseModel):
         if "flow" in kind:
             return flip_flow(array, stretched=is_stretched(kind))
         return array[..., ::-1].copy()
-
-
-class ArrayStep(Step):
-    """A step from one array to another: a subclass writes `change`."""
-
-    @property
-    def on_flow_image(self) -> bool:
-        """Whether a ready flow image can stand for its result: it needs no frame."""
-        return True
-
-    def apply(self, data: ClipData) -> ClipData:
-        """Return the data with the changed array."""
-        return replace(data, made=self.change(data.array))
-
-    def change(self, array: Array) -> Array:
-        """Return the array, ``(channels, height, width)``, changed."""
-        raise NotImplementedError
 
 
 STEPS: Registry[type[Step]] = Registry("recipe step", "openmer.preprocessing.steps")

@@ -15,11 +15,11 @@ from openmer.preprocessing.steps._step import (
     STRETCHED_FLOW,
     STRETCHED_IMAGE,
     Array,
-    ArrayStep,
+    Step,
 )
 
 
-class AverageStep(ArrayStep):
+class AverageStep(Step):
     """Means over `size` x `size` cells; values keep their unit."""
 
     gives: ClassVar = {

@@ -10,11 +10,11 @@ from openmer.preprocessing.flow._resample import resize_flow
 from openmer.preprocessing.steps._step import (
     FLOW,
     Array,
-    ArrayStep,
+    Step,
 )
 
 
-class ResizeStep(ArrayStep):
+class ResizeStep(Step):
     """Make the flow a square of `size` pixels, u and v in pixels of the new size."""
 
     gives: ClassVar = {FLOW: FLOW}

@@ -10,11 +10,11 @@ from openmer.preprocessing.flow._strain import optical_strain
 from openmer.preprocessing.steps._step import (
     FLOW,
     Array,
-    ArrayStep,
+    Step,
 )
 
 
-class StrainStep(ArrayStep):
+class StrainStep(Step):
     """Append the optical strain: ``(u, v)`` becomes ``(u, v, strain)``."""
 
     gives: ClassVar = {FLOW: FLOW}

@@ -12,11 +12,11 @@ from openmer.preprocessing.steps._step import (
     STRETCHED_FLOW,
     STRETCHED_IMAGE,
     Array,
-    ArrayStep,
+    Step,
 )
 
 
-class StretchStep(ArrayStep):
+class StretchStep(Step):
     """Stretch each channel of the clip to 0..255 and round: the form of the STSTNet authors."""
 
     gives: ClassVar = {
