@@ -34,7 +34,7 @@ RUNS = {
         "training.stages.1.epochs=1",
         "training.stages.1.iterations=1",
     ],
-    "rrmfnet-tiny": ["training.epochs=2", "training.perturb.interval=2"],
+    "rrmfnet-tiny": ["training.epochs=2", "training.perturb.every=2"],
 }
 SCORE = "score_"
 

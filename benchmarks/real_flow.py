@@ -78,10 +78,10 @@ _HTNET = (
     "training.learning_rate=5e-4",
 )
 SETTINGS = {
-    "rrmfnet": ("title=RRMFNet tiny", *_RRMFNET, "training.perturb.interval=0"),
-    "rrmfnet-pt": ("title=RRMFNet tiny + PT", *_RRMFNET, "training.perturb.interval=5"),
+    "rrmfnet": ("title=RRMFNet tiny", *_RRMFNET, "training.perturb.every=0"),
+    "rrmfnet-pt": ("title=RRMFNet tiny + PT", *_RRMFNET, "training.perturb.every=5"),
     "htnet": ("title=HTNet small", *_HTNET),
-    "htnet-pt": ("title=HTNet small + PT", *_HTNET, "training.perturb.interval=7"),
+    "htnet-pt": ("title=HTNet small + PT", *_HTNET, "training.perturb.every=7"),
 }
 
 

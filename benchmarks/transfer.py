@@ -82,7 +82,7 @@ def main() -> None:
             0,
             Part("still parts, once", once, None if spec.training.stages else once, 1.0, once=True),
         )
-    if spec.training.machine is not None:
+    if spec.training.svm is not None:
         parts.append(measure_machines(spec, data, jobs))
     write(options, spec, workers, parts)
 
@@ -111,7 +111,7 @@ def make_task(name: str, clips: int) -> tuple[NetworkSpec, TrainingData]:
     """The method's own network and schedule on random images."""
     method = load_method(name)
     training, size = method.training, method.steps.size
-    stages = isinstance(training, NetworkTraining) and (training.stages or training.machine)
+    stages = isinstance(training, NetworkTraining) and (training.stages or training.svm)
     if not stages or size is None:
         raise SystemExit(f"{name} trains no network in stages on images of a fixed size.")
     rng = np.random.default_rng(0)
@@ -171,11 +171,11 @@ def measure_machines(spec: NetworkSpec, data: TrainingData, jobs: list[FitJob]) 
         subjects=subjects,
     )
     started = time.perf_counter()
-    fit_machine(spec.training.machine, examples)
+    fit_machine(spec.training.svm, examples)
     alone = time.perf_counter() - started
     run = Parallel(n_jobs=len(jobs), backend="threading")
     started = time.perf_counter()
-    run(delayed(fit_machine)(spec.training.machine, examples) for _ in jobs)
+    run(delayed(fit_machine)(spec.training.svm, examples) for _ in jobs)
     return Part("support vector machine", time.perf_counter() - started, alone, 1.0)
 
 

@@ -47,15 +47,15 @@ def make_subjects(clips=24):
     return subjects
 
 
-def make_jobs(subjects, seed=0, watch=None):
-    """One job per subject; `watch` makes a `Watch` from the test clips."""
+def make_jobs(subjects, seed=0, validation=None):
+    """One job per subject; `validation` makes a `Validation` from the test clips."""
     jobs = []
     for subject_id in sorted(set(subjects)):
         test = tuple(i for i, other in enumerate(subjects) if other == subject_id)
         train = tuple(i for i, other in enumerate(subjects) if other != subject_id)
-        watched = watch(test) if watch else None
+        watched = validation(test) if validation else None
         jobs.append(
-            FitJob(subject_id=subject_id, seed=seed, train=train, predict=test, watch=watched)
+            FitJob(subject_id=subject_id, seed=seed, train=train, predict=test, validation=watched)
         )
     return jobs
 

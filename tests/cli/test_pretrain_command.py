@@ -20,7 +20,7 @@ from openmer.models import load_weights
 QUICK = (
     "--device", "cpu", "--threads", "1", "--set", "model.parameters.depth=1", "--set",
     "pretraining.size=32", "--set", "pretraining.batch_size=4", "--set",
-    "pretraining.validation=0.5", "--set", "pretraining.watch=loss",
+    "pretraining.validation=0.5", "--set", "pretraining.validation_score=loss",
 )  # fmt: skip
 STAGE = "pretraining.stages=[{epochs=%d, learning_rate=1e-3}]"
 

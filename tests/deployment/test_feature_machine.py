@@ -16,7 +16,7 @@ SETTINGS = (
     "recipe=[{step = 'apex_frame', size = 32}]",
     "training.flip_probability=0.0",
     "training.standardize=false",
-    "training.enlarge={copies = 1}",
+    "training.oversample={copies = 1}",
     "training.classifier={kind = 'svm', kernel = ['linear', 'rbf']}",
 )
 

@@ -136,19 +136,19 @@ def test_a_hostile_subject_id_stays_inside_the_run(tmp_path):
 def test_the_inner_rule_never_shows_the_held_out_subject():
     task = make_task()
     for fold, job in zip(task.folds, fold_jobs(task, "inner", 0), strict=True):
-        seen = {*job.train, *job.watch.clips}
+        seen = {*job.train, *job.validation.clips}
         assert seen == set(fold.train)
         assert not seen & set(fold.test)
         assert not {task.subjects[i] for i in job.train} & {
-            task.subjects[i] for i in job.watch.clips
+            task.subjects[i] for i in job.validation.clips
         }
 
 
 def test_the_fixed_rule_watches_nothing_and_the_leaky_one_the_test_clips():
     task = make_task()
-    assert all(job.watch is None for job in fold_jobs(task, "fixed", 0))
+    assert all(job.validation is None for job in fold_jobs(task, "fixed", 0))
     for fold, job in zip(task.folds, fold_jobs(task, "held_out", 0), strict=True):
-        assert job.watch.clips == fold.test
+        assert job.validation.clips == fold.test
     assert Protocol(epoch_rule="held_out").leaky
     assert not Protocol(epoch_rule="inner").leaky
 

@@ -64,7 +64,7 @@ def test_the_held_out_subject_has_no_part_in_the_network(task, rule):
     )
     assert first.weights_sha256 == second.weights_sha256
     assert not set(own) & set(first.job.train)
-    assert not (first.job.watch and set(own) & set(first.job.watch.clips))
+    assert not (first.job.validation and set(own) & set(first.job.validation.clips))
 
 
 def test_a_saliency_map_tells_what_it_is_of(task, shown):

@@ -107,7 +107,7 @@ def test_rrmfnet_reads_flow_and_the_apex_frame_and_is_perturbed_every_20th_epoch
     training = method.training
     assert (training.batch_size, training.learning_rate) == (64, 5e-4)
     assert training.perturb == Perturb()
-    assert training.epochs % training.perturb.interval == 10, "the last epochs are clean"
+    assert training.epochs % training.perturb.every == 10, "the last epochs are clean"
     for scheme, classes in (("casme2-5", 5), ("samm-5", 5)):
         assert load_method("rrmfnet-pt", (f"label_scheme={scheme}",)).label_scheme == scheme
         assert len(label_scheme(scheme).classes) == classes

@@ -5,13 +5,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openmer.pretraining._augment import augment_stills, resize_stills
-from openmer.training import StillAugment
+from openmer.pretraining._augment import augment_images, resize_images
+from openmer.training import ImageAugment
 
-OFF = StillAugment(flip_probability=0)
-ALL = StillAugment(
+OFF = ImageAugment(flip_probability=0)
+ALL = ImageAugment(
     flip_probability=0.5, rotation_deg=10, scale=0.1, shift=0.06, brightness=0.1, contrast=0.2,
-    erase_probability=0.25,
+    erasing_probability=0.25,
 )  # fmt: skip
 
 
@@ -22,7 +22,7 @@ def stills(count=6, side=16, channels=1, seed=0):
 
 def augmented(images, augment, *, size=None, seed=0):
     draws = torch.Generator().manual_seed(seed)
-    return augment_stills(images, size or images.shape[-1], augment, draws)
+    return augment_images(images, size or images.shape[-1], augment, draws)
 
 
 def test_nothing_switched_on_changes_nothing():
@@ -34,19 +34,19 @@ def test_nothing_switched_on_is_what_validation_images_get():
     images = stills()
     for size in (16, 24, 40):
         torch.testing.assert_close(
-            augmented(images, OFF, size=size), resize_stills(images, size), rtol=0, atol=1e-3
+            augmented(images, OFF, size=size), resize_images(images, size), rtol=0, atol=1e-3
         )
 
 
 def test_a_certain_flip_is_the_flipped_image():
     images = stills(channels=3)
-    flipped = augmented(images, StillAugment(flip_probability=1))
+    flipped = augmented(images, ImageAugment(flip_probability=1))
     torch.testing.assert_close(flipped, images.flip(-1), rtol=0, atol=1e-3)
 
 
 def test_half_of_many_images_are_flipped():
     images = stills(count=200, side=8)
-    made = augmented(images, StillAugment(flip_probability=0.5))
+    made = augmented(images, ImageAugment(flip_probability=0.5))
     flipped = ((made - images.flip(-1)).abs().amax((1, 2, 3)) < 1e-2).sum()
     assert 70 < flipped < 130
 
@@ -60,9 +60,9 @@ def test_half_of_many_images_are_flipped():
     erase=st.floats(0, 1),
 )
 def test_pixels_stay_pixels_and_shapes_stay(seed, rotation, share, light, erase):
-    augment = StillAugment(
+    augment = ImageAugment(
         rotation_deg=rotation, scale=share, shift=share, brightness=light, contrast=share,
-        erase_probability=erase,
+        erasing_probability=erase,
     )  # fmt: skip
     made = augmented(stills(channels=3), augment, size=20, seed=seed)
     assert made.shape == (6, 3, 20, 20)
@@ -81,28 +81,28 @@ def test_the_same_draws_make_the_same_images_and_others_make_others():
 def test_what_is_switched_off_shifts_no_other_draw():
     """The later draws are the same whether or not an earlier change is on."""
     images = torch.full((4, 1, 16, 16), 100.0)  # a warp does not show on it
-    light = StillAugment(flip_probability=0, brightness=0.3)
-    both = StillAugment(flip_probability=0.5, rotation_deg=20, shift=0.2, brightness=0.3)
+    light = ImageAugment(flip_probability=0, brightness=0.3)
+    both = ImageAugment(flip_probability=0.5, rotation_deg=20, shift=0.2, brightness=0.3)
     torch.testing.assert_close(augmented(images, light), augmented(images, both))
 
 
 def test_brightness_adds_at_most_its_share():
     images = torch.full((64, 1, 8, 8), 128.0)
-    change = augmented(images, StillAugment(flip_probability=0, brightness=0.1)) - images
+    change = augmented(images, ImageAugment(flip_probability=0, brightness=0.1)) - images
     assert 20 < change.abs().max() <= 25.5 + 1e-3
     assert change.min() < 0 < change.max()
 
 
 def test_contrast_keeps_the_mean_of_an_image():
     images = 100 + stills(side=8) / 10
-    made = augmented(images, StillAugment(flip_probability=0, contrast=0.5))
+    made = augmented(images, ImageAugment(flip_probability=0, contrast=0.5))
     torch.testing.assert_close(made.mean((1, 2, 3)), images.mean((1, 2, 3)), rtol=0, atol=1e-2)
     assert not torch.allclose(made, images, atol=1)
 
 
 def test_erasing_makes_a_gray_rectangle_of_a_tenth_or_so():
     images = torch.zeros(50, 1, 40, 40)
-    made = augmented(images, StillAugment(flip_probability=0, erase_probability=1))
+    made = augmented(images, ImageAugment(flip_probability=0, erasing_probability=1))
     gray = made == 127.5
     share = gray.float().mean((1, 2, 3))
     assert share.min() > 0.01
@@ -113,9 +113,9 @@ def test_erasing_makes_a_gray_rectangle_of_a_tenth_or_so():
 
 def test_an_image_of_the_right_size_is_not_touched():
     images = stills()
-    assert resize_stills(images, 16) is images
+    assert resize_images(images, 16) is images
 
 
 @pytest.mark.parametrize("size", [8, 48])
 def test_an_even_image_stays_even_at_another_size(size):
-    assert (resize_stills(torch.full((2, 1, 16, 16), 7.0), size) - 7).abs().max() < 1e-4
+    assert (resize_images(torch.full((2, 1, 16, 16), 7.0), size) - 7).abs().max() < 1e-4

@@ -24,7 +24,7 @@ from openmer.pretraining._images import StillReader, split_stills
 from openmer.pretraining._loop import pretrain
 from openmer.pretraining._plan import plan_pretraining, start_state
 from openmer.pretraining._spec import PretrainSpec, begun, fresh_network, passes_of
-from openmer.training import LossConfig, ModelConfig, Pretraining, Stage, StillAugment
+from openmer.training import ImageAugment, LossConfig, ModelConfig, Pretraining, Stage
 
 ALL = Stage(epochs=2, learning_rate=1e-3)
 HEAD = Stage(epochs=2, learning_rate=1e-2, trainable="head")
@@ -111,7 +111,7 @@ def test_stopped_after_any_epoch_it_ends_with_the_same_bytes(tmp_path, optimizer
     changes = {"optimizer": optimizer, "momentum": 0.9 if optimizer == "sgd" else 0.0}
     stages = (HEAD, ALL.model_copy(update={"schedule": "cosine"}))
     spec = make_spec(
-        *stages, augment=StillAugment(rotation_deg=9, erase_probability=0.5), **changes
+        *stages, augment=ImageAugment(rotation_deg=9, erasing_probability=0.5), **changes
     )
     whole = run(spec, tmp_path / "whole")
     for epochs in (1, 2, 3):
@@ -139,7 +139,7 @@ def test_the_seed_decides_everything(tmp_path):
 
 
 def test_a_stage_of_the_head_leaves_the_backbone_as_it_was(tmp_path):
-    spec, stills = make_spec(HEAD, watch="accuracy"), make_stills()
+    spec, stills = make_spec(HEAD, validation_score="accuracy"), make_stills()
     start = fresh_network(spec, stills).state_dict()
     made = run(spec, tmp_path, stills, start)
     assert same(without_head(made.state), without_head(start))  # batch statistics included
@@ -173,7 +173,7 @@ def test_it_stops_when_nothing_has_improved_for_its_patience(tmp_path, monkeypat
 
 @pytest.mark.parametrize(("watch", "best"), [("loss", 2), ("accuracy", 3)])
 def test_the_weights_of_the_best_epoch_are_kept(tmp_path, monkeypatch, watch, best):
-    spec = make_spec(ALL.model_copy(update={"epochs": 4}), watch=watch)
+    spec = make_spec(ALL.model_copy(update={"epochs": 4}), validation_score=watch)
     script = [(0.9, 0.4), (0.5, 0.5), (0.6, 0.7), (0.7, 0.7)]
     kept = {}
 
@@ -189,7 +189,7 @@ def test_the_weights_of_the_best_epoch_are_kept(tmp_path, monkeypatch, watch, be
 
 def test_it_learns_what_can_be_learnt(tmp_path):
     stage = Stage(epochs=6, learning_rate=1e-2, schedule="cosine")
-    made = run(make_spec(stage, watch="accuracy", model={"dropout": 0.0}), tmp_path)
+    made = run(make_spec(stage, validation_score="accuracy", model={"dropout": 0.0}), tmp_path)
     assert made.epochs[-1].training_loss < made.epochs[0].training_loss
     assert max(epoch.validation_accuracy for epoch in made.epochs) > 0.6
     assert made.scores.shape == (6, 3)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.builders import make_data, make_spec
 
-from openmer.training import Enlarge, FitJob, TrainingData
+from openmer.training import FitJob, Oversample, TrainingData
 from openmer.training._batches import epoch_batches, training_rows
 from openmer.training._sampling import Rows
 
@@ -75,7 +75,7 @@ def of_classes(*counts):
 def test_copies_are_of_the_jobs_own_clips_and_of_smaller_classes_only():
     data = of_classes(12, 6, 3)
     train = tuple(i for i in range(21) if i not in (0, 13, 20))
-    training = make_spec(data=data, enlarge=Enlarge(copies=2)).training
+    training = make_spec(data=data, oversample=Oversample(copies=2)).training
     rows = training_rows(make_jobs_of(train), training, data)
     assert tuple(rows[: len(train)]) == train
     copies = rows[len(train) :]
@@ -85,7 +85,7 @@ def test_copies_are_of_the_jobs_own_clips_and_of_smaller_classes_only():
 
 def test_which_classes_are_smaller_is_counted_on_the_jobs_own_clips():
     data = of_classes(5, 6, 3)
-    training = make_spec(data=data, enlarge=Enlarge()).training
+    training = make_spec(data=data, oversample=Oversample()).training
     without_class_1 = tuple(i for i in range(14) if data.targets[i] != 1)
     rows = training_rows(make_jobs_of(without_class_1), training, data)
     assert set(data.targets[rows[rows >= 14] - 14].tolist()) == {2}
@@ -98,7 +98,7 @@ def make_jobs_of(train):
 @pytest.mark.parametrize("copies", [0, 1])
 def test_balanced_steps_hold_as_many_clips_of_each_class(copies):
     data = of_classes(12, 7, 4)
-    changes = {"enlarge": Enlarge(copies=1)} if copies else {}
+    changes = {"oversample": Oversample(copies=1)} if copies else {}
     training = make_spec(data=data, order="balanced", batch_size=8, **changes).training
     job = make_jobs_of(tuple(range(23)))
     steps = epoch_batches(job, training, data, 1)
@@ -122,7 +122,7 @@ def test_a_copy_is_a_flip_image_or_a_small_shift():
     rng = np.random.default_rng(3)
     images = rng.uniform(0, 255, (40, 1, 20, 20)).astype(np.float32)
     data = TrainingData(inputs=images, targets=np.arange(40) % 2, num_classes=2)
-    training = make_spec(data=data, enlarge=Enlarge(copies=1, shift=0.1)).training
+    training = make_spec(data=data, oversample=Oversample(copies=1, shift=0.1)).training
     copies = Rows(data, training, "cpu").take(torch.arange(40, 80)).numpy()
     kinds = [_kind(copy, image) for copy, image in zip(copies, images, strict=True)]
     assert set(kinds) == {"flip", "shift"}

@@ -12,11 +12,11 @@ from openmer.models import create_model, register_model, save_weights
 from openmer.models._registry import _MODELS
 from openmer.training import (
     CLASSIFIER,
-    Enlarge,
     ModelConfig,
+    Oversample,
     Resources,
     SvmTraining,
-    Watch,
+    Validation,
     fit_jobs,
     plan_run,
     trained_network,
@@ -72,10 +72,10 @@ def _stored(tmp_path):
     return str(path)
 
 
-def make(data, stored="", carried=(), **training):
+def make(data, stored="", loaded=(), **training):
     spec = make_spec("chained", data, **{"batch_size": 6, "learning_rate": 0.02} | training)
     return spec.model_copy(
-        update={"model": ModelConfig(name="chained", weights=stored, carried=carried)}
+        update={"model": ModelConfig(name="chained", weights=stored, loaded=loaded)}
     )
 
 
@@ -107,7 +107,11 @@ STAGES = (
 )
 CASES = {
     "whole": {"classifier": SVM},
-    "copies": {"classifier": SVM, "enlarge": Enlarge(copies=1, shift=0.2), "order": "balanced"},
+    "copies": {
+        "classifier": SVM,
+        "oversample": Oversample(copies=1, shift=0.2),
+        "order": "balanced",
+    },
     "decay": {"classifier": SVM, "weight_decay": 0.1, "decayed": "kernels", "optimizer": "sgd"},
     "gradual": {"classifier": SVM, "stages": STAGES, "epochs": 0, "learning_rate": 0},
     "head": {"stages": STAGES, "epochs": 0, "learning_rate": 0},
@@ -130,7 +134,7 @@ def test_stacked_and_single_training_agree(stored, case):
 
 def test_the_machine_scores_as_the_stored_numbers_do(stored):
     data = make_pixels()
-    spec = make(data, stored, classifier=SVM, enlarge=Enlarge(copies=1))
+    spec = make(data, stored, classifier=SVM, oversample=Oversample(copies=1))
     for result in trained(spec, data, jobs_of(data))[:3]:
         state = {name: torch.tensor(value) for name, value in result.state.items()}
         network = trained_network(spec, state)
@@ -157,7 +161,7 @@ def test_a_machine_alone_reads_stored_features(stored):
         examples = Examples(
             inputs=features[train], targets=data.targets[train], clips=np.arange(len(train))
         )
-        machine = fit_machine(spec.training.machine, examples)
+        machine = fit_machine(spec.training.svm, examples)
         expected = machine.decision_function(features[list(result.job.predict)])
         np.testing.assert_allclose(result.scores, expected, atol=1e-4)
 
@@ -198,7 +202,7 @@ def test_parts_that_are_not_carried_are_drawn_anew(stored):
 
 def test_ready_maps_change_no_result(stored):
     data = make_pixels()
-    spec = make(data, stored, **CASES["gradual"], enlarge=Enlarge())
+    spec = make(data, stored, **CASES["gradual"], oversample=Oversample())
     ready = shared_features(spec, data, "cpu")
     assert ready.shape == (48, 4, 6, 6)
     job = jobs_of(data)[-1]
@@ -216,19 +220,19 @@ def test_where_a_network_is_cut():
     model = Chained()
     stage = Stage(epochs=1, learning_rate=1, frozen=("first",))
 
-    def cut(first, weights="stored", carried=()):
-        found = cut_of(model, ModelConfig(name="chained", weights=weights, carried=carried), first)
+    def cut(first, weights="stored", loaded=()):
+        found = cut_of(model, ModelConfig(name="chained", weights=weights, loaded=loaded), first)
         return None if found is None else found.parts
 
     assert cut(stage) == 1
-    assert cut(stage, carried=("first",)) == 1
-    assert cut(stage, carried=("second",)) is None, "what is drawn anew is not shared"
+    assert cut(stage, loaded=("first",)) == 1
+    assert cut(stage, loaded=("second",)) is None, "what is drawn anew is not shared"
     assert cut(stage, weights="") is None
     assert cut(Stage(epochs=1, learning_rate=1)) is None
     assert cut(Stage(epochs=1, learning_rate=1, frozen=("second",))) is None
     assert cut(Stage(epochs=1, learning_rate=1, frozen=("first", "second"))) == 3
     assert cut(None) == cut(Stage(epochs=1, learning_rate=1, trainable="head")) == -1
-    assert cut(None, carried=("first",)) is None
+    assert cut(None, loaded=("first",)) is None
 
 
 def test_a_part_that_is_not_there_is_named(stored):
@@ -243,7 +247,7 @@ def test_a_part_that_is_not_there_is_named(stored):
 def test_watched_epochs_and_a_machine_go_together(stored):
     data = make_data(flipped=False)
     spec = make(data, stored, classifier=SVM, epochs=4)
-    jobs = jobs_of(data, watch=lambda test: Watch(clips=test, score="accuracy"))
+    jobs = jobs_of(data, validation=lambda test: Validation(clips=test, score="accuracy"))
     results = trained(spec, data, jobs)
     assert {1 <= result.epoch <= 4 for result in results} == {True}
 

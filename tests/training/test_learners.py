@@ -8,7 +8,7 @@ from torch import nn
 
 from openmer.models import register_model
 from openmer.models._registry import _MODELS
-from openmer.training import LossConfig, Resources, Watch, fit_jobs, plan_run
+from openmer.training import LossConfig, Resources, Validation, fit_jobs, plan_run
 from openmer.training._loop import fit
 from openmer.training._single import SingleLearner
 from openmer.training._stacked import StackedLearner
@@ -116,7 +116,9 @@ def test_early_stopping_is_per_model():
     data = make_data(clips=40, seed=3)
     subjects = make_subjects(40)
     spec = make_spec("test_norm1d", data, epochs=12, learning_rate=0.05)
-    jobs = make_jobs(subjects, watch=lambda test: Watch(clips=test, score="loss", patience=2))
+    jobs = make_jobs(
+        subjects, validation=lambda test: Validation(clips=test, score="loss", patience=2)
+    )
     stacked, alone = both(spec, data, jobs)
     for one, other in zip(stacked, alone, strict=True):
         assert_same(one, other)
@@ -128,7 +130,9 @@ def test_early_stopping_is_per_model():
 def test_the_watched_epoch_is_the_best_one():
     """Scores come from the kept epoch's weights: a training cut there gives the same ones."""
     data = make_data(clips=40, seed=3)
-    jobs = make_jobs(make_subjects(40), watch=lambda test: Watch(clips=test, score="loss"))
+    jobs = make_jobs(
+        make_subjects(40), validation=lambda test: Validation(clips=test, score="loss")
+    )
     spec = make_spec("test_linear", data, epochs=12, learning_rate=0.05)
     learner = SingleLearner(spec, data, device="cpu", compiled=False)
     result = fit([jobs[-1]], learner, spec.training, data)[0]
@@ -141,7 +145,9 @@ def test_the_watched_epoch_is_the_best_one():
 
 def test_accuracy_ties_go_to_the_later_epoch():
     data = make_data()
-    job = make_jobs(make_subjects(), watch=lambda test: Watch(clips=test[:1], score="accuracy"))[-1]
+    job = make_jobs(
+        make_subjects(), validation=lambda test: Validation(clips=test[:1], score="accuracy")
+    )[-1]
     spec = make_spec("test_linear", data, epochs=5, learning_rate=1e-9)
     learner = SingleLearner(spec, data, device="cpu", compiled=False)
     assert fit([job], learner, spec.training, data)[0].epoch == 5

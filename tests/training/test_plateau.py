@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.builders import make_data, make_jobs, make_spec, make_subjects
 
-from openmer.training import NetworkTraining, Plateau, Stage, Watch
+from openmer.training import NetworkTraining, Plateau, Stage, Validation
 from openmer.training._loop import fit
 from openmer.training._single import SingleLearner
 from openmer.training._stacked import StackedLearner
@@ -63,8 +63,8 @@ def spec_and_data():
 
 
 WATCHES = {
-    "watched": lambda test: Watch(clips=test, score="loss"),
-    "stopping": lambda test: Watch(clips=test, score="loss", patience=5),
+    "watched": lambda test: Validation(clips=test, score="loss"),
+    "stopping": lambda test: Validation(clips=test, score="loss", patience=5),
     "unwatched": None,
 }
 
@@ -75,7 +75,7 @@ def test_a_stack_slows_down_each_model_as_if_alone(watch, optimizer):
     spec, data = spec_and_data()
     training = spec.training.model_copy(update={"optimizer": optimizer})
     spec = spec.model_copy(update={"training": training})
-    jobs = make_jobs(make_subjects(), watch=WATCHES[watch])
+    jobs = make_jobs(make_subjects(), validation=WATCHES[watch])
     learner, slowed = counted(StackedLearner(spec, data, device="cpu"))
     stacked = fit(jobs, learner, training, data)
     falls_of = []
@@ -92,7 +92,7 @@ def test_a_stack_slows_down_each_model_as_if_alone(watch, optimizer):
 
 def test_a_fall_changes_the_weights_and_the_next_stage_begins_at_its_own_rate():
     spec, data = spec_and_data()
-    job = make_jobs(make_subjects(), watch=WATCHES["watched"])[0]
+    job = make_jobs(make_subjects(), validation=WATCHES["watched"])[0]
     rates = []
     for schedule in ("plateau", "constant"):
         changes = {"schedule": schedule, "iterations": 2, "epochs": 16, "learning_rate": 0.05}

@@ -17,8 +17,8 @@ from openmer.training import (
     NetworkTraining,
     Stage,
     TrainingData,
+    Validation,
     Variants,
-    Watch,
 )
 from openmer.training._loop import fit
 from openmer.training._network import shared_features
@@ -130,7 +130,7 @@ def test_features_are_shared_only_where_every_fold_has_the_same_still_backbone(s
 
 def test_each_iteration_has_its_own_patience_and_goes_on_from_the_best_weights(stored, images):
     blows_up = Stage(trainable="head", epochs=9, iterations=3, patience=2, learning_rate=1e-9)
-    watch = {"watch": lambda test: Watch(clips=test, score="loss")}
+    watch = {"validation": lambda test: Validation(clips=test, score="loss")}
     job = jobs_of(images, **watch)[0]
     result = alone(make(stored, (blows_up,)), images, job)
     assert len(result.losses) < 27, "no iteration stopped early"
@@ -213,7 +213,7 @@ def test_a_fold_does_not_depend_on_when_its_neighbours_stop(stored, images):
     )
     spec = make(stored, stages, VARIANTS)
     data = with_features(spec, images)
-    jobs = jobs_of(images, watch=lambda test: Watch(clips=test, score="loss"))
+    jobs = jobs_of(images, validation=lambda test: Validation(clips=test, score="loss"))
     stacked = fit(jobs, StackedLearner(spec, data, device="cpu"), spec.training, data)
     assert len({len(result.losses) for result in stacked}) > 1, "all stop alike: no test at all"
     for result, job in zip(stacked, jobs, strict=True):

@@ -53,7 +53,7 @@ class FittedModel:
         training = self.method.training
         if isinstance(training, SvmTraining):
             return DecisionFunction(self.state).eval()
-        if training.machine is not None:
+        if training.svm is not None:
             return self.network
         return nn.Sequential(self.network, nn.Softmax(1)).eval()
 

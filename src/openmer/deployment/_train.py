@@ -92,7 +92,7 @@ def train_model(
             f"The training of {task.method.name} kept no weights. Please report this."
         )
     training = task.method.training
-    is_svm = isinstance(training, SvmTraining) or training.machine is not None
+    is_svm = isinstance(training, SvmTraining) or training.svm is not None
     record = ModelRecord(
         method=task.method.name,
         title=task.method.title,
@@ -131,7 +131,7 @@ def _trained_on(task: Task, result: FitResult) -> TrainedOn:
             name: CorpusCount(clips=clips[name], subjects=subjects[name]) for name in sorted(clips)
         },
         classes=dict(zip(task.scheme.classes, classes.tolist(), strict=True)),
-        chose_epoch=len(result.job.watch.clips) if result.job.watch else 0,
+        chose_epoch=len(result.job.validation.clips) if result.job.validation else 0,
         failures=len(task.failures),
         source=dict(task.source),
     )

@@ -31,7 +31,7 @@ from openmer.training import (
     Record,
     SvmTraining,
     TrainingData,
-    Watch,
+    Validation,
     count_parameters,
     generator,
 )
@@ -216,15 +216,15 @@ def _folds(clips: Sequence[Clip], failures: Failures) -> tuple[Fold, ...]:
 
 
 def fold_jobs(task: Task, epoch_rule: EpochRule, seed: int) -> list[FitJob]:
-    """One training per fold, with what the epoch rule lets it watch."""
+    """One training per fold, with what the epoch rule chooses the epoch with."""
     return [fold_job(task, fold, epoch_rule, seed) for fold in task.folds]
 
 
 def fold_job(task: Task, fold: Fold, epoch_rule: EpochRule, seed: int) -> FitJob:
     """Return the training of one fold."""
-    train, watch = fold.train, None
+    train, validation = fold.train, None
     if epoch_rule == "held_out":
-        watch = Watch(clips=fold.test, score="accuracy")
+        validation = Validation(clips=fold.test, score="accuracy")
     elif epoch_rule == "inner" and isinstance(task.spec, NetworkSpec):
         inner = task.spec.training.inner
         train, watched = hold_out_inside(
@@ -234,21 +234,21 @@ def fold_job(task: Task, fold: Fold, epoch_rule: EpochRule, seed: int) -> FitJob
             subjects_share=inner.subjects_share,
             rng=generator(seed, fold.held_out, "inner persons"),
         )
-        watch = Watch(clips=watched, score="loss", patience=inner.patience)
+        validation = Validation(clips=watched, score="loss", patience=inner.patience)
     return FitJob(
         subject_id=fold.held_out,
         seed=seed,
         train=train,
         predict=fold.test,
         subjects=tuple(task.subjects[i] for i in train) if _chooses_machine(task.method) else (),
-        watch=watch,
+        validation=validation,
     )
 
 
 def _chooses_machine(method: Method) -> bool:
     """Whether inner subjects choose a kernel or a penalty."""
     training = method.training
-    svm = training if isinstance(training, SvmTraining) else training.machine
+    svm = training if isinstance(training, SvmTraining) else training.svm
     return svm is not None and len(svm.choices) > 1
 
 

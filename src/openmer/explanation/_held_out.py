@@ -190,7 +190,7 @@ def held_out_network(
         classes=task.scheme.classes,
         origin=_origin(task, result, rule),
         training=result,
-        decides=spec.training.machine is not None,
+        decides=spec.training.svm is not None,
     )
 
 
@@ -377,7 +377,7 @@ def _place(task: Task, key: str) -> int:
 def _origin(task: Task, result: FitResult, rule: str) -> str:
     """Return what a network was trained on, and how it does on the subject it has not seen."""
     job = result.job
-    seen = [*job.train, *(job.watch.clips if job.watch else ())]
+    seen = [*job.train, *(job.validation.clips if job.validation else ())]
     subjects = {task.clips[i].subject_id for i in seen}
     start = subjects_of_weights(start_of(task.method))
     unknown = " Whose pictures made the weights that it starts from is not known."

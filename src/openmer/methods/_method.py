@@ -13,13 +13,14 @@ from openmer.errors import ConfigError, unknown_name
 from openmer.methods._registry import method_text
 from openmer.preprocessing import Recipe, RecipeField
 from openmer.training import (
-    Enlarge,
     EpochRule,
+    ImageAugment,
     InnerConfig,
     LossConfig,
     ModelConfig,
     NetworkSpec,
     NetworkTraining,
+    Oversample,
     Perturb,
     Planes,
     Pretraining,
@@ -29,7 +30,6 @@ from openmer.training import (
     Search,
     Searched,
     Stage,
-    StillAugment,
     SvmTraining,
     Training,
     Variants,
@@ -186,7 +186,7 @@ def _check_search(method: Method, search: Search) -> None:
         except ConfigError as error:
             raise ConfigError(f"In [search.space], {key!r} = {value!r}: {error}") from error
     training = method.training
-    if search.score == "loss" and (isinstance(training, SvmTraining) or training.machine):
+    if search.score == "loss" and (isinstance(training, SvmTraining) or training.svm):
         raise ConfigError(
             f"Method {method.name}: search.score is 'loss', but a support vector machine gives no "
             "probabilities. Take 'uf1'."
@@ -194,7 +194,7 @@ def _check_search(method: Method, search: Search) -> None:
 
 
 def _check_network(method: Method, training: NetworkTraining) -> None:
-    changes = [name for name in ("variants", "enlarge") if getattr(training, name)]
+    changes = [name for name in ("variants", "oversample") if getattr(training, name)]
     if changes and method.steps.flow is not None:
         raise ConfigError(
             f"Method {method.name}: training.{changes[0]} changes images in 0..255, but the recipe "
@@ -275,12 +275,12 @@ def _known_keys(section: list[str]) -> list[str]:
         "training.stages": [Stage],
         "training.variants": [Variants],
         "training.inner": [InnerConfig],
-        "training.enlarge": [Enlarge],
+        "training.oversample": [Oversample],
         "training.perturb": [Perturb],
         "training.classifier": [SvmTraining],
         "pretraining": [Pretraining],
         "pretraining.stages": [Stage],
-        "pretraining.augment": [StillAugment],
+        "pretraining.augment": [ImageAugment],
         "pretraining.loss": [LossConfig],
         "search": [Search],
         "searched": [Searched],

@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from openmer.training import StillAugment
+from openmer.training import ImageAugment
 
 _GRAY = 127.5
 
 
-def augment_stills(
-    images: Tensor, size: int, augment: StillAugment, generator: torch.Generator
+def augment_images(
+    images: Tensor, size: int, augment: ImageAugment, generator: torch.Generator
 ) -> Tensor:
     """Each image changed by its own draw and brought to its size by the same interpolation.
 
@@ -34,17 +34,17 @@ def augment_stills(
     light = 255 * augment.brightness * _signed(draws[:, 6])
     mean = warped.mean((1, 2, 3), keepdim=True)
     lit = (warped - mean) * _column(contrast) + mean + _column(light)
-    erased = _erase(lit.clamp(0, 255), draws[:, 7:], augment.erase_probability)
-    return _jitter(erased, augment, generator) if augment.jitter_probability else erased
+    erased = _erase(lit.clamp(0, 255), draws[:, 7:], augment.erasing_probability)
+    return _jitter(erased, augment, generator) if augment.noise_probability else erased
 
 
-def resize_stills(images: Tensor, size: int) -> Tensor:
-    """Images at another size, by the interpolation of `augment_stills` and nothing else."""
+def resize_images(images: Tensor, size: int) -> Tensor:
+    """Images at another size, by the interpolation of `augment_images` and nothing else."""
     identity = torch.eye(2, 3, device=images.device).expand(len(images), 2, 3)
     return images if images.shape[-1] == size else _warp(images, size, identity)
 
 
-def _matrices(draws: Tensor, augment: StillAugment) -> Tensor:
+def _matrices(draws: Tensor, augment: ImageAugment) -> Tensor:
     """From places of the result to places of the image, both -1..1, shape ``(batch, 2, 3)``."""
     angle = math.radians(augment.rotation_deg) * _signed(draws[:, 0])
     zoom = 1 / (1 + augment.scale * _signed(draws[:, 1]))
@@ -75,12 +75,12 @@ def _erase(images: Tensor, draws: Tensor, probability: float) -> Tensor:
     return torch.where(gone[:, None], _GRAY, images)
 
 
-def _jitter(images: Tensor, augment: StillAugment, generator: torch.Generator) -> Tensor:
+def _jitter(images: Tensor, augment: ImageAugment, generator: torch.Generator) -> Tensor:
     """Gray noise, evenly drawn per pixel and the same in all channels, in a share of the images."""
     batch, _, height, width = images.shape
     noise = _uniform((batch, 1, height, width), generator)
-    chosen = _uniform((batch, 1, 1, 1), generator) < augment.jitter_probability
-    changed = images + augment.jitter_levels * _signed(noise)
+    chosen = _uniform((batch, 1, 1, 1), generator) < augment.noise_probability
+    changed = images + augment.noise_levels * _signed(noise)
     return torch.where(chosen, changed, images).clamp(0, 255)
 
 

@@ -96,8 +96,8 @@ def _lead(card: Mapping[str, Any]) -> str:
         f"Validation accuracy **{scores['accuracy']:.3f}**, UF1 **{scores['uf1']:.3f}**, UAR "
         f"**{scores['uar']:.3f}** on {_total(card['data']['validation']):,} images and "
         f"{len(card['classes'])} classes, with the weights of epoch {epochs['best']} of "
-        f"{epochs['run']}. Model `{model['name']}`, {model['numbers']:,} numbers with batch-norm "
-        f"statistics, {model['trainable']:,} of them trained"
+        f"{epochs['run']}. Model `{model['name']}`, {model['parameter_count']:,} parameters with "
+        f"batch-norm statistics, {model['trainable']:,} of them trained"
         + (", in half precision." if card.get("stored_as") == "float16" else ".")
     )
 
@@ -192,7 +192,7 @@ def _training(card: Mapping[str, Any], seconds: float | None) -> str:
         f"{loss['head_l1']:g}, L2 {loss['head_l2']:g}.",
         "Augmentation: " + ", ".join(f"{k} {v:g}" for k, v in config["augment"].items()) + ".",
         f"{epochs['run']} of at most {epochs['at_most']} epochs were run. The best one, by "
-        f"validation {config['watch']}, was {epochs['best']} ({epochs['best_part']}).",
+        f"validation {config['validation_score']}, was {epochs['best']} ({epochs['best_part']}).",
     ]
     if seconds is not None:
         lines.append(f"{_duration(seconds)} of training, reading the images not counted.")

@@ -20,7 +20,7 @@ from openmer.errors import ConfigError
 from openmer.files import replace_file
 from openmer.models import halved, load_weights
 from openmer.preprocessing import fingerprint
-from openmer.pretraining._augment import augment_stills, resize_stills
+from openmer.pretraining._augment import augment_images, resize_images
 from openmer.pretraining._images import Stills, split_stills
 from openmer.pretraining._spec import (
     Epoch,
@@ -132,7 +132,7 @@ class _Run:
         training_loss = self._train_epoch(stage)
         scores = self.scores()
         loss, accuracy = _score(scores, self._stills.targets[self._validation])
-        value = loss if self._config.watch == "loss" else -accuracy
+        value = loss if self._config.validation_score == "loss" else -accuracy
         better = value < progress.best
         if better:
             progress.best, progress.since_best = value, 0
@@ -200,7 +200,7 @@ class _Run:
 
     def _step(self, rows: Tensor, draws: torch.Generator) -> float:
         rows, images = rows.to(self._images.device), self._images
-        pixels = augment_stills(images[rows].float(), self._size(), self._config.augment, draws)
+        pixels = augment_images(images[rows].float(), self._size(), self._config.augment, draws)
         self._optimizer.zero_grad()
         loss = self._loss(_laid_out(pixels), self._targets[rows])
         torch.autograd.backward(loss)
@@ -226,7 +226,7 @@ class _Run:
         for start in range(0, len(self._validation), _EVALUATION_BATCH):
             rows = torch.from_numpy(self._validation[start : start + _EVALUATION_BATCH])
             images = self._images[rows.to(self._images.device)].float()
-            logits = self.network(_laid_out(resize_stills(images, self._size())))
+            logits = self.network(_laid_out(resize_images(images, self._size())))
             chunks.append(torch.softmax(logits, dim=1).cpu().numpy())
         return np.concatenate(chunks)
 

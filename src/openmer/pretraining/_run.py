@@ -279,11 +279,11 @@ def _start(start: str) -> dict[str, str]:
 
 
 def _sizes(made: Pretrained) -> dict[str, int]:
-    """Numbers in the file without batch counters, and those of them that are trained."""
-    counted = {"numbers": 0, "trainable": 0}
+    """Count the parameters in the file, without batch counters, and the trained ones."""
+    counted = {"parameter_count": 0, "trainable": 0}
     for name, array in made.state.items():
         kind = name.rpartition(".")[2]
-        counted["numbers"] += array.numel() * (kind != "num_batches_tracked")
+        counted["parameter_count"] += array.numel() * (kind != "num_batches_tracked")
         counted["trainable"] += array.numel() * (kind in ("weight", "bias"))
     return counted
 

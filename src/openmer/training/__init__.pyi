@@ -8,10 +8,10 @@ from ._classifier import (
     trained_network as trained_network,
 )
 from ._config import (
-    Enlarge as Enlarge,
+    EpochRule as EpochRule,
 )
 from ._config import (
-    EpochRule as EpochRule,
+    ImageAugment as ImageAugment,
 )
 from ._config import (
     InnerConfig as InnerConfig,
@@ -24,6 +24,9 @@ from ._config import (
 )
 from ._config import (
     NetworkTraining as NetworkTraining,
+)
+from ._config import (
+    Oversample as Oversample,
 )
 from ._config import (
     Perturb as Perturb,
@@ -39,9 +42,6 @@ from ._config import (
 )
 from ._config import (
     Stage as Stage,
-)
-from ._config import (
-    StillAugment as StillAugment,
 )
 from ._config import (
     SvmTraining as SvmTraining,
@@ -71,7 +71,7 @@ from ._folds import (
     TrainingData as TrainingData,
 )
 from ._folds import (
-    Watch as Watch,
+    Validation as Validation,
 )
 from ._losses import (
     class_weights as class_weights,
@@ -161,17 +161,18 @@ from ._seeding import (
 __all__ = [
     "CLASSIFIER",
     "DecisionFunction",
-    "Enlarge",
     "EpochRule",
     "FitJob",
     "FitResult",
     "FloatArray",
+    "ImageAugment",
     "InnerConfig",
     "IntArray",
     "LossConfig",
     "ModelConfig",
     "NetworkSpec",
     "NetworkTraining",
+    "Oversample",
     "Perturb",
     "Planes",
     "Plateau",
@@ -185,12 +186,11 @@ __all__ = [
     "Searched",
     "Settings",
     "Stage",
-    "StillAugment",
     "SvmTraining",
     "Training",
     "TrainingData",
+    "Validation",
     "Variants",
-    "Watch",
     "build_network",
     "class_weights",
     "clip_losses",

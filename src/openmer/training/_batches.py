@@ -20,11 +20,11 @@ def training_rows(job: FitJob, training: NetworkTraining, data: TrainingData) ->
         data: For the classes and the number of clips.
     """
     rows = np.asarray(job.train, dtype=np.int64)
-    if training.enlarge is None:
+    if training.oversample is None:
         return rows
     counts = np.bincount(data.targets[rows], minlength=data.num_classes)
     smaller = rows[counts[data.targets[rows]] < counts.max()]
-    copies = [smaller + copy * data.clips for copy in range(1, training.enlarge.copies + 1)]
+    copies = [smaller + copy * data.clips for copy in range(1, training.oversample.copies + 1)]
     return np.concatenate([rows, *copies])
 
 

@@ -38,7 +38,7 @@ def final_scores(
         fitted on the features of the job's training clips and their copies, and its numbers.
     """
     asked = [np.asarray(job.predict, dtype=np.int64) for job in jobs]
-    if training.machine is None:
+    if training.svm is None:
         return [(scores, {}) for scores in learner.scores(asked)]
     rows = [training_rows(job, training, data) for job in jobs]
     features = learner.features(rows)
@@ -47,7 +47,7 @@ def final_scores(
     run = Parallel(n_jobs=min(cpu_count(), len(jobs)), backend="threading")
     examples = [_examples(*one, data) for one in zip(jobs, rows, features, strict=True)]
     made: list[tuple[FloatArray, Numbers]] = run(
-        delayed(_classified)(training.machine, own, test, data.num_classes)
+        delayed(_classified)(training.svm, own, test, data.num_classes)
         for own, test in zip(examples, tested, strict=True)
     )
     return made
@@ -70,7 +70,7 @@ def trained_network(spec: NetworkSpec, state: Mapping[str, Tensor]) -> nn.Module
     network = build_network(spec, seed=0)
     own = {name: value for name, value in state.items() if not name.startswith(CLASSIFIER)}
     network.load_state_dict(own)
-    if spec.training.machine is None:
+    if spec.training.svm is None:
         return network.eval()
     numbers = {n.removeprefix(CLASSIFIER): v for n, v in state.items() if n not in own}
     return _Classified(network, DecisionFunction(numbers)).eval()

@@ -34,14 +34,14 @@ class ModelConfig(Record):
         weights: Stored weights that every fold starts from, but for its head, which is drawn anew:
             a name of `openmer.models._weights.list_weights()`, the path of a safetensors file, or
             ``imagenet``, what timm offers for the model's backbone. Empty draws all weights.
-        carried: Parts of the model, by their names in it, whose stored weights are taken; all
+        loaded: Parts of the model, by their names in it, whose stored weights are taken; all
             others are drawn anew. Empty takes all but the head's.
         parameters: Further keyword arguments of the model, beside channels, classes and size.
     """
 
     name: str
     weights: str = ""
-    carried: tuple[str, ...] = ()
+    loaded: tuple[str, ...] = ()
     parameters: dict[str, Scalar] = Field(default_factory=dict)
 
 
@@ -121,8 +121,8 @@ class Stage(Record):
         return self
 
 
-class StillAugment(Record):
-    """Random changes of a training still, each drawn anew whenever it is used.
+class ImageAugment(Record):
+    """Random changes of a training image, each drawn anew whenever it is used.
 
     Attributes:
         flip_probability: Chance of a flipped image.
@@ -131,9 +131,9 @@ class StillAugment(Record):
         shift: Largest shift along either axis, as a share of the side.
         brightness: Largest change of brightness, as a share of 255.
         contrast: Largest relative change of contrast about the image's mean.
-        erase_probability: Chance that a rectangle of 2..20 % of the area becomes middle gray.
-        jitter_probability: Chance that every pixel of an image changes by a draw of its own.
-        jitter_levels: How far it changes, either way, in gray levels of 0..255.
+        erasing_probability: Chance that a rectangle of 2..20 % of the area becomes middle gray.
+        noise_probability: Chance that every pixel of an image changes by a draw of its own.
+        noise_levels: How far it changes, either way, in gray levels of 0..255.
     """
 
     flip_probability: float = Field(default=0.5, ge=0, le=1)
@@ -142,13 +142,13 @@ class StillAugment(Record):
     shift: float = Field(default=0.0, ge=0, lt=1)
     brightness: float = Field(default=0.0, ge=0, le=1)
     contrast: float = Field(default=0.0, ge=0, lt=1)
-    erase_probability: float = Field(default=0.0, ge=0, le=1)
-    jitter_probability: float = Field(default=0.0, ge=0, le=1)
-    jitter_levels: float = Field(default=0.0, ge=0, le=255)
+    erasing_probability: float = Field(default=0.0, ge=0, le=1)
+    noise_probability: float = Field(default=0.0, ge=0, le=1)
+    noise_levels: float = Field(default=0.0, ge=0, le=255)
 
 
 class Pretraining(Record):
-    """How a model learns macro-expressions on stills before any micro-expression.
+    """How a model learns macro-expressions on images before any micro-expression.
 
     Attributes:
         scheme: One of `openmer.datasets._pretraining.list_pretraining_schemes()`.
@@ -156,7 +156,8 @@ class Pretraining(Record):
             of a safetensors file.
         size: Side of the square images that the model sees, in pixels.
         validation: Share of the images, per class, that chooses the epoch and never trains.
-        watch: What chooses it: the lowest ``loss`` or the highest ``accuracy`` on that share.
+        validation_score: What chooses the epoch: the lowest ``loss`` or the highest
+            ``accuracy`` on that share.
         rounds: How often all stages are run in a row.
         stages: At least one.
         batch_size: Images per step.
@@ -175,7 +176,7 @@ class Pretraining(Record):
     start: str = "scratch"
     size: int = Field(default=48, ge=16)
     validation: float = Field(default=0.2, gt=0, lt=1)
-    watch: Literal["loss", "accuracy"] = "loss"
+    validation_score: Literal["loss", "accuracy"] = "loss"
     rounds: PositiveInt = 1
     stages: tuple[Stage, ...] = Field(min_length=1)
     batch_size: PositiveInt = 16
@@ -184,7 +185,7 @@ class Pretraining(Record):
     weight_decay: float = Field(default=0.0, ge=0)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     loss: LossConfig = LossConfig()
-    augment: StillAugment = StillAugment()
+    augment: ImageAugment = ImageAugment()
     model: dict[str, Scalar] = Field(default_factory=dict)
     recipe: Annotated[RecipeField | None, BeforeValidator(lambda tables: tables or None)] = None
 
@@ -208,7 +209,7 @@ class Variants(Record):
     brightness: float = Field(default=0.0, ge=0, le=1)
 
 
-class Enlarge(Record):
+class Oversample(Record):
     """Copies of the clips of smaller classes, each changed once and for all, beside the originals.
 
     Copies are made of a fold's own training clips only; watched and tested clips are originals.
@@ -229,34 +230,34 @@ class Enlarge(Record):
 class Perturb(Record):
     """Clips changed at random in some epochs or steps of a training; in all others as they are.
 
-    In this order: flipped image, colour jitter, noise, masking; each is switched off by 0. Draws
-    depend on seed, held-out subject, epoch and step alone. Nothing is perturbed to be scored.
+    In this order: flipped image, color jitter, noise, random erasing; each is switched off by 0.
+    Draws depend on seed, held-out subject, epoch and step alone. Nothing is perturbed to be scored.
 
     Attributes:
-        interval: Every how many epochs or steps, counted from 1; 0 is never.
+        every: Every how many epochs or steps, counted from 1; 0 is never.
         unit: ``epoch``, or ``step``, one batch; steps are counted on from epoch to epoch.
-        jitter: Largest relative change of brightness, of contrast and of saturation; of image
+        color_jitter: Largest relative change of brightness, of contrast and of saturation; of image
             channels alone.
         noise: Standard deviation of Gaussian noise, as a share of the spread of each channel over
             the fold's own training clips.
-        flip: Chance of a flipped image, in which u changes its sign.
-        mask: Chance that a rectangle is masked, the same in all channels: by 0 in flow in pixels,
-            by the mean of the clip's channel in 8-bit flow and in images.
-        mask_area: Least and largest share of the area that it masks.
+        flip_probability: Chance of a flipped image, in which u changes its sign.
+        erasing_probability: Chance that a rectangle is erased, the same in all channels: by 0 in
+            flow in pixels, by the mean of the clip's channel in 8-bit flow and in images.
+        erasing_area: Least and largest share of the area that is erased.
     """
 
-    interval: int = Field(default=20, ge=0)
+    every: int = Field(default=20, ge=0)
     unit: Literal["epoch", "step"] = "epoch"
-    jitter: float = Field(default=0.2, ge=0, lt=1)
+    color_jitter: float = Field(default=0.2, ge=0, lt=1)
     noise: float = Field(default=0.05, ge=0)
-    flip: float = Field(default=0.5, ge=0, le=1)
-    mask: float = Field(default=0.5, ge=0, le=1)
-    mask_area: tuple[float, float] = (0.02, 0.2)
+    flip_probability: float = Field(default=0.5, ge=0, le=1)
+    erasing_probability: float = Field(default=0.5, ge=0, le=1)
+    erasing_area: tuple[float, float] = (0.02, 0.2)
 
     @model_validator(mode="after")
     def _an_area(self) -> Self:
-        if not 0 < self.mask_area[0] <= self.mask_area[1] <= 1:
-            raise ValueError("mask_area takes two shares in 0..1, the least first")
+        if not 0 < self.erasing_area[0] <= self.erasing_area[1] <= 1:
+            raise ValueError("erasing_area takes two shares in 0..1, the least first")
         return self
 
 
@@ -322,7 +323,7 @@ class NetworkTraining(Record):
             on the fold's training clips alone.
         flip_probability: Chance that a training clip is drawn flipped (u changes sign).
         variants: Random changes of images in 0..255; None for none.
-        enlarge: Copies of images in 0..255 of the smaller classes; None for none.
+        oversample: Copies of images in 0..255 of the smaller classes; None for none.
         perturb: Random changes of flow and images in some epochs or steps; None for none.
         classifier: What scores: the network's own ``head``, or a support vector machine that is
             fitted, per fold, on the features that the trained network makes of the fold's training
@@ -343,7 +344,7 @@ class NetworkTraining(Record):
     standardize: bool = False
     flip_probability: float = Field(default=0.0, ge=0, le=1)
     variants: Variants | None = None
-    enlarge: Enlarge | None = None
+    oversample: Oversample | None = None
     perturb: Perturb | None = None
     classifier: SvmTraining | Literal["head"] = "head"
     stages: tuple[Stage, ...] = ()
@@ -353,7 +354,7 @@ class NetworkTraining(Record):
     def _one_schedule(self) -> Self:
         single = self.epochs > 0 and self.learning_rate > 0
         none = self.epochs == 0 and self.learning_rate == 0
-        fits = single or (none and self.machine is not None)
+        fits = single or (none and self.svm is not None)
         if (self.stages and not none) or (not self.stages and not fits):
             raise ValueError(
                 "give training.epochs and training.learning_rate, both above 0, or "
@@ -363,16 +364,16 @@ class NetworkTraining(Record):
             raise ValueError(
                 "the schedule cosine and the size of a stage are for [pretraining]; leave them out"
             )
-        if self.machine and self.machine.flipped_copies:
-            raise ValueError("leave flipped_copies out of training.classifier; see enlarge")
-        if sum(map(bool, (self.variants, self.enlarge, self.flip_probability))) > 1:
+        if self.svm and self.svm.flipped_copies:
+            raise ValueError("leave flipped_copies out of training.classifier; see oversample")
+        if sum(map(bool, (self.variants, self.oversample, self.flip_probability))) > 1:
             raise ValueError(
-                "give one of training.variants, training.enlarge and training.flip_probability"
+                "give one of training.variants, training.oversample and training.flip_probability"
             )
         return self
 
     @property
-    def machine(self) -> SvmTraining | None:
+    def svm(self) -> SvmTraining | None:
         """The classifier, where it is not the network's own head."""
         return None if self.classifier == "head" else self.classifier
 

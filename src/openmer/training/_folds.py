@@ -15,7 +15,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class Validation:
     """The clips whose score chooses the epoch.
 
     Attributes:
@@ -41,7 +41,7 @@ class FitJob:
         predict: Indices of the clips to score afterwards.
         subjects: Who is on each clip of `train`, for what inner subjects choose; empty where
             nothing is chosen so.
-        watch: What chooses the epoch; None takes the last one.
+        validation: What chooses the epoch; None takes the last one.
         follow: Groups of clips whose accuracy is noted after every epoch; it decides nothing.
         keep_state: Whether the result is to hold the trained numbers themselves.
     """
@@ -51,7 +51,7 @@ class FitJob:
     train: tuple[int, ...]
     predict: tuple[int, ...]
     subjects: tuple[str, ...] = ()
-    watch: Watch | None = None
+    validation: Validation | None = None
     follow: tuple[tuple[int, ...], ...] = ()
     keep_state: bool = False
 

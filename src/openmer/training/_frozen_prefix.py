@@ -64,18 +64,18 @@ def cut_of(model: nn.Module, config: ModelConfig, first: Stage | None) -> Cut | 
     if not config.weights:
         return None
     if first is None or first.trainable == "head":
-        whole = not config.carried or _all_carried(model, config.carried)
+        whole = not config.loaded or _all_loaded(model, config.loaded)
         return Cut(-1) if whole and callable(getattr(model, "features", None)) else None
     parts = _chain(model)
     still = _still_parts(parts, first.frozen)
-    if config.carried:
-        still = min(still, _still_parts(parts, config.carried))
+    if config.loaded:
+        still = min(still, _still_parts(parts, config.loaded))
     return Cut(still) if any(_weights(part) for _, part in parts[:still]) else None
 
 
-def _all_carried(model: nn.Module, carried: tuple[str, ...]) -> bool:
+def _all_loaded(model: nn.Module, loaded: tuple[str, ...]) -> bool:
     names = without_head(model.state_dict())
-    return all(name.startswith(tuple(f"{part}." for part in carried)) for name in names)
+    return all(name.startswith(tuple(f"{part}." for part in loaded)) for name in names)
 
 
 def _chain(model: nn.Module) -> Parts:

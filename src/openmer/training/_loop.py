@@ -16,7 +16,7 @@ from openmer.training._folds import (
     FloatArray,
     IntArray,
     TrainingData,
-    Watch,
+    Validation,
     digest,
 )
 from openmer.training._learner import Learner
@@ -28,25 +28,25 @@ _NO_ROWS: IntArray = np.empty(0, dtype=np.int64)
 class _Watcher:
     """Follows one model's watched score: is this epoch its best, and may it stop?"""
 
-    def __init__(self, watch: Watch, targets: IntArray) -> None:
-        self.rows = np.asarray(watch.clips, dtype=np.int64)
+    def __init__(self, validation: Validation, targets: IntArray) -> None:
+        self.rows = np.asarray(validation.clips, dtype=np.int64)
         self.best_epoch = 0
         self.stopped = False
-        self._patience = watch.patience
+        self._patience = validation.patience
         self._began = 0
-        self._watch = watch
+        self._validation = validation
         self._truth = targets[self.rows]
         self._best = -np.inf
 
     def enter(self, stage: Stage, epoch: int) -> None:
         """Begin a stage after `epoch` epochs: patience is counted anew."""
         self.stopped = False
-        self._patience = stage.patience or self._watch.patience
+        self._patience = stage.patience or self._validation.patience
         self._began = epoch
 
     def improved(self, value: float, epoch: int) -> bool:
         """Whether this epoch's weights are to be kept; also decides `stopped`."""
-        later_ties = self._watch.score == "accuracy"
+        later_ties = self._validation.score == "accuracy"
         better = value > self._best or (later_ties and value == self._best) or epoch == 1
         if better:
             self._best, self.best_epoch = value, epoch
@@ -56,7 +56,7 @@ class _Watcher:
 
     def value(self, scores: FloatArray) -> float:
         """Return the watched score; higher is better."""
-        if self._watch.score == "accuracy":
+        if self._validation.score == "accuracy":
             return float(np.mean(scores.argmax(axis=1) == self._truth))
         chosen = scores[np.arange(len(self._truth)), self._truth]
         return float(np.mean(np.log(np.maximum(chosen, 1e-12))))
@@ -85,7 +85,7 @@ def fit(
             "TrainingData.flipped, or set it to 0."
         )
     learner.begin(jobs)
-    watchers = [_Watcher(job.watch, data.targets) if job.watch else None for job in jobs]
+    watchers = [_Watcher(job.validation, data.targets) if job.validation else None for job in jobs]
     losses: list[list[float]] = [[] for _ in jobs]
     followed: list[list[list[float]]] = [[[] for _ in job.follow] for job in jobs]
     begun = 0  # an epoch is numbered by its place in the whole budget, stopped ones included,

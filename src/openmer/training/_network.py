@@ -74,11 +74,11 @@ def pretrained_network(spec: NetworkSpec, seed: int = 0) -> nn.Sequential:
     network = build_network(spec, seed)
     if spec.model.weights:
         stored = stored_backbone(network[1], spec.model.weights)
-        network[1].load_state_dict(_carried(network[1], stored, spec.model.carried), strict=False)
+        network[1].load_state_dict(_loaded(network[1], stored, spec.model.loaded), strict=False)
     return network
 
 
-def _carried(
+def _loaded(
     model: nn.Module, stored: dict[str, Tensor], parts: tuple[str, ...]
 ) -> dict[str, Tensor]:
     """Of stored weights those that a method takes."""
@@ -226,7 +226,7 @@ def cut_of_spec(spec: NetworkSpec) -> Cut | None:
         return None
     first = next(iter(spec.training.passes), None)
     cut = cut_of(build_network(spec, seed=0)[1], spec.model, first)
-    if cut and spec.training.perturb and spec.training.perturb.interval:
+    if cut and spec.training.perturb and spec.training.perturb.every:
         raise ConfigError(
             "training.perturb changes clips anew each time, but the first parts of the network "
             "begin with stored weights and hold still, so that their features are made once. "

@@ -64,8 +64,8 @@ def draw(
     """
     uniform = rng.random((clips, 9))
     return Draws(
-        flip=uniform[:, 0] < perturb.flip,
-        factors=(1 + perturb.jitter * (2 * uniform[:, 1:4] - 1)).astype(np.float32),
+        flip=uniform[:, 0] < perturb.flip_probability,
+        factors=(1 + perturb.color_jitter * (2 * uniform[:, 1:4] - 1)).astype(np.float32),
         box=_boxes(uniform[:, 4:], perturb, shape[1:]),
         noise=rng.standard_normal((clips, *shape), dtype=np.float32) if perturb.noise else None,
     )
@@ -75,7 +75,7 @@ def _boxes(
     uniform: NDArray[np.float64], perturb: Perturb, sides: tuple[int, int]
 ) -> NDArray[np.int64]:
     """Rectangles in whole pixels, of five numbers in 0..1 each."""
-    low, high = perturb.mask_area
+    low, high = perturb.erasing_area
     area = low + (high - low) * uniform[:, 1]
     longest = np.minimum(_LONGEST, 1 / area)  # so that none is longer than the image
     ratio = longest ** (2 * uniform[:, 2] - 1)
@@ -84,7 +84,7 @@ def _boxes(
         length = np.rint(np.sqrt(area * stretch) * side).clip(1, side)
         box[:, axis, 0] = np.floor(uniform[:, 3 + axis] * (side - length + 1))
         box[:, axis, 1] = box[:, axis, 0] + length
-    box[uniform[:, 0] >= perturb.mask] = 0
+    box[uniform[:, 0] >= perturb.erasing_probability] = 0
     return box.reshape(-1, 4)
 
 
@@ -99,10 +99,10 @@ def perturbed(inputs: Tensor, draws: Draws, spread: Tensor, planes: Planes) -> T
     """
     device = inputs.device
     changed = _flipped(inputs, torch.from_numpy(draws.flip).to(device), planes)
-    changed = _jittered(changed, torch.from_numpy(draws.factors).to(device), planes.flow)
+    changed = _color_jittered(changed, torch.from_numpy(draws.factors).to(device), planes.flow)
     if draws.noise is not None:
         changed = changed + torch.from_numpy(draws.noise).to(device) * spread[..., None, None]
-    return _masked(changed, torch.from_numpy(draws.box).to(device), planes)
+    return _erased(changed, torch.from_numpy(draws.box).to(device), planes)
 
 
 def _flipped(inputs: Tensor, flip: Tensor, planes: Planes) -> Tensor:
@@ -113,7 +113,7 @@ def _flipped(inputs: Tensor, flip: Tensor, planes: Planes) -> Tensor:
     return torch.where(flip[:, None, None, None], flipped, inputs)
 
 
-def _jittered(inputs: Tensor, factors: Tensor, flow: int) -> Tensor:
+def _color_jittered(inputs: Tensor, factors: Tensor, flow: int) -> Tensor:
     """Brightness, then contrast about the image's mean, then saturation about each gray level.
 
     Written as what is added, so that a factor of 1 changes nothing. A single image channel is gray
@@ -131,7 +131,7 @@ def _jittered(inputs: Tensor, factors: Tensor, flow: int) -> Tensor:
     return torch.cat([inputs[:, :flow], image], dim=1)
 
 
-def _masked(inputs: Tensor, box: Tensor, planes: Planes) -> Tensor:
+def _erased(inputs: Tensor, box: Tensor, planes: Planes) -> Tensor:
     height, width = inputs.shape[-2:]
     top, bottom, left, right = box.T[..., None]
     y, x = (torch.arange(side, device=inputs.device) for side in (height, width))
@@ -159,7 +159,7 @@ class Perturbation:
         self, spec: NetworkSpec, data: TrainingData, jobs: Sequence[FitJob], device: str
     ) -> None:
         perturb = spec.training.perturb
-        self._perturb = perturb if perturb and perturb.interval else None
+        self._perturb = perturb if perturb and perturb.every else None
         if self._perturb is None:
             return
         if spec.planes is None:
@@ -205,7 +205,7 @@ class Perturbation:
         counted = epoch
         if perturb.unit == "step":
             counted = (epoch - 1) * self._steps[model] + step + 1
-        return counted % perturb.interval == 0
+        return counted % perturb.every == 0
 
 
 def _unchanged(clips: int, shape: tuple[int, int, int], *, noise: bool) -> Draws:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from openmer.training._config import Enlarge, NetworkTraining, Variants
+from openmer.training._config import NetworkTraining, Oversample, Variants
 from openmer.training._folds import FloatArray, TrainingData
 from openmer.training._seeding import generator
 
@@ -90,8 +90,8 @@ def changes_of(training: NetworkTraining, clips: int, side: int) -> Changes | No
     """
     if training.variants is not None:
         return _of_variants(training.variants, clips)
-    if training.enlarge is not None:
-        return _of_copies(training.enlarge, clips, side)
+    if training.oversample is not None:
+        return _of_copies(training.oversample, clips, side)
     return None
 
 
@@ -105,16 +105,16 @@ def _of_variants(variants: Variants, clips: int) -> Changes:
     return made
 
 
-def _of_copies(enlarge: Enlarge, clips: int, side: int) -> Changes:
+def _of_copies(oversample: Oversample, clips: int, side: int) -> Changes:
     """Every copy of every clip has a draw of its own, whoever is held out and whatever the seed."""
-    made = _unchanged(enlarge.copies + 1, clips)
-    largest = max(1, round(enlarge.shift * side))
-    for copy in range(1, enlarge.copies + 1):
+    made = _unchanged(oversample.copies + 1, clips)
+    largest = max(1, round(oversample.shift * side))
+    for copy in range(1, oversample.copies + 1):
         rng = generator(copy, "copies of smaller classes")
-        made.flip[copy] = rng.random(clips) < enlarge.flip_probability
+        made.flip[copy] = rng.random(clips) < oversample.flip_probability
         axis, sign = rng.integers(0, 2, clips), rng.choice((-1, 1), clips)
         pixels = sign * rng.integers(1, largest + 1, clips)
-        shifted = ~made.flip[copy] & (enlarge.shift > 0)
+        shifted = ~made.flip[copy] & (oversample.shift > 0)
         made.shift_xy[copy, np.arange(clips), axis] = np.where(shifted, pixels, 0)
     return made
 

@@ -19,7 +19,7 @@ from openmer.evaluation.audit._checks import (
 from openmer.evaluation.audit._poison import poison_test
 from openmer.methods import load_method
 from openmer.models import create_model, save_weights
-from openmer.training import FitResult, Resources, Watch
+from openmer.training import FitResult, Resources, Validation
 from openmer.training import _perturb as perturb
 from openmer.training._folds import digest
 from openmer.training._loop import fit as fit_loop
@@ -42,8 +42,8 @@ def poisoned(task, fit, **options):
         ("flow-mlp", ()),
         ("flow-mlp", ("training.flip_probability=0.5", "training.batch_size=5")),
         ("ststnet", ("training.order=class_by_class",)),
-        ("flow-mlp", ("training.perturb.interval=1", "training.perturb.noise=0.3")),
-        ("flow-mlp", ("training.perturb.interval=2", "training.perturb.unit=step")),
+        ("flow-mlp", ("training.perturb.every=1", "training.perturb.noise=0.3")),
+        ("flow-mlp", ("training.perturb.every=2", "training.perturb.unit=step")),
     ],
 )
 def test_the_packages_own_training_is_clean(method, overrides, epoch_rule, strategy):
@@ -148,7 +148,7 @@ def test_a_stopping_rule_that_watches_the_held_out_subject_is_caught():
 
     def fit(data, jobs):
         learner = SingleLearner(task.spec, data, device="cpu", compiled=False)
-        watched = [replace(j, watch=Watch(clips=j.predict, score="loss")) for j in jobs]
+        watched = [replace(j, validation=Validation(clips=j.predict, score="loss")) for j in jobs]
         return [fit_loop([job], learner, task.spec.training, data)[0] for job in watched]
 
     assert poisoned(task, fit)
@@ -243,7 +243,7 @@ def test_the_weights_of_the_package_can_be_checked_no_further_than_a_note():
 
 def test_a_noise_as_wide_as_everybodys_clips_is_caught(monkeypatch):
     """The spread that noise is a share of is one more thing that a fold could learn of others."""
-    task = make_task(overrides=("training.perturb.interval=1",))
+    task = make_task(overrides=("training.perturb.every=1",))
     fit = package_trainer(task, Resources(device="cpu", strategy="one_by_one"))
     assert poisoned(task, fit, subjects=2) == []
     own = perturb._spreads
@@ -260,8 +260,8 @@ def test_shortening_brings_perturbed_epochs_into_the_proof():
     brief = shortened(task, 3).method.training
     assert (brief.epochs, brief.perturb.interval) == (3, 1)
     assert shortened(task, 500) is task
-    never = load_method("rrmfnet-pt", ("training.perturb.interval=0",))
-    assert shortened(replace(task, method=never), 3).method.training.perturb.interval == 0
+    never = load_method("rrmfnet-pt", ("training.perturb.every=0",))
+    assert shortened(replace(task, method=never), 3).method.training.perturb.every == 0
 
 
 def test_shortening_never_lengthens():

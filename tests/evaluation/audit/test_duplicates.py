@@ -108,7 +108,7 @@ def _task(tmp_path):
         "training.flip_probability=0.0",
         "training.standardize=false",
         "training.order=balanced",
-        "training.enlarge={copies = 2, shift = 0.1}",
+        "training.oversample={copies = 2, shift = 0.1}",
         "training.classifier={kind = 'svm', kernel = ['linear', 'rbf'], c = [0.1, 1.0]}",
     )
     yield make_task("flow-mlp", settings, data, make_subjects(30))

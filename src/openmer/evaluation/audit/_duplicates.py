@@ -1,7 +1,7 @@
 """Copies among the clips: flipped images and small shifts, as minority classes are enlarged by.
 
 A copy of a held-out subject's clip must never train, and test sets hold originals only. Copies that
-a training makes itself are made of its own training clips (`openmer.training.Enlarge`); what
+a training makes itself are made of its own training clips (`openmer.training.Oversample`); what
 is searched here are copies that came in with the data, as clips of their own.
 """
 
@@ -40,11 +40,11 @@ def check_copies(subjects: Sequence[str], data: TrainingData) -> list[Finding]:
         if len(people) > 1:
             why = (
                 "A copy of a held-out clip would train. Give copies the subject of their original, "
-                "or better, leave them out: training.enlarge makes them where they belong."
+                "or better, leave them out: training.oversample makes them where they belong."
             )
         else:
             why = (
-                "It would be tested more than once. Keep the original alone: training.enlarge "
+                "It would be tested more than once. Keep the original alone: training.oversample "
                 "makes copies of training clips."
             )
         message = f"{what} {why}"

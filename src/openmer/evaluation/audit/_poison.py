@@ -100,7 +100,7 @@ def shortened(task: Task, epochs: int) -> Task:
     changes: dict[str, object] = {"epochs": min(training.epochs, epochs), "stages": stages}
     perturb = training.perturb
     if perturb and training.most_epochs > epochs:
-        interval = min(perturb.interval, max(1, epochs // 2))
+        interval = min(perturb.every, max(1, epochs // 2))
         changes["perturb"] = perturb.model_copy(update={"interval": interval})
     budget = training.model_copy(update=changes)
     if budget == training:

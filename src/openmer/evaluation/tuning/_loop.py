@@ -183,7 +183,7 @@ def _outcome(task: Task, one: _Next, results: Sequence[FitResult]) -> Trial:
 
 def _gives_probabilities(task: Task) -> bool:
     training = task.method.training
-    return not isinstance(training, SvmTraining) and training.machine is None
+    return not isinstance(training, SvmTraining) and training.svm is None
 
 
 def _mean_curve(curves: Sequence[Sequence[float]]) -> tuple[float, ...]:
