@@ -155,7 +155,7 @@ def test_a_new_version_of_a_detector_is_a_new_fingerprint(monkeypatch):
     before = APEX.fingerprint
     newer = replace(faces.face_detector("mtcnn"), version=99)
     monkeypatch.setitem(faces._DETECTORS, "mtcnn", newer)
-    assert APEX.fingerprint != before
+    assert Recipe(APEX.steps).fingerprint != before
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from openmer.clip import Clip
 from openmer.errors import DataError
 from openmer.files import replace_file
 from openmer.preprocessing._failures import StepError, StoreError
+from openmer.preprocessing._plan import Plan
 from openmer.preprocessing._recipe import Recipe
 
 _DIGEST_BYTES = 32
@@ -49,10 +50,11 @@ class ArrayCache:
         Raises:
             DataError: As `Recipe.run`; or the entry cannot be written.
         """
-        key = self.key(recipe, clip)
+        plan = recipe.plan(clip)
+        key = self._key(plan, recipe.fingerprint)
         array = self.load(key)
         if array is None:
-            array = recipe.run(clip, store=self)
+            array = plan.run(store=self)
             self.save(key, array)
         return array
 
@@ -62,15 +64,18 @@ class ArrayCache:
         Raises:
             DataError: A file of the clip cannot be read; the message names both.
         """
-        contents = []
-        for path in recipe.inputs(clip):
+        return self._key(recipe.plan(clip), recipe.fingerprint)
+
+    def _key(self, plan: Plan, fingerprint: str) -> str:
+        clip, contents = plan.clip, []
+        for path in plan.paths:
             try:
                 contents.append(hashlib.sha256(path.read_bytes()).hexdigest())
             except OSError as error:
                 reason = f"cannot read {path} ({error.strerror}). Correct the path."
                 raise StepError(clip.key, "read", reason) from error
-        rate = [str(clip.fps)] if recipe.uses_fps else []
-        record = [recipe.fingerprint, clip.onset, clip.apex, clip.offset, *contents, *rate]
+        rate = [str(clip.fps)] if any(step.uses_fps for step in plan.steps) else []
+        record = [fingerprint, clip.onset, clip.apex, clip.offset, *contents, *rate]
         return hashlib.sha256(json.dumps(record).encode()).hexdigest()
 
     def path(self, key: str) -> Path:

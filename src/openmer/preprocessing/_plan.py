@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from openmer.clip import Clip
 from openmer.errors import DataError
 from openmer.preprocessing._failures import StepError, StoreError
-from openmer.preprocessing._frame_sequence import FrameFiles, Frames
+from openmer.preprocessing._frame_sequence import FrameFiles, Frames, read_frames
 from openmer.preprocessing._frames import read_rgb
 from openmer.preprocessing.faces._detect import ArrayStore
 from openmer.preprocessing.flow._resample import resize_image
@@ -38,20 +38,6 @@ class Plan:
     apex: ApexPolicy = "annotated-or-middle"
     channels: int = 0
     size: int | None = None
-
-    @classmethod
-    def of_frames(cls, clip: Clip, steps: tuple[Step, ...], apex: ApexPolicy) -> Plan:
-        """Plan the steps on the frames of a clip.
-
-        Raises:
-            StepError: The clip lacks what a step needs, at "input".
-        """
-        try:
-            numbers = [number for step in steps for number in step.reads(clip, apex)]
-        except DataError as error:
-            raise StepError(clip.key, "input", str(error)) from error
-        paths = tuple(clip.frame_paths[number] for number in dict.fromkeys(numbers))
-        return cls(clip=clip, paths=paths, steps=steps, apex=apex)
 
     def run(
         self, *, store: ArrayStore | None = None, frames: Frames | None = None
@@ -104,16 +90,12 @@ class Plan:
 
     def _start(self, store: ArrayStore | None, frames: Frames | None) -> ClipData:
         """Return the data before the first step: frames that are read later, or a flow image."""
-        image = None
-        if self.channels:
-            image = read_rgb(self.paths[0])[: self.channels]
-            if self.size is not None and image.shape[1:] != (self.size, self.size):
-                image = resize_image(image, self.size)
-        return ClipData(
-            self.clip,
-            frames or FrameFiles(self.clip),
-            in_colour=any(step.in_colour for step in self.steps),
-            apex=self.apex,
-            store=store,
-            made=image,
-        )
+        files = frames or FrameFiles(self.clip)
+        sequence = read_frames(files, gray=not any(step.in_colour for step in self.steps))
+        data = ClipData(self.clip, files, sequence, sequence, apex=self.apex, store=store)
+        if not self.channels:
+            return data
+        image = read_rgb(self.paths[0])[: self.channels]
+        if self.size is not None and image.shape[1:] != (self.size, self.size):
+            image = resize_image(image, self.size)
+        return replace(data, array=image)

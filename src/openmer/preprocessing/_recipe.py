@@ -35,6 +35,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -43,7 +44,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, InstanceOf, PlainSerializer
 
 from openmer.clip import Clip
-from openmer.errors import ConfigError
+from openmer.errors import ConfigError, DataError
 from openmer.preprocessing._failures import StepError
 from openmer.preprocessing._frame_sequence import Frames
 from openmer.preprocessing._plan import Plan
@@ -58,7 +59,7 @@ from openmer.preprocessing.steps.flow import FlowStep
 S = TypeVar("S", bound=Step)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recipe:
     """Steps in their order, from a clip to an array.
 
@@ -188,12 +189,7 @@ class Recipe:
         """Whether values are flow in the 8-bit form in 0..255, not of true magnitude in pixels."""
         return is_stretched(self.kinds[-1])
 
-    @property
-    def uses_fps(self) -> bool:
-        """Whether the array depends on the frames per second of the clip."""
-        return any(step.uses_fps for step in self.steps)
-
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of the steps, their options and the versions of their code."""
         record = [step.record() for step in self.steps]
@@ -214,11 +210,13 @@ class Recipe:
         Raises:
             DataError: The clip has nothing this recipe can start from; a `StepError` at "input".
         """
+        if clip.flow_path is None and clip.frame_paths:
+            return self._plan_of_frames(clip)
         needs_frames = next((step.step for step in self.steps if not step.on_flow_image), None)
         if clip.flow_path is not None and self.stretched and needs_frames is None:
             return self._plan_of_image(clip, clip.flow_path)
         if clip.frame_paths:
-            return Plan.of_frames(clip, self.steps, self.apex)
+            return self._plan_of_frames(clip)
         raise StepError(clip.key, "input", _lacking(clip, needs_frames))
 
     def inputs(self, clip: Clip) -> tuple[Path, ...]:
@@ -328,6 +326,17 @@ class Recipe:
             array: Shape ``(..., channels, height, width)``.
         """
         return self.steps[-1].flip(array, self.kinds[-1])
+
+    def _plan_of_frames(self, clip: Clip) -> Plan:
+        """Plan all steps on the frames of a clip."""
+        apex = self.apex
+        on_frames = [step for step in self.steps if not step.gives.keys().isdisjoint(ALL_FRAMES)]
+        try:
+            numbers = [number for step in on_frames for number in step.reads(clip, apex)]
+        except DataError as error:
+            raise StepError(clip.key, "input", str(error)) from error
+        paths = tuple(clip.frame_paths[number] for number in dict.fromkeys(numbers))
+        return Plan(clip=clip, paths=paths, steps=self.steps, apex=apex)
 
     def _plan_of_image(self, clip: Clip, path: Path) -> Plan:
         """Plan to enter with a ready flow image after the step `stretch`."""

@@ -8,8 +8,7 @@ plain strings: a step of another package may give and take kinds of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from openmer.clip import Clip
-from openmer.preprocessing._frame_sequence import Frames, FrameSequence, read_frames
+from openmer.preprocessing._frame_sequence import Frames, FrameSequence
 from openmer.preprocessing.faces._detect import ArrayStore
 from openmer.preprocessing.flow._resample import flip_flow
 from openmer.registry import Registry
@@ -40,41 +39,22 @@ class ClipData:
     Attributes:
         clip: The clip.
         files: Where its frames are read from.
-        in_colour: Frames are read with their colours.
         apex: Which frame the recipe takes as the apex.
         store: Where found faces are kept; None looks anew.
-        aligned: The frames as they were before they were magnified; None takes them as read.
-        changed: The frames magnified and interpolated; None takes those of `aligned`.
+        aligned: The frames as they were before they were magnified: where an apex is looked for.
+        frames: The frames as the steps before have made them.
         numbers: Frames of the clip that the first array was made of, from 0.
-        made: The array, ``(channels, height, width)``; None before there is one.
+        array: What the steps before have made, ``(channels, height, width)``; empty before.
     """
 
     clip: Clip
     files: Frames
-    in_colour: bool = False
+    aligned: FrameSequence
+    frames: FrameSequence
     apex: ApexPolicy = "annotated-or-middle"
     store: ArrayStore | None = None
-    aligned: FrameSequence | None = None
-    changed: FrameSequence | None = None
     numbers: tuple[int, ...] = ()
-    made: Array | None = None
-
-    @cached_property
-    def measured(self) -> FrameSequence:
-        """The frames, aligned and not yet magnified: where an apex is looked for."""
-        return self.aligned or read_frames(self.files, gray=not self.in_colour)
-
-    @property
-    def frames(self) -> FrameSequence:
-        """The frames as the steps before have made them."""
-        return self.changed or self.measured
-
-    @property
-    def array(self) -> Array:
-        """The array that the steps before have made."""
-        if self.made is None:
-            raise RuntimeError("a step needs an array before there is one; see Recipe.kinds")
-        return self.made
+    array: Array = field(default_factory=lambda: np.empty((0, 0, 0), np.float32))
 
 
 class Step(BaseModel):
@@ -115,6 +95,8 @@ class Step(BaseModel):
     def reads(self, clip: Clip, apex: ApexPolicy) -> tuple[int, ...]:  # noqa: ARG002
         """Return the numbers of the frames that the step reads of a clip, from 0.
 
+        Asked only of steps that take frames.
+
         Args:
             clip: With frames.
             apex: Which frame the recipe takes as the apex.
@@ -153,7 +135,7 @@ class Step(BaseModel):
         Raises:
             DataError: The clip lacks what the step needs, or a file is broken.
         """
-        return replace(data, made=self.change(data.array))
+        return replace(data, array=self.change(data.array))
 
     def change(self, array: Array) -> Array:
         """Return the array, ``(channels, height, width)``, changed."""

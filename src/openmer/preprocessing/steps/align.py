@@ -87,4 +87,5 @@ class AlignStep(Step):
         """Return the data with aligned frames."""
         reference = data.files.colours(self.frame_number(data.clip, data.apex))
         alignment = self.find(reference, data.store)
-        return replace(data, aligned=data.measured.mapped(alignment.apply))
+        frames = data.frames.mapped(alignment.apply)
+        return replace(data, aligned=frames, frames=frames)

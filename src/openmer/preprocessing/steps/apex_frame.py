@@ -76,9 +76,9 @@ class ApexFrameStep(Step):
 
     def apply(self, data: ClipData) -> ClipData:
         """Return the data with the apex frame as three planes."""
-        numbers = self.frame_numbers(data.clip, data.measured)
+        numbers = self.frame_numbers(data.clip, data.aligned)
         (image,) = data.frames.at(*numbers)
-        return replace(data, numbers=numbers, made=self.planes(image))
+        return replace(data, numbers=numbers, array=self.planes(image))
 
     def planes(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return an image ``(height, width, 3)`` or gray ``(height, width)`` as three planes."""

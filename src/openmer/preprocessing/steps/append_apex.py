@@ -47,4 +47,4 @@ class AppendApexStep(Step):
         planes = three_planes(data.frames.at(*data.numbers)[-1])
         if planes.shape[1:] != array.shape[1:]:
             planes = resize_image(planes, array.shape[-1])
-        return replace(data, made=np.concatenate([array, planes]))
+        return replace(data, array=np.concatenate([array, planes]))

@@ -64,4 +64,4 @@ class DynamicImageStep(Step):
         weights = rank_pooling_weights(len(shown.places), averaged=self.averaged)
         planes = three_planes(pooled(shown.all(), weights).astype(np.float32))
         made = resize_image(planes, self.size) if self.size else planes
-        return replace(data, numbers=numbers, made=made)
+        return replace(data, numbers=numbers, array=made)

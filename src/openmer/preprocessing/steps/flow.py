@@ -100,9 +100,11 @@ class FlowStep(Step):
 
     def apply(self, data: ClipData) -> ClipData:
         """Return the data with the flow, ``(2, height, width)``, in pixels."""
-        numbers = self.frame_numbers(data.clip, data.measured)
-        onset, apex = (to_gray(image) for image in data.frames.at(*numbers))
+        numbers = self.frame_numbers(data.clip, data.aligned)
+        onset, apex = (
+            image if image.ndim == 2 else to_gray(image) for image in data.frames.at(*numbers)
+        )
         if self.size:
             onset, apex = resize_image(onset, self.size), resize_image(apex, self.size)
         flow_xy = optical_flow(onset, apex, method=self.method)
-        return replace(data, numbers=numbers, made=flow_xy)
+        return replace(data, numbers=numbers, array=flow_xy)

@@ -67,7 +67,7 @@ class InterpolateStep(Step):
             fps=None if before.fps is None else before.fps * steps,
             images=lambda positions: _mixed(before, weights[list(positions)]),
         )
-        return replace(data, changed=changed)
+        return replace(data, frames=changed)
 
 
 def _mixed(frames: FrameSequence, weights: NDArray[np.float64]) -> Iterator[Image]:

@@ -143,7 +143,7 @@ class MagnifyStep(Step):
         self.report(data.clip)
         before = data.frames.between(numbers[0], numbers[-1])
         changed = replace(before, images=lambda positions: self._magnified(before, positions))
-        return replace(data, changed=changed)
+        return replace(data, frames=changed)
 
     def _magnified(self, frames: FrameSequence, positions: Sequence[int]) -> Iterator[Image]:
         """Magnify some images, a few at a time; each time all frames are read once."""
