@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from openmer.errors import ConfigError
-from openmer.training import LossConfig, class_weights, clip_losses
+from openmer.training import LossConfig, class_weights, clip_losses, list_losses, register_loss
+from openmer.training._loss_registry import LOSSES, OWN_LOSSES
 
 LOGITS = torch.log(torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]]))
 TARGETS = torch.tensor([0, 2])
@@ -46,3 +48,23 @@ def test_balanced_weights_average_one_over_the_training_clips_even_without_a_cla
 def test_wrong_number_of_weights_is_one_clear_error():
     with pytest.raises(ConfigError, match="2 weights for 3 classes"):
         class_weights(LossConfig(class_weights=(1.0, 2.0)), np.array([0]), 3)
+
+
+def test_a_registered_loss_is_used_by_its_name():
+    @register_loss("test_squared")
+    def squared(logits, targets, loss):
+        return (1 - logits.gather(1, targets[:, None])[:, 0]) ** 2 * loss.gamma
+
+    try:
+        logits, targets = torch.tensor([[3.0, 0.0]]), torch.tensor([0])
+        loss = LossConfig(name="test_squared", gamma=0.5)
+        assert "test_squared" in list_losses()
+        assert clip_losses(logits, targets, loss, torch.tensor([2.0, 1.0])).tolist() == [4.0]
+    finally:
+        del LOSSES["test_squared"]
+    with pytest.raises(ValidationError, match="test_squared"):
+        LossConfig(name="test_squared")
+
+
+def test_the_losses_known_without_pytorch_are_those_of_the_package():
+    assert set(OWN_LOSSES) == set(list_losses())

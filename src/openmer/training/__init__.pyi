@@ -73,6 +73,8 @@ from ._folds import (
 from ._folds import (
     Validation as Validation,
 )
+from ._loss_registry import list_losses as list_losses
+from ._loss_registry import register_loss as register_loss
 from ._losses import (
     class_weights as class_weights,
 )
@@ -206,10 +208,12 @@ __all__ = [
     "has_depthwise",
     "head_penalty",
     "let_move",
+    "list_losses",
     "make_optimizer",
     "penalised_weight",
     "plan_run",
     "pretrained_network",
+    "register_loss",
     "set_learning",
     "trained_network",
 ]

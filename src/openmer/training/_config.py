@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from openmer.preprocessing import RecipeField
+from openmer.training._loss_registry import LossName
 
 Scalar = bool | int | float | str
 EpochRule = Literal["fixed", "inner", "held_out"]
@@ -49,7 +50,8 @@ class LossConfig(Record):
     """Loss of one clip; a batch's loss is the mean over its clips.
 
     Attributes:
-        name: ``cross_entropy`` or ``focal`` (Lin et al. 2017).
+        name: One of `openmer.training.list_losses()`: ``cross_entropy``, ``focal`` (Lin et al.
+            2017), or one that a plug-in registers.
         gamma: Focusing exponent of the focal loss; 0 makes it a weighted cross-entropy.
         class_weights: One weight per class (the focal loss calls it alpha); empty means all 1;
             ``balanced`` weighs each class by its inverse frequency among the fold's own training
@@ -59,7 +61,7 @@ class LossConfig(Record):
         head_l2: The same with the sum of their squares.
     """
 
-    name: Literal["cross_entropy", "focal"] = "cross_entropy"
+    name: LossName = "cross_entropy"
     gamma: float = Field(default=2.0, ge=0)
     class_weights: tuple[PositiveFloat, ...] | Literal["balanced"] = ()
     head_l1: float = Field(default=0.0, ge=0)

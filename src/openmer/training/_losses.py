@@ -5,30 +5,26 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from openmer.errors import ConfigError
 from openmer.training._config import LossConfig
+from openmer.training._loss_registry import LOSSES
 
 
 def clip_losses(logits: Tensor, targets: Tensor, loss: LossConfig, class_weights: Tensor) -> Tensor:
-    """Loss of each clip.
+    """Compute the loss of each clip.
 
     Args:
         logits: Shape ``(clips, classes)``.
         targets: Class indices, shape ``(clips,)``.
-        loss: Which loss. The focal loss is ``-alpha_t (1 - p_t)^gamma log p_t`` (Lin et al. 2017,
-            equation 5).
+        loss: Which loss, by its registered name.
         class_weights: From `class_weights`, shape ``(classes,)``.
 
     Returns:
         Shape ``(clips,)``, never negative.
     """
-    losses = F.cross_entropy(logits, targets, reduction="none")
-    if loss.name == "focal":
-        losses = (1 - torch.exp(-losses)) ** loss.gamma * losses
-    return class_weights[targets] * losses
+    return class_weights[targets] * LOSSES[loss.name](logits, targets, loss)
 
 
 def head_penalty(weight: Tensor, loss: LossConfig) -> Tensor:

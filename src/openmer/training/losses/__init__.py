@@ -1,0 +1,1 @@
+"""Losses of one clip, one in each module; they register themselves."""
