@@ -23,7 +23,7 @@ from openmer.cli._console import output
 from openmer.clip import Clip
 from openmer.datasets import label_scheme, read_manifest, write_corpus
 from openmer.deployment import FittedModel, default_model
-from openmer.evaluation import pooled_scores
+from openmer.evaluation import confusion_matrix, uf1
 
 TABLE = Path(__file__).parent / "results" / "default_crop.csv"
 EYES_XY, EYE_DISTANCE = (0.5, 0.47), 0.225  # of a drawn face, in sides of the frame
@@ -60,7 +60,7 @@ def _row(
     numbers = {
         "eye_distance": crop[0],
         "eyes_y": crop[1],
-        "uf1": pooled_scores(truth, predicted, num_classes=len(classes)).uf1,
+        "uf1": float(uf1(confusion_matrix(truth, predicted, num_classes=len(classes)))),
         "confidence": np.mean([one.confidence for one in decided]),
         "answered": answered.mean(),
         "right": right,

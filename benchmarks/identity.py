@@ -28,7 +28,7 @@ from matplotlib.figure import Figure
 from openmer.clip import Clip
 from openmer.datasets.synthetic._clips import generate
 from openmer.datasets.synthetic._plan import CorpusPlan, Part
-from openmer.evaluation import Protocol, RunInfo, Summary, evaluate, load_run, unweighted_f1
+from openmer.evaluation import Protocol, RunInfo, Summary, confusion_matrix, evaluate, load_run, uf1
 from openmer.methods import Method, load_method
 
 HERE = Path(__file__).parent
@@ -143,15 +143,20 @@ def chance_uf1(clips: list[Clip], draws: int = 200) -> float:
     rng = np.random.default_rng(0)
     truth = np.array([CLASSES.index(clip.emotion) for clip in clips])
     return float(
-        np.mean([unweighted_f1(truth, rng.permutation(truth), num_classes=3) for _ in range(draws)])
+        np.mean(
+            [
+                uf1(confusion_matrix(truth, rng.permutation(truth), num_classes=3))
+                for _ in range(draws)
+            ]
+        )
     )
 
 
 def line(rule: str, _: RunInfo, summary: Summary) -> str:
     """One row of the table."""
-    span = summary.interval.uf1 if summary.interval else None
-    interval = f"{span.low:.3f}-{span.high:.3f}" if span else ""
-    sd = summary.spread["uf1"].sd
+    found = summary.scores["uf1"]
+    interval = "" if found.low is None else f"{found.low:.3f}-{found.high:.3f}"
+    sd = found.sd
     spread = "one seed" if sd is None else f"±{sd:.3f}"
     return f"| {RULES[rule]} | {summary.uf1:.3f} | {interval} | {spread} |"
 
@@ -162,12 +167,12 @@ def draw(found: dict[str, tuple[RunInfo, Summary]], chance: float, path: Path) -
     panel = figure.subplots()
     for place, (info, summary) in enumerate(reversed(found.values())):
         colour = _LEAKY if info.leaky else _HONEST
-        if summary.interval:
-            span = summary.interval.uf1
+        span = summary.scores["uf1"]
+        if span.low is not None:
             panel.plot([span.low, span.high], [place, place], color=colour, lw=3, alpha=0.35)
         panel.plot(summary.uf1, place, "o", color=colour, ms=8)
         for seed in summary.per_seed:
-            panel.plot(seed.uf1, place, "|", color=colour, ms=12)
+            panel.plot(seed["uf1"], place, "|", color=colour, ms=12)
         panel.annotate(
             f"{summary.uf1:.2f}",
             (summary.uf1, place),

@@ -149,8 +149,8 @@ def test_the_default_model_says_how_far_to_trust_it(default):
         "smic": 164,
     }
     assert (record.estimate.clips, record.estimate.subjects) == (442, 68)
-    low, high = record.estimate.uf1_interval
-    assert low < record.estimate.uf1 < high < 0.8
+    found = record.estimate.scores["uf1"]
+    assert found.low < found.value < found.high < 0.8
     found = record.calibration
     assert found.after.nll < found.before.nll and found.after.ece < found.before.ece
     assert 0.5 <= found.abstain_below < 1

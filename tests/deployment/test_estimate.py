@@ -46,7 +46,7 @@ def test_the_estimate_is_the_score_of_the_run(task, run, runs, monkeypatch):
 
 def test_a_model_carries_its_estimate(task, run):
     model = train_model(task, estimate=estimate_from_run(run, task, "fixed"))
-    assert f"UF1 {model.record.estimate.uf1:.3f}" in model.record.caution
+    assert f"UF1 {model.record.estimate.scores['uf1'].value:.3f}" in model.record.caution
     assert "leave-one-subject-out" in model.record.caution
 
 

@@ -4,53 +4,124 @@ import dataclasses
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 from tests.evaluation.made_up_runs import CLASSES, make_prediction, make_predictions, make_table
 
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation import PredictionTable, compare_runs, unweighted_f1
-from openmer.evaluation._bootstrap import bootstrap_intervals, mcnemar, subject_confusions
+from openmer.evaluation import PredictionTable, compare_runs, uf1
+from openmer.evaluation._bootstrap import (
+    Outcomes,
+    _two_sided_p,
+    estimate_scores,
+    mcnemar,
+    outcomes_of,
+    per_seed_scores,
+)
+from openmer.evaluation._metrics import confusion_matrix
+
+
+def outcomes(counts):
+    """Outcomes with these counts; scores say no more than the prediction."""
+    seeds, subjects, classes, _ = counts.shape
+    rows = [np.argwhere(counts[0, i]) for i in range(subjects)]
+    cells = [(i, *cell) for i, found in enumerate(rows) for cell in found]
+    times = [int(counts[0][cell]) for cell in cells]
+    flat = np.repeat(np.array(cells).reshape(-1, 3), times, axis=0)
+    return Outcomes(
+        subjects=tuple(f"x/{i}" for i in range(subjects)),
+        counts=counts,
+        subject_of=flat[:, 0],
+        truth=flat[:, 1],
+        scores=np.repeat(np.eye(classes)[flat[:, 2]][None], seeds, axis=0),
+    )
+
 
 SMALL = {"casme2": (5, (20, 12, 12)), "samm": (4, (14, 10, 9))}
 
 
 def test_matrices_of_subjects_add_up_to_the_pooled_one():
     table = make_table(seeds=(0, 1), corpora=SMALL)
-    subjects, counts = subject_confusions(table)
-    assert counts.shape == (2, 9, 3, 3)
-    assert subjects == tuple(sorted(set(table.subjects)))
+    found = outcomes_of(table)
+    assert found.counts.shape == (2, 9, 3, 3)
+    assert found.subjects == tuple(sorted(set(table.subjects)))
     for i, seed in enumerate((0, 1)):
         rows = table.seed == seed
-        for j, subject_id in enumerate(subjects):
+        assert (found.scores[i] == table.scores[rows]).all()
+        assert (found.truth == table.truth[rows]).all()
+        names = np.array(table.subjects)[rows]
+        assert [found.subjects[place] for place in found.subject_of] == names.tolist()
+        for j, subject_id in enumerate(found.subjects):
             here = rows & (np.array(table.subjects) == subject_id)
             expected = np.zeros((3, 3))
             np.add.at(expected, (table.truth[here], table.predicted[here]), 1)
-            assert (counts[i, j] == expected).all()
+            assert (found.counts[i, j] == expected).all()
+
+
+def test_some_subjects_are_what_a_table_of_them_gives():
+    table = make_table(seeds=(0, 1), corpora=SMALL)
+    whole = outcomes_of(table)
+    kept = [1, 4, 8]
+    part = whole.only(kept)
+    assert part.subjects == tuple(whole.subjects[place] for place in kept)
+    assert (part.counts == whole.counts[:, kept]).all()
+    clips = np.isin(whole.subject_of, kept)
+    assert (part.truth == whole.truth[clips]).all()
+    assert (part.scores == whole.scores[:, clips]).all()
+    assert [part.subjects[i] for i in part.subject_of] == [
+        whole.subjects[i] for i in whole.subject_of[clips]
+    ]
 
 
 def test_the_interval_is_that_of_a_plain_loop_over_drawn_subjects():
-    table = make_table(corpora=SMALL)
-    subjects, counts = subject_confusions(table)
-    found = bootstrap_intervals(counts, draws=300, seed=4)
-    rows = [np.flatnonzero(np.array(table.subjects) == subject_id) for subject_id in subjects]
+    table = make_table(seeds=(0, 1), corpora=SMALL)
+    found = estimate_scores(outcomes_of(table), draws=300, seed=4)
+    names = sorted(set(table.subjects))
+    rows = [np.flatnonzero(np.array(table.subjects) == subject_id) for subject_id in names]
     times = np.random.default_rng(4).multinomial(9, np.full(9, 1 / 9), size=300)
-    scores = []
+    scores = {"uf1": [], "auc": []}
     for drawn in times:
         clips = np.concatenate([np.tile(rows[i], n) for i, n in enumerate(drawn)])
         if len(set(table.truth[clips])) == 3:
-            scores.append(unweighted_f1(table.truth[clips], table.predicted[clips], num_classes=3))
-    assert found.draws == len(scores)
-    assert (found.uf1.low, found.uf1.high) == pytest.approx(np.quantile(scores, [0.025, 0.975]))
+            own = [clips[table.seed[clips] == seed] for seed in (0, 1)]
+            scores["uf1"].append(np.mean([plain_uf1(table, one) for one in own]))
+            scores["auc"].append(np.mean([plain_auc(table, one) for one in own]))
+    assert 150 < len(scores["uf1"]) <= 300
+    for name, values in scores.items():
+        ends = (found[name].low, found[name].high)
+        assert ends == pytest.approx(np.quantile(values, [0.025, 0.975]))
+
+
+def plain_uf1(table, rows):
+    counts = confusion_matrix(table.truth[rows], table.predicted[rows], num_classes=3)
+    return float(uf1(counts))
+
+
+def plain_auc(table, rows):
+    truth = table.truth[rows]
+    return np.mean([roc_auc_score(truth == i, table.scores[rows, i]) for i in range(3)])
+
+
+def test_a_score_is_the_mean_over_seeds_and_its_spread_theirs():
+    made = outcomes_of(make_table(seeds=(0, 1, 2)))
+    values = per_seed_scores(made)
+    found = estimate_scores(made, draws=50)
+    assert list(values) == list(found)
+    for name, of_seeds in values.items():
+        assert of_seeds.shape == (3,)
+        assert found[name].value == pytest.approx(of_seeds.mean())
+        assert found[name].sd == pytest.approx(of_seeds.std(ddof=1))
+    assert len(set(values["uf1"])) == 3
+    one = estimate_scores(outcomes_of(make_table()), draws=50)
+    assert {estimate.sd for estimate in one.values()} == {None}
 
 
 def test_intervals_hold_the_score_and_repeat():
-    _, counts = subject_confusions(make_table(seeds=(0, 1, 2)))
-    first, again = (bootstrap_intervals(counts, seed=1) for _ in range(2))
+    made = outcomes_of(make_table(seeds=(0, 1, 2)))
+    first, again = (estimate_scores(made, seed=1) for _ in range(2))
     assert first == again
-    assert first != bootstrap_intervals(counts, seed=2)
-    pooled = counts.sum(axis=(0, 1))
-    accuracy = np.trace(pooled) / pooled.sum()
-    assert 0 <= first.accuracy.low < accuracy < first.accuracy.high <= 1
-    assert (first.draws, first.left_out) == (2000, 0)
+    assert first != estimate_scores(made, seed=2)
+    for estimate in first.values():
+        assert estimate.low < estimate.value < estimate.high <= 1
 
 
 def test_alike_clips_of_a_subject_make_the_interval_wide():
@@ -58,34 +129,91 @@ def test_alike_clips_of_a_subject_make_the_interval_wide():
     counts = np.zeros((1, 10, 2, 2), dtype=np.int64)
     counts[0, :5, [0, 1], [0, 1]] = 20
     counts[0, 5:, [0, 1], [1, 0]] = 20
-    found = bootstrap_intervals(counts).accuracy
+    found = estimate_scores(outcomes(counts))["accuracy"]
     assert (found.low, found.high) == pytest.approx((0.2, 0.8), abs=0.01)
 
 
-def test_draws_without_a_class_are_left_out_and_counted():
+def test_draws_without_a_class_are_left_out():
+    """UF1 over fewer classes would be another score: those draws would score 1 here."""
     counts = np.zeros((1, 6, 2, 2), dtype=np.int64)
     counts[0, :, 0, 0] = 3
-    counts[0, 0, 1, 1] = counts[0, 1, 1, 0] = 2
-    found = bootstrap_intervals(counts, draws=1000)
-    share = (1 - 2 / 6) ** 6
-    assert found.left_out == pytest.approx(1000 * share, abs=60)
-    assert found.draws + found.left_out == 1000
+    counts[0, 0, 1, 0] = counts[0, 1, 1, 0] = 2
+    assert estimate_scores(outcomes(counts), draws=1000)["uf1"].high < 0.5
 
 
-def test_no_interval_where_it_would_say_nothing():
-    one_subject = np.ones((1, 1, 2, 2), dtype=np.int64)
-    assert bootstrap_intervals(one_subject) is None
-    rare = np.zeros((1, 2, 3, 3), dtype=np.int64)
-    rare[0, 0, 0, 0] = rare[0, 0, 1, 1] = rare[0, 1, 2, 2] = 1
-    assert bootstrap_intervals(rare) is None or bootstrap_intervals(rare).draws > 1000
+@pytest.mark.parametrize(
+    ("lacking", "interval"), [(3, False), (4, True)], ids=["half lack it", "most have it"]
+)
+def test_no_interval_where_half_of_the_draws_lack_a_class(lacking, interval, monkeypatch):
+    drawn = np.array(
+        [[2, 0]] * 4 + [[1, 1]] * lacking if lacking == 3 else [[2, 0]] * 3 + [[1, 1]] * 4
+    )
+    counts = np.zeros((1, 2, 2, 2), dtype=np.int64)
+    counts[0, 0, 0, 0] = counts[0, 1, 1, 1] = 1
+    name = "openmer.evaluation._bootstrap._drawn_subjects"
+    monkeypatch.setattr(name, lambda *_, **__: drawn)
+    found = estimate_scores(outcomes(counts), draws=len(drawn))
+    assert (found["uf1"].low is not None) == interval
+    assert found["uf1"].value == 1
+
+
+def test_one_subject_alone_has_no_interval():
+    counts = np.ones((2, 1, 2, 2), dtype=np.int64)
+    found = estimate_scores(outcomes(counts))
+    assert {(one.low, one.high) for one in found.values()} == {(None, None)}
+    assert found["accuracy"].value == 0.5
+    assert found["accuracy"].sd == 0
+
+
+def test_two_subjects_have_one():
+    counts = np.zeros((1, 2, 2, 2), dtype=np.int64)
+    counts[0, :, [0, 1], [0, 1]] = 3
+    counts[0, 1, 0, 1] = 1
+    assert estimate_scores(outcomes(counts))["uf1"].low is not None
 
 
 def test_a_class_absent_from_a_part_leaves_no_draw_out():
     counts = np.zeros((1, 4, 3, 3), dtype=np.int64)
     counts[0, :, 0, 0] = counts[0, :, 1, 2] = 2
-    found = bootstrap_intervals(counts, draws=100)
-    assert found.draws == 100
-    assert found.uf1 == found.uar
+    found = estimate_scores(outcomes(counts), draws=100)
+    assert (found["uar"].low, found["uar"].value, found["uar"].high) == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("differences", "p"),
+    [
+        ([1.0] * 9, 2 * 1 / 10),
+        ([1.0] * 8 + [-1.0], 2 * 2 / 10),
+        ([1.0] * 8 + [0.0], 2 * 2 / 10),
+        ([-1.0] * 97 + [1.0] * 2, 2 * 3 / 100),
+        ([0.0] * 5, 1.0),
+        ([1.0, -1.0], 1.0),
+    ],
+)
+def test_the_bootstrap_p_by_hand(differences, p):
+    """Twice the smaller tail, one added to it and to the draws (Davison and Hinkley 1997)."""
+    assert _two_sided_p(np.array(differences)) == pytest.approx(p)
+    assert _two_sided_p(-np.array(differences)) == pytest.approx(p)
+
+
+def test_a_comparison_is_that_of_a_plain_loop():
+    first, second = make_table(skill=1.5, seeds=(0, 1), corpora=SMALL), make_table(corpora=SMALL)
+    found = compare_runs(first, second, draws=200, seed=3)
+    ones, others = outcomes_of(first), outcomes_of(second)
+    times = np.random.default_rng(3).multinomial(9, np.full(9, 1 / 9), size=200)
+    differences = []
+    for drawn in times:
+        sums = [np.tensordot(drawn, made.counts, axes=(0, 1)) for made in (ones, others)]
+        if (sums[0].sum(axis=-1) > 0).all():
+            differences.append(uf1(sums[0]).mean() - uf1(sums[1]).mean())
+    assert found.draws == len(differences)
+    assert (found.interval.low, found.interval.high) == pytest.approx(
+        np.quantile(differences, [0.025, 0.975])
+    )
+    tail = min(np.sum(np.array(differences) <= 0), np.sum(np.array(differences) >= 0))
+    assert found.p_value == pytest.approx(min(1, 2 * (tail + 1) / (len(differences) + 1)))
+    assert found.uf1_first == pytest.approx(uf1(ones.counts.sum(axis=1)).mean())
+    assert found.uf1_second == pytest.approx(uf1(others.counts.sum(axis=1)).mean())
 
 
 def test_a_better_run_is_found_better():

@@ -33,7 +33,7 @@ from openmer.cli._options import (
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from openmer.deployment import Calibration, Estimate, FittedModel
+    from openmer.deployment import Calibration, ModelEstimate, FittedModel
     from openmer.evaluation import Progress, Task
     from openmer.training import Resources
 
@@ -113,7 +113,7 @@ def train(
 
 def _estimate(
     task: Task, folder: Path, make: bool, seed: int, resources: Resources, report: Progress
-) -> Estimate:
+) -> ModelEstimate:
     """From the finished run in the folder, or from one that is made inside it."""
     from openmer.deployment import epoch_rule_of, estimate_from_run, estimate_of
     from openmer.evaluation import Protocol

@@ -53,7 +53,7 @@ from ._record import (
     Decision as Decision,
 )
 from ._record import (
-    Estimate as Estimate,
+    ModelEstimate as ModelEstimate,
 )
 from ._record import (
     ModelRecord as ModelRecord,
@@ -87,9 +87,9 @@ __all__ = [
     "Calibration",
     "CorpusCount",
     "Decision",
-    "Estimate",
     "Exported",
     "FittedModel",
+    "ModelEstimate",
     "ModelRecord",
     "Moments",
     "ProbabilityErrors",

@@ -5,13 +5,13 @@ Both come from leave-one-subject-out on the very same clips.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
-from openmer.deployment._record import Calibration, Estimate, ProbabilityErrors
+from openmer.deployment._record import Calibration, ModelEstimate, ProbabilityErrors
 from openmer.errors import DataError, ProtocolError
 from openmer.evaluation import (
     BINS,
-    Interval,
     PredictionTable,
     Progress,
     Protocol,
@@ -31,7 +31,7 @@ from openmer.evaluation import (
 )
 from openmer.training import Resources
 
-__all__ = ["Estimate", "calibration_from_run", "estimate_from_run", "estimate_of"]
+__all__ = ["ModelEstimate", "calibration_from_run", "estimate_from_run", "estimate_of"]
 
 
 def estimate_of(
@@ -42,7 +42,7 @@ def estimate_of(
     resources: Resources | None = None,
     command: str = "",
     on_progress: Progress | None = None,
-) -> Estimate:
+) -> ModelEstimate:
     """Evaluate the task, or find that this was done, and take its scores as the estimate.
 
     Args:
@@ -84,7 +84,7 @@ def estimate_of(
     return estimate_from_run(folder, task, protocol.epoch_rule)
 
 
-def estimate_from_run(folder: Path, task: Task, epoch_rule: str) -> Estimate:
+def estimate_from_run(folder: Path, task: Task, epoch_rule: str) -> ModelEstimate:
     """Take the scores of a finished run as a model's estimate, if it evaluated the same thing.
 
     Args:
@@ -100,14 +100,8 @@ def estimate_from_run(folder: Path, task: Task, epoch_rule: str) -> Estimate:
     """
     _checked_run(folder, task, epoch_rule)
     _, summary = load_run(folder)
-    found = summary.interval
-    return Estimate(
-        uf1=summary.uf1,
-        uar=summary.uar,
-        accuracy=summary.accuracy,
-        uf1_interval=_range(found.uf1) if found else None,
-        uar_interval=_range(found.uar) if found else None,
-        accuracy_interval=_range(found.accuracy) if found else None,
+    return ModelEstimate(
+        scores={name: one for name, one in summary.scores.items() if not math.isnan(one.value)},
         epoch_rule="inner" if epoch_rule == "inner" else "fixed",
         clips=summary.clips,
         subjects=summary.subjects,
@@ -217,7 +211,3 @@ def _name(folder: Path) -> str:
 
 def _errors(found: Quality) -> ProbabilityErrors:
     return ProbabilityErrors(ece=found.ece, brier=found.brier, nll=found.nll)
-
-
-def _range(interval: Interval) -> tuple[float, float]:
-    return interval.low, interval.high

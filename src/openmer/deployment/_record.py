@@ -9,26 +9,19 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from openmer.evaluation import ScoreKind, logits_of, probabilities_at
+from openmer.evaluation import Estimate, ScoreKind, list_metrics, logits_of, probabilities_at
 from openmer.training import Record
 
 PACKAGES = ("numpy", "torch", "timm", "scikit-learn", "safetensors")
-_Range = tuple[float, float]
 
 
-class Estimate(Record):
+class ModelEstimate(Record):
     """How well the way of training does on subjects it has not seen: leave-one-subject-out.
 
     It speaks of models trained like this one on all subjects but one, on the same clips.
 
     Attributes:
-        uf1: UF1 pooled over folds, mean over seeds, 0..1.
-        uar: UAR likewise.
-        accuracy: Accuracy likewise.
-        uf1_interval: Low and high end of the 95 % interval by subjects; None where none can be
-            made.
-        uar_interval: As `uf1_interval`.
-        accuracy_interval: As `uf1_interval`.
+        scores: Every metric that is defined, pooled over folds, by its name.
         epoch_rule: How the epoch was chosen without the held-out subject.
         clips: Clips that were tested.
         subjects: Subjects who were held out.
@@ -36,12 +29,7 @@ class Estimate(Record):
         run: ``method/hash`` of the run that it comes from.
     """
 
-    uf1: float
-    uar: float
-    accuracy: float
-    uf1_interval: _Range | None = None
-    uar_interval: _Range | None = None
-    accuracy_interval: _Range | None = None
+    scores: dict[str, Estimate]
     epoch_rule: Literal["fixed", "inner"]
     clips: int
     subjects: int
@@ -49,14 +37,8 @@ class Estimate(Record):
     run: str
 
     def __str__(self) -> str:
-        scores = ", ".join(
-            f"{name} {_with_range(value, interval)}"
-            for name, value, interval in (
-                ("UF1", self.uf1, self.uf1_interval),
-                ("UAR", self.uar, self.uar_interval),
-                ("accuracy", self.accuracy, self.accuracy_interval),
-            )
-        )
+        named = [(metric.title, self.scores.get(metric.name)) for metric in list_metrics(main=True)]
+        scores = ", ".join(f"{title} {_with_ends(found)}" for title, found in named if found)
         return (
             f"{scores}; leave-one-subject-out, {self.subjects} subjects, {self.clips} clips, epoch "
             f"rule {self.epoch_rule}"
@@ -220,7 +202,7 @@ class ModelRecord(Record):
     epoch_rule: Literal["fixed", "inner"]
     epoch: int
     trained_on: TrainedOn
-    estimate: Estimate | None = None
+    estimate: ModelEstimate | None = None
     calibration: Calibration | None = None
     note: str = ""
     method_sha256: str = ""
@@ -284,7 +266,7 @@ class ModelRecord(Record):
         )
 
 
-def _with_range(value: float, interval: _Range | None) -> str:
-    if interval is None:
-        return f"{value:.3f}"
-    return f"{value:.3f} (95 % {interval[0]:.3f} to {interval[1]:.3f})"
+def _with_ends(found: Estimate) -> str:
+    if found.low is None or found.high is None:
+        return f"{found.value:.3f}"
+    return f"{found.value:.3f} (95 % {found.low:.3f} to {found.high:.3f})"

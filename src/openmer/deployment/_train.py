@@ -14,7 +14,7 @@ from openmer.deployment._record import (
     PACKAGES,
     Calibration,
     CorpusCount,
-    Estimate,
+    ModelEstimate,
     ModelRecord,
     TrainedOn,
 )
@@ -48,7 +48,7 @@ def train_model(
     task: Task,
     *,
     seed: int = 0,
-    estimate: Estimate | None = None,
+    estimate: ModelEstimate | None = None,
     calibration: Calibration | None = None,
     resources: Resources | None = None,
     runs: Path | None = None,

@@ -7,11 +7,9 @@ from ._bootstrap import (
 from ._bootstrap import (
     Comparison as Comparison,
 )
+from ._bootstrap import Estimate as Estimate
 from ._bootstrap import (
     Interval as Interval,
-)
-from ._bootstrap import (
-    Intervals as Intervals,
 )
 from ._bootstrap import (
     compare_runs as compare_runs,
@@ -73,39 +71,26 @@ from ._experiment import (
 from ._experiment import (
     prepare_task as prepare_task,
 )
+from ._metrics import METRICS as METRICS
+from ._metrics import Metric as Metric
 from ._metrics import (
     Numbers as Numbers,
 )
 from ._metrics import (
     PerClass as PerClass,
 )
-from ._metrics import (
-    Scores as Scores,
-)
-from ._metrics import (
-    accuracy as accuracy,
-)
+from ._metrics import accuracy as accuracy
 from ._metrics import (
     confusion_matrix as confusion_matrix,
 )
-from ._metrics import (
-    f1_of_mean_precision_recall as f1_of_mean_precision_recall,
-)
-from ._metrics import (
-    per_class as per_class,
-)
+from ._metrics import list_metrics as list_metrics
 from ._metrics import (
     per_class_of as per_class_of,
 )
-from ._metrics import (
-    pooled_scores as pooled_scores,
-)
-from ._metrics import (
-    unweighted_average_recall as unweighted_average_recall,
-)
-from ._metrics import (
-    unweighted_f1 as unweighted_f1,
-)
+from ._metrics import register_metric as register_metric
+from ._metrics import require_every_class as require_every_class
+from ._metrics import uar as uar
+from ._metrics import uf1 as uf1
 from ._predictions import (
     PredictionTable as PredictionTable,
 )
@@ -154,12 +139,7 @@ from ._splits import (
 from ._splits import (
     hold_out_inside as hold_out_inside,
 )
-from ._summary import (
-    SCORES as SCORES,
-)
-from ._summary import (
-    PartScores as PartScores,
-)
+from ._summary import Part as Part
 from ._summary import (
     SubjectScores as SubjectScores,
 )
@@ -223,16 +203,17 @@ __all__ = [
     "FOLDER",
     "HISTORY",
     "LEVEL",
-    "SCORES",
+    "METRICS",
     "CalibratedByOthers",
     "CalibrationReport",
     "Comparison",
+    "Estimate",
     "Finding",
     "Fold",
     "Interval",
-    "Intervals",
+    "Metric",
     "Numbers",
-    "PartScores",
+    "Part",
     "PerClass",
     "PredictionTable",
     "Progress",
@@ -241,7 +222,6 @@ __all__ = [
     "RunInfo",
     "ScopeScores",
     "ScoreKind",
-    "Scores",
     "SeenSubjects",
     "Span",
     "SpottingScores",
@@ -258,25 +238,25 @@ __all__ = [
     "cross_validate",
     "evaluate",
     "everybody",
-    "f1_of_mean_precision_recall",
     "fold_job",
     "fold_jobs",
     "hold_out_inside",
     "kind_of_scores",
+    "list_metrics",
     "load_run",
     "logits_of",
     "merged",
     "on_clips",
     "package_trainer",
     "paired_t_test",
-    "per_class",
     "per_class_of",
-    "pooled_scores",
     "prepare_task",
     "probabilities_at",
     "read_predictions",
     "read_run",
     "read_run_info",
+    "register_metric",
+    "require_every_class",
     "run_audit",
     "run_folder",
     "score_spotting",
@@ -287,8 +267,8 @@ __all__ = [
     "start_of",
     "subjects_of_weights",
     "summarise",
-    "unweighted_average_recall",
-    "unweighted_f1",
+    "uar",
+    "uf1",
     "versions",
     "weights_digest",
     "write_predictions",

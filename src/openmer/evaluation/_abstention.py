@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import ConfigError
-from openmer.evaluation._metrics import Numbers, confusion_matrix, stacked_scores
+from openmer.evaluation._metrics import Numbers, accuracy, confusion_matrix, uf1
 
 TARGET = 0.8
 LEAST_CONFIDENCE = 0.5
@@ -114,10 +114,9 @@ def _point(probabilities: Numbers, truth: NDArray[np.int64], confidence: float) 
         return CoveragePoint(confidence=confidence, coverage=0.0, accuracy=None, uf1=None)
     predicted = probabilities[says].argmax(axis=1)
     counts = confusion_matrix(truth[says], predicted, num_classes=probabilities.shape[1])
-    scores = stacked_scores(counts)
     return CoveragePoint(
         confidence=confidence,
         coverage=float(says.mean()),
-        accuracy=float(scores.accuracy),
-        uf1=float(scores.uf1),
+        accuracy=float(accuracy(counts)),
+        uf1=float(uf1(counts)),
     )

@@ -23,7 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation._metrics import Counts, Numbers, StackedScores, stacked_scores
+from openmer.evaluation._metrics import (
+    Counts,
+    Metric,
+    Numbers,
+    absent_classes,
+    list_metrics,
+    uf1,
+)
 from openmer.evaluation._predictions import PredictionTable, require_same_clips
 
 LEVEL = 0.95
@@ -38,22 +45,53 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intervals:
-    """95 % intervals of the three scores by resampling subjects.
+class Estimate:
+    """One score and how far it may be off.
 
     Attributes:
-        uf1: Of UF1, inside 0..1.
-        uar: Of UAR, inside 0..1.
-        accuracy: Of accuracy, inside 0..1.
-        draws: Draws that were used.
-        left_out: Draws that were left out because they lacked a class.
+        value: Mean over seeds; NaN where it is not defined.
+        low: Lower end of the 95 % interval by subjects; None where none can be made.
+        high: Upper end of it.
+        sd: Standard deviation over seeds, with n - 1 below; None for a single seed.
     """
 
-    uf1: Interval
-    uar: Interval
-    accuracy: Interval
-    draws: int
-    left_out: int
+    value: float
+    low: float | None = None
+    high: float | None = None
+    sd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcomes:
+    """What happened to every clip under every seed: all that a metric needs.
+
+    Attributes:
+        subjects: Ids of the subjects, sorted.
+        counts: Confusion matrices, ``(seeds, subjects, classes, classes)``, rows the truth; the sum
+            over any subjects is the matrix of these.
+        subject_of: Place in `subjects` of every clip, ``(clips,)``.
+        truth: True class index of every clip, ``(clips,)``.
+        scores: Larger is more likely, ``(seeds, clips, classes)``.
+    """
+
+    subjects: tuple[str, ...]
+    counts: Counts
+    subject_of: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    scores: Numbers
+
+    def only(self, kept: Sequence[int]) -> Outcomes:
+        """Return the outcomes of some subjects, by their places."""
+        new_place = np.full(len(self.subjects), -1)
+        new_place[list(kept)] = np.arange(len(kept))
+        clips = new_place[self.subject_of] >= 0
+        return Outcomes(
+            subjects=tuple(self.subjects[place] for place in kept),
+            counts=self.counts[:, list(kept)],
+            subject_of=new_place[self.subject_of][clips],
+            truth=self.truth[clips],
+            scores=self.scores[:, clips],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,48 +152,79 @@ class Comparison:
     mcnemar: McNemar
 
 
-def subject_confusions(table: PredictionTable) -> tuple[tuple[str, ...], Counts]:
-    """Count one confusion matrix per seed and subject; they add up to those of any subjects.
+def outcomes_of(table: PredictionTable) -> Outcomes:
+    """Arrange the predictions of a run by seed, subject and clip.
 
-    Returns:
-        The subjects, sorted, and counts of shape ``(seeds, subjects, classes, classes)``, rows the
-        truth.
+    Raises:
+        DataError: The seeds speak of different clips.
     """
-    subjects, subject_id = np.unique(np.array(table.subjects), return_inverse=True)
+    require_same_clips(table)
+    subjects, subject = np.unique(np.array(table.subjects), return_inverse=True)
     seeds, seed = np.unique(table.seed, return_inverse=True)
     classes = len(table.classes)
     shape = (len(seeds), len(subjects), classes, classes)
-    cell = np.ravel_multi_index((seed, subject_id, table.truth, table.predicted), shape)
+    cell = np.ravel_multi_index((seed, subject, table.truth, table.predicted), shape)
     counts = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
-    return tuple(str(name) for name in subjects), counts.astype(np.int64)
+    clips = len(table) // len(seeds)  # rows are sorted by seed, then clip
+    return Outcomes(
+        subjects=tuple(str(name) for name in subjects),
+        counts=counts.astype(np.int64),
+        subject_of=subject[:clips].astype(np.int64),
+        truth=table.truth[:clips],
+        scores=table.scores.reshape(len(seeds), clips, classes),
+    )
 
 
-def bootstrap_intervals(counts: Counts, *, draws: int = 2000, seed: int = 0) -> Intervals | None:
-    """95 % percentile intervals of UF1, UAR and accuracy by drawing subjects with replacement.
+def per_seed_scores(outcomes: Outcomes) -> dict[str, Numbers]:
+    """Compute every metric of every seed, by its name; arrays of shape ``(seeds,)``."""
+    once = np.ones((1, len(outcomes.truth)))
+    pooled = outcomes.counts.sum(axis=1)
+    return {
+        metric.name: metric.function(pooled)
+        if metric.of == "counts"
+        else _of_scores(metric, outcomes, once)[0]
+        for metric in list_metrics()
+    }
+
+
+def estimate_scores(outcomes: Outcomes, *, draws: int = 2000, seed: int = 0) -> dict[str, Estimate]:
+    """Compute every metric with its 95 % percentile interval by drawing subjects.
 
     Args:
-        counts: Confusion matrices, shape ``(seeds, subjects, classes, classes)``. A class without a
-            clip in any of them is skipped; see `openmer.evaluation._metrics`.
-        draws: How many times subjects are drawn.
+        outcomes: A class without a clip in any of them is left out of means over classes.
+        draws: How many times subjects are drawn with replacement.
         seed: Of the random draws; the same seed gives the same intervals.
 
     Returns:
-        The intervals; None for fewer than two subjects, and where half of the draws or more lack a
-        class.
+        An estimate for each metric, by its name. It has no interval for fewer than two subjects,
+        and where half of the draws or more lack a class.
     """
-    if counts.shape[1] < 2:
-        return None
-    scores, whole = _drawn_scores(counts, draws=draws, seed=seed)
-    used = int(whole.sum())
-    if 2 * used <= draws:
-        return None
-    return Intervals(
-        uf1=_percentiles(scores.uf1[whole].mean(axis=1)),
-        uar=_percentiles(scores.uar[whole].mean(axis=1)),
-        accuracy=_percentiles(scores.accuracy[whole].mean(axis=1)),
-        draws=used,
-        left_out=draws - used,
-    )
+    values = per_seed_scores(outcomes)
+    spread = {
+        name: float(found.std(ddof=1)) if found.size > 1 else None for name, found in values.items()
+    }
+    drawn = _drawn_subjects(len(outcomes.subjects), draws=draws, seed=seed)
+    counts, whole = _drawn_counts(outcomes.counts, drawn)
+    if len(outcomes.subjects) < 2 or 2 * int(whole.sum()) <= draws:
+        return {
+            name: Estimate(value=float(found.mean()), sd=spread[name])
+            for name, found in values.items()
+        }
+    weights = drawn[whole][:, outcomes.subject_of].astype(np.float64)
+    found = {}
+    for metric in list_metrics():
+        if metric.of == "counts":
+            again = metric.function(counts[whole])
+        else:
+            again = _of_scores(metric, outcomes, weights)
+        ends = _percentiles(again.mean(axis=1))
+        found[metric.name] = Estimate(
+            value=float(values[metric.name].mean()),
+            low=ends.low,
+            high=ends.high,
+            sd=spread[metric.name],
+        )
+    return found
 
 
 def compare_runs(
@@ -175,24 +244,23 @@ def compare_runs(
             class.
     """
     _require_same_task(first, second)
-    subjects, first_counts = subject_confusions(first)
-    second_counts = subject_confusions(second)[1]
-    totals = [counts.sum(axis=1) for counts in (first_counts, second_counts)]
-    if not stacked_scores(totals[0]).complete.all() or len(subjects) < 2:
+    both = outcomes_of(first), outcomes_of(second)
+    subjects = len(both[0].subjects)
+    if absent_classes(both[0].counts[0].sum(axis=0)) or subjects < 2:
         raise ProtocolError(
-            f"Runs over {len(subjects)} subject(s) cannot be compared where a class has no clip or "
+            f"Runs over {subjects} subject(s) cannot be compared where a class has no clip or "
             "there is one subject only. Compare them on a whole task."
         )
-    uf1_first, uf1_second = (float(stacked_scores(total).uf1.mean()) for total in totals)
-    drawn_first, whole = _drawn_scores(first_counts, draws=draws, seed=seed)
-    drawn_second, _ = _drawn_scores(second_counts, draws=draws, seed=seed)
+    uf1_first, uf1_second = (float(uf1(one.counts.sum(axis=1)).mean()) for one in both)
+    drawn = _drawn_subjects(subjects, draws=draws, seed=seed)
+    (again_first, whole), (again_second, _) = (_drawn_counts(one.counts, drawn) for one in both)
     used = int(whole.sum())
     if 2 * used <= draws:
         raise ProtocolError(
             f"{draws - used} of {draws} draws lack a class, which too few subjects show. "
             "Compare the runs on more subjects."
         )
-    differences = drawn_first.uf1[whole].mean(axis=1) - drawn_second.uf1[whole].mean(axis=1)
+    differences = (uf1(again_first[whole]) - uf1(again_second[whole])).mean(axis=1)
     return Comparison(
         uf1_first=uf1_first,
         uf1_second=uf1_second,
@@ -266,20 +334,32 @@ def paired_t_test(
     )
 
 
-def _drawn_scores(
-    counts: Counts, *, draws: int, seed: int
-) -> tuple[StackedScores, NDArray[np.bool_]]:
-    """Scores of shape ``(draws, seeds)``, and which draws lack no class, shape ``(draws,)``."""
-    seeds, subjects, classes, _ = counts.shape
+def _of_scores(metric: Metric, outcomes: Outcomes, weights: Numbers) -> Numbers:
+    """Compute a metric of scores for every draw and seed, ``(draws, seeds)``."""
+    return np.stack(
+        [metric.function(outcomes.truth, scores, weights) for scores in outcomes.scores], axis=1
+    )
+
+
+def _drawn_subjects(subjects: int, *, draws: int, seed: int) -> NDArray[np.int64]:
+    """Draw how often each subject is taken, ``(draws, subjects)``."""
     generator = np.random.default_rng(seed)
-    times = generator.multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
+    return generator.multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
+
+
+def _drawn_counts(counts: Counts, drawn: NDArray[np.int64]) -> tuple[Numbers, NDArray[np.bool_]]:
+    """Add up the matrices of each draw, ``(draws, seeds, classes, classes)``.
+
+    Returns:
+        The sums, and which draws lack no class that `counts` have, ``(draws,)``.
+    """
+    seeds, subjects, classes, _ = counts.shape
     flat = counts.swapaxes(0, 1).reshape(subjects, -1)
     # As floats the product runs in BLAS; whole numbers below 2**53 stay exact.
-    product = times.astype(np.float64) @ flat.astype(np.float64)
-    drawn = product.reshape(draws, seeds, classes, classes)
+    product = drawn.astype(np.float64) @ flat.astype(np.float64)
+    sums = product.reshape(len(drawn), seeds, classes, classes)
     present = counts.sum(axis=(0, 1, 3)) > 0
-    whole = (drawn.sum(axis=-1)[..., present] > 0).all(axis=(1, 2))
-    return stacked_scores(drawn), whole
+    return sums, (sums.sum(axis=-1)[..., present] > 0).all(axis=(1, 2))
 
 
 def _percentiles(values: Numbers) -> Interval:

@@ -1,53 +1,103 @@
-"""Scores of a classifier as functions of two arrays of class indices, pooled over all folds.
+"""Metrics of a classifier: each one function, registered once, and shown wherever scores are.
 
-Every score is computed from one confusion matrix with the counts of all folds added up, as MEGC
-2019 asks. The mean of per-fold scores is another number: most subjects lack a class.
+A metric is a function of confusion matrices with the counts of all folds added up, as MEGC 2019
+asks; the mean of per-fold scores is another number, since most subjects lack a class. A metric that
+no count can give, such as the area under a curve, is a function of the scores themselves.
 
-What happens to a class that never occurs in the truth is stated by `absent`:
+A class that never occurs in the truth has no F1 and no recall: it is left out of means over
+classes, as for a corpus of a composite that lacks it. `require_every_class` refuses such counts
+where a whole task is scored.
 
-* ``"error"`` (the default, for a whole task): `openmer.errors.ProtocolError`, since its F1 and
-  recall would be 0/0.
-* ``"skip"`` (for a part, such as one corpus of a composite): the class is left out of the mean, and
-  the result lists it in `Scores.skipped`.
+    @register_metric("error_rate", "Error rate")
+    def error_rate(counts):
+        return 1 - accuracy(counts)
 
 References:
     See et al. (2019), MEGC 2019: the Second Facial Micro-Expressions Grand Challenge (UF1, UAR).
     Opitz and Burst (2019), Macro F1 and Macro F1 (mean of F1 against F1 of means).
+    Cohen (1960), A coefficient of agreement for nominal scales (kappa).
+    Gorodkin (2004), Comparing two K-category assignments by a K-category correlation coefficient
+    (MCC of several classes).
+    Hand and Till (2001), A simple generalisation of the area under the ROC curve (here: one class
+    against all others, mean over classes).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import DataError, ProtocolError
+from openmer.registry import Registry
 
 Indices = NDArray[np.integer[Any]]
 Counts = NDArray[np.int64]
 Numbers = NDArray[np.float64]
-Absent = Literal["error", "skip"]
+OfCounts = Callable[[NDArray[Any]], Numbers]
+"""Confusion matrices ``(..., classes, classes)``, rows the truth, to values ``(...)``."""
+OfScores = Callable[[Indices, Numbers, Numbers], Numbers]
+"""Truth ``(clips,)``, scores ``(clips, classes)`` and how often each clip counts ``(draws, clips)``
+to values ``(draws,)``."""
+_F = TypeVar("_F", OfCounts, OfScores)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
-    """The three scores of one set of predictions, each in 0..1.
+class Metric:
+    """What a score is called and how it is computed; larger is better.
 
     Attributes:
-        uf1: Unweighted F1, the mean over classes of F1.
-        uar: Unweighted average recall.
-        accuracy: Share of clips whose class is right.
-        clips: Number of clips that were scored.
-        skipped: Indices of classes without a clip, left out of `uf1` and `uar`.
+        name: Short name, as in tables of numbers ("uf1").
+        title: As readers know it ("UF1").
+        of: Whether `function` is one of counts or of scores.
+        function: As `OfCounts` or `OfScores`. NaN stands for a value that is not defined.
+        main: Whether it stands in the first table of every report; the others stand in a second.
     """
 
-    uf1: float
-    uar: float
-    accuracy: float
-    clips: int
-    skipped: tuple[int, ...] = ()
+    name: str
+    title: str
+    of: Literal["counts", "scores"]
+    function: Callable[..., Numbers]
+    main: bool = False
+
+
+METRICS: Registry[Metric] = Registry("metric")
+
+
+def register_metric(
+    name: str, title: str, *, of: Literal["counts", "scores"] = "counts", main: bool = False
+) -> Callable[[_F], _F]:
+    """List a function as a metric, which then appears in every summary, interval and report.
+
+    Args:
+        name: As `Metric.name`: lower case, letters, digits and underscores.
+        title: As `Metric.title`.
+        of: As `Metric.of`.
+        main: As `Metric.main`.
+
+    Raises:
+        ValueError: The name is taken, or has other characters.
+    """
+    if not name.isidentifier() or name != name.lower():
+        raise ValueError(f"The metric name {name!r} must be lower case letters, digits and _.")
+
+    def add(function: _F) -> _F:
+        METRICS.add(name, Metric(name=name, title=title, of=of, function=function, main=main))
+        return function
+
+    return add
+
+
+def list_metrics(*, main: bool | None = None) -> list[Metric]:
+    """List all metrics in the order of their registration.
+
+    Args:
+        main: Only those of the first table, or only the others; None lists both.
+    """
+    return [METRICS[name] for name in METRICS if main in (None, METRICS[name].main)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,25 +117,113 @@ class PerClass:
     support: NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StackedScores:
-    """Scores of a stack of confusion matrices; arrays have the shape of the stack.
+@register_metric("uf1", "UF1", main=True)
+def uf1(counts: NDArray[Any]) -> Numbers:
+    """Compute unweighted F1, the mean over classes of F1, 0..1; 0 where a matrix is empty."""
+    found = per_class_of(counts)
+    return _mean_over_classes(found.f1, found.support)
 
-    Attributes:
-        uf1: 0..1, over the classes that have clips; 0 where a matrix is empty.
-        uar: 0..1, over the classes that have clips; 0 where a matrix is empty.
-        accuracy: 0..1; 0 where a matrix is empty.
-        complete: True where every class has a clip.
+
+@register_metric("uar", "UAR", main=True)
+def uar(counts: NDArray[Any]) -> Numbers:
+    """Compute unweighted average recall, 0..1; 0 where a matrix is empty."""
+    found = per_class_of(counts)
+    return _mean_over_classes(found.recall, found.support)
+
+
+@register_metric("accuracy", "Accuracy", main=True)
+def accuracy(counts: NDArray[Any]) -> Numbers:
+    """Compute the share of clips whose class is right, 0..1; 0 where a matrix is empty."""
+    clips = np.maximum(counts.sum(axis=(-2, -1)), 1)
+    return np.asarray(np.trace(counts, axis1=-2, axis2=-1) / clips)
+
+
+@register_metric("f1_of_means", "F1 of means")
+def f1_of_means(counts: NDArray[Any]) -> Numbers:
+    """Compute F1 of the mean precision and the mean recall, 0..1: what some papers print as "F1".
+
+    It is not UF1: it is at least as large, and the two may rank methods differently.
     """
+    found = per_class_of(counts)
+    precision = _mean_over_classes(found.precision, found.support)
+    recall = _mean_over_classes(found.recall, found.support)
+    both = precision + recall
+    return _ratio(2 * precision * recall, both, 0.0)
 
-    uf1: Numbers
-    uar: Numbers
-    accuracy: Numbers
-    complete: NDArray[np.bool_]
+
+@register_metric("kappa", "Cohen's kappa")
+def kappa(counts: NDArray[Any]) -> Numbers:
+    """Compute Cohen's kappa, agreement beyond chance, -1..1; NaN where chance agrees always."""
+    values = counts.astype(np.float64)
+    clips = np.maximum(values.sum(axis=(-2, -1)), 1)
+    chance = (values.sum(axis=-1) * values.sum(axis=-2)).sum(axis=-1) / clips**2
+    agreed = np.trace(values, axis1=-2, axis2=-1) / clips
+    return _ratio(agreed - chance, 1 - chance, np.nan)
+
+
+@register_metric("mcc", "MCC")
+def mcc(counts: NDArray[Any]) -> Numbers:
+    """Compute Matthews' correlation of several classes, -1..1; 0 where a side has one class only.
+
+    As scikit-learn has it.
+    """
+    values = counts.astype(np.float64)
+    truth, predicted = values.sum(axis=-1), values.sum(axis=-2)
+    clips, right = values.sum(axis=(-2, -1)), np.trace(values, axis1=-2, axis2=-1)
+    joint = right * clips - (truth * predicted).sum(axis=-1)
+    spread = (clips**2 - (truth**2).sum(axis=-1)) * (clips**2 - (predicted**2).sum(axis=-1))
+    return _ratio(joint, np.sqrt(spread), 0.0)
+
+
+@register_metric("auc", "Macro AUC", of="scores")
+def macro_auc(truth: Indices, scores: Numbers, weights: Numbers) -> Numbers:
+    """Compute the area under the ROC curve of each class against all others, mean over classes.
+
+    Args:
+        truth: True class index of every clip, shape ``(clips,)``.
+        scores: Larger is more likely, shape ``(clips, classes)``.
+        weights: How often each clip counts, shape ``(draws, clips)``.
+
+    Returns:
+        0..1, shape ``(draws,)``, 0.5 is chance; the mean over the classes that have both clips and
+        other clips, NaN where there is none.
+    """
+    areas = [_auc(truth == i, scores[:, i], weights) for i in range(scores.shape[1])]
+    found = np.stack(areas, axis=-1)
+    defined = ~np.isnan(found)
+    total = np.where(defined, found, 0).sum(axis=-1)
+    count = defined.sum(axis=-1)
+    return _ratio(total, count, np.nan)
+
+
+def _auc(positive: NDArray[np.bool_], score: Numbers, weights: Numbers) -> Numbers:
+    """Compute the share of pairs of a positive and a negative clip in order; a tie is a half."""
+    order = np.argsort(score, kind="stable")
+    first = np.unique(score[order], return_index=True)[1]
+    inside = np.where(positive[order], weights[:, order], 0)
+    outside = weights[:, order] - inside
+    hits, misses = (np.add.reduceat(part, first, axis=1) for part in (inside, outside))
+    below = np.cumsum(misses, axis=1) - misses
+    pairs = hits.sum(axis=1) * misses.sum(axis=1)
+    area = (hits * (below + misses / 2)).sum(axis=1)
+    return _ratio(area, pairs, np.nan)
+
+
+def _ratio(above: Numbers, below: NDArray[Any], otherwise: float) -> Numbers:
+    """Divide where the divisor is above 0."""
+    made = np.full(np.shape(above), otherwise)
+    return np.asarray(np.divide(above, below, out=made, where=below > 0))
+
+
+def _mean_over_classes(values: Numbers, support: NDArray[Any]) -> Numbers:
+    """Average over the classes that have clips; 0 where none has."""
+    here = support > 0
+    classes = np.maximum(here.sum(axis=-1), 1)
+    return np.asarray(np.where(here, values, 0.0).sum(axis=-1) / classes)
 
 
 def confusion_matrix(truth: Indices, predicted: Indices, *, num_classes: int) -> Counts:
-    """How often each class was taken for each class.
+    """Count how often each class was taken for each class.
 
     Args:
         truth: True class index of every clip, 0..num_classes-1, shape ``(clips,)``.
@@ -111,91 +249,8 @@ def confusion_matrix(truth: Indices, predicted: Indices, *, num_classes: int) ->
     return flat.reshape(num_classes, num_classes).astype(np.int64)
 
 
-def pooled_scores(
-    truth: Indices, predicted: Indices, *, num_classes: int, absent: Absent = "error"
-) -> Scores:
-    """UF1, UAR and accuracy of predictions pooled over all folds.
-
-    Args:
-        truth: True class index of every clip, shape ``(clips,)``.
-        predicted: Predicted class index of the same clips, shape ``(clips,)``.
-        num_classes: Number of classes.
-        absent: What to do about a class without a clip; see the module.
-
-    Raises:
-        DataError: The arrays cannot be scored.
-        ProtocolError: A class has no clip and `absent` is ``"error"``.
-    """
-    counts = confusion_matrix(truth, predicted, num_classes=num_classes)
-    skipped = absent_classes(counts)
-    if absent == "error":
-        _require_every_class(counts)
-    scores = stacked_scores(counts)
-    return Scores(
-        uf1=float(scores.uf1),
-        uar=float(scores.uar),
-        accuracy=float(scores.accuracy),
-        clips=int(counts.sum()),
-        skipped=skipped,
-    )
-
-
-def unweighted_f1(truth: Indices, predicted: Indices, *, num_classes: int) -> float:
-    """Mean over classes of F1 from counts pooled over all folds (the "UF1" of MEGC 2019), 0..1.
-
-    Raises:
-        DataError: The arrays cannot be scored.
-        ProtocolError: A class never occurs in `truth`.
-    """
-    return pooled_scores(truth, predicted, num_classes=num_classes).uf1
-
-
-def unweighted_average_recall(truth: Indices, predicted: Indices, *, num_classes: int) -> float:
-    """Mean over classes of the share of its clips that was found (the "UAR" of MEGC 2019), 0..1.
-
-    Raises:
-        DataError: The arrays cannot be scored.
-        ProtocolError: A class never occurs in `truth`.
-    """
-    return pooled_scores(truth, predicted, num_classes=num_classes).uar
-
-
-def accuracy(truth: Indices, predicted: Indices, *, num_classes: int) -> float:
-    """Share of clips whose class is right, 0..1; large classes dominate it.
-
-    Raises:
-        DataError: The arrays cannot be scored.
-    """
-    return pooled_scores(truth, predicted, num_classes=num_classes, absent="skip").accuracy
-
-
-def per_class(truth: Indices, predicted: Indices, *, num_classes: int) -> PerClass:
-    """Precision, recall, F1 and number of clips of every class, each of shape ``(classes,)``.
-
-    Raises:
-        DataError: The arrays cannot be scored.
-    """
-    return per_class_of(confusion_matrix(truth, predicted, num_classes=num_classes))
-
-
-def f1_of_mean_precision_recall(truth: Indices, predicted: Indices, *, num_classes: int) -> float:
-    """F1 of the mean precision and the mean recall, 0..1: what some papers print as "F1".
-
-    It is not UF1: it is at least as large, and the two may rank methods differently.
-
-    Raises:
-        DataError: The arrays cannot be scored.
-        ProtocolError: A class never occurs in `truth`.
-    """
-    counts = confusion_matrix(truth, predicted, num_classes=num_classes)
-    _require_every_class(counts)
-    found = per_class_of(counts)
-    precision, recall = float(found.precision.mean()), float(found.recall.mean())
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-
-
 def per_class_of(counts: NDArray[Any]) -> PerClass:
-    """`per_class` from confusion matrices, shape ``(..., classes, classes)``, rows the truth."""
+    """Compute scores of every class from counts ``(..., classes, classes)``, rows the truth."""
     hits = np.diagonal(counts, axis1=-2, axis2=-1).astype(np.float64)
     support, predicted = counts.sum(axis=-1), counts.sum(axis=-2)
     here = support > 0
@@ -208,36 +263,23 @@ def per_class_of(counts: NDArray[Any]) -> PerClass:
     )
 
 
-def stacked_scores(counts: NDArray[Any]) -> StackedScores:
-    """Scores of many confusion matrices at once; classes without a clip are skipped.
-
-    Args:
-        counts: Confusion matrices, shape ``(..., classes, classes)``, rows the truth.
-    """
-    found = per_class_of(counts)
-    here = found.support > 0
-    classes = np.maximum(here.sum(axis=-1), 1)
-    clips = np.maximum(counts.sum(axis=(-2, -1)), 1)
-    return StackedScores(
-        uf1=np.where(here, found.f1, 0.0).sum(axis=-1) / classes,
-        uar=np.where(here, found.recall, 0.0).sum(axis=-1) / classes,
-        accuracy=np.trace(counts, axis1=-2, axis2=-1) / clips,
-        complete=np.asarray(here.all(axis=-1)),
-    )
-
-
 def absent_classes(counts: NDArray[Any]) -> tuple[int, ...]:
     """Return indices of the classes without a clip in one confusion matrix."""
     return tuple(int(i) for i in np.flatnonzero(counts.sum(axis=1) == 0))
 
 
-def _require_every_class(counts: Counts) -> None:
+def require_every_class(counts: Counts) -> None:
+    """Refuse counts in which a class has no clip.
+
+    Raises:
+        ProtocolError: There is such a class.
+    """
     absent = absent_classes(counts)
     if absent:
         raise ProtocolError(
             f"Class index {', '.join(map(str, absent))} of 0..{len(counts) - 1} never occurs in "
             f"the truth of {counts.sum()} clips, so its F1 and recall are undefined. Add clips of "
-            "that class, or score a part with absent='skip'."
+            "that class, or choose a label scheme without it."
         )
 
 

@@ -5,74 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation._bootstrap import Intervals, bootstrap_intervals, subject_confusions
-from openmer.evaluation._metrics import (
-    Counts,
-    StackedScores,
-    absent_classes,
-    per_class_of,
-    stacked_scores,
+from openmer.evaluation._bootstrap import (
+    Estimate,
+    Outcomes,
+    estimate_scores,
+    outcomes_of,
+    per_seed_scores,
 )
-from openmer.evaluation._predictions import PredictionTable, require_same_clips
-
-SCORES = ("uf1", "uar", "accuracy")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """How one score varies over seeds.
-
-    Attributes:
-        mean: Mean over seeds.
-        sd: Standard deviation over seeds with n - 1 below; None for a single seed.
-        minimum: Of the worst seed.
-        maximum: Of the best seed.
-    """
-
-    mean: float
-    sd: float | None
-    minimum: float
-    maximum: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeedScores:
-    """Scores of one seed, each in 0..1."""
-
-    seed: int
-    uf1: float
-    uar: float
-    accuracy: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartScores:
-    """Scores of one corpus of the data, from the same predictions: nothing is trained again.
-
-    Attributes:
-        corpus: Lower-case name of the corpus.
-        clips: Number of its clips.
-        subjects: Number of its subjects.
-        uf1: Mean over seeds, over the classes the corpus has.
-        uar: Mean over seeds, over the classes the corpus has.
-        accuracy: Mean over seeds.
-        interval: 95 % intervals by subjects; None where they cannot be made.
-        skipped: Names of classes that the corpus lacks.
-    """
-
-    corpus: str
-    clips: int
-    subjects: int
-    uf1: float
-    uar: float
-    accuracy: float
-    interval: Intervals | None
-    skipped: tuple[str, ...]
+from openmer.evaluation._metrics import Counts, absent_classes, per_class_of
+from openmer.evaluation._predictions import PredictionTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,76 +52,85 @@ class SubjectScores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """The scores of one run.
+class Part:
+    """Scores of some clips: those of one corpus, from the same predictions, or all.
 
     Attributes:
         classes: Class names in the order of their indices.
         clips: Number of clips, each tested once per seed.
         subjects: Number of held-out subjects.
-        seeds: The seeds, ascending.
-        uf1: UF1 pooled over folds, mean over seeds.
-        uar: UAR pooled over folds, mean over seeds.
-        accuracy: Accuracy pooled over folds, mean over seeds.
-        interval: 95 % intervals by subjects; None where they cannot be made.
-        spread: Of every score over seeds.
-        per_seed: Scores of every seed.
-        parts: Scores of every corpus, by name.
-        per_class: Scores of every class, in order.
+        scores: Every metric, pooled over folds, by its name.
+        per_class: Scores of every class that has a clip, in order.
+        skipped: Names of classes without a clip, left out of means over classes.
         confusion: Counts summed over seeds; row: truth, column: prediction.
         confusion_mean: Counts per seed, mean over seeds.
-        by_subject: One record per subject, sorted by name.
     """
 
     classes: tuple[str, ...]
     clips: int
     subjects: int
-    seeds: tuple[int, ...]
-    uf1: float
-    uar: float
-    accuracy: float
-    interval: Intervals | None
-    spread: Mapping[str, Spread]
-    per_seed: tuple[SeedScores, ...]
-    parts: Mapping[str, PartScores]
+    scores: Mapping[str, Estimate]
     per_class: tuple[ClassScores, ...]
+    skipped: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
     confusion_mean: tuple[tuple[float, ...], ...]
-    by_subject: tuple[SubjectScores, ...]
+
+    @property
+    def uf1(self) -> float:
+        """UF1, mean over seeds, 0..1."""
+        return self.scores["uf1"].value
 
     def to_json(self) -> dict[str, object]:
-        """Return the summary as values that `json.dumps` takes; an interval is [low, high] or null.
+        """Return values that `json.dumps` takes.
 
-        Keys: uf1, uar, accuracy, interval, spread, parts, per_class, confusion (summed over seeds),
-        clips, subjects, seeds.
+        Keys: every metric by its name; `interval`, the ends of each one's 95 % interval or null;
+        `sd` over seeds or null; `per_class`, `confusion` (summed over seeds), `clips`, `subjects`
+        and `skipped`. A value that is not defined is null.
         """
         return {
-            "uf1": self.uf1,
-            "uar": self.uar,
-            "accuracy": self.accuracy,
-            "interval": _interval_json(self.interval),
-            "spread": {name: asdict(spread) for name, spread in self.spread.items()},
-            "parts": {name: _part_json(part) for name, part in self.parts.items()},
-            "per_class": {
-                found.name: {
-                    "precision": found.precision,
-                    "recall": found.recall,
-                    "f1": found.f1,
-                    "support": found.support,
-                }
-                for found in self.per_class
+            **{name: _known(found.value) for name, found in self.scores.items()},
+            "interval": {
+                name: None if found.low is None else [_known(found.low), _known(found.high)]
+                for name, found in self.scores.items()
             },
+            "sd": {name: _known(found.sd) for name, found in self.scores.items()},
+            "per_class": {found.name: _without_name(found) for found in self.per_class},
             "confusion": [list(row) for row in self.confusion],
             "clips": self.clips,
             "subjects": self.subjects,
+            "skipped": list(self.skipped),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary(Part):
+    """The scores of one run.
+
+    Attributes:
+        seeds: The seeds, ascending.
+        per_seed: Every metric of every seed, in the order of `seeds`.
+        parts: Scores of every corpus, by name.
+        by_subject: One record per subject, sorted by name.
+    """
+
+    seeds: tuple[int, ...]
+    per_seed: tuple[Mapping[str, float], ...]
+    parts: Mapping[str, Part]
+    by_subject: tuple[SubjectScores, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """Return values that `json.dumps` takes: as of a part, with `seeds` and `parts`."""
+        return {
+            **Part.to_json(self),
             "seeds": list(self.seeds),
+            "parts": {name: part.to_json() for name, part in self.parts.items()},
         }
 
 
 def summarise(
     table: PredictionTable, classes: Sequence[str], *, draws: int = 2000, seed: int = 0
 ) -> Summary:
-    """Return the scores of one run, with intervals by subjects and the spread over seeds.
+    """Compute the scores of one run, with intervals by subjects and the spread over seeds.
 
     Args:
         table: Predictions; every seed must speak of the same clips.
@@ -188,80 +143,41 @@ def summarise(
         ProtocolError: A class has no clip at all.
     """
     _require_classes(table, tuple(classes))
-    require_same_clips(table)
-    subjects, counts = subject_confusions(table)
-    _require_support(counts.sum(axis=(0, 1)), table.classes)
-    scores = stacked_scores(counts.sum(axis=1))
+    outcomes = outcomes_of(table)
+    _require_support(outcomes.counts.sum(axis=(0, 1)), table.classes)
     corpora = dict(zip(table.subjects, table.corpora, strict=True))
-    corpus_of = [corpora[subject_id] for subject_id in subjects]
-    pooled = counts.sum(axis=(0, 1))
+    corpus_of = [corpora[subject_id] for subject_id in outcomes.subjects]
+    parts = {}
+    for corpus in sorted(set(corpus_of)):
+        own = outcomes.only([i for i, name in enumerate(corpus_of) if name == corpus])
+        parts[corpus] = Part(**_part(own, table.classes, draws=draws, seed=seed))
+    per_seed = per_seed_scores(outcomes)
     return Summary(
-        classes=table.classes,
-        clips=int(counts[0].sum()),
-        subjects=len(subjects),
+        **_part(outcomes, table.classes, draws=draws, seed=seed),
         seeds=table.seeds,
-        uf1=float(scores.uf1.mean()),
-        uar=float(scores.uar.mean()),
-        accuracy=float(scores.accuracy.mean()),
-        interval=bootstrap_intervals(counts, draws=draws, seed=seed),
-        spread=MappingProxyType({name: _spread(getattr(scores, name)) for name in SCORES}),
-        per_seed=_per_seed(table.seeds, scores),
-        parts=MappingProxyType(
-            {
-                corpus: _part(
-                    corpus,
-                    counts[:, [i for i, name in enumerate(corpus_of) if name == corpus]],
-                    table.classes,
-                    draws=draws,
-                    seed=seed,
-                )
-                for corpus in sorted(set(corpus_of))
-            }
+        per_seed=tuple(
+            MappingProxyType({name: float(values[i]) for name, values in per_seed.items()})
+            for i in range(len(table.seeds))
         ),
-        per_class=_per_class(counts.sum(axis=1), table.classes),
-        confusion=tuple(tuple(int(count) for count in row) for row in pooled),
-        confusion_mean=tuple(
-            tuple(float(count) for count in row) for row in pooled / len(table.seeds)
-        ),
-        by_subject=_by_subject(subjects, corpus_of, counts),
+        parts=MappingProxyType(parts),
+        by_subject=_by_subject(outcomes.subjects, corpus_of, outcomes.counts),
     )
 
 
-def _per_seed(seeds: Sequence[int], scores: StackedScores) -> tuple[SeedScores, ...]:
-    return tuple(
-        SeedScores(
-            seed=seed,
-            uf1=float(scores.uf1[i]),
-            uar=float(scores.uar[i]),
-            accuracy=float(scores.accuracy[i]),
-        )
-        for i, seed in enumerate(seeds)
-    )
-
-
-def _spread(values: NDArray[np.float64]) -> Spread:
-    return Spread(
-        mean=float(values.mean()),
-        sd=float(values.std(ddof=1)) if values.size > 1 else None,
-        minimum=float(values.min()),
-        maximum=float(values.max()),
-    )
-
-
-def _part(
-    corpus: str, counts: Counts, classes: tuple[str, ...], *, draws: int, seed: int
-) -> PartScores:
-    scores = stacked_scores(counts.sum(axis=1))
-    return PartScores(
-        corpus=corpus,
-        clips=int(counts[0].sum()),
-        subjects=counts.shape[1],
-        uf1=float(scores.uf1.mean()),
-        uar=float(scores.uar.mean()),
-        accuracy=float(scores.accuracy.mean()),
-        interval=bootstrap_intervals(counts, draws=draws, seed=seed),
-        skipped=tuple(classes[i] for i in absent_classes(counts.sum(axis=(0, 1)))),
-    )
+def _part(outcomes: Outcomes, classes: tuple[str, ...], *, draws: int, seed: int) -> dict[str, Any]:
+    """Return the fields of a `Part`."""
+    pooled = outcomes.counts.sum(axis=(0, 1))
+    seeds = len(outcomes.counts)
+    return {
+        "classes": classes,
+        "clips": len(outcomes.truth),
+        "subjects": len(outcomes.subjects),
+        "scores": MappingProxyType(estimate_scores(outcomes, draws=draws, seed=seed)),
+        "per_class": _per_class(outcomes.counts.sum(axis=1), classes),
+        "skipped": tuple(classes[i] for i in absent_classes(pooled)),
+        "confusion": tuple(tuple(int(count) for count in row) for row in pooled),
+        "confusion_mean": tuple(tuple(float(n) for n in row) for row in pooled / seeds),
+    }
 
 
 def _per_class(per_seed: Counts, classes: tuple[str, ...]) -> tuple[ClassScores, ...]:
@@ -275,6 +191,7 @@ def _per_class(per_seed: Counts, classes: tuple[str, ...]) -> tuple[ClassScores,
             support=int(found.support[0, i]),
         )
         for i, name in enumerate(classes)
+        if found.support[0, i]
     )
 
 
@@ -312,19 +229,10 @@ def _require_support(pooled: Counts, classes: tuple[str, ...]) -> None:
         )
 
 
-def _interval_json(found: Intervals | None) -> dict[str, list[float] | None]:
-    if found is None:
-        return dict.fromkeys(SCORES)
-    return {name: [getattr(found, name).low, getattr(found, name).high] for name in SCORES}
+def _without_name(found: ClassScores) -> dict[str, object]:
+    return {name: value for name, value in asdict(found).items() if name != "name"}
 
 
-def _part_json(part: PartScores) -> dict[str, object]:
-    return {
-        "uf1": part.uf1,
-        "uar": part.uar,
-        "accuracy": part.accuracy,
-        "interval": _interval_json(part.interval),
-        "clips": part.clips,
-        "subjects": part.subjects,
-        "skipped": list(part.skipped),
-    }
+def _known(value: float | None) -> float | None:
+    """Return a number; None where it is not defined."""
+    return None if value is None or np.isnan(value) else value

@@ -27,11 +27,14 @@ from openmer.datasets import (
 )
 from openmer.errors import ConfigError
 from openmer.evaluation import (
+    accuracy,
     confusion_matrix,
     merged,
     per_class_of,
-    pooled_scores,
+    require_every_class,
     subjects_of_weights,
+    uar,
+    uf1,
     versions,
 )
 from openmer.files import replace_files
@@ -338,15 +341,15 @@ def _best(epochs: tuple[Epoch, ...]) -> Epoch:
 
 
 def _scores(task: PretrainingTask, made: Pretrained) -> dict[str, Any]:
-    """Of the best epoch's weights on the validation images, 0..1."""
+    """Score the best epoch's weights on the validation images, 0..1."""
     truth, predicted = task.stills.targets[made.validation], made.scores.argmax(axis=1)
     counts = confusion_matrix(truth, predicted, num_classes=len(task.classes))
-    pooled = pooled_scores(truth, predicted, num_classes=len(task.classes))
+    require_every_class(counts)
     found = per_class_of(counts)
     return {
-        "accuracy": pooled.accuracy,
-        "uf1": pooled.uf1,
-        "uar": pooled.uar,
+        "accuracy": float(accuracy(counts)),
+        "uf1": float(uf1(counts)),
+        "uar": float(uar(counts)),
         "loss": _best(made.epochs).validation_loss,
         "precision": dict(zip(task.classes, found.precision.tolist(), strict=True)),
         "recall": dict(zip(task.classes, found.recall.tolist(), strict=True)),

@@ -11,9 +11,6 @@ from ._report import (
     write_report as write_report,
 )
 from ._rows import (
-    SCORE_WORDS as SCORE_WORDS,
-)
-from ._rows import (
     corpus_word as corpus_word,
 )
 from ._rows import (
@@ -33,7 +30,6 @@ from ._terminal import (
 )
 
 __all__ = [
-    "SCORE_WORDS",
     "PublishedResult",
     "corpus_word",
     "counted",

@@ -86,7 +86,7 @@ def interval_figure(runs: Sequence[Run]) -> IntervalFigure:
     lines = []
     for info, summary in runs:
         row = row_of(info, summary)
-        found = summary.interval
+        found = summary.scores["uf1"]
         lines.append(
             IntervalLine(
                 title=row.title,
@@ -95,9 +95,9 @@ def interval_figure(runs: Sequence[Run]) -> IntervalFigure:
                 value=row.scores["uf1"].value,
                 interval=row.scores["uf1"].interval,
                 at=place(summary.uf1),
-                low=None if found is None else place(found.uf1.low),
-                high=None if found is None else place(found.uf1.high),
-                seeds=tuple(place(scores.uf1) for scores in summary.per_seed),
+                low=None if found.low is None else place(found.low),
+                high=None if found.high is None else place(found.high),
+                seeds=tuple(place(scores["uf1"]) for scores in summary.per_seed),
             )
         )
     steps = round((high - low) * 10)
@@ -113,7 +113,7 @@ def subject_panels(summary: Summary) -> tuple[SubjectPanel, ...]:
         SubjectPanel(
             corpus=corpus_word(corpus),
             data=f"{counted(part.subjects, 'subject')}, {counted(part.clips, 'clip')}",
-            accuracy=f"{100 * part.accuracy:.0f} %",
+            accuracy=f"{100 * part.scores['accuracy'].value:.0f} %",
             bars=_bars(
                 [subject_id for subject_id in summary.by_subject if subject_id.corpus == corpus],
                 part.clips,
@@ -148,10 +148,10 @@ def _bars(subjects: Sequence[SubjectScores], clips: int) -> tuple[SubjectBar, ..
 
 
 def _uf1_values(runs: Sequence[Run]) -> list[float]:
-    values = [scores.uf1 for _, summary in runs for scores in summary.per_seed]
+    values = [scores["uf1"] for _, summary in runs for scores in summary.per_seed]
     for _, summary in runs:
-        if summary.interval is not None:
-            values += [summary.interval.uf1.low, summary.interval.uf1.high]
+        found = summary.scores["uf1"]
+        values += [end for end in (found.low, found.high) if end is not None]
     return values
 
 

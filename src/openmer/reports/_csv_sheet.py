@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 
-from openmer.evaluation import SCORES, Intervals, PartScores, RunInfo, Summary
+from openmer.evaluation import Part, RunInfo, list_metrics
 from openmer.reports._rows import HONEST, LEAKY, Run, ordered, plain, title_of
 
-COLUMNS = (
+_FIRST = (
     "method",
     "title",
     "epoch_rule",
@@ -19,33 +20,34 @@ COLUMNS = (
     "subjects",
     "failed_clips",
     "seeds",
-    *(name + end for name in SCORES for end in ("", "_low", "_high", "_sd")),
-    "parameters",
-    "seconds",
-    "device",
-    "strategy",
 )
-"""Scores, their 95 % interval and their standard deviation over seeds are fractions."""
+_LAST = ("parameters", "seconds", "device", "strategy")
+_ENDS = ("", "_low", "_high", "_sd")
+
+
+def csv_columns() -> list[str]:
+    """List the columns; scores, their 95 % interval and their spread over seeds are fractions."""
+    scores = [metric.name + end for metric in list_metrics() for end in _ENDS]
+    return [*_FIRST, *scores, *_LAST]
 
 
 def render_csv(runs: Sequence[Run]) -> str:
     """One line per run and part ("full", then every corpus); an unknown value is empty.
 
     The column `protocol` says honest or LEAKY, `failed_clips` how many clips could not be prepared
-    and are in no score. Spreads over seeds are those of the full data.
+    and are in no score.
 
     Raises:
         DataError: There is no run, or a record does not fit its scores.
     """
     sheet = io.StringIO()
-    writer = csv.DictWriter(sheet, COLUMNS, restval="", lineterminator="\n")
+    writer = csv.DictWriter(sheet, csv_columns(), restval="", lineterminator="\n")
     writer.writeheader()
     for info, summary in ordered(runs):
         run = _run_cells(info)
-        spreads = {f"{name}_sd": _number(summary.spread[name].sd) for name in SCORES}
         failed = [failure["clip"].partition("/")[0] for failure in info.failures]
         full = {"part": "full", "failed_clips": len(failed)}
-        writer.writerow({**run, **full, **_score_cells(summary), **spreads})
+        writer.writerow({**run, **full, **_score_cells(summary)})
         for name, part in summary.parts.items():
             own = {"part": _text(name), "failed_clips": failed.count(name)}
             writer.writerow({**run, **own, **_score_cells(part)})
@@ -66,23 +68,16 @@ def _run_cells(info: RunInfo) -> dict[str, object]:
     }
 
 
-def _score_cells(scores: Summary | PartScores) -> dict[str, object]:
-    cells: dict[str, object] = {"clips": scores.clips, "subjects": scores.subjects}
-    for name in SCORES:
-        cells[name] = _number(getattr(scores, name))
-        cells |= _interval_cells(scores.interval, name)
+def _score_cells(part: Part) -> dict[str, object]:
+    cells: dict[str, object] = {"clips": part.clips, "subjects": part.subjects}
+    for name, found in part.scores.items():
+        values = (found.value, found.low, found.high, found.sd)
+        cells |= {name + end: _number(value) for end, value in zip(_ENDS, values, strict=True)}
     return cells
 
 
-def _interval_cells(intervals: Intervals | None, name: str) -> dict[str, object]:
-    if intervals is None:
-        return {}
-    found = getattr(intervals, name)
-    return {f"{name}_low": _number(found.low), f"{name}_high": _number(found.high)}
-
-
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.6f}"
+    return "" if value is None or math.isnan(value) else f"{value:.6f}"
 
 
 def _text(text: str) -> str:

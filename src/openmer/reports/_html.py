@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from openmer.evaluation import SCORES, RunInfo, Summary
+from openmer.evaluation import Part, RunInfo, Summary
 from openmer.reports._charts import (
     PANEL_HEIGHT_PX,
     SubjectPanel,
@@ -27,7 +27,6 @@ from openmer.reports._rows import (
     LEAKY_MEANS,
     RULE_MEANS,
     RULE_WORDS,
-    SCORE_WORDS,
     Row,
     Run,
     composite_runs,
@@ -42,6 +41,7 @@ from openmer.reports._rows import (
     row_of,
     score,
     shown_lines,
+    titles,
 )
 
 _PARTS = ("smic", "casme2", "samm")
@@ -110,7 +110,8 @@ def render_html(runs: Sequence[Run]) -> str:
         interval_means=INTERVAL_MEANS,
         rule_words=RULE_WORDS,
         rule_means=RULE_MEANS,
-        score_words=SCORE_WORDS,
+        score_words=titles(main=True),
+        further_words=titles(main=False),
         rows=rows,
         lead=_lead(rows, runs),
         notes=notes_of(rows),
@@ -162,8 +163,8 @@ def _section(row: Row, info: RunInfo, summary: Summary) -> dict[str, object]:
             for found in summary.per_class
         ],
         "per_seed": [
-            (str(found.seed), score(found.uf1), score(found.uar), score(found.accuracy))
-            for found in summary.per_seed
+            (str(seed), [score(found[name]) for name in titles(main=True)])
+            for seed, found in zip(summary.seeds, summary.per_seed, strict=True)
         ],
         "parts": _parts(summary),
         "subjects": _subjects(summary),
@@ -178,11 +179,11 @@ def _section(row: Row, info: RunInfo, summary: Summary) -> dict[str, object]:
     }
 
 
-def _confusion(summary: Summary) -> list[list[_Cell]]:
+def _confusion(summary: Part) -> list[list[_Cell]]:
     whole = all(count.is_integer() for counts in summary.confusion_mean for count in counts)
     matrix = []
     for i, counts in enumerate(summary.confusion_mean):
-        shares = [count / sum(counts) for count in counts]
+        shares = [count / (sum(counts) or 1) for count in counts]
         matrix.append(
             [
                 _Cell(
@@ -200,16 +201,17 @@ def _confusion(summary: Summary) -> list[list[_Cell]]:
 def _parts(summary: Summary) -> list[dict[str, object]]:
     return [
         {
-            "corpus": corpus_word(name),
+            "corpus": corpus_word(corpus),
             "clips": str(part.clips),
             "subjects": str(part.subjects),
             "scores": [
-                (score(getattr(part, metric)), interval_text(part.interval, metric))
-                for metric in SCORES
+                (score(part.scores[name].value), interval_text(part.scores[name]))
+                for name in titles(main=True)
             ],
+            "confusion": _confusion(part),
             "skipped": ", ".join(plain(skipped) for skipped in part.skipped),
         }
-        for name, part in summary.parts.items()
+        for corpus, part in summary.parts.items()
     ]
 
 
@@ -241,7 +243,7 @@ def _named(subjects: Sequence[str], limit: int = 6) -> str:
         return "nobody"
     shown = ", ".join(subjects[:limit])
     more = f" and {len(subjects) - limit} more" if len(subjects) > limit else ""
-    return f"{counted(len(subjects), 'subject_id')} ({shown}{more})"
+    return f"{counted(len(subjects), 'subject')} ({shown}{more})"
 
 
 def _made(info: RunInfo) -> list[tuple[str, str]]:
@@ -313,7 +315,7 @@ def _our_line(info: RunInfo, summary: Summary) -> _PublishedLine:
     return _PublishedLine(
         method=row.title,
         uf1=score(summary.uf1),
-        uar=score(summary.uar),
+        uar=score(summary.scores["uar"].value),
         impossible=False,
         parts=tuple(score(summary.parts[part].uf1) for part in _PARTS),
         parameters=row.parameters,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from openmer.evaluation import SCORES, PartScores
+from openmer.evaluation import Part
 from openmer.reports._rows import (
     HONEST,
     INTERVAL_MEANS,
     LEAKY,
     LEAKY_MEANS,
-    SCORE_WORDS,
     Row,
     Run,
     corpus_word,
@@ -20,6 +19,7 @@ from openmer.reports._rows import (
     plain,
     row_of,
     score,
+    titles,
 )
 
 _SPECIAL = {
@@ -42,7 +42,7 @@ _SPECIAL = {
 
 
 def render_latex(runs: Sequence[Run]) -> str:
-    r"""Two tables, of all data and of every corpus; the paper needs ``\usepackage{booktabs}``.
+    r"""Write tables of all data and of every corpus; a paper needs ``\usepackage{booktabs}``.
 
     Raises:
         DataError: There is no run, or a record does not fit its scores.
@@ -54,14 +54,27 @@ def render_latex(runs: Sequence[Run]) -> str:
     tables = [
         r"% Needs \usepackage[T1]{fontenc} and \usepackage{booktabs}.",
         _table(
-            ["Method", "Epoch rule", "Protocol", *SCORE_WORDS.values(), "Weights"],
-            [_headline_cells(row) for row in rows],
-            columns="llllllr",
+            [
+                "Method",
+                "Epoch rule",
+                "Protocol",
+                *map(escape_latex, titles(main=True).values()),
+                "Weights",
+            ],
+            [[*_scores(row, main=True), escape_latex(row.parameters)] for row in rows],
+            columns="lll" + "l" * len(titles(main=True)) + "r",
             caption="Leave-one-subject-out scores, pooled over folds. "
             + INTERVAL_MEANS
             + leaky
             + notes,
             label="tab:openmer",
+        ),
+        _table(
+            ["Method", "Epoch rule", "Protocol", *map(escape_latex, titles(main=False).values())],
+            [_scores(row, main=False) for row in rows],
+            columns="lll" + "l" * len(titles(main=False)),
+            caption="Further scores of the same predictions." + leaky + notes,
+            label="tab:openmer-further",
         ),
         _table(
             ["Method", "Epoch rule", "Protocol", "Corpus", "Clips", "UF1", "UAR"],
@@ -83,17 +96,15 @@ def escape_latex(text: str) -> str:
     return "".join(_SPECIAL.get(character, character) for character in plain(text))
 
 
-def _headline_cells(row: Row) -> list[str]:
-    scores = []
-    for name in SCORES:
-        found = row.scores[name]
-        scores.append(escape_latex(f"{found.value} {found.spread} ({found.interval})"))
-    return [*_run_cells(row), *scores, escape_latex(row.parameters)]
+def _scores(row: Row, *, main: bool) -> list[str]:
+    found = [row.scores[name] for name in titles(main=main)]
+    texts = [f"{one.value} {one.spread} ({one.interval})" for one in found]
+    return [*_run_cells(row), *map(escape_latex, texts)]
 
 
-def _part_cells(row: Row, corpus: str, part: PartScores) -> list[str]:
+def _part_cells(row: Row, corpus: str, part: Part) -> list[str]:
     scores = [
-        escape_latex(f"{score(getattr(part, name))} ({interval_text(part.interval, name)})")
+        escape_latex(f"{score(part.scores[name].value)} ({interval_text(part.scores[name])})")
         for name in ("uf1", "uar")
     ]
     return [*_run_cells(row), escape_latex(corpus_word(corpus)), str(part.clips), *scores]

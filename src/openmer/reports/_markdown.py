@@ -6,14 +6,12 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from openmer.evaluation import SCORES
 from openmer.reports._published import CAUTION, NOT_COMPOSITE, composite_results
 from openmer.reports._rows import (
     INTERVAL_MEANS,
     LEAKY,
     LEAKY_MEANS,
     RULE_WORDS,
-    SCORE_WORDS,
     Row,
     Run,
     composite_runs,
@@ -26,6 +24,7 @@ from openmer.reports._rows import (
     plain,
     row_of,
     score,
+    titles,
 )
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
@@ -41,12 +40,12 @@ def render_markdown(runs: Sequence[Run]) -> str:
     rows = [row_of(*run) for run in runs]
     blocks = ["# OpenMER evaluation", _headline(rows)]
     blocks += [f"**Data.** {escape_markdown(note)}" for note in notes_of(rows)]
-    blocks.append(INTERVAL_MEANS)
+    blocks += [INTERVAL_MEANS, "## Further scores", _further(rows)]
     if any(row.leaky for row in rows):
         blocks.append(f"**{LEAKY}.** {LEAKY_MEANS}")
     if leak_rows(runs):
         blocks += ["## What the leak is worth", _leaks(runs)]
-    blocks += ["## Corpora", _parts(runs), "## Classes", _classes(runs)]
+    blocks += ["## Corpora", _parts(runs), *_confusions(runs), "## Classes", _classes(runs)]
     blocks += ["## Published numbers", *_published(runs)]
     return "\n\n".join(blocks) + "\n"
 
@@ -58,17 +57,36 @@ def escape_markdown(text: str) -> str:
 
 def _headline(rows: Sequence[Row]) -> str:
     return _table(
-        ["Method", "Epoch rule", "Protocol", *SCORE_WORDS.values(), "Seeds", "Weights", "Time"],
+        [
+            "Method",
+            "Epoch rule",
+            "Protocol",
+            *titles(main=True).values(),
+            "Seeds",
+            "Weights",
+            "Time",
+        ],
         [
             [
                 row.title,
                 row.rule,
                 row.mark,
-                *(" ".join(_shown(row, name)) for name in SCORES),
+                *(" ".join(_shown(row, name)) for name in titles(main=True)),
                 row.seeds,
                 row.parameters,
                 row.time,
             ]
+            for row in rows
+        ],
+    )
+
+
+def _further(rows: Sequence[Row]) -> str:
+    names = titles(main=False)
+    return _table(
+        ["Method", "Epoch rule", "Protocol", *names.values()],
+        [
+            [row.title, row.rule, row.mark, *(" ".join(_shown(row, name)) for name in names)]
             for row in rows
         ],
     )
@@ -91,23 +109,41 @@ def _leaks(runs: Sequence[Run]) -> str:
 
 def _parts(runs: Sequence[Run]) -> str:
     return _table(
-        ["Run", "Corpus", "Clips", "Subjects", *SCORE_WORDS.values(), "Classes it lacks"],
+        ["Run", "Corpus", "Clips", "Subjects", *titles(main=True).values(), "Classes it lacks"],
         [
             [
                 row_of(info, summary).label,
-                corpus_word(name),
+                corpus_word(corpus),
                 str(part.clips),
                 str(part.subjects),
                 *(
-                    f"{score(getattr(part, metric))} ({interval_text(part.interval, metric)})"
-                    for metric in SCORES
+                    f"{score(part.scores[name].value)} ({interval_text(part.scores[name])})"
+                    for name in titles(main=True)
                 ),
                 ", ".join(part.skipped),
             ]
             for info, summary in runs
-            for name, part in summary.parts.items()
+            for corpus, part in summary.parts.items()
         ],
     )
+
+
+def _confusions(runs: Sequence[Run]) -> list[str]:
+    """Draw what was taken for what, for each corpus of a run; counts per seed."""
+    blocks = ["## What was taken for what", "Rows: truth. Columns: prediction. Clips per seed."]
+    for info, summary in runs:
+        for corpus, part in summary.parts.items():
+            blocks.append(
+                f"**{escape_markdown(row_of(info, summary).label)}, {corpus_word(corpus)}**"
+            )
+            rows = zip(part.classes, part.confusion_mean, strict=True)
+            blocks.append(
+                _table(
+                    ["", *map(escape_markdown, part.classes)],
+                    [[name, *(f"{count:.3g}" for count in counts)] for name, counts in rows],
+                )
+            )
+    return blocks
 
 
 def _classes(runs: Sequence[Run]) -> str:
@@ -133,7 +169,15 @@ def _published(runs: Sequence[Run]) -> list[str]:
     if not ours:
         return [NOT_COMPOSITE]
     lines = [
-        (summary.uf1, [f"{row.label}, this report", score(summary.uf1), score(summary.uar), *_rest])
+        (
+            summary.uf1,
+            [
+                f"{row.label}, this report",
+                score(summary.uf1),
+                score(summary.scores["uar"].value),
+                *_rest,
+            ],
+        )
         for row, summary in ours
         for _rest in [[row.parameters, row.rule, ""]]
     ]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from openmer.errors import DataError
-from openmer.evaluation import SCORES, Intervals, RunInfo, Summary
+from openmer.evaluation import Estimate, RunInfo, Summary, list_metrics
 from openmer.reports._published import is_composite
 
 Run = tuple[RunInfo, Summary]
@@ -32,7 +32,6 @@ RULE_MEANS = {
     "inner": "The best epoch on subjects held out inside the training subjects.",
     "held_out": "The best epoch on the tested subject: leaky.",
 }
-SCORE_WORDS = {"uf1": "UF1", "uar": "UAR", "accuracy": "Accuracy"}
 _CORPUS_WORDS = {"smic": "SMIC", "casme2": "CASME II", "samm": "SAMM"}
 _MISSING = "\N{EN DASH}"
 _SHOWN_SUBJECTS = 3
@@ -56,7 +55,7 @@ class Row:
         rule: How the epoch was chosen, in words.
         mark: "honest" or "LEAKY".
         leaky: The same as a truth value.
-        scores: UF1, UAR and accuracy by their short names.
+        scores: Every metric by its short name.
         seeds: How many seeds, in words.
         parameters: Number of weights ("867 k").
         time: Wall time ("4 min 10 s").
@@ -130,7 +129,7 @@ def row_of(info: RunInfo, summary: Summary) -> Row:
         rule=RULE_WORDS[info.epoch_rule],
         mark=LEAKY if info.leaky else HONEST,
         leaky=info.leaky,
-        scores={name: _score_text(summary, name) for name in SCORES},
+        scores={name: _score_text(found) for name, found in summary.scores.items()},
         seeds=counted(len(summary.seeds), "seed"),
         parameters=large_number(info.parameters),
         time=duration(info.seconds),
@@ -180,17 +179,21 @@ def composite_runs(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if is_composite(run[1]) and not run[0].shuffled_labels]
 
 
+def titles(*, main: bool) -> dict[str, str]:
+    """Return the titles of the metrics of the first table, or of the further ones, by name."""
+    return {metric.name: metric.title for metric in list_metrics(main=main)}
+
+
 def score(value: float | None) -> str:
-    """Return a score with three digits; a dash where there is none."""
-    return _MISSING if value is None else f"{value:.3f}"
+    """Write a score with three digits; a dash where there is none or it is not defined."""
+    return _MISSING if value is None or value != value else f"{value:.3f}"  # noqa: PLR0124
 
 
-def interval_text(intervals: Intervals | None, name: str) -> str:
-    """Return the 95 % interval of one score; a dash where there is none."""
-    if intervals is None:
+def interval_text(found: Estimate) -> str:
+    """Write the 95 % interval of a score; a dash where there is none."""
+    if found.low is None or found.high is None:
         return _MISSING
-    found = getattr(intervals, name)
-    return f"{found.low:.3f}\N{EN DASH}{found.high:.3f}"
+    return f"{score(found.low)}\N{EN DASH}{score(found.high)}"
 
 
 def corpus_word(corpus: str) -> str:
@@ -313,12 +316,11 @@ def _ids_note(texts: Sequence[str]) -> str:
     return f"Ids to be checked, since one subject under two ids is a leak: {shown}."
 
 
-def _score_text(summary: Summary, name: str) -> ScoreText:
-    sd = summary.spread[name].sd
+def _score_text(found: Estimate) -> ScoreText:
     return ScoreText(
-        value=score(getattr(summary, name)),
-        interval=interval_text(summary.interval, name),
-        spread="" if sd is None else f"±{sd:.3f}",
+        value=score(found.value),
+        interval=interval_text(found),
+        spread="" if found.sd is None else f"±{score(found.sd)}",
     )
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from openmer.evaluation import SCORES
 from openmer.reports._rows import (
     HONEST,
     INTERVAL_MEANS,
     LEAKY,
     LEAKY_MEANS,
-    SCORE_WORDS,
     LeakRow,
     Row,
     Run,
@@ -19,10 +17,12 @@ from openmer.reports._rows import (
     notes_of,
     ordered,
     row_of,
+    titles,
 )
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
+    from rich.table import Table
     from rich.text import Text
 
 
@@ -41,11 +41,11 @@ def render_terminal(runs: Sequence[Run]) -> Group:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     table.add_column("Method", overflow="fold", min_width=8)
     table.add_column("Epoch rule", no_wrap=True)
-    for name in SCORES:
-        table.add_column(SCORE_WORDS[name], no_wrap=True)
+    for title in titles(main=True).values():
+        table.add_column(title, no_wrap=True)
     table.add_column("Weights\nTime", no_wrap=True)
     for i, row in enumerate(rows):
-        cells = [Text(row.title), _rule(row), *(_score(row, name) for name in SCORES)]
+        cells = [Text(row.title), _rule(row), *(_score(row, name) for name in titles(main=True))]
         table.add_row(*cells, Text(f"{row.parameters}\n{row.time}"))
         if i + 1 < len(rows):
             table.add_row()
@@ -53,7 +53,24 @@ def render_terminal(runs: Sequence[Run]) -> Group:
     if any(row.leaky for row in rows):
         notes.append(Text.assemble((f" {LEAKY} ", "bold white on red"), " ", LEAKY_MEANS))
     notes += [Text(note, "yellow") for note in notes_of(rows)]
-    return Group(table, *notes, Text(f"{_data(rows)}{INTERVAL_MEANS}", "dim"))
+    return Group(table, _further(rows), *notes, Text(f"{_data(rows)}{INTERVAL_MEANS}", "dim"))
+
+
+def _further(rows: Sequence[Row]) -> Table:
+    """Draw the metrics beside the main ones, without their intervals."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    names = titles(main=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    table.add_column("Further scores", overflow="fold", min_width=8)
+    for title in names.values():
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        color = "red" if row.leaky else ""
+        table.add_row(Text(row.label), *(Text(row.scores[name].value, color) for name in names))
+    return table
 
 
 def _rule(row: Row) -> Text:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from openmer.evaluation import PartScores, RunInfo, Summary
+from openmer.evaluation import METRICS, Part, RunInfo, Summary
 from openmer.preprocessing import HOLDS_BINS
-from openmer.reports import SCORE_WORDS, PublishedResult, corpus_word, counted
+from openmer.reports import PublishedResult, corpus_word, counted
 from openmer.reproduction._run_study import StudyResult
 from openmer.reproduction._study import WHOLE, Study
 
@@ -47,7 +47,7 @@ def study_table(study: Study, results: Sequence[StudyResult]) -> StudyTable:
     """
     leaky = any(result.leaky for result in results)
     several = len(study.shown_parts) > 1
-    words = [SCORE_WORDS[score] for score in study.scores]
+    words = [METRICS[score].title for score in study.scores]
     columns = ["", *["clips"] * several, *(f"{word}, ours" for word in words), "epoch rule"]
     columns += ["F1 by class, ours"] * study.per_class
     columns += ["clips with a bin in the band", "a movement becomes"] * study.magnified
@@ -167,7 +167,7 @@ def _part_word(part: str) -> str:
     return "all" if part == WHOLE else corpus_word(part)
 
 
-def _scores(run: tuple[RunInfo, Summary] | None, part: str) -> Summary | PartScores | None:
+def _scores(run: tuple[RunInfo, Summary] | None, part: str) -> Part | None:
     """Scores of some of a run's clips; None where it has none of them."""
     if run is None:
         return None
@@ -181,13 +181,12 @@ def _ours(study: Study, run: tuple[RunInfo, Summary] | None, part: str) -> list[
     return [_score(found, score) for score in study.scores]
 
 
-def _score(found: Summary | PartScores, score: str) -> str:
+def _score(found: Part, score: str) -> str:
     """Return a score with its interval, where it has one."""
-    value = f"{getattr(found, score):.3f}"
-    if found.interval is None:
-        return value
-    span = getattr(found.interval, score)
-    return f"{value} ({span.low:.3f}-{span.high:.3f})"
+    estimate = found.scores[score]
+    if estimate.low is None:
+        return f"{estimate.value:.3f}"
+    return f"{estimate.value:.3f} ({estimate.low:.3f}-{estimate.high:.3f})"
 
 
 def _by_class(run: tuple[RunInfo, Summary] | None) -> str:

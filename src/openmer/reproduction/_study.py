@@ -63,7 +63,7 @@ class Study(Record):
         corpus: The corpus whose clips alone are evaluated; empty for all clips that are given.
         parts: Of which clips the table has scores, all from the same predictions: names of
             corpora, or "full". Empty is the `corpus`, else all clips.
-        scores: The scores of the paper's table, in its order.
+        scores: Names of the metrics of the paper's table, in its order.
         per_class: Whether the paper's table has a score per class.
         magnified: Whether the table tells what the step ``magnify`` did to the clips.
         per_weight: Whether the table has two operations per weight beside the real count.
@@ -79,7 +79,7 @@ class Study(Record):
     method: str
     corpus: str = ""
     parts: tuple[str, ...] = ()
-    scores: tuple[Literal["uf1", "uar", "accuracy"], ...] = ("uf1", "uar")
+    scores: tuple[str, ...] = ("uf1", "uar")
     per_class: bool = False
     magnified: bool = False
     per_weight: bool = False

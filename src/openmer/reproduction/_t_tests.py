@@ -15,6 +15,7 @@ from importlib.resources import files
 
 from openmer.errors import ConfigError, DataError, ProtocolError
 from openmer.evaluation import (
+    METRICS,
     Comparison,
     RunInfo,
     Summary,
@@ -23,7 +24,6 @@ from openmer.evaluation import (
     paired_t_test,
     read_run,
 )
-from openmer.reports import SCORE_WORDS
 from openmer.reproduction._report import (
     StudyTable,
     epoch_rule,
@@ -105,7 +105,7 @@ def t_test_table(study: Study) -> StudyTable:
     rows = tuple(
         (
             found.printed.against,
-            SCORE_WORDS[found.printed.score],
+            METRICS[found.printed.score].title,
             found.printed.p_value,
             f"{found.p_value:.4f}",
             found.match or "no",
@@ -183,7 +183,7 @@ def _printed_score(study: Study, method: str, part: str, score: str) -> float:
     if value is None:
         raise ConfigError(
             f"{study.name} compares {method}, but the list of printed numbers has no "
-            f"{SCORE_WORDS[score]} of it on {part!r} in table {' or '.join(study.tables)}. Add a "
+            f"{METRICS[score].title} of it on {part!r} in table {' or '.join(study.tables)}. Add a "
             "row that has it as `published`, or the number."
         )
     return float(value)

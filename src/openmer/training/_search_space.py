@@ -94,7 +94,8 @@ class Search(Record):
         sampler: ``grid`` tries every combination, in the order of the lists, the last key fastest;
             ``tpe`` draws trials where earlier ones were good (Bergstra et al. 2011).
         trials: How many ``tpe`` draws. Of a grid the most that it may have; 0 sets no limit.
-        score: What is best: the highest UF1 over the clips of all groups, pooled, or the lowest
+        score: What is best: the highest value of a metric (``uf1``, or any other by its name)
+            over the clips of all groups, pooled, or with ``loss`` the lowest
             ``loss``, their mean cross-entropy.
         inner_folds: Groups of subjects; as many as there are subjects where these are fewer.
         seed: Of groups and draws, beside the seed of the run.
@@ -106,7 +107,7 @@ class Search(Record):
 
     sampler: Literal["grid", "tpe"] = "grid"
     trials: int = Field(default=0, ge=0)
-    score: Literal["uf1", "loss"] = "uf1"
+    score: str = "uf1"
     inner_folds: int = Field(default=3, ge=2)
     seed: int = Field(default=0, ge=0)
     startup: PositiveInt = 10
@@ -195,7 +196,7 @@ class Searched(Record):
     clips: int
     sampler: Literal["grid", "tpe"]
     trials: int
-    score: Literal["uf1", "loss"]
+    score: str
     inner_score: float
     inner_folds: int
     seed: int

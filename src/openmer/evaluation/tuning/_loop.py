@@ -8,9 +8,10 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from openmer.evaluation._experiment import Task
-from openmer.evaluation._metrics import pooled_scores
+from openmer.evaluation._metrics import METRICS, confusion_matrix
 from openmer.evaluation._splits import Fold
 from openmer.evaluation.tuning._groups import FoldGroups, SearchRun
 from openmer.evaluation.tuning._record import Choice, finite
@@ -162,11 +163,7 @@ def _outcome(task: Task, one: _Next, results: Sequence[FitResult]) -> Trial:
     rows = [i for result in results for i in result.job.predict]
     scores = np.concatenate([result.scores for result in results]).astype(np.float64)
     truth, sound = task.data.targets[rows], bool(np.isfinite(scores).all())
-    uf1 = 0.0
-    if sound:
-        found = scores.argmax(axis=1)
-        classes = task.data.num_classes
-        uf1 = pooled_scores(truth, found, num_classes=classes, absent="skip").uf1
+    metric = _metric(task, truth, scores) if sound else 0.0
     loss = None
     if _gives_probabilities(task):
         chosen = np.maximum(scores[np.arange(len(rows)), truth], 1e-12)
@@ -174,11 +171,23 @@ def _outcome(task: Task, one: _Next, results: Sequence[FitResult]) -> Trial:
     return Trial(
         place=one.place,
         settings=one.settings,
-        uf1=uf1,
+        metric=metric,
         loss=loss,
         epoch=float(np.mean([result.epoch for result in results])),
         losses=_mean_curve([result.losses for result in results]),
     )
+
+
+def _metric(task: Task, truth: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
+    """Compute the metric that the search asks for; UF1 where it asks for the loss."""
+    search = task.method.search
+    name = "uf1" if search is None or search.score == "loss" else search.score
+    metric = METRICS[name]
+    if metric.of == "scores":
+        return float(metric.function(truth, scores, np.ones((1, len(truth))))[0])
+    predicted = scores.argmax(axis=1)
+    counts = confusion_matrix(truth, predicted, num_classes=task.data.num_classes)
+    return float(metric.function(counts))
 
 
 def _gives_probabilities(task: Task) -> bool:

@@ -19,7 +19,7 @@ from openmer.files import replace_file
 from openmer.training import Search, Settings
 
 FOLDER, HISTORY, TRIALS = "search", "history.csv", "trials.db"
-_PLAIN = ("score", "uf1", "loss", "epoch", "training_losses")
+_PLAIN = ("score", "metric", "loss", "epoch", "training_losses")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Choice:
         place: That trial's number, from 0.
         score: Its inner score, the best of many: too good for an estimate.
         groups: The inner groups of subjects.
-        trials: Every trial in order: `place`, `settings`, `score`, `uf1`, `loss`, `epoch` and
+        trials: Every trial in order: `place`, `settings`, `score`, `metric`, `loss`, `epoch` and
             `losses`; a number that is not finite is None.
     """
 
@@ -87,8 +87,8 @@ def read_choices(folder: Path) -> list[Choice]:
 def write_history(folder: Path, search: Search) -> Path:
     """Write all trials of all searches that are done as ``search/history.csv``.
 
-    Columns: seed, subject, trial, chosen (1 for the best), each key of the space, score, uf1, loss,
-    epoch, and training_losses: the mean loss of each epoch, one after another.
+    Columns: seed, subject, trial, chosen (1 for the best), each key of the space, score, metric,
+    loss, epoch, and training_losses: the mean loss of each epoch, one after another.
     """
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")

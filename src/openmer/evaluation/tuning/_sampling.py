@@ -31,7 +31,8 @@ class Trial:
     Attributes:
         place: Its number in the search, from 0; for a grid the number of its point.
         settings: Values by dotted keys of the method.
-        uf1: Over the clips of all inner groups, pooled, 0..1; 0 where the training came to nothing.
+        metric: The metric that the search asks for (UF1 where it asks for the loss), over the
+            clips of all inner groups, pooled; 0 where the training came to nothing.
         loss: Their mean cross-entropy; None where scores are no probabilities.
         epoch: Epoch whose weights were scored, mean over the inner trainings.
         losses: Mean training loss of each epoch, over the inner trainings that ran it.
@@ -39,21 +40,21 @@ class Trial:
 
     place: int
     settings: Settings
-    uf1: float
+    metric: float
     loss: float | None
     epoch: float
     losses: tuple[float, ...]
 
     def score(self, search: Search) -> float:
         """Return what it is evaluated by."""
-        if search.score == "uf1":
-            return self.uf1
+        if search.score != "loss":
+            return self.metric
         return float("inf") if self.loss is None else self.loss
 
 
 def best_trial(search: Search, trials: Sequence[Trial]) -> Trial:
     """Return the best one; of equals the first by its place, whichever finished first."""
-    sign = -1.0 if search.score == "uf1" else 1.0
+    sign = 1.0 if search.score == "loss" else -1.0
     return min(trials, key=lambda trial: (sign * trial.score(search), trial.place))
 
 
@@ -98,7 +99,7 @@ def settings_of(search: Search, place: int, done: Mapping[int, Trial], name: str
 
 def direction(search: Search) -> Literal["maximize", "minimize"]:
     """Optuna's word for what is better."""
-    return "maximize" if search.score == "uf1" else "minimize"
+    return "minimize" if search.score == "loss" else "maximize"
 
 
 def distributions(search: Search) -> dict[str, BaseDistribution]:
