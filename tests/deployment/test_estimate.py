@@ -35,7 +35,7 @@ def run(task, runs):
 def test_the_estimate_is_the_score_of_the_run(task, run, runs, monkeypatch):
     found = estimate_from_run(run, task, "fixed")
     _, summary = load_run(run)
-    assert (found.uf1, found.uar, found.accuracy) == (summary.uf1, summary.uar, summary.accuracy)
+    assert found.scores == dict(summary.scores)
     assert (found.clips, found.subjects, found.seeds) == (18, len(task.folds), (0,))
     assert found.run == f"flow-svm/{run.name}"
     monkeypatch.setattr(

@@ -118,7 +118,7 @@ def test_a_metric_of_ones_own_is_everywhere():
         return 1 - accuracy(counts)
 
     try:
-        run = make_run(seeds=(0, 1))
+        run = make_run(predictions={"seeds": (0, 1)})
         found = run[1].scores["error_rate"]
         assert found.value == pytest.approx(1 - run[1].scores["accuracy"].value)
         assert found.low < found.value < found.high

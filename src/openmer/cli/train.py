@@ -33,7 +33,7 @@ from openmer.cli._options import (
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from openmer.deployment import Calibration, ModelEstimate, FittedModel
+    from openmer.deployment import Calibration, FittedModel, ModelEstimate
     from openmer.evaluation import Progress, Task
     from openmer.training import Resources
 
