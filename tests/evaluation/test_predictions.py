@@ -155,7 +155,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError("no space")
 
     monkeypatch.setattr("os.fsync", full_disk)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(DataError, match="no space"):
         write_predictions(path, few(seeds=(5,)), CLASSES)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

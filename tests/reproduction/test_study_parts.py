@@ -51,8 +51,8 @@ def test_a_row_has_a_line_of_each_part_from_the_same_run():
     assert [row[1] for row in table.rows] == ["CASME II", "SAMM", "SMIC"]
     line = cells(table, OURS, "SAMM")
     part = run[1].parts["samm"]
-    assert line["UF1, ours"].startswith(f"{part.uf1:.3f} ({part.interval.uf1.low:.3f}-")
-    assert line["Accuracy, ours"].startswith(f"{part.accuracy:.3f}")
+    assert line["UF1, ours"].startswith(f"{part.uf1:.3f} ({part.scores['uf1'].low:.3f}-")
+    assert line["Accuracy, ours"].startswith(f"{part.scores['accuracy'].value:.3f}")
     assert (line["UAR, printed"], line["UF1, printed"]) == ("0.8415", "0.8485")
     assert line["Accuracy, printed"] == "0.9015"
     assert line["epoch rule"] == "fixed"
@@ -64,7 +64,7 @@ def test_the_whole_set_has_no_column_of_clips_and_quotes_without_running():
     rows = [result_of(study, run), result_of(study, None, "MERASTC", why_not="only quoted")]
     table = study_table(study, rows)
     assert "clips" not in table.columns
-    assert cells(table, OURS)["UAR, ours"].startswith(f"{run[1].uar:.3f}")
+    assert cells(table, OURS)["UAR, ours"].startswith(f"{run[1].scores['uar'].value:.3f}")
     quoted = cells(table, "MERASTC")
     assert (quoted["UF1, ours"], quoted["UF1, printed"]) == ("-", "0.92")
     assert quoted["Accuracy, printed"] == "-"
@@ -81,7 +81,7 @@ def test_a_leaky_run_has_columns_of_its_own_and_a_leaky_ours_says_so():
     seen = make_run(leaky=True, seen_subjects=("casme2/s01",))
     table = study_table(study, [result_of(study, seen, "mixed attention")])
     assert cells(table, "mixed attention", "SMIC")["epoch rule"] == "fixed (LEAKY)"
-    assert any("LEAKY, pictures of 1 tested subject" in note for note in table.notes)
+    assert any("LEAKY, images of 1 tested subject" in note for note in table.notes)
 
 
 def test_parts_that_are_not_there_or_lack_a_class_are_told():

@@ -63,7 +63,7 @@ def run_of(task, **changes):
 
 
 def trial(place, settings=None, **changes):
-    told = {"uf1": 0.5, "loss": 1.0, "epoch": 1.0, "losses": ()} | changes
+    told = {"metric": 0.5, "loss": 1.0, "epoch": 1.0, "losses": ()} | changes
     return Trial(place=place, settings=settings or {}, **told)
 
 
@@ -110,7 +110,7 @@ def test_the_history_has_every_trial_with_its_curve(tmp_path):
     for row in rows:
         curve = [float(loss) for loss in row["training_losses"].split()]
         assert len(curve) == int(row["training.epochs"])
-        assert 0 <= float(row["uf1"]) <= 1 and float(row["loss"]) > 0
+        assert 0 <= float(row["metric"]) <= 1 and float(row["loss"]) > 0
 
 
 @pytest.mark.parametrize("text", [GRID, TPE])
@@ -256,7 +256,7 @@ def test_a_grid_is_tried_in_its_order_and_of_equals_the_first_is_best():
     search = search_of()
     assert [search.point(place)["training.epochs"] for place in range(4)] == [1, 2, 1, 2]
     assert open_places(search, {1: trial(1)}) == [0, 2, 3]
-    assert best_trial(search, [trial(3), trial(1), trial(2, uf1=0.4)]).place == 1
+    assert best_trial(search, [trial(3), trial(1), trial(2, metric=0.4)]).place == 1
     by_loss = search.model_copy(update={"score": "loss"})
     assert best_trial(by_loss, [trial(0), trial(1, loss=0.5), trial(2, loss=np.inf)]).place == 1
 
@@ -264,12 +264,12 @@ def test_a_grid_is_tried_in_its_order_and_of_equals_the_first_is_best():
 def test_draws_depend_on_nothing_but_earlier_rounds():
     search = search_of(TPE)
     settings = [settings_of(search, place, {}, "x") for place in (0, 1)]
-    done = {place: trial(place, own, uf1=place / 3) for place, own in enumerate(settings)}
+    done = {place: trial(place, own, metric=place / 3) for place, own in enumerate(settings)}
     assert open_places(search, {}) == [0, 1]
     assert open_places(search, {0: done[0]}) == [1]
     assert open_places(search, done) == [2, 3]
     third = settings_of(search, 3, done, "x")
-    done[2] = trial(2, settings_of(search, 2, done, "x"), uf1=1.0)
+    done[2] = trial(2, settings_of(search, 2, done, "x"), metric=1.0)
     assert settings_of(search, 3, done, "x") == third
     assert open_places(search, done | {3: trial(3, third)}) == [4]
     assert settings_of(search, 1, {}, "y") != settings[1]
