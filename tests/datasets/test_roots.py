@@ -51,3 +51,9 @@ def test_a_broken_config_file_is_named(config, text):
     config.write_text(text)
     with pytest.raises(ConfigError, match=r"datasets\.toml"):
         find_root("casme2")
+
+
+def test_a_config_file_in_another_encoding_is_said(config):
+    config.write_bytes('[roots]\ncasme2 = "/data/é"\n'.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"datasets\.toml is not UTF-8: byte 0xe9 in line 2"):
+        known_root("casme2")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 
+from openmer.config import read_toml
 from openmer.errors import ConfigError
 
 _DEFAULT_CONFIG = Path("~/.config/openmer/datasets.toml")
@@ -68,13 +68,9 @@ def how_to_give(name: str, what: str = "its folder") -> str:
 
 def _configured(path: Path) -> dict[str, str]:
     """Return the roots of the config file; empty where there is no file."""
-    if not path.is_file():
+    if not path.exists():
         return {}
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no TOML: {error}. Correct it.") from error
-    roots = table.get("roots", {})
+    roots = read_toml(path, "config file").get("roots", {})
     if not isinstance(roots, dict) or not all(isinstance(value, str) for value in roots.values()):
         raise ConfigError(
             f'[roots] in {path} is {roots!r}, expected lines such as casme2 = "/data/CASME2".'

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from openmer.config import read_toml
 from openmer.errors import DataError
 from openmer.evaluation._predictions import read_run
 from openmer.evaluation._summary import Summary, summarise
@@ -192,14 +192,11 @@ class _Table:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not path.exists():
         raise DataError(
             f"There is no {path}. Pass the folder of a finished run, runs/<method>/<hash>."
-        ) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}. Run the method again.") from error
+        )
+    return read_toml(path, "record of a run", DataError)
 
 
 def _sub_table(

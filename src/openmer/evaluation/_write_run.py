@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -15,6 +14,7 @@ from typing import Any
 import tomli_w
 
 import openmer
+from openmer.config import read_toml
 from openmer.errors import DataError
 from openmer.evaluation._experiment import Protocol, Task
 from openmer.evaluation._seen_subjects import seen_subjects, start_of
@@ -59,10 +59,10 @@ def read_record(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return read_toml(path, "record of a run", DataError)
+    except DataError as error:
         raise DataError(
-            f"{path} is broken: {error}. Delete it to record the run anew; its folds are kept."
+            f"{error} Or delete it to record the run again; its folds are kept."
         ) from error
 
 

@@ -7,32 +7,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from openmer.errors import ConfigError, unknown_name
-from openmer.methods._registry import method_text
+from openmer.config import read_toml, validate
+from openmer.errors import ConfigError
+from openmer.methods._registry import method_file
 from openmer.preprocessing import Recipe, RecipeField
 from openmer.training import (
     EpochRule,
-    ImageAugment,
-    InnerConfig,
     LossConfig,
     ModelConfig,
     NetworkSpec,
     NetworkTraining,
-    Oversample,
-    Perturb,
     Planes,
     Pretraining,
-    Range,
     Record,
     Scalar,
     Search,
     Searched,
-    Stage,
     SvmTraining,
     Training,
-    Variants,
 )
 
 
@@ -75,7 +67,7 @@ class Method(Record):
         return self.recipe
 
     def network_spec(self, num_classes: int, input_shape: tuple[int, int, int]) -> NetworkSpec:
-        """What the trainer needs to know of the network on inputs of a shape.
+        """Return what the trainer needs to know of the network on inputs of a shape.
 
         Args:
             num_classes: Number of classes.
@@ -100,7 +92,7 @@ class Method(Record):
 
 
 def load_method(name: str, overrides: Sequence[str] = (), search: Path | None = None) -> Method:
-    """A method, by its name or the path of a TOML file, with single values replaced.
+    """Read a method by its name or the path of a TOML file, with single values replaced.
 
     Args:
         name: One of `list_methods()`, or a path that ends in ``.toml``.
@@ -112,11 +104,7 @@ def load_method(name: str, overrides: Sequence[str] = (), search: Path | None = 
         ConfigError: No such method, not TOML, an unknown key (the nearest is given) or a value of
             the wrong kind.
     """
-    text = method_text(name)
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"Method {name} is not TOML: {error}.") from error
+    table = read_toml(method_file(name), "method file")
     if search is not None:
         table["search"] = _search_table(search)
     for override in overrides:
@@ -125,7 +113,7 @@ def load_method(name: str, overrides: Sequence[str] = (), search: Path | None = 
 
 
 def with_settings(method: Method, settings: Mapping[str, Scalar]) -> Method:
-    """The method with single values replaced, and without a search.
+    """Return the method with single values replaced, and without a search.
 
     Args:
         method: The method.
@@ -141,27 +129,21 @@ def with_settings(method: Method, settings: Mapping[str, Scalar]) -> Method:
 
 
 def _validated(name: str, table: dict[str, Any]) -> Method:
-    try:
-        method = Method.model_validate(table)
-    except ValidationError as error:
-        raise _config_error(name, error) from error
+    method = validate(Method, table, f"Method {name}", "Correct the file or the --set option.")
     _check(method)
     return method
 
 
 def _search_table(path: Path) -> object:
-    """The table ``[search]`` of a TOML file."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"The search file {path} cannot be read: {error}.") from error
+    """Read the table ``[search]`` of a TOML file."""
+    table = read_toml(path, "search file")
     if "search" not in table:
         raise ConfigError(f"{path} has no table [search]. Put sampler, trials and space below it.")
     return table["search"]
 
 
 def _check(method: Method) -> None:
-    """What the record's types cannot say: the recipe makes sense, a network names its model."""
+    """Check what the types cannot say: the recipe makes sense, a network names its model."""
     if isinstance(method.training, NetworkTraining) and method.model is None:
         raise ConfigError(
             f"Method {method.name} trains a network but has no [model]. Add [model] with a name, "
@@ -179,7 +161,7 @@ def _check(method: Method) -> None:
 
 
 def _check_search(method: Method, search: Search) -> None:
-    """Every value that is to be tried would serve in the file, and trials have the score."""
+    """Check that the file could hold every value to be tried, and that trials have the score."""
     for key, value in search.extremes():
         try:
             with_settings(method, {key: value})
@@ -237,7 +219,9 @@ def _child(place: object, part: str, key: str) -> object:
 
 
 def _index(place: list[Any], part: str, key: str) -> int:
-    if not part.isdigit() or int(part) >= len(place):
+    if not place:
+        raise ConfigError(f"Override {key!r}: {part!r} is below an empty list. Replace the list.")
+    if not (part.isascii() and part.isdigit() and len(part) < 9 and int(part) < len(place)):
         raise ConfigError(f"Override {key!r}: {part!r} is not one of 0..{len(place) - 1}.")
     return int(part)
 
@@ -245,48 +229,5 @@ def _index(place: list[Any], part: str, key: str) -> int:
 def _value(text: str) -> object:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text.strip()
-
-
-_KINDS = ("network", "svm", "list", "range")  # which record was tried, not a key of the file
-
-
-def _config_error(name: str, error: ValidationError) -> ConfigError:
-    """The first complaint of pydantic, in the words of the method file."""
-    first = error.errors()[0]
-    path = [str(part) for part in first["loc"] if part not in _KINDS]
-    key = ".".join(path)
-    if first["type"] == "extra_forbidden":
-        return unknown_name(f"key of method {name} called", key, _known_keys(path[:-1]))
-    return ConfigError(
-        f"Method {name}, {key or 'file'}: {first['msg']}; found {first['input']!r}. "
-        "Correct the file or the --set option."
-    )
-
-
-def _known_keys(section: list[str]) -> list[str]:
-    """Dotted keys that a section of a method file may have."""
-    records: dict[str, list[type[Record]]] = {
-        "": [Method],
-        "model": [ModelConfig],
-        "loss": [LossConfig],
-        "training": [NetworkTraining, SvmTraining],
-        "training.stages": [Stage],
-        "training.variants": [Variants],
-        "training.inner": [InnerConfig],
-        "training.oversample": [Oversample],
-        "training.perturb": [Perturb],
-        "training.classifier": [SvmTraining],
-        "pretraining": [Pretraining],
-        "pretraining.stages": [Stage],
-        "pretraining.augment": [ImageAugment],
-        "pretraining.loss": [LossConfig],
-        "search": [Search],
-        "searched": [Searched],
-    }
-    prefix = ".".join(part for part in section if not part.isdigit())
-    if prefix.startswith("search.space."):
-        records[prefix] = [Range]
-    found = {key for record in records.get(prefix, [Method]) for key in record.model_fields}
-    return [f"{prefix}.{key}" if prefix else key for key in found]

@@ -6,7 +6,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from openmer.errors import ConfigError
+from openmer.config import read_text
 from openmer.registry import Registry
 
 _METHODS: Registry[Traversable] = Registry("method")
@@ -35,15 +35,20 @@ def list_methods() -> list[str]:
     return _METHODS.names()
 
 
+def method_file(name: str) -> Path | Traversable:
+    """Return the TOML file of a listed method, or the file `name` if it is a path.
+
+    Raises:
+        ConfigError: No such method; the nearest name is given.
+    """
+    path = Path(name)
+    return path if path.suffix == ".toml" else _METHODS[name]
+
+
 def method_text(name: str) -> str:
     """Return the TOML of a listed method, or of the file `name` if it is a path.
 
     Raises:
-        ConfigError: No such method (the nearest name is given) and no such file.
+        ConfigError: No such method (the nearest name is given), or the file cannot be read.
     """
-    path = Path(name)
-    if path.suffix != ".toml":
-        return _METHODS[name].read_text(encoding="utf-8")
-    if not path.is_file():
-        raise ConfigError(f"There is no method file {path}. Give the path of a TOML file.")
-    return path.read_text(encoding="utf-8")
+    return read_text(method_file(name), "method file")

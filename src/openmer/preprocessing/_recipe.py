@@ -383,7 +383,14 @@ def _lacking(clip: Clip, needs_frames: str | None) -> str:
 
 def _as_recipe(value: object) -> object:
     """Read tables as a recipe."""
-    return value if isinstance(value, Recipe) else Recipe.from_tables(value)  # type: ignore[arg-type]
+    if isinstance(value, Recipe):
+        return value
+    if not isinstance(value, list | tuple) or not all(isinstance(one, Mapping) for one in value):
+        raise ConfigError(
+            f"The recipe is {value!r:.60}, expected a list of tables: [[recipe]], with step = in "
+            "each."
+        )
+    return Recipe.from_tables(value)
 
 
 def _as_written(recipe: Recipe) -> list[dict[str, Any]]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import ValidationError
-
-from openmer.errors import ConfigError, unknown_name
+from openmer.config import validate
+from openmer.errors import ConfigError
 from openmer.preprocessing.steps._step import Step
 from openmer.registry import Registry
 
@@ -29,15 +28,4 @@ def read_step(number: int, table: Mapping[str, object], kinds: Registry[type[Ste
             f"of: {', '.join(kinds)}."
         )
     kind = kinds[name]
-    for key in table:
-        if key not in kind.model_fields:
-            raise unknown_name(f"option of the recipe step {name!r} called", key, kind.model_fields)
-    try:
-        return kind.model_validate(dict(table))
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(
-            f"Step {number} of the recipe, {name!r}: option {option!r}: {first['msg']}, found "
-            f"{table.get(option, 'nothing')!r}. Correct its value."
-        ) from error
+    return validate(kind, dict(table), f"Step {number} of the recipe, {name!r}")

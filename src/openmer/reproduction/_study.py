@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
-from openmer.errors import ConfigError, unknown_name
+from openmer.config import read_toml, validate
+from openmer.errors import unknown_name
 from openmer.methods import Method, load_method
 from openmer.preprocessing import Recipe
 from openmer.reports import PublishedResult, published_results
@@ -133,16 +131,10 @@ def load_study(name: str) -> Study:
     own = path.suffix == _SUFFIX
     if not own and name not in list_studies():
         raise unknown_name("study", name, list_studies())
-    try:
-        file = (
-            path
-            if own
-            else resources.files("openmer.reproduction.studies").joinpath(f"{name}{_SUFFIX}")
-        )
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-        return Study.model_validate({"name": path.stem if own else name, **table})
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise ConfigError(f"Study {name} cannot be read: {error}") from error
+    studies = resources.files("openmer.reproduction.studies")
+    file = path if own else studies.joinpath(f"{name}{_SUFFIX}")
+    table = read_toml(file, "study file")
+    return validate(Study, {"name": path.stem if own else name, **table}, f"Study {name}")
 
 
 def row_method(

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from openmer.clip import Clip
 from openmer.errors import DataError
-from openmer.preprocessing.faces._align import STYLES, align_style, find_alignment
+from openmer.preprocessing.faces._align import align_style, find_alignment
 from openmer.preprocessing.faces._alignment import Alignment
 from openmer.preprocessing.faces._detect import ArrayStore, face_detector
 from openmer.preprocessing.steps._apex import apex_number, in_clip
@@ -43,13 +43,11 @@ class AlignStep(Step):
     @classmethod
     def _as_in_the_paper(cls, options: object) -> object:
         """Fill in what is left out, so that a saved recipe says it."""
-        if isinstance(options, dict) and options.get("style") in STYLES:
-            style = STYLES[options["style"]]
-            filled = {"size": style.size, "detector": style.detector}
-            return options | {key: options.get(key) or value for key, value in filled.items()}
-        if isinstance(options, dict) and isinstance(options.get("style"), str):
-            align_style(options["style"])  # raises, with the nearest name
-        return options
+        if not isinstance(options, dict) or not isinstance(options.get("style"), str):
+            return options
+        style = align_style(options["style"])
+        filled = {"size": style.size, "detector": style.detector}
+        return options | {key: options.get(key) or value for key, value in filled.items()}
 
     def record(self) -> dict[str, object]:
         """Return what its numbers depend on, the version of the detector included."""
