@@ -48,7 +48,7 @@ from openmer.errors import ConfigError, DataError
 from openmer.preprocessing._failures import StepError
 from openmer.preprocessing._frame_sequence import Frames
 from openmer.preprocessing._plan import Plan
-from openmer.preprocessing._recipe_rules import read_step
+from openmer.preprocessing._recipe_rules import read_step, require_tables
 from openmer.preprocessing.faces._detect import ArrayStore, face_detector
 from openmer.preprocessing.flow._flow import flow_method
 from openmer.preprocessing.steps._step import ALL_FRAMES, STEPS, ApexPolicy, Step, is_stretched
@@ -383,14 +383,7 @@ def _lacking(clip: Clip, needs_frames: str | None) -> str:
 
 def _as_recipe(value: object) -> object:
     """Read tables as a recipe."""
-    if isinstance(value, Recipe):
-        return value
-    if not isinstance(value, list | tuple) or not all(isinstance(one, Mapping) for one in value):
-        raise ConfigError(
-            f"The recipe is {value!r:.60}, expected a list of tables: [[recipe]], with step = in "
-            "each."
-        )
-    return Recipe.from_tables(value)
+    return value if isinstance(value, Recipe) else Recipe.from_tables(require_tables(value))
 
 
 def _as_written(recipe: Recipe) -> list[dict[str, Any]]:

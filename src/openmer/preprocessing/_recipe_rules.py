@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from openmer.config import validate
 from openmer.errors import ConfigError
 from openmer.preprocessing.steps._step import Step
 from openmer.registry import Registry
+
+
+def require_tables(value: object) -> Sequence[Mapping[str, object]]:
+    """Return a value that is a list of tables.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if not isinstance(value, list | tuple) or not all(isinstance(one, Mapping) for one in value):
+        raise ConfigError(
+            f"The recipe is {value!r:.60}, expected a list of tables: [[recipe]], with step = in "
+            "each."
+        )
+    return value
 
 
 def read_step(number: int, table: Mapping[str, object], kinds: Registry[type[Step]]) -> Step:
