@@ -55,7 +55,7 @@ def test_the_figure_and_the_json_are_of_a_network_without_the_subject(openmer, m
 
 def test_in_words_it_says_what_was_seen_and_what_to_beware_of(openmer, manifest):
     where = ("--method", "ststnet", "--manifest", manifest)
-    code, out, err = openmer("explain", "lab/s1/c1", *where, "--heat", "hires-cam", *QUICK)
+    code, out, err = openmer("explain", "lab/s1/c1", *where, "--saliency", "hires-cam", *QUICK)
     assert code == 0, err
     assert "STSTNet says " in out and "Explained: " in out
     assert "not on lab/s1" in err

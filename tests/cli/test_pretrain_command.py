@@ -317,7 +317,12 @@ def test_another_pretraining_in_the_same_folder_is_refused(openmer, fer2013):
 
 def test_the_published_pretraining_is_a_method():
     config = load_method("efficient-me-paper").pretraining
-    assert (config.start, config.size, config.rounds, config.watch) == ("imagenet", 48, 5, "loss")
+    assert (config.start, config.size, config.rounds, config.validation_score) == (
+        "imagenet",
+        48,
+        5,
+        "loss",
+    )
     assert config.loss.name == "focal"
     assert config.loss.class_weights == (0.27, 0.35, 0.38)
     stages = [(s.trainable, s.learning_rate, s.epochs, s.patience) for s in config.stages]

@@ -42,6 +42,7 @@ from openmer.training import (
     generator,
     head_penalty,
     let_move,
+    loss_function,
     make_optimizer,
     penalised_weight,
     set_learning,
@@ -116,6 +117,7 @@ class _Run:
         )
         self._stills = stills
         self.network = _started(spec, stills, start).to(spec.device)
+        self._function = loss_function(self._config.loss)
         self._class_weights = class_weights(
             self._config.loss, stills.targets[self._train], stills.num_classes
         ).to(spec.device)
@@ -209,7 +211,9 @@ class _Run:
 
     def _mean_loss(self, pixels: Tensor, targets: Tensor) -> Tensor:
         logits, smoothing = self.network(pixels), self._config.label_smoothing
-        losses = clip_losses(logits, targets, self._config.loss, self._class_weights)
+        losses = clip_losses(
+            logits, targets, self._config.loss, self._class_weights, self._function
+        )
         if smoothing:
             flat = -F.log_softmax(logits, dim=1).mean(1)
             losses = (1 - smoothing) * losses + smoothing * flat

@@ -84,6 +84,9 @@ from ._losses import (
 from ._losses import (
     head_penalty as head_penalty,
 )
+from ._losses import (
+    loss_function as loss_function,
+)
 from ._memory import (
     flops_of_modules as flops_of_modules,
 )
@@ -209,6 +212,7 @@ __all__ = [
     "head_penalty",
     "let_move",
     "list_losses",
+    "loss_function",
     "make_optimizer",
     "penalised_weight",
     "plan_run",

@@ -9,10 +9,16 @@ from torch import Tensor
 
 from openmer.errors import ConfigError
 from openmer.training._config import LossConfig
-from openmer.training._loss_registry import LOSSES
+from openmer.training._loss_registry import LOSSES, Loss
 
 
-def clip_losses(logits: Tensor, targets: Tensor, loss: LossConfig, class_weights: Tensor) -> Tensor:
+def clip_losses(
+    logits: Tensor,
+    targets: Tensor,
+    loss: LossConfig,
+    class_weights: Tensor,
+    function: Loss | None = None,
+) -> Tensor:
     """Compute the loss of each clip.
 
     Args:
@@ -20,11 +26,23 @@ def clip_losses(logits: Tensor, targets: Tensor, loss: LossConfig, class_weights
         targets: Class indices, shape ``(clips,)``.
         loss: Which loss, by its registered name.
         class_weights: From `class_weights`, shape ``(classes,)``.
+        function: `loss_function` of it, where the names of losses must not be looked up, as in a
+            compiled step.
 
     Returns:
         Shape ``(clips,)``, never negative.
     """
-    return class_weights[targets] * LOSSES[loss.name](logits, targets, loss)
+    compute = function or loss_function(loss)
+    return class_weights[targets] * compute(logits, targets, loss)
+
+
+def loss_function(loss: LossConfig) -> Loss:
+    """Return the function behind the name of a loss.
+
+    Raises:
+        ConfigError: No loss has that name.
+    """
+    return LOSSES[loss.name]
 
 
 def head_penalty(weight: Tensor, loss: LossConfig) -> Tensor:

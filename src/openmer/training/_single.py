@@ -16,7 +16,7 @@ from openmer.training._adapt import (
 )
 from openmer.training._config import Stage
 from openmer.training._folds import FitJob, FloatArray, IntArray, TrainingData
-from openmer.training._losses import class_weights, clip_losses, head_penalty
+from openmer.training._losses import class_weights, clip_losses, head_penalty, loss_function
 from openmer.training._network import (
     NetworkSpec,
     build_network,
@@ -66,6 +66,7 @@ class SingleLearner:
         self._layout = torch.channels_last if last else torch.contiguous_format
         self._network.to(device).to(memory_format=self._layout)
         self._class_weights = torch.ones(spec.num_classes, device=device)
+        self._function = loss_function(spec.loss)
         self._loss = torch.compile(self._mean_loss) if compiled else self._mean_loss
         self._compiled = compiled
         self._optimizer: torch.optim.Optimizer
@@ -135,7 +136,7 @@ class SingleLearner:
 
     def _penalised(self, logits: Tensor, targets: Tensor) -> Tensor:
         loss = self._spec.loss
-        mean = clip_losses(logits, targets, loss, self._class_weights).mean()
+        mean = clip_losses(logits, targets, loss, self._class_weights, self._function).mean()
         return mean if self._last is None else mean + head_penalty(self._last, loss)
 
     def _inputs(self, chosen: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from openmer.training._adapt import key_dropouts, weight_batch_norms
 from openmer.training._config import Stage
 from openmer.training._folds import FitJob, FloatArray, IntArray, TrainingData
 from openmer.training._frozen_prefix import Cut
-from openmer.training._losses import class_weights, clip_losses, head_penalty
+from openmer.training._losses import class_weights, clip_losses, head_penalty, loss_function
 from openmer.training._network import (
     NetworkSpec,
     build_network,
@@ -85,6 +85,7 @@ class StackedLearner:
         trained = [self._data.targets[list(job.train)] for job in jobs]
         weights = [class_weights(self._spec.loss, own, num_classes) for own in trained]
         self._class_weights = torch.stack(weights).to(self._device)
+        self._function = loss_function(self._spec.loss)
         self._perturbation = Perturbation(self._spec, self._data, jobs, self._device)
         self._kept = {}
         self._still = True
@@ -157,7 +158,8 @@ class StackedLearner:
         class_weights: Tensor,
     ) -> Tensor:
         loss = self._spec.loss
-        losses = clip_losses(self._logits(state, inputs), targets, loss, class_weights)
+        logits = self._logits(state, inputs)
+        losses = clip_losses(logits, targets, loss, class_weights, self._function)
         mean = (losses * weights).sum() / weights.sum()
         return mean + head_penalty(state[self._last], loss) if self._last else mean
 
