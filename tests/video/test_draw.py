@@ -118,7 +118,7 @@ def test_a_wrong_ending_or_no_room_leaves_nothing(tmp_path):
         with pytest.raises(ConfigError, match="ends in"):
             write_annotated(tmp_path / "out.txt", video, analysis())
         with pytest.raises(DataError, match="Cannot write"):
-            write_annotated(tmp_path / "missing" / "out.mp4", video, analysis())
+            write_annotated(tmp_path / "plain.mkv" / "out.mp4", video, analysis())
     assert [path.name for path in tmp_path.iterdir()] == ["plain.mkv"]
 
 
