@@ -176,3 +176,18 @@ def test_a_wrong_source_is_one_clear_error(openmer, command, arguments, code, me
     assert message in err
     assert "Traceback" not in err
     assert not list(Path().iterdir())
+
+
+def test_a_repaired_manifest_and_ids_to_be_checked(openmer, tmp_path):
+    assert openmer("datasets", "synthesize", "corpus", "--size", "tiny")[0] == 0
+    text = (tmp_path / "corpus" / "manifest.csv").read_text(encoding="utf-8")
+    broken = text.replace("synth-a,s2,ep02", "synth-a,S2,ep02").replace("/", "\\")
+    (tmp_path / "corpus" / "mine.csv").write_text(broken, encoding="utf-8")
+    code, out, err = openmer("datasets", "check", "corpus/mine.csv", "--fix", "corpus/fixed.csv")
+    assert code == 0
+    assert "synth-a/S2 and synth-a/s2 may be one subject" in out
+    assert "is now 'frames/" in err
+    fixed = (tmp_path / "corpus" / "fixed.csv").read_text(encoding="utf-8")
+    assert "\\" not in fixed
+    code, out, _ = openmer("datasets", "check", "corpus/fixed.csv", "--json")
+    assert json.loads(out)["ids_to_check"] == ["synth-a/S2 and synth-a/s2 may be one subject"]

@@ -80,10 +80,14 @@ def check(
     frames: Annotated[
         str | None, typer.Option(help="Form of the frames; none: names and sheets only.")
     ] = None,
+    fix: Annotated[
+        Path | None,
+        typer.Option("--fix", metavar="OUT.csv", help="Write a repaired manifest; list changes."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare a copy of a corpus with a whole one, or read a manifest; every problem is named."""
-    from openmer.datasets import list_datasets
+    from openmer.datasets import list_datasets, repair_manifest
     from openmer.errors import unknown_name
 
     if what in list_datasets():
@@ -91,6 +95,8 @@ def check(
     elif root is not None or not (Path(what).suffix or Path(what).exists()):
         raise unknown_name("corpus or manifest", what, list_datasets())
     else:
+        for change in () if fix is None else repair_manifest(Path(what), fix):
+            errors.print(change, highlight=False, markup=False, soft_wrap=True)
         _check_manifest(Path(what), scheme, as_json)
 
 

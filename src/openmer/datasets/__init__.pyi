@@ -34,6 +34,7 @@ from ._manifest import (
 from ._manifest import (
     read_manifest as read_manifest,
 )
+from ._manifest import repair_manifest as repair_manifest
 from ._own_images import (
     OwnImages as OwnImages,
 )
@@ -165,6 +166,7 @@ __all__ = [
     "read_truth_csv",
     "register_corpus",
     "register_label_scheme",
+    "repair_manifest",
     "variable",
     "write_corpus",
     "write_long",

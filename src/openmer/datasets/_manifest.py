@@ -34,6 +34,7 @@ from openmer.datasets._table import (
     RowProblem,
     TableForm,
     fps_of,
+    raw_rows,
     read_table,
     shortened,
 )
@@ -109,6 +110,30 @@ def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     replace_file(path, text.getvalue().encode())
+
+
+def repair_manifest(path: Path, out: Path) -> tuple[str, ...]:
+    """Write a manifest anew as it is understood, and list every cell that is written otherwise.
+
+    Args:
+        path: The manifest, as `read_manifest` takes it.
+        out: The CSV file to write or replace.
+
+    Returns:
+        A text for each change, in the order of the rows.
+
+    Raises:
+        DataError: As `read_manifest` and `write_manifest`; then nothing is written.
+    """
+    clips = read_manifest(path)
+    changes = []
+    for (number, row), clip in zip(raw_rows(path, _FORM), clips, strict=True):
+        for column, new in _row(clip, Path(out).parent).items():
+            old = row.get(column, "")
+            if old != new:
+                changes.append(f"row {number}: {column} {shortened(old)} is now {shortened(new)}")
+    write_manifest(out, clips)
+    return tuple(changes)
 
 
 def list_frames(folder: Path) -> tuple[Path, ...]:

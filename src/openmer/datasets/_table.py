@@ -77,7 +77,7 @@ def read_table(
     problems: list[str] = []
     missing: list[str] = []
     first_row: dict[str, int] = {}
-    for number, row in _rows(path, form):
+    for number, row in raw_rows(path, form):
         try:
             _check_cells(row, form)
             item = make(row)
@@ -98,8 +98,8 @@ def read_table(
     return tuple(items)
 
 
-def _rows(path: Path, form: TableForm) -> list[tuple[int, Row]]:
-    """Row numbers and cleaned cells under the names of the columns; blank rows are skipped.
+def raw_rows(path: Path, form: TableForm) -> list[tuple[int, Row]]:
+    """Return row numbers and cleaned cells under the names of the columns; blank rows are skipped.
 
     Cells beyond the header are kept under the name "", for `_check_cells` to report.
     """
