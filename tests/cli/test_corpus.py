@@ -190,4 +190,7 @@ def test_a_repaired_manifest_and_ids_to_be_checked(openmer, tmp_path):
     fixed = (tmp_path / "corpus" / "fixed.csv").read_text(encoding="utf-8")
     assert "\\" not in fixed
     code, out, _ = openmer("datasets", "check", "corpus/fixed.csv", "--json")
-    assert json.loads(out)["ids_to_check"] == ["synth-a/S2 and synth-a/s2 may be one subject"]
+    assert json.loads(out)["ids_to_check"] == [
+        "synth-a/S2 and synth-a/s2 may be one subject",
+        "synth-b/s01 and synth-b/s1 may be one subject",  # two subjects of the synthetic corpus
+    ]
