@@ -94,7 +94,7 @@ class Rows:
             self._file = self._opened()
 
     def _opened(self) -> IO[bytes]:
-        """A nameless file beside the cache, or in the system's folder if that may only be read."""
+        """Open a nameless file beside the cache, or in the system's folder if that is read-only."""
         try:
             return tempfile.TemporaryFile(dir=self._folder, prefix="openmer-")
         except OSError as error:

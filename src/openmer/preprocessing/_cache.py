@@ -23,7 +23,7 @@ _DIGEST_BYTES = 32
 
 
 def default_cache_root() -> Path:
-    """The folder in the environment variable OPENMER_CACHE, else ~/.cache/openmer."""
+    """Return the folder in the environment variable OPENMER_CACHE, else ~/.cache/openmer."""
     chosen = os.environ.get("OPENMER_CACHE")
     return Path(chosen) if chosen else Path.home() / ".cache" / "openmer"
 
@@ -45,7 +45,7 @@ class ArrayCache:
     root: Path = field(default_factory=default_cache_root)
 
     def run(self, recipe: Recipe, clip: Clip) -> NDArray[np.float32]:
-        """The array of `recipe.run(clip)`, from the cache if it is there, else made and kept.
+        """Return the array of `recipe.run(clip)`: from the cache, or computed and stored there.
 
         Raises:
             DataError: As `Recipe.run`; or the entry cannot be written.
@@ -59,7 +59,7 @@ class ArrayCache:
         return array
 
     def key(self, recipe: Recipe, clip: Clip) -> str:
-        """The name of an entry, 64 hex digits.
+        """Return the name of an entry, 64 hex digits.
 
         Raises:
             DataError: A file of the clip cannot be read; the message names both.
@@ -83,7 +83,7 @@ class ArrayCache:
         return self.root / key[:2] / f"{key}.npy"
 
     def load(self, key: str) -> NDArray[np.float32] | None:
-        """The array kept under a name; None where there is none, or a broken one."""
+        """Read the array stored under a name; None where there is none, or a broken one."""
         try:
             content = self.path(key).read_bytes()
         except OSError:

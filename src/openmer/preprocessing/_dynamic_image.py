@@ -16,7 +16,7 @@ from openmer.errors import DataError
 
 
 def dynamic_image(frames: NDArray[Any], *, averaged: bool = True) -> NDArray[np.float64]:
-    """The weighted sum of the frames of a clip that approximates rank pooling.
+    """Compute the weighted sum of a clip's frames that approximates rank pooling.
 
     Args:
         frames: Any finite values, shape ``(time, ...)``, at least two frames.
@@ -34,7 +34,7 @@ def dynamic_image(frames: NDArray[Any], *, averaged: bool = True) -> NDArray[np.
 
 
 def pooled(frames: Iterable[NDArray[Any]], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The weighted sum of frames that come one by one.
+    """Add up weighted frames that come one by one.
 
     Args:
         frames: Any finite values, each of one shape; as many as there are weights.

@@ -143,5 +143,5 @@ def _counted(number: int) -> str:
 
 
 def _without(clip: str, message: str) -> str:
-    """A message without the clip that it begins with."""
+    """Remove the name of the clip that a message begins with."""
     return message.removeprefix(clip).lstrip(": ")

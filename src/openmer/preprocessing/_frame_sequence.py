@@ -40,7 +40,7 @@ class FrameSequence:
     images: Callable[[Sequence[int]], Iterator[Image]]
 
     def at(self, *numbers: int) -> tuple[Image, ...]:
-        """The images nearest to frames of the clip, one for each; no two of them are the same.
+        """Return the images nearest to frames of the clip, one for each; no two are the same.
 
         Args:
             numbers: Frames of the clip, rising, fewer than there are images.
@@ -61,7 +61,7 @@ class FrameSequence:
         return tuple(self.images(positions))
 
     def between(self, first: int, last: int) -> FrameSequence:
-        """The part of the sequence from one frame of the clip to another, both included."""
+        """Return the part of the sequence between two frames of the clip, both included."""
         kept = [i for i, place in enumerate(self.places) if first <= place <= last]
         return FrameSequence(
             clip=self.clip,
@@ -107,7 +107,7 @@ class FrameFiles:
         self._room = _KEPT_BYTES
 
     def gray(self, number: int) -> Image:
-        """A frame as `read_gray` gives it, ``(height, width)``.
+        """Return a frame as `read_gray` gives it, ``(height, width)``.
 
         Raises:
             DataError: As `read_gray`; a `StepError` that names the clip.
@@ -115,7 +115,7 @@ class FrameFiles:
         return gray_of(self._pixels(number))
 
     def colours(self, number: int) -> Image:
-        """A frame as `read_rgb` gives it, but ``(height, width, 3)``.
+        """Return a frame as `read_rgb` gives it, but ``(height, width, 3)``.
 
         Raises:
             DataError: As `read_rgb`; a `StepError` that names the clip.
@@ -142,10 +142,10 @@ class Frames(Protocol):
     clip: Clip
 
     def gray(self, number: int) -> Image:
-        """A frame, ``(height, width)``, 0..255."""
+        """Return a frame, ``(height, width)``, 0..255."""
 
     def colours(self, number: int) -> Image:
-        """A frame, ``(height, width, 3)``, 0..255."""
+        """Return a frame, ``(height, width, 3)``, 0..255."""
 
 
 def read_frames(files: Frames, *, gray: bool) -> FrameSequence:

@@ -18,7 +18,7 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and MATLAB
 
 
 def read_gray(path: Path) -> NDArray[np.float32]:
-    """The brightness of an image file.
+    """Read the brightness of an image file.
 
     Colour becomes 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601) without rounding. 16-bit gray is
     divided by 257, which keeps its depth. Transparency is dropped, a rotation in the metadata is
@@ -34,7 +34,7 @@ def read_gray(path: Path) -> NDArray[np.float32]:
 
 
 def read_rgb(path: Path) -> NDArray[np.float32]:
-    """The colours of an image file; a gray image has three equal channels.
+    """Read the colours of an image file; a gray image has three equal channels.
 
     16-bit gray is divided by 257; 16-bit colour is read with 8 bits. Transparency is dropped, a
     rotation in the metadata is carried out.
@@ -52,20 +52,20 @@ def read_rgb(path: Path) -> NDArray[np.float32]:
 
 
 def gray_of(pixels: Pixels) -> NDArray[np.float32]:
-    """What `read_gray` gives, of pixels that are already read."""
+    """Return what `read_gray` gives, from pixels that are already read."""
     values = pixels.astype(np.float32)
     luma = np.array(LUMA, np.float32)
     return values if values.ndim == 2 else np.ascontiguousarray(values @ luma)
 
 
 def colours_of(pixels: Pixels) -> NDArray[np.float32]:
-    """What `read_rgb` gives, of pixels that are already read, but ``(height, width, 3)``."""
+    """Return what `read_rgb` gives, ``(height, width, 3)``, from pixels that are already read."""
     values = pixels.astype(np.float32)
     return values if values.ndim == 3 else np.stack([values, values, values], axis=-1)
 
 
 def read_pixels(path: Path) -> Pixels:
-    """An image file once decoded, for `gray_of` and `colours_of`.
+    """Decode an image file once, for `gray_of` and `colours_of`.
 
     Returns:
         0..255, shape ``(height, width)`` of a gray file, else ``(height, width, 3)``; float32 of

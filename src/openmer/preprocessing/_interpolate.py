@@ -19,7 +19,7 @@ from openmer.errors import DataError, unknown_name
 def interpolate_frames(
     frames: NDArray[Any], n_frames: int, *, method: str = "linear"
 ) -> NDArray[np.floating[Any]]:
-    """The clip with `n_frames` frames, evenly spaced from its first to its last frame.
+    """Resample a clip to `n_frames` frames, evenly spaced from its first to its last frame.
 
     Args:
         frames: Any finite values, shape ``(time, ...)``, at least two frames.
@@ -123,7 +123,7 @@ def _tim(n_before: int, n_after: int) -> NDArray[np.float64]:
 
 
 def _places(n_before: int, n_after: int) -> NDArray[np.float64]:
-    """The new frames on the old count."""
+    """Return the positions of the new frames, counted in old frames."""
     return np.linspace(0, n_before - 1, n_after)
 
 

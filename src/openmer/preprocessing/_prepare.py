@@ -89,7 +89,7 @@ def fingerprint(arrays: NDArray[np.generic]) -> str:
 def _arrays(
     clips: Sequence[Clip], recipe: Recipe, cache: ArrayCache | None, workers: int
 ) -> Generator[NDArray[np.float32] | DataError]:
-    """The array of each clip, or why it has none, in order and as soon as it is known.
+    """Yield the array of each clip, or why it has none, in order and as soon as it is known.
 
     No process is started before the first clip that is not in the cache.
     """
@@ -132,7 +132,7 @@ def _loaded(recipe: Recipe) -> tuple[str, ...]:
 
 
 def _kept(clip: Clip, recipe: Recipe, cache: ArrayCache | None) -> NDArray[np.float32] | None:
-    """The array of a clip if the cache has it."""
+    """Return the array of a clip if the cache has it."""
     try:
         return None if cache is None else cache.load(cache.key(recipe, clip))
     except DataError:  # reported when it is tried in earnest
@@ -164,7 +164,7 @@ def _array_elsewhere(
 def _checked(
     array: NDArray[np.float32] | DataError, clip: Clip, first: Clip, expected: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """An array that fits the first one, if there is one, and is finite; else raise."""
+    """Refuse an array that is not finite or does not have the shape of the first one."""
     if isinstance(array, DataError):
         raise array
     if expected and array.shape != expected:

@@ -114,7 +114,7 @@ def serve() -> None:
 
 @contextmanager
 def _server() -> Generator[tuple[IO[bytes], IO[bytes]]]:
-    """A fresh process that runs `serve`: where it reads and where it writes; ended at the end."""
+    """Start a process that runs `serve`, yield its two ends of a pipe, and end it."""
     environment = os.environ | dict.fromkeys(_THREADS, "1")
     environment["PYTHONPATH"] = os.pathsep.join(map(str, sys.path))
     process = subprocess.Popen(
@@ -149,7 +149,7 @@ def _send(items: Iterator[Any], most: int, sink: IO[bytes]) -> int:
 
 
 def _result(value: Any, error: Exception | None) -> Any:  # noqa: ANN401 - as `_call`
-    """A result, or raise what was raised in its place."""
+    """Return a result, or raise what was raised in its place."""
     if error is not None:
         raise error
     return value
@@ -172,7 +172,7 @@ def _end_with_parent(parent: int) -> None:
 
 
 def _call(item: Any) -> tuple[Any, Exception | None]:  # noqa: ANN401 - whatever the function takes
-    """What the function gives, or what it raised with where it did so."""
+    """Call the function; return its result, or what it raised and where."""
     try:
         return (None if _function is None else _function(item)), None
     except Exception as error:

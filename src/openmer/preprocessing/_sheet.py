@@ -154,14 +154,14 @@ def write_sheet(path: Path, look: ClipLook) -> None:
 
 
 def draw_sheet(look: ClipLook) -> Figure:
-    """The sheet as a matplotlib figure, which no window or global state knows of."""
+    """Draw the sheet as a matplotlib figure that has no window and no global state."""
     from openmer.preprocessing._sheet_drawing import draw
 
     return draw(look)
 
 
 def _filled(clip: Clip) -> tuple[Clip, frozenset[str]]:
-    """The clip with all three frames set, and which of them are annotated."""
+    """Return the clip with all three frames set, and which of them are annotated."""
     annotated = frozenset(n for n in ("onset", "apex", "offset") if getattr(clip, n) is not None)
     last = len(clip.frame_paths) - 1
     onset = 0 if clip.onset is None else clip.onset
@@ -213,7 +213,7 @@ def _unknown_style(name: str) -> Alignment:
 def _magnified(
     stack: NDArray[np.float32], clip: Clip, moved_px: float
 ) -> tuple[NDArray[np.float32] | str, str]:
-    """The apex frame magnified in the band where this clip moves, and that band in words."""
+    """Magnify the apex frame in the band where this clip moves; also return the band in words."""
     if clip.fps is None:
         return "The clip's frames per second are not known.", ""
     from openmer.preprocessing.magnification._magnify import magnify

@@ -32,7 +32,7 @@ _LEAST_FLOW_PX, _LEAST_STRAIN, _LEAST_MOVEMENT = 0.1, 0.01, 0.001
 
 
 def draw(look: ClipLook) -> Figure:
-    """The whole sheet."""
+    """Draw the whole sheet."""
     figure = Figure(figsize=(_WIDTH_IN, sum(_ROWS_IN)), dpi=_DPI, facecolor="white")
     rows = figure.subfigures(4, 1, height_ratios=_ROWS_IN, squeeze=False)[:, 0]
     _strip(rows[0], look)
@@ -43,7 +43,7 @@ def draw(look: ClipLook) -> Figure:
 
 
 def _strip(row: SubFigure, look: ClipLook) -> None:
-    """Some frames of the clip, under its name."""
+    """Draw some frames of the clip, under its name."""
     clip = look.clip
     row.text(0.02, 0.89, clip.key, fontsize=17, weight="bold", color=_INK, va="center")
     row.text(0.98, 0.89, _facts(look), fontsize=10.5, color=_QUIET, va="center", ha="right")
@@ -76,7 +76,7 @@ def _facts(look: ClipLook) -> str:
 
 
 def _faces(row: SubFigure, look: ClipLook) -> None:
-    """Detection, then the onset frame after each alignment."""
+    """Draw the detected face, then the onset frame after each alignment."""
     panels = row.subplots(1, 1 + len(look.aligned), squeeze=False)[0]
     row.subplots_adjust(left=0.02, right=0.98, top=0.83, bottom=0.0, wspace=0.08)
     _heading(row, "Face")
@@ -234,7 +234,7 @@ def _picture(
     colour: str = _QUIET,
     frame: bool = False,
 ) -> None:
-    """An image in 0..255 with a line of text above it."""
+    """Draw an image in 0..255 with a line of text above it."""
     shown = np.rint(image).clip(0, 255).astype(np.uint8)
     panel.imshow(shown, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     _bare(panel, colour if frame else None)

@@ -67,7 +67,7 @@ def median_magnification(recipe: Recipe, clips: Iterable[Clip]) -> float | None:
 
 
 def _policy(policy: str, clip: Clip) -> str:
-    """The policy that a clip's annotation leaves of "annotated-or-middle"."""
+    """Return which half of "annotated-or-middle" a clip's annotation leaves."""
     if policy != "annotated-or-middle":
         return policy
     return "middle" if clip.apex is None else "annotated"

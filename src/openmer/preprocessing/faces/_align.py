@@ -154,7 +154,7 @@ STYLES = MappingProxyType(
 
 
 def align_style(name: str) -> AlignStyle:
-    """The style of that name.
+    """Return the style of that name.
 
     Raises:
         ConfigError: There is none; the nearest name is suggested.
@@ -241,14 +241,14 @@ def require_frontal(face: Face) -> None:
 
 
 def _turn(degrees: float, middle_xy: Point) -> NDArray[np.float64]:
-    """The matrix that turns a line tilted by an angle level, about a point."""
+    """Return the matrix that levels a line tilted by `degrees`, turning about a point."""
     return np.asarray(cv2.getRotationMatrix2D(middle_xy, degrees, 1.0))
 
 
 def _scaled(
     matrix: NDArray[np.float64], corner_xy: Point, scale_xy: Point, to_xy: Point = (0.0, 0.0)
 ) -> NDArray[np.float64]:
-    """The matrix, then a scaling that brings a corner to an edge of the result's pixels."""
+    """Scale a matrix so that a corner falls on a pixel edge of the result."""
     scale, corner, edge = np.array(scale_xy), np.array(corner_xy), np.array(to_xy) - 0.5
     scaled = matrix * scale[:, None]
     scaled[:, 2] += edge - scale * corner
@@ -258,7 +258,7 @@ def _scaled(
 def _fitted(
     matrix: NDArray[np.float64], box_xyxy: tuple[float, float, float, float], size: int
 ) -> Alignment:
-    """The matrix, then a box fitted into a square without changing its aspect ratio."""
+    """Extend a matrix so that it fits a box into a square and keeps the aspect ratio."""
     x0, y0, x1, y1 = box_xyxy
     scale = size / max(x1 - x0, y1 - y0)
     width, height = ((edge * scale) for edge in (x1 - x0, y1 - y0))

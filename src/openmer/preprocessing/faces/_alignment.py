@@ -60,7 +60,7 @@ class Alignment:
         return np.asarray(points_xy @ matrix[:, :2].T + matrix[:, 2])
 
     def apply(self, image: NDArray[np.generic]) -> NDArray[np.float32]:
-        """An image after this transform.
+        """Transform an image.
 
         It is interpolated once, bicubically, and where it shrinks averaged over what falls into a
         pixel. Equal frames give equal bytes.
@@ -116,7 +116,7 @@ class Alignment:
 def mask_eyes(
     image: NDArray[np.float32], eyes_xy: tuple[Point, ...], axes_px: Point
 ) -> NDArray[np.float32]:
-    """A copy of the image with black ellipses over the eyes.
+    """Return a copy of the image with black ellipses over the eyes.
 
     Args:
         image: Shape ``(height, width)`` or ``(height, width, 3)``.

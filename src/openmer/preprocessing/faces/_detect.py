@@ -115,7 +115,7 @@ class ArrayStore(Protocol):
     """Keeps arrays under names, as `openmer.preprocessing.ArrayCache` does."""
 
     def load(self, key: str) -> NDArray[np.float32] | None:
-        """The array of that name, or None."""
+        """Return the array of that name, or None."""
 
     def save(self, key: str, array: NDArray[np.float32]) -> None:
         """Keep an array under a name."""
@@ -140,7 +140,7 @@ _DETECTORS: dict[str, FaceDetector] = {}
 
 
 def register_detector(name: str, *, version: int = 1) -> Callable[[Detector], Detector]:
-    """Decorator that makes a function known as the face detector `name`.
+    """Return a decorator that registers a function as the face detector `name`.
 
     Raises:
         ValueError: The name is taken.
@@ -161,7 +161,7 @@ def list_detectors() -> tuple[str, ...]:
 
 
 def face_detector(name: str) -> FaceDetector:
-    """The face detector of that name.
+    """Return the face detector of that name.
 
     Raises:
         ConfigError: There is none; the nearest name is suggested.
@@ -182,7 +182,7 @@ def detect_faces(
     *,
     store: ArrayStore | None = None,
 ) -> list[tuple[Face, ...]]:
-    """The faces in each image, all that can count.
+    """Detect all faces that can count, in each image.
 
     Args:
         images: Shape ``(height, width, 3)``, red, green, blue, or ``(height, width)``, each of any
@@ -208,7 +208,7 @@ def detect_faces(
 
 
 def choose_face(faces: Sequence[Face]) -> Face:
-    """The face that a clip is about.
+    """Choose the face that a clip is about.
 
     Of the faces with at least half the area of the largest, the one whose box is nearest to the
     middle of the image; the surer one of two at the same place.
@@ -284,7 +284,7 @@ def _from_row(row: NDArray[np.float32], image_xy: tuple[int, int]) -> Face:
 
 
 def _eight_bit_rgb(image: NDArray[np.generic], place: int) -> NDArray[np.uint8]:
-    """An image as the detectors want it."""
+    """Convert an image to what the detectors read."""
     if image.ndim == 2:
         image = np.stack([image, image, image], axis=-1)
     if image.ndim != 3 or image.shape[2] != 3 or not image.size:
@@ -329,7 +329,7 @@ def _find_by_haar(image_rgb: NDArray[np.uint8], /) -> list[Face]:
 
 @register_detector(WHOLE)
 def _take_whole(image_rgb: NDArray[np.uint8], /) -> list[Face]:
-    """The image is the face and its edge the box; all landmarks are guessed."""
+    """Take the whole image as the face and its edge as the box; guess all landmarks."""
     sides = np.array(image_rgb.shape[1::-1], np.float32)
     points = _haar.USUAL_XY * sides - 0.5
     row = np.array([-0.5, -0.5, *(sides - 0.5), 1.0, *points.ravel()], np.float32)

@@ -58,7 +58,7 @@ def find_faces(image_rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def _models() -> tuple[Any, Any]:
-    """The detector and the predictor of the 68 points."""
+    """Load the detector and the predictor of the 68 points."""
     # The package's own import fails where pkg_resources is gone; only its file is needed.
     models = find_spec("face_recognition_models")
     if find_spec("dlib") is None or models is None or models.origin is None:

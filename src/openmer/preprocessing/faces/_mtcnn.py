@@ -95,7 +95,7 @@ _ONE_AT_A_TIME = threading.Lock()  # a network holds its input between two calls
 
 @lru_cache(maxsize=24)
 def _network(name: str, _size: tuple[int, ...]) -> cv2.dnn.Net:
-    """A network, one for each size of its images, for OpenCV plans one anew when the size changes.
+    """Load a network for one image size: OpenCV plans a network again when its size changes.
 
     That takes as long as two images; a frame's pyramid has about ten sizes.
     """
@@ -167,7 +167,7 @@ def _score(image: NDArray[np.uint8], boxes: Floats) -> Floats:
 def _forward(
     network: str, images: NDArray[np.uint8], outputs: tuple[str, ...]
 ) -> tuple[Floats, ...]:
-    """Outputs of a network for images of one size, ``(images, height, width, 3)``."""
+    """Run a network on images of one size, ``(images, height, width, 3)``."""
     values = (images.astype(np.float32) - 127.5) / 128
     net = _network(network, images.shape[1:])
     with _ONE_AT_A_TIME:
@@ -176,7 +176,7 @@ def _forward(
 
 
 def _patch(image: NDArray[np.uint8], box: Floats, side: int) -> NDArray[np.uint8]:
-    """The image inside a box as a square; black outside of the image."""
+    """Crop a box as a square; what lies outside of the image is black."""
     x0, y0, x1, y1 = (int(edge) for edge in box[:4])
     x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
     inside = image[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)]

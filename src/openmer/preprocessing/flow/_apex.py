@@ -74,7 +74,7 @@ def find_apex(
     search: FlowApex = FlowApex(),
     frames: NDArray[Any] | GrayFrames | None = None,
 ) -> Apex:
-    """The apex frame of a clip, and the policy that chose it.
+    """Choose the apex frame of a clip; also return the policy that chose it.
 
     Args:
         clip: Needs an annotated apex for "annotated", else an onset and an offset.
@@ -132,7 +132,7 @@ def _ends(clip: Clip) -> tuple[int, int]:
 
 
 def _reader(clip: Clip, frames: NDArray[Any] | GrayFrames | None) -> GrayFrames:
-    """A function that gives the gray frame of a number."""
+    """Return a function that gives the gray frame of a number."""
     if frames is None:
         return lambda number: read_gray(clip.frame_paths[number])
     if not isinstance(frames, np.ndarray):

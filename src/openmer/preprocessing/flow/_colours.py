@@ -36,7 +36,7 @@ def flow_to_rgb(flow_xy: NDArray[np.floating], full_px: float) -> NDArray[np.flo
 
 
 def colour_wheel(side: int = 201) -> NDArray[np.float64]:
-    """The legend of `flow_to_rgb`: each colour where its movement points to.
+    """Draw the legend of `flow_to_rgb`: each colour stands where its movement points to.
 
     Args:
         side: Width and height in pixels; the rim of the disc is the length with the full colour.
@@ -51,7 +51,7 @@ def colour_wheel(side: int = 201) -> NDArray[np.float64]:
 
 
 def round_up(length: float) -> float:
-    """The next larger length of one or two plain digits, for a legend; 1 for none."""
+    """Round a length up to one or two plain digits, for a legend; 1 for none."""
     if not length > 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(length))

@@ -45,7 +45,7 @@ _METHODS: dict[str, FlowMethod] = {}
 
 
 def register_flow(name: str, *, version: int = 1) -> Callable[[FlowFunction], FlowFunction]:
-    """Decorator that makes a function known as the flow method `name`.
+    """Return a decorator that registers a function as the flow method `name`.
 
     Raises:
         ValueError: The name is taken.
@@ -67,7 +67,7 @@ def list_flow_methods() -> tuple[str, ...]:
 
 
 def flow_method(name: str) -> FlowMethod:
-    """The flow method of that name.
+    """Return the flow method of that name.
 
     Raises:
         ConfigError: There is none; the nearest name is suggested.
@@ -205,7 +205,7 @@ def _eight_bit(gray: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _no_start(gray: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A flow of zeros for OpenCV to overwrite."""
+    """Return a flow of zeros for OpenCV to overwrite."""
     return np.zeros((*gray.shape, 2), dtype=np.float32)
 
 

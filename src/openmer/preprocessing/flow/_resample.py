@@ -10,7 +10,7 @@ from openmer.errors import DataError
 
 
 def resize_image(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """An image, or each channel of one, as a square; values keep their unit.
+    """Resize an image, or each channel of one, to a square; values keep their unit.
 
     An axis that shrinks is averaged over the area of the new pixels, one that grows is
     interpolated linearly.
@@ -36,7 +36,7 @@ def resize_image(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 
 
 def resize_flow(flow: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """A flow field as a square, in pixels of the new size: half the width, half of u.
+    """Resize a flow field to a square, in pixels of the new size: half the width, half of u.
 
     Args:
         flow: Displacement in pixels, shape ``(2, height, width)``: u (right), v (down); or
@@ -112,7 +112,7 @@ def stretch_8bit(array: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def flip_flow(flow: NDArray[np.float32], *, stretched: bool = False) -> NDArray[np.float32]:
-    """A flow field seen in a flip: left and right swap, and u changes its direction.
+    """Flip a flow field: left and right swap, and u changes its direction.
 
     Args:
         flow: Shape ``(..., channels, height, width)``, at least one channel: u, then v, strain

@@ -238,13 +238,13 @@ def _descended(
 
 
 def _neighbours(planes: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Views of all places along `dim` that have a next one, and of these next ones."""
+    """Return views of all places along `dim` that have a next one, and of these next ones."""
     between = planes.shape[dim] - 1
     return planes.narrow(dim, 0, between), planes.narrow(dim, 1, between)
 
 
 def _parts(flow: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Views of a flow: all but the first column, all but the first row, u, v."""
+    """Return views of a flow: all but the first column, all but the first row, u, v."""
     return flow[..., 1:], flow[..., 1:, :], flow[:, :1], flow[:, 1:]
 
 

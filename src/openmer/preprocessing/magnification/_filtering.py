@@ -36,7 +36,7 @@ def frames_at_once(clip: Tensor) -> int:
 
 
 def few_waves(design: Design, clip: Tensor) -> Tensor | None:
-    """The waves that an ideal filter keeps of a clip, as an orthonormal basis.
+    """Return the waves that an ideal filter keeps of a clip, as an orthonormal basis.
 
     Returns:
         Shape ``(time, waves)``; None where the filter is another one, or they are too many to be
@@ -54,7 +54,7 @@ def few_waves(design: Design, clip: Tensor) -> Tensor | None:
 
 
 def filter_rows(design: Design, n_frames: int, wanted: Sequence[int]) -> NDArray[np.float64]:
-    """The weight of each frame of a clip in some frames of the filtered one.
+    """Return the weight of each frame of a clip in some frames of the filtered one.
 
     Args:
         design: The filter.
@@ -113,7 +113,7 @@ class CausalRun:
         return result
 
     def _operators(self, series: Tensor) -> tuple[Tensor, ...]:
-        """The matrices of `_block` for this many frames, on the turned state, as tensors."""
+        """Return the matrices of `_block` for this many frames, on the turned state, as tensors."""
         if len(series) not in self._known:
             direct, echo, feed, decay = _block(self._sections, len(series))
             back = np.linalg.inv(self._turn)
@@ -137,7 +137,7 @@ def _block(sections: NDArray[np.float64], frames: int) -> tuple[NDArray[np.float
 
 
 def _whole_filter(design: Design, series: Tensor) -> Callable[[Tensor], Tensor]:
-    """The filter as a function of frames ``(time, values)``."""
+    """Return the filter as a function of frames ``(time, values)``."""
     frames = len(series)
     if frames <= _MATRIX_FRAMES:
         matrix = torch.from_numpy(filter_course(design, np.eye(frames))).to(series)

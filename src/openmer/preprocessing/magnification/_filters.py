@@ -194,7 +194,7 @@ def band_report(
     band_hz: Band | None,
     filter: TemporalFilter | str = "ideal",  # noqa: A002  # the field's word
 ) -> BandReport:
-    """What a filter does to a clip of `n_frames` frames, in numbers and in one sentence.
+    """Describe what a filter does to a clip of `n_frames` frames, in numbers and a sentence.
 
     Raises:
         ConfigError: As in `design_filter`.
@@ -223,7 +223,7 @@ def band_report(
 
 
 def frequency_bins(n_frames: int, fps: float) -> NDArray[np.float64]:
-    """The frequencies in Hz that a clip of `n_frames` frames can tell apart, from 0.
+    """Return the frequencies in Hz that a clip of `n_frames` frames can tell apart, from 0.
 
     Raises:
         DataError: There are fewer than two frames.
@@ -255,7 +255,7 @@ def gains_at(design: Design, frequencies_hz: NDArray[np.float64]) -> NDArray[np.
 
 
 def filter_course(design: Design, course: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The filter on one or more plain time courses: the reference for the fast path.
+    """Filter one or more plain time courses: the reference for the fast path.
 
     Args:
         design: The filter.
@@ -288,7 +288,7 @@ def padding_frames(design: Design, n_frames: int) -> int:
 
 
 def _checked_band(band_hz: Band | None, fps: float) -> Band:
-    """The band as two floats, or what is wrong with it."""
+    """Return the band as two floats; refuse an impossible one."""
     if band_hz is None or len(band_hz) != 2:
         raise ConfigError(f"band_hz is {band_hz!r}; give a lower and an upper edge in Hz.")
     low, high = (float(edge) for edge in band_hz)
@@ -313,7 +313,7 @@ def _butterworth(settings: Butterworth, band: Band, fps: float) -> NDArray[np.fl
 
 
 def _first_order_band(settings: FirstOrder, fps: float, band_hz: Band | None) -> Band:
-    """The band of a first-order filter, from Hz or from its fractions per frame."""
+    """Return the band of a first-order filter, from Hz or from its fractions per frame."""
     if settings.r1 is None and settings.r2 is None:
         return _checked_band(band_hz, fps)
     if band_hz is not None:
@@ -352,7 +352,7 @@ def _sentence(
     inside: NDArray[np.bool_],
     gain: float,
 ) -> str:
-    """What the filter really does to this clip."""
+    """Describe what the filter really does to this clip."""
     low, high = design.band_hz
     band = f"between {low:.3g} and {high:.3g} Hz"
     has = f"{n_frames} frames at {design.fps:.5g} fps have bins at {_listed(bins_hz)} Hz"
@@ -369,5 +369,5 @@ def _sentence(
 
 
 def _listed(values: NDArray[np.float64]) -> str:
-    """The first three of some numbers."""
+    """Write the first three of some numbers."""
     return ", ".join(f"{value:.3g}" for value in values[:3]) + (", ..." if len(values) > 3 else "")

@@ -59,7 +59,7 @@ class FrameSums:
         self.seen += len(piece)
 
     def result(self) -> Tensor:
-        """The frames wanted, magnified."""
+        """Return the frames wanted, magnified."""
         look = self._look
         if look is not None and look.gain.weights:
             step = frames_at_once(self._frames)

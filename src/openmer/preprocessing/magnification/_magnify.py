@@ -176,7 +176,7 @@ def magnify_some(
     filter: TemporalFilter | str = "butterworth",  # noqa: A002  # the field's word
     settings: MagnifySettings = _AS_THEY_ARE,
 ) -> Frames:
-    """Some frames of a magnified clip, by any filter, in memory for these frames and one piece.
+    """Magnify some frames by any filter, in memory for these frames and one piece.
 
     All stages are linear: a magnified frame is that frame and one weighted sum of all frames, with
     the gains of the pyramid. The clip is read once.
@@ -221,7 +221,7 @@ def magnify_some(
 
 
 def linear_limit_px(alpha: float, wavelength_px: float) -> float:
-    """The largest movement in pixels that `alpha` still magnifies faithfully at a wavelength.
+    """Return the largest movement in pixels that `alpha` still magnifies truly at a wavelength.
 
     ``(1 + alpha) d < wavelength / 8``, the bound of Wu et al. (2012).
     """
@@ -237,7 +237,7 @@ def _warn_of_empty_band(design: Design, n_frames: int) -> None:
 def _streamed(
     chunks: Iterable[Frames], design: Design, alpha: float, settings: MagnifySettings
 ) -> Iterator[Frames]:
-    """The body of `magnify_stream`, whose settings are checked before the first piece is asked."""
+    """Magnify piece by piece: the body of `magnify_stream`, which checks the settings before."""
     run, look, shape = CausalRun(design), None, None
     for chunk in chunks:
         clip = _checked(chunk, fewest=1)
@@ -270,7 +270,7 @@ def _by_frames(clip: Tensor, look: Look, design: Design, result: Tensor) -> None
 
 
 def _whole(smalls: Iterable[Tensor], design: Design) -> Iterator[Tensor]:
-    """What a filter passes that needs the whole clip, piece by piece."""
+    """Yield what passes a filter that needs the whole clip, piece by piece."""
     kept = list(smalls)
     lengths = [len(small) for small in kept]
     series = torch.cat(kept).contiguous()
@@ -302,7 +302,7 @@ def _by_waves(clip: Tensor, look: Look, basis: Tensor, result: Tensor) -> None:
 
 
 def _checked(frames: Tensor | NDArray[Any], *, fewest: int) -> Tensor:
-    """The frames as a tensor, or what is wrong with them."""
+    """Return the frames as a tensor; refuse wrong types and values."""
     kind = str(frames.dtype).removeprefix("torch.")
     if kind not in ("float32", "float64"):
         raise DataError(
@@ -336,7 +336,7 @@ def _is_empty(design: Design, n_frames: int) -> bool:
 
 
 def _as_given(result: Tensor, given: Frames) -> Frames:
-    """A tensor for a tensor, an array for an array."""
+    """Return a tensor for a tensor, an array for an array."""
     if isinstance(given, Tensor):
         return result
     array: NDArray[np.floating[Any]] = result.numpy()

@@ -80,7 +80,7 @@ def halve(images: Tensor) -> Tensor:
 
 
 def double(images: Tensor, height: int, width: int) -> Tensor:
-    """The smooth enlargement that undoes the size of `halve`; a constant stays what it is.
+    """Enlarge smoothly to the size before `halve`; a constant stays what it is.
 
     Args:
         images: Shape ``(..., (height + 1) // 2, (width + 1) // 2)``, sides of at least 2 pixels.
@@ -97,7 +97,7 @@ def double(images: Tensor, height: int, width: int) -> Tensor:
 
 
 def weighted_levels(images: Tensor, weights: tuple[float, ...]) -> Tensor:
-    """The sum over levels n of ``weights[n]`` times level n of a Gaussian pyramid, made full size.
+    """Sum ``weights[n]`` times level n of a Gaussian pyramid, each level enlarged to full size.
 
     A sum over the bands of a Laplacian pyramid is such a sum, too: see `gaussian_weights`. Levels
     after the last weight that is not zero are never made.
@@ -119,7 +119,7 @@ def weighted_levels(images: Tensor, weights: tuple[float, ...]) -> Tensor:
 def level_gains(
     alpha: float, levels: int, finest_level: int = 0, cutoff_px: float = 0.0
 ) -> tuple[float, ...]:
-    """The gain of each band of a Laplacian pyramid, from the finest.
+    """Return the gain of each band of a Laplacian pyramid, from the finest.
 
     A band whose wavelength, ``4 * 2**level`` pixels, is below `cutoff_px` gets the largest gain
     that keeps in the linear range the movement that `alpha` keeps there at `cutoff_px`:

@@ -86,12 +86,12 @@ class Look:
     luma_only: bool
 
     def shown(self, frames: Tensor) -> Tensor:
-        """The frames that are magnified: with or without their colour."""
+        """Return the frames that are magnified: with or without their colour."""
         has_colour = frames.ndim == 4 and frames.shape[3] == 3
         return frames if self.in_colour or not has_colour else _luma(frames)
 
     def source(self, frames: Tensor) -> Tensor:
-        """What is filtered along time: brightness alone, or what is shown."""
+        """Return what is filtered along time: brightness alone, or what is shown."""
         return _luma(frames) if self.luma_only else self.shown(frames)
 
     def small(self, source: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ class Look:
         return self.gain.shrink(channels_first)
 
     def large(self, change: Tensor, like: Tensor) -> Tensor:
-        """What passed the filter, of the shape of `small`, with all gains, laid out as `like`."""
+        """Return what passed the filter, with all gains, shaped as `small`, laid out as `like`."""
         if change.shape[1] == 3 and self.settings.colour == "yiq":
             mix = _yiq_mix(self.settings.chroma_gain).to(change)
             change = torch.einsum("ij,tjhw->tihw", mix, change)

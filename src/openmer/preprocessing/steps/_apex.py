@@ -25,7 +25,7 @@ def search_record(policy: ApexPolicy) -> dict[str, object]:
 
 
 def apex_number(clip: Clip, policy: ApexPolicy, frames: FrameSequence | None = None) -> int | None:
-    """Number of the apex frame by a policy; None where "annotated-or-middle" finds none.
+    """Find the apex frame's number by a policy; None where "annotated-or-middle" has none.
 
     Raises:
         DataError: The clip lacks what another policy needs.
@@ -41,7 +41,7 @@ def apex_number(clip: Clip, policy: ApexPolicy, frames: FrameSequence | None = N
 
 
 def in_clip(clip: Clip, number: int, name: str) -> int:
-    """The number of a frame, if the clip has it.
+    """Return the number of a frame; refuse one that the clip does not have.
 
     Raises:
         DataError: The clip has no such frame; the message calls it by `name`.

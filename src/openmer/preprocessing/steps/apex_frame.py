@@ -56,7 +56,7 @@ class ApexFrameStep(Step):
         return tuple(movement(clip, self.step)) if apex == "flow" else self.frame_numbers(clip)
 
     def frame_numbers(self, clip: Clip, frames: FrameSequence | None = None) -> tuple[int]:
-        """Number of the apex frame of a clip, from 0.
+        """Return the number of a clip's apex frame, from 0.
 
         Args:
             clip: With frames.

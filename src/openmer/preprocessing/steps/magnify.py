@@ -31,7 +31,7 @@ from openmer.preprocessing.steps._step import (
 
 
 def _as_pair(value: object) -> object:
-    """A TOML array as the pair that a frozen record holds."""
+    """Convert a TOML array to the pair that a frozen record holds."""
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -120,7 +120,7 @@ class MagnifyStep(Step):
         return range(len(clip.frame_paths))
 
     def report(self, clip: Clip) -> BandReport:
-        """What the band and the filter really do to this clip; reads no image.
+        """Describe what the band and the filter really do to this clip; read no image.
 
         Raises:
             DataError: The clip's frames per second are not known or too low for the band, or it
