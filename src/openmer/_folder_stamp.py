@@ -14,7 +14,7 @@ _OF_THE_SYSTEM = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # nobody'
 
 
 def names(folder: Path) -> list[str]:
-    """Return everything in a folder, with what lies in its folders, but for our list of it."""
+    """List everything in a folder and its subfolders, without the stamp itself."""
 
     def refuse(error: OSError) -> None:
         raise error
@@ -29,7 +29,7 @@ def names(folder: Path) -> list[str]:
 
 
 def print_of(path: Path) -> list[object] | str:
-    """Return what tells whether a file was changed: its size and digest; its kind for others."""
+    """Return the size and digest of a file, which show a change; the kind of anything else."""
     mode = path.lstat().st_mode
     if stat.S_ISDIR(mode):
         return "folder"
@@ -47,7 +47,7 @@ def write_stamp(folder: Path) -> None:
 
 
 def read_stamp(folder: Path) -> Mapping[str, object]:
-    """Return what the list of a folder says; nothing where there is none, or a broken one."""
+    """Read the stamp of a folder; empty where there is none, or a broken one."""
     try:
         known = json.loads((folder / STAMP).read_bytes())["holds"]
     except (FileNotFoundError, ValueError, KeyError, TypeError):

@@ -190,7 +190,7 @@ def sweep_stale(folder: Path) -> None:
 
 
 def short_name(name: str) -> str:
-    """Return a name that fits into a folder: a long one is cut and gets a part of its digest."""
+    """Shorten a name until it fits into a folder: a long one gets a part of its digest."""
     encoded = os.fsencode(name)
     if len(encoded) <= _NAME_BYTES:
         return name
@@ -199,14 +199,14 @@ def short_name(name: str) -> str:
 
 
 def _cut(name: str, size: int) -> str:
-    """Return the longest beginning of a name that has at most `size` bytes."""
+    """Cut a name to its longest beginning that has at most `size` bytes."""
     while len(os.fsencode(name)) > size:
         name = name[:-1]
     return name
 
 
 def _target(path: Path) -> Path:
-    """Return where a path leads: a link stays, and what it points to is written."""
+    """Follow a link, so that it stays and what it points to is written."""
     whole = Path(path).absolute()
     with _explained(whole):
         return Path(os.path.realpath(whole)) if whole.is_symlink() else whole
@@ -250,7 +250,7 @@ def _rename_all(staged: Mapping[Path, Path]) -> None:
 
 
 def _kept(target: Path) -> Path | None:
-    """Return a second name of a file that is about to be replaced; None where there is none."""
+    """Make a second name of a file that is about to be replaced; None where there is none."""
     if not target.exists():
         return None
     second = _temporary(target)
@@ -306,7 +306,7 @@ def _refuse_foreign(folder: Path) -> None:
 
 
 def _foreign(folder: Path) -> str:
-    """Return the first thing in a folder that is not as we left it, and why; "" without any."""
+    """Find the first thing in a folder that is not as we left it, and why; "" without any."""
     known = read_stamp(folder)
     for name in names(folder):
         if name not in known:
@@ -317,7 +317,7 @@ def _foreign(folder: Path) -> str:
 
 
 def _state(folder: Path) -> tuple[int, int]:
-    """Return what changes when a folder is replaced or something is put into it."""
+    """Return two numbers that change when a folder is replaced or its contents change."""
     found = folder.stat()
     return found.st_ino, found.st_ctime_ns
 
@@ -382,7 +382,7 @@ def _concerns(place: object, target: Path) -> bool:
 
 
 def _remedy(error: OSError) -> str:
-    """Return what to do about an error of the disk."""
+    """Write what to do about an error of the disk."""
     if error.errno in _FULL:
         return "Make room on that disk, then repeat the command."
     if error.errno in _FILE_IN_THE_WAY:

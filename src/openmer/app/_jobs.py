@@ -126,7 +126,7 @@ class Job:
         self.state = Waiting(before=before)
 
     def _report(self, stage: str, done: int, total: int) -> None:
-        """Return a progress callback."""
+        """Store the progress of a stage and estimate the time left."""
         self._go_on_or_stop()
         now_s = time.monotonic()
         if stage != self._stage:

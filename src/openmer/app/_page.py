@@ -27,7 +27,7 @@ Update = dict[Any, Any]
 
 
 def build_page(desk: Desk, settings: PageSettings) -> gr.Blocks:
-    """Return the page as Gradio blocks, without a server.
+    """Build the page as Gradio blocks, without a server.
 
     Args:
         desk: Takes the videos.
@@ -115,7 +115,7 @@ class _Page:
         yield self._ended(job.state, name)
 
     def _begun(self) -> Update:
-        """Return the results of the video before disappear."""
+        """Clear the results of the video before."""
         emptied = (self._found, self._event, self._files)
         return {
             self._drop: gr.File(value=None, visible=False),
@@ -125,7 +125,7 @@ class _Page:
         }
 
     def _ended(self, state: State, name: str) -> Update:
-        """Return a message, or the findings with the first event."""
+        """Show a message, or the results with the first event."""
         update: Update = {
             self._drop: gr.File(value=None, visible=True, label="Another video"),
             self._stop: gr.Button(visible=False),
@@ -145,7 +145,7 @@ class _Page:
         self._desk.stop(_visitor(request))
 
     def _chosen(self, number: int, request: gr.Request) -> str:
-        """Return the event that was chosen."""
+        """Show the event that was chosen."""
         findings = self._desk.findings(_visitor(request))
         if findings is None:
             return _text.message("These findings are not here any more.", "Give the video again.")
@@ -156,7 +156,7 @@ class _Page:
 
 
 def _part(text: str) -> gr.HTML:
-    """Return a part of the page, which takes no room while it is empty."""
+    """Build a part of the page, which takes no room while it is empty."""
     return gr.HTML(text, visible=bool(text), padding=False)
 
 

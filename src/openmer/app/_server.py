@@ -134,7 +134,7 @@ def _launched(page: gradio.Blocks, settings: PageSettings, results: Path) -> str
 
 @contextmanager
 def _end_of_the_process() -> Iterator[threading.Event]:
-    """Return an event that happens when the process is interrupted or terminated."""
+    """Yield an event that is set when the process is interrupted or terminated."""
     end = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:

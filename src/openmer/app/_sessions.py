@@ -111,7 +111,7 @@ class Desk:
         return None if room is None else room.job
 
     def _taken(self, upload: Path, room: _Room) -> Path:
-        """Return the video in the folder of its own."""
+        """Move the video into a folder of its own."""
         try:
             video = room.folder / "video" / upload.name
             video.parent.mkdir(parents=True)

@@ -37,17 +37,17 @@ def style() -> str:
 
 
 def script() -> str:
-    """Return what goes into the head of the page: a band of the timeline chooses its event."""
+    """Return the script of the page: a click on a band of the timeline chooses its event."""
     return _render("head.html.j2")
 
 
 def top(settings: PageSettings) -> str:
-    """Return what this is, which videos it takes, and what it cannot tell."""
+    """Write what this is, which videos it takes, and what it cannot tell."""
     return _render("top.html.j2", settings=settings, is_local=is_loopback(settings.host))
 
 
 def foot() -> str:
-    """Return the end of the page."""
+    """Write the end of the page."""
     return _render("foot.html.j2", version=__version__)
 
 
@@ -70,12 +70,12 @@ def state_text(state: State, name: str) -> str:
 
 
 def message(text: str, more: str = "") -> str:
-    """Return what went wrong and what to do."""
+    """Write what went wrong and what to do."""
     return _render("message.html.j2", text=text, more=more)
 
 
 def findings_text(findings: Findings) -> str:
-    """Return the verdict and the timeline of every face."""
+    """Write the verdict and the timeline of every face."""
     analysis = findings.analysis
     timeline = timeline_of(analysis)
     return _render(
@@ -157,7 +157,7 @@ def _count(state: Working) -> str:
 
 
 def _about(seconds: float) -> str:
-    """Return a time that is a guess, in words."""
+    """Write an estimated time in words."""
     if seconds < 90:
         return f"about {max(1, round(seconds))} s"
     return f"about {round(seconds / 60)} minutes"

@@ -71,7 +71,7 @@ class _Unreadable(Exception):  # noqa: N818 - turned into a fatal problem, never
 
 
 def frame_number(text: str) -> int | None:
-    """Return a frame number of a sheet; None for "", "/" and the like."""
+    """Read a frame number of a sheet; None for "", "/" and the like."""
     return read_whole(text)
 
 
@@ -94,7 +94,7 @@ def read_annotations(annotations: Iterable[Annotation]) -> Reading:
 
 
 def _clip(given: Annotation, folders: dict[Path, tuple[Path, ...]]) -> tuple[Clip, list[str]]:
-    """Return the clip of an annotation, and what to say about it."""
+    """Build the clip of an annotation; also return notes and problems."""
     notes: list[str] = []
     paths = () if given.folder is None else _frames(given.folder, folders)
     if given.whole_folder:
@@ -119,7 +119,7 @@ def _clip(given: Annotation, folders: dict[Path, tuple[Path, ...]]) -> tuple[Cli
 
 
 def _frames(folder: Path, folders: dict[Path, tuple[Path, ...]]) -> tuple[Path, ...]:
-    """Return the frames of a folder, listed once however many clips share it."""
+    """List the frames of a folder, once for all clips that share it."""
     if folder not in folders:
         try:
             folders[folder] = list_frames(folder)

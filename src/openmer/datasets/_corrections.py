@@ -24,7 +24,7 @@ _COLUMNS = ("clip", "field", "was", "now", "reason")
 
 
 def read_corrections(corpus: str, folder: Path = _FOLDER) -> list[dict[str, str]]:
-    """Return the corrections of a corpus; none where it has no file.
+    """Read the corrections of a corpus; none where it has no file.
 
     Raises:
         DataError: The file is not of the form above.

@@ -119,7 +119,7 @@ def options_of(
 
 
 def find_file(facts: CorpusFacts, root: Path, *names: str) -> Path:
-    """Return the first of the names that is a file in the root or in a folder right below it.
+    """Find the first of the names that is a file in the root or in a folder right below it.
 
     Raises:
         DataError: None is; says how to ask for the corpus.
@@ -128,7 +128,7 @@ def find_file(facts: CorpusFacts, root: Path, *names: str) -> Path:
 
 
 def find_folder(facts: CorpusFacts, root: Path, *names: str) -> Path:
-    """Return the same for folders; the root itself may carry the name.
+    """Find the first of the names that is a folder there; the root itself may have the name.
 
     Raises:
         DataError: None is; says how to ask for the corpus.

@@ -125,7 +125,7 @@ _CUT = "the frames lie in a folder of this one clip, so it is no long video"
 def _options(
     corpus: CorpusFacts, layout: _Layout, variant: str | None, frames: str | None
 ) -> list[Options]:
-    """Return the readings that together give every kind."""
+    """Return the options of the readings that together give every kind."""
     if layout.kinds and variant is not None:
         raise ConfigError(
             f"The variants of {corpus.title} are its kinds of expressions; a spotter is evaluated "

@@ -235,7 +235,7 @@ def _interval(row: Row, count: int) -> tuple[int | None, int | None, int | None]
 
 
 def _whole(row: Row, column: str) -> int | None:
-    """Return a whole number; None where the cell is empty."""
+    """Read a whole number; None where the cell is empty."""
     value = row.get(column, "")
     number = read_whole(value)
     if number is None and not is_empty(value):
@@ -244,7 +244,7 @@ def _whole(row: Row, column: str) -> int | None:
 
 
 def _row(clip: Clip, root: Path) -> dict[str, str]:
-    """Return a clip as the cells of a row."""
+    """Write a clip as the cells of a row."""
     if not clip.frame_paths and clip.flow_path is None:
         raise DataError(
             f"{clip.key} has neither frames nor a flow image, so it cannot be read back. Leave "

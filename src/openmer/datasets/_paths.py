@@ -10,7 +10,7 @@ _MOST_ENTRIES = 20_000
 
 
 def find_path(root: Path, text: str) -> Path:
-    """Return the path that a table means, whether or not there is one.
+    """Return the path that a table means, whether or not it exists.
 
     Taken as it is written where that exists. Else with slashes for backslashes, and each name
     by case and Unicode form of what is there, as long as exactly one entry fits.

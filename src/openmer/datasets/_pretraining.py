@@ -237,7 +237,7 @@ def group(
 def _chosen(
     scheme: PretrainingScheme, roots: Mapping[str, Path], *, alone: bool
 ) -> tuple[str, ...]:
-    """Return the corpora to read; `alone`: a user's own images may stand without any."""
+    """Choose the corpora to read; `alone`: a user's own images may stand without any."""
     for name in roots:
         if name not in scheme.corpora:
             raise unknown_name("corpus of this pretraining called", name, scheme.corpora)
@@ -264,7 +264,7 @@ def _none_at_hand(scheme: PretrainingScheme) -> ConfigError:
 
 
 def _other_sources(left_out: tuple[str, ...], own: OwnImages | None) -> list[str]:
-    """Return what of the images is not from where the paper has them."""
+    """List which images are not from where the paper has them."""
     told = [f"{facts(name).title} is left out, the paper has it" for name in left_out]
     if own is not None:
         told.append(f"{len(own.images)} images come from {own.file}, the paper has none of them")
@@ -272,7 +272,7 @@ def _other_sources(left_out: tuple[str, ...], own: OwnImages | None) -> list[str
 
 
 def _balanced(targets: tuple[int, ...], seed: int) -> list[int]:
-    """Return indices, ascending, with as many of each class as the smallest class has."""
+    """Choose indices, ascending, with as many of each class as the smallest class has."""
     classes = np.array(targets)
     smallest = min(Counter(targets).values())
     rng = np.random.default_rng(seed)

@@ -42,12 +42,12 @@ class Reading:
 
 
 def error(where: str, text: str) -> Problem:
-    """Return a problem that takes the item out."""
+    """Report a problem that takes the item out."""
     return Problem(where=where, text=text, fatal=True)
 
 
 def note(where: str, text: str) -> Problem:
-    """Return a problem that the item survives."""
+    """Report a problem that leaves the item in."""
     return Problem(where=where, text=text, fatal=False)
 
 

@@ -89,7 +89,7 @@ def load(
     stills: int | None = None,
     strict: bool = True,
 ) -> tuple[Clip, ...] | tuple[Image, ...]:
-    """Return the clips or images of a corpus, in the order of the authors' list.
+    """Read the clips or images of a corpus, in the order of the authors' list.
 
     Args:
         name: One of `list_datasets()`.
@@ -179,7 +179,7 @@ def check(
 
 
 def examine(name: str, root: GivenRoot, options: Options) -> Reading:
-    """Return what can be read of a corpus, and all that `check` says about it.
+    """Read what can be read of a corpus; also return all that `check` says about it.
 
     Raises:
         ConfigError: The root is not known.

@@ -22,7 +22,7 @@ def config_file() -> Path:
 
 
 def find_root(name: str, root: Path | str | None = None, *, access: str = "") -> Path:
-    """Return the folder of a corpus: the option, else the environment, else the config file.
+    """Find the folder of a corpus: the option, else the environment, else the config file.
 
     The config file says ``[roots]`` and one line per corpus, ``casme2 = "/data/CASME2"``. A path in
     it is relative to the file.
@@ -59,7 +59,7 @@ def known_root(name: str, root: Path | str | None = None) -> Path | None:
 
 
 def how_to_give(name: str, what: str = "its folder") -> str:
-    """Return the three ways to say where a corpus lies, as a sentence of an error."""
+    """Write the three ways to say where a corpus lies, as a sentence of an error."""
     return (
         f"Give {what} as an option (--root {name}=PATH), set {variable(name)}, or write "
         f'[roots] and {name} = "/path/to/it" into {config_file()}.'
@@ -67,7 +67,7 @@ def how_to_give(name: str, what: str = "its folder") -> str:
 
 
 def _configured(path: Path) -> dict[str, str]:
-    """Return the roots of the config file; empty where there is no file."""
+    """Read the roots from the config file; empty where there is no file."""
     if not path.exists():
         return {}
     roots = read_toml(path, "config file").get("roots", {})

@@ -57,7 +57,7 @@ def read_rows(
     sheet: str | None = None,
     optional: Sequence[str] = (),
 ) -> list[SheetRow]:
-    """Return the rows under the header, which is the first row that has every column wanted.
+    """Read the rows under the header, which is the first row that has every column wanted.
 
     Rows that are empty in every wanted column are skipped.
 
@@ -96,7 +96,7 @@ def plain(text: str) -> str:
 
 
 def padded(text: str, width: int) -> str:
-    """Return an id whose leading zeros the sheet dropped, with them: "6" is "006"."""
+    """Restore the leading zeros of an id that the sheet dropped: "6" is "006"."""
     return text.zfill(width) if text.isdigit() else text
 
 

@@ -173,7 +173,7 @@ def clip_corpora() -> list[str]:
 
 
 def from_manifest(path: Path) -> ClipSource:
-    """Return the clips of a manifest.
+    """Read the clips of a manifest.
 
     Args:
         path: The CSV file (see `read_manifest`).
@@ -195,7 +195,7 @@ def from_corpus(
     frames: str | None = None,
     strict: bool = False,
 ) -> ClipSource:
-    """Return the clips of a corpus, compared with a whole copy of it.
+    """Read the clips of a corpus and compare them with a whole copy of it.
 
     Args:
         name: One of `clip_corpora()`.

@@ -33,7 +33,7 @@ class Sequence:
 
 
 def last_frames(frames: tuple[Path, ...], count: int) -> tuple[Path, ...]:
-    """Return the last ones, where an expression is held from neutral to its peak."""
+    """Return the last frames, for an expression that goes from neutral to its peak."""
     return frames[-count:]
 
 

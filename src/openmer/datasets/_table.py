@@ -61,7 +61,7 @@ class TableForm:
 def read_table(
     path: Path, form: TableForm, make: Callable[[Row], Item], key: Callable[[Item], str]
 ) -> tuple[Item, ...]:
-    """Return the items of a table, in the order of its rows; every cell is read as text.
+    """Read the items of a table, in the order of its rows; every cell is read as text.
 
     Args:
         path: The CSV file, UTF-8, with a header row.
@@ -173,7 +173,7 @@ def shortened(text: str) -> str:
 
 
 def _text(path: Path, form: TableForm) -> str:
-    """Return the file as text, or the reason why it is none."""
+    """Read the file as text; refuse one that is none."""
     if not path.is_file():
         found = "a folder" if path.is_dir() else "nothing"
         raise DataError(

@@ -109,7 +109,7 @@ def _row(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> _TruthR
 
 
 def _frames(path: Path, folders: dict[Path, tuple[Path, ...]]) -> tuple[Path, ...]:
-    """Return the images of a folder, listed once per folder; none for a video file."""
+    """List the images of a folder, once per folder; none for a video file."""
     if path.is_file():
         return ()
     if not path.is_dir():
@@ -125,7 +125,7 @@ def _frames(path: Path, folders: dict[Path, tuple[Path, ...]]) -> tuple[Path, ..
 
 
 def _event(row: Row, frames: int) -> TrueEvent | None:
-    """Return the event of a row; `frames` is how many the video has, 0 where not known."""
+    """Build the event of a row; `frames` is how many the video has, 0 where not known."""
     if not any(row.get(column) for column in _EVENT):
         return None
     said = row.get("kind", "").lower()
@@ -163,7 +163,7 @@ def _frame(row: Row, column: str) -> int:
 
 
 def _video(path: Path, name: str, rows: list[_TruthRow]) -> AnnotatedVideo:
-    """Return the video of its rows, which must agree."""
+    """Build a video from its rows, which must agree."""
     events = [row.event for row in rows if row.event is not None]
     rates = sorted({row.fps for row in rows if row.fps is not None})
     if events and len(events) < len(rows):
@@ -198,7 +198,7 @@ def _video(path: Path, name: str, rows: list[_TruthRow]) -> AnnotatedVideo:
 
 
 def _unlisted(root: Path, rows: Iterable[_TruthRow]) -> list[AnnotatedVideo]:
-    """Return the video files beside the table and beside listed videos that have no row."""
+    """List the video files beside the table and beside listed videos that have no row."""
     listed = {row.video: row.path.parent for row in rows}
     videos = []
     for folder in sorted({root, *listed.values()}):

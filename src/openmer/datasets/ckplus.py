@@ -47,7 +47,7 @@ _CODES = ("neutral", "anger", "contempt", "disgust", "fear", "happy", "sadness",
 
 @register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
-    """Return the last frames of every labelled sequence."""
+    """Read the last frames of every labelled sequence."""
     labels = find_folder(FACTS, root, "Emotion")
     images = find_folder(FACTS, root, "cohn-kanade-images")
     sequences: list[Sequence] = []
@@ -72,7 +72,7 @@ def read(root: Path, options: Options) -> Reading:
 
 
 def _code(text: str) -> int | None:
-    """Return the number of a label file, which is written as ``3.0000000e+00``."""
+    """Read the number in a label file, which is written as ``3.0000000e+00``."""
     try:
         value = float(text)
     except ValueError:

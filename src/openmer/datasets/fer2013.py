@@ -54,7 +54,7 @@ _LARGEST_CELL = 1 << 20
 
 @register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
-    """Return the images of the table where there is one, else of the folders."""
+    """Read the images of the table where there is one, else of the folders."""
     del options  # names are all there is to read: files come with the folders
     table = root / "fer2013.csv"
     return _read_table(table) if table.is_file() else _read_folders(root)

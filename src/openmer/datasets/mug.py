@@ -43,7 +43,7 @@ FACTS = CorpusFacts(
 
 @register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
-    """Return the frames about the middle of every take."""
+    """Read the frames about the middle of every take."""
     takes = [*root.glob("subject*/*/take*"), *root.glob("*/subject*/*/take*")]
     if not takes:
         raise DataError(f"MUG is not in {root}: no subject001/anger/take000. {advice(FACTS)}")

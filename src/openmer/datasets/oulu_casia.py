@@ -39,7 +39,7 @@ FACTS = CorpusFacts(
 
 @register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
-    """Return the last frames of every sequence of one camera and light."""
+    """Read the last frames of every sequence of one camera and light."""
     camera, light = options.variant.split("-")
     wanted = f"{camera}/{light}"
     top = find_folder(

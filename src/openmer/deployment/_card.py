@@ -7,7 +7,7 @@ from openmer.methods import Method
 
 
 def card_text(record: ModelRecord, method: Method) -> str:
-    """Return a page of Markdown."""
+    """Write the model card, a page of Markdown."""
     parts = [
         f"# {record.title}",
         f"A model of the method `{record.method}`, trained with OpenMER "

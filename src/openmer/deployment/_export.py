@@ -133,7 +133,7 @@ def _require_packages() -> None:
 
 
 def _for_inference(module: nn.Module) -> nn.Module:
-    """Return a copy in which every part that offers an equal, faster one is exchanged for it."""
+    """Copy a network and exchange every part that offers an equal, faster one."""
     exchanged = nn.Sequential(copy.deepcopy(module))
     for parent in list(exchanged.modules()):
         for name, child in parent.named_children():

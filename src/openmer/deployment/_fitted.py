@@ -149,7 +149,7 @@ class FittedModel:
         return self._ready(self.recipe.run(clip, frames=frames))
 
     def prepare_still(self, image_rgb: NDArray[np.generic]) -> FloatArray:
-        """Return what the model sees of a still, shape `ModelRecord.input_shape`.
+        """Prepare an image as the model's input, shape `ModelRecord.input_shape`.
 
         Args:
             image_rgb: As in `Recipe.run_still`.
@@ -182,7 +182,7 @@ class FittedModel:
 
 
 def plain_names(state: Mapping[str, NDArray[np.generic]]) -> dict[str, Tensor]:
-    """Return a trained network's numbers under the names that its model has for them.
+    """Return a trained network's arrays under the names that its model has for them.
 
     Args:
         state: As `FitResult.state`, named as in `build_network`.

@@ -60,7 +60,7 @@ def write_model(folder: Path, model: FittedModel) -> FittedModel:
 
 
 def read_model(folder: Path) -> FittedModel:
-    """Return a model that `write_model` wrote.
+    """Read a model that `write_model` wrote.
 
     Raises:
         DataError: There is none, or a file of it is missing, broken or changed.
@@ -111,7 +111,7 @@ def _read_record(folder: Path) -> ModelRecord:
 
 
 def _checked(path: Path, sha256: str) -> bytes:
-    """Return the bytes of a file, if they are those that the record speaks of."""
+    """Read the bytes of a file; refuse others than the record speaks of."""
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -16,7 +16,7 @@ from openmer.preprocessing import Recipe
 
 
 def packaged_model(name: str) -> FittedModel:
-    """Return a method with the weights that it starts from, head included, as a model of its own.
+    """Build a model from a method with the weights that it starts from, head included.
 
     It has learned macro-expressions on stills and no micro-expression. Stills are brought to the
     size that the weights were trained at, and to gray where they were trained on gray ones.
@@ -80,7 +80,7 @@ def _require_head(method: Method, weights: Weights, classes: tuple[str, ...]) ->
 
 
 def _at_size(method: Method, size: int) -> Method:
-    """Return the method with its still brought to a size; 0 leaves it."""
+    """Return the method with its image resized; a size of 0 leaves it."""
     if not size:
         return method
     steps = [
@@ -106,7 +106,7 @@ def _learned_from(weights: Weights) -> str:
 
 
 def _whole(card: Mapping[str, Any], key: str) -> int:
-    """Return a whole number of a card; 0 where it has none."""
+    """Read a whole number from a card; 0 where it has none."""
     value = card.get(key, 0)
     return value if type(value) is int and value > 0 else 0
 

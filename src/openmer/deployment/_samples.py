@@ -67,7 +67,7 @@ class Sample:
             return scores
 
     def prepare(self, model: FittedModel) -> FloatArray:
-        """Return what the model sees of it, shape `ModelRecord.input_shape`.
+        """Prepare the sample as the model's input, shape `ModelRecord.input_shape`.
 
         Raises:
             ConfigError: As `score`.
@@ -116,7 +116,7 @@ def samples_of_paths(paths: Sequence[Path], moments: Moments) -> tuple[Sample, .
 
 
 def samples_of_manifest(path: Path) -> tuple[Sample, ...]:
-    """Return the rows of a manifest.
+    """Read the samples of a manifest, one for each row.
 
     Raises:
         DataError: As `read_manifest`.

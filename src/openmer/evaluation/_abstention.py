@@ -72,7 +72,7 @@ def answered(probabilities: Numbers, confidence: float) -> NDArray[np.bool_]:
 def choose_threshold(
     probabilities: Numbers, truth: NDArray[np.int64], target: float = TARGET
 ) -> Threshold:
-    """Return the threshold by the rule of this module.
+    """Choose the threshold by the rule of this module.
 
     Args:
         probabilities: Calibrated, of held-out subjects, shape ``(clips, classes)``.

@@ -81,7 +81,7 @@ class Outcomes:
     scores: Numbers
 
     def only(self, kept: Sequence[int]) -> Outcomes:
-        """Return the outcomes of some subjects, by their places."""
+        """Return the outcomes of some subjects, given by their positions."""
         new_place = np.full(len(self.subjects), -1)
         new_place[list(kept)] = np.arange(len(kept))
         clips = new_place[self.subject_of] >= 0

@@ -147,7 +147,7 @@ def probabilities_at(logits: Numbers, temperature: float) -> Numbers:
 
 
 def fit_temperature(logits: Numbers, truth: NDArray[np.int64]) -> float:
-    """Return the T that makes the true classes most likely.
+    """Fit the temperature T that makes the true classes most likely.
 
     The negative log-likelihood is convex in 1/T, so the place where its slope changes sign is the
     only minimum.
@@ -191,7 +191,7 @@ def confidence_bins(confidence: Numbers, bins: int = BINS) -> NDArray[np.int64]:
 
 
 def quality_of(probabilities: Numbers, truth: NDArray[np.int64], *, bins: int = BINS) -> Quality:
-    """Return expected calibration error, Brier score and negative log-likelihood.
+    """Compute expected calibration error, Brier score and negative log-likelihood.
 
     Args:
         probabilities: Shape ``(clips, classes)``, at least one clip.
@@ -280,7 +280,7 @@ def calibrate(
 
 
 def predictions_to_calibrate(folder: Path) -> tuple[PredictionTable, ScoreKind]:
-    """Return the predictions of a finished run and the kind of their scores, if the run is honest.
+    """Read the predictions of a finished, honest run, and the kind of their scores.
 
     Args:
         folder: Of the run, with its ``run.toml``.
@@ -300,7 +300,7 @@ def predictions_to_calibrate(folder: Path) -> tuple[PredictionTable, ScoreKind]:
 
 
 def kind_of_scores(info: RunInfo) -> ScoreKind:
-    """Return what the scores of a run are, by the training of its method."""
+    """Return the kind of a run's scores, which follows from the training of its method."""
     training = info.method_table.get("training", {})
     machine = training.get("kind") == "svm" or training.get("classifier", "head") != "head"
     return "svm" if machine else "network"

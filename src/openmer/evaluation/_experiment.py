@@ -221,7 +221,7 @@ def fold_jobs(task: Task, epoch_rule: EpochRule, seed: int) -> list[FitJob]:
 
 
 def fold_job(task: Task, fold: Fold, epoch_rule: EpochRule, seed: int) -> FitJob:
-    """Return the training of one fold."""
+    """Build the training job of one fold."""
     train, validation = fold.train, None
     if epoch_rule == "held_out":
         validation = Validation(clips=fold.test, score="accuracy")

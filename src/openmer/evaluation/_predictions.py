@@ -68,7 +68,7 @@ class PredictionTable:
     def from_predictions(
         cls, predictions: Iterable[Prediction], classes: Sequence[str]
     ) -> PredictionTable:
-        """Return the table of these records.
+        """Build the table of these records.
 
         Args:
             predictions: At least one record.
@@ -127,7 +127,7 @@ def write_predictions(
 
 
 def read_predictions(path: Path) -> PredictionTable:
-    """Return the predictions of one file written by `write_predictions`.
+    """Read the predictions of one file written by `write_predictions`.
 
     Raises:
         DataError: The file is missing, broken, or lacks a column; it is named.
@@ -194,7 +194,7 @@ def require_same_clips(table: PredictionTable) -> None:
 
 
 def on_clips(table: PredictionTable, clips: Collection[str]) -> PredictionTable:
-    """Return the rows of a table that speak of these clips, given by their keys.
+    """Select the rows of a table that are about these clips, given by their keys.
 
     Raises:
         DataError: There is none.

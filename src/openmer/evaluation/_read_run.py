@@ -82,7 +82,7 @@ class RunInfo:
 
 
 def read_run_info(folder: Path) -> RunInfo:
-    """Return the record of the run in this folder, from its ``run.toml``.
+    """Read the record of the run in this folder, from its ``run.toml``.
 
     ``[run]`` holds the fields of `RunInfo`, ``[[failures]]`` the clips that could not be prepared;
     ``[method]``, ``[data]``, ``[source]``, ``[prepared]`` and ``[versions]`` are kept as they are.
@@ -123,7 +123,7 @@ def read_run_info(folder: Path) -> RunInfo:
 
 
 def load_run(folder: Path) -> tuple[RunInfo, Summary]:
-    """Return the record of the run in this folder, and the scores of its finished seeds.
+    """Read the record of the run in this folder, and the scores of its finished seeds.
 
     Raises:
         DataError: The record or a prediction file is missing or broken, or they do not fit.
@@ -209,7 +209,7 @@ def _sub_table(
 
 
 def _failures(path: Path, tables: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
-    """Return the clips that could not be prepared; none where the record has no such list."""
+    """Read which clips could not be prepared; none where the record has no such list."""
     found = tables.get("failures", [])
     if not isinstance(found, list) or not all(map(_is_failure, found)):
         raise DataError(

@@ -74,7 +74,7 @@ def seen_subjects(task: Task) -> tuple[str, ...]:
 
 
 def chose_settings(method: Method, tested: Iterable[str]) -> tuple[str, ...]:
-    """Return the tested subjects whose clips chose the settings of a method; good is none."""
+    """Return the tested subjects whose clips chose the settings of a method; none is right."""
     chose = () if method.searched is None else method.searched.subjects
     return tuple(sorted(set(tested) & set(chose)))
 
@@ -107,7 +107,7 @@ def start_of(method: Method) -> str:
 
 
 def _subjects_of_card(card: Mapping[str, Any], file: str) -> SeenSubjects:
-    """Return what a card says; one without the key may still tell that nobody is named."""
+    """Read the subjects of a card; one without the key may say that nobody is named."""
     told = card.get("subjects")
     if isinstance(told, dict):
         lists = {name: told.get(name, []) for name in _LISTS}

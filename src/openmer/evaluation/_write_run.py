@@ -50,7 +50,7 @@ def run_folder(task: Task, protocol: Protocol, out: Path) -> Path:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """Return a run's ``run.toml``; empty where the run has not begun.
+    """Read a run's ``run.toml``; empty where the run has not begun.
 
     Raises:
         DataError: The file is there but not TOML.
@@ -86,7 +86,7 @@ class RunProgress:
     seconds: float
 
     def with_seeds(self, seeds: Sequence[int], seconds: float) -> RunProgress:
-        """Return the same with further finished seeds and their time."""
+        """Return a copy with further finished seeds and their time."""
         known = tuple(sorted({*self.seeds, *seeds}))
         return replace(self, seeds=known, seconds=self.seconds + seconds)
 

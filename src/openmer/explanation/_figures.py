@@ -47,7 +47,7 @@ class Picture:
 
 
 def input_picture(array: FloatArray, recipe: Recipe) -> Picture:
-    """Return what a network saw, as an image.
+    """Draw a network's input as an image.
 
     Args:
         array: As the recipe makes it, shape ``(channels, height, width)``.
@@ -159,7 +159,7 @@ def write_figure(path: Path, figure: Figure) -> None:
 
 
 def _short(name: str) -> str:
-    """Return the end of a long path."""
+    """Shorten a long path to its end."""
     return name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}"
 
 
@@ -168,7 +168,7 @@ def _explained(shown: SaliencyMap) -> str:
 
 
 def _verdict(shown: SaliencyMap) -> str:
-    """Return what the network says and what the annotators said."""
+    """Write what the network says and what the annotators said."""
     names = shown.by.classes
     said = f"{names[shown.predicted]} ({shown.scores[shown.predicted]:.2f})"
     truth = "" if shown.truth is None else f"   ·   annotated {names[shown.truth]}"
@@ -204,7 +204,7 @@ def _picture(panel: Axes, picture: Picture, title: str) -> None:
 
 
 def _saliency(panel: Axes, shown: SaliencyMap, title: str, **style: Any) -> Any:  # noqa: ANN401 - of matplotlib
-    """Return the heat over the input in gray; returns what a colour bar needs."""
+    """Draw the saliency over the input in gray; return what a colour bar needs."""
     gray = input_picture(shown.array, shown.by.recipe).rgb @ np.array(LUMA)
     panel.imshow(gray, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     drawn = panel.imshow(

@@ -78,7 +78,7 @@ def last_maps(network: nn.Module, inputs: Tensor) -> tuple[str, ...]:
 def class_saliency(
     network: nn.Module, array: FloatArray, target: int, kind: SaliencyKind = "grad-cam"
 ) -> ClassSaliency:
-    """Return the heat of one class in one input.
+    """Compute the saliency map of one class in one input.
 
     Grad-CAM weighs each of the last maps with the mean of the class's slope on it; HiResCAM weighs
     each of its places with the slope there. The weighed sum, where it is above zero, is the heat.
@@ -135,7 +135,7 @@ def require_captum() -> None:
 def _weighed(
     network: nn.Module, name: str, inputs: Tensor, target: int, kind: SaliencyKind
 ) -> Tensor:
-    """Return the weighed sum of a part's maps, signed, shape ``(1, 1, rows, columns)``."""
+    """Compute the weighted sum of a part's maps, signed, shape ``(1, 1, rows, columns)``."""
     from captum.attr import LayerGradCam, LayerGradientXActivation
 
     part = network.get_submodule(name)
@@ -150,7 +150,7 @@ def _weighed(
 def _note_map(
     name: str, maps: list[tuple[str, Tensor]]
 ) -> Callable[[nn.Module, object, object], None]:
-    """Return a hook that notes the output of a part, if it is a map."""
+    """Return a hook that keeps the output of a part, if it is a map."""
 
     def note(_module: nn.Module, _inputs: object, output: object) -> None:
         if isinstance(output, Tensor) and output.requires_grad and _is_of_maps(output.shape):

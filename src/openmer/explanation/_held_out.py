@@ -203,7 +203,7 @@ def explain(
     class_name: str = "",
     kind: SaliencyKind = "grad-cam",
 ) -> SaliencyMap:
-    """Return the saliency map of a prepared clip.
+    """Compute the saliency map of a prepared clip.
 
     Args:
         by: The network.
@@ -375,7 +375,7 @@ def _place(task: Task, key: str) -> int:
 
 
 def _origin(task: Task, result: FitResult, rule: str) -> str:
-    """Return what a network was trained on, and how it does on the subject it has not seen."""
+    """Describe what a network was trained on, and how it scores on the held-out subject."""
     job = result.job
     seen = [*job.train, *(job.validation.clips if job.validation else ())]
     subjects = {task.clips[i].subject_id for i in seen}

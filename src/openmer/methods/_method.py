@@ -67,7 +67,7 @@ class Method(Record):
         return self.recipe
 
     def network_spec(self, num_classes: int, input_shape: tuple[int, int, int]) -> NetworkSpec:
-        """Return what the trainer needs to know of the network on inputs of a shape.
+        """Build the trainer's specification of the network for inputs of a shape.
 
         Args:
             num_classes: Number of classes.

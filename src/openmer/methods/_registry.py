@@ -46,7 +46,7 @@ def method_file(name: str) -> Path | Traversable:
 
 
 def method_text(name: str) -> str:
-    """Return the TOML of a listed method, or of the file `name` if it is a path.
+    """Read the TOML of a listed method, or of the file `name` if it is a path.
 
     Raises:
         ConfigError: No such method (the nearest name is given), or the file cannot be read.

@@ -23,7 +23,7 @@ def register_model(name: str) -> Callable[[type[nn.Module]], type[nn.Module]]:
 
 
 def create_model(name: str, **hyperparameters: object) -> nn.Module:
-    """Return a fresh model with random weights drawn from PyTorch's global generator.
+    """Build a model with random weights drawn from PyTorch's global generator.
 
     Args:
         name: One of `list_models()`.
@@ -41,7 +41,7 @@ def create_model(name: str, **hyperparameters: object) -> nn.Module:
 
 
 def builder_of(name: str) -> Callable[..., nn.Module]:
-    """Return what makes a model, to hand to a process that may not know it.
+    """Return the builder of a model, to hand to a process that may not know it.
 
     Raises:
         ConfigError: No such model; the nearest name is given.

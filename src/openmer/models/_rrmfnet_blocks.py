@@ -145,7 +145,7 @@ class Backbone(nn.Module):
 
 
 def scaled(maps: int, width: float) -> int:
-    """Return a number of maps times the width, to a multiple of eight, at least eight."""
+    """Scale a number of maps by the width, to a multiple of eight, at least eight."""
     return max(8, 8 * round(maps * width / 8))
 
 

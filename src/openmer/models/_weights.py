@@ -85,7 +85,7 @@ def save_weights(path: Path, state: Mapping[str, Tensor], card: Mapping[str, obj
 
 
 def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the same weights in half precision, three digits; counters stay as they are.
+    """Round weights to half precision, three digits; counters stay as they are.
 
     `load_weights` reads them as float32.
 
@@ -103,7 +103,7 @@ def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def without_head(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the numbers of the backbone alone: all but those of the part ``head``."""
+    """Return the parameters of the backbone alone: all but those of the part ``head``."""
     return {name: value for name, value in state.items() if not name.startswith(_HEAD)}
 
 
@@ -216,7 +216,7 @@ def _read(path: Path, changed_ns: int, size: int) -> Weights:  # noqa: ARG001 - 
 
 
 def _stored_names(own: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> dict[str, str]:
-    """Return what stored weights call each array of a model: as the model does, or as timm."""
+    """Return the stored name of each array of a model: the model's own, or timm's."""
     if all(name.startswith(_WHOLE) for name in own):
         of_timm = not any(name.startswith(_WHOLE) for name in stored)
         return {name: name.removeprefix(_WHOLE) if of_timm else name for name in own}

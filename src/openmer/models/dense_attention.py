@@ -242,7 +242,7 @@ def _spared(weight: Tensor, dim: int, *, copies: bool = False, flat: bool = Fals
 
 
 def _attention(channels: int, reduction: int, kind: str) -> list[nn.Module]:
-    """Return what stands behind a block, in a fixed place, so that variants share state names."""
+    """Build the attention of a block, in fixed places, so that variants share state names."""
     return [
         _ChannelAttention(channels, reduction) if kind in ("channel", "mixed") else nn.Identity(),
         _SpatialAttention() if kind in ("spatial", "mixed") else nn.Identity(),

@@ -269,7 +269,7 @@ def _to_blocks(maps: Tensor, along: int) -> Tensor:
 
 
 def _from_blocks(tokens: Tensor, along: int) -> Tensor:
-    """Return the maps again."""
+    """Join the tokens of blocks to maps again."""
     blocks, places, channels = tokens.shape
     batch, within = blocks // along**2, math.isqrt(places)
     grid = tokens.reshape(batch, along, along, within, within, channels).permute(0, 5, 1, 3, 2, 4)

@@ -62,7 +62,7 @@ def _warp(images: Tensor, size: int, matrices: Tensor) -> Tensor:
 
 
 def _erase(images: Tensor, draws: Tensor, probability: float) -> Tensor:
-    """Return a gray rectangle in a share of the images; `draws` are five numbers in 0..1 each."""
+    """Erase a rectangle in a share of the images; `draws` are five numbers in 0..1 each."""
     side = images.shape[-1]
     area = side * side * (0.02 + 0.18 * draws[:, 1])
     ratio = torch.exp(math.log(3.0) * _signed(draws[:, 2]))

@@ -16,7 +16,7 @@ _USE = (
 
 
 def limits_of(card: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return what the weights are for, and what a reader of their scores has to know.
+    """Write what the weights are for, and what a reader of their scores has to know.
 
     Args:
         card: As `openmer.pretraining._run.make_card` has it so far.
@@ -60,7 +60,7 @@ def _who(subjects: Mapping[str, Sequence[str]], corpora: Mapping[str, Any]) -> l
 
 
 def render_card(card: Mapping[str, Any], *, seconds: float | None = None) -> str:
-    """Return the card as GitHub Markdown.
+    """Write the card as GitHub Markdown.
 
     Args:
         card: From `openmer.pretraining._run.make_card`, or out of a file of weights.

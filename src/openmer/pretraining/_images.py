@@ -122,7 +122,7 @@ class StillReader:
 def split_stills(
     targets: IntArray, share: float, seed: int, subjects: Sequence[str] = ()
 ) -> tuple[IntArray, IntArray]:
-    """Return indices that train and indices that validate.
+    """Split the images into indices that train and indices that validate.
 
     Of images of nobody in particular the same share of every class validates. Where subjects are
     named, whole subjects validate, so that nobody is on both sides.
@@ -167,7 +167,7 @@ def subjects_of_stills(stills: Stills) -> SeenSubjects:
 
 
 def _tables(images: Sequence[Image]) -> dict[Path, Iterator[npt.NDArray[np.uint8]]]:
-    """Return the pixels of all images that are rows of a table, in their order, by table."""
+    """Read the pixels of all images that are rows of a table, in their order, by table."""
     rows: dict[Path, list[Image]] = {}
     for image in images:
         if image.row is not None:

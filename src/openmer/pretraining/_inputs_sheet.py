@@ -23,7 +23,7 @@ def draw_prepared(
     *,
     columns: int = 10,
 ) -> bytes:
-    """Return inputs of each class in a row, taken evenly from its list, as a PNG file.
+    """Draw inputs of each class in a row, taken evenly from its list, as a PNG file.
 
     Args:
         title: Of the sheet.

@@ -22,7 +22,7 @@ _NAMED_PARTS = 12  # more names would not fit beside each other
 
 
 def draw_curve(card: Mapping[str, Any], epochs: Sequence[Epoch]) -> bytes:
-    """Return the curve as a PNG file; the same numbers give the same bytes.
+    """Draw the curve as a PNG file; the same numbers give the same bytes.
 
     Args:
         card: From `openmer.pretraining._run.make_card`.

@@ -235,7 +235,7 @@ class _Run:
         return np.concatenate(chunks)
 
     def result(self, *, half: bool) -> Pretrained:
-        """Return the best weights, and what they make of the validation images."""
+        """Return the best weights, with their scores of the validation images."""
         self.network.load_state_dict(halved(self._best) if half else self._best)
         return Pretrained(
             state=_copy(self.network.state_dict()),
@@ -298,7 +298,7 @@ def _started(spec: PretrainSpec, stills: Stills, start: dict[str, Tensor]) -> nn
 
 
 def _rate(stage: Stage, share_done: float) -> float:
-    """Return the learning rate after a share, 0..1, of a pass, on no plateau."""
+    """Return the learning rate after a share, 0..1, of a stage, before any plateau."""
     if stage.schedule != "cosine":
         return stage.learning_rate
     warm = share_done * stage.epochs  # epochs done

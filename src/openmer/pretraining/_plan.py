@@ -34,7 +34,7 @@ class PretrainResources(Record):
 def plan_pretraining(
     spec: PretrainSpec, stills: Stills, resources: PretrainResources, checkpoint: Path
 ) -> PretrainSpec:
-    """Return the specification with device, threads and compilation decided.
+    """Choose device, threads and compilation for a specification.
 
     What was decided for a checkpoint stays, unless `resources` asks for something else by name.
 

@@ -153,7 +153,7 @@ def prepare_pretraining(
 
 
 def _whole(found: PretrainingSet, recipe: Recipe | None) -> tuple[str, ...]:
-    """Return the corpora of which a recipe that aligns takes images whole."""
+    """List the corpora whose images are faces already, for a recipe that aligns."""
     if recipe is None or recipe.align is None:
         return ()
     return tuple(sorted({image.corpus for image in found.images if image.cropped}))
@@ -238,7 +238,7 @@ def make_card(
     *,
     half: bool = False,
 ) -> dict[str, Any]:
-    """Return what weights say of themselves: plain values, the same for the same training.
+    """Build the card of weights: plain values, the same for the same training.
 
     Args:
         task: What was trained on what.
@@ -322,7 +322,7 @@ def _data(task: PretrainingTask, made: Pretrained) -> dict[str, Any]:
 
 
 def _described(corpus: str) -> dict[str, str]:
-    """Return what to cite of a corpus, and its terms; of a user's own, that it is one."""
+    """Describe what to cite of a corpus, and its terms, or that it is a user's own."""
     if corpus not in list_datasets():
         return {"title": corpus, "paper": "images of one's own", "terms": "those of their owner"}
     known = facts(corpus)
@@ -359,7 +359,7 @@ def _scores(task: PretrainingTask, made: Pretrained) -> dict[str, Any]:
 
 
 def _history(epochs: tuple[Epoch, ...]) -> str:
-    """Return the learning curve as CSV."""
+    """Write the learning curve as CSV."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow([field.name for field in fields(Epoch)])

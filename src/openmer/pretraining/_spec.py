@@ -89,7 +89,7 @@ class Pretrained:
 
 
 def begun(checkpoint: Path) -> PretrainSpec | None:
-    """Return the specification that a checkpoint was begun with; None where there is no checkpoint.
+    """Read the specification that a checkpoint was begun with; None without a checkpoint.
 
     Raises:
         DataError: The file is no checkpoint of a pretraining.
@@ -111,7 +111,7 @@ def passes_of(pretraining: Pretraining) -> list[tuple[str, Stage]]:
 
 
 def fresh_network(spec: PretrainSpec, stills: Stills) -> nn.Module:
-    """Return the model of a specification for these stills, its weights drawn from the seed."""
+    """Build the model of a specification for these images, its weights drawn from the seed."""
     parameters = spec.model.parameters | spec.pretraining.model
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(spec.seed, "pretraining weights"))
@@ -125,7 +125,7 @@ def fresh_network(spec: PretrainSpec, stills: Stills) -> nn.Module:
 
 
 def read_checkpoint(path: Path, device: str) -> dict[str, Any]:
-    """Return what `openmer.pretraining._loop.pretrain` keeps after each epoch.
+    """Read what `openmer.pretraining._loop.pretrain` keeps after each epoch.
 
     Raises:
         DataError: The file is broken, or something else.

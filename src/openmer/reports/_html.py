@@ -124,7 +124,7 @@ def render_html(runs: Sequence[Run]) -> str:
 
 
 def _lead(rows: Sequence[Row], runs: Sequence[Run]) -> dict[str, object]:
-    """Return what the head of the page says in words."""
+    """Write the text at the head of the page."""
     honest = [
         (row, run[1].uf1)
         for row, run in zip(rows, runs, strict=True)
@@ -146,7 +146,7 @@ def _lead(rows: Sequence[Row], runs: Sequence[Run]) -> dict[str, object]:
 
 
 def _section(row: Row, info: RunInfo, summary: Summary) -> dict[str, object]:
-    """Return what the part of the page about one run shows."""
+    """Build the section of the page about one run."""
     return {
         "row": row,
         "classes": [plain(name) for name in summary.classes],
@@ -238,7 +238,7 @@ def _subjects(summary: Summary) -> _Subjects:
 
 
 def _named(subjects: Sequence[str], limit: int = 6) -> str:
-    """Return a number of subjects with their names, as far as they fit a sentence."""
+    """Write a number of subjects with their names, as far as they fit a sentence."""
     if not subjects:
         return "nobody"
     shown = ", ".join(subjects[:limit])
@@ -271,7 +271,7 @@ def _toml(info: RunInfo) -> list[tuple[str, str]]:
 
 
 def _published(runs: Sequence[Run]) -> dict[str, object]:
-    """Return the comparison with published numbers; no lines where no run is on their task."""
+    """Build the comparison with published numbers; empty where no run is on their task."""
     ours = composite_runs(runs)
     if not ours:
         return {"published": [], "published_note": NOT_COMPOSITE, "sources": []}

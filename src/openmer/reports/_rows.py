@@ -122,7 +122,7 @@ def ordered(runs: Sequence[Run]) -> list[Run]:
 
 
 def row_of(info: RunInfo, summary: Summary) -> Row:
-    """Return the run as text."""
+    """Write the scores and settings of a run as text."""
     found = (_seen_note(info), _search_note(info), _failure_note(info), _source_note(info))
     return Row(
         title=title_of(info),
@@ -202,7 +202,7 @@ def corpus_word(corpus: str) -> str:
 
 
 def large_number(count: int | None) -> str:
-    """Return a number of weights with a unit: 1670, 867 k, 43.7 M; a dash where there is none."""
+    """Write a number of parameters with a unit: 1670, 867 k, 43.7 M; a dash for none."""
     if not count:
         return _MISSING
     if count < 10_000:
@@ -225,7 +225,7 @@ def duration(seconds: float) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a number of things: "1 seed", "3 seeds"."""
+    """Write a number of things: "1 seed", "3 seeds"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 

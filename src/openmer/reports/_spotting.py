@@ -84,7 +84,7 @@ def render_spotting_csv(scores: SpottingScores) -> str:
 
 
 def render_spotting_terminal(scores: SpottingScores) -> Group:
-    """Return the two tables, to be printed by a rich console of 80 columns or more."""
+    """Build the two tables, to be printed by a rich console of 80 columns or more."""
     from rich import box
     from rich.console import Group
     from rich.table import Table
@@ -156,7 +156,7 @@ def _recognised(scores: ScopeScores) -> list[str]:
 
 
 def _with(value: float | None, interval: Interval | None) -> str:
-    """Return a score and its interval, where there is one."""
+    """Write a score and its interval, where there is one."""
     if value is None or interval is None:
         return score(value)
     return f"{score(value)} ({score(interval.low)}\N{EN DASH}{score(interval.high)})"

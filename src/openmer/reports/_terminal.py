@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def render_terminal(runs: Sequence[Run]) -> Group:
-    """Return the headline table, to be printed by a rich console of 80 columns or more.
+    """Build the headline table, to be printed by a rich console of 80 columns or more.
 
     Raises:
         DataError: There is no run, or a record does not fit its scores.
@@ -96,6 +96,6 @@ def _leak_sentence(leak: LeakRow) -> str:
 
 
 def _data(rows: Sequence[Row]) -> str:
-    """Return what the runs were made on, where it is the same for all of them."""
+    """Describe the runs' clips, where they are the same for all of them."""
     found = {f"{row.data}. " for row in rows}
     return found.pop() if len(found) == 1 else ""

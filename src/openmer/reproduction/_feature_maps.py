@@ -26,7 +26,7 @@ _INK, _QUIET = "#1f2328", "#6b7280"
 
 
 def feature_maps(method: Method, clip: Clip) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the input that a method makes of a clip, and its network's last maps of it.
+    """Compute the input that a method makes of a clip, and its network's last maps of it.
 
     The network has its stored weights, as every fold begins with them; random ones without.
 
@@ -78,7 +78,7 @@ def draw_maps(maps: NDArray[np.float32], title: str, input_rgb: NDArray[np.float
 
 
 def draw_study(study: Study, clip: Clip, overrides: Sequence[str], folder: Path) -> list[Path]:
-    """Return the pictures of a study of kind ``maps``, one per row; returns their paths."""
+    """Draw the figures of a study of kind ``maps``, one per row; return their paths."""
     written = []
     for number, row in enumerate(study.rows, start=1):
         array, maps = feature_maps(row_method(study, row, overrides), clip)
@@ -91,5 +91,5 @@ def draw_study(study: Study, clip: Clip, overrides: Sequence[str], folder: Path)
 
 
 def _filled(maps: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """Return maps with empty ones behind them, `count` in all."""
+    """Append empty maps, until there are `count` in all."""
     return np.pad(maps, ((0, count - len(maps)), (0, 0), (0, 0)))

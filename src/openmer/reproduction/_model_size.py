@@ -78,7 +78,7 @@ def _size(
 
 
 def size_table(study: Study, overrides: Sequence[str] = ()) -> StudyTable:
-    """Return the table of a study of kind ``size``."""
+    """Build the table of a study of kind ``size``."""
     columns = ["", "input", "weights", "BN stats", "sum", "MACs"]
     columns += ["2 x weights"] * study.per_weight + ["printed"]
     rows = []

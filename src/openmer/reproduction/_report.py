@@ -39,7 +39,7 @@ class StudyTable:
 
 
 def study_table(study: Study, results: Sequence[StudyResult]) -> StudyTable:
-    """Return the table of a study of kind ``scores``, the rows of each part of the clips together.
+    """Build the table of a study of kind ``scores``, the rows of each part together.
 
     Args:
         study: Its title, source and note.
@@ -60,7 +60,7 @@ def study_table(study: Study, results: Sequence[StudyResult]) -> StudyTable:
 
 
 def study_markdown(tables: Iterable[StudyTable]) -> str:
-    """Return a study as a Markdown page."""
+    """Write a study as a Markdown page."""
     return "\n\n".join(_markdown(table) for table in tables) + "\n"
 
 
@@ -71,7 +71,7 @@ def _markdown(table: StudyTable) -> str:
 
 
 def study_terminal(table: StudyTable) -> Table:
-    """Return a study for a rich console; the notes are its caption."""
+    """Build the table of a study for a rich console; the notes are its caption."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -107,13 +107,13 @@ def _heading(column: str, cells: Iterable[str]) -> str:
 
 
 def study_title(study: Study) -> str:
-    """Return the study, the paper and the numbers of its tables."""
+    """Write the title of the study, the paper and the numbers of its tables."""
     tables = f", table {' and '.join(study.tables)}" if study.tables else ""
     return f"{study.title} ({study.source}{tables})"
 
 
 def rows_not_run(results: Sequence[StudyResult]) -> list[str]:
-    """Return a sentence for each row that could have been run, but was not."""
+    """Write a sentence for each row that could have been run, but was not."""
     return [
         f"{result.row.label}: not run, {result.why_not}."
         for result in results
@@ -182,7 +182,7 @@ def _ours(study: Study, run: tuple[RunInfo, Summary] | None, part: str) -> list[
 
 
 def _score(found: Part, score: str) -> str:
-    """Return a score with its interval, where it has one."""
+    """Write a score with its interval, where it has one."""
     estimate = found.scores[score]
     if estimate.low is None:
         return f"{estimate.value:.3f}"
@@ -240,7 +240,7 @@ def _parts_apart(study: Study, results: Sequence[StudyResult]) -> list[str]:
 
 
 def _flags(study: Study, results: Sequence[StudyResult]) -> list[str]:
-    """Return what is wrong with printed numbers, and what else the paper prints for a row."""
+    """Describe what is wrong with printed numbers, and what else the paper prints for a row."""
     flags: list[str] = []
     others: dict[str, list[str]] = {}
     found = [

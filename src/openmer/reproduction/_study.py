@@ -122,7 +122,7 @@ def list_studies() -> list[str]:
 
 
 def load_study(name: str) -> Study:
-    """Return a study by its name, or the path of a TOML file of one's own.
+    """Read a study by its name, or from the path of a TOML file of one's own.
 
     Raises:
         ConfigError: No such study (the nearest is given), or the file is not one.

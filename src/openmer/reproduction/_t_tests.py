@@ -87,7 +87,7 @@ def printed_t_tests() -> tuple[PrintedTTest, ...]:
 
 
 def t_tests_again(study: Study) -> list[TTestAgain]:
-    """Return the t-tests that a study's paper prints, from the scores that its tables print.
+    """Compute the t-tests that a study's paper prints, from the scores that its tables print.
 
     Args:
         study: With the whole set and its corpora as `parts`; its first row is the method.
@@ -100,7 +100,7 @@ def t_tests_again(study: Study) -> list[TTestAgain]:
 
 
 def t_test_table(study: Study) -> StudyTable:
-    """Return the printed p-values of a study of kind ``t-tests`` beside those worked out again."""
+    """Build the table of a study's printed p-values beside those computed again."""
     again = t_tests_again(study)
     rows = tuple(
         (
@@ -240,7 +240,7 @@ def _compared(method: StudyResult, other: StudyResult) -> tuple[list[str], str]:
 
 
 def _on_common_clips(method: StudyResult, other: StudyResult) -> tuple[Comparison, int]:
-    """Return the sound tests between two runs, and on how many clips."""
+    """Compute the sound tests between two runs, and count their common clips."""
     tables = [
         read_run(result.folder, seeds=result.honest[0].seeds)
         for result in (method, other)
@@ -254,7 +254,7 @@ def _on_common_clips(method: StudyResult, other: StudyResult) -> tuple[Compariso
 def _in_the_papers_form(
     first: tuple[RunInfo, Summary] | None, second: tuple[RunInfo, Summary] | None
 ) -> str:
-    """Return the p of a paired, one-sided t-test over UF1 on all clips and on each corpus."""
+    """Compute p of a paired, one-sided t-test over UF1 on all clips and on each corpus."""
     if first is None or second is None:
         return _NONE
     both = sorted(first[1].parts.keys() & second[1].parts.keys())

@@ -31,7 +31,7 @@ def training_rows(job: FitJob, training: NetworkTraining, data: TrainingData) ->
 def epoch_batches(
     job: FitJob, training: NetworkTraining, data: TrainingData, epoch: int
 ) -> list[IntArray]:
-    """Return the steps of one epoch as numbers of `Rows`.
+    """Draw the batches of one epoch, as indices into `Rows`.
 
     A last batch of a single clip joins the one before it, because batch norm has no spread to
     measure on one clip.

@@ -54,7 +54,7 @@ def final_scores(
 
 
 def trained_network(spec: NetworkSpec, state: Mapping[str, Tensor]) -> nn.Module:
-    """Return what a training made, in evaluation mode: ``(batch, *shape)`` to ``(batch, classes)``.
+    """Build the trained network in evaluation mode: ``(batch, *shape)`` to ``(batch, classes)``.
 
     Args:
         spec: The network and its training.

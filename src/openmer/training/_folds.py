@@ -108,7 +108,7 @@ class TrainingData:
         return len(self.targets)
 
     def token(self) -> str:
-        """Return a short name of the contents: equal arrays have equal tokens."""
+        """Return a digest of the contents: equal arrays have equal tokens."""
         arrays: dict[str, npt.NDArray[np.generic]] = {
             "inputs": self.inputs,
             "targets": self.targets,

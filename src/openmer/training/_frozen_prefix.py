@@ -79,7 +79,7 @@ def _all_loaded(model: nn.Module, loaded: tuple[str, ...]) -> bool:
 
 
 def _chain(model: nn.Module) -> Parts:
-    """Return the parts that maps pass one after another, from the input to what the head reads."""
+    """List the parts that maps pass one after another, from the input to the head's input."""
     chain = getattr(model, "chain", None)
     return cast(Callable[[], Parts], chain)() if callable(chain) else []
 

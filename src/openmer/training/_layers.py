@@ -48,7 +48,7 @@ class KeyedDropout(nn.Module):
         self.register_buffer("key", torch.zeros(2, dtype=torch.int32), persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return inputs with a share `p` set to zero and the rest scaled by ``1 / (1 - p)``."""
+        """Set a share `p` of the inputs to zero and scale the rest by ``1 / (1 - p)``."""
         if not self.training or self.p == 0:
             return inputs
         uniform = _uniform(inputs.shape, self.key, self.layer, inputs.device)
@@ -98,7 +98,7 @@ class _BatchNormState(nn.Module):
             self.num_batches_tracked.add_(1)
 
     def normalise_by_running(self, inputs: Tensor) -> Tensor:
-        """Return evaluation mode of batch norm."""
+        """Normalise by the running statistics, as batch norm does in evaluation mode."""
         return F.batch_norm(
             inputs, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
         )

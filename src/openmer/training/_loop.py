@@ -55,7 +55,7 @@ class _Watcher:
         return better
 
     def value(self, scores: FloatArray) -> float:
-        """Return the watched score; higher is better."""
+        """Return the validation score; higher is better."""
         if self._validation.score == "accuracy":
             return float(np.mean(scores.argmax(axis=1) == self._truth))
         chosen = scores[np.arange(len(self._truth)), self._truth]

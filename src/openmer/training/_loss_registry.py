@@ -22,7 +22,7 @@ LOSSES: Registry[Loss] = Registry("loss", "openmer.training.losses")
 
 
 def register_loss(name: str) -> Callable[[L], L]:
-    """Return a decorator that lists a loss under a name.
+    """Return a decorator that registers a loss under a name.
 
     A loss is a function of the logits ``(clips, classes)``, the class indices ``(clips,)`` and the
     `LossConfig`; it returns one number per clip, never negative, before class weights.

@@ -148,7 +148,7 @@ def flops_of_modules(network: nn.Module, input_shape: tuple[int, int, int]) -> d
     told = {name: int(sum(n.values())) for name, n in counter.get_flop_counts().items()}
 
     def of(name: str, module: nn.Module) -> int:
-        """Return a list of modules is never called itself: what it holds is added up."""
+        """Add up the parts of a list of modules, which is never called itself."""
         if f"{root}.{name}" in told:
             return told[f"{root}.{name}"]
         return sum(of(f"{name}.{child}", part) for child, part in module.named_children())

@@ -66,7 +66,7 @@ def build_network(spec: NetworkSpec, seed: int) -> nn.Sequential:
 
 
 def pretrained_network(spec: NetworkSpec, seed: int = 0) -> nn.Sequential:
-    """Return a fresh network with the stored weights that its model names, and a head of its own.
+    """Build a network with the stored weights that its model names, and a new head.
 
     Raises:
         ConfigError: The stored weights are of another model.
@@ -104,7 +104,7 @@ def named_part(model: nn.Module, name: str) -> nn.Module:
 
 
 def fresh_state(spec: NetworkSpec, job: FitJob, data: TrainingData) -> dict[str, Tensor]:
-    """Return the starting state of one job: weights of its seed, scaling by its own clips.
+    """Compute the first state of one job: weights of its seed, scaling by its own clips.
 
     Where the model names stored weights they take the place of all but the head's.
 
@@ -157,7 +157,7 @@ def set_learning(network: nn.Module, model: nn.Module, stage: Stage) -> None:
 def _moving_and_still(
     network: nn.Module, model: nn.Module, stage: Stage
 ) -> tuple[nn.Module, list[nn.Module]]:
-    """Return what moves in a stage, and the parts of it that do not."""
+    """Return the part that a stage trains, and the frozen parts inside of it."""
     if stage.trainable == "all":
         return network, [named_part(model, name) for name in stage.frozen]
     head = getattr(model, "head", None)
@@ -170,7 +170,7 @@ def _moving_and_still(
 
 
 def features_of(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Return what the head of a network from `build_network` reads, shape ``(batch, features)``.
+    """Compute the input of the head of a network, shape ``(batch, features)``.
 
     Raises:
         ConfigError: Its model does not tell it from the rest.
@@ -239,7 +239,7 @@ def cut_of_spec(spec: NetworkSpec) -> Cut | None:
 def shared_features(
     spec: NetworkSpec, data: TrainingData, device: str, batch: int = 64
 ) -> FloatArray | None:
-    """Return what the first parts of a network, which all jobs begin with still, make of every row.
+    """Compute the features of every row from the first, frozen parts that all jobs share.
 
     Returns:
         float32, shape ``(rows, ...)``; None where there is nothing to share.

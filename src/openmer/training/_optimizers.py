@@ -21,7 +21,7 @@ _EPS = 1e-8
 def make_optimizer(
     network: nn.Module, training: NetworkTraining | Pretraining, learning_rate: float
 ) -> torch.optim.Optimizer:
-    """Return a fresh, fused optimiser of PyTorch of all weights that ask for a gradient.
+    """Build a fused optimiser of PyTorch over all parameters that need a gradient.
 
     Args:
         network: Whose weights.
@@ -52,7 +52,7 @@ def decaying(network: nn.Module, training: NetworkTraining | Pretraining) -> set
 
 
 def _groups(network: nn.Module, training: NetworkTraining | Pretraining) -> list[dict[str, Any]]:
-    """Return the weights that move, those that do not decay in a group of their own."""
+    """Group the trainable parameters by whether they decay."""
     moving = {name: own for name, own in network.named_parameters() if own.requires_grad}
     shrinks = decaying(network, training)
     groups: list[dict[str, Any]] = [

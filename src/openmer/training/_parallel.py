@@ -187,7 +187,7 @@ def _with_features(
 
 
 def _sharing(spec: NetworkSpec) -> str:
-    """Return what shared features depend on, as text: not on budgets, batches and step sizes."""
+    """Write what shared features depend on: not on budgets, batches and step sizes."""
     stages = tuple(
         Stage(epochs=1, learning_rate=1.0, trainable=stage.trainable, frozen=stage.frozen)
         for stage in spec.training.passes[:1]

@@ -173,7 +173,7 @@ class Perturbation:
         self._spreads = torch.from_numpy(spreads).to(device)
 
     def __call__(self, inputs: Tensor, clips: Sequence[int], moment: tuple[int, int]) -> Tensor:
-        """Return what a step sees; the inputs themselves where nothing is perturbed.
+        """Perturb the inputs of a step; return them as they are where nothing is perturbed.
 
         Args:
             inputs: ``(models, clips, channels, height, width)``.

@@ -220,7 +220,7 @@ def _require_searchable(key: str, values: tuple[Scalar, ...] | Range, sampler: s
 
 
 def _shorter(found: tuple[Scalar, ...] | Range, most: float) -> tuple[Scalar, ...] | Range:
-    """Return the first and the last value, or the range, with no number above `most`."""
+    """Shorten to the first and the last value, or the range, with no number above `most`."""
     if not isinstance(found, Range):
         kept = [_at_most(value, most) for value in dict.fromkeys((found[0], found[-1]))]
         return tuple(dict.fromkeys(kept))

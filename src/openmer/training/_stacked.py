@@ -172,7 +172,7 @@ class StackedLearner:
         return self._features if self._still else None
 
     def _inputs(self, padded: Tensor) -> Tensor:
-        """Return what the models read: rows, or what the parts before the cut have made of them."""
+        """Return the models' inputs: rows, or their features from the frozen prefix."""
         return self._rows.take(padded) if self._ready is None else self._ready[padded]
 
     def _one_models_features(self, state: dict[str, Tensor], inputs: Tensor) -> Tensor:

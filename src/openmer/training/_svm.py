@@ -114,7 +114,7 @@ def _machine(svm: SvmTraining, kernel: str, penalty: float) -> Pipeline:
 
 
 def _chosen(svm: SvmTraining, examples: Examples) -> tuple[str, float]:
-    """Return the kernel and the penalty of the best inner score; of equals the first."""
+    """Choose the kernel and the penalty of the best inner score; of equals the first."""
     choices = svm.choices
     if len(choices) == 1:
         return choices[0]

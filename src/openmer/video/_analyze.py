@@ -54,7 +54,7 @@ def analyze(
     settings: AnalyzeSettings = AnalyzeSettings(),
     on_progress: Progress | None = None,
 ) -> list[Event]:
-    """Return the expressions in a video, by their onset; an empty list where there are none.
+    """Find the expressions in a video, by their onset; an empty list where there are none.
 
     Args:
         path: A video file, or a folder of numbered images.

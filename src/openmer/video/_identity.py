@@ -17,7 +17,7 @@ _SETTLED_NS = 2_000_000_000  # a younger change may have the same time stamp as 
 
 
 def identity_of(video: Path, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return path and SHA-256 of a video, as plain values that `json` can write.
+    """Compute path and SHA-256 of a video, as plain values that `json` can write.
 
     Args:
         video: A file, or a folder of numbered images, of which all are read.

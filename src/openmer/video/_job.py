@@ -46,7 +46,7 @@ class Request:
     replays: bool = True
 
     def load(self) -> FittedModel | None:
-        """Return the model.
+        """Load the model.
 
         Raises:
             DataError: The folder holds none.
@@ -89,7 +89,7 @@ class Done:
 
 
 def folders_for(videos: Sequence[Path], out: Path) -> list[Path]:
-    """Return a folder for each video, named after it.
+    """Choose a folder for each video, named after it.
 
     A part of a digest of its path follows where another video has the same name, in this list or
     in the results that are there already.
@@ -225,7 +225,7 @@ def _done(video: Path, folder: Path, told: Mapping[str, Any], *, was_done: bool 
 
 
 def _asked(identity: Mapping[str, Any], request: Request, model: FittedModel | None) -> str:
-    """Return a digest of the video, of what is wanted and of this version."""
+    """Compute a digest of the video, the settings and this version."""
     told = {
         "version": __version__,
         "video": identity["sha256"],
@@ -238,7 +238,7 @@ def _asked(identity: Mapping[str, Any], request: Request, model: FittedModel | N
 
 
 def _stamp(folder: Path) -> dict[str, Any] | None:
-    """Return what a finished analysis says of itself; None where there is none."""
+    """Read the stamp of a finished analysis; None where there is none."""
     try:
         found = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -34,7 +34,7 @@ def rows_of(curves: FaceCurves, interval: Interval) -> NDArray[np.int64]:
 
 
 def spotted(interval: Interval, curves: FaceCurves, note: str = "") -> Event:
-    """Return a movement as an event without a class; what moved, and the note, are its reason."""
+    """Build an event without a class; its reason is what moved, and the note."""
     row = int(np.searchsorted(curves.frames, interval.apex_frame))
     reason = f"{_seen(interval)} {note}".strip()
     return Event(**asdict(interval), reason=reason, face_xyxy=curves.box_xyxy(row))
@@ -68,7 +68,7 @@ def face_frames(
 def recognized(
     interval: Interval, curves: FaceCurves, frames: Iterable[VideoFrame], model: FittedModel
 ) -> Event:
-    """Return the event that a model makes of a movement.
+    """Build the event of a movement, with the class that a model gives it.
 
     Args:
         interval: The movement.
@@ -95,7 +95,7 @@ def recognized(
 
 
 def at_threshold(model: FittedModel, abstain_below: float) -> FittedModel:
-    """Return the model with another confidence below which it says no class.
+    """Return the model with another confidence below which it names no class.
 
     Raises:
         ConfigError: It is no probability, or the model is not calibrated.
@@ -113,7 +113,7 @@ def at_threshold(model: FittedModel, abstain_below: float) -> FittedModel:
 
 
 def _judged(decision: Decision) -> str:
-    """Return what was decided, as a sentence."""
+    """Write what was decided, as a sentence."""
     if decision.class_name is None:
         return f"Not sure of the class: {decision.reason}; most likely {decision.likeliest}."
     if decision.confidence is None:
@@ -130,7 +130,7 @@ def _seen(interval: Interval) -> str:
 
 
 def clip_of(interval: Interval, curves: FaceCurves) -> Clip:
-    """Return the event as a clip; its frames are named by their numbers."""
+    """Build a clip from the event; its frames are named by their numbers."""
     rows = rows_of(curves, interval)
     count = len(rows)
     apex = int(np.searchsorted(curves.frames[rows], interval.apex_frame))

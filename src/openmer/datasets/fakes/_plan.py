@@ -39,7 +39,7 @@ class FakePlan:
     full: bool
 
     def each(self) -> list[tuple[int, str]]:
-        """Return number of a subject and word of every item; subjects take turns."""
+        """Yield the subject's number and the word of every item; subjects take turns."""
         words = [word for word, count in self.words.items() for _ in range(count)]
         return [(at % max(1, self.subjects), word) for at, word in enumerate(words)]
 
@@ -125,7 +125,7 @@ def _interval(made: SyntheticClip) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=256)
 def _movies(corpus: str, subject_id: int) -> tuple[SyntheticClip, ...]:
-    """Return a negative, a positive and a surprised clip of a subject."""
+    """Draw a negative, a positive and a surprised clip of a subject."""
     from openmer.datasets.synthetic._clips import generate
     from openmer.datasets.synthetic._plan import CorpusPlan, Part
 

@@ -41,7 +41,7 @@ def write_folders(root: Path, plan: FakePlan) -> None:
 
 
 def _grey(subject_id: int, word: str) -> NDArray[np.uint8]:
-    """Return a face of 48x48 pixels."""
+    """Draw a face of 48x48 pixels."""
     import cv2
 
     grey = cv2.cvtColor(still(subject_id, word), cv2.COLOR_RGB2GRAY)

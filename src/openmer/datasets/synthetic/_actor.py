@@ -46,7 +46,7 @@ class Actor:
     _fields: dict[int, motion.Displacement] = field(default_factory=dict, init=False, repr=False)
 
     def picture(self, at_s: float) -> Floats:
-        """Return the subject at a time, without camera noise, ``(side, side, 3)``, 0..255."""
+        """Draw the subject at a time, without camera noise, ``(side, side, 3)``, 0..255."""
         pose = self.sway.pose(at_s * 30 * _SWAY_SLOWER, 0)
         points = self._unturned(motion.moved_back(self._grid, pose), at_s)
         source = points - self._skin(points, at_s)

@@ -72,7 +72,7 @@ class Distraction:
 
 
 def rise(at_s: float, onset_s: float, apex_s: float, offset_s: float) -> float:
-    """Return a raised cosine, 0 up to the onset and from the offset on, 1 at the apex."""
+    """Compute a raised cosine, 0 up to the onset and from the offset on, 1 at the apex."""
     phase = np.interp(at_s, (onset_s, apex_s, offset_s), (0.0, 1.0, 2.0))
     return float((1.0 - np.cos(np.pi * phase)) / 2.0)
 

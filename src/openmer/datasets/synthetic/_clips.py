@@ -86,7 +86,7 @@ class SyntheticClip:
 
 
 def generate(size: str | CorpusPlan, seed: int = 0) -> Iterator[SyntheticClip]:
-    """Return the clips of a synthetic corpus, rendered one at a time, in the order of the plan.
+    """Yield the clips of a synthetic corpus, rendered one at a time, in the order of the plan.
 
     The same size and seed give the same bytes on the same machine. A subject looks the same in
     every plan that has the same seed, corpus name and subject id.
@@ -199,7 +199,7 @@ def _draw(slot: Slot, face: Face, plan: CorpusPlan, seed: int) -> _Draw:
 
 
 def _word(rng: np.random.Generator, class_name: str, expression: motion.Expression) -> str:
-    """Return what an annotator would have written."""
+    """Return the label that an annotator would have written."""
     if class_name != "negative":
         return {"positive": "happiness", "surprise": "surprise"}[class_name]
     strongest = max(expression.strengths, key=expression.strengths.__getitem__)
@@ -207,7 +207,7 @@ def _word(rng: np.random.Generator, class_name: str, expression: motion.Expressi
 
 
 def _render(slot: Slot, face: Face, draw: _Draw, frame_size: int) -> SyntheticClip:
-    """Return the clip that was drawn; no randomness but the noise, whose seed was drawn."""
+    """Render the clip that was drawn; only the noise is random, from a seed that was drawn."""
     units_per_px = CROP_UNITS / frame_size
     landmarks = _placed(face.landmarks, draw.place)
     field = motion.displacement(draw.expression, landmarks, draw.amplitude_px * units_per_px)
@@ -275,7 +275,7 @@ def _noisy(frames: NDArray[np.float32], sigma: float, seed: int) -> NDArray[np.u
 
 
 def _fingerprint(plan: CorpusPlan) -> str:
-    """Return changes when the plan changes."""
+    """Return a digest that changes when the plan changes."""
     return hashlib.sha256(repr(plan).encode()).hexdigest()[:16]
 
 

@@ -127,7 +127,7 @@ def sample_look(rng: np.random.Generator) -> SubjectLook:
 
 
 def paint_face(look: SubjectLook, *, blur_units: float = 0.5) -> Face:
-    """Return the neutral face of a subject; no randomness.
+    """Draw the neutral face of a subject; no randomness.
 
     Args:
         look: The subject.
@@ -177,7 +177,7 @@ def _to_photo(points: Points, look: SubjectLook) -> Points:
 
 
 def _from_photo(point: tuple[float, float], look: SubjectLook) -> tuple[float, float]:
-    """Return the inverse of `_to_photo` for one point, by fixed-point iteration."""
+    """Invert `_to_photo` for one point, by fixed-point iteration."""
     target = np.array(point, float)
     guess = target.copy()
     for _ in range(40):
@@ -241,7 +241,7 @@ def _brows(look: SubjectLook) -> Floats:
 
 
 def _backdrop(look: SubjectLook) -> Points:
-    """Return the wall behind the subject, ``(side, side, 3)``, 0..1."""
+    """Draw the wall behind the subject, ``(side, side, 3)``, 0..1."""
     x, y = _from_middle()
     shade = 1.0 + 0.12 * np.sin(1.3 * x + 3 * look.light[0]) * np.cos(1.1 * y)
     return np.asarray(shade[..., None] * look.background_rgb)

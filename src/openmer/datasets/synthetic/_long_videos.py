@@ -337,7 +337,7 @@ def _event(act: Act, subject_id: int, fps: Fraction) -> TrueEvent:
 
 
 def _wall(width: int, height: int) -> NDArray[np.float32]:
-    """Return what is behind the people, ``(height, width, 3)``."""
+    """Draw the wall behind the people, ``(height, width, 3)``."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     shade = 105 + 18 * np.sin(x / 140 + 1) + 14 * np.cos(y / 110)
     return np.asarray(shade[..., None] * np.array([1.0, 0.97, 0.92], np.float32))

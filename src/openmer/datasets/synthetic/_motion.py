@@ -160,7 +160,7 @@ def sample_sway(rng: np.random.Generator, size: float) -> Sway:
 
 
 def displacement(expression: Expression, landmarks: Landmarks, peak_units: float) -> Displacement:
-    """Return the field D of an expression on a face, `peak_units` at its largest."""
+    """Compute the field D of an expression on a face, `peak_units` at its largest."""
     rows: list[tuple[float, ...]] = []
     for unit, strength in expression.strengths.items():
         for patch in ACTION_UNITS[unit]:
@@ -193,7 +193,7 @@ def moved(points: Points, pose: Points) -> Points:
 
 
 def moved_back(points: Points, pose: Points) -> Points:
-    """Return the inverse of `moved`."""
+    """Invert `moved`."""
     shape = (2, *[1] * (points.ndim - 1))
     centre = _CENTRE.reshape(shape)
     return np.asarray(_turned(points - centre - pose[:2].reshape(shape), -pose[2]) + centre)

@@ -105,7 +105,7 @@ def texel(point: tuple[float, float]) -> tuple[int, int]:
 
 
 def soft(image: Points | Floats, sigma_units: float) -> Floats:
-    """Return an image or mask blurred by a Gaussian."""
+    """Blur an image or mask by a Gaussian."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma_units * TEXELS), np.float32)
 
 
@@ -182,12 +182,12 @@ def _beard() -> Floats:
 
 
 def _eroded(mask: Floats, texels: int) -> Floats:
-    """Return a mask whose edge has moved inwards by half of `texels`."""
+    """Erode a mask: its edge moves inwards by half of `texels`."""
     return np.asarray(cv2.erode(mask, np.ones((texels, texels))), np.float32)
 
 
 def _filled(*polygons: Sequence[tuple[float, float]]) -> Floats:
-    """Return a mask that is 1 inside any of the polygons."""
+    """Draw a mask that is 1 inside any of the polygons."""
     mask = np.zeros((TEXTURE_SIDE, TEXTURE_SIDE), np.float32)
     for polygon in polygons:
         cv2.fillPoly(mask, [np.array([texel(point) for point in polygon], np.int32)], 1.0)
@@ -195,7 +195,7 @@ def _filled(*polygons: Sequence[tuple[float, float]]) -> Floats:
 
 
 def _ellipse(centre: tuple[float, float], radii: tuple[float, float]) -> Floats:
-    """Return a mask that is 1 inside an upright ellipse."""
+    """Draw a mask that is 1 inside an upright ellipse."""
     mask = np.zeros((TEXTURE_SIDE, TEXTURE_SIDE), np.float32)
     axes = (round(radii[0] * TEXELS), round(radii[1] * TEXELS))
     cv2.ellipse(mask, texel(centre), axes, 0, 0, 360, 1.0, -1)

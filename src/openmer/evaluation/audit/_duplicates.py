@@ -76,7 +76,7 @@ def _pairs(views: Sequence[FloatArray], moving: Sequence[int]) -> Iterator[tuple
 
 
 def _patches(views: Sequence[FloatArray], moving: Sequence[int]) -> dict[bytes, list[int]]:
-    """Return the clips by what stands in their middle, where something does."""
+    """Group the clips by the patch in their middle; skip those whose patch is uniform."""
     found: dict[bytes, list[int]] = defaultdict(list)
     for i in moving:
         patch = _patch(views[i], (0, 0))

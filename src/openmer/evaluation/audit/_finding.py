@@ -26,14 +26,14 @@ class Finding:
 
 
 def leak_of(check: str, fold: Fold, what: str) -> Finding:
-    """Return a leak of one fold; `what` goes on from its name."""
+    """Describe a leak of one fold; `what` goes on from its name."""
     return Finding(
         check=check, severity="leak", fold=fold.held_out, message=f"Fold {fold.held_out} {what}."
     )
 
 
 def some(names: set[str]) -> str:
-    """Return the first three names, and how many more there are."""
+    """Write the first three names, and how many more there are."""
     ordered = sorted(names)
     more = f" and {len(ordered) - 3} more" if len(ordered) > 3 else ""
     return ", ".join(ordered[:3]) + more

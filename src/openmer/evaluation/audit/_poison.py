@@ -118,7 +118,7 @@ def _brief(stage: Stage, epochs: int) -> Stage:
 
 
 def _train(fit: FitFolds, data: TrainingData, jobs: Sequence[FitJob]) -> FitResult | str:
-    """Return the last job's result, or what stopped its training.
+    """Train the jobs; return the last one's result, or what stopped its training.
 
     A trainer that refuses NaN rightly stops in the job before, which trains on the poisoned
     subject; then the last job runs alone, and scores nothing, because scoring would read the
@@ -141,7 +141,7 @@ def _last(results: Sequence[FitResult], jobs: Sequence[FitJob]) -> FitResult:
 
 
 def _difference(clean: FitResult | str, outcome: FitResult | str) -> str:
-    """Return what the held-out subject changed; empty where nothing did."""
+    """Describe what the held-out subject changed; empty where nothing did."""
     if isinstance(clean, str):
         return f"cannot be trained at all: {clean}"
     if isinstance(outcome, str):
@@ -163,14 +163,14 @@ def _said(settings: Mapping[str, Scalar]) -> str:
 
 
 def _noise_clips(data: TrainingData, fold: Fold) -> TrainingData:
-    """Return the subject's clips exchanged for noise of the same spread, labels rotated."""
+    """Exchange the subject's clips for noise of the same spread, and rotate their labels."""
     rng = np.random.default_rng(0)
     spread = float(data.inputs.std()) + 1.0
     return _replaced(data, fold, lambda shape: rng.normal(scale=spread, size=shape))
 
 
 def _nan_clips(data: TrainingData, fold: Fold) -> TrainingData:
-    """Return the subject's clips exchanged for NaN, labels rotated."""
+    """Exchange the subject's clips for NaN, and rotate their labels."""
     return _replaced(data, fold, lambda shape: np.full(shape, np.nan))
 
 
@@ -197,7 +197,7 @@ _POISONS = (_noise_clips, _nan_clips, _rotated_labels)
 
 
 def _chosen_folds(folds: Sequence[Fold], subjects: int) -> list[Fold]:
-    """Return the largest fold, then others evenly spaced in the order of their sizes."""
+    """Choose the largest fold, then others evenly spaced in the order of their sizes."""
     by_size = sorted(folds, key=lambda fold: (-len(fold.test), fold.held_out))
     if not subjects or subjects >= len(by_size):
         return by_size

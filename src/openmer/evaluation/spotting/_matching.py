@@ -120,7 +120,7 @@ def named_as_in_truth(
 
 
 def checked(span: Span, where: str) -> Span:
-    """Return the span itself.
+    """Return the span; refuse an impossible one.
 
     Raises:
         DataError: Its kind is unknown, it ends before it begins, or its apex is outside.

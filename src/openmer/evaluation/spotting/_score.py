@@ -264,7 +264,7 @@ def _tally(
     seconds: Sequence[float | None],
     classes: tuple[str, ...],
 ) -> Tally:
-    """Return the counts of each video."""
+    """Count matches and misses in each video."""
     known = [each for each in seconds if each is not None]
 
     def counts(number: Callable[[_Evaluated], int]) -> NDArray[np.int64]:
@@ -280,7 +280,7 @@ def _tally(
 
 
 def _confusion(matches: Sequence[tuple[Match, ...]], classes: tuple[str, ...]) -> NDArray[np.int64]:
-    """Return the matches of each video by true and said class, as in `Tally`."""
+    """Count the matches of each video by true and said class, as in `Tally`."""
     size = len(classes) + 1
     place = {name: at for at, name in enumerate(classes)}
     counts = np.zeros((len(matches), size, size), dtype=np.int64)

@@ -159,7 +159,7 @@ def _try(
 
 
 def _outcome(task: Task, one: _Next, results: Sequence[FitResult]) -> Trial:
-    """Return a trial's scores, from the clips of all groups."""
+    """Compute a trial's scores from the clips of all groups."""
     rows = [i for result in results for i in result.job.predict]
     scores = np.concatenate([result.scores for result in results]).astype(np.float64)
     truth, sound = task.data.targets[rows], bool(np.isfinite(scores).all())
@@ -196,7 +196,7 @@ def _gives_probabilities(task: Task) -> bool:
 
 
 def _mean_curve(curves: Sequence[Sequence[float]]) -> tuple[float, ...]:
-    """Return the mean of each epoch over the trainings that ran it, to six digits."""
+    """Average each epoch over the trainings that ran it, to six digits."""
     longest = max(map(len, curves))
     means = [np.mean([one[e] for one in curves if len(one) > e]) for e in range(longest)]
     return tuple(float(f"{mean:.6g}") for mean in means)

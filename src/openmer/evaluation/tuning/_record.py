@@ -69,7 +69,7 @@ def write_choice(folder: Path, choice: Choice) -> None:
 
 
 def read_choice(folder: Path, seed: int, subject_id: str) -> Choice | None:
-    """Return what a search chose that is done; None where it is not.
+    """Read what a finished search chose; None where it is not finished.
 
     Raises:
         DataError: The file is broken.
@@ -107,7 +107,7 @@ def write_history(folder: Path, search: Search) -> Path:
 
 
 def summary_of(folder: Path, search: Search) -> dict[str, Any]:
-    """Return the table ``[search]`` of a run's record: how often which value was chosen.
+    """Build the table ``[search]`` of a run's record: how often each value was chosen.
 
     Of a key with more than twelve chosen values only the lowest, the median and the highest.
     """
@@ -133,7 +133,7 @@ def _by_value(item: tuple[Any, int]) -> tuple[bool, Any]:
 
 
 def finite(value: float | None) -> float | None:
-    """Return the value, or None where JSON has no word for it."""
+    """Return the value, or None where JSON has none (NaN and infinity)."""
     return value if value is not None and math.isfinite(value) else None
 
 

@@ -46,14 +46,14 @@ class Trial:
     losses: tuple[float, ...]
 
     def score(self, search: Search) -> float:
-        """Return what it is evaluated by."""
+        """Return the value that the search compares."""
         if search.score != "loss":
             return self.metric
         return float("inf") if self.loss is None else self.loss
 
 
 def best_trial(search: Search, trials: Sequence[Trial]) -> Trial:
-    """Return the best one; of equals the first by its place, whichever finished first."""
+    """Choose the best trial; of equals the first by its place, whichever finished first."""
     sign = 1.0 if search.score == "loss" else -1.0
     return min(trials, key=lambda trial: (sign * trial.score(search), trial.place))
 
@@ -121,7 +121,7 @@ def _distribution(search: Search, key: str) -> BaseDistribution:
 
 
 def _begin(search: Search, place: int) -> int:
-    """Return the first place of those that are drawn together with this one."""
+    """Return the first place of the trials that are drawn together with this one."""
     if place < search.startup:
         return 0
     return place - (place - search.startup) % search.together

@@ -188,7 +188,7 @@ def settled(
 
 
 def _settled_method(task: Task, fold: Fold, choice: Choice) -> Method:
-    """Return the method with what one search chose, and the record of whose clips chose it."""
+    """Return the method with the settings of one search, and the record of whose clips chose."""
     search = _search_of(task.method)
     searched = Searched(
         subjects=tuple(sorted({task.subjects[i] for i in fold.train})),

@@ -89,7 +89,7 @@ class TrialBook:
             self._storage.engine.dispose()
 
     def read(self, name: str) -> Seen:
-        """Return what is known of a search; trials of processes that have ended are given up."""
+        """Read what is known of a search; give up the trials of processes that have ended."""
         done, elsewhere = self._done.setdefault(name, {}), set()
         with storage_errors(self._url):
             study = self._study(name)
@@ -192,7 +192,7 @@ class TrialBook:
 
 
 def open_storage(url: str) -> RDBStorage:
-    """Return the storage at a URL; its tables are made where they are missing.
+    """Open the storage at a URL; create its tables where they are missing.
 
     Raises:
         ConfigError: The URL is none, or the package that it needs is not installed.

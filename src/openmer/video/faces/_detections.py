@@ -73,7 +73,7 @@ class Turn:
         return 180 if self.up_down else 0
 
     def carried_out(self, image: Image) -> Image:
-        """Return the upright image, in memory of its own."""
+        """Rotate the image upright, into memory of its own."""
         if self.swapped:
             image = image.swapaxes(0, 1)
         if self.left_right:

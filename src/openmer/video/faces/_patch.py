@@ -43,7 +43,7 @@ def cut(gray: NDArray[np.uint8], matrix: Matrix) -> Patch:
 
 
 def evened(patch: Patch) -> Patch:
-    """Return a patch without slow light and shade: contrast with what is near, 128 is none."""
+    """Remove slow light and shade from a patch: contrast with what is near, 128 is none."""
     values = patch.astype(np.float32)
     values -= cv2.GaussianBlur(values, (0, 0), _NEAR_PX)
     spread = np.sqrt(cv2.GaussianBlur(values * values, (0, 0), _NEAR_PX)) + _FLAT

@@ -136,7 +136,7 @@ class _Followed:
         self._take(patch, time_s)
 
     def measure(self, gray: Gray, least: float) -> Measured | None:
-        """Return what has changed in a frame; None where the face is not seen."""
+        """Measure what has changed in a frame; None where the face is not seen."""
         measured = self.reference.compare(cut(gray, self.matrix))
         return measured if measured.likeness >= least else None
 
@@ -188,7 +188,7 @@ class Tracker:
         return self._subjects
 
     def see(self, frame: int, time_s: float, gray: Gray) -> tuple[Seen, ...]:
-        """Return the faces in the next frame, by their numbers.
+        """Follow the faces in the next frame; return them by their numbers.
 
         Args:
             frame: Number of the frame, rising.
@@ -245,7 +245,7 @@ class Tracker:
     def _recovered(
         self, known: _Followed, gray: Gray, matrix: Matrix, time_s: float
     ) -> Measured | None:
-        """Return a face that was followed, where the detector finds it."""
+        """Start a followed face again, where the detector finds it."""
         known.matrix = matrix
         found = known.measure(gray, self.settings.least_likeness)
         if found is None:
@@ -254,13 +254,13 @@ class Tracker:
         return found
 
     def _at(self, box_xyxy: tuple[float, float, float, float]) -> _Followed | None:
-        """Return the face in view that a box shows."""
+        """Find the face in view that a box shows."""
         overlaps = [(_overlap(box_of(f.matrix), box_xyxy), f) for f in self._in_view]
         best = max(overlaps, key=lambda pair: pair[0], default=(0.0, None))
         return best[1] if best[0] > 0.25 else None
 
     def _welcome(self, gray: Gray, matrix: Matrix, time_s: float) -> _Followed:
-        """Return a face that comes into view: one that was lost, or a new one."""
+        """Take up a face that comes into view: one that was lost, or a new one."""
         patch = cut(gray, matrix)
         likeness = [(_likeness(lost.first_look, patch), lost) for lost in self._lost]
         best = max(likeness, key=lambda pair: pair[0], default=(0.0, None))
@@ -281,7 +281,7 @@ class Tracker:
 
 
 def _finder(detector: str) -> Find:
-    """Return looks at a smaller image; coordinates are those of the whole one."""
+    """Return a detector that reads a smaller image; coordinates are those of the whole one."""
 
     def find(gray: Gray) -> list[Face]:
         height, width = gray.shape
@@ -324,7 +324,7 @@ def _similar(head: Matrix) -> Matrix:
 
 
 def _warp_px(head: Matrix) -> tuple[float, float]:
-    """Return what of an affine movement is no turn, scale or shift, at the edge of the face."""
+    """Measure what of an affine movement is no turn, scale or shift, at the face's edge."""
     stretch, shear = head[0, 0] - head[1, 1], head[0, 1] + head[1, 0]
     return float(stretch) * SIDE_PX / 4, float(shear) * SIDE_PX / 4
 

@@ -29,14 +29,14 @@ _REPAIR = "Copy it again from its source, or convert it to MP4."
 
 
 def readable_errors() -> tuple[type[Exception], ...]:
-    """Return the errors that broken data raise while it is opened or decoded."""
+    """List the errors that broken data raise while they are opened or decoded."""
     from av import FFmpegError
 
     return (FFmpegError, OSError, ValueError, RuntimeError, IndexError, OverflowError)
 
 
 def reason_of(error: Exception) -> str:
-    """Return what an error says, without the numbers of FFmpeg."""
+    """Write what an error says, without the numbers of FFmpeg."""
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
 
@@ -119,7 +119,7 @@ def _opened(source: str | BinaryIO, name: str) -> InputContainer:
 
 
 def video_stream(container: InputContainer, name: str, threads: int) -> VideoStream:
-    """Return the first stream of pictures that is a film, ready to decode.
+    """Find the first stream of pictures that is a video, ready to decode.
 
     Raises:
         DataError: There is none, no decoder for it, or its frames are too large.

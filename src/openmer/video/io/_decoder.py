@@ -160,7 +160,7 @@ class Reading:
         return False
 
     def _key_frame_at(self, stamp: int) -> AvFrame | None:
-        """Return the first frame that is known to be one, from a seek to `stamp` on, up to it."""
+        """Find the first frame known to be a key frame, from a seek to `stamp` on, up to it."""
         self._sound.close()
         self._held = None
         try:
@@ -254,7 +254,7 @@ def _sane(rate: Fraction | None) -> Fraction | None:
 
 
 def _trouble_of(frame: AvFrame, name: str) -> str:
-    """Return what is wrong with a frame; the empty text where nothing is."""
+    """Describe what is wrong with a frame; the empty text where nothing is."""
     check_size(frame.width, frame.height, name)
     return "a frame is broken" if frame.is_corrupt else ""
 
@@ -281,7 +281,7 @@ def _decoded(packet: Packet[VideoStream], stream: VideoStream) -> Iterator[AvFra
 
 
 def _drained(stream: VideoStream) -> list[AvFrame]:
-    """Return what the decoder still holds."""
+    """Read what the decoder still holds."""
     try:
         return stream.decode(None)
     except readable_errors():

@@ -26,7 +26,7 @@ class VideoFrame:
 
     @classmethod
     def of(cls, *, number: int, time_s: Fraction, image_rgb: Image) -> VideoFrame:
-        """Return a frame that shows an array, 0..255, shape ``(height, width, 3)``."""
+        """Build a frame from an array, 0..255, shape ``(height, width, 3)``."""
         return cls(number=number, time_s=time_s, picture=ArrayPicture(image_rgb=image_rgb))
 
     @property

@@ -26,7 +26,7 @@ class _Source(Protocol):
     info: VideoInfo
 
     def frames(self, first: int) -> Iterator[VideoFrame]:
-        """Return the frames from one on."""
+        """Yield the frames from one on."""
 
     def close(self) -> None:
         """Give back what is open."""
@@ -72,7 +72,7 @@ class Video:
         return self._damage.text
 
     def between(self, first: int, last: int) -> Generator[VideoFrame]:
-        """Return the frames with some numbers, the same frames and times as the whole pass gives.
+        """Read the frames with some numbers, the same frames and times as the whole pass gives.
 
         Reading starts at a key frame that a pass over this video has seen; where there is none
         before `first` that can be found again, at the beginning. Frames after the end are left out.
@@ -162,7 +162,7 @@ def _source_of(source: Path | str | BinaryIO, settings: Settings, damage: Damage
 
 
 def _checked(settings: Settings) -> Settings:
-    """Return the settings, if each of them is possible."""
+    """Build the settings; refuse impossible ones."""
     if settings.on_damage not in get_args(OnDamage):
         raise unknown_name("way to treat damage", str(settings.on_damage), get_args(OnDamage))
     if settings.threads < 0:

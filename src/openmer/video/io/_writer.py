@@ -166,7 +166,7 @@ class VideoWriter:
         container.mux(stream.encode(frame))
 
     def _opened(self, image: Image) -> tuple[OutputContainer, VideoStream]:
-        """Return the container and its stream, made for the first image."""
+        """Open the container and its stream, for the size of the first image."""
         import av
 
         if self._container is not None and self._stream is not None:
@@ -271,7 +271,7 @@ def _timed(
 
 
 def _checked_format(path: Path, fps: Fraction, codec: VideoCodec, crf: int) -> str:
-    """Return the container that the path asks for, if it and the options are possible."""
+    """Return the container that the path asks for; refuse impossible options."""
     if codec not in _ENCODERS:
         raise unknown_name("codec", str(codec), _ENCODERS)
     endings = _ENDINGS[codec]

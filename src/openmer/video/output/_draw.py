@@ -54,7 +54,7 @@ class _FaceMotion:
         return row if row >= 0 and time_s - self.curves.times_s[row] <= _HELD_S else None
 
     def told(self, time_s: float) -> Event | None:
-        """Return the last event that words are shown for."""
+        """Return the last event that text is shown for."""
         past = [e for e in self.events if e.onset_s <= time_s]
         last = past[-1] if past else None
         ends_s = max(last.offset_s, last.onset_s + _WORDS_S) if last else -1.0
@@ -184,7 +184,7 @@ def _rate(analysis: Analysis) -> Fraction:
 
 
 def _annotated(frame: VideoFrame, faces: Sequence[_FaceMotion], highest: float) -> Image:
-    """Return the picture of a frame with everything drawn into a copy of it."""
+    """Draw everything into a copy of a frame's picture."""
     image = np.array(frame.image_rgb)
     time_s = float(frame.time_s)
     for face in faces:

@@ -63,7 +63,7 @@ def write_events(folder: Path | str, analysis: Analysis) -> tuple[Path, Path]:
 
 
 def read_events(path: Path | str) -> tuple[Event, ...]:
-    """Return the events that `write_events` wrote, with the digits that it kept.
+    """Read the events that `write_events` wrote, with the digits that it kept.
 
     Args:
         path: ``events.json``, ``events.csv``, or the folder that holds them.
@@ -102,7 +102,7 @@ def _encoded(text: str) -> bytes:
 
 
 def _record(event: Event) -> dict[str, Any]:
-    """Return an event as plain values with sensible digits, in the order of the documented keys."""
+    """Convert an event to plain values with sensible digits, in the documented order."""
     number = {name: _rounded(getattr(event, name), digits) for name, digits in _DIGITS.items()}
     return {
         "subject_id": event.subject_id,
@@ -128,7 +128,7 @@ def _rounded(value: float, digits: int) -> float:
 
 
 def _event(row: Mapping[str, Any]) -> Event:
-    """Return the event of a record."""
+    """Build the event of a record."""
     if row["kind"] not in get_args(Kind):
         raise ValueError(f"found the kind {row['kind']!r}, expected {' or '.join(get_args(Kind))}")
     left, top, right, bottom = map(float, row["face_xyxy"])
@@ -228,7 +228,7 @@ def _classes(analysis: Analysis, records: Sequence[Mapping[str, Any]]) -> tuple[
 
 
 def _cell(value: object) -> str:
-    """Return a value as a sheet takes it: no text starts a formula."""
+    """Write a value as a sheet takes it: no text starts a formula."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -263,5 +263,5 @@ def _from_cells(row: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _plain(text: str) -> str:
-    """Return a text without the mark that keeps it from being a formula."""
+    """Remove the mark that keeps a text from being a formula."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text

@@ -87,7 +87,7 @@ def replay_plan(event: Interval, fps: float) -> ReplayPlan:
 
 
 def magnified(seen: EventFrames, plan: ReplayPlan) -> Image:
-    """Return the pictures of an event with its movement magnified (Euler, Wu et al. 2012).
+    """Draw the frames of an event with its movement magnified (Euler, Wu et al. 2012).
 
     The finest details are left as they are, which keeps noise down. The factor holds for movements
     that are small against what moves; on synthetic clips with displacements of 1 to 1.5 pixels,

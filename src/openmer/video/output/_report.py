@@ -125,7 +125,7 @@ def write_report(
 def render_report(
     analysis: Analysis, evidence: Mapping[int, Evidence], replays: Mapping[int, Path], folder: Path
 ) -> str:
-    """Return the page of `write_report` as text; links are relative to the folder."""
+    """Write the page of `write_report` as text; links are relative to the folder."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     packages = ("openmer.video", "openmer.reports")
@@ -171,7 +171,7 @@ def _state(analysis: Analysis) -> str:
 
 
 def _about(analysis: Analysis) -> str:
-    """Return the video in one line."""
+    """Describe the video in one line."""
     info = analysis.info
     rate = "rate not stated" if info.fps is None else f"{float(info.fps):.4g} frames per second"
     count = len(analysis.faces)
@@ -257,7 +257,7 @@ def _region_bars(moved: tuple[RegionShift, ...]) -> tuple[_Bar, ...]:
 
 
 def _pictures(found: Evidence | None, room: _Room) -> tuple[tuple[_Picture, ...], bool]:
-    """Return the pictures that fit, and whether some did not."""
+    """Choose the pictures that fit; also return whether some did not."""
     if found is None:
         return (), False
     full = f"{found.flow_full_percent:g} % of the face's width"

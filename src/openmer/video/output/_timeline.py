@@ -105,7 +105,7 @@ def motion_percent(curves: FaceCurves) -> Floats:
 
 
 def timeline_of(analysis: Analysis, *, most_points: int = 2000) -> Timeline:
-    """Return the timeline of a video.
+    """Build the timeline of a video.
 
     Args:
         analysis: What was found.
@@ -145,7 +145,7 @@ def timeline_data(timeline: Timeline) -> dict[str, Any]:
 
 
 def timeline_svg(timeline: Timeline, subject_id: int) -> str:
-    """Return the timeline of one face as an SVG image, to be put into a page.
+    """Draw the timeline of one face as an SVG image, to be put into a page.
 
     It fills the width it is given and is 120 pixels high. Bands are events, with the numbers they
     have in the report, which they link to as ``#event-NUMBER``; gray areas are times out of view.
@@ -175,7 +175,7 @@ def timeline_svg(timeline: Timeline, subject_id: int) -> str:
 
 
 def clock_text(time_s: float, digits: int = 2) -> str:
-    """Return a time as minutes and seconds, with hours where there are any: "1:02.50"."""
+    """Write a time as minutes and seconds, with hours where there are any: "1:02.50"."""
     ticks = round(time_s * 10**digits)
     seconds, rest = divmod(ticks, 10**digits)
     minutes, seconds = divmod(seconds, 60)
@@ -186,7 +186,7 @@ def clock_text(time_s: float, digits: int = 2) -> str:
 
 
 def _rest_px(curves: FaceCurves, first: int, end: int) -> Floats:
-    """Return the running median of one time in view, ``(rows, regions, 2)``."""
+    """Compute the running median of one time in view, ``(rows, regions, 2)``."""
     times_s, places = curves.times_s[first:end], curves.regions_px[first:end]
     count = max(2, int((times_s[-1] - times_s[0]) * _SAMPLES_PER_S) + 1)
     rows = np.unique(np.linspace(0, end - first - 1, count).astype(int))

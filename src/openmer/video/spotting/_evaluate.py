@@ -128,7 +128,7 @@ def _read(file: Path) -> Looked:
 
 
 def _digest(video: AnnotatedVideo, model: FittedModel | None, settings: AnalyzeSettings) -> str:
-    """Return changes with the video, the model, the settings and the version."""
+    """Compute a digest of the video, the model, the settings and the version."""
     path = video.path
     there = path.stat() if path is not None and path.is_file() else None
     told: Mapping[str, object] = {

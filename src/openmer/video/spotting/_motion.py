@@ -73,7 +73,7 @@ class Reference:
         self._sampled = patch[_GRID, _GRID].astype(np.float64).ravel()
 
     def compare(self, patch: Patch) -> Measured:
-        """Return what changed from the reference to a patch of the same size."""
+        """Measure what changed from the reference to a patch of the same size."""
         flow = self._solver.calc(self._evened, evened(patch), np.zeros((SIDE_PX, SIDE_PX, 2), "f4"))
         flow_xy = np.asarray(flow, np.float64)[_GRID, _GRID].reshape(-1, 2)
         coefficients, rest = _fitted(flow_xy)

@@ -66,7 +66,7 @@ def candidates_of(run: UniformRun, settings: SpotSettings) -> list[Candidate]:
 
 
 def kept_apart(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Return the strongest of those that overlap; a long one before the brief ones inside of it."""
+    """Keep the strongest of those that overlap; a long one before the brief ones in it."""
     kept: list[Candidate] = []
     for one in sorted(candidates, key=lambda c: (c.duration_s <= 0.5, -c.strength)):
         if all(one.times_s[2] <= k.times_s[0] or k.times_s[2] <= one.times_s[0] for k in kept):
@@ -75,7 +75,7 @@ def kept_apart(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def _median(run: UniformRun, values: Floats, window_s: float) -> Floats:
-    """Return running median along time; over long windows of every few samples only."""
+    """Compute a running median along time; over long windows of every few samples only."""
     size = run.samples(window_s) | 1
     skip = max(1, size // 60)
     coarse = values[::skip]
@@ -89,7 +89,7 @@ def _median(run: UniformRun, values: Floats, window_s: float) -> Floats:
 
 
 def _threshold(run: UniformRun, length: Floats, window_s: float, settings: SpotSettings) -> Floats:
-    """Return what each region must pass at each time, ``(samples, regions)``."""
+    """Compute the threshold of each region at each time, ``(samples, regions)``."""
     unrest = _median(run, length, settings.unrest_s) / _RAYLEIGH
     floor = np.maximum(settings.threshold * unrest, settings.least_px)
     scale = np.array([EYE_DISTANCE_PX, EYE_DISTANCE_PX, FACE_WIDTH_PX / 2, FACE_WIDTH_PX / 2])
@@ -114,7 +114,7 @@ def _factors(run: UniformRun, place: Floats, settings: SpotSettings) -> Floats:
 
 
 def _blinks(run: UniformRun) -> Flags:
-    """Return samples in and near a blink: the contrast of the eyes is another one for a moment."""
+    """Find samples in and near a blink, when the contrast of the eyes changes briefly."""
     usual = np.maximum(_median(run, run.eyes[:, None], _EYES_S)[:, 0], 1e-3)
     share = run.eyes / usual
     return _widened((share < _SHUT[0]) | (share > _SHUT[1]), run.samples(_BLINK_S))
@@ -152,7 +152,7 @@ def _peaks(
 def _movement(
     run: UniformRun, length: Floats, ratio: Floats, apex: int, settings: SpotSettings
 ) -> Candidate:
-    """Return the movement around a peak."""
+    """Measure the movement around a peak."""
     order = np.argsort(-ratio[apex])
     strong = [int(r) for r in order if ratio[apex, r] >= 0.5 * ratio[apex, order[0]]]
     share = ratio[apex, strong]

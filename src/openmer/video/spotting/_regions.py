@@ -54,7 +54,7 @@ def region_weights() -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def eye_weights() -> NDArray[np.float32]:
-    """Return the openings of the eyes likewise, the right one first, ``(2, points)``."""
+    """Return the weights of the eye openings, the right one first, ``(2, points)``."""
     rows = np.stack([_window(middle, (0.055, 0.03)) for middle in _EYES])
     return np.asarray(rows / rows.sum(1, keepdims=True), np.float32)
 

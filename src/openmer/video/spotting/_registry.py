@@ -39,7 +39,7 @@ _SPOTTERS: Registry[Callable[[], Spotter]] = Registry("spotter")
 
 
 def register_spotter(name: str) -> Callable[[Callable[[], Spotter]], Callable[[], Spotter]]:
-    """Return a decorator that lists a class or function that makes a spotter.
+    """Return a decorator that registers a class or function that makes a spotter.
 
     Raises:
         ValueError: The name is taken.
@@ -105,7 +105,7 @@ class MotionSpotter:
 
 
 def _interval(curves: FaceCurves, run: UniformRun, candidate: Candidate) -> Interval | None:
-    """Return a candidate at the frames of the video; None where it is too brief or has no room."""
+    """Build a candidate at the frames of the video; None if it is too brief or has no room."""
     onset, apex, offset = (run.row(at_s) for at_s in candidate.times_s)
     if not onset < apex < offset:
         return None
