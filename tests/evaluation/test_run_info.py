@@ -2,9 +2,13 @@
 
 import pytest
 import tomli_w
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.builders import make_task
 
 from openmer.errors import DataError
-from openmer.evaluation import read_run_info
+from openmer.evaluation import Protocol, cross_validate, load_run, read_run_info
+from openmer.training import Resources
 
 RUN = {
     "method": "ststnet",
@@ -20,6 +24,13 @@ RUN = {
     "device": "cpu",
     "strategy": "side by side",
 }
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """The folder of a finished run of a support vector machine."""
+    one = Resources(device="cpu", strategy="one_by_one")
+    return cross_validate(make_task("flow-svm"), Protocol(), out=tmp_path, resources=one)
 
 
 def write(folder, run, **tables):
@@ -83,8 +94,38 @@ def test_a_folder_without_a_record_says_so(tmp_path):
     with pytest.raises(DataError, match=r"There is no .*run\.toml"):
         read_run_info(tmp_path)
     (tmp_path / "run.toml").write_text("[run", encoding="utf-8")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="is not TOML"):
         read_run_info(tmp_path)
     (tmp_path / "run.toml").write_text("run = 3", encoding="utf-8")
     with pytest.raises(DataError, match=r"no table \[run\]"):
         read_run_info(tmp_path)
+
+
+@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+def test_a_changed_bit_of_a_fold_is_noticed(finished, place, bit):
+    files = sorted(finished.glob("folds/**/*.parquet"))
+    path = files[int(place * len(files))]
+    before = path.read_bytes()
+    at = int(place * 997 * len(before)) % len(before)
+    changed = bytearray(before)
+    changed[at] ^= 1 << bit
+    path.write_bytes(changed)
+    try:
+        with pytest.raises(DataError, match=rf"{path.name} is not the file that was written"):
+            load_run(finished)
+    finally:
+        path.write_bytes(before)
+    load_run(finished)
+
+
+def test_a_lost_or_foreign_fold_is_noticed(finished):
+    path = sorted(finished.glob("folds/**/*.parquet"))[0]
+    copy = path.with_name("other.parquet")
+    copy.write_bytes(path.read_bytes())
+    with pytest.raises(DataError, match=r"other\.parquet is not the file"):
+        load_run(finished)
+    copy.unlink()
+    path.unlink()
+    with pytest.raises(DataError, match=f"{path.name} is not the file"):
+        load_run(finished)

@@ -15,6 +15,7 @@ from openmer.evaluation._bootstrap import (
     estimate_scores,
     mcnemar,
     outcomes_of,
+    paired_t_test,
     per_seed_scores,
 )
 from openmer.evaluation._metrics import confusion_matrix
@@ -274,4 +275,76 @@ def test_runs_without_a_class_or_a_second_subject_are_not_compared():
     alone = [dataclasses.replace(clip, subject_id=str(clip.truth)) for clip in clips]
     table = PredictionTable.from_predictions(alone, CLASSES)
     with pytest.raises(ProtocolError, match="draws lack a class"):
+        compare_runs(table, table)
+
+
+def test_a_clip_is_right_where_more_than_half_of_the_seeds_are():
+    first, second = (
+        PredictionTable.from_predictions(
+            [
+                make_prediction(
+                    clip=f"casme2/{clip}",
+                    subject_id=f"casme2/{clip % 2}",
+                    truth=clip % 3,
+                    scores=np.eye(3)[clip % 3 if right else (clip + 1) % 3].tolist(),
+                    seed=seed,
+                )
+                for clip in range(6)
+                for seed, right in enumerate(rights)
+            ],
+            CLASSES,
+        )
+        for rights in ((True, False), (True, True, False))
+    )
+    found = compare_runs(first, second, draws=20).mcnemar
+    assert (found.only_first, found.only_second) == (0, 6)
+    assert compare_runs(first, second, draws=20).difference == pytest.approx(0.5 - 2 / 3)
+
+
+def test_a_paired_t_by_hand():
+    # Differences 1 and 3: mean 2, standard deviation root 2, standard error 1.
+    found = paired_t_test([2.0, 5.0], [1.0, 2.0])
+    assert (found.difference, found.t, found.degrees) == (2, pytest.approx(2), 1)
+    # Two sides of Student's t with one degree, a Cauchy: 1 - 2 atan(2) / pi.
+    assert found.p_value == pytest.approx(1 - 2 * np.arctan(2) / np.pi)
+    larger = paired_t_test([2.0, 5.0], [1.0, 2.0], alternative="greater")
+    assert larger.p_value == pytest.approx(found.p_value / 2)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ([1.0], [2.0], "1 and 1 numbers cannot be paired"),
+        ([1.0, 2.0], [2.0], "2 and 1 numbers cannot be paired"),
+        ([1.0, 2.0, 3.0], [0.0, 1.0, 2.0], "All 3 differences are 1"),
+        ([0.3, 0.1], [0.1, -0.1], "All 2 differences are 0.2"),  # but for rounding
+        ([3e6, 1e6 + 2e-7], [2e6, 0.0], "All 2 differences"),
+    ],
+)
+def test_numbers_without_a_paired_t(first, second, message):
+    with pytest.raises(DataError, match=message):
+        paired_t_test(first, second)
+
+
+def test_small_spreads_are_spreads():
+    assert paired_t_test([1.0, 1.0 + 1e-9], [0.0, 0.0]).t > 1e6
+
+
+def test_two_subjects_can_be_compared():
+    records = [
+        make_prediction(clip=f"{name}/{i}", subject_id=name, truth=i % 3, scores=np.eye(3)[i % 3])
+        for name in ("a/1", "a/2")
+        for i in range(6)
+    ]
+    table = PredictionTable.from_predictions(
+        [dataclasses.replace(record, scores=tuple(record.scores)) for record in records], CLASSES
+    )
+    assert compare_runs(table, table, draws=10).draws == 10
+    lacking = [
+        dataclasses.replace(record, scores=tuple(record.scores))
+        for record in records
+        if record.truth
+    ]
+    table = PredictionTable.from_predictions(lacking, CLASSES)
+    with pytest.raises(ProtocolError, match=r"over 2 subject\(s\) cannot be compared"):
         compare_runs(table, table)

@@ -66,7 +66,7 @@ def test_a_wrong_name_is_corrected(tmp_path):
         load_study("efficient-me/dept")
     path = tmp_path / "mine.toml"
     path.write_text("title = 1")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="title is 1, expected a text"):
         load_study(str(path))
 
 

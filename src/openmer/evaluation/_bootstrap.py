@@ -260,7 +260,8 @@ def compare_runs(
             f"{draws - used} of {draws} draws lack a class, which too few subjects show. "
             "Compare the runs on more subjects."
         )
-    differences = (uf1(again_first[whole]) - uf1(again_second[whole])).mean(axis=1)
+    means = [uf1(again[whole]).mean(axis=1) for again in (again_first, again_second)]
+    differences = means[0] - means[1]
     return Comparison(
         uf1_first=uf1_first,
         uf1_second=uf1_second,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -122,7 +123,7 @@ def write_predictions(
     columns["seed"] = pa.array(table.seed, pa.int64())
     columns["epoch"] = pa.array(table.epoch, pa.int64())
     buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer, compression="zstd")
+    pq.write_table(pa.table(columns), buffer, compression="zstd", write_page_checksum=True)
     replace_file(path, buffer.getvalue())
 
 
@@ -165,6 +166,24 @@ def read_run(folder: Path, *, seeds: Collection[int] | None = None) -> Predictio
     if seeds is not None:
         records = [record for record in records if record.seed in seeds]
     return _named(folder, records, classes)
+
+
+def fold_digests(folder: Path, seeds: Collection[int]) -> dict[str, str]:
+    """Compute SHA-256, in hex, of every file of predictions of some seeds.
+
+    Args:
+        folder: Of a run.
+        seeds: Whose files.
+
+    Returns:
+        The digests by the files' paths below ``folds``, with forward slashes, sorted.
+    """
+    top = folder / "folds"
+    paths = sorted(path for seed in set(seeds) for path in top.glob(f"seed{seed}/**/*.parquet"))
+    return {
+        path.relative_to(top).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+    }
 
 
 def require_same_clips(table: PredictionTable) -> None:
@@ -294,7 +313,7 @@ def _read_columns(path: Path) -> dict[str, list[Any]]:
     if not path.is_file():
         raise DataError(f"There is no file of predictions {path}.")
     try:
-        table: pa.Table = pq.ParquetFile(path).read()
+        table: pa.Table = pq.ParquetFile(path, page_checksum_verification=True).read()
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{path} cannot be read ({error}). Delete it and run again: only this fold is repeated."

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from openmer.config import read_toml
 from openmer.errors import DataError
-from openmer.evaluation._predictions import read_run
+from openmer.evaluation._predictions import fold_digests, read_run
 from openmer.evaluation._summary import Summary, summarise
 
 EPOCH_RULES = ("fixed", "inner", "held_out")
@@ -119,7 +119,22 @@ def read_run_info(folder: Path) -> RunInfo:
         seen_subjects=run.texts("seen_subjects") if run.values.get("seen_subjects") else (),
     )
     _require_honest_record(path, info)
+    _require_same_folds(folder, info.seeds, tables.get("folds"))
     return info
+
+
+def _require_same_folds(folder: Path, seeds: Collection[int], recorded: object) -> None:
+    """Refuse files of predictions that are not those of the record."""
+    if not isinstance(recorded, dict):
+        return
+    found = fold_digests(folder, seeds)
+    other = sorted(set(recorded.items()) ^ set(found.items()))
+    if other:
+        raise DataError(
+            f"{folder / 'folds' / other[0][0]} is not the file that was written with "
+            f"{folder / 'run.toml'}: it was changed, damaged or lost, or is new. Delete it and run "
+            "the method again: only this fold is repeated."
+        )
 
 
 def load_run(folder: Path) -> tuple[RunInfo, Summary]:

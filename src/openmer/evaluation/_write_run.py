@@ -17,6 +17,7 @@ import openmer
 from openmer.config import read_toml
 from openmer.errors import DataError
 from openmer.evaluation._experiment import Protocol, Task
+from openmer.evaluation._predictions import fold_digests
 from openmer.evaluation._seen_subjects import seen_subjects, start_of
 from openmer.evaluation.tuning._record import summary_of
 from openmer.files import replace_file
@@ -130,6 +131,8 @@ def write_record(
     }
     if seen:
         record["run"]["seen_subjects"] = seen
+    if progress.seeds:
+        record["folds"] = fold_digests(folder, progress.seeds)
     if task.method.search is not None and (summary := summary_of(folder, task.method.search)):
         record["search"] = summary
     if task.prepared:
