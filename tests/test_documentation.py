@@ -113,7 +113,7 @@ def test_the_ci_takes_both_commands_from_the_readme():
 @pytest.mark.slow
 def test_the_python_of_the_readme_runs(tmp_path):
     (block,) = re.findall(r"(?ms)^```python\n(.*?)^```", README)
-    assert 8 <= len([line for line in block.splitlines() if line.strip()]) <= 14
+    assert len([line for line in block.splitlines() if line.strip()]) <= 5
     script = tmp_path / "readme.py"
     script.write_text(block, encoding="utf-8")
     done = run_python(script, tmp_path)

@@ -1,16 +1,8 @@
 """OpenMER: micro-expression recognition that can be trusted."""
 
-from openmer.clip import Clip, Prediction
-from openmer.errors import ConfigError, DataError, OpenMERError, ProtocolError
+import lazy_loader
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "Clip",
-    "ConfigError",
-    "DataError",
-    "OpenMERError",
-    "Prediction",
-    "ProtocolError",
-    "__version__",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ += ["__version__"]

@@ -27,8 +27,8 @@ class Clip:
         flow_path: A ready onset-to-apex flow image: red u, green v, blue optical strain, 8 bit,
             each stretched to 0..255 per clip (the form of the STSTNet authors).
         action_units: The annotators' own text ("4+L10", "R12 or R15"); empty where there is none.
-        same_as: Qualified id ("samm/006") of the same subject where they have another one, too;
-            empty where they have none.
+        same_as: Qualified id ("samm/006") of the same subject where they have another one, too; or
+            the clip's own, which says that it was checked; empty where nothing is said.
     """
 
     corpus: str

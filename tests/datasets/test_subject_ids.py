@@ -1,5 +1,6 @@
 """One subject written in two ways is named, never merged by a guess."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,13 @@ def test_a_pair_of_another_form_is_refused(pair):
 def test_an_unknown_subject_is_named_with_the_nearest():
     with pytest.raises(ConfigError, match=r"no subject 'x/s07'\. Did you mean 'x/s06'"):
         merge_subjects([clip("s06")], ["x/s06=x/s07"])
+
+
+def test_ids_that_were_checked_are_not_in_doubt():
+    one, other = clip("s06"), clip("S06", folder="g")
+    checked = [dataclasses.replace(found, same_as=found.subject_id) for found in (one, other)]
+    assert ids_to_check(checked) == ()
+    assert len(ids_to_check([checked[0], other])) == 1
 
 
 def test_a_source_warns_once_and_records_it():

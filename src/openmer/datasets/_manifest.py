@@ -8,7 +8,8 @@ Columns: `corpus` (or `dataset`), `subject`, `clip`, `label`, and at least one o
   image, an empty apex or fps is not known.
 * `flow_path`: a ready 8-bit onset-to-apex flow image (see `Clip.flow_path`).
 
-`same_subject_as` ("samm/006") says that a subject has another id in another row.
+`same_subject_as` ("samm/006") says that a subject has another id in another row; the row's own id
+there says that it was checked, and is nobody else's.
 
 Paths are relative to the folder of the CSV; backslashes, and names of another case or Unicode form
 are taken where exactly one file fits. Numbers may be written as pandas does ("9.0", "nan"). Other

@@ -59,10 +59,15 @@ def shared_frames(clips: Sequence[Clip]) -> list[str]:
 
 
 def ids_to_check(clips: Sequence[Clip]) -> tuple[str, ...]:
-    """Say, one text each, what may be one subject under two ids."""
+    """Say, one text each, what may be one subject under two ids.
+
+    An id that a clip's `same_as` names is settled; ids that all are settled are not in doubt.
+    """
+    settled = {clip.same_as for clip in clips}
     alike = [
         f"{' and '.join(group)} may be one subject"
         for group in alike_ids(clip.subject_id for clip in clips)
+        if not settled.issuperset(group)
     ]
     return (*alike, *shared_frames(clips))
 

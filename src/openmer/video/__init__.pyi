@@ -34,6 +34,9 @@ from ._job import (
 from ._job import (
     run_job as run_job,
 )
+from ._job import (
+    write_all as write_all,
+)
 from ._live import (
     LiveAnalyzer as LiveAnalyzer,
 )
@@ -42,6 +45,9 @@ from ._live import (
 )
 from ._live import (
     watch as watch,
+)
+from .faces._patch import (
+    FACE_WIDTH_PX as FACE_WIDTH_PX,
 )
 from .faces._track import (
     Tracker as Tracker,
@@ -86,16 +92,25 @@ from .output._timeline import (
     clock_text as clock_text,
 )
 from .output._timeline import (
+    motion_percent as motion_percent,
+)
+from .output._timeline import (
     timeline_of as timeline_of,
 )
 from .output._timeline import (
     timeline_svg as timeline_svg,
+)
+from .spotting._curves import (
+    FaceCurves as FaceCurves,
 )
 from .spotting._evaluate import (
     judge_looked as judge_looked,
 )
 from .spotting._evaluate import (
     look_at as look_at,
+)
+from .spotting._regions import (
+    REGIONS as REGIONS,
 )
 from .spotting._registry import (
     MotionSpotter as MotionSpotter,
@@ -108,11 +123,14 @@ from .spotting._registry import (
 )
 
 __all__ = [
+    "FACE_WIDTH_PX",
+    "REGIONS",
     "Analysis",
     "AnalyzeSettings",
     "Done",
     "Event",
     "Evidence",
+    "FaceCurves",
     "Interval",
     "LiveAnalyzer",
     "LiveSettings",
@@ -134,6 +152,7 @@ __all__ = [
     "judge_looked",
     "list_spotters",
     "look_at",
+    "motion_percent",
     "open_video",
     "register_spotter",
     "run_job",
@@ -141,6 +160,7 @@ __all__ = [
     "timeline_svg",
     "video_name",
     "watch",
+    "write_all",
     "write_events",
     "write_report",
     "write_video",

@@ -233,6 +233,7 @@ def _render(slot: Slot, face: Face, draw: _Draw, frame_size: int) -> SyntheticCl
             apex=draw.apex,
             offset=draw.offset,
             fps=slot.part.fps,
+            same_as=slot.subject_id,  # ids that look alike here are two subjects, on purpose
         ),
         frames_rgb=_noisy(clean, draw.noise_sigma, draw.noise_seed),
         class_name=slot.class_name,

@@ -1,0 +1,151 @@
+"""Find micro-expressions in a video, and look at what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from openmer.api._display import Displayed, frame
+from openmer.api._model import Model, fitted_of
+from openmer.api._progress import progress as shown
+from openmer.video import (
+    FACE_WIDTH_PX,
+    REGIONS,
+    AnalyzeSettings,
+    Event,
+    FaceCurves,
+    Request,
+    analyze_video,
+    motion_percent,
+    write_all,
+)
+from openmer.video import Analysis as Found
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from openmer.deployment import FittedModel
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Analysis(Displayed):
+    """What was found in a video.
+
+    Attributes:
+        video: The file, or the folder of images.
+        found: All of it, as the room `openmer.video` has it.
+        settings: How it was analysed.
+        fitted: The model that gave the classes; None where there was none.
+    """
+
+    video: Path
+    found: Found
+    settings: AnalyzeSettings
+    fitted: FittedModel | None
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The expressions by their onset, each with its times, class, confidence and reason."""
+        return self.found.events
+
+    @property
+    def signals(self) -> DataFrame:
+        """A table with a row for each face and frame: time, head, and movement of each region.
+
+        Columns: ``motion_percent`` is the largest movement of a region, ``<region>_x`` and
+        ``<region>_y`` its place, in percent of the face's width; ``head_x`` and ``head_y`` are in
+        eye distances, ``head_angle`` in radians, ``head_size`` is a natural logarithm.
+        """
+        from pandas import concat
+
+        tables = [frame(dict(_columns(face))) for face in self.found.faces]
+        return (
+            concat(tables, ignore_index=True) if tables else frame([], ("frame", "time_s", "face"))
+        )
+
+    def to_frame(self) -> DataFrame:
+        """Return a table with a row for each event."""
+        columns = (
+            "subject_id", "kind", "onset_s", "apex_s", "offset_s", "onset_frame", "apex_frame",
+            "offset_frame", "class_name", "confidence", "strength", "regions", "reason",
+        )  # fmt: skip
+        rows = (asdict(event) | {"regions": ", ".join(event.regions)} for event in self.events)
+        return frame(({name: row[name] for name in columns} for row in rows), columns)
+
+    def report(self, folder: str | Path) -> Path:
+        """Write events.csv, events.json, replays and report.html, and return the path of the page.
+
+        Raises:
+            DataError: The folder cannot be written to, or the video cannot be read again.
+        """
+        place = Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        request = Request(settings=self.settings)
+        write_all(place, self.video, self.found, request, model=self.fitted)
+        return place / "report.html"
+
+    def plot(self) -> Figure:
+        """Draw the movement of each face over time; events are shaded."""
+        from matplotlib.figure import Figure
+
+        rows = max(1, len(self.found.faces))
+        figure = Figure(figsize=(9, 1 + 2 * rows), layout="constrained")
+        panels = figure.subplots(rows, squeeze=False, sharex=True)[:, 0]
+        for axes, face in zip(panels, self.found.faces, strict=False):
+            axes.plot(face.times_s, motion_percent(face), lw=0.8)
+            axes.set_ylabel(f"face {face.subject_id}, %")
+            for event in self.events:
+                if event.subject_id == face.subject_id:
+                    axes.axvspan(event.onset_s, event.offset_s, alpha=0.3)
+        panels[0].set_title(self.found.verdict)
+        panels[-1].set_xlabel("seconds")
+        return figure
+
+    def _line(self) -> str:
+        return f"{self.found.info.name}, {self.found.duration_s:.1f} s. {self.found.verdict}"
+
+
+def analyze(
+    video: str | Path,
+    model: Model | str | Path | Literal[False] | None = None,
+    *,
+    fps: float | str | None = None,
+    spotter: str = "motion",
+    abstain_below: float | None = None,
+    progress: bool = True,
+) -> Analysis:
+    """Find micro-expressions in a video: when, which class, how sure, and why.
+
+    Args:
+        video: A video file, or a folder of numbered images.
+        model: What `load_model` takes or returns; False spots movements and names no class.
+        fps: Frames per second of a folder of images.
+        spotter: Name of what finds movements.
+        abstain_below: Confidence in 0..1 under which no class is given; None is the model's own.
+        progress: Show how far it is.
+
+    Raises:
+        ConfigError: There is no such spotter.
+        DataError: The video cannot be read.
+    """
+    rate = None if fps is None else Fraction(str(fps))
+    settings = AnalyzeSettings(spotter=spotter, abstain_below=abstain_below, fps=rate)
+    fitted = None if model is False else fitted_of(model)
+    with shown(progress) as report:
+        found = analyze_video(video, model=fitted, settings=settings, on_progress=report)
+    return Analysis(Path(video), found, settings, fitted)
+
+
+def _columns(face: FaceCurves) -> Iterator[tuple[str, object]]:
+    yield from (("frame", face.frames), ("time_s", face.times_s), ("face", face.subject_id))
+    yield "motion_percent", motion_percent(face)
+    for number, region in enumerate(REGIONS):
+        for axis, letter in enumerate("xy"):
+            percent = 100 * face.regions_px[:, number, axis] / FACE_WIDTH_PX
+            yield f"{region.replace(' ', '_')}_{letter}", percent
+    for number, name in enumerate(("head_x", "head_y", "head_angle", "head_size")):
+        yield name, face.head[:, number]

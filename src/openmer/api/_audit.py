@@ -1,0 +1,92 @@
+"""Prove that no fold of a method sees its held-out subject."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openmer.api._clips import Source
+from openmer.api._display import Displayed, frame
+from openmer.api._evaluate import Device, method_of, task_of
+from openmer.api._progress import progress as shown
+from openmer.evaluation import Finding, Protocol, package_trainer, run_audit, shortened
+from openmer.methods import Method
+from openmer.training import EpochRule, Resources
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, repr=False)
+class Audit(Displayed):
+    """What an audit found.
+
+    Attributes:
+        title: Title of the method.
+        epoch_rule: What chose its epochs.
+        poisoned: How many held-out subjects were poisoned.
+        findings: Leaks, and notes for a reader.
+    """
+
+    title: str
+    epoch_rule: str
+    poisoned: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether no finding is a leak."""
+        return not any(finding.severity == "leak" for finding in self.findings)
+
+    def to_frame(self) -> DataFrame:
+        """Return a table with a row for each finding."""
+        columns = ("severity", "check", "fold", "message")
+        return frame((asdict(finding) for finding in self.findings), columns)
+
+    def _line(self) -> str:
+        verdict = "clean" if self.clean else "leaks"
+        return (
+            f"{self.title}, epoch rule {self.epoch_rule}: {verdict}, {self.poisoned} held-out "
+            f"subjects poisoned, {len(self.findings)} findings"
+        )
+
+
+def audit(
+    method: str | Path | Method,
+    clips: Source,
+    *,
+    epoch_rule: EpochRule | None = None,
+    overrides: Sequence[str] = (),
+    subjects: int = 3,
+    epochs: int = 4,
+    device: Device = "auto",
+    workers: int = 0,
+    progress: bool = True,
+) -> Audit:
+    """Fill each held-out subject's clips with NaN, train again, and compare every bit.
+
+    Args:
+        method: As in `evaluate`.
+        clips: As in `evaluate`.
+        epoch_rule: As in `evaluate`.
+        overrides: As in `evaluate`.
+        subjects: How many held-out subjects are poisoned; 0 is everybody.
+        epochs: Budget of the poisoned trainings.
+        device: As in `evaluate`.
+        workers: As in `evaluate`.
+        progress: As in `evaluate`.
+
+    Raises:
+        OpenMERError: As `evaluate`.
+    """
+    chosen = method_of(method, overrides)
+    rule = epoch_rule or chosen.epoch_rule
+    with shown(progress) as report:
+        task = task_of(chosen, clips, Protocol(epoch_rule=rule), workers, report)
+        task = shortened(task, epochs)
+        fit = package_trainer(task, Resources(device=device), rule)
+        found = run_audit(task, fit, epoch_rule=rule, subjects=subjects, on_progress=report)
+    poisoned = len(task.folds) if subjects == 0 else min(subjects, len(task.folds))
+    return Audit(chosen.title, rule, poisoned, tuple(found))

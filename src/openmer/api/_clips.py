@@ -1,0 +1,170 @@
+"""Get clips: from a manifest, a corpus, a table in memory, or made up."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Union
+
+from openmer.api._display import Displayed, frame
+from openmer.api._progress import progress as shown
+from openmer.clip import Clip
+from openmer.datasets import ClipSource, from_corpus, from_manifest, list_datasets, write_corpus
+from openmer.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Source = Union[str, Path, "DataFrame", ClipSource, Sequence[Clip]]
+"""Path of a manifest, name of a corpus, table with the columns of a manifest, or clips."""
+
+Roots = str | Path | Mapping[str, str | Path] | None
+_PATHS = ("frames", "flow_path")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Clips(Displayed, ClipSource):
+    """Annotated clips in the order of their list, and where they were read from."""
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __iter__(self) -> Iterator[Clip]:
+        return iter(self.clips)
+
+    def __getitem__(self, index: int) -> Clip:
+        return self.clips[index]
+
+    def to_frame(self) -> DataFrame:
+        """Return a table with a row for each clip."""
+        columns = ("corpus", "subject", "clip", "label", "onset", "apex", "offset", "fps", "frames")
+        return frame((dict(zip(columns, _row(clip), strict=True)) for clip in self), columns)
+
+    def _line(self) -> str:
+        return f"{len(self)} clips of {self.subjects} subjects from {self.title}"
+
+
+def load_clips(
+    source: Source,
+    root: Roots = None,
+    *,
+    variant: str | None = None,
+    frames: str | None = None,
+    strict: bool = False,
+) -> Clips:
+    """Read annotated clips.
+
+    Args:
+        source: The path of a manifest (CSV), the name of a corpus (`list_corpora`), or a pandas
+            table with the columns of a manifest, whose paths are relative to the current folder.
+        root: Folder of the corpus, or the folder of each part of a composite by its name. None asks
+            the environment and the config file.
+        variant: Coding or recording of the corpus; None is the first.
+        frames: Form of the frames of the corpus; None is the first.
+        strict: Refuse a copy of a corpus in which a clip cannot be read.
+
+    Raises:
+        ConfigError: No such corpus, variant or form, or an option of a corpus without one.
+        DataError: The manifest is missing or has wrong rows, or the corpus cannot be read.
+    """
+    found = _read(source, root, variant=variant, frames=frames, strict=strict)
+    return Clips(**{field.name: getattr(found, field.name) for field in fields(ClipSource)})
+
+
+def clips_of(source: Source) -> ClipSource | Sequence[Clip]:
+    """Return clips as they are; read them where a path, a name or a table is given."""
+    if isinstance(source, ClipSource):
+        return source
+    if isinstance(source, list | tuple) and all(isinstance(clip, Clip) for clip in source):
+        return source
+    return load_clips(source)
+
+
+def list_corpora() -> list[str]:
+    """List the names of the corpora that can be read, sorted."""
+    return list_datasets()
+
+
+def synthesize(
+    folder: str | Path = "synthetic", *, size: str = "demo", seed: int = 0, progress: bool = True
+) -> Clips:
+    """Make a synthetic corpus with known motion, and read it; one that is there is used again.
+
+    Args:
+        folder: Where it is written; must not hold anything else.
+        size: "tiny" (18 clips), "demo" (72 clips) or another name of a size.
+        seed: Same seed, same bytes.
+        progress: Show how far it is.
+
+    Raises:
+        ConfigError: There is no such size.
+        DataError: The folder holds something else, or cannot be written.
+    """
+    with shown(progress) as report:
+        path = write_corpus(Path(folder), size, seed, lambda done, of: report("write", done, of))
+    return load_clips(path)
+
+
+def _read(
+    source: Source, root: Roots, *, variant: str | None, frames: str | None, strict: bool
+) -> ClipSource:
+    named = isinstance(source, str) and Path(source).suffix.lower() != ".csv"
+    if isinstance(source, str) and named:
+        return from_corpus(source, root, variant=variant, frames=frames, strict=strict)
+    if (root, variant, frames) != (None, None, None):
+        raise ConfigError(
+            "Found root, variant or frames, expected them only with the name of a corpus. Leave "
+            "them out for a manifest or a table."
+        )
+    if isinstance(source, str | Path):
+        return from_manifest(Path(source))
+    if hasattr(source, "to_dict"):
+        return _from_frame(source)
+    raise ConfigError(
+        f"Found clips as {type(source).__name__}, expected the path of a manifest, the name of a "
+        "corpus, a pandas table, or what load_clips returns."
+    )
+
+
+def _from_frame(table: DataFrame) -> ClipSource:
+    """Read a table as the manifest that it would be as a file."""
+    rows = [
+        {key: _cell(key, value) for key, value in row.items()} for row in table.to_dict("records")
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "DataFrame.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, [str(name) for name in table.columns])
+            writer.writeheader()
+            writer.writerows(rows)
+        try:
+            return from_manifest(path)
+        except DataError as error:
+            raise DataError(str(error).replace(str(path), "The table")) from error
+
+
+def _cell(column: str, value: object) -> str:
+    """Return a value as a manifest has it: 4.0 is 4, what is missing is empty, paths are whole."""
+    if value is None or value != value or str(value) in {"<NA>", "NaT"}:  # noqa: PLR0124 - NaN
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(Path(str(value)).absolute()) if column in _PATHS else str(value)
+
+
+def _row(clip: Clip) -> tuple[object, ...]:
+    fps = None if clip.fps is None else float(Fraction(clip.fps))
+    moments = (clip.onset, clip.apex, clip.offset)
+    return (
+        clip.corpus,
+        clip.subject,
+        clip.name,
+        clip.emotion,
+        *moments,
+        fps,
+        len(clip.frame_paths),
+    )

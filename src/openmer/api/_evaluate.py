@@ -1,0 +1,258 @@
+"""Evaluate a method by leave-one-subject-out, and look at what came out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from openmer.api._clips import Source, clips_of
+from openmer.api._display import Displayed, frame
+from openmer.api._progress import Report
+from openmer.api._progress import progress as shown
+from openmer.datasets import ClipSource
+from openmer.errors import ConfigError
+from openmer.evaluation import (
+    METRICS,
+    Estimate,
+    Part,
+    PredictionTable,
+    Protocol,
+    RunInfo,
+    Summary,
+    Task,
+    cross_validate,
+    load_run,
+    prepare_task,
+    read_run,
+)
+from openmer.methods import Method, load_method
+from openmer.preprocessing import ArrayCache
+from openmer.reports import write_report
+from openmer.training import EpochRule, Resources
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Result(Displayed):
+    """A finished run: predictions, scores with their intervals, and how they were made.
+
+    Attributes:
+        folder: Where it is kept.
+        info: How it was made.
+        summary: All scores.
+    """
+
+    folder: Path
+    info: RunInfo
+    summary: Summary
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Result:
+        """Read a finished run.
+
+        Raises:
+            DataError: There is none in the folder, or it is broken.
+        """
+        info, summary = load_run(Path(folder))
+        return cls(Path(folder), info, summary)
+
+    @property
+    def uf1(self) -> float:
+        """Unweighted F1 of the pooled predictions, mean over seeds, 0..1."""
+        return self.summary.uf1
+
+    @property
+    def uar(self) -> float:
+        """Unweighted average recall of the pooled predictions, mean over seeds, 0..1."""
+        return self.summary.scores["uar"].value
+
+    @property
+    def accuracy(self) -> float:
+        """Accuracy of the pooled predictions, mean over seeds, 0..1."""
+        return self.summary.scores["accuracy"].value
+
+    @property
+    def leaky(self) -> bool:
+        """Whether the run has seen its tested subjects in any way."""
+        return self.info.leaky
+
+    def score(self, metric: str = "uf1") -> Estimate:
+        """Return a score with its interval and its spread over seeds.
+
+        Raises:
+            ConfigError: There is no such metric.
+        """
+        return self.summary.scores[METRICS[metric].name]
+
+    def interval(self, metric: str = "uf1") -> tuple[float, float] | None:
+        """Return the 95 % interval of a score by subjects; None where it cannot be made.
+
+        Raises:
+            ConfigError: There is no such metric.
+        """
+        found = self.score(metric)
+        return None if found.low is None or found.high is None else (found.low, found.high)
+
+    @cached_property
+    def table(self) -> PredictionTable:
+        """Predictions as arrays."""
+        return read_run(self.folder, seeds=self.info.seeds)
+
+    @property
+    def predictions(self) -> DataFrame:
+        """A table with a row for each clip and seed: truth, prediction and scores."""
+        table, names = self.table, self.info.classes
+        columns = {
+            "clip": table.clips,
+            "corpus": table.corpora,
+            "subject_id": table.subjects,
+            "truth": [names[i] for i in table.truth],
+            "predicted": [names[i] for i in table.predicted],
+            **{f"score_{name}": table.scores[:, i] for i, name in enumerate(names)},
+            "seed": table.seed,
+            "epoch": table.epoch,
+        }
+        return frame(columns)
+
+    def to_frame(self) -> DataFrame:
+        """Return a table of scores: a row for all clips, and one for each corpus among them."""
+        parts = [_scores(name, part) for name, part in self.summary.parts.items()]
+        return frame([_scores("all", self.summary), *parts])
+
+    def report(self, folder: str | Path | None = None) -> Path:
+        """Write report.html, .md, .csv and .tex, and return the path of the page.
+
+        Args:
+            folder: None is the run's own folder.
+
+        Raises:
+            DataError: The folder cannot be written to.
+        """
+        place = self.folder if folder is None else Path(folder)
+        return write_report(place, [(self.info, self.summary)])["html"]
+
+    def plot(self) -> Figure:
+        """Draw the confusion matrix: clips per seed, rows are the truth."""
+        from matplotlib.figure import Figure
+
+        counts, names = self.summary.confusion_mean, self.info.classes
+        figure = Figure(figsize=(1.5 + len(names), 1.2 + len(names)), layout="constrained")
+        axes = figure.subplots()
+        axes.imshow(
+            [[n / max(sum(row), 1) for n in row] for row in counts], "Blues", vmin=0, vmax=1
+        )
+        for y, row in enumerate(counts):
+            for x, n in enumerate(row):
+                dark = n > sum(row) / 2
+                axes.text(x, y, f"{n:g}", ha="center", va="center", color="w" if dark else "k")
+        axes.set_xticks(range(len(names)), names, rotation=30, parse_math=False)
+        axes.set_yticks(range(len(names)), names, parse_math=False)
+        axes.set(xlabel="predicted", ylabel="truth")
+        axes.set_title(f"UF1 {self.uf1:.3f}" + ", LEAKY" * self.leaky)
+        return figure
+
+    def _line(self) -> str:
+        found = self.interval()
+        around = "" if found is None else f" ({found[0]:.3f} to {found[1]:.3f})"
+        honest = "LEAKY" if self.leaky else "honest"
+        return (
+            f"{self.info.title}, UF1 {self.uf1:.3f}{around}, {self.info.clips} clips of "
+            f"{self.info.subjects} subjects, {honest}"
+        )
+
+
+def evaluate(
+    method: str | Path | Method,
+    clips: Source,
+    *,
+    seeds: int = 1,
+    epoch_rule: EpochRule | None = None,
+    overrides: Sequence[str] = (),
+    out: str | Path = "runs",
+    device: Device = "auto",
+    workers: int = 0,
+    progress: bool = True,
+) -> Result:
+    """Train and test a method, each subject held out once; what was done before is not done again.
+
+    Args:
+        method: A name (`list_methods`), the path of a TOML file, or what `load_method` returns.
+        clips: What `load_clips` returns or reads.
+        seeds: How many times; with the seeds 0 to `seeds` - 1.
+        epoch_rule: "fixed", "inner" or "held_out", which is a leak; None is the method's own.
+        overrides: Values to replace in the method, such as ``"training.epochs=5"``.
+        out: Folder that keeps all runs.
+        device: "auto" takes CUDA where there is one.
+        workers: Processes; 0 is one per core.
+        progress: Show how far it is.
+
+    Raises:
+        ConfigError: There is no such method, or an override is wrong.
+        DataError: The clips cannot be read.
+        ProtocolError: The evaluation cannot be honest, such as with one subject only.
+    """
+    chosen = method_of(method, overrides)
+    protocol = Protocol(epoch_rule=epoch_rule or chosen.epoch_rule, seeds=tuple(range(seeds)))
+    resources = Resources(device=device, workers=workers)
+    with shown(progress) as report:
+        task = task_of(chosen, clips, protocol, workers, report)
+        folder = cross_validate(
+            task, protocol, out=Path(out), resources=resources, on_progress=report
+        )
+    return Result.read(folder)
+
+
+def method_of(method: str | Path | Method, overrides: Sequence[str] = ()) -> Method:
+    """Return the method of that name or file; one that was loaded before stays as it is.
+
+    Raises:
+        ConfigError: There is none, or an override is wrong or beside a loaded method.
+    """
+    if not isinstance(method, Method):
+        return load_method(str(method), overrides)
+    if overrides:
+        raise ConfigError(
+            "Found overrides beside a method that was loaded before. Give them to load_method."
+        )
+    return method
+
+
+def task_of(
+    method: Method, clips: Source, protocol: Protocol, workers: int, report: Report
+) -> Task:
+    """Return the method's arrays, classes and folds; warn of what a reader must know.
+
+    Raises:
+        OpenMERError: As `openmer.evaluation.prepare_task`.
+    """
+    source = clips_of(clips)
+    if isinstance(source, ClipSource) and source.warning:
+        warnings.warn(source.warning, stacklevel=3)
+    task = prepare_task(
+        method, source, protocol=protocol, cache=ArrayCache(), workers=workers, on_progress=report
+    )
+    if task.failures:
+        warnings.warn(
+            f"{len(task.failures)} of {task.asked} clips could not be prepared and are left out, "
+            f"such as {task.failures[0].clip}: {task.failures[0].reason}",
+            stacklevel=3,
+        )
+    return task
+
+
+def _scores(name: str, part: Part) -> dict[str, object]:
+    """Return a row of the table of scores: each metric with its interval and spread."""
+    row: dict[str, object] = {"part": name, "clips": part.clips, "subjects": part.subjects}
+    for metric, found in part.scores.items():
+        row |= {metric: found.value, f"{metric}_low": found.low, f"{metric}_high": found.high}
+        row[f"{metric}_sd"] = found.sd
+    return row
