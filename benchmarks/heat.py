@@ -8,7 +8,7 @@ where it is at least half, or a tenth, of the largest one in the picture.
 
     python benchmarks/heat.py [--folds 3] [--epochs 8] [--subjects 12] [--clips 12] [--seed 0]
 
-Writes benchmarks/results/heat.md and docs/images/saliency maps.png. About a quarter of an hour on
+Writes benchmarks/results/heat.md and docs/images/saliency-maps.png. About a quarter of an hour on
 one core; time grows with folds, epochs, subjects and clips alike.
 """
 
@@ -100,7 +100,7 @@ def main() -> None:
     text = report(maps, untrained, motion, options, minutes)
     print(text)
     (HERE / "results" / "heat.md").write_text(text, encoding="utf-8")
-    draw(maps, motion, HERE.parent / "docs" / "images" / "saliency maps.png")
+    draw(maps, motion, HERE.parent / "docs" / "images" / "saliency-maps.png")
 
 
 def plan(options: argparse.Namespace) -> CorpusPlan:

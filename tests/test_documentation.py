@@ -256,3 +256,10 @@ def test_no_file_is_large_and_none_is_of_a_corpus():
             assert made, (
                 f"no script in docs/images or benchmarks makes {name}: whose picture is it?"
             )
+
+
+def test_every_figure_of_the_docs_has_a_script_that_names_it():
+    scripts = [*ROOT.glob("benchmarks/*.py"), *ROOT.glob("docs/images/*.py")]
+    told = " ".join(path.read_text(encoding="utf-8") for path in scripts)
+    for figure in ROOT.glob("docs/images/*.png"):
+        assert re.search(rf"(?<![\w-]){figure.name}", told), f"nothing makes {figure.name}"

@@ -11,6 +11,7 @@ from openmer import __version__
 from openmer.app._jobs import Failed, State, Stopped, Waiting, Working
 from openmer.app._results import Findings, Shown
 from openmer.app._settings import PageSettings, is_loopback
+from openmer.theme import css_colours
 from openmer.video import clock_text, timeline_of, timeline_svg, video_name
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _KEPT = {
 
 def style() -> str:
     """Return the style sheet of the page."""
-    return _render("page.css.j2")
+    return _render("page.css.j2", colours=css_colours(dark=".dark"))
 
 
 def script() -> str:

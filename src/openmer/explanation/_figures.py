@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,20 +11,19 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from openmer.errors import ConfigError
 from openmer.explanation._held_out import SaliencyMap
 from openmer.files import replace_file
 from openmer.preprocessing import LUMA, DynamicImageStep, Recipe, flow_to_rgb, round_up
+from openmer.theme import ACCENT, ALARM, INK, LINE, SOFT, figure_bytes, new_figure
 from openmer.training import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import SubFigure
+    from matplotlib.figure import Figure, SubFigure
 
-_INK, _QUIET, _LINE, _ALARM, _ACCENT = "#1f2328", "#6b7280", "#d0d7de", "#c2410c", "#1f4e79"
 _DPI = 120
 _LONGEST_NAME = 72  # characters that fit on a figure
 _FULL_QUANTILE = 0.995  # of flow lengths; the longest ones are outliers
@@ -79,13 +77,13 @@ def input_picture(array: FloatArray, recipe: Recipe) -> Picture:
 
 def draw_saliency_map(shown: SaliencyMap) -> Figure:
     """Draw the saliency map of one clip: input, map, scores, and what to know about it."""
-    notes = [(text, _ALARM) for text in shown.cautions] + [(shown.by.origin, _QUIET)]
+    notes = [(text, ALARM) for text in shown.cautions] + [(shown.by.origin, SOFT)]
     lines = [(line, colour) for text, colour in notes for line in textwrap.wrap(text, 150)]
     foot_in = 0.2 * len(lines) + 0.25
-    figure = Figure(figsize=(11.0, 4.4 + foot_in), dpi=_DPI, facecolor="white")
+    figure = new_figure(11.0, 4.4 + foot_in, dpi=_DPI, paper="white")
     body, foot = figure.subfigures(2, 1, height_ratios=(4.4, foot_in), squeeze=False)[:, 0]
-    body.text(0.02, 0.95, _short(shown.name), fontsize=15, weight="bold", color=_INK, va="center")
-    body.text(0.02, 0.878, _verdict(shown), fontsize=10.5, color=_QUIET, va="center")
+    body.text(0.02, 0.95, _short(shown.name), fontsize=15, weight="bold", color=INK, va="center")
+    body.text(0.02, 0.878, _verdict(shown), fontsize=10.5, color=SOFT, va="center")
     picture = input_picture(shown.array, shown.by.recipe)
     title = f"{picture.title}: {picture.words}" if picture.words else picture.title
     _picture(body.add_axes((0.02, 0.02, 0.31, 0.75)), picture, title)
@@ -114,24 +112,24 @@ def draw_variants(
     pictures = [input_picture(first.array, first.by.recipe), *([beside] if beside else [])]
     count = len(pictures) + len(shown)
     width_in = 2.35 * count + 0.75
-    figure = Figure(figsize=(width_in, 3.95), dpi=_DPI, facecolor="white")
-    figure.text(0.012, 0.945, title, fontsize=14, weight="bold", color=_INK, va="center")
-    figure.text(0.012, 0.875, _shared_facts(first), fontsize=9.5, color=_QUIET, va="center")
+    figure = new_figure(width_in, 3.95, dpi=_DPI, paper="white")
+    figure.text(0.012, 0.945, title, fontsize=14, weight="bold", color=INK, va="center")
+    figure.text(0.012, 0.875, _shared_facts(first), fontsize=9.5, color=SOFT, va="center")
     step = (1 - 0.75 / width_in) / count
     places = [(0.012 + number * step, 0.15, step * 0.955, 0.575) for number in range(count)]
     for place, picture in zip(places, pictures, strict=False):
         panel = figure.add_axes(place)
         _picture(panel, picture, picture.title)
-        panel.set_xlabel(textwrap.fill(picture.words, 36), **_under(_QUIET))
+        panel.set_xlabel(textwrap.fill(picture.words, 36), **_under(SOFT))
     for place, (label, saliency_map) in zip(places[len(pictures) :], shown, strict=True):
         panel = figure.add_axes(place)
-        drawn = _saliency(panel, saliency_map, label, weight="bold", color=_INK)
+        drawn = _saliency(panel, saliency_map, label, weight="bold", color=INK)
         _below(panel, saliency_map)
     _colour_bar(figure, drawn, (1 - 0.62 / width_in, 0.2, 0.1 / width_in, 0.475))
     figure.text(
         0.012, 0.035, "Each map is stretched to its own hottest cell: colours compare places in "
         "one map, not strengths between maps. The heat of a wrong network explains an error.",
-        fontsize=8.5, color=_QUIET, va="center",
+        fontsize=8.5, color=SOFT, va="center",
     )  # fmt: skip
     return figure
 
@@ -153,9 +151,7 @@ def write_figure(path: Path, figure: Figure) -> None:
         ConfigError: As `require_png`.
     """
     require_png(path)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", metadata={"Software": None})
-    replace_file(path, content.getvalue())
+    replace_file(path, figure_bytes(figure))
 
 
 def _short(name: str) -> str:
@@ -194,7 +190,7 @@ def _below(panel: Axes, shown: SaliencyMap) -> None:
         lines.append(f"heat of {_explained(shown)}")
     if not shown.found.cells.any():
         lines.append("no place raises it")
-    panel.set_xlabel("\n".join(lines), **_under(_ALARM if wrong else _INK))
+    panel.set_xlabel("\n".join(lines), **_under(ALARM if wrong else INK))
 
 
 def _picture(panel: Axes, picture: Picture, title: str) -> None:
@@ -230,15 +226,15 @@ def _colour_bar(
 ) -> None:
     bar = figure.add_axes(place)
     scale = figure.colorbar(drawn, cax=bar, ticks=[0, 0.5, 1])
-    scale.outline.set_edgecolor(_LINE)
+    scale.outline.set_edgecolor(LINE)
     bar.set_yticklabels(["0", "0.5", "hottest"])
-    bar.tick_params(labelsize=8, colors=_QUIET, length=2)
+    bar.tick_params(labelsize=8, colors=SOFT, length=2)
 
 
 def _scores(panel: Axes, shown: SaliencyMap) -> None:
     """Draw a bar per class; the explained one is dark."""
     names = shown.by.classes
-    colours = [_ACCENT if i == shown.explained else _LINE for i in range(len(names))]
+    colours = [ACCENT if i == shown.explained else LINE for i in range(len(names))]
     panel.barh(range(len(names)), shown.scores, color=colours, height=0.6)
     low, high = min(0.0, *shown.scores), max(1.0, *shown.scores)
     for place, score in enumerate(shown.scores):
@@ -247,11 +243,11 @@ def _scores(panel: Axes, shown: SaliencyMap) -> None:
             place,
             f"{score:.2f}",
             fontsize=9,
-            color=_INK,
+            color=INK,
             va="center",
         )
     labels = [f"{name}\n(annotated)" if i == shown.truth else name for i, name in enumerate(names)]
-    panel.set_yticks(range(len(names)), labels, fontsize=9.5, color=_INK)
+    panel.set_yticks(range(len(names)), labels, fontsize=9.5, color=INK)
     panel.invert_yaxis()
     panel.set(xlim=(low, high + 0.15 * (high - low)), xticks=[])
     panel.tick_params(length=0)
@@ -263,11 +259,11 @@ def _scores(panel: Axes, shown: SaliencyMap) -> None:
 def _bare(panel: Axes) -> None:
     panel.set_xticks([])
     panel.set_yticks([])
-    panel.spines[:].set_color(_LINE)
+    panel.spines[:].set_color(LINE)
 
 
 def _title() -> dict[str, Any]:
-    return {"fontsize": 9.5, "color": _QUIET, "loc": "left", "pad": 4}
+    return {"fontsize": 9.5, "color": SOFT, "loc": "left", "pad": 4}
 
 
 def _under(colour: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ it would stand.
 
 from __future__ import annotations
 
-import io
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from openmer.preprocessing.faces._detect import ArrayStore, Face, choose_face, d
 from openmer.preprocessing.flow._apex import Apex, FlowApex, find_apex
 from openmer.preprocessing.flow._flow import optical_flow
 from openmer.preprocessing.flow._strain import optical_strain
+from openmer.theme import figure_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -147,10 +147,7 @@ def write_sheet(path: Path, look: ClipLook) -> None:
     ending = path.suffix.removeprefix(".").lower()
     if ending not in FORMATS:
         raise ConfigError(f"The sheet's file is {path}; give one that ends in .png, .pdf or .svg.")
-    undated = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
-    buffer = io.BytesIO()
-    draw_sheet(look).savefig(buffer, format=ending, metadata=undated[ending])
-    replace_file(path, buffer.getvalue())
+    replace_file(path, figure_bytes(draw_sheet(look), ending))
 
 
 def draw_sheet(look: ClipLook) -> Figure:

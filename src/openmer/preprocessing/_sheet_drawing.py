@@ -6,7 +6,6 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -14,16 +13,27 @@ from numpy.typing import NDArray
 from openmer.preprocessing.faces._detect import LANDMARKS
 from openmer.preprocessing.flow._apex import Apex
 from openmer.preprocessing.flow._colours import colour_wheel, flow_to_rgb, round_up
+from openmer.theme import (
+    APEX,
+    GLOW,
+    GOOD,
+    INK,
+    LINE,
+    OFFSET,
+    ONSET,
+    RAISED,
+    SOFT,
+    new_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import SubFigure
+    from matplotlib.figure import Figure, SubFigure
 
     from openmer.preprocessing._sheet import ClipLook
     from openmer.preprocessing.faces._detect import Face
 
-_INK, _QUIET, _LINE = "#1f2328", "#6b7280", "#d0d7de"
-_MARKS = {"onset": "#1a7f64", "apex": "#c2410c", "offset": "#3b5bdb"}
+_MARKS = {"onset": ONSET, "apex": APEX, "offset": OFFSET}
 _WIDTH_IN = 13.0
 _ROWS_IN = (2.75, 3.6, 4.4, 2.6)
 _DPI = 110
@@ -33,7 +43,7 @@ _LEAST_FLOW_PX, _LEAST_STRAIN, _LEAST_MOVEMENT = 0.1, 0.01, 0.001
 
 def draw(look: ClipLook) -> Figure:
     """Draw the whole sheet."""
-    figure = Figure(figsize=(_WIDTH_IN, sum(_ROWS_IN)), dpi=_DPI, facecolor="white")
+    figure = new_figure(_WIDTH_IN, sum(_ROWS_IN), dpi=_DPI, paper="white")
     rows = figure.subfigures(4, 1, height_ratios=_ROWS_IN, squeeze=False)[:, 0]
     _strip(rows[0], look)
     _faces(rows[1], look)
@@ -45,8 +55,8 @@ def draw(look: ClipLook) -> Figure:
 def _strip(row: SubFigure, look: ClipLook) -> None:
     """Draw some frames of the clip, under its name."""
     clip = look.clip
-    row.text(0.02, 0.89, clip.key, fontsize=17, weight="bold", color=_INK, va="center")
-    row.text(0.98, 0.89, _facts(look), fontsize=10.5, color=_QUIET, va="center", ha="right")
+    row.text(0.02, 0.89, clip.key, fontsize=17, weight="bold", color=INK, va="center")
+    row.text(0.98, 0.89, _facts(look), fontsize=10.5, color=SOFT, va="center", ha="right")
     panels = row.subplots(1, max(7, len(look.strip)), squeeze=False)[0]
     row.subplots_adjust(left=0.02, right=0.98, top=0.7, bottom=0.0, wspace=0.06)
     for panel in panels[len(look.strip) :]:
@@ -56,7 +66,7 @@ def _strip(row: SubFigure, look: ClipLook) -> None:
         said = " · ".join([*names, f"frame {number}"])
         if clip.fps is not None:
             said += f" · {1000 * float((number - (clip.onset or 0)) / clip.fps):.0f} ms"
-        colour = _MARKS[names[-1]] if names else _QUIET
+        colour = _MARKS[names[-1]] if names else SOFT
         _picture(panel, image, said, colour=colour, frame=bool(names))
         panel.set_title(said, **{**_title(colour), "fontsize": 8.5})
 
@@ -91,7 +101,7 @@ def _faces(row: SubFigure, look: ClipLook) -> None:
         panels[0].add_patch(
             Rectangle(
                 (x0, y0), x1 - x0, y1 - y0, fill=False, lw=2 if taken else 1,
-                edgecolor="#22c55e" if taken else "white", linestyle="-" if taken else "--",
+                edgecolor=GOOD if taken else "white", linestyle="-" if taken else "--",
             )
         )  # fmt: skip
     if look.face is not None:
@@ -112,12 +122,12 @@ def _landmarks(panel: Axes, face: Face) -> None:
         guessed = np.zeros(len(points), bool)
     size = 9 if face.points68_xy else 26
     (x, y), (other_x, other_y) = points[~guessed].T, points[guessed].T
-    panel.scatter(x, y, size, color="#fde047", edgecolors=_INK, linewidths=0.7)
-    panel.scatter(other_x, other_y, size, facecolors="none", edgecolors="#fde047")
+    panel.scatter(x, y, size, color=GLOW, edgecolors=INK, linewidths=0.7)
+    panel.scatter(other_x, other_y, size, facecolors="none", edgecolors=GLOW)
     if guessed.any():
         panel.text(
             0.5, 0.025, "hollow: guessed from the box", transform=panel.transAxes, ha="center",
-            fontsize=9, color="white", bbox={"facecolor": _INK, "alpha": 0.75, "lw": 0, "pad": 2.5},
+            fontsize=9, color="white", bbox={"facecolor": INK, "alpha": 0.75, "lw": 0, "pad": 2.5},
         )  # fmt: skip
 
 
@@ -139,8 +149,8 @@ def _motion(row: SubFigure, look: ClipLook) -> None:
 def _flow(row: SubFigure, panel: Axes, look: ClipLook) -> None:
     lengths = np.hypot(*look.flow_xy)
     full_px = round_up(max(_LEAST_FLOW_PX, float(np.quantile(lengths, 0.995))))
-    _picture(panel, 255 * flow_to_rgb(look.flow_xy, full_px), "flow", frame=True, colour=_LINE)
-    panel.set_title("flow: colour is direction, strength is length", **_title(_QUIET))
+    _picture(panel, 255 * flow_to_rgb(look.flow_xy, full_px), "flow", frame=True, colour=LINE)
+    panel.set_title("flow: colour is direction, strength is length", **_title(SOFT))
     place = panel.get_position()
     side_in = 0.6
     width, height = side_in / _WIDTH_IN, side_in / _ROWS_IN[2]
@@ -156,7 +166,7 @@ def _flow(row: SubFigure, panel: Axes, look: ClipLook) -> None:
         height / 2,
         text,
         fontsize=9.5,
-        color=_INK,
+        color=INK,
         va="center",
         linespacing=1.35,
     )
@@ -166,12 +176,12 @@ def _strain(row: SubFigure, panel: Axes, look: ClipLook) -> None:
     full = round_up(max(_LEAST_STRAIN, float(np.quantile(look.strain, 0.995))))
     shown = panel.imshow(look.strain, cmap="magma", vmin=0, vmax=full)
     _bare(panel)
-    panel.set_title("optical strain: how much skin deforms", **_title(_QUIET))
+    panel.set_title("optical strain: how much skin deforms", **_title(SOFT))
     place = panel.get_position()
     bar = row.add_axes((place.x0, 0.1, place.width, 0.025))
     scale = row.colorbar(shown, cax=bar, orientation="horizontal", ticks=[0, full / 2, full])
-    scale.outline.set_edgecolor(_LINE)
-    bar.tick_params(labelsize=9, colors=_INK, length=2)
+    scale.outline.set_edgecolor(LINE)
+    bar.tick_params(labelsize=9, colors=INK, length=2)
     bar.set_xticklabels(["0", f"{full / 2:.2g}", f"{full:.2g} px per px"])
     bar.get_xticklabels()[-1].set_horizontalalignment("right")
 
@@ -187,8 +197,8 @@ def _movement(row: SubFigure, look: ClipLook) -> None:
     onset = look.clip.onset or 0
     curve = np.array(look.movement.movement)
     numbers = onset + np.arange(len(curve))
-    panel.fill_between(numbers, curve, color="#94a3b8", alpha=0.25, lw=0)
-    panel.plot(numbers, curve, color=_INK, lw=1.8, marker="o", ms=3.5)
+    panel.fill_between(numbers, curve, color=SOFT, alpha=0.25, lw=0)
+    panel.plot(numbers, curve, color=INK, lw=1.8, marker="o", ms=3.5)
     top = 1.28 * max(float(curve.max()), _LEAST_MOVEMENT)
     _marks(panel, look, top)
     found = onset + look.movement.frame
@@ -200,13 +210,13 @@ def _movement(row: SubFigure, look: ClipLook) -> None:
         bbox={"facecolor": "white", "alpha": 0.85, "lw": 0, "pad": 1.5},
     )  # fmt: skip
     panel.set(xlim=(onset - 0.3, numbers[-1] + 0.3), ylim=(0, top))
-    panel.set_xlabel("frame, counted from 0", fontsize=9.5, color=_QUIET)
-    panel.set_ylabel("mean strain, smoothed", fontsize=9.5, color=_QUIET)
-    panel.tick_params(labelsize=9, colors=_QUIET, length=3)
+    panel.set_xlabel("frame, counted from 0", fontsize=9.5, color=SOFT)
+    panel.set_ylabel("mean strain, smoothed", fontsize=9.5, color=SOFT)
+    panel.tick_params(labelsize=9, colors=SOFT, length=3)
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     for name, spine in panel.spines.items():
         spine.set_visible(name in ("left", "bottom"))
-        spine.set_color(_LINE)
+        spine.set_color(LINE)
 
 
 def _marks(panel: Axes, look: ClipLook, top: float) -> None:
@@ -231,7 +241,7 @@ def _picture(
     image: NDArray[np.floating],
     title: str,
     *,
-    colour: str = _QUIET,
+    colour: str = SOFT,
     frame: bool = False,
 ) -> None:
     """Draw an image in 0..255 with a line of text above it."""
@@ -243,12 +253,12 @@ def _picture(
 
 def _words(panel: Axes, title: str, text: str) -> None:
     """Why there is no image."""
-    panel.set(xlim=(0, 1), ylim=(0, 1), facecolor="#f6f8fa")
+    panel.set(xlim=(0, 1), ylim=(0, 1), facecolor=RAISED)
     panel.set_box_aspect(1 if title else None)
-    _bare(panel, _LINE)
-    panel.set_title(title, **_title(_QUIET))
+    _bare(panel, LINE)
+    panel.set_title(title, **_title(SOFT))
     wrapped = textwrap.fill(text, 34 if title else 110)
-    panel.text(0.5, 0.5, wrapped, ha="center", va="center", fontsize=9.5, color=_QUIET)
+    panel.text(0.5, 0.5, wrapped, ha="center", va="center", fontsize=9.5, color=SOFT)
 
 
 def _bare(panel: Axes, colour: str | None = None) -> None:
@@ -256,12 +266,12 @@ def _bare(panel: Axes, colour: str | None = None) -> None:
     panel.set_yticks([])
     for spine in panel.spines.values():
         spine.set_visible(colour is not None)
-        spine.set_color(colour or _LINE)
+        spine.set_color(colour or LINE)
         spine.set_linewidth(2.2 if colour in _MARKS.values() else 1.0)
 
 
 def _heading(row: SubFigure, text: str) -> None:
-    row.text(0.02, 0.935, text, fontsize=13, weight="bold", color=_INK, va="center")
+    row.text(0.02, 0.935, text, fontsize=13, weight="bold", color=INK, va="center")
 
 
 def _title(colour: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,8 +9,8 @@ from numpy.typing import NDArray
 
 from openmer.errors import DataError
 from openmer.preprocessing import flow_to_rgb
+from openmer.theme import INK, SOFT, figure_bytes, new_figure
 
-_PAPER, _INK, _SOFT = "#fcfbf9", "#1c1f22", "#5a6066"
 _CELL_IN, _NAMES_IN, _TITLE_IN, _DPI = 1.15, 1.35, 0.75, 130
 
 
@@ -37,16 +36,14 @@ def draw_prepared(
     Raises:
         DataError: There is no input.
     """
-    from matplotlib.figure import Figure
-
     if not len(inputs):
         raise DataError("There is nothing to draw: no clip or image was prepared.")
     truth = np.asarray(targets)
     columns = max(4, min(columns, int(np.bincount(truth).max())))
     size = (_NAMES_IN + columns * _CELL_IN, _TITLE_IN + len(classes) * _CELL_IN)
-    figure = Figure(figsize=size, dpi=_DPI, facecolor=_PAPER)
+    figure = new_figure(*size, dpi=_DPI)
     figure.text(
-        0.12 / size[0], 1 - 0.35 / size[1], title, fontsize=14, weight="bold", color=_INK,
+        0.12 / size[0], 1 - 0.35 / size[1], title, fontsize=14, weight="bold", color=INK,
         va="center",
     )  # fmt: skip
     for row, name in enumerate(classes):
@@ -54,7 +51,7 @@ def draw_prepared(
         bottom = (len(classes) - 1 - row) * _CELL_IN
         label = f"{name}\n{len(own):,} in all"
         figure.text(
-            0.12 / size[0], (bottom + _CELL_IN / 2) / size[1], label, fontsize=10, color=_SOFT,
+            0.12 / size[0], (bottom + _CELL_IN / 2) / size[1], label, fontsize=10, color=SOFT,
             va="center",
         )  # fmt: skip
         chosen = own[np.linspace(0, len(own) - 1, min(columns, len(own))).round().astype(int)]
@@ -65,9 +62,7 @@ def draw_prepared(
             )
             panel.imshow(_picture(inputs[number]), interpolation="nearest")
             panel.set_axis_off()
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", metadata={"Software": None}, facecolor=_PAPER)
-    return drawn.getvalue()
+    return figure_bytes(figure)
 
 
 def _picture(array: NDArray[np.generic]) -> NDArray[np.float64]:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from openmer.pretraining._spec import Epoch
+from openmer.theme import (
+    ACCENT,
+    INK,
+    OTHER,
+    PAPER,
+    RAISED,
+    SOFT,
+    draw_frame,
+    figure_bytes,
+    new_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# The colours of the report.
-_PAPER, _INK, _SOFT, _LINE, _WASH = "#fcfbf9", "#1c1f22", "#5a6066", "#ddd9d2", "#f4f2ee"
-_ACCENT, _OTHER = "#27567b", "#b7791f"
 _SIZE_IN = (9.0, 5.2)
 _DPI = 150
 _NAMED_PARTS = 12  # more names would not fit beside each other
@@ -28,9 +35,7 @@ def draw_curve(card: Mapping[str, Any], epochs: Sequence[Epoch]) -> bytes:
         card: From `openmer.pretraining._run.make_card`.
         epochs: At least one.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=_SIZE_IN, dpi=_DPI, facecolor=_PAPER)
+    figure = new_figure(*_SIZE_IN, dpi=_DPI)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(1.15, 1))
     figure.subplots_adjust(left=0.075, right=0.875, top=0.81, bottom=0.1, hspace=0.3)
     _titles(figure, card)
@@ -39,22 +44,20 @@ def draw_curve(card: Mapping[str, Any], epochs: Sequence[Epoch]) -> bytes:
     for panel in (upper, lower):
         _frame(panel, epochs)
         panel.set_xlim(0.5, len(epochs) + 0.5)
-        panel.axvline(best.number, color=_INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
+        panel.axvline(best.number, color=INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
     accuracies = [epoch.validation_accuracy for epoch in epochs]
-    _lines(upper, numbers, {"": (accuracies, _ACCENT)})
+    _lines(upper, numbers, {"": (accuracies, ACCENT)})
     chance = max(card["data"]["validation"].values()) / sum(card["data"]["validation"].values())
     _reference(upper, chance, "always the largest class")
     _mark(upper, best.number, best.validation_accuracy)
     losses = {
-        "validation": ([epoch.validation_loss for epoch in epochs], _ACCENT),
-        "training": ([epoch.training_loss for epoch in epochs], _OTHER),
+        "validation": ([epoch.validation_loss for epoch in epochs], ACCENT),
+        "training": ([epoch.training_loss for epoch in epochs], OTHER),
     }
     _lines(lower, numbers, losses)
     _mark(lower, best.number, best.validation_loss)
     _words(upper, lower, epochs)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": None}, facecolor=_PAPER)
-    return picture.getvalue()
+    return figure_bytes(figure)
 
 
 def _titles(figure: Any, card: Mapping[str, Any]) -> None:  # noqa: ANN401 - matplotlib is not loaded
@@ -62,28 +65,23 @@ def _titles(figure: Any, card: Mapping[str, Any]) -> None:  # noqa: ANN401 - mat
     corpora = ", ".join(corpus["title"] for corpus in data["corpora"].values())
     figure.text(
         0.075, 0.945, f"{card['title']}: pretraining on {corpora}",
-        fontsize=15, weight="bold", color=_INK, va="center",
+        fontsize=15, weight="bold", color=INK, va="center",
     )  # fmt: skip
     facts = (
         f"{data['images']:,} images at {config['size']}x{config['size']} px · epoch "
         f"{card['epochs']['best']} kept of {card['epochs']['run']} · accuracy "
         f"{scores['accuracy']:.3f} · UF1 {scores['uf1']:.3f} · UAR {scores['uar']:.3f}"
     )
-    figure.text(0.075, 0.893, facts, fontsize=10, color=_SOFT, va="center")
+    figure.text(0.075, 0.893, facts, fontsize=10, color=SOFT, va="center")
 
 
 def _frame(panel: Axes, epochs: Sequence[Epoch]) -> None:
     """Light lines, no box, and a wash behind every second part of the training."""
-    panel.set_facecolor(_PAPER)
-    panel.spines[["top", "right", "left"]].set_visible(False)
-    panel.spines["bottom"].set_color(_LINE)
-    panel.grid(axis="y", color=_LINE, linewidth=0.7)
-    panel.set_axisbelow(True)
-    panel.tick_params(colors=_SOFT, labelsize=9, length=0)
+    draw_frame(panel)
     panel.margins(y=0.12)
     for place, (first, last, _) in enumerate(_parts(epochs)):
         if place % 2:
-            panel.axvspan(first - 0.5, last + 0.5, color=_WASH, linewidth=0, zorder=0)
+            panel.axvspan(first - 0.5, last + 0.5, color=RAISED, linewidth=0, zorder=0)
 
 
 def _parts(epochs: Sequence[Epoch]) -> list[tuple[int, int, str]]:
@@ -121,18 +119,18 @@ def _reference(panel: Axes, value: float, name: str) -> None:
     """Draw a level to compare with, where it is near enough to be shown."""
     low, high = panel.get_ylim()
     if low - 0.6 * (high - low) <= value <= high:
-        panel.axhline(value, color=_SOFT, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
+        panel.axhline(value, color=SOFT, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
         panel.annotate(
             name, (1, value), xycoords=("axes fraction", "data"), xytext=(-2, 3),
-            textcoords="offset points", color=_SOFT, fontsize=8, ha="right", va="bottom",
-            bbox={"facecolor": _PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
+            textcoords="offset points", color=SOFT, fontsize=8, ha="right", va="bottom",
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
         )  # fmt: skip
 
 
 def _mark(panel: Axes, number: int, value: float) -> None:
     """Mark the epoch whose weights were kept."""
     panel.plot(
-        [number], [value], "o", color=_ACCENT, markersize=9, zorder=4, markeredgecolor=_PAPER,
+        [number], [value], "o", color=ACCENT, markersize=9, zorder=4, markeredgecolor=PAPER,
         markeredgewidth=2, clip_on=False,
     )  # fmt: skip
     low, high = panel.get_ylim()
@@ -142,8 +140,8 @@ def _mark(panel: Axes, number: int, value: float) -> None:
     panel.annotate(
         f"{value:.3f}", (number, value), xytext=(5 if late else 0, 11 if above else -11),
         textcoords="offset points", ha="right" if late else "center",
-        va="bottom" if above else "top", color=_INK, fontsize=10, weight="bold", zorder=5,
-        bbox={"facecolor": _PAPER, "edgecolor": "none", "pad": 1.5, "alpha": 0.85},
+        va="bottom" if above else "top", color=INK, fontsize=10, weight="bold", zorder=5,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.5, "alpha": 0.85},
     )  # fmt: skip
 
 
@@ -152,15 +150,15 @@ def _words(upper: Axes, lower: Axes, epochs: Sequence[Epoch]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     for panel, name in ((upper, "validation accuracy"), (lower, "loss")):
-        panel.set_title(name, loc="left", fontsize=10, color=_SOFT, pad=4)
+        panel.set_title(name, loc="left", fontsize=10, color=SOFT, pad=4)
         panel.yaxis.set_major_locator(MaxNLocator(5))
-    lower.set_xlabel("epoch", color=_SOFT, fontsize=10)
+    lower.set_xlabel("epoch", color=SOFT, fontsize=10)
     lower.xaxis.set_major_locator(MaxNLocator(12, integer=True, min_n_ticks=1))
     parts = _parts(epochs)
     if 1 < len(parts) <= _NAMED_PARTS:
         for first, last, name in parts:
             moving = re.search(r"\((\w+)\)", name)
             upper.text(
-                (first + last) / 2, -0.03, moving[1] if moving else name, fontsize=8, color=_SOFT,
+                (first + last) / 2, -0.03, moving[1] if moving else name, fontsize=8, color=SOFT,
                 transform=upper.get_xaxis_transform(), ha="center", va="top",
             )  # fmt: skip

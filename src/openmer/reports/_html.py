@@ -43,6 +43,7 @@ from openmer.reports._rows import (
     shown_lines,
     titles,
 )
+from openmer.theme import css_colours
 
 _PARTS = ("smic", "casme2", "samm")
 
@@ -105,6 +106,7 @@ def render_html(runs: Sequence[Run]) -> str:
     )
     rows = [row_of(*run) for run in runs]
     return environment.get_template("report.html.j2").render(
+        colours=css_colours(),
         LEAKY=LEAKY,
         leaky_means=LEAKY_MEANS,
         interval_means=INTERVAL_MEANS,

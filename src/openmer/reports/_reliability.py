@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -20,13 +19,21 @@ from openmer.evaluation import (
     confidence_bins,
     coverage_curve,
 )
+from openmer.theme import (
+    ACCENT,
+    INK,
+    LINE,
+    OTHER,
+    PAPER,
+    SOFT,
+    draw_frame,
+    figure_bytes,
+    new_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# The colours of the report.
-_PAPER, _INK, _SOFT, _LINE = "#fcfbf9", "#1c1f22", "#5a6066", "#ddd9d2"
-_ACCENT, _OTHER = "#27567b", "#b7791f"
 _SIZE_IN, _DPI = (11.4, 4.3), 150
 _COUNTS = 0.16  # height of the tallest bar of counts, in units of the axis
 _FEW = 20  # predictions in a bin; below, its place says little
@@ -108,22 +115,15 @@ def draw_reliability(
         found: Every subject calibrated by the others.
         form: The file's form.
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=_SIZE_IN, dpi=_DPI, facecolor=_PAPER)
-    figure.text(0.045, 0.935, title, fontsize=13, weight="bold", color=_INK, va="center")
+    figure = new_figure(*_SIZE_IN, dpi=_DPI)
+    figure.text(0.045, 0.935, title, fontsize=13, weight="bold", color=INK, va="center")
     first, second, third = figure.subplots(1, 3)
     figure.subplots_adjust(left=0.052, right=0.985, top=0.76, bottom=0.12, wspace=0.2)
     _draw_bins(first, "before", reliability_bins(found.before, found), report.before)
     after = f"after, T = {report.temperature:.2f}"
     _draw_bins(second, after, reliability_bins(found.after, found), report.after)
     _draw_coverage(third, report, found)
-    picture = io.BytesIO()
-    unstamped = {"Software": None} if form == "png" else {"Date": None}
-    with mpl.rc_context({"svg.hashsalt": "openmer"}):
-        figure.savefig(picture, format=form, metadata=unstamped, facecolor=_PAPER)
-    return picture.getvalue()
+    return figure_bytes(figure, form)
 
 
 def _interval(
@@ -143,42 +143,37 @@ def _interval(
 
 
 def _prepare(panel: Axes, title: str, below: str) -> None:
-    panel.set_facecolor(_PAPER)
-    panel.spines[["top", "right", "left"]].set_visible(False)
-    panel.spines["bottom"].set_color(_LINE)
-    panel.grid(axis="y", color=_LINE, linewidth=0.7)
-    panel.set_axisbelow(True)
-    panel.tick_params(colors=_SOFT, labelsize=9, length=0)
+    draw_frame(panel)
     panel.set_ylim(0, 1.02)
-    panel.set_title(title, loc="left", fontsize=11, color=_INK, pad=20)
-    panel.text(0, 1.025, below, transform=panel.transAxes, fontsize=8.5, color=_SOFT, va="bottom")
+    panel.set_title(title, loc="left", fontsize=11, color=INK, pad=20)
+    panel.text(0, 1.025, below, transform=panel.transAxes, fontsize=8.5, color=SOFT, va="bottom")
 
 
 def _draw_bins(panel: Axes, title: str, bins: tuple[ReliabilityBin, ...], quality: Quality) -> None:
     told = f"ECE {quality.ece:.3f}   Brier {quality.brier:.3f}   NLL {quality.nll:.3f}"
     _prepare(panel, title, told)
     panel.set_xlim(0, 1.02)
-    panel.plot([0, 1], [0, 1], color=_SOFT, linewidth=0.9, linestyle=(0, (1, 2)))
+    panel.plot([0, 1], [0, 1], color=SOFT, linewidth=0.9, linestyle=(0, (1, 2)))
     most = max(one.rows for one in bins)
     for one in bins:
         height = _COUNTS * one.rows / most
-        panel.bar((one.low + one.high) / 2, height, width=0.9 * (one.high - one.low), color=_LINE)
+        panel.bar((one.low + one.high) / 2, height, width=0.9 * (one.high - one.low), color=LINE)
         panel.text(
-            (one.low + one.high) / 2, height + 0.01, str(one.rows), fontsize=7, color=_SOFT,
+            (one.low + one.high) / 2, height + 0.01, str(one.rows), fontsize=7, color=SOFT,
             ha="center", va="bottom",
         )  # fmt: skip
         if one.interval is not None:
             ends = (one.interval.low, one.interval.high)
-            panel.plot([one.confidence] * 2, ends, color=_ACCENT, linewidth=1.1, alpha=0.7)
-        face = _ACCENT if one.rows >= _FEW else _PAPER
-        panel.plot([one.confidence], [one.accuracy], "o", color=_ACCENT, mfc=face, markersize=5)
+            panel.plot([one.confidence] * 2, ends, color=ACCENT, linewidth=1.1, alpha=0.7)
+        face = ACCENT if one.rows >= _FEW else PAPER
+        panel.plot([one.confidence], [one.accuracy], "o", color=ACCENT, mfc=face, markersize=5)
     many = [one for one in bins if one.rows >= _FEW]
     line = [one.confidence for one in many], [one.accuracy for one in many]
-    panel.plot(*line, color=_ACCENT, linewidth=1.6, zorder=1.9)
+    panel.plot(*line, color=ACCENT, linewidth=1.6, zorder=1.9)
     panel.set_xlabel(
-        f"confidence; bars: predictions; hollow: below {_FEW}", color=_SOFT, fontsize=9.5
+        f"confidence; bars: predictions; hollow: below {_FEW}", color=SOFT, fontsize=9.5
     )
-    panel.set_ylabel("share that is right", color=_SOFT, fontsize=9.5)
+    panel.set_ylabel("share that is right", color=SOFT, fontsize=9.5)
 
 
 def _draw_coverage(panel: Axes, report: CalibrationReport, found: CalibratedByOthers) -> None:
@@ -187,21 +182,21 @@ def _draw_coverage(panel: Axes, report: CalibrationReport, found: CalibratedByOt
     shown = [one for one in points if one.coverage >= 0.05]
     coverage = [one.coverage for one in shown]
     for name, values, colour in (
-        ("accuracy", [one.accuracy or 0.0 for one in shown], _ACCENT),
-        ("UF1", [one.uf1 or 0.0 for one in shown], _OTHER),
+        ("accuracy", [one.accuracy or 0.0 for one in shown], ACCENT),
+        ("UF1", [one.uf1 or 0.0 for one in shown], OTHER),
     ):
         panel.plot(coverage, values, color=colour, linewidth=1.8, label=name)
     panel.set_xlim(1.02, 0)
-    panel.axvline(report.coverage, color=_SOFT, linewidth=0.9, linestyle=(0, (1, 2)))
+    panel.axvline(report.coverage, color=SOFT, linewidth=0.9, linestyle=(0, (1, 2)))
     if report.accuracy is not None:
-        panel.plot([report.coverage], [report.accuracy], "o", color=_ACCENT, markersize=6)
+        panel.plot([report.coverage], [report.accuracy], "o", color=ACCENT, markersize=6)
     panel.text(
         report.coverage - 0.02, 0.04,
         f"threshold {report.abstain_below:.2f}:\n{report.coverage:.0%} answered"
         + (f",\n{report.accuracy:.0%} of them right" if report.accuracy is not None else ""),
-        fontsize=8.5, color=_SOFT, va="bottom",
+        fontsize=8.5, color=SOFT, va="bottom",
     )  # fmt: skip
     panel.legend(
         loc="lower right", frameon=False, fontsize=9, labelcolor="linecolor", handlelength=1.2
     )
-    panel.set_xlabel("share of clips that are answered", color=_SOFT, fontsize=9.5)
+    panel.set_xlabel("share of clips that are answered", color=SOFT, fontsize=9.5)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -20,9 +18,11 @@ from openmer.errors import ConfigError
 from openmer.files import replace_file
 from openmer.methods import Method
 from openmer.reproduction._study import Study, row_method
+from openmer.theme import INK, SOFT, figure_bytes, new_figure
 from openmer.training import pretrained_network
 
-_INK, _QUIET = "#1f2328", "#6b7280"
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def feature_maps(method: Method, clip: Clip) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -59,12 +59,12 @@ def draw_maps(maps: NDArray[np.float32], title: str, input_rgb: NDArray[np.float
     """
     columns = math.ceil(math.sqrt(len(maps) * 1.6))
     rows = math.ceil(len(maps) / columns)
-    figure = Figure(figsize=(12, 12 * 0.82 * rows / columns + 0.7), dpi=110, facecolor="white")
-    figure.text(0.01, 0.985, title, fontsize=14, weight="bold", color=_INK, va="top")
+    figure = new_figure(12, 12 * 0.82 * rows / columns + 0.7, dpi=110, paper="white")
+    figure.text(0.01, 0.985, title, fontsize=14, weight="bold", color=INK, va="top")
     left, right = figure.subfigures(1, 2, width_ratios=(0.18, 0.82), squeeze=False)[0]
     panel = left.add_axes((0.06, 0.55, 0.88, 0.33))
     panel.imshow(np.moveaxis(input_rgb, 0, -1).clip(0, 255).astype(np.uint8))
-    panel.set_title("input", fontsize=10, color=_QUIET)
+    panel.set_title("input", fontsize=10, color=SOFT)
     panel.set_axis_off()
     top = 1 - 0.55 / figure.get_figheight()
     for number, (place, found) in enumerate(
@@ -83,9 +83,7 @@ def draw_study(study: Study, clip: Clip, overrides: Sequence[str], folder: Path)
     for number, row in enumerate(study.rows, start=1):
         array, maps = feature_maps(row_method(study, row, overrides), clip)
         path = folder / f"{study.name.replace('/', '-')}-{number}.png"
-        picture = io.BytesIO()
-        draw_maps(maps, f"{row.label}, of {clip.key}", array).savefig(picture, format="png")
-        replace_file(path, picture.getvalue())
+        replace_file(path, figure_bytes(draw_maps(maps, f"{row.label}, of {clip.key}", array)))
         written.append(path)
     return written
 

@@ -16,14 +16,12 @@ import numpy as np
 
 from openmer.errors import ConfigError, DataError
 from openmer.evaluation import Fold, Task, fold_job, hold_out_inside, settled
+from openmer.theme import ACCENT, INK, OTHER, PAPER, SOFT, draw_frame, figure_bytes, new_figure
 from openmer.training import InnerConfig, NetworkSpec, Resources, fit_jobs, generator, plan_run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# The colours of the report.
-_PAPER, _INK, _SOFT, _LINE = "#fcfbf9", "#1c1f22", "#5a6066", "#ddd9d2"
-_ACCENT, _OTHER = "#27567b", "#b7791f"
 _PANEL_IN, _HEIGHT_IN, _DPI = 3.9, 3.6, 150
 
 
@@ -131,35 +129,27 @@ def draw_curves(title: str, curves: Sequence[TrainingCurve]) -> bytes:
         title: Of the figure.
         curves: At least one.
     """
-    from matplotlib.figure import Figure
-
     width = max(2, len(curves)) * _PANEL_IN
-    figure = Figure(figsize=(width, _HEIGHT_IN), dpi=_DPI, facecolor=_PAPER)
-    figure.text(0.35 / width, 0.93, title, fontsize=13, weight="bold", color=_INK, va="center")
+    figure = new_figure(width, _HEIGHT_IN, dpi=_DPI)
+    figure.text(0.35 / width, 0.93, title, fontsize=13, weight="bold", color=INK, va="center")
     panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
     figure.subplots_adjust(left=0.6 / width, right=0.985, top=0.72, bottom=0.15, wspace=0.12)
     for place, (panel, curve) in enumerate(zip(panels, curves, strict=True)):
         _draw(panel, curve, named=place == 0)
-    panels[0].set_ylabel("accuracy", color=_SOFT, fontsize=10)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": None}, facecolor=_PAPER)
-    return picture.getvalue()
+    panels[0].set_ylabel("accuracy", color=SOFT, fontsize=10)
+    return figure_bytes(figure)
 
 
 def _draw(panel: Axes, curve: TrainingCurve, *, named: bool) -> None:
     from matplotlib.ticker import MaxNLocator
 
     epochs = range(1, len(curve.losses) + 1)
-    panel.set_facecolor(_PAPER)
-    panel.spines[["top", "right", "left"]].set_visible(False)
-    panel.spines["bottom"].set_color(_LINE)
-    panel.grid(axis="y", color=_LINE, linewidth=0.7)
-    panel.tick_params(colors=_SOFT, labelsize=9, length=0)
+    draw_frame(panel)
     panel.set_ylim(0, 1.04)
     panel.set_xlim(0.5, len(curve.losses) + 0.5)
     lines = (
-        ("learned from", curve.training, _OTHER, curve.clips),
-        ("other subjects", curve.others, _ACCENT, curve.other_clips),
+        ("learned from", curve.training, OTHER, curve.clips),
+        ("other subjects", curve.others, ACCENT, curve.other_clips),
     )
     for name, values, colour, clips in lines:
         marker = "o" if len(values) <= 40 else ""
@@ -167,17 +157,17 @@ def _draw(panel: Axes, curve: TrainingCurve, *, named: bool) -> None:
         panel.plot(
             epochs, values, color=colour, linewidth=1.8, marker=marker, markersize=3, label=label
         )
-    panel.axhline(curve.chance, color=_SOFT, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
+    panel.axhline(curve.chance, color=SOFT, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
     if named:
         panel.text(
             len(curve.losses) + 0.4, curve.chance + 0.015, "always the largest class", fontsize=8,
-            color=_SOFT, ha="right", va="bottom", zorder=5,
-            bbox={"facecolor": _PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
+            color=SOFT, ha="right", va="bottom", zorder=5,
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
         )  # fmt: skip
-    panel.set_title(curve.label, loc="left", fontsize=11, color=_INK, pad=34)
+    panel.set_title(curve.label, loc="left", fontsize=11, color=INK, pad=34)
     panel.legend(
         loc="lower left", bbox_to_anchor=(-0.02, 1.0), frameon=False, fontsize=8.5,
         labelcolor="linecolor", handlelength=1.2, borderaxespad=0.1, labelspacing=0.25,
     )  # fmt: skip
-    panel.set_xlabel("epoch", color=_SOFT, fontsize=10)
+    panel.set_xlabel("epoch", color=SOFT, fontsize=10)
     panel.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))

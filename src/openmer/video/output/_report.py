@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from openmer import __version__
 from openmer.errors import DataError
 from openmer.files import replace_file
+from openmer.theme import css_colours
 from openmer.video._analysis import Analysis
 from openmer.video._event import MICRO_S, Event
 from openmer.video.output._events import rate_text, video_name
@@ -146,6 +147,7 @@ def render_report(
         _with_replay(section, replays.get(section.number), folder, room) for section in sections
     ]
     return environment.get_template("video_report.html.j2").render(
+        colours=css_colours(),
         analysis=analysis,
         state=_state(analysis),
         name=video_name(analysis),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from openmer.preprocessing import round_up
+from openmer.theme import css_colour
 from openmer.video._analysis import Analysis
 from openmer.video._event import Event, Kind
 from openmer.video.faces._patch import FACE_WIDTH_PX
@@ -25,13 +26,15 @@ _LEAST_PERCENT = 1.0  # of the face's width, what the axis shows at least
 _HEIGHT_PX, _TOP_PX, _FOOT_PX = 120, 24, 22
 _LABELS_APART_PERCENT = 2.2  # of the width
 _TICKS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
-_STYLE = """<style>
-.mo-curve { fill: none; stroke: var(--accent, #27567b); stroke-width: 1.4; stroke-linejoin: round; }
-.mo-micro { fill: var(--micro, #c76a00); } .mo-macro { fill: var(--macro, #2b7a6f); }
-.mo-band { opacity: .22; } .mo-gone { fill: var(--ink, #1c1f22); opacity: .07; }
-.mo-axis { stroke: var(--line, #ddd9d2); stroke-width: 1; }
-.mo-text { fill: var(--soft, #5a6066); font: 12px system-ui, "Liberation Sans", Arial, sans-serif; }
-.mo-number { font-weight: 650; }
+_STYLE = f"""<style>
+.mo-curve {{ fill: none; stroke: {css_colour("accent")}; stroke-width: 1.4;
+  stroke-linejoin: round; }}
+.mo-micro {{ fill: {css_colour("micro")}; }} .mo-macro {{ fill: {css_colour("macro")}; }}
+.mo-band {{ opacity: .22; }} .mo-gone {{ fill: {css_colour("ink")}; opacity: .07; }}
+.mo-axis {{ stroke: {css_colour("line")}; stroke-width: 1; }}
+.mo-text {{ fill: {css_colour("soft")};
+  font: 12px system-ui, "Liberation Sans", Arial, sans-serif; }}
+.mo-number {{ font-weight: 650; }}
 </style>"""
 
 
