@@ -1,7 +1,7 @@
-"""Does the heat of an attention variant lie where the face moved? On clips whose motion is known.
+"""Does the saliency of an attention variant lie where the face moved? With known motion.
 
 Synthetic faces move by less than half a pixel, and the recipe of `dense-attention-motion` magnifies
-that until a still shows it. Networks with no, channel, spatial and mixed attention are trained from
+that until an image shows it. Networks of no, channel, spatial and mixed attention are trained from
 random weights, each without the subject whose clips are then explained. The true motion of a clip,
 on the skin as it lies at the onset, is carried through the alignment of the recipe. What moved is
 where it is at least half, or a tenth, of the largest one in the picture.
@@ -64,7 +64,7 @@ class Measured:
     """One held-out clip under one network and one kind of heat.
 
     Attributes:
-        inside: Share of the heat on what moved, by the name of the threshold; nan without heat.
+        inside: Share of the saliency on what moved, by the name of the threshold; nan without heat.
         hottest: Whether the hottest pixel moved, at half of the largest motion.
         right: Whether the network was.
     """
@@ -210,7 +210,7 @@ def saliency_maps(
 
 
 def measured(shown: SaliencyMap, motion: NDArray[np.float32]) -> Measured:
-    """Where the heat of a clip lies."""
+    """Where the saliency of a clip lies."""
     saliency = shown.found.saliency
     hottest = np.unravel_index(int(saliency.argmax()), saliency.shape)
     return Measured(
@@ -221,13 +221,13 @@ def measured(shown: SaliencyMap, motion: NDArray[np.float32]) -> Measured:
 
 
 def inside(saliency: NDArray[np.float32], moved: NDArray[np.bool_]) -> float:
-    """Share of the heat that lies on what moved; nan where there is no heat."""
+    """Share of the saliency that lies on what moved; nan where there is no heat."""
     total = float(saliency.sum())
     return float(saliency[moved].sum()) / total if total else float("nan")
 
 
 def best_possible(motion: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
-    """The true motion as seen through a grid of cells: the heat of a network that knew it."""
+    """The true motion as seen through a grid of cells: the saliency of a network that knew it."""
     return resize_image(resize_image(motion, cells), len(motion))
 
 
@@ -254,7 +254,7 @@ def report(
     )
     return "\n".join(
         [
-            "# Where the heat lies",
+            "# Where the saliency lies",
             "",
             f"`python benchmarks/saliency.py {command}`, {minutes:.0f} minutes, {processor()}, one "
             f"thread. {len(first)} clips, each explained by a network that was trained on the "

@@ -1,4 +1,4 @@
-"""What a still can tell that shows nothing but who it is: Efficient-ME under three epoch rules.
+"""What an image can tell that shows nothing but who it is: Efficient-ME under three epoch rules.
 
 A synthetic corpus of the composite's size: 442 clips, 68 subjects, the class counts of SMIC, CASME
 II and SAMM. Of every clip only the frame before the movement is used, which is the same whatever
@@ -68,7 +68,7 @@ def main() -> None:
             "# Nothing to see but who it is",
             "",
             f"`python benchmarks/identity.py --seeds {options.seeds} --size {options.size}`: 442 "
-            "synthetic stills of 68 subjects, class counts of the MEGC 2019 composite, no "
+            "synthetic images of 68 subjects, class counts of the MEGC 2019 composite, no "
             "expression in any of them. Efficient-ME from its pretrained weights, base held "
             "still, 75 epochs at 0.01 without the head's penalty.",
             "",
@@ -187,7 +187,7 @@ def draw(found: dict[str, tuple[RunInfo, Summary]], chance: float, path: Path) -
     panel.set_yticks(range(3), list(reversed(RULES.values())))
     panel.set_ylim(-0.5, 2.6)
     panel.set_xlim(0, 1)
-    panel.set_xlabel("UF1 on stills that show no expression")
+    panel.set_xlabel("UF1 on images that show no expression")
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.tick_params(left=False)
     figure.savefig(path)

@@ -53,7 +53,7 @@ from openmer.training._batches import epoch_batches, training_rows
 from openmer.training._frozen_prefix import Cut
 from openmer.training._network import cut_of_spec, shared_features
 from openmer.training._sampling import Rows
-from openmer.training._svm import Examples, fit_machine
+from openmer.training._svm import Examples, fit_svm
 
 RESULTS = Path(__file__).parent / "results"
 PLAIN_STEPS = 4
@@ -171,11 +171,11 @@ def measure_machines(spec: NetworkSpec, data: TrainingData, jobs: list[FitJob]) 
         subjects=subjects,
     )
     started = time.perf_counter()
-    fit_machine(spec.training.svm, examples)
+    fit_svm(spec.training.svm, examples)
     alone = time.perf_counter() - started
     run = Parallel(n_jobs=len(jobs), backend="threading")
     started = time.perf_counter()
-    run(delayed(fit_machine)(spec.training.svm, examples) for _ in jobs)
+    run(delayed(fit_svm)(spec.training.svm, examples) for _ in jobs)
     return Part("support vector machine", time.perf_counter() - started, alone, 1.0)
 
 

@@ -3,7 +3,7 @@
     python benchmarks/video_memory.py [--minutes 60]
 
 Makes ten seconds of a synthetic subject at 1920x1080 and repeats its packets up to the length asked
-for (nothing is encoded anew), analyses it, and writes benchmarks/results/video_memory.md: the
+for (nothing is encoded again), analyses it, and writes benchmarks/results/video_memory.md: the
 memory of the process every tenth of the video, and at the end of each part of the work.
 """
 

@@ -1,4 +1,4 @@
-"""The records every stage passes on: a clip or a still as annotated, and a prediction."""
+"""The records every stage passes on: a clip or an image as annotated, and a prediction."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """One labelled macro-expression still, used to pretrain.
+    """One labelled macro-expression image, used to pretrain.
 
     Attributes:
         corpus: Lower-case name of the corpus ("ckplus").

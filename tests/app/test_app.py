@@ -21,7 +21,7 @@ from openmer.app import PageSettings, is_loopback
 from openmer.app._jobs import Failed, Job, Stopped, Waiting, Working
 from openmer.app._queue import Line
 from openmer.app._results import Findings, check_length, shown_event
-from openmer.app._sessions import Desk
+from openmer.app._sessions import Sessions
 from openmer.app._text import choices, event_text, findings_text, state_text
 from openmer.cli.page import app as command
 from openmer.errors import ConfigError, DataError
@@ -34,7 +34,7 @@ def nothing(*_progress):
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("films")
+    folder = tmp_path_factory.mktemp("videos")
     return {
         "event": write_event(folder / "event.mp4", still=45),
         "wall": write_still(folder / "wall.mp4"),
@@ -44,15 +44,15 @@ def films(tmp_path_factory):
 
 
 @pytest.fixture
-def desk(tmp_path):
-    made = Desk(tmp_path / "results", None, max_minutes=0.25)
+def sessions(tmp_path):
+    made = Sessions(tmp_path / "results", None, max_minutes=0.25)
     yield made
     made.close()
 
 
 @pytest.fixture
 def give(films, tmp_path):
-    """A copy of a film that the page may move away."""
+    """A copy of a video that the page may move away."""
 
     def copy(name):
         path = tmp_path / "uploads" / films[name].name
@@ -71,11 +71,11 @@ def end_of(job):
     return list(job.states())[-1]
 
 
-def test_an_event_is_found_and_everything_about_it_can_be_kept(desk, give, tmp_path):
+def test_an_event_is_found_and_everything_about_it_can_be_kept(sessions, give, tmp_path):
     upload = give("event")
-    found = end_of(desk.begin("ada", upload))
+    found = end_of(sessions.begin("ada", upload))
     assert isinstance(found, Findings)
-    assert desk.findings("ada") is found
+    assert sessions.findings("ada") is found
     shown, number = found.events[0], len(found.events)
     assert [picture.title for picture in shown.pictures] == ["Onset", "Apex", "Movement"]
     assert shown.replay.is_file()
@@ -93,31 +93,31 @@ def test_an_event_is_found_and_everything_about_it_can_be_kept(desk, give, tmp_p
     assert all(re.fullmatch(r"\d · 0:0\d\.\d\d · (micro|macro)", text) for text, _ in words)
 
 
-def test_files_go_when_their_visitor_goes(desk, give, tmp_path):
+def test_files_go_when_their_visitor_goes(sessions, give, tmp_path):
     for visitor in ("ada", "bob"):
-        end_of(desk.begin(visitor, give("calm")))
-    desk.leave("ada")
-    assert desk.findings("ada") is None
+        end_of(sessions.begin(visitor, give("calm")))
+    sessions.leave("ada")
+    assert sessions.findings("ada") is None
     assert len(list((tmp_path / "results").iterdir())) == 1
-    end_of(desk.begin("bob", give("wall")))
+    end_of(sessions.begin("bob", give("wall")))
     assert len(list((tmp_path / "results").iterdir())) == 1, "bob's first video stays"
-    desk.close()
+    sessions.close()
     assert files_in(tmp_path) == []
 
 
-def test_who_leaves_in_the_middle_leaves_nothing(desk, give, tmp_path):
-    job = desk.begin("ada", give("event"))
+def test_who_leaves_in_the_middle_leaves_nothing(sessions, give, tmp_path):
+    job = sessions.begin("ada", give("event"))
     next(job.states())
-    desk.leave("ada")
+    sessions.leave("ada")
     job.join(20)
     assert list((tmp_path / "results").iterdir()) == []
 
 
-def test_stop_ends_an_analysis_and_removes_the_video(desk, give, tmp_path):
-    job = desk.begin("ada", give("event"))
+def test_stop_ends_an_analysis_and_removes_the_video(sessions, give, tmp_path):
+    job = sessions.begin("ada", give("event"))
     while job.state == Working():
         time.sleep(0.01)
-    desk.stop("ada")
+    sessions.stop("ada")
     assert end_of(job) == Stopped()
     assert files_in(tmp_path) == []
 
@@ -146,38 +146,38 @@ def test_a_saliency_map_is_shown_where_there_is_one(tmp_path):
     ("name", "words"),
     [("wall", "No face was found"), ("calm", "Nothing found")],
 )
-def test_no_event_is_a_result(desk, give, name, words):
-    found = end_of(desk.begin("ada", give(name)))
+def test_no_event_is_a_result(sessions, give, name, words):
+    found = end_of(sessions.begin("ada", give(name)))
     assert found.events == ()
     assert words in findings_text(found)
 
 
-def test_what_cannot_be_analysed_gets_a_sentence_without_paths(desk, give, tmp_path):
+def test_what_cannot_be_analysed_gets_a_sentence_without_paths(sessions, give, tmp_path):
     broken = give("event")
     broken.write_bytes(broken.read_bytes()[:3000])
     notes = tmp_path / "notes.mp4"
     notes.write_text("Not a video.", encoding="utf-8")
     for path in (broken, notes):
-        failed = end_of(desk.begin("ada", path))
+        failed = end_of(sessions.begin("ada", path))
         assert isinstance(failed, Failed)
         assert failed.message.startswith(path.name) and str(tmp_path) not in failed.message
         assert failed.message.split()[0] in state_text(failed, path.name)
     assert files_in(tmp_path) == []
     with pytest.raises(DataError, match="Give it again"):
-        desk.begin("ada", tmp_path / "gone.mp4")
+        sessions.begin("ada", tmp_path / "gone.mp4")
     assert list((tmp_path / "results").iterdir()) == []
 
 
-def test_a_full_disk_is_told_before_the_work(desk, give, monkeypatch, tmp_path):
+def test_a_full_disk_is_told_before_the_work(sessions, give, monkeypatch, tmp_path):
     usage = type("Usage", (), {"free": 1_000_000})
     monkeypatch.setattr("openmer.app._sessions.shutil.disk_usage", lambda _: usage)
     with pytest.raises(DataError, match="only 1 MB left"):
-        desk.begin("ada", give("calm"))
+        sessions.begin("ada", give("calm"))
     assert files_in(tmp_path) == []
 
 
-def test_a_video_that_is_too_long_is_refused(films, desk, give, tmp_path):
-    failed = end_of(desk.begin("ada", give("long")))
+def test_a_video_that_is_too_long_is_refused(films, sessions, give, tmp_path):
+    failed = end_of(sessions.begin("ada", give("long")))
     assert "at most 0.25" in failed.message and "0.3 minutes" in failed.message
     unstated = tmp_path / "long.h264"
     with av.open(str(unstated), "w", format="h264") as container:
@@ -196,15 +196,15 @@ def test_a_video_that_is_too_long_is_refused(films, desk, give, tmp_path):
 
 
 def test_one_at_a_time_in_the_order_of_their_coming():
-    line, order, at_once = Line(), [], []
+    line, order, per_batch = Line(), [], []
     go = threading.Event()
 
     def work(name):
         def run(_on_progress):
-            at_once.append(name)
+            per_batch.append(name)
             go.wait(10)
-            order.append((name, len(at_once)))
-            at_once.remove(name)
+            order.append((name, len(per_batch)))
+            per_batch.remove(name)
 
         return run
 
@@ -216,7 +216,7 @@ def test_one_at_a_time_in_the_order_of_their_coming():
             time.sleep(0.01)
     time.sleep(0.2)
     assert [job.state for job in jobs[1:]] == [Waiting(before=1), Waiting(before=2)]
-    assert "one video comes first" in state_text(jobs[1].state, "film.mp4")
+    assert "one video comes first" in state_text(jobs[1].state, "video.mp4")
     jobs[1].stop()
     assert end_of(jobs[1]) == Stopped()
     go.set()

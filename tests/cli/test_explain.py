@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.deployment.stills import WORDS, stills_task
+from tests.deployment.image_set import WORDS, images_task
 
 from openmer.deployment import read_model, train_model, write_model
 
@@ -29,9 +29,9 @@ def manifest(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """The folder of a model of stills, and the manifest that it was trained on."""
+    """The folder of a model of images, and the manifest that it was trained on."""
     folder = tmp_path_factory.mktemp("trained")
-    write_model(folder / "model", train_model(stills_task(folder)))
+    write_model(folder / "model", train_model(images_task(folder)))
     return folder / "model", folder / "clips" / "manifest.csv"
 
 
@@ -79,7 +79,7 @@ def test_a_model_explains_folders_images_and_rows_of_a_manifest(openmer, trained
     assert found[0]["held_out"] is None
     assert "it may have seen this subject" in found[0]["origin"]
     fitted = read_model(model)
-    scores = fitted.score_still(np.asarray(Image.open(manifest.parent / "c1" / "img1.png")))
+    scores = fitted.score_image(np.asarray(Image.open(manifest.parent / "c1" / "img1.png")))
     assert np.allclose(list(found[0]["scores"].values()), scores, atol=1e-6)
 
 

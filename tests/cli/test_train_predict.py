@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.deployment.stills import WORDS, write_clips, write_method
+from tests.deployment.image_set import WORDS, write_clips, write_method
 from tests.deployment.test_packaged import CARD, method_with
 
 from openmer.cli._app import main

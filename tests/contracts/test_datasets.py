@@ -200,10 +200,10 @@ def test_clips_and_images_are_not_mixed_up(fake):
 
 
 def test_stills_are_for_sequences_only(fake):
-    assert len(datasets.load("ckplus", fake("ckplus"), stills=1)) == 14
-    for name, stills in (("jaffe", 2), ("ckplus", 0)):
-        with pytest.raises(ConfigError, match="stills"):
-            datasets.load_images(name, fake(name), stills=stills)
+    assert len(datasets.load("ckplus", fake("ckplus"), per_sequence=1)) == 14
+    for name, per_sequence in (("jaffe", 2), ("ckplus", 0)):
+        with pytest.raises(ConfigError, match="per_sequence"):
+            datasets.load_images(name, fake(name), per_sequence=per_sequence)
 
 
 def test_a_fake_is_never_written_over_something(tmp_path):

@@ -21,7 +21,7 @@ def annotation(**changes):
     )
 
 
-def fix(field="apex", was="120", now="125", reason="seen in the film"):
+def fix(field="apex", was="120", now="125", reason="seen in the video"):
     return {"clip": "028/028_4_1", "field": field, "was": was, "now": now, "reason": reason}
 
 

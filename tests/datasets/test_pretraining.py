@@ -171,9 +171,9 @@ def test_every_scheme_groups_every_word_of_its_corpora(name):
     labels = label_scheme(scheme.label_scheme)
     assert scheme.source
     assert set(scheme.counts or labels.classes) == set(labels.classes)
-    for corpus, stills in scheme.corpora.items():
+    for corpus, per_sequence in scheme.corpora.items():
         facts = datasets.facts(corpus)
-        assert bool(stills) == bool(facts.stills)
+        assert bool(per_sequence) == bool(facts.per_sequence)
         for counts in facts.variants.values():
             for word in counts.words:
                 labels.index_of(word)

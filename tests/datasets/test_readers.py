@@ -236,7 +236,7 @@ class TestOthers:
 
     def test_mug_takes_frames_about_the_middle(self, tmp_path):
         root = write_fake("mug", tmp_path / "m")
-        images = datasets.load_images("mug", root, stills=6)
+        images = datasets.load_images("mug", root, per_sequence=6)
         take = sorted(images[0].path.parent.iterdir())
         numbers = [take.index(image.path) for image in images[:6]]
         assert numbers == list(range(numbers[0], numbers[0] + 6))
@@ -261,7 +261,7 @@ class TestOthers:
 
     def test_oulu_casia_reads_another_camera(self, tmp_path):
         root = write_fake("oulu_casia", tmp_path / "o", variant="NI-Dark")
-        images = datasets.load_images("oulu_casia", root, variant="NI-Dark", stills=2)
+        images = datasets.load_images("oulu_casia", root, variant="NI-Dark", per_sequence=2)
         assert {image.emotion for image in images} >= {"Anger", "Surprise"}
         assert all("NI-Dark" in image.name for image in images)
 

@@ -196,12 +196,12 @@ def test_class_is_in_the_motion_and_not_in_a_still_picture():
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    truth, subjects, stills, flows = [], [], [], []
+    truth, subjects, per_sequence, flows = [], [], [], []
     for made in generate("demo"):
         truth.append(made.class_name)
         subjects.append(made.clip.subject_id)
         onset = made.frames_rgb[made.clip.onset].astype(np.float32)
-        stills.append(cv2.resize(onset, (24, 24), interpolation=cv2.INTER_AREA).ravel())
+        per_sequence.append(cv2.resize(onset, (24, 24), interpolation=cv2.INTER_AREA).ravel())
         flow = made.facial_flow_xy.transpose(1, 2, 0)
         flows.append(cv2.resize(flow, (14, 14), interpolation=cv2.INTER_AREA).ravel())
 
@@ -213,7 +213,7 @@ def test_class_is_in_the_motion_and_not_in_a_still_picture():
         return float(np.mean(said == np.array(truth)))
 
     # Chance is 1/3 and one clip in 72 is 0.014: 0.5 is three standard deviations above chance.
-    assert accuracy(stills) < 0.5
+    assert accuracy(per_sequence) < 0.5
     assert accuracy(flows) > 0.8
 
 

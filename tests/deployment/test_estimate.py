@@ -40,7 +40,7 @@ def test_the_estimate_is_the_score_of_the_run(task, run, runs, monkeypatch):
     assert found.run == f"flow-svm/{run.name}"
     monkeypatch.setattr(
         "openmer.evaluation._cross_validate.fit_folds", None
-    )  # a finished run is not made anew
+    )  # a finished run is not made again
     assert estimate_of(task, Protocol(), runs=runs, resources=ALONE) == found
 
 

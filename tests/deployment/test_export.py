@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 from tests.builders import make_data, make_task
-from tests.deployment.stills import stills_task
+from tests.deployment.stills import images_task
 
 from openmer.deployment import _export as export
 from openmer.deployment import export_model, export_module, train_model
@@ -30,7 +30,7 @@ def scores_of(path, inputs):
 def test_onnx_runtime_scores_as_pytorch_does(kind, machine, tmp_path):
     model, inputs = machine
     if kind == "network":
-        task = stills_task(tmp_path)
+        task = images_task(tmp_path)
         model, inputs = train_model(task), task.data.inputs
     written = export_model(model, tmp_path / "model.onnx")
     assert written.largest_difference <= 1e-4

@@ -1,4 +1,4 @@
-"""A model that ends in a machine on a network's features: stored, read, exported and explained."""
+"""A model that ends in an SVM on a network's features: stored, read, exported and explained."""
 
 from dataclasses import replace
 

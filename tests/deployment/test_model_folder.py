@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.builders import make_data, make_task
-from tests.deployment.stills import stills_task
+from tests.deployment.stills import images_task
 
 from openmer.deployment import _folder as model_folder
 from openmer.deployment import epoch_rule_of, read_model, train_model, write_model
@@ -39,7 +39,7 @@ def written(task, tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["flow-mlp", "flow-svm", "efficient_me"])
 def test_a_model_that_was_read_scores_as_the_one_in_memory(name, tmp_path):
-    task = small_task(name) or stills_task(tmp_path)
+    task = small_task(name) or images_task(tmp_path)
     model = train_model(task)
     known = write_model(tmp_path / "model", model)
     read = read_model(tmp_path / "model")

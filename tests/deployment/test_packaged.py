@@ -36,13 +36,13 @@ def test_it_scores_gray_images_of_the_size_it_was_trained_at(tmp_path):
     with torch.no_grad():
         expected = torch.softmax(network(torch.from_numpy(gray)[None, None]), 1)[0].numpy()
     colours = np.repeat(gray[:, :, None], 3, axis=2)
-    assert np.allclose(model.score_still(colours), expected, atol=1e-5)
+    assert np.allclose(model.score_image(colours), expected, atol=1e-5)
     assert np.allclose(model.scores(gray[None, None])[0], expected, atol=1e-6)
 
 
 def test_it_says_that_it_has_seen_macro_expressions_only(tmp_path):
     record = packaged_model(method_with(tmp_path, CARD)[0]).record
-    assert "macro-expression stills (FER2013; accuracy" in record.caution
+    assert "macro-expression images (FER2013; accuracy" in record.caution
     assert "only and never on a micro-expression" in record.caution
     assert record.estimate is None
 
@@ -50,7 +50,7 @@ def test_it_says_that_it_has_seen_macro_expressions_only(tmp_path):
 def test_a_card_that_says_little_is_enough(tmp_path):
     record = packaged_model(method_with(tmp_path, {})[0]).record
     assert record.input_shape == (3, 32, 32)
-    assert "macro-expression stills only" in record.caution
+    assert "macro-expression images only" in record.caution
 
 
 def test_weights_that_are_no_model_are_refused(tmp_path):

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 import torch
 from tests.builders import make_data, make_task
-from tests.deployment.stills import stills_task
+from tests.deployment.stills import images_task
 from torch import nn
 
 from openmer.deployment import _quantize as package
@@ -27,7 +27,7 @@ from openmer.models import create_model
 @pytest.fixture(scope="module")
 def stills(tmp_path_factory):
     """A small network that was trained, and its prepared clips."""
-    task = stills_task(tmp_path_factory.mktemp("stills"))
+    task = images_task(tmp_path_factory.mktemp("images"))
     return train_model(task), task.data.inputs
 
 

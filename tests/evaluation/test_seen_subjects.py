@@ -10,13 +10,15 @@ from openmer.evaluation import merged, seen_subjects, subjects_of_weights
 from openmer.evaluation._seen_subjects import SeenSubjects
 from openmer.models import save_weights
 from openmer.models._weights import list_weights
-from openmer.pretraining import Stills, subjects_of_stills
+from openmer.pretraining import ImageSet, subjects_of_images
 
 
-def stills(subjects, corpora):
+def image_set(subjects, corpora):
     images = np.zeros((len(corpora), 1, 16, 16), np.uint8)
     targets = np.zeros(len(corpora), np.int64)
-    return Stills(images=images, targets=targets, num_classes=1, subjects=subjects, corpora=corpora)
+    return ImageSet(
+        images=images, targets=targets, num_classes=1, subjects=subjects, corpora=corpora
+    )
 
 
 def store(folder, card):
@@ -34,9 +36,11 @@ def old_card(**changes):
 
 
 def test_subjects_and_corpora_without_subjects_are_told_from_the_images():
-    found = subjects_of_stills(stills(("a/2", "", "a/1", "a/2", ""), ("a", "web", "a", "a", "a")))
+    found = subjects_of_images(
+        image_set(("a/2", "", "a/1", "a/2", ""), ("a", "web", "a", "a", "a"))
+    )
     assert found == SeenSubjects(named=("a/1", "a/2"), unnamed=("a", "web"))
-    assert subjects_of_stills(stills((), ("web", "web"))) == SeenSubjects(unnamed=("web",))
+    assert subjects_of_images(image_set((), ("web", "web"))) == SeenSubjects(unnamed=("web",))
 
 
 def test_what_a_card_records_is_read_back(tmp_path):

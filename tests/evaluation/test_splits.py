@@ -42,22 +42,22 @@ def test_one_subject_is_an_error(subjects):
 def test_inner_subjects_come_from_the_training_subjects_alone(subjects, share, seed):
     targets = [i % 3 for i in range(len(subjects))]
     for fold in leave_one_subject_out(subjects):
-        train, watched = hold_out_inside(
+        train, validation_clips = hold_out_inside(
             fold, subjects, targets, subjects_share=share, rng=np.random.default_rng(seed)
         )
-        assert sorted(train + watched) == sorted(fold.train)
-        assert not {subjects[i] for i in train} & {subjects[i] for i in watched}
-        assert train and watched
+        assert sorted(train + validation_clips) == sorted(fold.train)
+        assert not {subjects[i] for i in train} & {subjects[i] for i in validation_clips}
+        assert train and validation_clips
 
 
 def test_inner_split_has_every_class_on_both_sides_where_it_can():
     subjects = [f"a/{i // 3}" for i in range(30)]
     targets = [i % 3 for i in range(30)]
     for fold in leave_one_subject_out(subjects):
-        train, watched = hold_out_inside(
+        train, validation_clips = hold_out_inside(
             fold, subjects, targets, subjects_share=0.2, rng=np.random.default_rng(0)
         )
-        assert {targets[i] for i in train} == {targets[i] for i in watched} == {0, 1, 2}
+        assert {targets[i] for i in train} == {targets[i] for i in validation_clips} == {0, 1, 2}
 
 
 def test_inner_rule_needs_two_training_subjects():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tests.builders import make_data, make_task
-from tests.deployment.stills import write_clips, write_method
+from tests.deployment.image_set import write_clips, write_method
 
 from openmer.datasets import read_manifest
 from openmer.errors import ConfigError, DataError, ProtocolError

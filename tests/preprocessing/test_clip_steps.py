@@ -137,13 +137,13 @@ def test_alpha_0_is_the_identity(clip, source):
 def test_a_still_is_neither_magnified_nor_interpolated(clip):
     pixels = frames(clip)[3]
     assert np.array_equal(
-        recipe(MAGNIFY, TIM, APEX).run_still(pixels), recipe(APEX).run_still(pixels)
+        recipe(MAGNIFY, TIM, APEX).run_image(pixels), recipe(APEX).run_image(pixels)
     )
     for source in (FLOW, DYNAMIC):
         with pytest.raises(
             ConfigError, match=f"still has no motion for the step .{source['step']}"
         ):
-            recipe(MAGNIFY, source).run_still(pixels)
+            recipe(MAGNIFY, source).run_image(pixels)
 
 
 def test_what_magnify_needs_of_a_clip_is_said(clip):
@@ -291,7 +291,7 @@ def test_exactly_the_inputs_are_read_each_once(clip, name, monkeypatch):
     array = made.run(clip)
     assert sorted(read) == sorted(made.inputs(clip))
     assert len(read) == len(set(read))
-    monkeypatch.setattr(film_module, "_KEPT_BYTES", 3 * 48 * 56)  # one frame: others read anew
+    monkeypatch.setattr(film_module, "_KEPT_BYTES", 3 * 48 * 56)  # one frame: others read again
     assert np.array_equal(made.run(clip), array)
     assert set(read) == set(made.inputs(clip))
 

@@ -180,8 +180,8 @@ def test_pairs_taken_at_once_as_on_a_gpu_do_not_affect_each_other():
     first, second = (torch.cat(frames) for frames in zip(*pairs, strict=True))
     defaults = tvl1_module._Settings(**tvl1.__wrapped__.__kwdefaults__)
     frames = torch.stack([first, second], dim=1)
-    at_once = tvl1_module._coarse_to_fine(frames, defaults)
-    torch.testing.assert_close(at_once, tvl1(first, second), rtol=0, atol=1e-4)
+    per_batch = tvl1_module._coarse_to_fine(frames, defaults)
+    torch.testing.assert_close(per_batch, tvl1(first, second), rtol=0, atol=1e-4)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

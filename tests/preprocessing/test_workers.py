@@ -123,7 +123,7 @@ def _runs(pid):
 
 
 class AwkwardError(Exception):
-    """An exception that cannot be made anew from its arguments."""
+    """An exception that cannot be made again from its arguments."""
 
     def __init__(self, first, second):
         super().__init__(first)

@@ -1,4 +1,4 @@
-"""Random changes of stills: what is off changes nothing, what is on keeps its limits."""
+"""Random changes of images: what is off changes nothing, what is on keeps its limits."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ ALL = ImageAugment(
 )  # fmt: skip
 
 
-def stills(count=6, side=16, channels=1, seed=0):
+def image_set(count=6, side=16, channels=1, seed=0):
     made = torch.Generator().manual_seed(seed)
     return torch.randint(0, 256, (count, channels, side, side), generator=made).float()
 
@@ -26,12 +26,12 @@ def augmented(images, augment, *, size=None, seed=0):
 
 
 def test_nothing_switched_on_changes_nothing():
-    images = stills()
+    images = image_set()
     torch.testing.assert_close(augmented(images, OFF), images, rtol=0, atol=1e-3)
 
 
 def test_nothing_switched_on_is_what_validation_images_get():
-    images = stills()
+    images = image_set()
     for size in (16, 24, 40):
         torch.testing.assert_close(
             augmented(images, OFF, size=size), resize_images(images, size), rtol=0, atol=1e-3
@@ -39,13 +39,13 @@ def test_nothing_switched_on_is_what_validation_images_get():
 
 
 def test_a_certain_flip_is_the_flipped_image():
-    images = stills(channels=3)
+    images = image_set(channels=3)
     flipped = augmented(images, ImageAugment(flip_probability=1))
     torch.testing.assert_close(flipped, images.flip(-1), rtol=0, atol=1e-3)
 
 
 def test_half_of_many_images_are_flipped():
-    images = stills(count=200, side=8)
+    images = image_set(count=200, side=8)
     made = augmented(images, ImageAugment(flip_probability=0.5))
     flipped = ((made - images.flip(-1)).abs().amax((1, 2, 3)) < 1e-2).sum()
     assert 70 < flipped < 130
@@ -64,7 +64,7 @@ def test_pixels_stay_pixels_and_shapes_stay(seed, rotation, share, light, erase)
         rotation_deg=rotation, scale=share, shift=share, brightness=light, contrast=share,
         erasing_probability=erase,
     )  # fmt: skip
-    made = augmented(stills(channels=3), augment, size=20, seed=seed)
+    made = augmented(image_set(channels=3), augment, size=20, seed=seed)
     assert made.shape == (6, 3, 20, 20)
     assert made.isfinite().all()
     assert made.min() >= 0
@@ -72,7 +72,7 @@ def test_pixels_stay_pixels_and_shapes_stay(seed, rotation, share, light, erase)
 
 
 def test_the_same_draws_make_the_same_images_and_others_make_others():
-    images = stills()
+    images = image_set()
     first, again, other = (augmented(images, ALL, seed=seed) for seed in (3, 3, 4))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -94,7 +94,7 @@ def test_brightness_adds_at_most_its_share():
 
 
 def test_contrast_keeps_the_mean_of_an_image():
-    images = 100 + stills(side=8) / 10
+    images = 100 + image_set(side=8) / 10
     made = augmented(images, ImageAugment(flip_probability=0, contrast=0.5))
     torch.testing.assert_close(made.mean((1, 2, 3)), images.mean((1, 2, 3)), rtol=0, atol=1e-2)
     assert not torch.allclose(made, images, atol=1)
@@ -112,7 +112,7 @@ def test_erasing_makes_a_gray_rectangle_of_a_tenth_or_so():
 
 
 def test_an_image_of_the_right_size_is_not_touched():
-    images = stills()
+    images = image_set()
     assert resize_images(images, 16) is images
 
 

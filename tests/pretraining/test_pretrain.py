@@ -1,4 +1,4 @@
-"""Pretraining on stills: stages, best epoch, and the same bytes after any interruption."""
+"""Pretraining on images: stages, best epoch, and the same bytes after any interruption."""
 
 import itertools
 import json
@@ -18,9 +18,9 @@ from openmer.datasets.fakes import write_fake
 from openmer.errors import ConfigError, DataError
 from openmer.models import halved, load_weights, save_weights, without_head
 from openmer.preprocessing import Failures, Recipe
-from openmer.pretraining import PretrainResources, Stills
+from openmer.pretraining import ImageSet, PretrainResources
 from openmer.pretraining import _loop as module
-from openmer.pretraining._images import StillReader, split_stills
+from openmer.pretraining._images import ImageReader, split_images
 from openmer.pretraining._loop import pretrain
 from openmer.pretraining._plan import plan_pretraining, start_state
 from openmer.pretraining._spec import PretrainSpec, begun, fresh_network, passes_of
@@ -31,13 +31,13 @@ HEAD = Stage(epochs=2, learning_rate=1e-2, trainable="head")
 TR3 = ModelConfig(name="efficient_me", parameters={"depth": 1})
 
 
-def make_stills(count=30, side=32, seed=0, subjects=()):
-    """Stills whose class brightens one corner."""
+def make_image_set(count=30, side=32, seed=0, subjects=()):
+    """Images whose class brightens one corner."""
     rng = np.random.default_rng(seed)
     targets = np.arange(count) % 3
     images = rng.integers(60, 120, (count, 1, side, side)).astype(np.uint8)
     images[:, :, :12, :12] += (60 * targets).astype(np.uint8)[:, None, None, None]
-    return Stills(images=images, targets=targets, num_classes=3, subjects=subjects)
+    return ImageSet(images=images, targets=targets, num_classes=3, subjects=subjects)
 
 
 def make_spec(*stages, seed=0, **changes):
@@ -47,10 +47,10 @@ def make_spec(*stages, seed=0, **changes):
     )
 
 
-def run(spec, folder, stills=None, start=None, on_epoch=None):
-    stills = make_stills() if stills is None else stills
+def run(spec, folder, image_set=None, start=None, on_epoch=None):
+    image_set = make_image_set() if image_set is None else image_set
     checkpoint = folder / "checkpoint.pt"
-    return pretrain(spec, stills, start or {}, checkpoint=checkpoint, on_epoch=on_epoch)
+    return pretrain(spec, image_set, start or {}, checkpoint=checkpoint, on_epoch=on_epoch)
 
 
 def same(first, second):
@@ -91,10 +91,10 @@ def test_on_a_plateau_the_step_size_falls_and_a_stop_changes_nothing(tmp_path):
 
 
 def test_weights_in_half_precision_are_scored_as_they_are_stored(tmp_path):
-    spec, stills = make_spec(), make_stills()
-    full = run(spec, tmp_path, stills)
+    spec, image_set = make_spec(), make_image_set()
+    full = run(spec, tmp_path, image_set)
     checkpoint = tmp_path / "checkpoint.pt"  # done: nothing is trained again
-    half = pretrain(spec, stills, {}, checkpoint=checkpoint, half=True)
+    half = pretrain(spec, image_set, {}, checkpoint=checkpoint, half=True)
     save_weights(tmp_path / "half.safetensors", halved(full.state), {})
     save_weights(tmp_path / "full.safetensors", full.state, {})
     sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("half", "full")]
@@ -139,9 +139,9 @@ def test_the_seed_decides_everything(tmp_path):
 
 
 def test_a_stage_of_the_head_leaves_the_backbone_as_it_was(tmp_path):
-    spec, stills = make_spec(HEAD, validation_score="accuracy"), make_stills()
-    start = fresh_network(spec, stills).state_dict()
-    made = run(spec, tmp_path, stills, start)
+    spec, image_set = make_spec(HEAD, validation_score="accuracy"), make_image_set()
+    start = fresh_network(spec, image_set).state_dict()
+    made = run(spec, tmp_path, image_set, start)
     assert same(without_head(made.state), without_head(start))  # batch statistics included
     record = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert same(without_head(record["network"]), without_head(start))
@@ -149,9 +149,9 @@ def test_a_stage_of_the_head_leaves_the_backbone_as_it_was(tmp_path):
 
 
 def test_a_stage_of_all_weights_moves_every_part(tmp_path):
-    spec, stills = make_spec(ALL), make_stills()
-    start = fresh_network(spec, stills).state_dict()
-    run(spec, tmp_path, stills, start)
+    spec, image_set = make_spec(ALL), make_image_set()
+    start = fresh_network(spec, image_set).state_dict()
+    run(spec, tmp_path, image_set, start)
     after = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["best"]
     assert not [name for name in start if torch.equal(after[name], start[name])]
 
@@ -230,7 +230,7 @@ def test_passes_are_named_and_counted():
 @given(st.integers(0, 2**32), st.sampled_from([0.1, 0.2, 0.5]))
 def test_a_split_holds_the_same_share_of_every_class(seed, share):
     targets = np.repeat([0, 1, 2], [40, 20, 10])
-    train, held = split_stills(targets, share, seed)
+    train, held = split_images(targets, share, seed)
     assert sorted([*train, *held]) == list(range(70))
     assert np.bincount(targets[held]).tolist() == [40 * share, 20 * share, 10 * share]
 
@@ -239,7 +239,7 @@ def test_a_split_holds_the_same_share_of_every_class(seed, share):
 def test_named_subjects_are_never_on_both_sides(seed):
     targets = np.tile([0, 1, 2], 20)
     subjects = [f"c/{i // 6}" if i < 48 else "" for i in range(60)]
-    train, held = split_stills(targets, 0.25, seed, subjects)
+    train, held = split_images(targets, 0.25, seed, subjects)
     sides = [{subjects[i] for i in side} - {""} for side in (train, held)]
     assert not sides[0] & sides[1]
     assert len(sides[1]) == 2
@@ -248,18 +248,22 @@ def test_named_subjects_are_never_on_both_sides(seed):
 
 def test_a_class_too_small_to_be_split_is_named():
     with pytest.raises(DataError, match=r"Class 1 has 2 images; 20% .* Give more images"):
-        split_stills(np.array([0] * 10 + [1] * 2), 0.2, 0)
+        split_images(np.array([0] * 10 + [1] * 2), 0.2, 0)
 
 
 @pytest.mark.parametrize(
-    ("change", "stills"),
-    [({"batch_size": 4}, make_stills()), ({}, make_stills(seed=1)), ({}, make_stills(count=33))],
+    ("change", "image_set"),
+    [
+        ({"batch_size": 4}, make_image_set()),
+        ({}, make_image_set(seed=1)),
+        ({}, make_image_set(count=33)),
+    ],
     ids=["settings", "pixels", "number of images"],
 )
-def test_a_checkpoint_of_something_else_is_refused(tmp_path, change, stills):
+def test_a_checkpoint_of_something_else_is_refused(tmp_path, change, image_set):
     run(make_spec(), tmp_path)
     with pytest.raises(ConfigError, match=r"other settings or images .* --out"):
-        run(make_spec(**change), tmp_path, stills)
+        run(make_spec(**change), tmp_path, image_set)
 
 
 def test_a_broken_checkpoint_is_named(tmp_path):
@@ -275,30 +279,32 @@ def test_a_broken_checkpoint_is_named(tmp_path):
 def test_a_model_without_a_head_cannot_train_it_alone(tmp_path):
     spec = make_spec(HEAD).model_copy(update={"model": ModelConfig(name="flow_mlp")})
     with pytest.raises(ConfigError, match="no part named 'head'"):
-        run(spec, tmp_path, make_stills(side=32))
+        run(spec, tmp_path, make_image_set(side=32))
 
 
 def test_what_was_decided_at_the_beginning_stays(tmp_path, monkeypatch):
     from openmer.pretraining import _plan as pretrain_plan
 
-    checkpoint, stills, spec = tmp_path / "checkpoint.pt", make_stills(), make_spec()
+    checkpoint, image_set, spec = tmp_path / "checkpoint.pt", make_image_set(), make_spec()
     monkeypatch.setattr(pretrain_plan, "cpu_count", lambda: 1)
     monkeypatch.setattr(pretrain_plan, "COMPILE_FROM_FLOPS", math.inf)
     auto = PretrainResources(device="cpu")
-    plan = plan_pretraining(spec, stills, auto, checkpoint)
+    plan = plan_pretraining(spec, image_set, auto, checkpoint)
     assert (plan.threads, plan.compiled) == (1, False)
     assert begun(checkpoint) is None
-    pretrain(plan, stills, {}, checkpoint=checkpoint)
+    pretrain(plan, image_set, {}, checkpoint=checkpoint)
     assert begun(checkpoint) == plan
     monkeypatch.setattr(pretrain_plan, "cpu_count", lambda: 64)
     monkeypatch.setattr(pretrain_plan, "COMPILE_FROM_FLOPS", 0)
-    assert plan_pretraining(spec, stills, auto, checkpoint) == plan
-    depthwise = plan_pretraining(spec, stills, auto, tmp_path / "none.pt")
+    assert plan_pretraining(spec, image_set, auto, checkpoint) == plan
+    depthwise = plan_pretraining(spec, image_set, auto, tmp_path / "none.pt")
     assert not depthwise.compiled, "depthwise convolutions train no faster compiled"
     monkeypatch.setattr(pretrain_plan, "has_depthwise", lambda _: False)
-    other = plan_pretraining(spec, stills, auto, tmp_path / "none.pt")
+    other = plan_pretraining(spec, image_set, auto, tmp_path / "none.pt")
     assert (other.threads, other.compiled) == (64, pretrain_plan.compiler_at_hand())
-    asked = plan_pretraining(spec, stills, PretrainResources(device="cpu", threads=2), checkpoint)
+    asked = plan_pretraining(
+        spec, image_set, PretrainResources(device="cpu", threads=2), checkpoint
+    )
     assert asked.threads == 2
 
 
@@ -309,19 +315,19 @@ def test_compiled_at_the_beginning_needs_a_compiler_to_the_end(tmp_path, monkeyp
     monkeypatch.setattr(pretrain_plan, "begun", lambda _: spec)
     monkeypatch.setattr(pretrain_plan, "compiler_at_hand", lambda: False)
     with pytest.raises(ConfigError, match="no C\\+\\+ compiler any more"):
-        plan_pretraining(spec, make_stills(), PretrainResources(), tmp_path / "checkpoint.pt")
+        plan_pretraining(spec, make_image_set(), PretrainResources(), tmp_path / "checkpoint.pt")
 
 
 def test_a_training_starts_from_a_file_but_for_its_head(tmp_path):
-    stills, path = make_stills(), tmp_path / "w.safetensors"
-    stored = fresh_network(make_spec(seed=9), stills).state_dict()
+    image_set, path = make_image_set(), tmp_path / "w.safetensors"
+    stored = fresh_network(make_spec(seed=9), image_set).state_dict()
     save_weights(path, stored, {})
-    found = start_state(make_spec(start=str(path)), stills)
+    found = start_state(make_spec(start=str(path)), image_set)
     assert same(found, without_head(stored))
-    assert start_state(make_spec(start="scratch"), stills) == {}
+    assert start_state(make_spec(start="scratch"), image_set) == {}
     network = ModelConfig(name="flow_mlp")
     with pytest.raises(ConfigError, match="no backbone of timm"):
-        start_state(make_spec(start="imagenet").model_copy(update={"model": network}), stills)
+        start_state(make_spec(start="imagenet").model_copy(update={"model": network}), image_set)
 
 
 @pytest.fixture(scope="module")
@@ -332,12 +338,12 @@ def fer2013(tmp_path_factory):
 def test_rows_of_a_table_become_gray_stills(fer2013):
     found = load_pretraining("efficient-me-imbalanced", {"fer2013": fer2013})
     told = []
-    reader = StillReader(on_progress=lambda *numbers: told.append(numbers))
-    stills = reader.read(found.images, found.targets, 3)
-    assert stills.images.shape == (12, 1, 48, 48)
-    assert stills.images.dtype == np.uint8
-    assert stills.targets.tolist() == list(found.targets)
-    assert stills.subjects == ()
+    reader = ImageReader(on_progress=lambda *numbers: told.append(numbers))
+    image_set = reader.read(found.images, found.targets, 3)
+    assert image_set.images.shape == (12, 1, 48, 48)
+    assert image_set.images.dtype == np.uint8
+    assert image_set.targets.tolist() == list(found.targets)
+    assert image_set.subjects == ()
     assert told[-1] == (12, 12)
 
 
@@ -356,12 +362,12 @@ def pictures(folder, sides, subjects=False):
 
 def test_files_become_gray_or_what_a_recipe_makes_of_them(tmp_path):
     images = pictures(tmp_path, [20, 20, 20], subjects=True)
-    plain = StillReader().read(images, [0, 1, 2], 3)
+    plain = ImageReader().read(images, [0, 1, 2], 3)
     assert plain.images.shape == (3, 1, 20, 20)
     assert plain.images[:, 0, 0, 0].tolist() == [0, 10, 20]
     assert plain.subjects == ("c/s0", "c/s1", "c/s2")
     recipe = Recipe.from_tables([{"step": "apex_frame", "size": 16}])
-    made = StillReader(recipe=recipe).read(pictures(tmp_path, [20, 30, 40]), [0, 1, 2], 3)
+    made = ImageReader(recipe=recipe).read(pictures(tmp_path, [20, 30, 40]), [0, 1, 2], 3)
     assert made.images.shape == (3, 3, 16, 16)
     assert made.images[2].min() == made.images[2].max() == 20
 
@@ -375,15 +381,15 @@ def test_photographs_and_faces_cut_out_already_are_merged(tmp_path):
     roots = {name: write_fake(name, tmp_path / name) for name in ("ckplus", "rafdb", "fer2013")}
     found = load_pretraining("dense-attention", roots)
     failures = Failures("list")
-    stills = StillReader(recipe=ALIGNED, failures=failures).read(found.images, found.targets, 3)
-    assert stills.images.shape == (len(found.images), 3, 64, 64)
+    image_set = ImageReader(recipe=ALIGNED, failures=failures).read(found.images, found.targets, 3)
+    assert image_set.images.shape == (len(found.images), 3, 64, 64)
     assert len(failures) == 0
-    assert stills.corpora == tuple(image.corpus for image in found.images)
-    assert set(stills.corpora) == set(roots)
-    named = [subject_id for subject_id in stills.subjects if subject_id]
+    assert image_set.corpora == tuple(image.corpus for image in found.images)
+    assert set(image_set.corpora) == set(roots)
+    named = [subject_id for subject_id in image_set.subjects if subject_id]
     assert named and all(subject_id.startswith("ckplus/S0") for subject_id in named)
-    gray = [corpus == "fer2013" for corpus in stills.corpora]
-    for image in stills.images[gray]:
+    gray = [corpus == "fer2013" for corpus in image_set.corpora]
+    for image in image_set.images[gray]:
         assert np.array_equal(image[0], image[1]) and np.array_equal(image[0], image[2])
 
 
@@ -392,34 +398,34 @@ def test_no_face_is_looked_for_where_the_image_is_one(tmp_path):
     (image,) = pictures(tmp_path, [48])
     Picture.fromarray(noise).save(image.path)
     with pytest.raises(DataError, match="No face was found"):
-        StillReader(recipe=ALIGNED).read([image], [0], 1)
-    stills = StillReader(recipe=ALIGNED).read([replace(image, cropped=True)], [0], 1)
-    whole = StillReader(recipe=Recipe.from_tables([{"step": "apex_frame", "size": 64}]))
+        ImageReader(recipe=ALIGNED).read([image], [0], 1)
+    image_set = ImageReader(recipe=ALIGNED).read([replace(image, cropped=True)], [0], 1)
+    whole = ImageReader(recipe=Recipe.from_tables([{"step": "apex_frame", "size": 64}]))
     plain = whole.read([image], [0], 1).images.astype(int)
-    assert np.abs(stills.images - plain).mean() < 20  # bicubic, and bilinear
-    assert (stills.images[:, :, 0] > 0).any()
+    assert np.abs(image_set.images - plain).mean() < 20  # bicubic, and bilinear
+    assert (image_set.images[:, :, 0] > 0).any()
 
 
 def test_images_of_several_sizes_need_a_recipe(tmp_path):
     with pytest.raises(DataError, match=r"c/1 has 30x30 pixels, but c/0 has 20x20.*apex_frame"):
-        StillReader().read(pictures(tmp_path, [20, 30]), [0, 1], 2)
+        ImageReader().read(pictures(tmp_path, [20, 30]), [0, 1], 2)
     with pytest.raises(DataError, match="c/0 has 8x8 pixels, expected a square of at least 16"):
-        StillReader().read(pictures(tmp_path, [8]), [0], 2)
+        ImageReader().read(pictures(tmp_path, [8]), [0], 2)
 
 
 def test_what_cannot_be_read_is_listed_and_left_out(tmp_path):
     images = pictures(tmp_path, [20, 20, 20])
     images[1].path.write_bytes(b"no image")
     failures = Failures("list")
-    stills = StillReader(failures=failures).read(images, [0, 1, 2], 3)
-    assert stills.targets.tolist() == [0, 2]
+    image_set = ImageReader(failures=failures).read(images, [0, 1, 2], 3)
+    assert image_set.targets.tolist() == [0, 2]
     assert [(f.clip, f.step) for f in failures] == [("c/1", "read")]
     with pytest.raises(DataError, match=r"1\.png"):
-        StillReader().read(images, [0, 1, 2], 3)
+        ImageReader().read(images, [0, 1, 2], 3)
     for image in images:
         image.path.write_bytes(b"no image")
     with pytest.raises(DataError, match="None of 3 images could be read"):
-        StillReader(failures=Failures("list")).read(images, [0, 1, 2], 3)
+        ImageReader(failures=Failures("list")).read(images, [0, 1, 2], 3)
 
 
 def test_a_specification_survives_json():

@@ -26,7 +26,7 @@ from openmer.training._loop import fit
 from openmer.training._network import features_of, shared_features
 from openmer.training._single import SingleLearner
 from openmer.training._stacked import StackedLearner
-from openmer.training._svm import Examples, fit_machine
+from openmer.training._svm import Examples, fit_pipeline
 
 SVM = SvmTraining(kind="svm", kernel=("linear", "rbf"), c=(0.1, 10.0), inner_folds=3)
 
@@ -161,7 +161,7 @@ def test_a_machine_alone_reads_stored_features(stored):
         examples = Examples(
             inputs=features[train], targets=data.targets[train], clips=np.arange(len(train))
         )
-        machine = fit_machine(spec.training.svm, examples)
+        machine = fit_pipeline(spec.training.svm, examples)
         expected = machine.decision_function(features[list(result.job.predict)])
         np.testing.assert_allclose(result.scores, expected, atol=1e-4)
 
@@ -226,7 +226,7 @@ def test_where_a_network_is_cut():
 
     assert cut(stage) == 1
     assert cut(stage, loaded=("first",)) == 1
-    assert cut(stage, loaded=("second",)) is None, "what is drawn anew is not shared"
+    assert cut(stage, loaded=("second",)) is None, "what is drawn again is not shared"
     assert cut(stage, weights="") is None
     assert cut(Stage(epochs=1, learning_rate=1)) is None
     assert cut(Stage(epochs=1, learning_rate=1, frozen=("second",))) is None
@@ -261,12 +261,12 @@ def test_inner_subjects_choose_kernel_and_penalty():
     radius = np.where(targets == 0, 1.0, 3.0) + rng.normal(0, 0.1, 80)
     inputs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).astype(np.float32)
     examples = Examples(inputs=inputs, targets=targets, clips=np.arange(80), subjects=subjects)
-    chosen = fit_machine(
+    chosen = fit_pipeline(
         SvmTraining(kind="svm", kernel=("linear", "rbf"), c=(1.0, 100.0)), examples
     )[-1]
     assert chosen.kernel == "rbf"
     with pytest.raises(ConfigError, match=r"inner subjects.*found 0"):
-        fit_machine(SVM, replace(examples, subjects=()))
+        fit_pipeline(SVM, replace(examples, subjects=()))
 
 
 def test_copies_stay_on_the_side_of_their_original():

@@ -123,7 +123,7 @@ def test_memory_of_kept_files_may_be_used():
 
 
 def faults_of(rounds):
-    """Pages that the system maps anew while large arrays come and go."""
+    """Pages that the system maps again while large arrays come and go."""
     import resource  # not on every system
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

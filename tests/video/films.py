@@ -22,7 +22,7 @@ def pictures(count, height=HEIGHT, width=WIDTH):
 
 
 def film(path, codec="libx264", *, count=20, fps=25, pixels="yuv420p", images=None, **more):
-    """Write a film and return its path; `more`: container, options, muxing, pts, unit, before."""
+    """Write a video and return its path; `more`: container, options, muxing, pts, unit, before."""
     images = list(pictures(count)) if images is None else images
     frames = [
         image if isinstance(image, av.VideoFrame) else _frame(image, pixels) for image in images
@@ -75,7 +75,7 @@ KINDS = {
 def film_of(kind, folder, *, count=30, fps=25, **more):
     ending, codec, pixels, options = KINDS[kind]
     return film(
-        folder / f"film.{ending}",
+        folder / f"video.{ending}",
         codec,
         count=count,
         fps=fps,

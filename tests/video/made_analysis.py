@@ -10,7 +10,7 @@ from openmer.video import Analysis, Event, VideoInfo
 LIPS = ("left corner of the mouth", "upper lip")
 
 
-def info(name="/films/talk.mp4", **changed):
+def info(name="/videos/talk.mp4", **changed):
     values = {
         "name": name, "width": 320, "height": 240, "fps": Fraction(30000, 1001), "frames": None,
         "duration_s": None, "codec": "h264", "pixel_format": "yuv420p", "rotation_degrees": 0,

@@ -80,7 +80,7 @@ def test_weights_are_shares_of_points():
 def test_nothing_has_moved_in_the_reference_itself(patch):
     measured = Reference(patch).compare(patch)
     assert np.abs(measured.regions_px).max() < 1e-3
-    assert measured.likeness > 0.999
+    assert measured.similarity > 0.999
 
 
 @settings(max_examples=15, deadline=None)

@@ -92,9 +92,9 @@ def test_a_second_look_begins_near_to_what_is_wanted(tmp_path, kind, monkeypatch
 @pytest.mark.parametrize(
     ("name", "muxing"),
     [
-        ("film.mkv", {"live": "1"}),
-        ("film.mp4", {"movflags": "frag_keyframe+empty_moov"}),
-        ("film.mp4", {"movflags": "frag_keyframe+empty_moov+delay_moov", "use_editlist": "0"}),
+        ("video.mkv", {"live": "1"}),
+        ("video.mp4", {"movflags": "frag_keyframe+empty_moov"}),
+        ("video.mp4", {"movflags": "frag_keyframe+empty_moov+delay_moov", "use_editlist": "0"}),
     ],
 )
 def test_a_second_look_at_a_file_without_an_index(tmp_path, name, muxing):
@@ -146,7 +146,7 @@ def test_a_stream_of_pictures_without_times_follows_its_nominal_rate(tmp_path):
 def test_varying_times_are_kept_also_by_a_second_look(tmp_path, kind):
     stamps = np.cumsum([0, *np.random.default_rng(0).integers(5, 90, 29)]).tolist()
     path = film(
-        tmp_path / f"film.{kind}", count=30, pts=stamps, unit=Fraction(1, 1000), fps=1000,
+        tmp_path / f"video.{kind}", count=30, pts=stamps, unit=Fraction(1, 1000), fps=1000,
         options={"bf": "2", "g": "8"},
     )  # fmt: skip
     with open_video(path) as video:
@@ -207,7 +207,7 @@ def test_frames_are_upright(tmp_path, degrees, turns):
     """`set_display_rotation` counts counterclockwise, as `np.rot90` does."""
     image = next(pictures(1))
     path = film(
-        tmp_path / "film.mp4", images=[image] * 3, options={"crf": "1"},
+        tmp_path / "video.mp4", images=[image] * 3, options={"crf": "1"},
         before=lambda stream: stream.set_display_rotation(degrees),
     )  # fmt: skip
     with open_video(path) as video:
@@ -222,7 +222,7 @@ def test_frames_are_upright(tmp_path, degrees, turns):
 def test_a_flip_in_the_metadata_is_undone(tmp_path):
     image = next(pictures(1))
     path = film(
-        tmp_path / "film.mp4", images=[image] * 3, options={"crf": "1"},
+        tmp_path / "video.mp4", images=[image] * 3, options={"crf": "1"},
         before=lambda stream: stream.set_display_rotation(0, hflip=True),
     )  # fmt: skip
     (frame, *_) = all_of(path)
@@ -243,7 +243,7 @@ def test_a_flip_in_the_metadata_is_undone(tmp_path):
 def test_every_kind_of_pixels_becomes_full_range(tmp_path, pixels, black, white, bits):
     middle = 1 << (bits - 1)
     path = film(
-        tmp_path / "film.mkv", "ffv1", pixels=pixels,
+        tmp_path / "video.mkv", "ffv1", pixels=pixels,
         images=[flat(pixels, value, middle, wide=bits > 8) for value in (black, white)],
     )  # fmt: skip
     with open_video(path) as video:
@@ -259,7 +259,7 @@ def test_every_kind_of_pixels_becomes_full_range(tmp_path, pixels, black, white,
 
 def test_full_range_is_not_stretched(tmp_path):
     path = film(
-        tmp_path / "film.avi", "mjpeg", pixels="yuvj420p",
+        tmp_path / "video.avi", "mjpeg", pixels="yuvj420p",
         images=[flat("yuvj420p", value, 128) for value in (16, 235)],
     )  # fmt: skip
     dark, bright = all_of(path)
@@ -269,7 +269,7 @@ def test_full_range_is_not_stretched(tmp_path):
 
 def test_odd_sizes(tmp_path):
     images = [image[:, :, ::-1].copy() for image in pictures(3, 241, 321)]
-    path = film(tmp_path / "film.mkv", "ffv1", pixels="bgr0", images=images)
+    path = film(tmp_path / "video.mkv", "ffv1", pixels="bgr0", images=images)
     for frame, image in zip(all_of(path), images, strict=True):
         np.testing.assert_array_equal(frame.image_rgb, image)
     path = film(tmp_path / "odd.avi", "mjpeg", pixels="yuvj420p", images=images)
@@ -283,7 +283,7 @@ def test_pixels_become_square(tmp_path, aspect, size):
     def before(stream):
         stream.codec_context.sample_aspect_ratio = aspect
 
-    path = film(tmp_path / "film.mkv", count=3, before=before)
+    path = film(tmp_path / "video.mkv", count=3, before=before)
     with open_video(path) as video:
         assert (video.info.width, video.info.height) == size
         assert {frame.image_rgb.shape for frame in video} == {(*size[::-1], 3)}
@@ -344,7 +344,7 @@ def test_a_closed_video_says_so(plain):
 
 def test_memory_does_not_grow_with_the_length(tmp_path):
     image = next(pictures(1, 240, 320))
-    path = film(tmp_path / "film.mp4", images=[image] * 1500, options={"preset": "ultrafast"})
+    path = film(tmp_path / "video.mp4", images=[image] * 1500, options={"preset": "ultrafast"})
     early = 0
     for frame in open_video(path):
         assert frame.image_rgb.size
@@ -491,7 +491,7 @@ def test_sound_without_pictures(tmp_path):
 
 def test_frames_that_are_too_large(tmp_path):
     image = np.zeros((16, 8208, 3), np.uint8)
-    path = film(tmp_path / "film.mkv", "ffv1", pixels="bgr0", images=[image])
+    path = film(tmp_path / "video.mkv", "ffv1", pixels="bgr0", images=[image])
     with pytest.raises(DataError, match="8208 x 16 pixels; at most 8192"):
         open_video(path)
 
@@ -506,7 +506,7 @@ def test_options_that_are_not_possible(plain, options):
 
 @pytest.fixture
 def damaged(plain, tmp_path):
-    """The film with noise in the pictures of its second half, and with frames behind it."""
+    """The video with noise in the pictures of its second half, and with frames behind it."""
     data = bytearray(plain.read_bytes())
     with av.open(str(plain)) as container:
         packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]

@@ -13,7 +13,7 @@ from tests.video.films import KINDS, film_of
 from openmer.errors import DataError
 from openmer.video import open_video
 
-LONGEST_S = 20  # for one broken film of a few kilobytes, on a busy computer
+LONGEST_S = 20  # for one broken video of a few kilobytes, on a busy computer
 MOST_FRAMES = 400
 MODES = st.sampled_from(["error", "stop", "skip"])
 
@@ -25,7 +25,7 @@ fuzzed = settings(
 
 @pytest.fixture(scope="module", params=sorted(KINDS))
 def whole(request, tmp_path_factory):
-    """The bytes of a good film."""
+    """The bytes of a good video."""
     return film_of(request.param, tmp_path_factory.mktemp("fuzz"), count=16).read_bytes()
 
 
@@ -34,7 +34,7 @@ def _nothing_is_left_or_printed(tmp_path, capfd):
     before = len(list(Path("/proc/self/fd").iterdir()))
     yield
     assert len(list(Path("/proc/self/fd").iterdir())) == before
-    assert {path.name for path in tmp_path.iterdir()} <= {"film"}
+    assert {path.name for path in tmp_path.iterdir()} <= {"video"}
     assert capfd.readouterr() == ("", "")
 
 
@@ -58,7 +58,7 @@ def frames_of(source, **options):
 
 
 def broken(data, places, noise):
-    """Some bytes of a film replaced; places are shares of its length."""
+    """Some bytes of a video replaced; places are shares of its length."""
     changed = bytearray(data)
     for place, byte in zip(places, noise, strict=False):
         changed[int(place * (len(data) - 1))] = byte
@@ -68,7 +68,7 @@ def broken(data, places, noise):
 @fuzzed
 @given(share=st.floats(0, 1), mode=MODES)
 def test_films_that_are_cut_off(whole, tmp_path, share, mode):
-    path = tmp_path / "film"
+    path = tmp_path / "video"
     path.write_bytes(whole[: int(share * len(whole))])
     assert frames_of(path, on_damage=mode) <= 16
 
@@ -81,7 +81,7 @@ def test_films_that_are_cut_off(whole, tmp_path, share, mode):
     threads=st.integers(1, 2),
 )
 def test_films_with_wrong_bytes(whole, tmp_path, places, noise, mode, threads):
-    path = tmp_path / "film"
+    path = tmp_path / "video"
     path.write_bytes(broken(whole, places, noise))
     frames_of(path, on_damage=mode, threads=threads)
 
@@ -110,7 +110,7 @@ def test_films_with_a_part_missing_or_twice(whole, begin, length, mode):
 
 
 def test_headers_alone_and_films_without_one(whole, tmp_path):
-    path = tmp_path / "film"
+    path = tmp_path / "video"
     for data in (whole[:16], whole[:200], whole[200:], whole[:100] * 50, bytes(len(whole)), b""):
         path.write_bytes(data)
         frames_of(path)

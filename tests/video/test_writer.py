@@ -27,7 +27,7 @@ def read(path):
 
 
 def test_a_browser_can_play_it(tmp_path):
-    path = write_video(tmp_path / "film.mp4", pictures(20), NTSC)
+    path = write_video(tmp_path / "video.mp4", pictures(20), NTSC)
     data = path.read_bytes()
     assert 0 < data.index(b"moov") < data.index(b"mdat"), "the header stands in front"
     with av.open(str(path)) as container:
@@ -45,7 +45,7 @@ def test_a_browser_can_play_it(tmp_path):
 def test_colours_come_back(tmp_path, ending):
     colours = np.array([(200, 40, 40), (40, 200, 40), (40, 40, 200), (255, 255, 255), (0, 0, 0)])
     images = [np.broadcast_to(c, (32, 32, 3)).astype(np.uint8) for c in colours]
-    _, _, back = read(write_video(tmp_path / f"film.{ending}", images, RATE, crf=1))
+    _, _, back = read(write_video(tmp_path / f"video.{ending}", images, RATE, crf=1))
     for image, colour in zip(back, colours, strict=True):
         assert np.abs(image.astype(int) - colour).max() <= 4
 
@@ -54,7 +54,7 @@ def test_colours_come_back(tmp_path, ending):
 def test_ffv1_loses_nothing(tmp_path_factory, height, width, count, is_gray):
     shape = (count, height, width) if is_gray else (count, height, width, 3)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    path = tmp_path_factory.mktemp("ffv1") / "film.mkv"
+    path = tmp_path_factory.mktemp("ffv1") / "video.mkv"
     _, _, back = read(write_video(path, images, RATE, codec="ffv1"))
     for image, written in zip(back, images, strict=True):
         written = np.stack([written] * 3, axis=-1) if is_gray else written
@@ -63,14 +63,14 @@ def test_ffv1_loses_nothing(tmp_path_factory, height, width, count, is_gray):
 
 def test_odd_sides_get_their_last_row_and_column_twice(tmp_path):
     images = [image[:47, :63] for image in pictures(3)]
-    info, _, back = read(write_video(tmp_path / "film.mp4", images, RATE, crf=1))
+    info, _, back = read(write_video(tmp_path / "video.mp4", images, RATE, crf=1))
     assert (info.height, info.width) == (48, 64)
     assert np.abs(back[0][:47, :63].astype(int) - images[0]).mean() < 6
 
 
 @pytest.mark.parametrize("fps", [Fraction(1), Fraction(240), NTSC])
 def test_rates(tmp_path, fps):
-    info, times, _ = read(write_video(tmp_path / "film.mp4", pictures(5), fps))
+    info, times, _ = read(write_video(tmp_path / "video.mp4", pictures(5), fps))
     assert info.fps == fps
     assert times == [number / fps for number in range(5)]
 
@@ -78,19 +78,19 @@ def test_rates(tmp_path, fps):
 @pytest.mark.parametrize(("ending", "unit"), [("mp4", 90_000), ("mkv", 1000)])
 def test_given_times_are_kept(tmp_path, ending, unit):
     times_s = np.cumsum(np.random.default_rng(0).uniform(0.01, 0.2, 15)) + 7.0
-    path = write_video(tmp_path / f"film.{ending}", pictures(15), RATE, times_s=times_s.tolist())
+    path = write_video(tmp_path / f"video.{ending}", pictures(15), RATE, times_s=times_s.tolist())
     _, times, _ = read(path)
     assert [float(t) for t in times] == pytest.approx((times_s - times_s[0]).tolist(), abs=1 / unit)
 
 
 def test_frame_by_frame(tmp_path):
-    path = tmp_path / "film.mp4"
+    path = tmp_path / "video.mp4"
     with VideoWriter(path, fps=RATE) as writer:
         for number, image in enumerate(pictures(6)):
             writer.add(image, time_s=Fraction(number, 10))
             assert not path.exists(), "it gets its name when it is complete"
     assert read(path)[1] == [Fraction(number, 10) for number in range(6)]
-    assert names(tmp_path) == ["film.mp4"]
+    assert names(tmp_path) == ["video.mp4"]
     with pytest.raises(DataError, match="closed"):
         writer.add(image)
 
@@ -103,12 +103,12 @@ def broken_off(path):
 
 
 def test_an_error_leaves_what_was_there(tmp_path):
-    path = tmp_path / "film.mp4"
+    path = tmp_path / "video.mp4"
     path.write_text("before")
     before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(KeyError):
         broken_off(path)
-    assert names(tmp_path) == ["film.mp4"]
+    assert names(tmp_path) == ["video.mp4"]
     assert path.read_text() == "before"
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
@@ -130,7 +130,7 @@ def pixels(*shape):
 )
 def test_frames_that_cannot_be_written(tmp_path, images, why):
     with pytest.raises(DataError, match=why):
-        write_video(tmp_path / "film.mp4", images, RATE)
+        write_video(tmp_path / "video.mp4", images, RATE)
     assert names(tmp_path) == []
 
 
@@ -145,27 +145,27 @@ def test_frames_that_cannot_be_written(tmp_path, images, why):
 )
 def test_times_that_cannot_be_written(tmp_path, times_s, why):
     with pytest.raises(DataError, match=why):
-        write_video(tmp_path / "film.mp4", pictures(3), RATE, times_s=times_s)
+        write_video(tmp_path / "video.mp4", pictures(3), RATE, times_s=times_s)
     assert names(tmp_path) == []
 
 
 def test_times_for_all_frames_or_for_none(tmp_path):
     first, second = pictures(2)
-    with VideoWriter(tmp_path / "film.mp4", fps=RATE) as writer:
+    with VideoWriter(tmp_path / "video.mp4", fps=RATE) as writer:
         writer.add(first)
         with pytest.raises(DataError, match="all or none"):
             writer.add(second, time_s=1)
-    assert len(read(tmp_path / "film.mp4")[1]) == 1
+    assert len(read(tmp_path / "video.mp4")[1]) == 1
 
 
 @pytest.mark.parametrize(
     ("name", "options", "why"),
     [
-        ("film.avi", {}, "ends in"),
-        ("film.mp4", {"codec": "ffv1"}, r"ends in \.mkv"),
-        ("film.mp4", {"codec": "h265"}, "no codec 'h265'"),
-        ("film.mp4", {"crf": 52}, "crf=52"),
-        ("film.mp4", {"fps": Fraction(0)}, "fps=0"),
+        ("video.avi", {}, "ends in"),
+        ("video.mp4", {"codec": "ffv1"}, r"ends in \.mkv"),
+        ("video.mp4", {"codec": "h265"}, "no codec 'h265'"),
+        ("video.mp4", {"crf": 52}, "crf=52"),
+        ("video.mp4", {"fps": Fraction(0)}, "fps=0"),
     ],
 )
 def test_options_that_are_not_possible(tmp_path, name, options, why):
@@ -174,10 +174,10 @@ def test_options_that_are_not_possible(tmp_path, name, options, why):
 
 
 def test_a_folder_that_is_not_there_is_made_and_a_file_in_its_place_told(tmp_path):
-    path = write_video(tmp_path / "new" / "film.mp4", pictures(3), RATE)
+    path = write_video(tmp_path / "new" / "video.mp4", pictures(3), RATE)
     with pytest.raises(DataError, match="Cannot write"):
-        write_video(path / "film.mp4", pictures(3), RATE)
-    assert names(tmp_path / "new") == ["film.mp4"]
+        write_video(path / "video.mp4", pictures(3), RATE)
+    assert names(tmp_path / "new") == ["video.mp4"]
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mkv"])
@@ -194,7 +194,7 @@ def test_a_full_disk(tmp_path, kind, room):
         "except DataError as error: print(error)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / f"film.{kind}"), str(room)],
+        [sys.executable, "-c", code, str(tmp_path / f"video.{kind}"), str(room)],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
@@ -204,7 +204,7 @@ def test_a_full_disk(tmp_path, kind, room):
 
 @given(st.lists(st.floats(0, 100, width=32), min_size=1, max_size=12, unique=True).map(sorted))
 def test_any_rising_times_come_back_or_are_refused(tmp_path_factory, times_s):
-    path = tmp_path_factory.mktemp("times") / "film.mp4"
+    path = tmp_path_factory.mktemp("times") / "video.mp4"
     ticks = [round((Fraction(t) - Fraction(times_s[0])) * 90_000) for t in times_s]
     if len(set(ticks)) < len(ticks):
         with pytest.raises(DataError, match="not later"):

@@ -14,26 +14,26 @@ import gradio as gr
 from openmer.app import _text
 from openmer.app._jobs import Failed, State, Waiting, Working
 from openmer.app._results import Findings
-from openmer.app._sessions import Desk
+from openmer.app._sessions import Sessions
 from openmer.app._settings import PageSettings
 from openmer.errors import DataError
 
 _CLEAR_S = (600, 3600)  # how often uploads that nobody took are looked for, and from which age on
-_AT_ONCE = 32  # visitors; one is worked for, the others see that they wait
+_VISITORS = 32  # visitors; one is worked for, the others see that they wait
 
 _SHOW = "() => document.querySelector('.om-verdict')?.scrollIntoView({block: 'nearest'})"
 
 Update = dict[Any, Any]
 
 
-def build_page(desk: Desk, settings: PageSettings) -> gr.Blocks:
+def build_page(sessions: Sessions, settings: PageSettings) -> gr.Blocks:
     """Build the page as Gradio blocks, without a server.
 
     Args:
-        desk: Takes the videos.
+        sessions: Takes the videos.
         settings: What the page accepts.
     """
-    return _Page(desk, settings).blocks
+    return _Page(sessions, settings).blocks
 
 
 def look(settings: PageSettings) -> dict[str, Any]:
@@ -57,8 +57,8 @@ def look(settings: PageSettings) -> dict[str, Any]:
 class _Page:
     """The parts of the page and what happens to them."""
 
-    def __init__(self, desk: Desk, settings: PageSettings) -> None:
-        self._desk = desk
+    def __init__(self, sessions: Sessions, settings: PageSettings) -> None:
+        self._sessions = sessions
         with gr.Blocks(title="OpenMER", analytics_enabled=False, delete_cache=_CLEAR_S) as blocks:
             gr.HTML(_text.top(settings), padding=False)
             self._drop = gr.File(label="Video", height=150, elem_id="drop")
@@ -84,7 +84,7 @@ class _Page:
             self._drop,
             parts,
             show_progress="hidden",
-            concurrency_limit=_AT_ONCE,
+            concurrency_limit=_VISITORS,
             api_name="analyze",
         ).then(None, js=_SHOW)
         self._stop.click(
@@ -102,7 +102,7 @@ class _Page:
         name = Path(upload).name
         yield self._begun()
         try:
-            job = self._desk.begin(_visitor(request), Path(upload))
+            job = self._sessions.begin(_visitor(request), Path(upload))
         except DataError as error:
             yield self._ended(Failed(message=str(error)), name)
             return
@@ -142,17 +142,17 @@ class _Page:
         return update
 
     def _stopped(self, request: gr.Request) -> None:
-        self._desk.stop(_visitor(request))
+        self._sessions.stop(_visitor(request))
 
     def _chosen(self, number: int, request: gr.Request) -> str:
         """Show the event that was chosen."""
-        findings = self._desk.findings(_visitor(request))
+        findings = self._sessions.findings(_visitor(request))
         if findings is None:
             return _text.message("These findings are not here any more.", "Give the video again.")
         return _text.event_text(findings.events[number - 1])
 
     def _left(self, request: gr.Request) -> None:
-        self._desk.leave(_visitor(request))
+        self._sessions.leave(_visitor(request))
 
 
 def _part(text: str) -> gr.HTML:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_LOOK_AGAIN_S = 0.1
+_DETECT_AGAIN_S = 0.1
 
 
 class Line:
@@ -30,7 +30,7 @@ class Line:
         try:
             while before := self._before(ticket):
                 on_wait(before)
-                time.sleep(_LOOK_AGAIN_S)
+                time.sleep(_DETECT_AGAIN_S)
             yield
         finally:
             with self._lock:

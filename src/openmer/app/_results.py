@@ -55,7 +55,7 @@ class Shown:
         event: The event.
         pictures: Onset, apex, movement, and the saliency map where there is one.
         regions: Every region, the one that moved farthest first.
-        heat_note: Why there is no saliency map; "" where there is one or none was to be expected.
+        saliency_note: Why there is no saliency map; "" where there is one or none was expected.
         replay: Slowed down and magnified; None where there are too few frames.
     """
 

@@ -36,7 +36,7 @@ _FOREIGN = ("file=http:", "file=https:", "/proxy=")
 
 
 @final
-class Door:
+class SecurityMiddleware:
     """Tells the browser to load nothing from elsewhere, and fetches nothing for it."""
 
     def __init__(self, app: Server) -> None:

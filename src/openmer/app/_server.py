@@ -85,14 +85,14 @@ def _running(settings: PageSettings, model: FittedModel | None, folder: Path) ->
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
     from openmer.app._page import build_page
-    from openmer.app._sessions import Desk
+    from openmer.app._sessions import Sessions
 
-    desk = Desk(folder / "results", model, max_minutes=settings.max_minutes)
-    page = build_page(desk, settings)
+    sessions = Sessions(folder / "results", model, max_minutes=settings.max_minutes)
+    page = build_page(sessions, settings)
     try:
         yield _launched(page, settings, folder / "results")
     finally:
-        desk.close()
+        sessions.close()
         page.close(verbose=False)
 
 
@@ -101,10 +101,10 @@ def _launched(page: gradio.Blocks, settings: PageSettings, results: Path) -> str
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from openmer.app._page import look
-    from openmer.app._security import Door
+    from openmer.app._security import SecurityMiddleware
 
     own = [*_NAMES_OF_THIS_COMPUTER, settings.host] if is_loopback(settings.host) else ["*"]
-    guards = [Middleware(TrustedHostMiddleware, allowed_hosts=own), Middleware(Door)]
+    guards = [Middleware(TrustedHostMiddleware, allowed_hosts=own), Middleware(SecurityMiddleware)]
     try:
         _, address, _ = page.launch(
             server_name=settings.host,

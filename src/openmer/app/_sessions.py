@@ -32,7 +32,7 @@ class _Room:
 
 
 @final
-class Desk:
+class Sessions:
     """Takes videos, lets one analysis at a time work, and clears up after every visitor."""
 
     def __init__(self, root: Path, model: FittedModel | None, *, max_minutes: float) -> None:

@@ -81,8 +81,8 @@ def _all(
     from openmer.video import folders_for
 
     pairs = list(zip(videos, folders_for(videos, out), strict=True))
-    at_once = min(workers or cpu_count(), len(pairs))
-    results = _one_by_one(pairs, request) if at_once <= 1 else _at_once(pairs, request, at_once)
+    per_batch = min(workers or cpu_count(), len(pairs))
+    results = _one_by_one(pairs, request) if per_batch <= 1 else _at_once(pairs, request, per_batch)
     done: list[Done] = []
     failed: list[str] = []
     for (video, _), result in zip(pairs, results, strict=True):

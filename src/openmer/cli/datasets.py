@@ -35,7 +35,7 @@ def list_corpora(as_json: Json = False) -> None:
                 "holds": corpus.holds,
                 "subjects": counts.subjects,
                 "items": counts.items,
-                "sequences": corpus.stills > 0,
+                "sequences": corpus.per_sequence > 0,
                 "variants": list(corpus.variants),
             }
         )

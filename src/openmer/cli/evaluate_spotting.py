@@ -56,7 +56,7 @@ def evaluate_spotting(
         render_spotting_markdown,
         render_spotting_terminal,
     )
-    from openmer.video import AnalyzeSettings, judge_looked, look_at
+    from openmer.video import AnalyzeSettings, evaluate_detections, look_at
 
     loaded = model_or_none(model, no_model)
     videos, name = _videos(corpus, root, variant, frames, truth, synthetic, seed, out)
@@ -71,7 +71,7 @@ def evaluate_spotting(
             on_progress=report,
         )
     classes = None if loaded is None else loaded.record.classes
-    scores = judge_looked(looked, videos, classes)
+    scores = evaluate_detections(looked, videos, classes)
     texts = {".md": render_spotting_markdown(scores), ".csv": render_spotting_csv(scores)}
     replace_files({out / f"{name}{end}": text.encode() for end, text in texts.items()})
     if as_json:

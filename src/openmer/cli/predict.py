@@ -1,4 +1,4 @@
-"""``openmer predict``: what clips and stills show, how sure that is, and how far to trust it."""
+"""``openmer predict``: what clips and images show, how sure that is, and how far to trust it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def predict(
     fps: Fps = None,
     as_json: Json = False,
 ) -> None:
-    """Say what clips or stills show, and how sure that is; exit code 3 if one cannot be scored."""
+    """Say what clips or images show, and how sure that is; exit code 3 if one cannot be scored."""
     samples = _samples(inputs or [], manifest, moments_of(onset, apex, offset, fps))
     loaded = _model(model, method)
     scored, failed = _scored(loaded, samples)

@@ -84,7 +84,7 @@ def pretrain(
         )
         for difference in task.differences:
             warn(difference)
-        _tell_failures(task.failures, len(task.stills.images))
+        _tell_failures(task.failures, len(task.image_set.images))
         if sheet is not None:
             _draw(task, sheet)
             return
@@ -111,8 +111,8 @@ def _draw(task: PretrainingTask, path: Path) -> None:
     from openmer.pretraining import draw_prepared
 
     title = f"{task.method.title}: images of its pretraining"
-    stills = task.stills
-    picture = draw_prepared(title, stills.images, stills.targets.tolist(), task.classes)
+    image_set = task.image_set
+    picture = draw_prepared(title, image_set.images, image_set.targets.tolist(), task.classes)
     replace_file(path, picture)
     errors.print(f"Sheet: {path.resolve()}", soft_wrap=True)
 

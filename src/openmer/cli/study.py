@@ -1,4 +1,4 @@
-"""``openmer study``: run a paper's table anew, beside what the paper prints."""
+"""``openmer study``: run a paper's table again, beside what the paper prints."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def study(
     workers: Workers = 0,
     out: Out = Path("runs"),
 ) -> None:
-    """Run a paper's table anew; rows that are done are not run again."""
+    """Run a paper's table again; rows that are done are not run again."""
     from openmer.evaluation import Protocol
     from openmer.reproduction import StudyRun, list_studies, load_study
     from openmer.training import Resources

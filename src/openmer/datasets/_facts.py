@@ -16,7 +16,7 @@ NAMES_ONLY = "none"  # the form of frames that stands for "names and sheets only
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What a whole copy holds. For sequences of which stills are taken, the sequences count.
+    """What a whole copy holds. For sequences of which images are taken, the sequences count.
 
     Attributes:
         subjects: Subjects with at least one clip or image; None where not known, or nobody is
@@ -44,10 +44,10 @@ class CorpusFacts:
         paper: What to cite.
         access: How to ask for it.
         terms: What its licence allows.
-        fps: Exact frames per second; None for stills, or where it depends on the variant.
+        fps: Exact frames per second; None for images, or where it depends on the variant.
         forms: The forms its frames come in ("raw", "cropped"); the first is read by default.
         variants: Name of each coding or recording to what it holds; the first is the default.
-        stills: Images taken from each sequence by default; 0 where the corpus holds no sequences.
+        per_sequence: Images taken from each sequence by default; 0 where there are none.
         unsure: What this declaration or the reader does not know for certain.
     """
 
@@ -60,7 +60,7 @@ class CorpusFacts:
     fps: Fraction | None = None
     forms: tuple[str, ...] = ("raw",)
     variants: Mapping[str, Counts]
-    stills: int = 0
+    per_sequence: int = 0
     unsure: tuple[str, ...] = ()
 
     @property
@@ -76,12 +76,12 @@ class Options:
     Attributes:
         variant: One of `CorpusFacts.variants`.
         frames: One of `CorpusFacts.forms`, or "none": names and sheets only.
-        stills: Images taken from each sequence; 0 where the corpus holds no sequences.
+        per_sequence: Images taken from each sequence; 0 where the corpus holds no sequences.
     """
 
     variant: str
     frames: str
-    stills: int
+    per_sequence: int
 
     @property
     def wants_frames(self) -> bool:
@@ -99,12 +99,12 @@ def options_of(
     *,
     variant: str | None = None,
     frames: str | None = None,
-    stills: int | None = None,
+    per_sequence: int | None = None,
 ) -> Options:
     """Options with the defaults of the corpus filled in.
 
     Raises:
-        ConfigError: The corpus has no such variant or form, or no sequences to take stills from.
+        ConfigError: The corpus has no such variant or form, or no sequences to take images from.
     """
     variant = facts.default_variant if variant is None else variant
     if variant not in facts.variants:
@@ -112,10 +112,12 @@ def options_of(
     frames = facts.forms[0] if frames is None else frames
     if frames not in (*facts.forms, NAMES_ONLY):
         raise unknown_name(f"form of the frames of {facts.title}", frames, (*facts.forms, "none"))
-    if stills is not None and (stills < 1 or not facts.stills):
-        expected = "at least 1" if facts.stills else f"nothing: {facts.title} has no sequences"
-        raise ConfigError(f"stills is {stills}, expected {expected}.")
-    return Options(variant=variant, frames=frames, stills=stills or facts.stills)
+    if per_sequence is not None and (per_sequence < 1 or not facts.per_sequence):
+        expected = (
+            "at least 1" if facts.per_sequence else f"nothing: {facts.title} has no sequences"
+        )
+        raise ConfigError(f"per_sequence is {per_sequence}, expected {expected}.")
+    return Options(variant=variant, frames=frames, per_sequence=per_sequence or facts.per_sequence)
 
 
 def find_file(facts: CorpusFacts, root: Path, *names: str) -> Path:

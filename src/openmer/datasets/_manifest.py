@@ -114,7 +114,7 @@ def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
 
 
 def repair_manifest(path: Path, out: Path) -> tuple[str, ...]:
-    """Write a manifest anew as it is understood, and list every cell that is written otherwise.
+    """Write a manifest again as it is understood, and list every cell that is written otherwise.
 
     Args:
         path: The manifest, as `read_manifest` takes it.

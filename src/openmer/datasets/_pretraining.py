@@ -24,11 +24,11 @@ from openmer.errors import ConfigError, unknown_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainingScheme:
-    """A set of labelled stills as a paper describes it.
+    """A set of labelled images as a paper describes it.
 
     Attributes:
         name: How it is called in a method file.
-        corpora: Name of each corpus to the images taken from each of its sequences; 0 for stills.
+        corpora: Name of each corpus to the images taken from each of its sequences; 0 for images.
         label_scheme: Which classes its words make.
         balanced: Every class is cut, at random, to the size of the smallest.
         counts: Images per class that the paper states; None where it states none.
@@ -185,8 +185,8 @@ def load_pretraining(
     images: list[Image] = []
     corpora = _chosen(scheme, given, alone=own is not None)
     for corpus in corpora:
-        stills = scheme.corpora[corpus]
-        images += load_images(corpus, given.get(corpus), stills=stills or None)
+        per_sequence = scheme.corpora[corpus]
+        images += load_images(corpus, given.get(corpus), per_sequence=per_sequence or None)
     return group(scheme, images, corpora=corpora, own=own, seed=seed)
 
 

@@ -56,8 +56,8 @@ def count_problems(
 ) -> list[Problem]:
     """Every difference between what was read and what a whole copy holds, one problem each."""
     expected = facts.variants[options.variant]
-    times = max(1, options.stills)
-    unit = "images" if options.stills or facts.holds == "images" else "clips"
+    times = max(1, options.per_sequence)
+    unit = "images" if options.per_sequence or facts.holds == "images" else "clips"
     found = []
     subjects = len({item.subject_id for item in items})
     if expected.subjects is not None and subjects != expected.subjects:

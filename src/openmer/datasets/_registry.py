@@ -86,7 +86,7 @@ def load(
     *,
     variant: str | None = None,
     frames: str | None = None,
-    stills: int | None = None,
+    per_sequence: int | None = None,
     strict: bool = True,
 ) -> tuple[Clip, ...] | tuple[Image, ...]:
     """Read the clips or images of a corpus, in the order of the authors' list.
@@ -99,7 +99,7 @@ def load(
         variant: The coding or recording, one of the corpus's `variants`; None is the first.
         frames: The form of the frames, one of its `forms`; "none" reads names and sheets only:
             clips then have no frames and count from their onset. None is the first form.
-        stills: Images from each sequence, for corpora of sequences; None is their default.
+        per_sequence: Images from each sequence, for corpora of sequences; None is their default.
         strict: Refuse a copy in which an item cannot be read, or a composite whose counts differ;
             otherwise such items are left out.
 
@@ -108,7 +108,9 @@ def load(
         DataError: The corpus is not there, or is refused; the first five problems are listed.
     """
     reading = read(
-        name, root, options_of(facts(name), variant=variant, frames=frames, stills=stills)
+        name,
+        root,
+        options_of(facts(name), variant=variant, frames=frames, per_sequence=per_sequence),
     )
     if strict:
         refuse(name, reading)
@@ -143,10 +145,10 @@ def load_images(
     *,
     variant: str | None = None,
     frames: str | None = None,
-    stills: int | None = None,
+    per_sequence: int | None = None,
     strict: bool = True,
 ) -> tuple[Image, ...]:
-    """As `load`, for a corpus of macro-expression stills.
+    """As `load`, for a corpus of macro-expression images.
 
     Raises:
         ConfigError: As `load`; or the corpus holds clips.
@@ -154,7 +156,9 @@ def load_images(
     """
     if facts(name).holds != "images":
         raise ConfigError(f"{facts(name).title} holds clips, no images. Use load_clips.")
-    items = load(name, root, variant=variant, frames=frames, stills=stills, strict=strict)
+    items = load(
+        name, root, variant=variant, frames=frames, per_sequence=per_sequence, strict=strict
+    )
     return tuple(item for item in items if isinstance(item, Image))
 
 
@@ -164,7 +168,7 @@ def check(
     *,
     variant: str | None = None,
     frames: str | None = None,
-    stills: int | None = None,
+    per_sequence: int | None = None,
 ) -> list[Problem]:
     """Every difference between a copy of a corpus and a whole one; an empty list is good.
 
@@ -174,7 +178,7 @@ def check(
     Raises:
         ConfigError: As `load`.
     """
-    options = options_of(facts(name), variant=variant, frames=frames, stills=stills)
+    options = options_of(facts(name), variant=variant, frames=frames, per_sequence=per_sequence)
     return list(examine(name, root, options).problems)
 
 

@@ -62,7 +62,7 @@ def read_workbook(path: Path) -> dict[str, list[Line]]:
     except Exception as error:  # of zlib, the XML parser and openpyxl, in a damaged file
         raise DataError(
             f"{path} cannot be read as an .xlsx workbook ({type(error).__name__}: "
-            f"{str(error)[:120]}). Unpack the authors' file again, or save it anew as .xlsx."
+            f"{str(error)[:120]}). Unpack the authors' file again, or save it again as .xlsx."
         ) from error
 
 

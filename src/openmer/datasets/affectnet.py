@@ -16,7 +16,7 @@ from openmer.clip import Image
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register_corpus
-from openmer.datasets._stills import read_images
+from openmer.datasets._sequence_images import read_images
 
 _CODES = (
     "neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt", "none",

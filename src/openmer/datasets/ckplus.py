@@ -14,7 +14,7 @@ from types import MappingProxyType
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_folder, words
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register_corpus
-from openmer.datasets._stills import Sequence, last_frames, read_sequences
+from openmer.datasets._sequence_images import Sequence, last_frames, read_sequences
 
 FACTS = CorpusFacts(
     name="ckplus",
@@ -35,7 +35,7 @@ FACTS = CorpusFacts(
             )
         }
     ),
-    stills=3,
+    per_sequence=3,
     unsure=(
         "Sequences per word.",
         "123 subjects were recorded; how many have a labelled sequence is not declared.",

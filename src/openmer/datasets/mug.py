@@ -13,7 +13,7 @@ from types import MappingProxyType
 from openmer.datasets._facts import CorpusFacts, Counts, Options, advice, words
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
-from openmer.datasets._stills import Sequence, middle_frames, read_sequences
+from openmer.datasets._sequence_images import Sequence, middle_frames, read_sequences
 from openmer.errors import DataError
 
 FACTS = CorpusFacts(
@@ -33,7 +33,7 @@ FACTS = CorpusFacts(
             )
         }
     ),
-    stills=8,
+    per_sequence=8,
     unsure=(
         "How many subjects and takes a copy holds; it depends on what was granted.",
         "That the middle of a take is near its apex.",

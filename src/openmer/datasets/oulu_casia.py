@@ -14,7 +14,7 @@ from types import MappingProxyType
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_folder
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
-from openmer.datasets._stills import Sequence, last_frames, read_sequences
+from openmer.datasets._sequence_images import Sequence, last_frames, read_sequences
 
 _WORDS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 _COUNTS = Counts(subjects=80, items=480, words=MappingProxyType(dict.fromkeys(_WORDS, 80)))
@@ -33,7 +33,7 @@ FACTS = CorpusFacts(
         {f"{camera}-{light}": _COUNTS for camera in ("VL", "NI") for light in
          ("Strong", "Weak", "Dark")}
     ),
-    stills=3,
+    per_sequence=3,
 )  # fmt: skip
 
 

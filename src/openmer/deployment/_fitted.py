@@ -1,4 +1,4 @@
-"""A fitted model in memory: clips or stills in, class scores out."""
+"""A fitted model in memory: clips or images in, class scores out."""
 
 from __future__ import annotations
 
@@ -124,17 +124,17 @@ class FittedModel:
         """
         return self._score(self.prepare_clip(clip))
 
-    def score_still(self, image_rgb: NDArray[np.generic]) -> FloatArray:
-        """Class scores of a still, shape ``(classes,)``.
+    def score_image(self, image_rgb: NDArray[np.generic]) -> FloatArray:
+        """Class scores of an image, shape ``(classes,)``.
 
         Args:
-            image_rgb: As in `Recipe.run_still`.
+            image_rgb: As in `Recipe.run_image`.
 
         Raises:
             ConfigError: The method looks at motion.
             DataError: There is no face in it, and as `scores`.
         """
-        return self._score(self.prepare_still(image_rgb))
+        return self._score(self.prepare_image(image_rgb))
 
     def prepare_clip(self, clip: Clip, frames: Frames | None = None) -> FloatArray:
         """Prepare what the model sees of a clip, shape `ModelRecord.input_shape`; store nothing.
@@ -148,17 +148,17 @@ class FittedModel:
         """
         return self._ready(self.recipe.run(clip, frames=frames))
 
-    def prepare_still(self, image_rgb: NDArray[np.generic]) -> FloatArray:
+    def prepare_image(self, image_rgb: NDArray[np.generic]) -> FloatArray:
         """Prepare an image as the model's input, shape `ModelRecord.input_shape`.
 
         Args:
-            image_rgb: As in `Recipe.run_still`.
+            image_rgb: As in `Recipe.run_image`.
 
         Raises:
             ConfigError: The method looks at motion.
             DataError: There is no face in it, and as `prepare_clip`.
         """
-        return self._ready(self.recipe.run_still(image_rgb))
+        return self._ready(self.recipe.run_image(image_rgb))
 
     def _ready(self, array: FloatArray) -> FloatArray:
         if self.record.input_shape[0] == 1 and len(array) == 3 and self.recipe.flow is None:

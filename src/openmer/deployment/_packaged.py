@@ -18,7 +18,7 @@ from openmer.preprocessing import Recipe
 def packaged_model(name: str) -> FittedModel:
     """Build a model from a method with the weights that it starts from, head included.
 
-    It has learned macro-expressions on stills and no micro-expression. Stills are brought to the
+    It has learned macro-expressions on images and no micro-expression. Images are brought to the
     size that the weights were trained at, and to gray where they were trained on gray ones.
 
     Args:
@@ -101,8 +101,8 @@ def _learned_from(weights: Weights) -> str:
     titles = [corpus["title"] for corpus in card.get("data", {}).get("corpora", {}).values()]
     told = [", ".join(titles)] if titles else []
     if "scores" in card:
-        told.append(f"accuracy on stills that chose its epoch {card['scores']['accuracy']:.3f}")
-    return f"macro-expression stills ({'; '.join(told)})" if told else "macro-expression stills"
+        told.append(f"accuracy on images that chose its epoch {card['scores']['accuracy']:.3f}")
+    return f"macro-expression images ({'; '.join(told)})" if told else "macro-expression images"
 
 
 def _whole(card: Mapping[str, Any], key: str) -> int:

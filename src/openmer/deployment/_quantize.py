@@ -43,7 +43,7 @@ class Quantized:
         bytes: Its size.
         exact_bytes: Size of the file in float32 that it was made from.
         kind: ``static``: ranges of all values were measured on clips. ``dynamic``: of matrix
-            products only, each time anew; convolutions stay float32.
+            products only, each time again; convolutions stay float32.
         calibrated: Clips that the ranges were measured on.
         compared: Other clips, or generated inputs, that both files scored.
         on_clips: Whether these were clips.

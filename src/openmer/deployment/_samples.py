@@ -41,12 +41,12 @@ class Moments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One clip or one still to score.
+    """One clip or one image to score.
 
     Attributes:
         name: How a user knows it: its path, or its key in a manifest.
-        clip: The clip; None for a still.
-        image: The file of a still; None for a clip.
+        clip: The clip; None for an image.
+        image: The file of an image; None for a clip.
         label: The annotators' word; "" where it is not known.
     """
 
@@ -59,7 +59,7 @@ class Sample:
         """Its class scores, shape ``(classes,)``.
 
         Raises:
-            ConfigError: A still, but the method looks at motion.
+            ConfigError: An image, but the method looks at motion.
             DataError: Its files or frames do not serve, or there is no face; the sample is named.
         """
         with self._named():
@@ -81,7 +81,7 @@ class Sample:
             return model.prepare_clip(self.clip)
         if self.image is None:
             raise DataError("Neither a clip nor an image is given.")
-        return model.prepare_still(read_rgb(self.image).transpose(1, 2, 0))
+        return model.prepare_image(read_rgb(self.image).transpose(1, 2, 0))
 
     @contextmanager
     def _named(self) -> Generator[None]:
@@ -96,7 +96,7 @@ class Sample:
 
 
 def samples_of_paths(paths: Sequence[Path], moments: Moments) -> tuple[Sample, ...]:
-    """Folders of frames as clips, image files as stills.
+    """Folders of frames as clips, image files as images.
 
     Args:
         paths: In the order of the result.
@@ -104,7 +104,7 @@ def samples_of_paths(paths: Sequence[Path], moments: Moments) -> tuple[Sample, .
 
     Raises:
         DataError: A path is neither, is not there, or its frames or moments do not serve; or
-            moments are given for several clips or for a still.
+            moments are given for several clips or for an image.
     """
     if moments.given and (len(paths) > 1 or not all(path.is_dir() for path in paths)):
         raise DataError(
@@ -145,7 +145,7 @@ def _clip(folder: Path, moments: Moments) -> Clip:
     if len(frames) < 2:
         raise DataError(
             f"{folder} holds {len(frames)} images; a clip needs two at least. Give the image "
-            "itself to have a still looked at."
+            "itself to have an image looked at."
         )
     onset = 0 if moments.onset is None else moments.onset
     offset = len(frames) - 1 if moments.offset is None else moments.offset

@@ -302,8 +302,8 @@ def predictions_to_calibrate(folder: Path) -> tuple[PredictionTable, ScoreKind]:
 def kind_of_scores(info: RunInfo) -> ScoreKind:
     """Return the kind of a run's scores, which follows from the training of its method."""
     training = info.method_table.get("training", {})
-    machine = training.get("kind") == "svm" or training.get("classifier", "head") != "head"
-    return "svm" if machine else "network"
+    is_svm = training.get("kind") == "svm" or training.get("classifier", "head") != "head"
+    return "svm" if is_svm else "network"
 
 
 def _settled(logits: Numbers, truth: NDArray[np.int64], target: float) -> tuple[float, Threshold]:

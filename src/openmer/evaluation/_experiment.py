@@ -21,7 +21,7 @@ from openmer.preprocessing import (
     Failure,
     Failures,
     OnFailure,
-    count_treatments,
+    count_preprocessing,
     prepare,
 )
 from openmer.training import (
@@ -180,7 +180,7 @@ def prepare_task(
         failures=tuple(failures),
         lost_subjects=tuple(sorted({c.subject_id for c in asked} - {c.subject_id for c in kept})),
         source=MappingProxyType(source),
-        prepared=count_treatments(recipe, kept),
+        prepared=count_preprocessing(recipe, kept),
     )
 
 
@@ -227,25 +227,25 @@ def fold_job(task: Task, fold: Fold, epoch_rule: EpochRule, seed: int) -> FitJob
         validation = Validation(clips=fold.test, score="accuracy")
     elif epoch_rule == "inner" and isinstance(task.spec, NetworkSpec):
         inner = task.spec.training.inner
-        train, watched = hold_out_inside(
+        train, validation_clips = hold_out_inside(
             fold,
             task.subjects,
             task.data.targets.tolist(),
             subjects_share=inner.subjects_share,
             rng=generator(seed, fold.held_out, "inner persons"),
         )
-        validation = Validation(clips=watched, score="loss", patience=inner.patience)
+        validation = Validation(clips=validation_clips, score="loss", patience=inner.patience)
     return FitJob(
         subject_id=fold.held_out,
         seed=seed,
         train=train,
         predict=fold.test,
-        subjects=tuple(task.subjects[i] for i in train) if _chooses_machine(task.method) else (),
+        subjects=tuple(task.subjects[i] for i in train) if _chooses_svm(task.method) else (),
         validation=validation,
     )
 
 
-def _chooses_machine(method: Method) -> bool:
+def _chooses_svm(method: Method) -> bool:
     """Whether inner subjects choose a kernel or a penalty."""
     training = method.training
     svm = training if isinstance(training, SvmTraining) else training.svm

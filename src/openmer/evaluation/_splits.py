@@ -89,10 +89,10 @@ def hold_out_inside(
     for _ in range(20):
         chosen = set(rng.choice(inside, size=count, replace=False).tolist())
         train = tuple(i for i in fold.train if subjects[i] not in chosen)
-        watched = tuple(i for i in fold.train if subjects[i] in chosen)
-        if classes == {targets[i] for i in train} == {targets[i] for i in watched}:
+        validation_clips = tuple(i for i in fold.train if subjects[i] in chosen)
+        if classes == {targets[i] for i in train} == {targets[i] for i in validation_clips}:
             break
-    return train, watched
+    return train, validation_clips
 
 
 def groups_inside(

@@ -88,7 +88,7 @@ def draw_saliency_map(shown: SaliencyMap) -> Figure:
     title = f"{picture.title}: {picture.words}" if picture.words else picture.title
     _picture(body.add_axes((0.02, 0.02, 0.31, 0.75)), picture, title)
     rows, columns = shown.found.cells.shape
-    title = f"heat of {_explained(shown)}, {rows}x{columns} cells ({shown.found.kind})"
+    title = f"saliency of {_explained(shown)}, {rows}x{columns} cells ({shown.found.kind})"
     drawn = _saliency(body.add_axes((0.35, 0.02, 0.31, 0.75)), shown, title)
     _colour_bar(body, drawn, (0.672, 0.06, 0.011, 0.67))
     _scores(body.add_axes((0.815, 0.12, 0.165, 0.6)), shown)
@@ -128,7 +128,7 @@ def draw_variants(
     _colour_bar(figure, drawn, (1 - 0.62 / width_in, 0.2, 0.1 / width_in, 0.475))
     figure.text(
         0.012, 0.035, "Each map is stretched to its own hottest cell: colours compare places in "
-        "one map, not strengths between maps. The heat of a wrong network explains an error.",
+        "one map, not strengths between maps. The saliency of a wrong network explains an error.",
         fontsize=8.5, color=SOFT, va="center",
     )  # fmt: skip
     return figure
@@ -187,7 +187,7 @@ def _below(panel: Axes, shown: SaliencyMap) -> None:
     verdict = "" if shown.truth is None else ": wrong" if wrong else ": right"
     lines = [f"{said}{verdict}"]
     if shown.explained != shown.predicted:
-        lines.append(f"heat of {_explained(shown)}")
+        lines.append(f"saliency of {_explained(shown)}")
     if not shown.found.cells.any():
         lines.append("no place raises it")
     panel.set_xlabel("\n".join(lines), **_under(ALARM if wrong else INK))

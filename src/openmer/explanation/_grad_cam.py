@@ -81,7 +81,7 @@ def class_saliency(
     """Compute the saliency map of one class in one input.
 
     Grad-CAM weighs each of the last maps with the mean of the class's slope on it; HiResCAM weighs
-    each of its places with the slope there. The weighed sum, where it is above zero, is the heat.
+    each of its places with the slope there. The weighted sum, where above zero, is the saliency.
     Maps of streams that run side by side count as one stack.
 
     They agree where the network averages its maps over all places. Where it flattens them, the mean

@@ -52,7 +52,7 @@ _ANY_SIZE_PX = 64  # where the frames say how large an input is; whether there a
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExplainedNetwork:
-    """A network, and what to know of it before its heat is believed.
+    """A network, and what to know of it before its saliency is believed.
 
     Attributes:
         network: Prepared clips ``(batch, channels, height, width)`` to logits ``(batch, classes)``,
@@ -62,7 +62,7 @@ class ExplainedNetwork:
         classes: Class names in the order of the logits.
         origin: What it was trained on and how good it is, in sentences.
         training: The training of the fold; None for a model that comes from elsewhere.
-        decides: Whether a machine on its features scores: it gives decision values, not logits.
+        decides: Whether an SVM on its features scores: it gives decision values, not logits.
     """
 
     network: nn.Module
@@ -79,13 +79,13 @@ class SaliencyMap:
     """The saliency map of one clip.
 
     Attributes:
-        name: Key of the clip, or path of the still.
+        name: Key of the clip, or path of the image.
         array: What the network saw, shape ``(channels, height, width)``, as its recipe makes it.
         by: The network.
-        found: The heat.
-        scores: Probability of each class, not calibrated; its decision value where a machine
+        found: The saliency.
+        scores: Probability of each class, not calibrated; its decision value where an SVM
             scores.
-        explained: Index of the class whose heat it is.
+        explained: Index of the class whose saliency it is.
         truth: Index of the annotated class; None where it is not known.
     """
 
@@ -115,7 +115,7 @@ class SaliencyMap:
         if self.truth is not None and self.truth != self.predicted:
             told.append(
                 f"The network is wrong: it says {names[self.predicted]}, the annotators "
-                f"{names[self.truth]}. Its heat explains an error."
+                f"{names[self.truth]}. Its saliency explains an error."
             )
         if self.explained != self.predicted:
             told.append(f"The class explained is not the one predicted, {names[self.predicted]}.")

@@ -26,7 +26,7 @@ def explain_sample(
 
     Args:
         model: With a network.
-        sample: A clip, or a still where the method looks at no motion.
+        sample: A clip, or an image where the method looks at no motion.
         class_name: The class to explain; the predicted one where it is empty.
         kind: As in `openmer.explanation.class_saliency`.
 

@@ -41,7 +41,7 @@ class PixelNormalize(nn.Module):
         return (pixels - self.mean) / self.spread
 
 
-class StillClassifier(nn.Module):
+class ImageClassifier(nn.Module):
     """Images ``(batch, in_channels, size, size)``, 0..255, to logits ``(batch, num_classes)``.
 
     A whole backbone of timm under timm's own names, without its classifier; its features; dropout

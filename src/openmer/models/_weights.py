@@ -113,7 +113,7 @@ def backbone_state(
     """Return stored weights under the names of a model, all of it but its head.
 
     Args:
-        model: ``state_dict`` of the model, as `EfficientMe` or a `StillClassifier` has it.
+        model: ``state_dict`` of the model, as `EfficientMe` or an `ImageClassifier` has it.
         stored: Weights of such a model, or of the whole backbone under timm's names. A
             transformer's embedding of places is resampled where it was made for another size.
         source: What to call them in an error.

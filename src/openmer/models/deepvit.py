@@ -20,7 +20,7 @@ _SPREAD = 0.02  # of random weights
 
 @register_model("deepvit_l")
 class DeepViTL(nn.Module):
-    """Stills ``(batch, in_channels, size, size)``, 0..255, to logits ``(batch, num_classes)``.
+    """Images ``(batch, in_channels, size, size)``, 0..255, to logits ``(batch, num_classes)``.
 
     Two convolutions that halve the image, a third that makes a token of each 16x16 pixels, a class
     token, 32 transformer blocks of width 420 with 12 heads; the class token is normalised, dropped

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from openmer.models._registry import register_model
-from openmer.models._timm import StillClassifier
+from openmer.models._timm import ImageClassifier
 
 if TYPE_CHECKING:
     from timm.models.mobilevit import MobileVitBlock
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @register_model("mobilevit_s")
-class MobileViTS(StillClassifier):
+class MobileViTS(ImageClassifier):
     """Gray apex frames ``(batch, in_channels, size, size)``, 0..255, to ``(batch, num_classes)``.
 
     A convolution, seven MobileNetV2 blocks and, after the fifth, sixth and seventh, a MobileViT
@@ -64,7 +64,7 @@ class MobileViTS(StillClassifier):
         """Return a network with the same outputs that runs faster where it is exported.
 
         Its transformers read maps row by row. Attention alone has to know which pixels have one
-        place in their patches: so no map is unfolded and folded anew, and every linear layer is one
+        place in their patches: no map is unfolded and folded again, and every linear layer is one
         product of two matrices. It is not for training.
         """
         from timm.models.mobilevit import MobileVitBlock

@@ -74,7 +74,7 @@ from ._summary import (
     HOLDS_BINS as HOLDS_BINS,
 )
 from ._summary import (
-    count_treatments as count_treatments,
+    count_preprocessing as count_preprocessing,
 )
 from ._summary import (
     median_magnification as median_magnification,
@@ -217,7 +217,7 @@ __all__ = [
     "band_report",
     "choose_face",
     "colours_of",
-    "count_treatments",
+    "count_preprocessing",
     "default_cache_root",
     "detect_faces",
     "find_alignment",

@@ -104,7 +104,7 @@ class ArrayCache:
         np.save(buffer, array, allow_pickle=False)
         payload = buffer.getvalue()
         content = payload + hashlib.sha256(payload).digest()
-        try:  # not durable: an entry that a power cut broke is told by its digest and made anew
+        try:  # not durable: an entry that a power cut broke is told by its digest and made again
             replace_file(self.path(key), content, durable=False)
         except DataError as error:
             raise StoreError(

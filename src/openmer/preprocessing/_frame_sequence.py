@@ -95,7 +95,7 @@ class FrameFiles:
     """The frames of one clip as its files hold them; each file is read and decoded once.
 
     What is decoded is kept for the steps that ask again, up to 64 MiB (72 colour frames of 640 x
-    480); a frame beyond that is read anew, so that memory does not grow with the clip.
+    480); a frame beyond that is read again, so that memory does not grow with the clip.
 
     Args:
         clip: With frames.

@@ -45,7 +45,7 @@ class Plan:
         """Return the array of the clip.
 
         Args:
-            store: Where found faces are kept and found again; None looks anew.
+            store: Where found faces are kept and found again; None looks again.
             frames: Frames in memory, in place of the files that the clip names.
 
         Returns:

@@ -35,7 +35,7 @@ def prepare(
     Args:
         clips: At least one clip.
         recipe: The steps; with frames of several sizes it needs a fixed `size`.
-        cache: Where finished arrays are kept and found again; None makes all of them anew. What
+        cache: Where finished arrays are kept and found again; None makes all of them again. What
             is done stays in it when a later clip fails.
         workers: Processes, one thread each; the bytes do not depend on their number.
         on_progress: Called after each clip with the number of clips done and of all clips.

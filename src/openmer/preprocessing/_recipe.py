@@ -234,7 +234,7 @@ class Recipe:
 
         Args:
             clip: With the frames, or the ready flow image, that `inputs` names.
-            store: Where found faces are kept and found again; None looks anew.
+            store: Where found faces are kept and found again; None looks again.
             frames: Frames in memory, in place of the files that the clip names.
 
         Returns:
@@ -290,7 +290,7 @@ class Recipe:
             said[self.source.step] = f"The apex is frame {numbers[-1]}, counted from 0 ({how})."
         return said
 
-    def run_still(
+    def run_image(
         self, image_rgb: NDArray[np.generic], *, store: ArrayStore | None = None
     ) -> NDArray[np.float32]:
         """Prepare one image, for instance a macro-expression, by the way of the apex frames.
@@ -311,7 +311,7 @@ class Recipe:
         source = self.find(ApexFrameStep)
         if source is None:
             raise ConfigError(
-                f"A still has no motion for the step {self.source.step!r}. Give a recipe with the "
+                f"An image has no motion for the step {self.source.step!r}. Give a recipe with the "
                 "step 'apex_frame'."
             )
         image = image_rgb.astype(np.float32)

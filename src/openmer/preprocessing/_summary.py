@@ -15,7 +15,7 @@ HOLDS_BINS = "the band holds bins"
 HOLDS_NONE = "the band holds no bin of the clip"
 
 
-def count_treatments(recipe: Recipe, clips: Iterable[Clip]) -> dict[str, dict[str, int]]:
+def count_preprocessing(recipe: Recipe, clips: Iterable[Clip]) -> dict[str, dict[str, int]]:
     """By which policy the apex frame was taken, and whether the band of `magnify` holds a bin.
 
     Args:

@@ -1,7 +1,7 @@
 from ._images import (
-    Stills as Stills,
+    ImageSet as ImageSet,
 )
-from ._images import subjects_of_stills as subjects_of_stills
+from ._images import subjects_of_images as subjects_of_images
 from ._inputs_sheet import (
     draw_prepared as draw_prepared,
 )
@@ -22,12 +22,12 @@ from ._run import (
 )
 
 __all__ = [
+    "ImageSet",
     "PretrainResources",
     "PretrainingTask",
-    "Stills",
     "draw_prepared",
     "prepare_pretraining",
     "pretraining_of",
     "run_pretraining",
-    "subjects_of_stills",
+    "subjects_of_images",
 ]

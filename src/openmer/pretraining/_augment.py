@@ -1,4 +1,4 @@
-"""Random changes of training stills: one warp per image, then light, contrast, erasing, jitter."""
+"""Random changes of training images: one warp per image, then light, contrast, erasing, jitter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The labelled stills of a pretraining as one array, and which of them choose the epoch."""
+"""The labelled images of a pretraining as one array, and which of them choose the epoch."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _LEAST_SIDE = 16  # pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stills:
-    """Labelled stills in memory.
+class ImageSet:
+    """Labelled images in memory.
 
     Attributes:
         images: uint8, shape ``(images, channels, height, width)``, 0..255.
@@ -40,7 +40,7 @@ class Stills:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StillReader:
+class ImageReader:
     """How image files become arrays.
 
     A recipe that aligns looks for a face in every image but in those that are one already
@@ -48,8 +48,8 @@ class StillReader:
     photographs and of cut out faces can be merged: in most small crops a detector finds no face.
 
     Attributes:
-        recipe: Preprocessing of a still; None takes the gray values as they are.
-        store: Where found faces are kept and found again; None looks anew.
+        recipe: Preprocessing of an image; None takes the gray values as they are.
+        store: Where found faces are kept and found again; None looks again.
         failures: Where images that cannot be read are listed; None stops at the first one.
         on_progress: Called after each image with the number of images done and of all images.
     """
@@ -59,7 +59,7 @@ class StillReader:
     failures: Failures | None = None
     on_progress: Callable[[int, int], None] | None = None
 
-    def read(self, images: Sequence[Image], targets: Sequence[int], num_classes: int) -> Stills:
+    def read(self, images: Sequence[Image], targets: Sequence[int], num_classes: int) -> ImageSet:
         """All images with their classes, in their order; those that fail are left out.
 
         Args:
@@ -92,7 +92,7 @@ class StillReader:
         if not arrays:
             raise DataError(f"None of {len(images)} images could be read.\n{failures}")
         subjects = tuple(images[number].subject_id or "" for number in kept)
-        return Stills(
+        return ImageSet(
             images=np.stack(arrays),
             targets=np.array([targets[number] for number in kept], np.int64),
             num_classes=num_classes,
@@ -115,11 +115,11 @@ class StillReader:
             return pixels[None]
         with step_of(image.key, "recipe"):
             if image.cropped:
-                return _for_faces(self.recipe).run_still(pixels)
-            return self.recipe.run_still(pixels, store=self.store)
+                return _for_faces(self.recipe).run_image(pixels)
+            return self.recipe.run_image(pixels, store=self.store)
 
 
-def split_stills(
+def split_images(
     targets: IntArray, share: float, seed: int, subjects: Sequence[str] = ()
 ) -> tuple[IntArray, IntArray]:
     """Split the images into indices that train and indices that validate.
@@ -131,7 +131,7 @@ def split_stills(
         targets: Class indices, shape ``(images,)``.
         share: Share that validates, 0..1.
         seed: Decides which.
-        subjects: As in `Stills`.
+        subjects: As in `ImageSet`.
 
     Raises:
         DataError: A class would have no image on one of the sides.
@@ -156,10 +156,10 @@ def split_stills(
     return training, validation
 
 
-def subjects_of_stills(stills: Stills) -> SeenSubjects:
+def subjects_of_images(image_set: ImageSet) -> SeenSubjects:
     """Who is on the images of a pretraining, those that only chose its epoch among them."""
-    subjects = stills.subjects or ("",) * len(stills.corpora)
-    pairs = zip(subjects, stills.corpora, strict=True)
+    subjects = image_set.subjects or ("",) * len(image_set.corpora)
+    pairs = zip(subjects, image_set.corpora, strict=True)
     return SeenSubjects(
         named=tuple(sorted({subject_id for subject_id in subjects if subject_id})),
         unnamed=tuple(sorted({corpus for subject_id, corpus in pairs if not subject_id})),

@@ -1,4 +1,4 @@
-"""Pretraining of one model on labelled stills: stages, best epoch kept, resumable to the bit."""
+"""Pretraining of one model on labelled images: stages, best epoch kept, resumable to the bit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from openmer.files import replace_file
 from openmer.models import halved, load_weights
 from openmer.preprocessing import fingerprint
 from openmer.pretraining._augment import augment_images, resize_images
-from openmer.pretraining._images import Stills, split_stills
+from openmer.pretraining._images import ImageSet, split_images
 from openmer.pretraining._spec import (
     Epoch,
     Pretrained,
@@ -53,18 +53,18 @@ _EVALUATION_BATCH = 256
 
 def pretrain(
     spec: PretrainSpec,
-    stills: Stills,
+    image_set: ImageSet,
     start: dict[str, Tensor],
     *,
     checkpoint: Path,
     half: bool = False,
     on_epoch: Callable[[int, int], None] | None = None,
 ) -> Pretrained:
-    """Train on stills, stage by stage, and keep the weights of the best validation epoch.
+    """Train on images, stage by stage, and keep the weights of the best validation epoch.
 
     Args:
         spec: The model and how it is trained.
-        stills: The images.
+        image_set: The images.
         start: Weights to begin with, by name; whatever is not in it is drawn from the seed.
         checkpoint: File that holds the state after each epoch. Where it exists the pretraining
             goes on from it and ends with the same bytes as one that was never stopped.
@@ -76,7 +76,7 @@ def pretrain(
         DataError: The checkpoint is broken, or a class is too small to be split.
     """
     with _threads(spec), freed_memory_kept():
-        run = _Run(spec, stills, start)
+        run = _Run(spec, image_set, start)
         run.resume(checkpoint)
         total = sum(stage.epochs for _, stage in run.passes)
         report = on_epoch or (lambda *_: None)
@@ -106,20 +106,20 @@ class _Progress:
 class _Run:
     """The moving parts of one pretraining."""
 
-    def __init__(self, spec: PretrainSpec, stills: Stills, start: dict[str, Tensor]) -> None:
+    def __init__(self, spec: PretrainSpec, image_set: ImageSet, start: dict[str, Tensor]) -> None:
         self._spec, self._config = spec, spec.pretraining
         self.passes = passes_of(self._config)
         self.progress = _Progress()
-        self._images = torch.from_numpy(stills.images).to(spec.device)
-        self._targets = torch.from_numpy(stills.targets).to(spec.device)
-        self._train, self._validation = split_stills(
-            stills.targets, self._config.validation, spec.seed, stills.subjects
+        self._images = torch.from_numpy(image_set.images).to(spec.device)
+        self._targets = torch.from_numpy(image_set.targets).to(spec.device)
+        self._train, self._validation = split_images(
+            image_set.targets, self._config.validation, spec.seed, image_set.subjects
         )
-        self._stills = stills
-        self.network = _started(spec, stills, start).to(spec.device)
+        self._image_set = image_set
+        self.network = _started(spec, image_set, start).to(spec.device)
         self._function = loss_function(self._config.loss)
         self._class_weights = class_weights(
-            self._config.loss, stills.targets[self._train], stills.num_classes
+            self._config.loss, image_set.targets[self._train], image_set.num_classes
         ).to(spec.device)
         self._penalised = penalised_weight(self.network, self._config.loss)
         # Batches and images keep their size all through a stage: compiled for each, and fastest.
@@ -133,7 +133,7 @@ class _Run:
         progress, (name, stage) = self.progress, self.passes[self.progress.place]
         training_loss = self._train_epoch(stage)
         scores = self.scores()
-        loss, accuracy = _score(scores, self._stills.targets[self._validation])
+        loss, accuracy = _score(scores, self._image_set.targets[self._validation])
         value = loss if self._config.validation_score == "loss" else -accuracy
         better = value < progress.best
         if better:
@@ -161,7 +161,7 @@ class _Run:
     def _leave(self) -> None:
         """On to the next pass, from the best weights so far.
 
-        Scores of images of another size are no comparison: after a change the best is sought anew.
+        Scores of images of another size are no comparison: after a change the best is sought again.
         """
         size = self._size()
         self.progress.place += 1
@@ -280,19 +280,19 @@ class _Run:
             self._optimizer.load_state_dict(record["optimizer"])
 
     def _question(self) -> str:
-        stills, start = self._stills, self._config.start
+        image_set, start = self._image_set, self._config.start
         known = start in ("scratch", "imagenet")
         parts: list[object] = [
-            fingerprint(stills.images),
-            stills.targets.tolist(),
-            stills.subjects,
+            fingerprint(image_set.images),
+            image_set.targets.tolist(),
+            image_set.subjects,
             "" if known else load_weights(start).sha256,
         ]
         return f"{self._spec.model_dump_json()} {derive_seed(0, *parts)}"
 
 
-def _started(spec: PretrainSpec, stills: Stills, start: dict[str, Tensor]) -> nn.Module:
-    network = fresh_network(spec, stills)
+def _started(spec: PretrainSpec, image_set: ImageSet, start: dict[str, Tensor]) -> nn.Module:
+    network = fresh_network(spec, image_set)
     network.load_state_dict(network.state_dict() | start)
     return network.to(memory_format=torch.channels_last)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from openmer.errors import ConfigError
 from openmer.models import stored_backbone
-from openmer.pretraining._images import Stills
+from openmer.pretraining._images import ImageSet
 from openmer.pretraining._spec import PretrainSpec, begun, fresh_network, passes_of
 from openmer.training import Record, compiler_at_hand, forward_flops, has_depthwise
 
@@ -32,7 +32,7 @@ class PretrainResources(Record):
 
 
 def plan_pretraining(
-    spec: PretrainSpec, stills: Stills, resources: PretrainResources, checkpoint: Path
+    spec: PretrainSpec, image_set: ImageSet, resources: PretrainResources, checkpoint: Path
 ) -> PretrainSpec:
     """Choose device, threads and compilation for a specification.
 
@@ -40,7 +40,7 @@ def plan_pretraining(
 
     Args:
         spec: The model and how it is trained.
-        stills: The images.
+        image_set: The images.
         resources: What may be used.
         checkpoint: Where the state after each epoch lies, or will.
 
@@ -62,30 +62,30 @@ def plan_pretraining(
     if before is not None:
         compiled = before.compiled
     else:
-        worth = not has_depthwise(fresh_network(spec, stills))  # which train no faster compiled
-        worth = worth and pretraining_flops(spec, stills) >= COMPILE_FROM_FLOPS
+        worth = not has_depthwise(fresh_network(spec, image_set))  # which train no faster compiled
+        worth = worth and pretraining_flops(spec, image_set) >= COMPILE_FROM_FLOPS
         compiled = device == "cpu" and worth and compiler_at_hand()
     if compiled and not compiler_at_hand():
         raise ConfigError(
             f"The pretraining of {checkpoint} was begun with compiled steps, but there is no C++ "
-            "compiler any more. Install one, or begin anew with another --out."
+            "compiler any more. Install one, or begin again with another --out."
         )
     changes = {"device": device, "threads": threads, "compiled": compiled}
     return spec.model_copy(update=changes)
 
 
-def pretraining_flops(spec: PretrainSpec, stills: Stills) -> float:
+def pretraining_flops(spec: PretrainSpec, image_set: ImageSet) -> float:
     """Floating-point operations at most: forward, and twice as much backward where all moves."""
     size = spec.pretraining.size
-    once = forward_flops(fresh_network(spec, stills), (stills.images.shape[1], size, size))
+    once = forward_flops(fresh_network(spec, image_set), (image_set.images.shape[1], size, size))
     rounds = 0.0
     for _, stage in passes_of(spec.pretraining):
         share = ((stage.size or size) / size) ** 2  # they grow with the area
         rounds += share * stage.epochs * (3 if stage.trainable == "all" else 1)
-    return rounds * len(stills.images) * once
+    return rounds * len(image_set.images) * once
 
 
-def start_state(spec: PretrainSpec, stills: Stills) -> dict[str, Tensor]:
+def start_state(spec: PretrainSpec, image_set: ImageSet) -> dict[str, Tensor]:
     """Load the weights that `Pretraining.start` names, by their names in the model, without head.
 
     Raises:
@@ -95,4 +95,4 @@ def start_state(spec: PretrainSpec, stills: Stills) -> dict[str, Tensor]:
     start = spec.pretraining.start
     if start == "scratch":
         return {}
-    return stored_backbone(fresh_network(spec, stills), start)
+    return stored_backbone(fresh_network(spec, image_set), start)

@@ -42,7 +42,7 @@ from openmer.methods import Method, list_methods, load_method
 from openmer.models import halved, load_weights, save_weights
 from openmer.preprocessing import ArrayCache, Failure, Failures, Recipe, fingerprint
 from openmer.pretraining._card import limits_of, render_card
-from openmer.pretraining._images import StillReader, Stills, subjects_of_stills
+from openmer.pretraining._images import ImageReader, ImageSet, subjects_of_images
 from openmer.pretraining._learning_curve import draw_curve
 from openmer.pretraining._loop import pretrain
 from openmer.pretraining._plan import PretrainResources, plan_pretraining, start_state
@@ -64,7 +64,7 @@ class PretrainingTask:
         pretraining: Its section ``[pretraining]``.
         seed: Seed of the balance, the split and the training.
         scheme: Corpora, classes and the paper's counts.
-        stills: The images.
+        image_set: The images.
         differences: What does not agree with the paper, in words; none is good.
         failures: Images that could not be read.
         corpora: Corpora of the scheme that were read from their folders.
@@ -79,7 +79,7 @@ class PretrainingTask:
     pretraining: Pretraining
     seed: int
     scheme: PretrainingScheme
-    stills: Stills
+    image_set: ImageSet
     differences: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
     corpora: tuple[str, ...] = ()
@@ -130,7 +130,7 @@ def prepare_pretraining(
     labels = label_scheme(scheme.label_scheme)
     own = None if images is None else read_own_images(images, labels)
     found = load_pretraining(config.scheme, roots, own=own, seed=seed)
-    reader = StillReader(
+    reader = ImageReader(
         recipe=recipe,
         store=None if recipe is None else ArrayCache(),
         failures=failures,
@@ -142,7 +142,7 @@ def prepare_pretraining(
         pretraining=config,
         seed=seed,
         scheme=scheme,
-        stills=reader.read(found.images, found.targets, len(labels.classes)),
+        image_set=reader.read(found.images, found.targets, len(labels.classes)),
         differences=found.differences,
         failures=tuple(failures),
         corpora=found.corpora,
@@ -206,12 +206,12 @@ def run_pretraining(
     checkpoint = out / "checkpoint.pt"
     model = task.model.model_copy(update={"weights": ""})  # of the method, once they are made
     asked = PretrainSpec(model=model, pretraining=task.pretraining, seed=task.seed)
-    spec = plan_pretraining(asked, task.stills, resources or PretrainResources(), checkpoint)
-    start = {} if checkpoint.is_file() else start_state(spec, task.stills)
+    spec = plan_pretraining(asked, task.image_set, resources or PretrainResources(), checkpoint)
+    start = {} if checkpoint.is_file() else start_state(spec, task.image_set)
     report = on_progress or (lambda *_: None)
     made = pretrain(
         spec,
-        task.stills,
+        task.image_set,
         start,
         checkpoint=checkpoint,
         half=half,
@@ -259,7 +259,7 @@ def make_card(
         "pretraining": config,
         "start": _start(spec.pretraining.start),
         "subjects": merged(
-            [subjects_of_stills(task.stills), subjects_of_weights(spec.pretraining.start)]
+            [subjects_of_images(task.image_set), subjects_of_weights(spec.pretraining.start)]
         ).record(),
         "epochs": _epochs(spec, made),
         "scores": _scores(task, made),
@@ -292,10 +292,10 @@ def _sizes(made: Pretrained) -> dict[str, int]:
 
 
 def _data(task: PretrainingTask, made: Pretrained) -> dict[str, Any]:
-    targets, scheme = task.stills.targets, task.scheme
+    targets, scheme = task.image_set.targets, task.scheme
     counts = np.bincount(targets, minlength=len(task.classes))
     held = np.bincount(targets[made.validation], minlength=len(task.classes))
-    images = Counter(task.stills.corpora)
+    images = Counter(task.image_set.corpora)
     data = {
         "scheme": scheme.name,
         "source": scheme.source,
@@ -306,13 +306,13 @@ def _data(task: PretrainingTask, made: Pretrained) -> dict[str, Any]:
         "left_out": list(task.left_out),
         "whole": [name for name in task.whole if name in images],
         "images": len(targets),
-        "shape": list(task.stills.images.shape[1:]),
+        "shape": list(task.image_set.images.shape[1:]),
         "training": {c: int(n) for c, n in zip(task.classes, counts - held, strict=True)},
         "validation": {c: int(n) for c, n in zip(task.classes, held, strict=True)},
-        "subjects_named": bool(task.stills.subjects),
+        "subjects_named": bool(task.image_set.subjects),
         "differences": list(task.differences),
         "failed": len(task.failures),
-        "images_sha256": fingerprint(task.stills.images),
+        "images_sha256": fingerprint(task.image_set.images),
         "targets_sha256": hashlib.sha256(targets.tobytes()).hexdigest(),
     }
     if task.own is not None:
@@ -342,7 +342,7 @@ def _best(epochs: tuple[Epoch, ...]) -> Epoch:
 
 def _scores(task: PretrainingTask, made: Pretrained) -> dict[str, Any]:
     """Score the best epoch's weights on the validation images, 0..1."""
-    truth, predicted = task.stills.targets[made.validation], made.scores.argmax(axis=1)
+    truth, predicted = task.image_set.targets[made.validation], made.scores.argmax(axis=1)
     counts = confusion_matrix(truth, predicted, num_classes=len(task.classes))
     require_every_class(counts)
     found = per_class_of(counts)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from openmer.errors import DataError
 from openmer.models import create_model
-from openmer.pretraining._images import Stills
+from openmer.pretraining._images import ImageSet
 from openmer.training import (
     FloatArray,
     IntArray,
@@ -110,15 +110,15 @@ def passes_of(pretraining: Pretraining) -> list[tuple[str, Stage]]:
     ]
 
 
-def fresh_network(spec: PretrainSpec, stills: Stills) -> nn.Module:
+def fresh_network(spec: PretrainSpec, image_set: ImageSet) -> nn.Module:
     """Build the model of a specification for these images, its weights drawn from the seed."""
     parameters = spec.model.parameters | spec.pretraining.model
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(spec.seed, "pretraining weights"))
         return create_model(
             spec.model.name,
-            in_channels=stills.images.shape[1],
-            num_classes=stills.num_classes,
+            in_channels=image_set.images.shape[1],
+            num_classes=image_set.num_classes,
             size=spec.pretraining.size,
             **parameters,
         )
@@ -134,7 +134,7 @@ def read_checkpoint(path: Path, device: str) -> dict[str, Any]:
         record: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # a broken file raises whatever the reader stumbles over
         raise DataError(
-            f"{path} is broken: {type(error).__name__}. Delete it to begin anew."
+            f"{path} is broken: {type(error).__name__}. Delete it to begin again."
         ) from error
     if not isinstance(record, dict) or not set(record) >= _KEYS:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Run the papers' own tables and figures anew."""
+"""Run the papers' own tables and figures again."""
 
 import lazy_loader
 

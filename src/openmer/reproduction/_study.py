@@ -1,4 +1,4 @@
-"""Studies: the tables of a paper as data, to be run anew and laid beside what the paper prints."""
+"""Studies: the tables of a paper as data, to be run again and laid beside what the paper prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What scores in place of a trained network's own head: a machine on its features, per fold."""
+"""What scores in place of a trained network's own head: an SVM on its features, per fold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from openmer.training._decision_function import DecisionFunction
 from openmer.training._folds import FitJob, FloatArray, TrainingData
 from openmer.training._learner import Learner
 from openmer.training._network import NetworkSpec, build_network, features_of
-from openmer.training._svm import Examples, fit_machine, learned, machine_scores
+from openmer.training._svm import Examples, fit_pipeline, learned, svm_scores
 
 Numbers = Mapping[str, NDArray[np.generic]]
 
@@ -77,15 +77,15 @@ def trained_network(spec: NetworkSpec, state: Mapping[str, Tensor]) -> nn.Module
 
 
 class _Classified(nn.Module):
-    """Features of a network, and decision values of a machine on them."""
+    """Features of a network, and decision values of an SVM on them."""
 
-    def __init__(self, network: nn.Module, machine: DecisionFunction) -> None:
+    def __init__(self, network: nn.Module, classifier: DecisionFunction) -> None:
         super().__init__()
-        self.network, self.machine = network, machine
+        self.network, self.classifier = network, classifier
 
     def forward(self, inputs: Tensor) -> Tensor:
         """``(batch, *shape)`` to ``(batch, classes)``."""
-        found: Tensor = self.machine(features_of(self.network, inputs))
+        found: Tensor = self.classifier(features_of(self.network, inputs))
         return found
 
 
@@ -105,7 +105,7 @@ def _examples(
 def _classified(
     svm: SvmTraining, examples: Examples, test: FloatArray | None, num_classes: int
 ) -> tuple[FloatArray, Numbers]:
-    machine = fit_machine(svm, examples)
+    classifier = fit_pipeline(svm, examples)
     none = np.empty((0, examples.inputs.shape[1]), dtype=np.float32)
-    scores = machine_scores(machine, none if test is None else test, num_classes)
-    return scores, {CLASSIFIER + name: value for name, value in learned(machine).items()}
+    scores = svm_scores(classifier, none if test is None else test, num_classes)
+    return scores, {CLASSIFIER + name: value for name, value in learned(classifier).items()}

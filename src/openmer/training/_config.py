@@ -32,11 +32,11 @@ class ModelConfig(Record):
 
     Attributes:
         name: One of `openmer.models.list_models()`.
-        weights: Stored weights that every fold starts from, but for its head, which is drawn anew:
+        weights: Stored weights that every fold starts from; its head is reinitialised:
             a name of `openmer.models._weights.list_weights()`, the path of a safetensors file, or
             ``imagenet``, what timm offers for the model's backbone. Empty draws all weights.
         loaded: Parts of the model, by their names in it, whose stored weights are taken; all
-            others are drawn anew. Empty takes all but the head's.
+            others are reinitialised. Empty takes all but the head's.
         parameters: Further keyword arguments of the model, beside channels, classes and size.
     """
 
@@ -93,16 +93,16 @@ class Stage(Record):
             fewer of them unfreeze a network gradually.
         iterations: How often the stage is run in a row; each goes on from the best weights so far
             with a fresh optimiser.
-        patience: Epochs without a better watched score after which an iteration ends; 0 leaves it
-            to the inner split's. Where nothing is watched, as under ``fixed``, it has no effect.
-        schedule: ``constant``; ``plateau``: multiplied by `plateau_factor` whenever the watched
-            score, or, where nothing is watched, the epoch's mean training loss, was no better for
+        patience: Epochs without a better validation score after which a stage ends; 0 leaves it to
+            the inner split's. It has no effect without validation, as under ``fixed``.
+        schedule: ``constant``; ``plateau``: multiplied by `plateau_factor` whenever the validation
+            score (or the epoch's mean training loss without validation) was no better for
             `plateau_patience` epochs; or, in a pretraining, ``cosine``: one epoch of linear
             warm-up, then half a cosine down to zero.
         plateau_patience: Epochs without a better score before the step size falls.
         plateau_factor: What it is multiplied by.
         size: In a pretraining, side of its images in pixels; 0 is that of the pretraining, and the
-            last stage's. The best epoch is sought anew where the size changes.
+            last stage's. The best epoch is sought again where the size changes.
     """
 
     epochs: PositiveInt
@@ -124,7 +124,7 @@ class Stage(Record):
 
 
 class ImageAugment(Record):
-    """Random changes of a training image, each drawn anew whenever it is used.
+    """Random changes of a training image, each drawn again whenever it is used.
 
     Attributes:
         flip_probability: Chance of a flipped image.
@@ -214,7 +214,7 @@ class Variants(Record):
 class Oversample(Record):
     """Copies of the clips of smaller classes, each changed once and for all, beside the originals.
 
-    Copies are made of a fold's own training clips only; watched and tested clips are originals.
+    Copies are made of a fold's own training clips only; validation and test clips are originals.
 
     Attributes:
         copies: Copies of each training clip of every class but the largest of the fold; 0 makes
@@ -309,8 +309,8 @@ class NetworkTraining(Record):
         epochs: Passes over the training clips, all weights moving; 0 where there are `stages`, or
             where stored weights are taken as they are and the `classifier` alone is fitted.
         batch_size: Clips per step; the last batch of an epoch holds what is left.
-        order: ``shuffled`` anew each epoch; ``balanced``, as many clips of each class in every
-            step, drawn anew each epoch, and in an epoch as many as the smallest class has;
+        order: ``shuffled`` again each epoch; ``balanced``, as many clips of each class in every
+            step, drawn again each epoch, and in an epoch as many as the smallest class has;
             ``class_by_class`` and never shuffled (the authors' STSTNet script lists its folders
             so); ``as_listed``.
         optimizer: ``adam`` (weight decay as L2), ``adamw`` or ``sgd``.

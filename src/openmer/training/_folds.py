@@ -19,7 +19,7 @@ class Validation:
     """The clips whose score chooses the epoch.
 
     Attributes:
-        clips: Indices of the watched clips.
+        clips: Indices of the validation clips.
         score: ``loss`` keeps the first epoch of lowest cross-entropy; ``accuracy`` keeps the last
             epoch of highest accuracy (the habit of the field's public scripts).
         patience: Epochs without improvement after which the model stops; 0 never stops early.

@@ -47,7 +47,7 @@ class Cut:
             return True
         if self.parts < 0:
             return False
-        return _still_parts(_chain(model), stage.frozen) >= self.parts
+        return _frozen_parts(_chain(model), stage.frozen) >= self.parts
 
 
 def cut_of(model: nn.Module, config: ModelConfig, first: Stage | None) -> Cut | None:
@@ -67,10 +67,10 @@ def cut_of(model: nn.Module, config: ModelConfig, first: Stage | None) -> Cut | 
         whole = not config.loaded or _all_loaded(model, config.loaded)
         return Cut(-1) if whole and callable(getattr(model, "features", None)) else None
     parts = _chain(model)
-    still = _still_parts(parts, first.frozen)
+    n_frozen = _frozen_parts(parts, first.frozen)
     if config.loaded:
-        still = min(still, _still_parts(parts, config.loaded))
-    return Cut(still) if any(_weights(part) for _, part in parts[:still]) else None
+        n_frozen = min(n_frozen, _frozen_parts(parts, config.loaded))
+    return Cut(n_frozen) if any(_weights(part) for _, part in parts[:n_frozen]) else None
 
 
 def _all_loaded(model: nn.Module, loaded: tuple[str, ...]) -> bool:
@@ -84,7 +84,7 @@ def _chain(model: nn.Module) -> Parts:
     return cast(Callable[[], Parts], chain)() if callable(chain) else []
 
 
-def _still_parts(parts: Parts, held: tuple[str, ...]) -> int:
+def _frozen_parts(parts: Parts, held: tuple[str, ...]) -> int:
     """How many of the first parts have no weight, or lie in one of those that are held."""
     for count, (name, part) in enumerate(parts):
         inside = any(name == other or name.startswith(f"{other}.") for other in held)

@@ -25,8 +25,8 @@ from openmer.training._schedulers import Plateau
 _NO_ROWS: IntArray = np.empty(0, dtype=np.int64)
 
 
-class _Watcher:
-    """Follows one model's watched score: is this epoch its best, and may it stop?"""
+class _Monitor:
+    """Follows one model's validation score: is this epoch its best, and may it stop?"""
 
     def __init__(self, validation: Validation, targets: IntArray) -> None:
         self.rows = np.asarray(validation.clips, dtype=np.int64)
@@ -39,7 +39,7 @@ class _Watcher:
         self._best = -np.inf
 
     def enter(self, stage: Stage, epoch: int) -> None:
-        """Begin a stage after `epoch` epochs: patience is counted anew."""
+        """Begin a stage after `epoch` epochs: patience is counted again."""
         self.stopped = False
         self._patience = stage.patience or self._validation.patience
         self._began = epoch
@@ -85,15 +85,15 @@ def fit(
             "TrainingData.flipped, or set it to 0."
         )
     learner.begin(jobs)
-    watchers = [_Watcher(job.validation, data.targets) if job.validation else None for job in jobs]
+    monitors = [_Monitor(job.validation, data.targets) if job.validation else None for job in jobs]
     losses: list[list[float]] = [[] for _ in jobs]
     followed: list[list[list[float]]] = [[[] for _ in job.follow] for job in jobs]
     begun = 0  # an epoch is numbered by its place in the whole budget, stopped ones included,
     for stage in training.passes:  # so that no model's draws depend on when another one stops
-        _enter(learner, watchers, stage, begun)
+        _enter(learner, monitors, stage, begun)
         plateaus = [Plateau() for _ in jobs]
         for epoch in range(begun + 1, begun + stage.epochs + 1):
-            running = [not (watcher and watcher.stopped) for watcher in watchers]
+            running = [not (monitor and monitor.stopped) for monitor in monitors]
             batches = [
                 epoch_batches(job, training, data, epoch) if goes_on else []
                 for job, goes_on in zip(jobs, running, strict=True)
@@ -101,23 +101,23 @@ def fit(
             means = _run_epoch(learner, batches, epoch)
             _keep_losses(losses, means, running)
             _follow(learner, jobs, followed, running, data)
-            watched = _watch_epoch(learner, watchers, running, epoch)
-            _slow_down(learner, stage, plateaus, running, watched, means)
-            if all(watcher and watcher.stopped for watcher in watchers):
+            validation_scores = _validate_epoch(learner, monitors, running, epoch)
+            _slow_down(learner, stage, plateaus, running, validation_scores, means)
+            if all(monitor and monitor.stopped for monitor in monitors):
                 break
         begun += stage.epochs
-    for model, watcher in enumerate(watchers):
-        if watcher:
+    for model, monitor in enumerate(monitors):
+        if monitor:
             learner.recall(model)
     made = final_scores(jobs, learner, training, data)
-    return _results(jobs, learner, watchers, losses, followed, made)
+    return _results(jobs, learner, monitors, losses, followed, made)
 
 
-def _enter(learner: Learner, watchers: list[_Watcher | None], stage: Stage, epoch: int) -> None:
-    """Begin a stage; a watched model goes on from its best weights so far."""
-    for model, watcher in enumerate(watchers):
-        if watcher:
-            watcher.enter(stage, epoch)
+def _enter(learner: Learner, monitors: list[_Monitor | None], stage: Stage, epoch: int) -> None:
+    """Begin a stage; a validated model goes on from its best weights so far."""
+    for model, monitor in enumerate(monitors):
+        if monitor:
+            monitor.enter(stage, epoch)
             if epoch:
                 learner.recall(model)
     learner.enter(stage)
@@ -158,18 +158,18 @@ def _run_epoch(learner: Learner, batches: list[list[IntArray]], epoch: int) -> l
     return means
 
 
-def _watch_epoch(
-    learner: Learner, watchers: list[_Watcher | None], running: list[bool], epoch: int
+def _validate_epoch(
+    learner: Learner, monitors: list[_Monitor | None], running: list[bool], epoch: int
 ) -> list[float | None]:
-    """Keep what is the best so far; returns each model's watched score, None where it has none."""
-    if not any(watchers):
-        return [None] * len(watchers)
-    scores = learner.scores([watcher.rows if watcher else _NO_ROWS for watcher in watchers])
+    """Keep the best weights so far; return each model's validation score, None without one."""
+    if not any(monitors):
+        return [None] * len(monitors)
+    scores = learner.scores([monitor.rows if monitor else _NO_ROWS for monitor in monitors])
     values = [
-        own.value(found) if own else None for own, found in zip(watchers, scores, strict=True)
+        own.value(found) if own else None for own, found in zip(monitors, scores, strict=True)
     ]
-    for model, (watcher, value) in enumerate(zip(watchers, values, strict=True)):
-        if watcher and value is not None and running[model] and watcher.improved(value, epoch):
+    for model, (monitor, value) in enumerate(zip(monitors, values, strict=True)):
+        if monitor and value is not None and running[model] and monitor.improved(value, epoch):
             learner.keep(model)
     return values
 
@@ -179,14 +179,14 @@ def _slow_down(
     stage: Stage,
     plateaus: list[Plateau],
     running: list[bool],
-    watched: list[float | None],
+    validation_scores: list[float | None],
     losses: list[float],
 ) -> None:
     """Let the step size fall of each model that gets no better.
 
-    Its watched score tells, or its mean training loss where nothing is watched.
+    Its validation score tells, or its mean training loss where there is no validation.
     """
-    for model, (score, loss) in enumerate(zip(watched, losses, strict=True)):
+    for model, (score, loss) in enumerate(zip(validation_scores, losses, strict=True)):
         told = -loss if score is None else score
         if running[model] and plateaus[model].follow(told, stage):
             learner.slow_down(model, stage.plateau_factor)
@@ -195,20 +195,20 @@ def _slow_down(
 def _results(
     jobs: Sequence[FitJob],
     learner: Learner,
-    watchers: list[_Watcher | None],
+    monitors: list[_Monitor | None],
     losses: list[list[float]],
     followed: list[list[list[float]]],
     made: list[tuple[FloatArray, Numbers]],
 ) -> list[FitResult]:
     results = []
-    for model, (job, watcher) in enumerate(zip(jobs, watchers, strict=True)):
+    for model, (job, monitor) in enumerate(zip(jobs, monitors, strict=True)):
         scores, numbers = made[model]
         state = {**learner.weights(model), **numbers}
         results.append(
             FitResult(
                 job=job,
                 scores=scores,
-                epoch=watcher.best_epoch if watcher else len(losses[model]),
+                epoch=monitor.best_epoch if monitor else len(losses[model]),
                 losses=tuple(losses[model]),
                 followed=tuple(map(tuple, followed[model])),
                 weights_sha256=digest(state),

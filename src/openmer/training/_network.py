@@ -135,26 +135,26 @@ def let_move(network: nn.Module, model: nn.Module, stage: Stage) -> list[str]:
         ConfigError: The stage trains the head alone, and the model has no part of that name; or it
             names a part that the model has not.
     """
-    moving, still = _moving_and_still(network, model, stage)
+    trained, frozen = _trained_and_frozen(network, model, stage)
     network.requires_grad_(False)
-    moving.requires_grad_(True)
-    for part in still:
+    trained.requires_grad_(True)
+    for part in frozen:
         part.requires_grad_(False)
-    changing = _identities(moving).difference(*map(_identities, still))
+    changing = _identities(trained).difference(*map(_identities, frozen))
     state = network.state_dict(keep_vars=True)
     return [name for name, value in state.items() if id(value) in changing]
 
 
 def set_learning(network: nn.Module, model: nn.Module, stage: Stage) -> None:
     """Training mode of what moves in a stage, evaluation mode of the rest."""
-    moving, still = _moving_and_still(network, model, stage)
+    trained, frozen = _trained_and_frozen(network, model, stage)
     network.eval()
-    moving.train()
-    for part in still:
+    trained.train()
+    for part in frozen:
         part.eval()
 
 
-def _moving_and_still(
+def _trained_and_frozen(
     network: nn.Module, model: nn.Module, stage: Stage
 ) -> tuple[nn.Module, list[nn.Module]]:
     """Return the part that a stage trains, and the frozen parts inside of it."""
@@ -228,7 +228,7 @@ def cut_of_spec(spec: NetworkSpec) -> Cut | None:
     cut = cut_of(build_network(spec, seed=0)[1], spec.model, first)
     if cut and spec.training.perturb and spec.training.perturb.every:
         raise ConfigError(
-            "training.perturb changes clips anew each time, but the first parts of the network "
+            "training.perturb changes clips again each time, but the first parts of the network "
             "begin with stored weights and hold still, so that their features are made once. "
             "Leave training.perturb out, or let all parts move from the first stage on."
         )

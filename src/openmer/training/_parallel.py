@@ -204,13 +204,13 @@ def _side_by_side(
     # libsvm works outside Python's lock, so its folds share one process.
     threads = any(isinstance(spec, SvmTraining) for spec, _ in groups)
     # From its start on, so that one still loading PyTorch ends with its parent, too.
-    watched = {"initializer": _end_with_parent, "initargs": (os.getpid(),)}
+    end_with_parent = {"initializer": _end_with_parent, "initargs": (os.getpid(),)}
     run = Parallel(
         n_jobs=plan.workers,
         backend="threading" if threads else "loky",
         return_as="generator_unordered",
         mmap_mode="c",
-        **({} if threads else watched),
+        **({} if threads else end_with_parent),
     )
     tasks = []
     for number, (spec, jobs) in enumerate(groups):

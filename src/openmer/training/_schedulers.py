@@ -13,7 +13,7 @@ class Plateau:
     """Follows one model's score through a stage of the schedule ``plateau``.
 
     As Keras has it, but that any better score counts, be it by ever so little. Patience is counted
-    anew after each fall. A score as good as the best is no gain, although a watched accuracy that
+    again after each fall. A score equal to the best is no gain, although a validation accuracy that
     is reached again keeps the later epoch.
 
     Attributes:

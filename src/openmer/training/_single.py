@@ -32,7 +32,7 @@ from openmer.training._perturb import Perturbation
 from openmer.training._sampling import Rows
 from openmer.training._seeding import dropout_key
 
-_SCORED_AT_ONCE = 64
+_SCORE_BATCH = 64
 
 
 class SingleLearner:
@@ -79,7 +79,7 @@ class SingleLearner:
         self._learning = False
         name = penalised_weight(self._network, spec.loss)
         self._last = self._network.get_parameter(name) if name else None
-        self._still = True  # whether what stands before the cut is as it was at the beginning
+        self._is_frozen = True  # whether what stands before the cut is as it was at the beginning
 
     def begin(self, jobs: Sequence[FitJob]) -> None:
         """Fresh weights for the one job of `jobs`."""
@@ -88,7 +88,7 @@ class SingleLearner:
         self._class_weights.copy_(_class_weights(self._spec, self._job, self._data))
         self._perturbation = Perturbation(self._spec, self._data, jobs, self._device)
         self._kept = {}
-        self._still = True
+        self._is_frozen = True
 
     def enter(self, stage: Stage) -> None:
         """Let the weights of a stage move, with a fresh optimiser."""
@@ -96,7 +96,7 @@ class SingleLearner:
         self._stage = stage
         self._optimizer = make_optimizer(self._network, self._spec.training, stage.learning_rate)
         held = self._cut is not None and self._cut.holds(self._network[1], stage)
-        self._still = self._still and held
+        self._is_frozen = self._is_frozen and held
         self._learning = False
 
     def slow_down(self, model: int, factor: float) -> None:  # noqa: ARG002 - as in `keep`
@@ -148,7 +148,7 @@ class SingleLearner:
     @property
     def _ready(self) -> Tensor | None:
         """What the parts before the cut made of every row, as long as they are as they were."""
-        return self._features if self._still else None
+        return self._features if self._is_frozen else None
 
     def _head(self, features: Tensor) -> Tensor:
         logits: Tensor = self._network[1].get_submodule("head")(features)
@@ -160,7 +160,7 @@ class SingleLearner:
         self._network.eval()
         self._learning = False
         chosen = torch.from_numpy(rows[0]).to(self._device)
-        parts = [self._logits(part) for part in torch.split(chosen, _SCORED_AT_ONCE)]
+        parts = [self._logits(part) for part in torch.split(chosen, _SCORE_BATCH)]
         return [torch.softmax(torch.cat(parts), dim=1).cpu().numpy()]
 
     @torch.no_grad()
@@ -169,7 +169,7 @@ class SingleLearner:
         self._network.eval()
         self._learning = False
         chosen = torch.from_numpy(rows[0]).to(self._device)
-        parts = [self._features_of(part) for part in torch.split(chosen, _SCORED_AT_ONCE)]
+        parts = [self._features_of(part) for part in torch.split(chosen, _SCORE_BATCH)]
         return [torch.cat(parts).cpu().numpy()]
 
     def _logits(self, chosen: Tensor) -> Tensor:

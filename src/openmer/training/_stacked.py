@@ -70,7 +70,7 @@ class StackedLearner:
         self._last = penalised_weight(network, spec.loss)
         self._names: list[str] = []  # of the weights that move
         self._changing: list[str] = []  # these, and what batch norms among them measure
-        self._still = True  # whether what stands before the cut is as it was at the beginning
+        self._is_frozen = True  # whether what stands before the cut is as it was at the beginning
         self._class_weights: Tensor
         self._optimizer: StackedOptimizer
 
@@ -88,7 +88,7 @@ class StackedLearner:
         self._function = loss_function(self._spec.loss)
         self._perturbation = Perturbation(self._spec, self._data, jobs, self._device)
         self._kept = {}
-        self._still = True
+        self._is_frozen = True
 
     def enter(self, stage: Stage) -> None:
         """Let the weights of a stage move, with a fresh optimiser."""
@@ -101,7 +101,7 @@ class StackedLearner:
             self._parameters(), self._spec.training, stage.learning_rate, self._decaying
         )
         held = self._cut is not None and self._cut.holds(self._network[1], stage)
-        self._still = self._still and held
+        self._is_frozen = self._is_frozen and held
         self._learning = False
 
     def slow_down(self, model: int, factor: float) -> None:
@@ -169,7 +169,7 @@ class StackedLearner:
     @property
     def _ready(self) -> Tensor | None:
         """What the parts before the cut made of every row, as long as they are as they were."""
-        return self._features if self._still else None
+        return self._features if self._is_frozen else None
 
     def _inputs(self, padded: Tensor) -> Tensor:
         """Return the models' inputs: rows, or their features from the frozen prefix."""

@@ -1,4 +1,4 @@
-"""A support vector machine per fold: scaling and machine fitted on the training subjects alone."""
+"""A support vector machine per fold: scaling and SVM fitted on the training subjects alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from openmer.training._folds import FitJob, FitResult, FloatArray, IntArray, Tra
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examples:
-    """What a machine is fitted on.
+    """What an SVM is fitted on.
 
     Attributes:
         inputs: One vector per example, shape ``(examples, numbers)``; the training clips first, in
@@ -36,7 +36,7 @@ class Examples:
 
 
 def fit_svm(job: FitJob, training: SvmTraining, data: TrainingData) -> FitResult:
-    """Fit one fold's machine on its clips as they are and score its held-out clips.
+    """Fit one fold's SVM on its clips as they are and score its held-out clips.
 
     Returns:
         A result whose scores are one-against-rest decision values, shape ``(clips, classes)``;
@@ -45,11 +45,11 @@ def fit_svm(job: FitJob, training: SvmTraining, data: TrainingData) -> FitResult
     Raises:
         ConfigError: There is something to choose, and no inner subjects to choose by.
     """
-    machine = fit_machine(training, _training_clips(job, training, data))
-    state = learned(machine)
+    pipeline = fit_pipeline(training, _training_clips(job, training, data))
+    state = learned(pipeline)
     return FitResult(
         job=job,
-        scores=machine_scores(machine, _flat(data.inputs[list(job.predict)]), data.num_classes),
+        scores=svm_scores(pipeline, _flat(data.inputs[list(job.predict)]), data.num_classes),
         epoch=0,
         losses=(),
         weights_sha256=digest(state),
@@ -57,8 +57,8 @@ def fit_svm(job: FitJob, training: SvmTraining, data: TrainingData) -> FitResult
     )
 
 
-def fit_machine(svm: SvmTraining, examples: Examples) -> Pipeline:
-    """Scaling and machine on all examples, with the kernel and penalty that inner subjects chose.
+def fit_pipeline(svm: SvmTraining, examples: Examples) -> Pipeline:
+    """Scaling and SVM on all examples, with the kernel and penalty that inner subjects chose.
 
     Raises:
         ConfigError: There is something to choose, and no inner subjects to choose by.
@@ -67,17 +67,17 @@ def fit_machine(svm: SvmTraining, examples: Examples) -> Pipeline:
     if not np.isfinite(examples.inputs).all():
         raise ValueError("A support vector machine cannot be fitted on values that are not finite.")
     kernel, penalty = _chosen(svm, examples)
-    machine = _machine(svm, kernel, penalty)
-    machine.fit(examples.inputs, examples.targets)
-    return machine
+    pipeline = _pipeline(svm, kernel, penalty)
+    pipeline.fit(examples.inputs, examples.targets)
+    return pipeline
 
 
-def machine_scores(machine: Pipeline, inputs: FloatArray, num_classes: int) -> FloatArray:
+def svm_scores(pipeline: Pipeline, inputs: FloatArray, num_classes: int) -> FloatArray:
     """Decision values in the columns of their classes; a class the fold never saw scores lowest."""
     if not len(inputs):
         return np.empty((0, num_classes), dtype=np.float32)
-    seen = machine.classes_
-    values = machine.decision_function(inputs)
+    seen = pipeline.classes_
+    values = pipeline.decision_function(inputs)
     if len(seen) == 2:
         values = np.stack([-values, values], axis=1)
     scores = np.full((len(inputs), num_classes), values.min() - 1, dtype=np.float32)
@@ -85,9 +85,9 @@ def machine_scores(machine: Pipeline, inputs: FloatArray, num_classes: int) -> F
     return scores
 
 
-def learned(machine: Pipeline) -> dict[str, NDArray[np.generic]]:
+def learned(pipeline: Pipeline) -> dict[str, NDArray[np.generic]]:
     """All that the decision function is made of; `gamma` is the width as it was resolved."""
-    scaler, svc = machine[0], machine[-1]
+    scaler, svc = pipeline[0], pipeline[-1]
     return {
         "mean": scaler.mean_,
         "scale": scaler.scale_,
@@ -100,7 +100,7 @@ def learned(machine: Pipeline) -> dict[str, NDArray[np.generic]]:
     }
 
 
-def _machine(svm: SvmTraining, kernel: str, penalty: float) -> Pipeline:
+def _pipeline(svm: SvmTraining, kernel: str, penalty: float) -> Pipeline:
     return make_pipeline(
         StandardScaler(),
         SVC(
@@ -119,7 +119,7 @@ def _chosen(svm: SvmTraining, examples: Examples) -> tuple[str, float]:
     if len(choices) == 1:
         return choices[0]
     splits = _inner_splits(svm, examples)
-    scores = [_inner_score(_machine(svm, *choice), examples, splits) for choice in choices]
+    scores = [_inner_score(_pipeline(svm, *choice), examples, splits) for choice in choices]
     return choices[int(np.argmax(scores))]
 
 
@@ -143,16 +143,16 @@ def _inner_splits(svm: SvmTraining, examples: Examples) -> list[tuple[IntArray, 
 
 
 def _inner_score(
-    machine: Pipeline, examples: Examples, splits: list[tuple[IntArray, IntArray]]
+    pipeline: Pipeline, examples: Examples, splits: list[tuple[IntArray, IntArray]]
 ) -> float:
     """Mean F1 of the classes over the originals of all splits, pooled."""
     truth, found = [], []
     for inside, held in splits:
         if len(np.unique(examples.targets[inside])) < 2:
             continue
-        machine.fit(examples.inputs[inside], examples.targets[inside])
+        pipeline.fit(examples.inputs[inside], examples.targets[inside])
         truth.append(examples.targets[held])
-        found.append(machine.predict(examples.inputs[held]))
+        found.append(pipeline.predict(examples.inputs[held]))
     if not truth:
         return 0.0
     return float(f1_score(np.concatenate(truth), np.concatenate(found), average="macro"))

@@ -104,7 +104,7 @@ from .spotting._curves import (
     FaceCurves as FaceCurves,
 )
 from .spotting._evaluate import (
-    judge_looked as judge_looked,
+    evaluate_detections as evaluate_detections,
 )
 from .spotting._evaluate import (
     look_at as look_at,
@@ -148,8 +148,8 @@ __all__ = [
     "analyze_video",
     "clock_text",
     "drawn",
+    "evaluate_detections",
     "folders_for",
-    "judge_looked",
     "list_spotters",
     "look_at",
     "motion_percent",

@@ -116,7 +116,7 @@ def run_job(
 
     Args:
         video: A file, or a folder of numbered images.
-        folder: Made anew; one that holds anything but earlier results is refused beforehand.
+        folder: Made again; one that holds anything but earlier results is refused beforehand.
         request: What is wanted.
         on_progress: As in `analyze`; the stage "draw" follows.
 

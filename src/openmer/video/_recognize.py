@@ -90,7 +90,7 @@ def recognized(
         class_name=decision.class_name,
         confidence=decision.confidence,
         scores=dict(zip(model.record.classes, told, strict=True)),
-        reason=f"{event.reason} {_judged(decision)}",
+        reason=f"{event.reason} {_decision_text(decision)}",
     )
 
 
@@ -112,7 +112,7 @@ def at_threshold(model: FittedModel, abstain_below: float) -> FittedModel:
     return replace(model, record=model.record.model_copy(update={"calibration": changed}))
 
 
-def _judged(decision: Decision) -> str:
+def _decision_text(decision: Decision) -> str:
     """Write what was decided, as a sentence."""
     if decision.class_name is None:
         return f"Not sure of the class: {decision.reason}; most likely {decision.likeliest}."

@@ -148,8 +148,10 @@ def test_a_stopping_rule_that_watches_the_held_out_subject_is_caught():
 
     def fit(data, jobs):
         learner = SingleLearner(task.spec, data, device="cpu", compiled=False)
-        watched = [replace(j, validation=Validation(clips=j.predict, score="loss")) for j in jobs]
-        return [fit_loop([job], learner, task.spec.training, data)[0] for job in watched]
+        validation_clips = [
+            replace(j, validation=Validation(clips=j.predict, score="loss")) for j in jobs
+        ]
+        return [fit_loop([job], learner, task.spec.training, data)[0] for job in validation_clips]
 
     assert poisoned(task, fit)
 

@@ -43,7 +43,7 @@ def save_image(path: Path, frame_rgb: NDArray[np.uint8], *, grey: bool = False) 
     path.write_bytes(encoded.tobytes())
 
 
-def still(subject_id: int, word: str) -> NDArray[np.uint8]:
+def expression_image(subject_id: int, word: str) -> NDArray[np.uint8]:
     """Draw a macro-expression: the strongest frame of a movie, the first for a neutral face."""
     made = movie("stills", subject_id % 3, word)
     frame: NDArray[np.uint8] = made.frames_rgb[0 if word == "neutral" else made.clip.apex or 0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from openmer.datasets.fakes._files import save_image, still
+from openmer.datasets.fakes._files import expression_image, save_image
 from openmer.datasets.fakes._plan import FakePlan
 
 _HEADER = (
@@ -30,4 +30,6 @@ def write(root: Path, plan: FakePlan) -> None:
             path = f"{at % 3 + 1}/{at:032x}.jpg"
             lines.writerow((path, 0, 0, 80, 80, "1;2;3;4", _CODES.index(word), 0.1, -0.2))
             if plan.frames:
-                save_image(root / "Manually_Annotated_Images" / path, still(subject_id, word))
+                save_image(
+                    root / "Manually_Annotated_Images" / path, expression_image(subject_id, word)
+                )

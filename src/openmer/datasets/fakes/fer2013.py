@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.datasets.fakes._files import save_image, still
+from openmer.datasets.fakes._files import expression_image, save_image
 from openmer.datasets.fakes._plan import FakePlan
 
 _SIDE = 48  # pixels
@@ -44,5 +44,5 @@ def _grey(subject_id: int, word: str) -> NDArray[np.uint8]:
     """Draw a face of 48x48 pixels."""
     import cv2
 
-    grey = cv2.cvtColor(still(subject_id, word), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(expression_image(subject_id, word), cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from openmer.datasets.fakes._files import save_image, still
+from openmer.datasets.fakes._files import expression_image, save_image
 from openmer.datasets.fakes._plan import FakePlan
 
 _SUBJECTS = ("KA", "KL", "KM", "KR", "MK", "NA", "NM", "TM", "UY", "YM")
@@ -26,6 +26,6 @@ def write(root: Path, plan: FakePlan) -> None:
     for at, (subject_id, word) in enumerate(plan.each(), start=1):
         path = root / f"{_SUBJECTS[subject_id]}.{_CODES[word]}{at % 4 + 1}.{at}.tiff"
         if plan.frames:
-            save_image(path, still(subject_id, word), grey=True)
+            save_image(path, expression_image(subject_id, word), grey=True)
         else:
             path.touch()

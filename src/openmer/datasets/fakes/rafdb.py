@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from openmer.datasets.fakes._files import save_image, still
+from openmer.datasets.fakes._files import expression_image, save_image
 from openmer.datasets.fakes._plan import FakePlan
 
 _CODES = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
@@ -18,8 +18,10 @@ def write(root: Path, plan: FakePlan) -> None:
         lines.append(f"{name}.jpg {_CODES.index(word) + 1}")
         if plan.frames:
             images = root / "basic" / "Image"
-            save_image(images / "aligned" / f"{name}_aligned.jpg", still(subject_id, word))
-            save_image(images / "original" / f"{name}.jpg", still(subject_id, word))
+            save_image(
+                images / "aligned" / f"{name}_aligned.jpg", expression_image(subject_id, word)
+            )
+            save_image(images / "original" / f"{name}.jpg", expression_image(subject_id, word))
     labels = root / "basic" / "EmoLabel" / "list_patition_label.txt"
     labels.parent.mkdir(parents=True, exist_ok=True)
     labels.write_text("\n".join(lines) + "\n", encoding="utf-8")

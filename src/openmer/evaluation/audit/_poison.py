@@ -31,7 +31,7 @@ FitFolds = Callable[[TrainingData, Sequence[FitJob]], Sequence[FitResult]]
 def package_trainer(task: Task, resources: Resources, epoch_rule: EpochRule = "fixed") -> FitFolds:
     """Return this package's own trainer, run as `cross_validate` would run it, in one process.
 
-    Where the method has a search, every fold searches anew, by that epoch rule.
+    Where the method has a search, every fold searches again, by that epoch rule.
     """
 
     def fit(data: TrainingData, jobs: Sequence[FitJob]) -> list[FitResult]:

@@ -2,7 +2,7 @@
 
 The landmarks of a detector tremble by as much as a micro-expression moves. Therefore a transform is
 found once, on one frame, and every frame of the clip goes through the same one: alignment takes
-away where the face was, and adds no motion. A still goes the same way as a clip of one frame.
+away where the face was, and adds no motion. An image goes the same way as a clip of one frame.
 
 Policy: of several faces `choose_face` takes one; without a face, or with one so far in profile that
 its nose is not between its eyes, there is no alignment but a `DataError`. What lies outside of the

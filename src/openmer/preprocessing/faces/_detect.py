@@ -188,7 +188,7 @@ def detect_faces(
         images: Shape ``(height, width, 3)``, red, green, blue, or ``(height, width)``, each of any
             size; 8 bits, or floating-point values in 0..255.
         detector: "mtcnn", "haar", "landmarks68", "whole" or a registered one.
-        store: Where found faces are kept and found again, by detector and pixels; None looks anew.
+        store: Where found faces are kept and found again, by detector and pixels; None looks again.
 
     Returns:
         The faces of each image, the surest first; empty where there is none. "mtcnn" may leave out

@@ -20,7 +20,7 @@ from openmer.errors import ConfigError, DataError
 SMALLEST_PX = 16  # of a frame's shorter side; coarser levels stop at half of it
 _SLACK = 0.05  # frames made by interpolation overshoot 0..1 a little
 _LIGHT_CELLS = 4  # per side; what one of them gains in brightness is light, not motion
-_PIXELS_AT_ONCE = 1 << 24  # on a GPU: 334 pairs of 224 x 224, some 30 planes of which are held
+_PIXELS_PER_BATCH = 1 << 24  # on a GPU: 334 pairs of 224 x 224, some 30 planes of which are held
 _FLAT = 1e-9  # square of a slope that 8 bits cannot show: keeps divisions finite
 
 
@@ -116,9 +116,9 @@ def tvl1(
         _check_frames(first, second)
         flow = first.new_empty((len(first), 2, *first.shape[1:]))
         on_cpu = first.device.type == "cpu"
-        at_once = 1 if on_cpu else max(1, _PIXELS_AT_ONCE // first[0].numel())
-        for start in range(0, len(first), at_once):
-            pairs = slice(start, start + at_once)
+        per_batch = 1 if on_cpu else max(1, _PIXELS_PER_BATCH // first[0].numel())
+        for start in range(0, len(first), per_batch):
+            pairs = slice(start, start + per_batch)
             frames = torch.stack([first[pairs], second[pairs]], dim=1)
             flow[pairs] = _coarse_to_fine(frames, settings)
     return flow

@@ -29,7 +29,7 @@ _MOST_WAVES = 256  # beyond, a transform of every pixel is faster
 _CAUSAL_FRAMES = 64  # frames that a causal filter takes in one product
 
 
-def frames_at_once(clip: Tensor) -> int:
+def frames_per_piece(clip: Tensor) -> int:
     """Frames per piece: what a core's cache holds, or enough to keep a GPU busy."""
     values = BLOCK_VALUES if clip.device.type == "cpu" else 64 * BLOCK_VALUES
     return max(1, values // clip[0].numel())

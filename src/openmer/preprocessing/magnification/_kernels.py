@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from openmer.errors import DataError
-from openmer.preprocessing.magnification._filtering import frames_at_once
+from openmer.preprocessing.magnification._filtering import frames_per_piece
 from openmer.preprocessing.magnification._settings import Look, MagnifySettings, look_for
 
 
@@ -62,7 +62,7 @@ class FrameSums:
         """Return the frames wanted, magnified."""
         look = self._look
         if look is not None and look.gain.weights:
-            step = frames_at_once(self._frames)
+            step = frames_per_piece(self._frames)
             for target, part in zip(
                 torch.split(self._frames, step), torch.split(self._sums, step), strict=True
             ):

@@ -26,7 +26,7 @@ from openmer.preprocessing.magnification._filtering import (
     few_waves,
     filter_rows,
     filter_whole,
-    frames_at_once,
+    frames_per_piece,
 )
 from openmer.preprocessing.magnification._filters import (
     Band,
@@ -137,10 +137,10 @@ def magnify_stream(
     filter: TemporalFilter | str = "iir",  # noqa: A002  # the field's word
     settings: MagnifySettings = _AS_THEY_ARE,
 ) -> Iterator[Frames]:
-    """Magnify a film of any length piece by piece, in memory for one piece.
+    """Magnify a video of any length piece by piece, in memory for one piece.
 
     Args:
-        chunks: Consecutive pieces of one film, each as `frames` in `magnify`, all with one size;
+        chunks: Consecutive pieces of one video, each as `frames` in `magnify`, all with one size;
             a piece may have a single frame.
         fps: As in `magnify`.
         alpha: As in `magnify`.
@@ -149,8 +149,8 @@ def magnify_stream(
         settings: As in `magnify`.
 
     Returns:
-        The pieces, magnified. They do not depend on where the film is cut: `magnify` on the whole
-        film gives the same frames within float tolerance.
+        The pieces, magnified. They do not depend on where the video is cut: `magnify` on the whole
+        video gives the same frames within float tolerance.
 
     Raises:
         ConfigError: A setting is out of its range, or the filter needs the whole clip.
@@ -246,11 +246,11 @@ def _streamed(
         if clip.shape[1:] != shape:
             raise DataError(
                 f"Found a piece with frames of shape {tuple(clip.shape[1:])} after frames of shape "
-                f"{tuple(shape or ())}; give pieces of one film."
+                f"{tuple(shape or ())}; give pieces of one video."
             )
         with torch.no_grad():
             result = torch.empty_like(look.shown(clip))
-            pieces = torch.split(clip, frames_at_once(clip))
+            pieces = torch.split(clip, frames_per_piece(clip))
             for target, piece in zip(torch.split(result, len(pieces[0])), pieces, strict=True):
                 look.put(target, piece, run(look.small(look.source(piece))))
             if settings.clip:
@@ -260,7 +260,7 @@ def _streamed(
 
 def _by_frames(clip: Tensor, look: Look, design: Design, result: Tensor) -> None:
     """Magnify into `result`: each frame through the pyramid, and the filter in between."""
-    pieces = torch.split(clip, frames_at_once(clip))
+    pieces = torch.split(clip, frames_per_piece(clip))
     smalls = (look.small(look.source(piece)) for piece in pieces)
     changes = map(CausalRun(design), smalls) if design.is_causal else _whole(smalls, design)
     for target, piece, change in zip(
@@ -293,7 +293,7 @@ def _by_waves(clip: Tensor, look: Look, basis: Tensor, result: Tensor) -> None:
         image.copy_(basis.T @ (part - part[0]))
     change = look.large(look.small(images.view(-1, *source.shape[1:])), result)
     change = change.expand(-1, *result.shape[1:]).reshape(len(change), -1)
-    step = frames_at_once(clip)
+    step = frames_per_piece(clip)
     for target, piece, waves in zip(
         torch.split(result, step), torch.split(clip, step), torch.split(basis, step), strict=True
     ):

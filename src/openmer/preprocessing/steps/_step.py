@@ -40,7 +40,7 @@ class ClipData:
         clip: The clip.
         files: Where its frames are read from.
         apex: Which frame the recipe takes as the apex.
-        store: Where found faces are kept; None looks anew.
+        store: Where found faces are kept; None looks again.
         aligned: The frames as they were before they were magnified: where an apex is looked for.
         frames: The frames as the steps before have made them.
         numbers: Frames of the clip that the first array was made of, from 0.

@@ -35,13 +35,13 @@ def _as_pair(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-_AT_ONCE = 8  # magnified images in memory
+_BATCH = 8  # magnified images in memory
 
 
 class MagnifyStep(Step):
     """Make movements in a band of frequencies ``1 + alpha`` times as large (Euler magnification).
 
-    Stands after `align` and before `flow`, `apex_frame` or `dynamic_image`. Stills are not
+    Stands after `align` and before `flow`, `apex_frame` or `dynamic_image`. Images are not
     magnified.
 
     Attributes:
@@ -147,8 +147,8 @@ class MagnifyStep(Step):
 
     def _magnified(self, frames: FrameSequence, positions: Sequence[int]) -> Iterator[Image]:
         """Magnify some images, a few at a time; each time all frames are read once."""
-        for start in range(0, len(positions), _AT_ONCE):
-            yield from self._magnified_some(frames, positions[start : start + _AT_ONCE])
+        for start in range(0, len(positions), _BATCH):
+            yield from self._magnified_some(frames, positions[start : start + _BATCH])
 
     def _magnified_some(self, frames: FrameSequence, positions: Sequence[int]) -> Iterator[Image]:
         from openmer.preprocessing.magnification._magnify import magnify_some

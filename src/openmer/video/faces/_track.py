@@ -33,8 +33,8 @@ _LOOKED_AT_PX = 640  # longer side of the image that the detector is given
 _SHUT = 0.8  # of their usual contrast that eyes have when they start to close
 _EYES_S = 10.0  # in which that is forgotten
 _WAIT_S = 0.6  # for the end of a blink
-_LOOKS = 4  # one after the other, in which a face is found elsewhere than it was followed to
-_ASTRAY_PX = 7.0  # of the patch
+_DETECTIONS = 4  # one after the other, in which a face is found elsewhere than it was followed to
+_DRIFT_PX = 7.0  # of the patch
 _AHEAD = (0.2, 0.8)  # where the nose is between the eyes of a face that can come into view
 
 
@@ -44,18 +44,18 @@ class TrackSettings:
 
     Attributes:
         detector: Name of a face detector (`openmer.preprocessing.list_detectors`).
-        look_every_s: Seconds between two looks at the whole image.
+        detect_every_s: Seconds between two looks at the whole image.
         reference_s: Seconds after which a fresh reference picture is taken of a face.
-        least_likeness: Correlation with the reference below which a face counts as not seen.
+        least_similarity: Correlation with the reference below which a face counts as not seen.
         lost_after_s: Seconds unseen after which a face is given up until it is found again.
         known_again: Correlation with a lost face from which a new one is the same subject.
         least_eyes_px: Distance of the eyes in pixels below which a face is not followed.
     """
 
     detector: str = "mtcnn"
-    look_every_s: float = 0.5
+    detect_every_s: float = 0.5
     reference_s: float = 2.0
-    least_likeness: float = 0.6
+    least_similarity: float = 0.6
     lost_after_s: float = 0.4
     known_again: float = 0.85
     least_eyes_px: float = 20.0
@@ -77,8 +77,8 @@ class Seen:
             outline moves in x and in y (turning to the side, nodding), the edge of the face is
             stretched and sheared.
         eyes: As in `Measured`.
-        likeness: As in `Measured`.
-        anew: The face has just come into view: movement before and after cannot be compared.
+        similarity: As in `Measured`.
+        is_restarted: The face has just come into view; earlier movement cannot be compared.
     """
 
     subject_id: int
@@ -88,8 +88,8 @@ class Seen:
     regions_px: Floats
     warp_px: Floats
     eyes: float
-    likeness: float
-    anew: bool
+    similarity: float
+    is_restarted: bool
 
     @property
     def face_xyxy(self) -> tuple[float, float, float, float]:
@@ -105,40 +105,40 @@ class _Followed:
         self.matrix = matrix
         self.last_seen_s = self.last_measured_s = time_s
         self.open_eyes = 0.0
-        self.astray: list[float] = []
+        self.drifts_px: list[float] = []
         self.first_look = patch
         self.base, self.base_warp = np.zeros((len(REGIONS), 2)), np.zeros(4)
         self.total, self.total_warp = self.base, self.base_warp
-        self.anew = True
+        self.is_restarted = True
         self._take(patch, time_s)
 
     def _take(self, patch: Patch, time_s: float) -> None:
         self.reference = Reference(patch)
         self.reference_s = time_s
 
-    def look_right(self, gray: Gray, matrix: Matrix, time_s: float) -> None:
+    def correct_drift(self, gray: Gray, matrix: Matrix, time_s: float) -> None:
         """Compare with where the detector finds the face, and go there if that is elsewhere.
 
         A face that came into view turned away has its eyes in the wrong place; one look can be
         wrong, several in a row are not. What was measured so far goes on.
         """
-        self.astray = [*self.astray[1 - _LOOKS :], _apart_px(self.matrix, matrix)]
-        if len(self.astray) == _LOOKS and min(self.astray) > _ASTRAY_PX:
-            self.matrix, self.astray = matrix, []
+        self.drifts_px = [*self.drifts_px[1 - _DETECTIONS :], _apart_px(self.matrix, matrix)]
+        if len(self.drifts_px) == _DETECTIONS and min(self.drifts_px) > _DRIFT_PX:
+            self.matrix, self.drifts_px = matrix, []
             self.base, self.base_warp = self.total, self.total_warp
             self._take(cut(gray, matrix), time_s)
 
     def start_again(self, patch: Patch, matrix: Matrix, time_s: float) -> None:
         """Back in view: what was measured before cannot be continued."""
-        self.matrix, self.last_seen_s, self.anew = matrix, time_s, True
-        self.astray = []
+        self.matrix, self.last_seen_s, self.is_restarted = matrix, time_s, True
+        self.drifts_px = []
         self.base, self.base_warp = np.zeros_like(self.base), np.zeros(4)
         self._take(patch, time_s)
 
     def measure(self, gray: Gray, least: float) -> Measured | None:
         """Measure what has changed in a frame; None where the face is not seen."""
         measured = self.reference.compare(cut(gray, self.matrix))
-        return measured if measured.likeness >= least else None
+        return measured if measured.similarity >= least else None
 
     def advance(
         self, gray: Gray, measured: Measured, time_s: float, renew_s: float
@@ -180,7 +180,7 @@ class Tracker:
         self._in_view: list[_Followed] = []
         self._lost: list[_Followed] = []
         self._subjects = 0
-        self._next_look_s = 0.0
+        self._next_detection_s = 0.0
 
     @property
     def subjects(self) -> int:
@@ -196,9 +196,9 @@ class Tracker:
             gray: Shape ``(height, width)``, 0..255.
         """
         measured = {
-            f.subject_id: f.measure(gray, self.settings.least_likeness) for f in self._in_view
+            f.subject_id: f.measure(gray, self.settings.least_similarity) for f in self._in_view
         }
-        if time_s >= self._next_look_s or any(found is None for found in measured.values()):
+        if time_s >= self._next_detection_s or any(found is None for found in measured.values()):
             self._look(gray, time_s, measured)
         seen = []
         for followed in sorted(self._in_view, key=lambda f: f.subject_id):
@@ -212,7 +212,7 @@ class Tracker:
         self, followed: _Followed, found: Measured, frame: int, time_s: float, gray: Gray
     ) -> Seen:
         total, warp_px = followed.advance(gray, found, time_s, self.settings.reference_s)
-        anew, followed.anew = followed.anew, False
+        is_restarted, followed.is_restarted = followed.is_restarted, False
         return Seen(
             subject_id=followed.subject_id,
             frame=frame,
@@ -221,8 +221,8 @@ class Tracker:
             regions_px=total,
             warp_px=warp_px,
             eyes=found.eyes,
-            likeness=found.likeness,
-            anew=anew,
+            similarity=found.similarity,
+            is_restarted=is_restarted,
         )
 
     def _look(self, gray: Gray, time_s: float, measured: dict[int, Measured | None]) -> None:
@@ -233,24 +233,24 @@ class Tracker:
                 continue
             known = self._at(box_of(matrix))
             if known is not None and measured.get(known.subject_id) is not None:
-                known.look_right(gray, matrix, time_s)
+                known.correct_drift(gray, matrix, time_s)
             elif known is not None:
                 measured[known.subject_id] = self._recovered(known, gray, matrix, time_s)
             elif _AHEAD[0] < face.turn < _AHEAD[1]:
                 known = self._welcome(gray, matrix, time_s)
                 measured[known.subject_id] = self._recovered(known, gray, matrix, time_s)
-        pause = self.settings.look_every_s * (1 if self._in_view else 0.4)
-        self._next_look_s = time_s + pause
+        pause = self.settings.detect_every_s * (1 if self._in_view else 0.4)
+        self._next_detection_s = time_s + pause
 
     def _recovered(
         self, known: _Followed, gray: Gray, matrix: Matrix, time_s: float
     ) -> Measured | None:
         """Start a followed face again, where the detector finds it."""
         known.matrix = matrix
-        found = known.measure(gray, self.settings.least_likeness)
+        found = known.measure(gray, self.settings.least_similarity)
         if found is None:
             known.start_again(cut(gray, matrix), matrix, time_s)
-            found = known.measure(gray, self.settings.least_likeness)
+            found = known.measure(gray, self.settings.least_similarity)
         return found
 
     def _at(self, box_xyxy: tuple[float, float, float, float]) -> _Followed | None:
@@ -262,8 +262,8 @@ class Tracker:
     def _welcome(self, gray: Gray, matrix: Matrix, time_s: float) -> _Followed:
         """Take up a face that comes into view: one that was lost, or a new one."""
         patch = cut(gray, matrix)
-        likeness = [(_likeness(lost.first_look, patch), lost) for lost in self._lost]
-        best = max(likeness, key=lambda pair: pair[0], default=(0.0, None))
+        similarity = [(_similarity(lost.first_look, patch), lost) for lost in self._lost]
+        best = max(similarity, key=lambda pair: pair[0], default=(0.0, None))
         if best[1] is not None and best[0] >= self.settings.known_again:
             followed = best[1]
             self._lost.remove(followed)
@@ -329,7 +329,7 @@ def _warp_px(head: Matrix) -> tuple[float, float]:
     return float(stretch) * SIDE_PX / 4, float(shear) * SIDE_PX / 4
 
 
-def _likeness(first: Patch, second: Patch) -> float:
+def _similarity(first: Patch, second: Patch) -> float:
     """Correlation of two patches, each blurred."""
     a, b = (cv2.GaussianBlur(p, (0, 0), 2.0).astype(np.float64).ravel() for p in (first, second))
     a, b = a - a.mean(), b - b.mean()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LONGEST_SIDE_PX = 8192
 
-# Containers of one film. Playlists are not among them: they would open other files and addresses.
+# Containers of one video. Playlists are not among them: they would open other files and addresses.
 _FORMATS = (
     "mov,mp4,matroska,webm,avi,mpegts,mpegtsraw,mpeg,mpegvideo,gif,apng,flv,asf,ogg,h264,hevc,m4v,"
     "mjpeg,ivf,obu,av1,nut,mxf,mxf_opatom,gxf,wtv,dv,rm,yuv4mpegpipe,vc1,cine,"
@@ -113,7 +113,7 @@ def _opened(source: str | BinaryIO, name: str) -> InputContainer:
         )
     except readable_errors() as error:
         raise DataError(
-            f"{name} cannot be read as a video: {reason_of(error)}. Expected a film such as MP4, "
+            f"{name} cannot be read as a video: {reason_of(error)}. Expected a video such as MP4, "
             f"MOV, MKV, WebM, AVI, MPEG-TS or GIF, complete with its header. {_REPAIR}"
         ) from error
 

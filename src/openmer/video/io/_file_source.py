@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 
-class Film:
+class FileSource:
     """A source that PyAV decodes.
 
     Args:

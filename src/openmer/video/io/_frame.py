@@ -10,7 +10,7 @@ from openmer.video.faces._detections import ArrayPicture, Image, Picture
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VideoFrame:
-    """One frame; its arrays are made when they are asked for, anew each time.
+    """One frame; its arrays are made when they are asked for, again each time.
 
     It stays valid when reading goes on, and holds its memory until it is forgotten.
 

@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol, Self, get_args
 from openmer.errors import ConfigError, unknown_name
 from openmer.video.io._container import open_camera, open_file, open_stream
 from openmer.video.io._decoder import Damage, OnDamage, Settings
-from openmer.video.io._file_source import Film
+from openmer.video.io._file_source import FileSource
 from openmer.video.io._frame import VideoFrame, VideoInfo
 from openmer.video.io._image_source import ImageFolder
 
@@ -148,17 +148,17 @@ def _source_of(source: Path | str | BinaryIO, settings: Settings, damage: Damage
     if not isinstance(source, Path | str):
         name = _stream_name(source)
         opener = partial(open_stream, source, name)
-        return Film(opener, name=name, settings=settings, damage=damage, is_once=True)
+        return FileSource(opener, name=name, settings=settings, damage=damage, is_once=True)
     camera = re.fullmatch(r"camera:(\d+)", str(source))
     if camera:
         opener = partial(open_camera, int(camera.group(1)))
-        return Film(opener, name=str(source), settings=settings, damage=damage, is_once=True)
+        return FileSource(opener, name=str(source), settings=settings, damage=damage, is_once=True)
     path = Path(source)
     if path.is_dir():
         return ImageFolder(path, settings, damage)
     is_once = path.exists() and not path.is_file()  # a named pipe
     opener = partial(open_file, path)
-    return Film(opener, name=str(path), settings=settings, damage=damage, is_once=is_once)
+    return FileSource(opener, name=str(path), settings=settings, damage=damage, is_once=is_once)
 
 
 def _checked(settings: Settings) -> Settings:

@@ -91,9 +91,9 @@ class Evidence:
         flow_rgb: Movement from one to the other: colour is direction, strength is length.
         flow_full_percent: Length with the full colour, percent of the face's width.
         regions: Every region, the one that moved farthest first.
-        heat_rgb: What raised the class that the model finds likeliest, over the apex; None where
+        saliency_rgb: What raised the likeliest class of the model, over the apex; None where
             there is no such map.
-        heat_note: What the map shows, or why there is none.
+        saliency_note: What the map shows, or why there is none.
     """
 
     event: Event
@@ -308,11 +308,11 @@ def _saliency_picture(
     if not found.cells.any():
         return None, f"There is no saliency map: no place raises the class {names[target]}."
     told = f"Bright places raise the class {names[target]} (Grad-CAM)."
-    return _heated(faces.gray(faces.clip.apex or 0), found.saliency), told
+    return _overlay(faces.gray(faces.clip.apex or 0), found.saliency), told
 
 
-def _heated(gray: NDArray[np.float32], saliency: NDArray[np.floating]) -> Image:
-    """Heat as colours over a gray face, clear where there is none."""
+def _overlay(gray: NDArray[np.float32], saliency: NDArray[np.floating]) -> Image:
+    """Saliency as colours over a gray face, clear where there is none."""
     size = (gray.shape[1], gray.shape[0])
     warm = np.clip(
         cv2.resize(saliency.astype(np.float32), size, interpolation=cv2.INTER_CUBIC), 0, 1

@@ -70,28 +70,28 @@ class _Rows:
     """The rows of one face, in flat arrays: about 170 bytes each."""
 
     def __init__(self) -> None:
-        self.frames, self.times_s, self.anew = array("q"), array("d"), array("b")
+        self.frames, self.times_s, self.is_restarted = array("q"), array("d"), array("b")
         self.values = array("f")
 
     def add(self, face: Seen) -> None:
         """One more row."""
         self.frames.append(face.frame)
         self.times_s.append(face.time_s)
-        self.anew.append(face.anew)
+        self.is_restarted.append(face.is_restarted)
         parts = (face.regions_px.ravel(), face.matrix.ravel(), face.warp_px, [face.eyes])
         self.values.frombytes(np.concatenate(parts).astype(np.float32).tobytes())
 
     def forget(self, before_s: float) -> None:
         """Drop the rows before a time."""
         rows = bisect_left(self.times_s, before_s)
-        del self.frames[:rows], self.times_s[:rows], self.anew[:rows]
+        del self.frames[:rows], self.times_s[:rows], self.is_restarted[:rows]
         del self.values[: rows * _WIDTH]
 
     def curves(self, subject_id: int) -> FaceCurves:
         """All rows as curves."""
         values = np.array(self.values, dtype=np.float64).reshape(-1, _WIDTH)
         regions, matrices, warp, eyes = np.split(values, np.cumsum([2 * len(REGIONS), 6, 4]), 1)
-        starts = (0, *(int(row) for row in np.flatnonzero(self.anew) if row))
+        starts = (0, *(int(row) for row in np.flatnonzero(self.is_restarted) if row))
         return FaceCurves(
             subject_id=subject_id,
             frames=np.array(self.frames),

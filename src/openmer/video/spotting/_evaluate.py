@@ -75,7 +75,7 @@ def look_at(
     return tuple(_read(file) for file in files)
 
 
-def judge_looked(
+def evaluate_detections(
     looked: Sequence[Looked], videos: Sequence[AnnotatedVideo], classes: Sequence[str] | None
 ) -> SpottingScores:
     """Scores of what was found; rates are per minute in which a face was seen."""

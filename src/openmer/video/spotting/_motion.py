@@ -37,7 +37,7 @@ class Measured:
             reference is now.
         turn_px: How far the head's turning to the side and its nodding move what stands out most
             against the outline of the face, x and y, pixels of the patch.
-        likeness: Correlation of both patches, the head's movement undone, -1..1.
+        similarity: Correlation of both patches, the head's movement undone, -1..1.
         eyes: Contrast within the openings of the eyes over their brightness, mean of both; white
             and iris have much, lids have another one.
     """
@@ -45,7 +45,7 @@ class Measured:
     regions_px: Floats
     head: Matrix
     turn_px: Floats
-    likeness: float
+    similarity: float
     eyes: float
 
 
@@ -87,7 +87,7 @@ class Reference:
             regions_px=region_weights() @ rest,
             head=head,
             turn_px=coefficients[3],
-            likeness=_correlation(self._sampled, now, skull_weights()),
+            similarity=_correlation(self._sampled, now, skull_weights()),
             eyes=_openness(now),
         )
 

@@ -90,8 +90,8 @@ def _median(run: UniformRun, values: Floats, window_s: float) -> Floats:
 
 def _threshold(run: UniformRun, length: Floats, window_s: float, settings: SpotSettings) -> Floats:
     """Compute the threshold of each region at each time, ``(samples, regions)``."""
-    unrest = _median(run, length, settings.unrest_s) / _RAYLEIGH
-    floor = np.maximum(settings.threshold * unrest, settings.least_px)
+    noise = _median(run, length, settings.noise_window_s) / _RAYLEIGH
+    floor = np.maximum(settings.threshold * noise, settings.least_px)
     scale = np.array([EYE_DISTANCE_PX, EYE_DISTANCE_PX, FACE_WIDTH_PX / 2, FACE_WIDTH_PX / 2])
     head_px = run.head * scale
     head = np.linalg.norm(head_px - _median(run, head_px, window_s), axis=1)

@@ -12,11 +12,11 @@ class SpotSettings:
     """Thresholds and windows of `MotionSpotter`; seconds, and pixels of the patch of a face.
 
     Attributes:
-        threshold: How many times its usual unrest a region must move.
+        threshold: How many times its noise floor a region must move.
         least_px: How far it must move at least; the face is 134 pixels wide.
         brief_s: Window of the running median that micro-expressions stand out from.
         long_s: Window of the running median that longer movements stand out from.
-        unrest_s: Window in which the usual unrest of a region is measured.
+        noise_window_s: Window in which the noise floor of a region is measured.
         longest_s: Longest movement that is reported.
         smooth_s: Standard deviation of the Gaussian that all curves are smoothed with.
         edge: Share of the peak at which the edges of a movement are looked for.
@@ -32,7 +32,7 @@ class SpotSettings:
     least_px: float = 0.15
     brief_s: float = 1.6
     long_s: float = 7.0
-    unrest_s: float = 20.0
+    noise_window_s: float = 20.0
     longest_s: float = 4.0
     smooth_s: float = 0.02
     edge: float = 0.3

@@ -55,7 +55,7 @@ def write_clips(folder, clips=12, subjects=4):
     return path
 
 
-def stills_task(folder):
+def images_task(folder):
     """The task of that method on these clips."""
     method = load_method(str(write_method(folder)))
     clips = read_manifest(write_clips(folder / "clips"))

@@ -9,11 +9,11 @@ from typing import ClassVar, cast
 from torch import Tensor
 
 from openmer.models._registry import register_model
-from openmer.models._timm import StillClassifier
+from openmer.models._timm import ImageClassifier
 
 
 @register_model("mobilenet_v2")
-class MobileNetV2(StillClassifier):
+class MobileNetV2(ImageClassifier):
     """Sandler et al. (2018), CVPR; 1280 features. Arguments as of `MobileViTS`."""
 
     timm_backbone: ClassVar[str] = "mobilenetv2_100"
@@ -21,7 +21,7 @@ class MobileNetV2(StillClassifier):
 
 
 @register_model("mobilenet_v3")
-class MobileNetV3(StillClassifier):
+class MobileNetV3(ImageClassifier):
     """Howard et al. (2019), ICCV, the large one; 1280 features. Arguments as of `MobileViTS`."""
 
     timm_backbone: ClassVar[str] = "mobilenetv3_large_100"
@@ -29,7 +29,7 @@ class MobileNetV3(StillClassifier):
 
 
 @register_model("resnet18")
-class ResNet18(StillClassifier):
+class ResNet18(ImageClassifier):
     """He et al. (2016), CVPR; 512 features. Arguments as of `MobileViTS`."""
 
     timm_backbone: ClassVar[str] = "resnet18"
@@ -37,7 +37,7 @@ class ResNet18(StillClassifier):
 
 
 @register_model("densenet121")
-class DenseNet121(StillClassifier):
+class DenseNet121(ImageClassifier):
     """Huang et al. (2017), CVPR; 1024 features. Arguments as of `MobileViTS`."""
 
     timm_backbone: ClassVar[str] = "densenet121"
@@ -45,7 +45,7 @@ class DenseNet121(StillClassifier):
 
 
 @register_model("deit_base")
-class DeiTBase(StillClassifier):
+class DeiTBase(ImageClassifier):
     """Touvron et al. (2021), ICML: patches of 16x16, 768 features, 86 million numbers.
 
     The paper gives DeiT 86 million numbers, which is this size. Arguments as of `MobileViTS`, and

@@ -1,4 +1,4 @@
-"""Stills of sequences: which frames of a posed expression stand for its label."""
+"""Images of sequences: which frames of a posed expression stand for its label."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def read_sequences(
     for sequence in sequences:
         where = f"{corpus}/{sequence.subject}/{sequence.name}"
         if not options.wants_frames:
-            names = tuple(sequence.folder / str(number) for number in range(options.stills))
+            names = tuple(sequence.folder / str(number) for number in range(options.per_sequence))
             images += (_image(corpus, sequence, path) for path in names)
             continue
         try:
@@ -63,9 +63,9 @@ def read_sequences(
         except DataError as problem:
             problems.append(error(where, str(problem)))
             continue
-        chosen = choose(frames, options.stills)
-        if len(chosen) < options.stills:
-            text = f"{sequence.folder} holds {len(chosen)} frames, expected {options.stills}"
+        chosen = choose(frames, options.per_sequence)
+        if len(chosen) < options.per_sequence:
+            text = f"{sequence.folder} holds {len(chosen)} frames, expected {options.per_sequence}"
             problems.append(error(where, text))
         else:
             images += (_image(corpus, sequence, path) for path in chosen)

@@ -1,4 +1,4 @@
-"""Whole networks on stills: features, pixels as their weights want them, and stored weights."""
+"""Whole networks on images: features, pixels as their weights want them, and stored weights."""
 
 import pytest
 import timm
