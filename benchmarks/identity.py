@@ -37,7 +37,7 @@ CLASSES = ("negative", "positive", "surprise")
 PARTS = {"smic": (16, (70, 51, 43)), "casme2": (24, (88, 32, 25)), "samm": (28, (92, 26, 15))}
 RULES = {
     "fixed": "last epoch",
-    "inner": "inner persons",
+    "inner": "inner subjects",
     "held_out": "held-out subject (LEAKY)",
 }
 CHANGES = (

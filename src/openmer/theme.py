@@ -14,16 +14,16 @@ ACCENT, OTHER, ALARM = "#27567b", "#b7791f", "#b3261e"
 GOOD, GLOW = "#22c55e", "#fde047"  # on photographs
 ONSET, APEX, OFFSET = "#1a7f64", "#c2410c", "#3b5bdb"
 
-_WHITE, _FILM = "#ffffff", "#14171a"
+_WHITE, _VIDEO = "#ffffff", "#14171a"
 _LIGHT = {
     "paper": PAPER, "raised": RAISED, "ink": INK, "soft": SOFT, "line": LINE, "accent": ACCENT,
-    "alarm": ALARM, "alarm-ink": _WHITE, "alarm-wash": "#fbecea", "video": _FILM,
+    "alarm": ALARM, "alarm-ink": _WHITE, "alarm-wash": "#fbecea", "video": _VIDEO,
     "micro": "#b85f00", "micro-ink": _WHITE, "macro": "#1f7566", "macro-ink": _WHITE,
 }  # fmt: skip
 _DARK = {
     "paper": "#15181b", "raised": "#1d2124", "ink": "#e6e4e0", "soft": "#a3a8ad",
     "line": "#363b40", "accent": "#86b7dc", "alarm": "#ff8a80", "alarm-ink": "#2b0b08",
-    "alarm-wash": "#35201f", "video": _FILM, "micro": "#ffb03b", "micro-ink": "#2a1a00",
+    "alarm-wash": "#35201f", "video": _VIDEO, "micro": "#ffb03b", "micro-ink": "#2a1a00",
     "macro": "#5ed6c4", "macro-ink": "#04231e",
 }  # fmt: skip
 _UNSTAMPED = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}

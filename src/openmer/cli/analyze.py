@@ -81,8 +81,10 @@ def _all(
     from openmer.video import folders_for
 
     pairs = list(zip(videos, folders_for(videos, out), strict=True))
-    per_batch = min(workers or cpu_count(), len(pairs))
-    results = _one_by_one(pairs, request) if per_batch <= 1 else _at_once(pairs, request, per_batch)
+    processes = min(workers or cpu_count(), len(pairs))
+    results = (
+        _one_by_one(pairs, request) if processes <= 1 else _in_parallel(pairs, request, processes)
+    )
     done: list[Done] = []
     failed: list[str] = []
     for (video, _), result in zip(pairs, results, strict=True):
@@ -107,7 +109,7 @@ def _one_by_one(pairs: Sequence[tuple[Path, Path]], request: Request) -> Iterato
         yield result
 
 
-def _at_once(
+def _in_parallel(
     pairs: Sequence[tuple[Path, Path]], request: Request, workers: int
 ) -> Iterator[Done | str]:
     from joblib import Parallel, delayed

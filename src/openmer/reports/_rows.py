@@ -26,7 +26,7 @@ INTERVAL_MEANS = (
     "Intervals are 95 % bootstrap intervals: whole subjects are drawn with replacement, "
     "all their clips with them. The ± is the standard deviation over seeds."
 )
-RULE_WORDS = {"fixed": "last epoch", "inner": "inner persons", "held_out": "held-out subject"}
+RULE_WORDS = {"fixed": "last epoch", "inner": "inner subjects", "held_out": "held-out subject"}
 RULE_MEANS = {
     "fixed": "The last epoch of a budget stated beforehand.",
     "inner": "The best epoch on subjects held out inside the training subjects.",

@@ -23,5 +23,5 @@ def write(root: Path, plan: FakePlan) -> None:
         if plan.frames:
             save_frames(root / "SMIC_all_cropped" / below, clip, "reg_image{}.jpg")
     if plan.variant == "HS":
-        still_face = root / "SMIC/HS/s1/non_micro/s1_non_01"
-        still_face.mkdir(parents=True, exist_ok=True)
+        face_image = root / "SMIC/HS/s1/non_micro/s1_non_01"
+        face_image.mkdir(parents=True, exist_ok=True)

@@ -126,15 +126,15 @@ def video_stream(container: InputContainer, name: str, threads: int) -> VideoStr
     """
     from av.stream import Disposition
 
-    films = [
+    videos = [
         stream
         for stream in container.streams.video
         if not stream.disposition & Disposition.attached_pic
     ]
-    if not films:
+    if not videos:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
         raise DataError(f"{name} has no video; found only: {kinds}. Give a file with pictures.")
-    stream = films[0]
+    stream = videos[0]
     if stream.codec_context is None:
         raise DataError(
             f"{name} is coded in a way that cannot be decoded here. Convert it to H.264 in MP4."
