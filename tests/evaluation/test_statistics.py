@@ -15,10 +15,10 @@ from openmer.evaluation._bootstrap import (
     estimate_scores,
     mcnemar,
     outcomes_of,
-    paired_t_test,
     per_seed_scores,
 )
 from openmer.evaluation._metrics import confusion_matrix
+from openmer.reproduction._paired_t import paired_t_test
 
 
 def outcomes(counts):

@@ -6,9 +6,10 @@ import pytest
 from tests.evaluation.made_up_runs import make_predictions, make_table, write_run
 
 from openmer.errors import ConfigError, DataError
-from openmer.evaluation import compare_runs, load_run, on_clips, paired_t_test
+from openmer.evaluation import compare_runs, load_run, on_clips
 from openmer.reports._published import SOURCES
 from openmer.reproduction import load_study, run_table, t_test_table
+from openmer.reproduction._paired_t import paired_t_test
 from openmer.reproduction._run_study import StudyResult
 from openmer.reproduction._study import StudyRow
 from openmer.reproduction._t_tests import printed_t_tests, t_tests_again

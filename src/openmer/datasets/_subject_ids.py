@@ -12,6 +12,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 from openmer.clip import Clip
@@ -47,14 +48,11 @@ def shared_frames(clips: Sequence[Clip]) -> list[str]:
             by_folder[clip.flow_path].append(clip)
     found: dict[tuple[str, str], str] = {}
     for folder, inside in by_folder.items():
-        for place, one in enumerate(inside):
-            for other in inside[:place]:
-                first, second = sorted((one, other), key=lambda clip: clip.subject_id)
-                pair = first.subject_id, second.subject_id
-                if pair[0] != pair[1] and _overlap(first, second):
-                    found.setdefault(
-                        pair, f"{first.key} and {second.key} have frames of {folder.name} in common"
-                    )
+        for one, other in combinations(sorted(inside, key=lambda clip: clip.subject_id), 2):
+            pair = one.subject_id, other.subject_id
+            if pair[0] != pair[1] and _overlap(one, other):
+                text = f"{one.key} and {other.key} have frames of {folder.name} in common"
+                found.setdefault(pair, text)
     return [found[pair] for pair in sorted(found)]
 
 

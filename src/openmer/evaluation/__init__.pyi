@@ -14,9 +14,6 @@ from ._bootstrap import (
 from ._bootstrap import (
     compare_runs as compare_runs,
 )
-from ._bootstrap import (
-    paired_t_test as paired_t_test,
-)
 from ._calibration import (
     BINS as BINS,
 )
@@ -248,7 +245,6 @@ __all__ = [
     "merged",
     "on_clips",
     "package_trainer",
-    "paired_t_test",
     "per_class_of",
     "prepare_task",
     "probabilities_at",

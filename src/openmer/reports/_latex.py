@@ -51,44 +51,43 @@ def render_latex(runs: Sequence[Run]) -> str:
     rows = [row_of(*run) for run in runs]
     leaky = f" {LEAKY}: {LEAKY_MEANS}" if any(row.leaky for row in rows) else ""
     notes = "".join(f" {note}" for note in notes_of(rows))
-    tables = [
-        r"% Needs \usepackage[T1]{fontenc} and \usepackage{booktabs}.",
-        _table(
-            [
-                "Method",
-                "Epoch rule",
-                "Protocol",
-                *map(escape_latex, titles(main=True).values()),
-                "Weights",
-            ],
-            [[*_scores(row, main=True), escape_latex(row.parameters)] for row in rows],
-            columns="lll" + "l" * len(titles(main=True)) + "r",
-            caption="Leave-one-subject-out scores, pooled over folds. "
-            + INTERVAL_MEANS
-            + leaky
-            + notes,
-            label="tab:openmer",
-        ),
-        _table(
-            ["Method", "Epoch rule", "Protocol", *map(escape_latex, titles(main=False).values())],
-            [_scores(row, main=False) for row in rows],
-            columns="lll" + "l" * len(titles(main=False)),
-            caption="Further scores of the same predictions." + leaky + notes,
-            label="tab:openmer-further",
-        ),
-        _table(
-            ["Method", "Epoch rule", "Protocol", "Corpus", "Clips", "UF1", "UAR"],
-            [
-                _part_cells(row, name, part)
-                for row, (_, summary) in zip(rows, runs, strict=True)
-                for name, part in summary.parts.items()
-            ],
-            columns="llllrll",
-            caption="Scores of every corpus, from the same predictions." + leaky + notes,
-            label="tab:openmer-corpora",
-        ),
-    ]
-    return "\n".join(tables)
+    pooled = f"Leave-one-subject-out scores, pooled over folds. {INTERVAL_MEANS}"
+    return "\n".join(
+        [
+            r"% Needs \usepackage[T1]{fontenc} and \usepackage{booktabs}.",
+            _scores_table(rows, main=True, caption=pooled + leaky + notes, label="tab:openmer"),
+            _scores_table(
+                rows,
+                main=False,
+                caption="Further scores of the same predictions." + leaky + notes,
+                label="tab:openmer-further",
+            ),
+            _table(
+                ["Method", "Epoch rule", "Protocol", "Corpus", "Clips", "UF1", "UAR"],
+                [
+                    _part_cells(row, name, part)
+                    for row, (_, summary) in zip(rows, runs, strict=True)
+                    for name, part in summary.parts.items()
+                ],
+                columns="llllrll",
+                caption="Scores of every corpus, from the same predictions." + leaky + notes,
+                label="tab:openmer-corpora",
+            ),
+        ]
+    )
+
+
+def _scores_table(rows: Sequence[Row], *, main: bool, caption: str, label: str) -> str:
+    """Write the main metrics with the number of weights, or the further ones."""
+    words = list(map(escape_latex, titles(main=main).values()))
+    weights = [[escape_latex(row.parameters)] if main else [] for row in rows]
+    return _table(
+        ["Method", "Epoch rule", "Protocol", *words, *(["Weights"] if main else [])],
+        [_scores(row, main=main) + cell for row, cell in zip(rows, weights, strict=True)],
+        columns="lll" + "l" * len(words) + "r" * main,
+        caption=caption,
+        label=label,
+    )
 
 
 def escape_latex(text: str) -> str:

@@ -21,9 +21,9 @@ from openmer.evaluation import (
     Summary,
     compare_runs,
     on_clips,
-    paired_t_test,
     read_run,
 )
+from openmer.reproduction._paired_t import paired_t_test
 from openmer.reproduction._report import (
     StudyTable,
     epoch_rule,

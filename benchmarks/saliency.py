@@ -6,10 +6,10 @@ random weights, each without the subject whose clips are then explained. The tru
 on the skin as it lies at the onset, is carried through the alignment of the recipe. What moved is
 where it is at least half, or a tenth, of the largest one in the picture.
 
-    python benchmarks/heat.py [--folds 3] [--epochs 8] [--subjects 12] [--clips 12] [--seed 0]
+    python benchmarks/saliency.py [--folds 3] [--epochs 8] [--subjects 12] [--clips 12] [--seed 0]
 
-Writes benchmarks/results/heat.md and docs/images/saliency-maps.png. About a quarter of an hour on
-one core; time grows with folds, epochs, subjects and clips alike.
+Writes benchmarks/results/saliency.md and docs/images/saliency-maps.png. About a quarter of an
+hour on one core; time grows with folds, epochs, subjects and clips alike.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def main() -> None:
     minutes = (time.perf_counter() - started) / 60
     text = report(maps, untrained, motion, options, minutes)
     print(text)
-    (HERE / "results" / "heat.md").write_text(text, encoding="utf-8")
+    (HERE / "results" / "saliency.md").write_text(text, encoding="utf-8")
     draw(maps, motion, HERE.parent / "docs" / "images" / "saliency-maps.png")
 
 
