@@ -3,6 +3,7 @@
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
 
 from openmer.errors import ConfigError, DataError
 from openmer.models import _weights as weights
@@ -142,3 +143,11 @@ def test_numbers_too_large_for_half_precision_are_refused():
     assert halved({"a": torch.tensor([65504.0, float("inf")])})["a"].dtype == torch.float16
     with pytest.raises(ConfigError, match="without --half"):
         halved({"a": torch.ones(1), "b": torch.tensor([1e5])})
+
+
+@pytest.mark.parametrize("card", ["[1, 2]", '"text"', "3", "null", "{", "\u00e9["])
+def test_a_card_of_another_form_is_one_error(tmp_path, card):
+    path = tmp_path / "w.safetensors"
+    save_file({"a": torch.zeros(2)}, path, metadata={"card": card})
+    with pytest.raises(DataError, match=r"w\.safetensors"):
+        load_weights(str(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from openmer._places import user_path
 from openmer.config import read_toml
 from openmer.errors import ConfigError
 
@@ -18,7 +19,7 @@ def variable(name: str) -> str:
 
 def config_file() -> Path:
     """Return the config file: ``OPENMER_CONFIG``, or ``~/.config/openmer/datasets.toml``."""
-    return Path(os.environ.get("OPENMER_CONFIG") or _DEFAULT_CONFIG).expanduser()
+    return user_path(os.environ.get("OPENMER_CONFIG") or _DEFAULT_CONFIG, "OPENMER_CONFIG")
 
 
 def find_root(name: str, root: Path | str | None = None, *, access: str = "") -> Path:
@@ -52,10 +53,10 @@ def known_root(name: str, root: Path | str | None = None) -> Path | None:
     """
     given = root or os.environ.get(variable(name))
     if given:
-        return Path(given).expanduser()
+        return user_path(given, variable(name))
     path = config_file()
     known = _configured(path)
-    return path.parent / Path(known[name]).expanduser() if name in known else None
+    return path.parent / user_path(known[name], variable(name)) if name in known else None
 
 
 def how_to_give(name: str, what: str = "its folder") -> str:

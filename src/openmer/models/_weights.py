@@ -207,10 +207,15 @@ def _read(path: Path, changed_ns: int, size: int) -> Weights:  # noqa: ARG001 - 
         with safe_open(path, framework="pt") as file:
             stored = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
             card = json.loads((file.metadata() or {}).get("card", "{}"))
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
         raise DataError(
             f"{path} is no file of weights: {error}. Give a safetensors file."
         ) from error
+    if not isinstance(card, dict):
+        raise DataError(
+            f"The card in {path} is a {type(card).__name__}, expected a table. Give a file that "
+            "openmer pretrain wrote, or one without a card."
+        )
     state = {name: v.float() if v.dtype == torch.float16 else v for name, v in stored.items()}
     return Weights(state=state, card=card, sha256=hashlib.sha256(content).hexdigest())
 

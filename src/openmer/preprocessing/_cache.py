@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from openmer._places import user_path
 from openmer.clip import Clip
 from openmer.errors import DataError
 from openmer.files import replace_file
@@ -25,7 +26,7 @@ _DIGEST_BYTES = 32
 def default_cache_root() -> Path:
     """Return the folder in the environment variable OPENMER_CACHE, else ~/.cache/openmer."""
     chosen = os.environ.get("OPENMER_CACHE")
-    return Path(chosen) if chosen else Path.home() / ".cache" / "openmer"
+    return user_path(chosen or "~/.cache/openmer", "OPENMER_CACHE")
 
 
 @dataclass(frozen=True, slots=True)

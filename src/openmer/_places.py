@@ -1,0 +1,26 @@
+"""Find folders of the user: where a path begins with ``~``, or where things are kept by default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from openmer.errors import ConfigError
+
+
+def user_path(text: str | Path, variable: str) -> Path:
+    """Return a path, a leading ``~`` replaced by the home folder.
+
+    Args:
+        text: As the user wrote it, or a default below ``~``.
+        variable: The environment variable that names another place, for the error.
+
+    Raises:
+        ConfigError: It begins with ``~``, and the user has no home folder.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"This user has no home folder, so {text} is nowhere. Set HOME, or set {variable} to a "
+            "path that does not begin with ~."
+        ) from error
