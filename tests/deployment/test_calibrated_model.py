@@ -10,7 +10,7 @@ from importlib import resources
 import numpy as np
 import pytest
 from tests.builders import make_data, make_subjects, make_task
-from tests.deployment.stills import write_clips
+from tests.deployment.image_set import write_clips
 
 from openmer.cli._app import main
 from openmer.deployment import (

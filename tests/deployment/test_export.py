@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 from tests.builders import make_data, make_task
-from tests.deployment.stills import images_task
+from tests.deployment.image_set import images_task
 
 from openmer.deployment import _export as export
 from openmer.deployment import export_model, export_module, train_model

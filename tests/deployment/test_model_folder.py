@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.builders import make_data, make_task
-from tests.deployment.stills import images_task
+from tests.deployment.image_set import images_task
 
 from openmer.deployment import _folder as model_folder
 from openmer.deployment import epoch_rule_of, read_model, train_model, write_model

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.deployment.stills import write_method
+from tests.deployment.image_set import write_method
 
 from openmer.deployment import packaged_model
 from openmer.errors import ConfigError, DataError

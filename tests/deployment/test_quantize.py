@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 import torch
 from tests.builders import make_data, make_task
-from tests.deployment.stills import images_task
+from tests.deployment.image_set import images_task
 from torch import nn
 
 from openmer.deployment import _quantize as package
