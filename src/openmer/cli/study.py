@@ -26,7 +26,8 @@ from openmer.errors import ConfigError
 if TYPE_CHECKING:
     from openmer.clip import Clip
     from openmer.datasets import ClipSource
-    from openmer.reproduction import Study, StudyRun, StudyTable
+    from openmer.reports import Table
+    from openmer.reproduction import Study, StudyRun
 
 
 def study(
@@ -108,7 +109,7 @@ class _Given:
         return labelled(source.clips, label_scheme(scheme))[0][0]
 
 
-def _scores(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
+def _scores(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     from openmer.reproduction import run_study, study_table
 
     if how.leaky and not chosen.prints:
@@ -117,13 +118,13 @@ def _scores(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
     return [study_table(chosen, results)]
 
 
-def _size(chosen: Study, how: StudyRun, _: _Given) -> list[StudyTable]:
+def _size(chosen: Study, how: StudyRun, _: _Given) -> list[Table]:
     from openmer.reproduction import size_table
 
     return [size_table(chosen, how.overrides)]
 
 
-def _maps(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
+def _maps(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     from openmer.reproduction import draw_study, row_method
 
     scheme = row_method(chosen, chosen.rows[0], how.overrides).label_scheme
@@ -133,7 +134,7 @@ def _maps(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
     return []
 
 
-def _saliency(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
+def _saliency(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     """The saliency maps of every row on one clip, by networks that have not seen its subject."""
     from openmer.explanation import draw_variants, variant_saliency_maps, write_figure
     from openmer.reproduction import row_method
@@ -152,7 +153,7 @@ def _saliency(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
     return []
 
 
-def _curves(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
+def _curves(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     """How the training of every row goes in the fold of one subject."""
     from openmer.evaluation import prepare_task
     from openmer.files import replace_files
@@ -179,7 +180,7 @@ def _curves(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
     return []
 
 
-def _t_tests(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
+def _t_tests(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     """The printed tests; with clips, our own runs as well."""
     from openmer.reproduction import run_study, run_table, t_test_table
 
@@ -194,7 +195,7 @@ def _t_tests(chosen: Study, how: StudyRun, given: _Given) -> list[StudyTable]:
     return [printed, run_table(results)]
 
 
-KINDS: Mapping[str, Callable[[Study, StudyRun, _Given], list[StudyTable]]] = {
+KINDS: Mapping[str, Callable[[Study, StudyRun, _Given], list[Table]]] = {
     "scores": _scores,
     "size": _size,
     "maps": _maps,
@@ -233,7 +234,7 @@ def _files(given: list[str]) -> dict[str, Path]:
     return found
 
 
-def _write(chosen: Study, tables: list[StudyTable], out: Path) -> None:
+def _write(chosen: Study, tables: list[Table], out: Path) -> None:
     """Print a study's tables, and keep them as Markdown."""
     from openmer.files import replace_file
     from openmer.reproduction import study_markdown, study_terminal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from openmer.reports import escape_markdown
+from openmer.reports import Table, escape_markdown, markdown_table
 
 _USE = (
     "For research: to begin the training of a micro-expression model with.",
@@ -106,7 +106,7 @@ def _classes(card: Mapping[str, Any]) -> str:
     scores, data = card["scores"], card["data"]
     rows = [
         [
-            escape_markdown(name),
+            name,
             f"{data['training'][name]:,}",
             f"{data['validation'][name]:,}",
             *(f"{scores[kind][name]:.3f}" for kind in ("precision", "recall", "f1")),
@@ -117,7 +117,7 @@ def _classes(card: Mapping[str, Any]) -> str:
 
 
 def _confusion(card: Mapping[str, Any]) -> str:
-    names = [escape_markdown(name) for name in card["classes"]]
+    names = card["classes"]
     rows = [
         [name, *(f"{count:,}" for count in counts)]
         for name, counts in zip(names, card["scores"]["confusion"], strict=True)
@@ -245,5 +245,5 @@ def _list(lines: Iterable[str]) -> str:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    align = "l" + "r" * (len(header) - 1)
+    return markdown_table(Table("", tuple(header), tuple(map(tuple, rows)), align=align))

@@ -1,6 +1,3 @@
-from ._markdown import (
-    escape_markdown as escape_markdown,
-)
 from ._published import (
     PublishedResult as PublishedResult,
 )
@@ -25,19 +22,38 @@ from ._spotting import (
 from ._spotting import (
     render_spotting_terminal as render_spotting_terminal,
 )
+from ._table import (
+    Marked as Marked,
+)
+from ._table import (
+    Table as Table,
+)
+from ._table import (
+    escape_markdown as escape_markdown,
+)
+from ._table import (
+    markdown_table as markdown_table,
+)
+from ._table import (
+    terminal_table as terminal_table,
+)
 from ._terminal import (
     render_terminal as render_terminal,
 )
 
 __all__ = [
+    "Marked",
     "PublishedResult",
+    "Table",
     "corpus_word",
     "counted",
     "escape_markdown",
+    "markdown_table",
     "published_results",
     "render_spotting_csv",
     "render_spotting_markdown",
     "render_spotting_terminal",
     "render_terminal",
+    "terminal_table",
     "write_report",
 ]

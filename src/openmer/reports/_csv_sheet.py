@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 
 from openmer.evaluation import Part, RunInfo, list_metrics
-from openmer.reports._rows import HONEST, LEAKY, Run, ordered, plain, title_of
+from openmer.reports._rows import HONEST, LEAKY, Run, ordered, title_of
+from openmer.reports._table import Table, csv_table
 
 _FIRST = (
     "method",
@@ -40,31 +39,31 @@ def render_csv(runs: Sequence[Run]) -> str:
     Raises:
         DataError: There is no run, or a record does not fit its scores.
     """
-    sheet = io.StringIO()
-    writer = csv.DictWriter(sheet, csv_columns(), restval="", lineterminator="\n")
-    writer.writeheader()
+    lines: list[dict[str, object]] = []
     for info, summary in ordered(runs):
         run = _run_cells(info)
         failed = [failure["clip"].partition("/")[0] for failure in info.failures]
         full = {"part": "full", "failed_clips": len(failed)}
-        writer.writerow({**run, **full, **_score_cells(summary)})
+        lines.append({**run, **full, **_score_cells(summary)})
         for name, part in summary.parts.items():
-            own = {"part": _text(name), "failed_clips": failed.count(name)}
-            writer.writerow({**run, **own, **_score_cells(part)})
-    return sheet.getvalue()
+            own = {"part": name, "failed_clips": failed.count(name)}
+            lines.append({**run, **own, **_score_cells(part)})
+    columns = csv_columns()
+    rows = tuple(tuple(str(line.get(name, "")) for name in columns) for line in lines)
+    return csv_table(Table("", tuple(columns), rows))
 
 
 def _run_cells(info: RunInfo) -> dict[str, object]:
     return {
-        "method": _text(info.method),
-        "title": _text(title_of(info)),
+        "method": info.method,
+        "title": title_of(info),
         "epoch_rule": info.epoch_rule,
         "protocol": LEAKY if info.leaky else HONEST,
         "seeds": " ".join(map(str, info.seeds)),
         "parameters": info.parameters,
         "seconds": f"{info.seconds:.1f}",
-        "device": _text(info.device),
-        "strategy": _text(info.strategy),
+        "device": info.device,
+        "strategy": info.strategy,
     }
 
 
@@ -78,9 +77,3 @@ def _score_cells(part: Part) -> dict[str, object]:
 
 def _number(value: float | None) -> str:
     return "" if value is None or math.isnan(value) else f"{value:.6f}"
-
-
-def _text(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    shown = plain(text)
-    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown

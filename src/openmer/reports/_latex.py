@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from openmer.evaluation import Part
 from openmer.reports._rows import (
@@ -16,29 +16,13 @@ from openmer.reports._rows import (
     interval_text,
     notes_of,
     ordered,
-    plain,
     row_of,
     score,
     titles,
 )
+from openmer.reports._table import Cell, Marked, Table, latex_table
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    # At the start of a row, after \\, these would be read as its options.
-    "[": "{[}",
-    "]": "{]}",
-    "*": "{*}",
-    "\N{EN DASH}": "--",
-    "\N{MINUS SIGN}": "$-$",
-    "±": r"$\pm$",
-    **{special: "\\" + special for special in "&%$#_{}"},
-}
+_FIRST = ("Method", "Epoch rule", "Protocol")
 
 
 def render_latex(runs: Sequence[Run]) -> str:
@@ -49,93 +33,52 @@ def render_latex(runs: Sequence[Run]) -> str:
     """
     runs = ordered(runs)
     rows = [row_of(*run) for run in runs]
-    leaky = f" {LEAKY}: {LEAKY_MEANS}" if any(row.leaky for row in rows) else ""
-    notes = "".join(f" {note}" for note in notes_of(rows))
-    pooled = f"Leave-one-subject-out scores, pooled over folds. {INTERVAL_MEANS}"
-    return "\n".join(
-        [
-            r"% Needs \usepackage[T1]{fontenc} and \usepackage{booktabs}.",
-            _scores_table(rows, main=True, caption=pooled + leaky + notes, label="tab:openmer"),
-            _scores_table(
-                rows,
-                main=False,
-                caption="Further scores of the same predictions." + leaky + notes,
-                label="tab:openmer-further",
-            ),
-            _table(
-                ["Method", "Epoch rule", "Protocol", "Corpus", "Clips", "UF1", "UAR"],
-                [
-                    _part_cells(row, name, part)
-                    for row, (_, summary) in zip(rows, runs, strict=True)
-                    for name, part in summary.parts.items()
-                ],
-                columns="llllrll",
-                caption="Scores of every corpus, from the same predictions." + leaky + notes,
-                label="tab:openmer-corpora",
-            ),
-        ]
+    notes = tuple(notes_of(rows))
+    if any(row.leaky for row in rows):
+        notes = (f"{LEAKY}: {LEAKY_MEANS}", *notes)
+    main, further = tuple(titles(main=True).values()), tuple(titles(main=False).values())
+    headline = Table(
+        "Leave-one-subject-out scores, pooled over folds.",
+        (*_FIRST, *main, "Weights"),
+        tuple((*_scores(row, main=True), row.parameters) for row in rows),
+        (INTERVAL_MEANS, *notes),
+        "lll" + "l" * len(main) + "r",
     )
-
-
-def _scores_table(rows: Sequence[Row], *, main: bool, caption: str, label: str) -> str:
-    """Write the main metrics with the number of weights, or the further ones."""
-    words = list(map(escape_latex, titles(main=main).values()))
-    weights = [[escape_latex(row.parameters)] if main else [] for row in rows]
-    return _table(
-        ["Method", "Epoch rule", "Protocol", *words, *(["Weights"] if main else [])],
-        [_scores(row, main=main) + cell for row, cell in zip(rows, weights, strict=True)],
-        columns="lll" + "l" * len(words) + "r" * main,
-        caption=caption,
-        label=label,
+    others = Table(
+        "Further scores of the same predictions.",
+        (*_FIRST, *further),
+        tuple(_scores(row, main=False) for row in rows),
+        notes,
     )
+    parts = Table(
+        "Scores of every corpus, from the same predictions.",
+        (*_FIRST, "Corpus", "Clips", "UF1", "UAR"),
+        tuple(
+            _part_cells(row, name, part)
+            for row, (_, summary) in zip(rows, runs, strict=True)
+            for name, part in summary.parts.items()
+        ),
+        notes,
+        "llllrll",
+    )
+    tables = (
+        latex_table(headline, "tab:openmer"),
+        latex_table(others, "tab:openmer-further"),
+        latex_table(parts, "tab:openmer-corpora"),
+    )
+    return "\n".join([r"% Needs \usepackage[T1]{fontenc} and \usepackage{booktabs}.", *tables])
 
 
-def escape_latex(text: str) -> str:
-    """Text that LaTeX prints as it is."""
-    return "".join(_SPECIAL.get(character, character) for character in plain(text))
-
-
-def _scores(row: Row, *, main: bool) -> list[str]:
+def _scores(row: Row, *, main: bool) -> tuple[Cell, ...]:
     found = [row.scores[name] for name in titles(main=main)]
-    texts = [f"{one.value} {one.spread} ({one.interval})" for one in found]
-    return [*_run_cells(row), *map(escape_latex, texts)]
+    return (*_run_cells(row), *((one.value, one.spread, f"({one.interval})") for one in found))
 
 
-def _part_cells(row: Row, corpus: str, part: Part) -> list[str]:
-    scores = [
-        escape_latex(f"{score(part.scores[name].value)} ({interval_text(part.scores[name])})")
-        for name in ("uf1", "uar")
-    ]
-    return [*_run_cells(row), escape_latex(corpus_word(corpus)), str(part.clips), *scores]
+def _part_cells(row: Row, corpus: str, part: Part) -> tuple[Cell, ...]:
+    found = [part.scores[name] for name in ("uf1", "uar")]
+    scores = [f"{score(one.value)} ({interval_text(one)})" for one in found]
+    return (*_run_cells(row), corpus_word(corpus), str(part.clips), *scores)
 
 
-def _run_cells(row: Row) -> list[str]:
-    mark = rf"\textbf{{{LEAKY}}}" if row.leaky else HONEST
-    return [escape_latex(row.title), escape_latex(row.rule), mark]
-
-
-def _table(
-    headings: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    columns: str,
-    caption: str,
-    label: str,
-) -> str:
-    lines = [
-        r"\begin{table}",
-        r"  \centering",
-        r"  \footnotesize",
-        rf"  \caption{{{escape_latex(caption)}}}",
-        rf"  \label{{{label}}}",
-        rf"  \begin{{tabular}}{{{columns}}}",
-        r"    \toprule",
-        "    " + " & ".join(headings) + r" \\",
-        r"    \midrule",
-        *("    " + " & ".join(row) + r" \\" for row in rows),
-        r"    \bottomrule",
-        r"  \end{tabular}",
-        r"\end{table}",
-        "",
-    ]
-    return "\n".join(lines)
+def _run_cells(row: Row) -> tuple[Cell, ...]:
+    return (row.title, row.rule, Marked(LEAKY, "badge") if row.leaky else HONEST)

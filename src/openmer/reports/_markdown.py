@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Iterable, Sequence
 
 from openmer.reports._published import CAUTION, NOT_COMPOSITE, composite_results
@@ -21,13 +19,11 @@ from openmer.reports._rows import (
     leak_rows,
     notes_of,
     ordered,
-    plain,
     row_of,
     score,
     titles,
 )
-
-_SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
+from openmer.reports._table import Cell, Marked, Table, escape_markdown, markdown_table
 
 
 def render_markdown(runs: Sequence[Run]) -> str:
@@ -50,11 +46,6 @@ def render_markdown(runs: Sequence[Run]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def escape_markdown(text: str) -> str:
-    """Text that Markdown shows as it is, inside a table too."""
-    return _SPECIAL.sub(r"\\\1", html.escape(plain(text), quote=False))
-
-
 def _headline(rows: Sequence[Row]) -> str:
     return _table(
         [
@@ -70,7 +61,7 @@ def _headline(rows: Sequence[Row]) -> str:
             [
                 row.title,
                 row.rule,
-                row.mark,
+                _mark(row),
                 *(" ".join(_shown(row, name)) for name in titles(main=True)),
                 row.seeds,
                 row.parameters,
@@ -86,7 +77,7 @@ def _further(rows: Sequence[Row]) -> str:
     return _table(
         ["Method", "Epoch rule", "Protocol", *names.values()],
         [
-            [row.title, row.rule, row.mark, *(" ".join(_shown(row, name)) for name in names)]
+            [row.title, row.rule, _mark(row), *(" ".join(_shown(row, name)) for name in names)]
             for row in rows
         ],
     )
@@ -139,7 +130,7 @@ def _confusions(runs: Sequence[Run]) -> list[str]:
             rows = zip(part.classes, part.confusion_mean, strict=True)
             blocks.append(
                 _table(
-                    ["", *map(escape_markdown, part.classes)],
+                    ["", *part.classes],
                     [[name, *(f"{count:.3g}" for count in counts)] for name, counts in rows],
                 )
             )
@@ -192,12 +183,9 @@ def _published(runs: Sequence[Run]) -> list[str]:
     return [_table(headings, [cells for _, cells in lines]), CAUTION]
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings)]
-    shown = ["| " + " | ".join(line) + " |" for line in lines]
-    shown += ["| " + " | ".join(_cell(text) for text in row) + " |" for row in rows]
-    return "\n".join(shown)
+def _mark(row: Row) -> Cell:
+    return Marked(row.mark, "badge") if row.leaky else row.mark
 
 
-def _cell(text: str) -> str:
-    return f"**{LEAKY}**" if text == LEAKY else escape_markdown(text)
+def _table(headings: Iterable[str], rows: Iterable[Iterable[Cell]]) -> str:
+    return markdown_table(Table("", tuple(headings), tuple(map(tuple, rows))))

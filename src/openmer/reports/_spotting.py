@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from openmer.evaluation import Interval, ScopeScores, SpottingScores
 from openmer.reports._rows import counted, score
+from openmer.reports._table import Table, csv_table, markdown_table, terminal_table
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -54,8 +53,7 @@ def render_spotting_markdown(scores: SpottingScores) -> str:
     blocks = [
         "# Spotting",
         _setting(scores),
-        _table(_SPOTTED, [_spotted(each) for each in scores.scopes]),
-        _table(_RECOGNISED, [_recognised(each) for each in scores.scopes]),
+        *map(markdown_table, _tables(scores)),
         f"{_quiet(scores)} {_INTERVAL_MEANS}",
     ]
     return "\n\n".join(blocks) + "\n"
@@ -63,48 +61,41 @@ def render_spotting_markdown(scores: SpottingScores) -> str:
 
 def render_spotting_csv(scores: SpottingScores) -> str:
     """One line per scope and one for the videos without an event ("quiet")."""
-    sheet = io.StringIO()
-    writer = csv.DictWriter(sheet, COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_cells(each) for each in scores.scopes)
     quiet = scores.quiet
-    writer.writerow(
-        {
-            "scope": "quiet",
-            "truth": 0,
-            "found": quiet.found,
-            "hits": 0,
-            "false_alarms": quiet.found,
-            "misses": 0,
-            "minutes": _number(quiet.minutes),
-            "false_alarms_per_minute": _number(quiet.false_alarms_per_minute),
-        }
-    )
-    return sheet.getvalue()
+    last = {
+        "scope": "quiet",
+        "truth": 0,
+        "found": quiet.found,
+        "hits": 0,
+        "false_alarms": quiet.found,
+        "misses": 0,
+        "minutes": _number(quiet.minutes),
+        "false_alarms_per_minute": _number(quiet.false_alarms_per_minute),
+    }
+    lines = [*map(_cells, scores.scopes), last]
+    rows = tuple(tuple(str(line.get(name, "")) for name in COLUMNS) for line in lines)
+    return csv_table(Table("", COLUMNS, rows))
 
 
 def render_spotting_terminal(scores: SpottingScores) -> Group:
     """Build the two tables, to be printed by a rich console of 80 columns or more."""
-    from rich import box
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    tables = []
-    for headings, rows in (
-        (_SPOTTED, [_spotted(each) for each in scores.scopes]),
-        (_RECOGNISED, [_recognised(each) for each in scores.scopes]),
-    ):
-        table = Table(
-            box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0)
-        )
-        for heading in headings:
-            table.add_column(heading, no_wrap=True)
-        for row in rows:
-            table.add_row(*(Text(cell.replace(" (", "\n(")) for cell in row))
-        tables.append(table)
     notes = f"{_setting(scores)} {_quiet(scores)} {_INTERVAL_MEANS}"
+    tables = []
+    for table in _tables(scores):
+        rows = tuple(tuple(str(c).replace(" (", "\n(") for c in row) for row in table.rows)
+        tables.append(terminal_table(replace(table, rows=rows)))
     return Group(*tables, Text(notes, "dim"))
+
+
+def _tables(scores: SpottingScores) -> tuple[Table, Table]:
+    """Return what was spotted, and what was recognised of it."""
+    return (
+        Table("", _SPOTTED, tuple(map(_spotted, scores.scopes))),
+        Table("", _RECOGNISED, tuple(map(_recognised, scores.scopes))),
+    )
 
 
 def _setting(scores: SpottingScores) -> str:
@@ -125,9 +116,9 @@ def _quiet(scores: SpottingScores) -> str:
     )
 
 
-def _spotted(scores: ScopeScores) -> list[str]:
+def _spotted(scores: ScopeScores) -> tuple[str, ...]:
     found = scores.intervals
-    return [
+    return (
         _WORDS[scores.scope],
         str(scores.truth),
         str(scores.found),
@@ -136,23 +127,23 @@ def _spotted(scores: ScopeScores) -> list[str]:
         score(scores.recall),
         _with(scores.f1, found.f1 if found else None),
         _with(scores.false_alarms_per_minute, found.false_alarms_per_minute if found else None),
-    ]
+    )
 
 
-def _recognised(scores: ScopeScores) -> list[str]:
+def _recognised(scores: ScopeScores) -> tuple[str, ...]:
     found, apex, classes = scores.intervals, scores.apex, scores.recognition
     off = score(None)
     if apex is not None:
         off = f"{apex.mean_frames:.1f} frames"
         off += "" if apex.mean_ms is None else f" ({apex.mean_ms:.0f} ms)"
-    return [
+    return (
         _WORDS[scores.scope],
         off,
         score(None) if classes is None else str(classes.clips),
         score(None if classes is None else classes.f1),
         score(None if classes is None else classes.uf1),
         _with(scores.strs, found.strs if found else None),
-    ]
+    )
 
 
 def _with(value: float | None, interval: Interval | None) -> str:
@@ -185,8 +176,3 @@ def _cells(scores: ScopeScores) -> dict[str, object]:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}"
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -19,11 +19,10 @@ from openmer.reports._rows import (
     row_of,
     titles,
 )
+from openmer.reports._table import Cell, Marked, Table, terminal_table
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
-    from rich.table import Table
-    from rich.text import Text
 
 
 def render_terminal(runs: Sequence[Run]) -> Group:
@@ -32,60 +31,50 @@ def render_terminal(runs: Sequence[Run]) -> Group:
     Raises:
         DataError: There is no run, or a record does not fit its scores.
     """
-    from rich import box
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
     rows = [row_of(*run) for run in ordered(runs)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    table.add_column("Method", overflow="fold", min_width=8)
-    table.add_column("Epoch rule", no_wrap=True)
-    for title in titles(main=True).values():
-        table.add_column(title, no_wrap=True)
-    table.add_column("Weights\nTime", no_wrap=True)
-    for i, row in enumerate(rows):
-        cells = [Text(row.title), _rule(row), *(_score(row, name) for name in titles(main=True))]
-        table.add_row(*cells, Text(f"{row.parameters}\n{row.time}"))
-        if i + 1 < len(rows):
-            table.add_row()
+    main = titles(main=True)
+    table = Table(
+        "",
+        ("Method", "Epoch rule", *main.values(), "Weights\nTime"),
+        tuple(
+            (row.title, _rule(row), *(_score(row, name) for name in main),
+             f"{row.parameters}\n{row.time}")
+            for row in rows
+        ),
+    )  # fmt: skip
     notes: list[RenderableType] = [Text(_leak_sentence(leak)) for leak in leak_rows(runs)]
     if any(row.leaky for row in rows):
         notes.append(Text.assemble((f" {LEAKY} ", "bold white on red"), " ", LEAKY_MEANS))
     notes += [Text(note, "yellow") for note in notes_of(rows)]
-    return Group(table, _further(rows), *notes, Text(f"{_data(rows)}{INTERVAL_MEANS}", "dim"))
+    means = Text(f"{_data(rows)}{INTERVAL_MEANS}", "dim")
+    further = terminal_table(_further(rows), fold=True)
+    return Group(terminal_table(table), further, *notes, means)
 
 
 def _further(rows: Sequence[Row]) -> Table:
-    """Draw the metrics beside the main ones, without their intervals."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
+    """Build the table of the metrics beside the main ones, without their intervals."""
     names = titles(main=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    table.add_column("Further scores", overflow="fold", min_width=8)
-    for title in names.values():
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        color = "red" if row.leaky else ""
-        table.add_row(Text(row.label), *(Text(row.scores[name].value, color) for name in names))
-    return table
+    cells: list[tuple[Cell, ...]] = [
+        (row.label, *(_value(row, row.scores[name].value) for name in names)) for row in rows
+    ]
+    return Table("", ("Further scores", *names.values()), tuple(cells))
 
 
-def _rule(row: Row) -> Text:
-    from rich.text import Text
-
-    mark = (f" {LEAKY} ", "bold white on red") if row.leaky else (HONEST, "dim")
-    return Text.assemble(row.rule, "\n", mark)
+def _rule(row: Row) -> Cell:
+    mark = Marked(f"\n{LEAKY}", "badge") if row.leaky else Marked(f"\n{HONEST}", "quiet")
+    return (row.rule, mark)
 
 
-def _score(row: Row, name: str) -> Text:
-    from rich.text import Text
-
+def _score(row: Row, name: str) -> Cell:
     found = row.scores[name]
-    value = (found.value, "bold red" if row.leaky else "bold")
-    return Text.assemble(value, " ", found.spread, "\n", (found.interval, "dim"))
+    return (_value(row, found.value), found.spread, Marked(f"\n{found.interval}", "quiet"))
+
+
+def _value(row: Row, value: str) -> Marked:
+    return Marked(value, "leaky" if row.leaky else "strong")
 
 
 def _leak_sentence(leak: LeakRow) -> str:

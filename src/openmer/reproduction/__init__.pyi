@@ -5,9 +5,6 @@ from ._model_size import (
     size_table as size_table,
 )
 from ._report import (
-    StudyTable as StudyTable,
-)
-from ._report import (
     study_markdown as study_markdown,
 )
 from ._report import (
@@ -53,7 +50,6 @@ from ._training_curves import (
 __all__ = [
     "Study",
     "StudyRun",
-    "StudyTable",
     "curves_csv",
     "draw_curves",
     "draw_study",

@@ -11,7 +11,7 @@ from torch import nn
 from openmer.datasets import label_scheme
 from openmer.errors import ConfigError
 from openmer.methods import Method
-from openmer.reproduction._report import StudyTable
+from openmer.reports import Table
 from openmer.reproduction._study import Study, row_method
 from openmer.training import build_network, flops_of_modules
 
@@ -77,7 +77,7 @@ def _size(
     )
 
 
-def size_table(study: Study, overrides: Sequence[str] = ()) -> StudyTable:
+def size_table(study: Study, overrides: Sequence[str] = ()) -> Table:
     """Build the table of a study of kind ``size``."""
     columns = ["", "input", "weights", "BN stats", "sum", "MACs"]
     columns += ["2 x weights"] * study.per_weight + ["printed"]
@@ -96,7 +96,7 @@ def size_table(study: Study, overrides: Sequence[str] = ()) -> StudyTable:
         "input, counted in convolutions and matrix products."
     )
     title = f"{study.title} ({study.source})"
-    return StudyTable(title, tuple(columns), tuple(rows), tuple(notes))
+    return Table(title, tuple(columns), tuple(rows), tuple(notes))
 
 
 def _counts(size: ModelSize, study: Study) -> tuple[str, ...]:

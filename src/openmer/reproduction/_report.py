@@ -5,40 +5,31 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from openmer.evaluation import METRICS, Part, RunInfo, Summary
 from openmer.preprocessing import HOLDS_BINS
-from openmer.reports import PublishedResult, corpus_word, counted
+from openmer.reports import (
+    Marked,
+    PublishedResult,
+    Table,
+    corpus_word,
+    counted,
+    markdown_table,
+    terminal_table,
+)
 from openmer.reproduction._run_study import StudyResult
 from openmer.reproduction._study import WHOLE, Study
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.table import Table as RichTable
 
 IMPOSSIBLE = "impossible: a mean of recalls cannot exceed 1"
 _NONE = "-"
 
 
-@dataclass(frozen=True, slots=True)
-class StudyTable:
-    """A study in words, for every kind of output.
-
-    Attributes:
-        title: The study, the paper, its tables.
-        columns: Headings.
-        rows: Cells of each line.
-        notes: Sentences below the table.
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...]
-
-
-def study_table(study: Study, results: Sequence[StudyResult]) -> StudyTable:
+def study_table(study: Study, results: Sequence[StudyResult]) -> Table:
     """Build the table of a study of kind ``scores``, the rows of each part together.
 
     Args:
@@ -56,42 +47,31 @@ def study_table(study: Study, results: Sequence[StudyResult]) -> StudyTable:
     rows = [
         _row(study, result, part, leaky=leaky) for part in study.shown_parts for result in results
     ]
-    return StudyTable(study_title(study), tuple(columns), tuple(rows), _notes(study, results))
+    return Table(study_title(study), tuple(columns), tuple(rows), _notes(study, results))
 
 
-def study_markdown(tables: Iterable[StudyTable]) -> str:
+def study_markdown(tables: Iterable[Table]) -> str:
     """Write a study as a Markdown page."""
-    return "\n\n".join(_markdown(table) for table in tables) + "\n"
-
-
-def _markdown(table: StudyTable) -> str:
-    head = f"| {' | '.join(table.columns)} |\n|{' --- |' * len(table.columns)}"
-    body = "\n".join(f"| {' | '.join(row)} |" for row in table.rows)
-    return "\n\n".join([f"# {table.title}", f"{head}\n{body}", *table.notes])
-
-
-def study_terminal(table: StudyTable) -> Table:
-    """Build the table of a study for a rich console; the notes are its caption."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    found = Table(
-        title=table.title,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-        caption="\n".join(table.notes),
-        caption_justify="left",
+    blocks = (
+        "\n\n".join([f"# {table.title}", markdown_table(table), *table.notes]) for table in tables
     )
-    rows = [[_in_lines(cell) for cell in row] for row in table.rows]
-    for place, column in enumerate(table.columns):
-        heading = _heading(column, [row[place] for row in rows])
-        found.add_column(heading, style="red" if "LEAKY" in column else "", overflow="fold")
-    for row in rows:
-        found.add_row(*map(Text, row))
-    return found
+    return "\n\n".join(blocks) + "\n"
+
+
+def study_terminal(table: Table) -> RichTable:
+    """Build the table of a study for a rich console; the notes are its caption."""
+    rows = [[_in_lines(str(cell)) for cell in row] for row in table.rows]
+    columns = [
+        _heading(column, [row[place] for row in rows]) for place, column in enumerate(table.columns)
+    ]
+    leaky = ["LEAKY" in column for column in table.columns]
+    marked = (
+        tuple(
+            Marked(cell, "leaky") if leak else cell for cell, leak in zip(row, leaky, strict=True)
+        )
+        for row in rows
+    )
+    return terminal_table(replace(table, columns=tuple(columns), rows=tuple(marked)), fold=True)
 
 
 def _in_lines(cell: str) -> str:

@@ -23,9 +23,9 @@ from openmer.evaluation import (
     on_clips,
     read_run,
 )
+from openmer.reports import Table
 from openmer.reproduction._paired_t import paired_t_test
 from openmer.reproduction._report import (
-    StudyTable,
     epoch_rule,
     rows_apart,
     rows_not_run,
@@ -99,7 +99,7 @@ def t_tests_again(study: Study) -> list[TTestAgain]:
     return [_again(study, found) for found in printed if found.score in study.scores]
 
 
-def t_test_table(study: Study) -> StudyTable:
+def t_test_table(study: Study) -> Table:
     """Build the table of a study's printed p-values beside those computed again."""
     again = t_tests_again(study)
     rows = tuple(
@@ -116,10 +116,10 @@ def t_test_table(study: Study) -> StudyTable:
     )
     columns = ("against", "score", "p, printed", "p, again", "match", "two-sided", "corpora")
     notes = (*[study.note] * bool(study.note), *_counted(again))
-    return StudyTable(study_title(study), columns, rows, notes)
+    return Table(study_title(study), columns, rows, notes)
 
 
-def run_table(results: Sequence[StudyResult]) -> StudyTable:
+def run_table(results: Sequence[StudyResult]) -> Table:
     """Our run of a study's first row against the other rows' runs, on the clips both have.
 
     Args:
@@ -149,7 +149,7 @@ def run_table(results: Sequence[StudyResult]) -> StudyTable:
         rows.append((*_run_cells(other), *cells))
     notes = [*rows_not_run(results), *rows_apart(results), *notes, *_HOW]
     title = f"{method.row.label} against the other rows, in runs of ours"
-    return StudyTable(title, columns, tuple(rows), tuple(notes))
+    return Table(title, columns, tuple(rows), tuple(notes))
 
 
 _HOW = (
