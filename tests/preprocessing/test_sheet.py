@@ -11,7 +11,7 @@ from tests.preprocessing.test_faces import on_canvas, subjects
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
-from openmer.preprocessing import flow_to_rgb, look_at, round_up, write_sheet
+from openmer.preprocessing import flow_to_rgb, inspect_clip, round_up, write_sheet
 from openmer.preprocessing._sheet import draw_sheet
 from openmer.preprocessing.flow._colours import colour_wheel
 
@@ -45,21 +45,21 @@ def words(figure):
 
 
 def test_a_whole_sheet(clip, tmp_path):
-    look = look_at(clip, method="dis")
-    assert [number for number, _ in look.strip][0::6] == [1, 9]
-    assert 5 in [number for number, _ in look.strip]
-    assert look.annotated == {"onset", "apex", "offset"}
-    assert {name: made.shape for name, made in look.aligned.items()} == {
+    view = inspect_clip(clip, method="dis")
+    assert [number for number, _ in view.strip][0::6] == [1, 9]
+    assert 5 in [number for number, _ in view.strip]
+    assert view.annotated == {"onset", "apex", "offset"}
+    assert {name: made.shape for name, made in view.aligned.items()} == {
         "efficient-me": (224, 224, 3),
         "dense-attention": (112, 112, 3),
         "mobilevit": (256, 256),
     }
-    assert look.magnified.shape == look.apex_frame.shape == (224, 224, 3)
-    assert look.flow_xy.shape == (2, *look.strain.shape) == (2, 224, 224)
-    assert look.flow_xy[0, 60:160, 80:140].mean() > look.scale  # to the right
-    assert abs(look.movement.frame - 4) <= 1
-    assert len(look.movement.movement) == 9
-    said = words(draw_sheet(look))
+    assert view.magnified.shape == view.apex_frame.shape == (224, 224, 3)
+    assert view.flow_xy.shape == (2, *view.strain.shape) == (2, 224, 224)
+    assert view.flow_xy[0, 60:160, 80:140].mean() > view.scale  # to the right
+    assert abs(view.movement.frame - 4) <= 1
+    assert len(view.movement.movement) == 9
+    said = words(draw_sheet(view))
     for part in (
         "lab/s1/a", "joy", "AU 4+L10", "90 ms at 100 frames/s", "onset · frame 1 · 0 ms",
         "apex · frame 5 · 40 ms", "offset · frame 9 · 80 ms", "mtcnn: 1 face",
@@ -68,21 +68,21 @@ def test_a_whole_sheet(clip, tmp_path):
     ):  # fmt: skip
         assert part in said
     path = tmp_path / "deep" / "sheet.png"
-    write_sheet(path, look)
+    write_sheet(path, view)
     with Image.open(path) as image:
         assert min(image.size) > 1200
     before = path.read_bytes()
-    write_sheet(path, look)
+    write_sheet(path, view)
     assert path.read_bytes() == before
 
 
 def test_without_a_face_the_rest_is_shown_on_whole_frames(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (2, 48, 60), dtype=np.uint8)
-    look = look_at(saved(tmp_path, noise, onset=None, apex=None, offset=None, fps=None))
-    assert (look.face, look.style, look.scale) == (None, "", 1)
-    assert set(look.aligned.values()) == {"No face was found."}
-    assert look.flow_xy.shape == (2, 48, 60)
-    said = words(draw_sheet(look))
+    view = inspect_clip(saved(tmp_path, noise, onset=None, apex=None, offset=None, fps=None))
+    assert (view.face, view.style, view.scale) == (None, "", 1)
+    assert set(view.aligned.values()) == {"No face was found."}
+    assert view.flow_xy.shape == (2, 48, 60)
+    said = words(draw_sheet(view))
     for part in (
         "mtcnn: 0 faces", "No face was found.", "on whole frames: no alignment",
         "frames per second are not known", "onset, apex, offset not annotated",
@@ -94,11 +94,11 @@ def test_all_faces_are_drawn_and_guesses_are_hollow(tmp_path):
     (first, _), (second, _), _ = subjects()
     both = on_canvas((first, 1, 10, 50), (second, 1, 150, 60))
     clip = saved(tmp_path, [both, both, both], onset=0, apex=1, offset=2, fps=None)
-    look = look_at(clip, detector="haar", style="dense-attention", method="dis")
-    assert len(look.faces) == 2
-    assert look.face.box_xyxy[0] > 150
-    assert np.abs(look.flow_xy).max() == 0
-    said = words(draw_sheet(look))
+    view = inspect_clip(clip, detector="haar", style="dense-attention", method="dis")
+    assert len(view.faces) == 2
+    assert view.face.box_xyxy[0] > 150
+    assert np.abs(view.flow_xy).max() == 0
+    said = words(draw_sheet(view))
     assert "haar: 2 faces" in said
     assert "guessed from the box" in said
 
@@ -107,11 +107,11 @@ def test_what_cannot_be_shown_is_refused(clip, tmp_path):
     with pytest.raises(ConfigError, match=r"ends in \.png, \.pdf or \.svg"):
         write_sheet(tmp_path / "a.jpeg", None)
     with pytest.raises(DataError, match="lab/s1/a: a sheet needs frames"):
-        look_at(replace(clip, frame_paths=clip.frame_paths[:1]))
+        inspect_clip(replace(clip, frame_paths=clip.frame_paths[:1]))
     with pytest.raises(ConfigError, match="Did you mean 'mobilevit'"):
-        look_at(clip, style="mobilvit")
+        inspect_clip(clip, style="mobilvit")
     with pytest.raises(ConfigError, match="Did you mean 'haar'"):
-        look_at(clip, detector="har")
+        inspect_clip(clip, detector="har")
 
 
 def test_colours_of_a_flow():

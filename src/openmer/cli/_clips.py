@@ -30,7 +30,7 @@ def clips_of(
     frames: str | None = None,
     strict: bool = False,
 ) -> ClipSource:
-    """The clips that the options name.
+    """Read the clips that the options name.
 
     Args:
         manifest: A CSV file.
@@ -68,7 +68,7 @@ def clips_of(
 
 
 def clip_named(source: ClipSource, key: str) -> Clip:
-    """The clip of that key.
+    """Return the clip of that key.
 
     Raises:
         ConfigError: There is none; near or first keys are given.
@@ -99,7 +99,7 @@ def moments_of(onset: int | None, apex: int | None, offset: int | None, fps: str
 
 
 def fps_of(text: str | None) -> Fraction | None:
-    """The rate that a text says; None for none.
+    """Read the rate that a text gives; None for none.
 
     Raises:
         ConfigError: It is no rate.
@@ -116,7 +116,7 @@ def fps_of(text: str | None) -> Fraction | None:
 
 
 def _roots(corpus: str, given: Sequence[str]) -> Path | dict[str, Path] | None:
-    """The roots of a corpus or of its parts; a plain folder of a composite holds all its parts."""
+    """Return the roots of a corpus or its parts; a composite's plain folder holds all its parts."""
     from openmer.datasets import parts_of
 
     if not given:
@@ -150,7 +150,7 @@ def prepared(
     on_failure: OnFailure,
     report: Progress,
 ) -> Task:
-    """The task of a command that trains, its arrays cached.
+    """Prepare the task of a command that trains, with cached arrays.
 
     Raises:
         OpenMERError: As `openmer.evaluation.prepare_task`.

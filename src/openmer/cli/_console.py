@@ -48,7 +48,7 @@ def tell(text: str) -> None:
 
 @contextmanager
 def progress(title: str) -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar per stage with the time left; yields ``report(stage, done, total)``."""
+    """Show a progress bar per stage with the time left; yield ``report(stage, done, total)``."""
     with Progress(
         TextColumn("[bold]{task.fields[title]}[/] {task.description}"),
         BarColumn(),

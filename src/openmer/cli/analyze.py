@@ -75,7 +75,7 @@ def analyze(
 def _all(
     videos: Sequence[Path], out: Path, request: Request, workers: int
 ) -> tuple[list[Done], list[str]]:
-    """What became of each video, in their order; one alone that fails is an error."""
+    """Return the result of each video, in their order; a single video that fails is an error."""
     from joblib import cpu_count
 
     from openmer.video import folders_for

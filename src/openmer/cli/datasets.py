@@ -138,7 +138,7 @@ def synthesize(
 def _check_corpus(
     name: str, root: Path | None, variant: str | None, frames: str | None, as_json: bool
 ) -> None:
-    """Counts and problems of a copy; ends with code 3 where it is not whole."""
+    """Print counts and problems of a copy; exit with code 3 where it is not whole."""
     from openmer.datasets import examine, facts, options_of
 
     options = options_of(facts(name), variant=variant, frames=frames)
@@ -166,7 +166,7 @@ def _check_corpus(
 
 
 def _check_manifest(manifest: Path, scheme: str, as_json: bool) -> None:
-    """Counts of a manifest, of the clips that the scheme keeps."""
+    """Print counts of a manifest, of the clips that the scheme keeps."""
     from openmer.datasets import ids_to_check, label_scheme, labelled, read_manifest
 
     clips = read_manifest(manifest)

@@ -99,7 +99,7 @@ def evaluate(
 
 
 def _show(folder: Path, *, as_json: bool) -> None:
-    """The run's numbers, and where its report lies."""
+    """Print the run's scores, and where its report lies."""
     from openmer.evaluation import load_run
     from openmer.preprocessing import Failure, listed
     from openmer.reports import render_terminal, write_report

@@ -56,13 +56,13 @@ def evaluate_spotting(
         render_spotting_markdown,
         render_spotting_terminal,
     )
-    from openmer.video import AnalyzeSettings, evaluate_detections, look_at
+    from openmer.video import AnalyzeSettings, analyze_videos, evaluate_detections
 
     loaded = model_or_none(model, no_model)
     videos, name = _videos(corpus, root, variant, frames, truth, synthetic, seed, out)
     settings = AnalyzeSettings(spotter=spotter, abstain_below=abstain_below)
     with progress(name) as report:
-        looked = look_at(
+        results = analyze_videos(
             videos,
             model=loaded,
             settings=settings,
@@ -71,7 +71,7 @@ def evaluate_spotting(
             on_progress=report,
         )
     classes = None if loaded is None else loaded.record.classes
-    scores = evaluate_detections(looked, videos, classes)
+    scores = evaluate_detections(results, videos, classes)
     texts = {".md": render_spotting_markdown(scores), ".csv": render_spotting_csv(scores)}
     replace_files({out / f"{name}{end}": text.encode() for end, text in texts.items()})
     if as_json:
@@ -91,7 +91,7 @@ def _videos(
     seed: int,
     out: Path,
 ) -> tuple[tuple[AnnotatedVideo, ...], str]:
-    """The annotated videos, and what their table is called."""
+    """Read the annotated videos; also return the title of their table."""
     from openmer.datasets import read_long_videos, read_truth_csv
 
     sources = {"--corpus": corpus, "--truth": truth, "--synthetic": synthetic}

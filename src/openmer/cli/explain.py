@@ -179,7 +179,7 @@ def _require_no_moments(asked: _Asked) -> None:
 
 
 def _tell(shown: SaliencyMap, out: Path, *, as_json: bool) -> None:
-    """What the figure shows, in words or as one JSON object."""
+    """Print what the figure shows, as text or as one JSON object."""
     if as_json:
         typer.echo(json.dumps(_record(shown, out)))
     else:

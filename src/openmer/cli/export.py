@@ -64,7 +64,7 @@ def export(
 
 
 def _prepared(fitted: FittedModel, manifest: Path) -> NDArray[np.float32]:
-    """The clips of a manifest that can be prepared; the others are named on standard error."""
+    """Return the clips of a manifest that can be prepared; name the others on standard error."""
     import numpy as np
 
     from openmer.deployment import samples_of_manifest
@@ -109,7 +109,7 @@ def _report_int8(written: Quantized, fitted: FittedModel, as_json: bool) -> None
 
 
 def _print(written: dict[str, object], line: str, fitted: FittedModel, as_json: bool) -> None:
-    """What was written: as one JSON object, or in lines of which the first is given."""
+    """Print what was written, as one JSON object or in lines of which the first is given."""
     record = fitted.record
     if as_json:
         told = {"file": str(written.pop("path"))} | written

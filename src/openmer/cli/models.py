@@ -34,7 +34,7 @@ SpotterName = Annotated[str, typer.Option("--spotter", help="What finds movement
 
 
 def model_or_none(folder: Path | None, no_model: bool) -> FittedModel | None:
-    """The model asked for; None with --no-model.
+    """Load the model asked for; None with --no-model.
 
     Raises:
         ConfigError: Both options are given.

@@ -151,7 +151,7 @@ def _as_json(record: ModelRecord, one: _Scored) -> dict[str, object]:
 
 
 def _print(model: FittedModel, scored: list[_Scored]) -> None:
-    """A table, and below it why the model is not sure, and the caution."""
+    """Print a table, and below it why the model is not sure, and the caution."""
     from rich.table import Table
     from rich.text import Text
 

@@ -106,7 +106,7 @@ def pretrain(
 
 
 def _draw(task: PretrainingTask, path: Path) -> None:
-    """A sheet of prepared images, to look at before hours are spent on them."""
+    """Draw a sheet of prepared images, to be checked before a long training."""
     from openmer.files import replace_file
     from openmer.pretraining import draw_prepared
 
@@ -118,7 +118,7 @@ def _draw(task: PretrainingTask, path: Path) -> None:
 
 
 def _started(method: Method, start: str | None) -> Method:
-    """The method with another start of its pretraining."""
+    """Return the method with another start of its pretraining."""
     from openmer.pretraining import pretraining_of
 
     config = pretraining_of(method)
@@ -128,7 +128,7 @@ def _started(method: Method, start: str | None) -> Method:
 
 
 def _roots(method: Method, given: Sequence[str]) -> dict[str, Path]:
-    """The folder of each corpus that an option names."""
+    """Return the folder of each corpus that an option names."""
     from openmer.datasets import pretraining_scheme
     from openmer.errors import unknown_name
     from openmer.pretraining import pretraining_of
@@ -155,7 +155,7 @@ def _roots(method: Method, given: Sequence[str]) -> dict[str, Path]:
 def _command(
     method: str, task: PretrainingTask, overrides: Sequence[str], start: str | None, *, half: bool
 ) -> str:
-    """The command for the card: it repeats the training, and tells no folder of this machine."""
+    """Write the command that repeats the training, for the card; name no folder of this machine."""
     words = ["openmer", "pretrain", Path(method).name, "--seed", str(task.seed)]
     if task.own is not None:
         words += ["--images", task.own.file]

@@ -122,7 +122,7 @@ def _write(out: Path, method: Method) -> None:
 
 
 def _show(out: Path, folder: Path, searched: Searched | None, *, as_json: bool) -> None:
-    """What was chosen, and what may be said of it."""
+    """Print what was chosen, and what its score means."""
     from openmer.evaluation import FOLDER, HISTORY
 
     if searched is None:

@@ -52,18 +52,18 @@ def show(
         source = clips_of(manifest, corpus, root, variant=variant, frames=frames)
         _draw_method(method, source, out)
         return
-    from openmer.preprocessing import ArrayCache, look_at, write_sheet
+    from openmer.preprocessing import ArrayCache, inspect_clip, write_sheet
 
     chosen = clip_named(clips_of(manifest, corpus, root, variant=variant, frames=frames), clip)
-    look = look_at(chosen, detector=detector, style=style, store=ArrayCache())
-    write_sheet(out, look)
-    if not look.style:
+    view = inspect_clip(chosen, detector=detector, style=style, store=ArrayCache())
+    write_sheet(out, view)
+    if not view.style:
         errors.print(f"[yellow]{chosen.key}: motion is shown on whole frames, not aligned.[/]")
     errors.print(f"Sheet: {out.resolve()}", soft_wrap=True)
 
 
 def _draw_method(name: str, source: ClipSource, out: Path) -> None:
-    """A sheet of prepared clips, class by class."""
+    """Draw a sheet of prepared clips, class by class."""
     from openmer.evaluation import Protocol, prepare_task
     from openmer.files import replace_file
     from openmer.methods import load_method

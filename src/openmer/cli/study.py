@@ -95,13 +95,13 @@ class _Given:
         return bool(self.manifest or self.corpus or self.root)
 
     def read(self) -> ClipSource:
-        """The clips; how they differ from a whole copy is told."""
+        """Read the clips; print how they differ from a whole copy."""
         source = clips_of(self.manifest, self.corpus, self.root)
         warn(source.warning)
         return source
 
     def shown(self, source: ClipSource, scheme: str) -> Clip:
-        """The clip of a picture: the one that is named, or the first that the scheme keeps."""
+        """Choose the clip of a figure: the one named, or the first that the scheme keeps."""
         from openmer.datasets import label_scheme, labelled
 
         if self.clip:
@@ -135,7 +135,7 @@ def _maps(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
 
 
 def _saliency(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
-    """The saliency maps of every row on one clip, by networks that have not seen its subject."""
+    """Draw the saliency maps of every row on one clip, by networks that never saw its subject."""
     from openmer.explanation import draw_variants, variant_saliency_maps, write_figure
     from openmer.reproduction import row_method
 
@@ -181,7 +181,7 @@ def _curves(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
 
 
 def _t_tests(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
-    """The printed tests; with clips, our own runs as well."""
+    """Print the paper's tests; with clips, our own runs as well."""
     from openmer.reproduction import run_study, run_table, t_test_table
 
     printed = t_test_table(chosen)

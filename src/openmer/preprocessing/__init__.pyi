@@ -65,7 +65,7 @@ from ._recipe import (
     list_steps as list_steps,
 )
 from ._sheet import (
-    look_at as look_at,
+    inspect_clip as inspect_clip,
 )
 from ._sheet import (
     write_sheet as write_sheet,
@@ -226,13 +226,13 @@ __all__ = [
     "flip_flow",
     "flow_to_rgb",
     "gray_of",
+    "inspect_clip",
     "interpolate_frames",
     "linear_limit_px",
     "list_detectors",
     "list_flow_methods",
     "list_steps",
     "listed",
-    "look_at",
     "magnify",
     "magnify_some",
     "magnify_stream",

@@ -37,7 +37,7 @@ _SAMPLES = 7  # frames in the strip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ClipLook:
+class ClipView:
     """What the sheet shows of a clip. Images are float32 in 0..255, ``(height, width[, 3])``.
 
     Attributes:
@@ -80,14 +80,14 @@ class ClipLook:
         return np.asarray(optical_strain(self.flow_xy)[0])
 
 
-def look_at(
+def inspect_clip(
     clip: Clip,
     *,
     detector: str = "mtcnn",
     style: str = "efficient-me",
     method: str = "tvl1",
     store: ArrayStore | None = None,
-) -> ClipLook:
+) -> ClipView:
     """Carry out on one clip what its sheet shows.
 
     Args:
@@ -117,7 +117,7 @@ def look_at(
     inside = replace(filled, onset=0, apex=apex, offset=last - first)
     flow_xy = optical_flow(gray[0], gray[apex], method=method)
     magnified, words = _magnified(stack, inside, float(np.quantile(np.hypot(*flow_xy), 0.995)))
-    return ClipLook(
+    return ClipView(
         clip=filled,
         annotated=annotated,
         strip=tuple((first + place, frames[place]) for place in _sampled(apex, len(frames))),
@@ -138,7 +138,7 @@ def look_at(
     )
 
 
-def write_sheet(path: Path, look: ClipLook) -> None:
+def write_sheet(path: Path, view: ClipView) -> None:
     """Draw the sheet into a file, .png, .pdf or .svg; its folder is made.
 
     Raises:
@@ -147,14 +147,14 @@ def write_sheet(path: Path, look: ClipLook) -> None:
     ending = path.suffix.removeprefix(".").lower()
     if ending not in FORMATS:
         raise ConfigError(f"The sheet's file is {path}; give one that ends in .png, .pdf or .svg.")
-    replace_file(path, figure_bytes(draw_sheet(look), ending))
+    replace_file(path, figure_bytes(draw_sheet(view), ending))
 
 
-def draw_sheet(look: ClipLook) -> Figure:
+def draw_sheet(view: ClipView) -> Figure:
     """Draw the sheet as a matplotlib figure that has no window and no global state."""
     from openmer.preprocessing._sheet_drawing import draw
 
-    return draw(look)
+    return draw(view)
 
 
 def _filled(clip: Clip) -> tuple[Clip, frozenset[str]]:

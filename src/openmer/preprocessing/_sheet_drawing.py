@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-    from openmer.preprocessing._sheet import ClipLook
+    from openmer.preprocessing._sheet import ClipView
     from openmer.preprocessing.faces._detect import Face
 
 _MARKS = {"onset": ONSET, "apex": APEX, "offset": OFFSET}
@@ -41,27 +41,27 @@ _DPI = 110
 _LEAST_FLOW_PX, _LEAST_STRAIN, _LEAST_MOVEMENT = 0.1, 0.01, 0.001
 
 
-def draw(look: ClipLook) -> Figure:
+def draw(view: ClipView) -> Figure:
     """Draw the whole sheet."""
     figure = new_figure(_WIDTH_IN, sum(_ROWS_IN), dpi=_DPI, paper="white")
     rows = figure.subfigures(4, 1, height_ratios=_ROWS_IN, squeeze=False)[:, 0]
-    _strip(rows[0], look)
-    _faces(rows[1], look)
-    _motion(rows[2], look)
-    _movement(rows[3], look)
+    _strip(rows[0], view)
+    _faces(rows[1], view)
+    _motion(rows[2], view)
+    _movement(rows[3], view)
     return figure
 
 
-def _strip(row: SubFigure, look: ClipLook) -> None:
+def _strip(row: SubFigure, view: ClipView) -> None:
     """Draw some frames of the clip, under its name."""
-    clip = look.clip
+    clip = view.clip
     row.text(0.02, 0.89, clip.key, fontsize=17, weight="bold", color=INK, va="center")
-    row.text(0.98, 0.89, _facts(look), fontsize=10.5, color=SOFT, va="center", ha="right")
-    panels = row.subplots(1, max(7, len(look.strip)), squeeze=False)[0]
+    row.text(0.98, 0.89, _facts(view), fontsize=10.5, color=SOFT, va="center", ha="right")
+    panels = row.subplots(1, max(7, len(view.strip)), squeeze=False)[0]
     row.subplots_adjust(left=0.02, right=0.98, top=0.7, bottom=0.0, wspace=0.06)
-    for panel in panels[len(look.strip) :]:
+    for panel in panels[len(view.strip) :]:
         panel.set_visible(False)
-    for panel, (number, image) in zip(panels, look.strip, strict=False):
+    for panel, (number, image) in zip(panels, view.strip, strict=False):
         names = [name for name in _MARKS if getattr(clip, name) == number]
         said = " · ".join([*names, f"frame {number}"])
         if clip.fps is not None:
@@ -71,42 +71,42 @@ def _strip(row: SubFigure, look: ClipLook) -> None:
         panel.set_title(said, **{**_title(colour), "fontsize": 8.5})
 
 
-def _facts(look: ClipLook) -> str:
+def _facts(view: ClipView) -> str:
     """Emotion, action units, time, and what is not annotated."""
-    clip = look.clip
+    clip = view.clip
     facts = [clip.emotion]
     if clip.action_units:
         facts.append(f"AU {clip.action_units}")
     if clip.fps is not None and clip.duration_s is not None:
         facts.append(f"{clip.duration_s * 1000:.0f} ms at {float(clip.fps):g} frames/s")
-    missing = [name for name in _MARKS if name not in look.annotated]
+    missing = [name for name in _MARKS if name not in view.annotated]
     if missing:
         facts.append(f"{', '.join(missing)} not annotated")
     return "   ·   ".join(facts)
 
 
-def _faces(row: SubFigure, look: ClipLook) -> None:
+def _faces(row: SubFigure, view: ClipView) -> None:
     """Draw the detected face, then the onset frame after each alignment."""
-    panels = row.subplots(1, 1 + len(look.aligned), squeeze=False)[0]
+    panels = row.subplots(1, 1 + len(view.aligned), squeeze=False)[0]
     row.subplots_adjust(left=0.02, right=0.98, top=0.83, bottom=0.0, wspace=0.08)
     _heading(row, "Face")
-    image = look.strip[0][1]
-    title = f"{look.detector}: {len(look.faces)} face{'' if len(look.faces) == 1 else 's'}"
-    if look.face is not None:
-        title += f", score {look.face.score:.3g}, tilt {look.face.tilt_degrees:+.1f}°"
+    image = view.strip[0][1]
+    title = f"{view.detector}: {len(view.faces)} face{'' if len(view.faces) == 1 else 's'}"
+    if view.face is not None:
+        title += f", score {view.face.score:.3g}, tilt {view.face.tilt_degrees:+.1f}°"
     _picture(panels[0], image, title)
-    for face in look.faces:
+    for face in view.faces:
         x0, y0, x1, y1 = face.box_xyxy
-        taken = face is look.face
+        taken = face is view.face
         panels[0].add_patch(
             Rectangle(
                 (x0, y0), x1 - x0, y1 - y0, fill=False, lw=2 if taken else 1,
                 edgecolor=GOOD if taken else "white", linestyle="-" if taken else "--",
             )
         )  # fmt: skip
-    if look.face is not None:
-        _landmarks(panels[0], look.face)
-    for panel, (name, made) in zip(panels[1:], look.aligned.items(), strict=True):
+    if view.face is not None:
+        _landmarks(panels[0], view.face)
+    for panel, (name, made) in zip(panels[1:], view.aligned.items(), strict=True):
         if isinstance(made, str):
             _words(panel, name, made)
         else:
@@ -131,25 +131,25 @@ def _landmarks(panel: Axes, face: Face) -> None:
         )  # fmt: skip
 
 
-def _motion(row: SubFigure, look: ClipLook) -> None:
+def _motion(row: SubFigure, view: ClipView) -> None:
     """Apex, magnified apex, flow with its wheel, strain with its scale."""
-    where = f"on {look.style}" if look.style else "on whole frames: no alignment"
+    where = f"on {view.style}" if view.style else "on whole frames: no alignment"
     _heading(row, f"Motion from onset to apex, {where}")
     panels = row.subplots(1, 4, squeeze=False)[0]
     row.subplots_adjust(left=0.02, right=0.98, top=0.845, bottom=0.17, wspace=0.08)
-    _picture(panels[0], look.apex_frame, f"apex, frame {look.clip.apex}", colour=_MARKS["apex"])
-    if isinstance(look.magnified, str):
-        _words(panels[1], "magnified", look.magnified)
+    _picture(panels[0], view.apex_frame, f"apex, frame {view.clip.apex}", colour=_MARKS["apex"])
+    if isinstance(view.magnified, str):
+        _words(panels[1], "magnified", view.magnified)
     else:
-        _picture(panels[1], look.magnified, f"magnified {look.magnified_by}")
-    _flow(row, panels[2], look)
-    _strain(row, panels[3], look)
+        _picture(panels[1], view.magnified, f"magnified {view.magnified_by}")
+    _flow(row, panels[2], view)
+    _strain(row, panels[3], view)
 
 
-def _flow(row: SubFigure, panel: Axes, look: ClipLook) -> None:
-    lengths = np.hypot(*look.flow_xy)
+def _flow(row: SubFigure, panel: Axes, view: ClipView) -> None:
+    lengths = np.hypot(*view.flow_xy)
     full_px = round_up(max(_LEAST_FLOW_PX, float(np.quantile(lengths, 0.995))))
-    _picture(panel, 255 * flow_to_rgb(look.flow_xy, full_px), "flow", frame=True, colour=LINE)
+    _picture(panel, 255 * flow_to_rgb(view.flow_xy, full_px), "flow", frame=True, colour=LINE)
     panel.set_title("flow: colour is direction, strength is length", **_title(SOFT))
     place = panel.get_position()
     side_in = 0.6
@@ -157,9 +157,9 @@ def _flow(row: SubFigure, panel: Axes, look: ClipLook) -> None:
     wheel = row.add_axes((place.x0, 0.005, width, height))
     wheel.imshow(colour_wheel(), interpolation="bilinear")
     wheel.set_axis_off()
-    own = full_px / look.scale
+    own = full_px / view.scale
     text = f"rim = {full_px:g} px here"
-    if look.style:
+    if view.style:
         text += f"\n= {own:.2g} px in the clip's frames"
     row.text(
         place.x0 + width + 0.01,
@@ -172,9 +172,9 @@ def _flow(row: SubFigure, panel: Axes, look: ClipLook) -> None:
     )
 
 
-def _strain(row: SubFigure, panel: Axes, look: ClipLook) -> None:
-    full = round_up(max(_LEAST_STRAIN, float(np.quantile(look.strain, 0.995))))
-    shown = panel.imshow(look.strain, cmap="magma", vmin=0, vmax=full)
+def _strain(row: SubFigure, panel: Axes, view: ClipView) -> None:
+    full = round_up(max(_LEAST_STRAIN, float(np.quantile(view.strain, 0.995))))
+    shown = panel.imshow(view.strain, cmap="magma", vmin=0, vmax=full)
     _bare(panel)
     panel.set_title("optical strain: how much skin deforms", **_title(SOFT))
     place = panel.get_position()
@@ -186,23 +186,23 @@ def _strain(row: SubFigure, panel: Axes, look: ClipLook) -> None:
     bar.get_xticklabels()[-1].set_horizontalalignment("right")
 
 
-def _movement(row: SubFigure, look: ClipLook) -> None:
+def _movement(row: SubFigure, view: ClipView) -> None:
     """Movement since the onset, frame by frame."""
     _heading(row, "Movement since the onset")
     panel = row.subplots(1, 1)
     row.subplots_adjust(left=0.06, right=0.98, top=0.83, bottom=0.19)
-    if not isinstance(look.movement, Apex):
-        _words(panel, "", look.movement)
+    if not isinstance(view.movement, Apex):
+        _words(panel, "", view.movement)
         return
-    onset = look.clip.onset or 0
-    curve = np.array(look.movement.movement)
+    onset = view.clip.onset or 0
+    curve = np.array(view.movement.movement)
     numbers = onset + np.arange(len(curve))
     panel.fill_between(numbers, curve, color=SOFT, alpha=0.25, lw=0)
     panel.plot(numbers, curve, color=INK, lw=1.8, marker="o", ms=3.5)
     top = 1.28 * max(float(curve.max()), _LEAST_MOVEMENT)
-    _marks(panel, look, top)
-    found = onset + look.movement.frame
-    height = float(curve[look.movement.frame])
+    _marks(panel, view, top)
+    found = onset + view.movement.frame
+    height = float(curve[view.movement.frame])
     panel.plot([found], [height], "o", ms=11, mfc="none", mec=_MARKS["apex"], mew=1.8)
     panel.annotate(
         f"largest: frame {found}", (found, height), xytext=(10, -5), textcoords="offset points",
@@ -219,9 +219,9 @@ def _movement(row: SubFigure, look: ClipLook) -> None:
         spine.set_color(LINE)
 
 
-def _marks(panel: Axes, look: ClipLook, top: float) -> None:
+def _marks(panel: Axes, view: ClipView, top: float) -> None:
     """Lines at onset, apex and offset; one word where two of them are one frame."""
-    clip = look.clip
+    clip = view.clip
     for name, colour in _MARKS.items():
         number = getattr(clip, name)
         if name == "apex" and number == clip.offset:
@@ -230,7 +230,7 @@ def _marks(panel: Axes, look: ClipLook, top: float) -> None:
         word = "apex and offset" if name == "offset" and number == clip.apex else name
         side = -1 if name == "offset" else 1
         panel.annotate(
-            word if name in look.annotated else f"{word} (assumed)", (number, top),
+            word if name in view.annotated else f"{word} (assumed)", (number, top),
             xytext=(5 * side, -4), textcoords="offset points", fontsize=10, color=colour,
             ha="left" if side > 0 else "right", va="top",
         )  # fmt: skip

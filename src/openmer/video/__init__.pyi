@@ -104,10 +104,10 @@ from .spotting._curves import (
     FaceCurves as FaceCurves,
 )
 from .spotting._evaluate import (
-    evaluate_detections as evaluate_detections,
+    analyze_videos as analyze_videos,
 )
 from .spotting._evaluate import (
-    look_at as look_at,
+    evaluate_detections as evaluate_detections,
 )
 from .spotting._regions import (
     REGIONS as REGIONS,
@@ -146,12 +146,12 @@ __all__ = [
     "VideoWriter",
     "analyze",
     "analyze_video",
+    "analyze_videos",
     "clock_text",
     "drawn",
     "evaluate_detections",
     "folders_for",
     "list_spotters",
-    "look_at",
     "motion_percent",
     "open_video",
     "register_spotter",

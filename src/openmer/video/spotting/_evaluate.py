@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
+class VideoResult:
     """What was found in one video.
 
     Attributes:
@@ -40,7 +40,7 @@ class Looked:
     frames: int
 
 
-def look_at(
+def analyze_videos(
     videos: Sequence[AnnotatedVideo],
     *,
     model: FittedModel | None,
@@ -48,7 +48,7 @@ def look_at(
     out: Path,
     workers: int = 1,
     on_progress: Progress | None = None,
-) -> tuple[Looked, ...]:
+) -> tuple[VideoResult, ...]:
     """Analyse every video; what was finished before, in the same way, is read from `out`.
 
     Args:
@@ -76,14 +76,14 @@ def look_at(
 
 
 def evaluate_detections(
-    looked: Sequence[Looked], videos: Sequence[AnnotatedVideo], classes: Sequence[str] | None
+    results: Sequence[VideoResult], videos: Sequence[AnnotatedVideo], classes: Sequence[str] | None
 ) -> SpottingScores:
     """Scores of what was found; rates are per minute in which a face was seen."""
     return score_spotting(
-        {each.key: each.spans for each in looked},
+        {each.key: each.spans for each in results},
         videos,
         classes=classes,
-        face_seconds={each.key: each.face_s for each in looked},
+        face_seconds={each.key: each.face_s for each in results},
     )
 
 
@@ -95,16 +95,16 @@ def _all(
 ) -> Iterator[None]:
     if workers <= 1 or len(missing) <= 1:
         for video, file in missing:
-            _look(video, file, model, settings)
+            _analyze(video, file, model, settings)
             yield
         return
     from joblib import Parallel, delayed
 
     run = Parallel(n_jobs=workers, return_as="generator_unordered")
-    yield from run(delayed(_look)(video, file, model, settings) for video, file in missing)
+    yield from run(delayed(_analyze)(video, file, model, settings) for video, file in missing)
 
 
-def _look(
+def _analyze(
     video: AnnotatedVideo, file: Path, model: FittedModel | None, settings: AnalyzeSettings
 ) -> None:
     if video.path is None:
@@ -112,19 +112,19 @@ def _look(
     if video.path.is_dir():
         settings = replace(settings, fps=settings.fps or video.fps)
     analysis = analyze_video(video.path, model=model, settings=settings)
-    looked = Looked(
+    result = VideoResult(
         key=video.key,
         spans=tuple(span_of(event) for event in analysis.events),
         face_s=sum(face.seen_s for face in analysis.faces),
         faces=len(analysis.faces),
         frames=analysis.frames,
     )
-    replace_file(file, f"{json.dumps(asdict(looked))}\n".encode())
+    replace_file(file, f"{json.dumps(asdict(result))}\n".encode())
 
 
-def _read(file: Path) -> Looked:
+def _read(file: Path) -> VideoResult:
     told = json.loads(file.read_text(encoding="utf-8"))
-    return Looked(**{**told, "spans": tuple(Span(**span) for span in told["spans"])})
+    return VideoResult(**{**told, "spans": tuple(Span(**span) for span in told["spans"])})
 
 
 def _digest(video: AnnotatedVideo, model: FittedModel | None, settings: AnalyzeSettings) -> str:
