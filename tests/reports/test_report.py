@@ -358,3 +358,9 @@ def test_judging_results_loads_no_torch():
     modules = "; ".join(f"import openmer.{name}" for name in names.split())
     code = f"import sys; {modules}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_terminal_of_80_columns_shows_the_whole_time(runs):
+    lines = terminal(runs, 80).splitlines()
+    assert sum(line.rstrip().endswith(duration(runs[0][0].seconds)) for line in lines) == len(runs)
+    assert max(map(len, lines)) <= 80

@@ -10,7 +10,7 @@ from openmer.reports._rows import counted, score
 from openmer.reports._table import Table, csv_table, markdown_table, terminal_table
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Group, RenderableType
 
 COLUMNS = (
     "scope",
@@ -83,10 +83,10 @@ def render_spotting_terminal(scores: SpottingScores) -> Group:
     from rich.text import Text
 
     notes = f"{_setting(scores)} {_quiet(scores)} {_INTERVAL_MEANS}"
-    tables = []
+    tables: list[RenderableType] = []
     for table in _tables(scores):
         rows = tuple(tuple(str(c).replace(" (", "\n(") for c in row) for row in table.rows)
-        tables.append(terminal_table(replace(table, rows=rows)))
+        tables += [terminal_table(replace(table, rows=rows)), ""]
     return Group(*tables, Text(notes, "dim"))
 
 

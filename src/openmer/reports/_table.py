@@ -138,8 +138,8 @@ def terminal_table(table: Table, *, fold: bool = False) -> RichTable:
 
     made = RichTable(
         title=table.title or None, title_justify="left", header_style="bold", pad_edge=False,
-        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), caption="\n".join(table.notes) or None,
-        caption_justify="left", leading=_has_lines(table),
+        box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), leading=_has_lines(table),
+        caption="\n".join(table.notes) or None, caption_justify="left",
     )  # fmt: skip
     for place, (heading, side) in enumerate(zip(table.columns, _align(table), strict=True)):
         made.add_column(

@@ -51,7 +51,7 @@ def render_terminal(runs: Sequence[Run]) -> Group:
     notes += [Text(note, "yellow") for note in notes_of(rows)]
     means = Text(f"{_data(rows)}{INTERVAL_MEANS}", "dim")
     further = terminal_table(_further(rows), fold=True)
-    return Group(terminal_table(table), further, *notes, means)
+    return Group(terminal_table(table), "", further, "", *notes, means)
 
 
 def _further(rows: Sequence[Row]) -> Table:
