@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openmer.pretraining._augment import augment_images, resize_images
+from openmer.augmentation import resize_images
+from openmer.pretraining._augment import augment_images
 from openmer.training import ImageAugment
 
 OFF = ImageAugment(flip_probability=0)

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tests.builders import make_data, make_jobs, make_spec, make_subjects
 
+from openmer.augmentation import Planes, apply_all
 from openmer.errors import ConfigError
 from openmer.methods import load_method
-from openmer.preprocessing import flip_flow
-from openmer.training import FitJob, Oversample, Perturb, Planes, Resources, plan_run
+from openmer.training import FitJob, Oversample, Perturb, Resources, plan_run
 from openmer.training._loop import fit
-from openmer.training._perturb import Perturbation, draw, perturbed
+from openmer.training._perturb import Perturbation, augmentations_of, draw
 from openmer.training._single import SingleLearner
 from openmer.training._stacked import StackedLearner
 
@@ -32,153 +32,29 @@ def clips(count=6, channels=6, size=12, seed=0):
     return torch.from_numpy(rng.normal(100, 20, (count, channels, size, size)).astype(np.float32))
 
 
-def drawn(inputs, seed=0, **options):
+def changed(inputs, planes, seed=0, **options):
+    """Clips after the operations named in `options` alone, and what was drawn."""
+    used = augmentations_of(Perturb(**(OFF | options)), np.ones(inputs.shape[1], np.float32))
     rng = np.random.default_rng(seed)
-    return draw(Perturb(**options), len(inputs), tuple(inputs.shape[1:]), rng)
-
-
-def changed(inputs, planes, seed=0, spread=1.0, **options):
-    """Clips after the operations named in `options` alone."""
-    draws = drawn(inputs, seed, **(OFF | options))
-    return perturbed(inputs, draws, torch.full(inputs.shape[:2], spread), planes)
+    parameters = draw(used, len(inputs), tuple(inputs.shape[1:]), rng)
+    return apply_all(used, inputs, parameters, planes), parameters
 
 
 @given(planes=PLANES, seed=SEEDS)
 def test_with_every_operation_off_nothing_changes(planes, seed):
     inputs = clips(seed=seed)
-    assert torch.equal(changed(inputs, planes, seed), inputs)
-
-
-@pytest.mark.parametrize("planes", [BOTH, EIGHT_BIT], ids=["pixels", "8-bit"])
-def test_a_flip_flips_flow_and_image_and_turns_u(planes):
-    inputs = clips()
-    found = changed(inputs, planes, flip_probability=1).numpy()
-    expected = flip_flow(inputs.numpy(), stretched=planes.stretched)
-    np.testing.assert_array_equal(found, expected)
-    np.testing.assert_array_equal(found[:, 1:], inputs.numpy()[:, 1:, :, ::-1])
-    u = (255 if planes.stretched else 0) - inputs.numpy()[:, 0, :, ::-1]
-    np.testing.assert_array_equal(found[:, 0], u)
-
-
-def test_a_flip_of_images_alone_is_a_plain_flip():
-    inputs = clips()
-    assert torch.equal(changed(inputs, IMAGE, flip_probability=1), inputs.flip(-1))
-
-
-@given(planes=PLANES, seed=SEEDS)
-def test_two_flips_are_none(planes, seed):
-    inputs = clips(seed=seed)
-    twice = changed(changed(inputs, planes, flip_probability=1), planes, flip_probability=1)
-    torch.testing.assert_close(twice, inputs)
-
-
-@given(planes=PLANES, seed=SEEDS)
-def test_jitter_leaves_flow_alone_and_changes_every_image(planes, seed):
-    inputs = clips(seed=seed)
-    found = changed(inputs, planes, seed, color_jitter=0.3)
-    assert torch.equal(found[:, : planes.flow], inputs[:, : planes.flow])
-    moved = (found[:, planes.flow :] != inputs[:, planes.flow :]).flatten(1)
-    assert moved.any(dim=1).all()
-
-
-def test_jitter_by_hand():
-    """Brightness 1.1, contrast 0.5, saturation 2 on one dark red and one white pixel."""
-    inputs = torch.tensor([[[[100.0, 200.0]], [[0.0, 200.0]], [[0.0, 200.0]]]])
-    draws = replace(drawn(inputs, **OFF), factors=np.array([[1.1, 0.5, 2.0]], np.float32))
-    found = perturbed(inputs, draws, torch.ones(1, 3), IMAGE)[0, :, 0].numpy()
-    mean = (110 + 3 * 220) / 6
-    red, other, white = ((value + mean) / 2 for value in (110, 0, 220))
-    luma = 0.299 * red + 0.701 * other
-    np.testing.assert_allclose(found[:, 0], [2 * red - luma, *[2 * other - luma] * 2], rtol=1e-5)
-    np.testing.assert_allclose(found[:, 1], [white] * 3, rtol=1e-5)
-
-
-@given(seed=SEEDS)
-def test_jitter_keeps_gray_gray_and_an_even_image_even(seed):
-    gray = clips(channels=1, seed=seed).expand(-1, 3, -1, -1)
-    found = changed(gray, IMAGE, seed, color_jitter=0.4)
-    torch.testing.assert_close(found, found[:, :1].expand(-1, 3, -1, -1), rtol=1e-4, atol=1e-3)
-    even = torch.full((6, 3, 8, 8), 90.0)
-    assert (changed(even, IMAGE, seed, color_jitter=0.4).std((-2, -1)) < 1e-2).all()
-
-
-@given(planes=PLANES, seed=SEEDS)
-def test_jitter_and_flip_change_places(planes, seed):
-    inputs = clips(seed=seed)
-    one = changed(changed(inputs, planes, seed, color_jitter=0.3), planes, flip_probability=1)
-    other = changed(changed(inputs, planes, flip_probability=1), planes, seed, color_jitter=0.3)
-    torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-2)
-
-
-def test_one_image_channel_is_gray_and_is_only_brightened_and_given_contrast():
-    inputs = clips(channels=4)
-    found = changed(inputs, BOTH, color_jitter=0.3)
-    assert torch.equal(found[:, :3], inputs[:, :3])
-    level = (found[:, 3].std((-2, -1)) / inputs[:, 3].std((-2, -1))).numpy()
-    factors = drawn(inputs, **(OFF | {"color_jitter": 0.3})).factors
-    np.testing.assert_allclose(level, factors[:, 0] * factors[:, 1], rtol=1e-4)
-
-
-@pytest.mark.parametrize("planes", [BOTH, EIGHT_BIT, IMAGE])
-def test_noise_is_as_wide_as_it_is_said_to_be_in_every_channel(planes):
-    inputs = clips(count=4, size=64)
-    spread = torch.tensor([0.5, 0.5, 0.01, 30.0, 40.0, 50.0]).expand(4, 6)
-    noise = perturbed(inputs, drawn(inputs, **(OFF | {"noise": 0.1})), spread, planes) - inputs
-    assert (noise.mean((0, -2, -1)).abs() < 0.05 * spread[0]).all()
-    np.testing.assert_allclose(noise.std((0, -2, -1)), spread[0], rtol=0.03)
-
-
-@given(
-    planes=PLANES,
-    seed=SEEDS,
-    size=st.integers(8, 40),
-    area=st.tuples(st.floats(0.02, 1), st.floats(0.02, 1)).map(sorted),
-)
-def test_a_mask_is_one_rectangle_of_the_asked_size_in_all_channels(planes, seed, size, area):
-    inputs = clips(count=3, size=size, seed=seed)
-    options = {"erasing_probability": 1, "erasing_area": tuple(area)}
-    found = changed(inputs, planes, seed, **options)
-    for clip, masked, box in zip(
-        inputs, found, drawn(inputs, seed, **(OFF | options)).box, strict=True
-    ):
-        top, bottom, left, right = box
-        assert 0 <= top < bottom <= size and 0 <= left < right <= size
-        assert (bottom - top) * (right - left) >= area[0] * size**2 - size - 1
-        assert (bottom - top) * (right - left) <= area[1] * size**2 + size + 1
-        same = clip == masked
-        inside = torch.zeros(size, size, dtype=torch.bool)
-        inside[top:bottom, left:right] = True
-        assert same[:, ~inside].all()
-        fill = clip.mean((-2, -1))
-        if not planes.stretched:
-            fill[: planes.flow] = 0
-        expected = fill[:, None].expand(-1, int(inside.sum()))
-        torch.testing.assert_close(masked[:, inside], expected)
+    assert torch.equal(changed(inputs, planes, seed)[0], inputs)
 
 
 @given(seed=SEEDS)
 def test_what_one_operation_draws_does_not_depend_on_the_others(seed):
     inputs = clips()
-    every = drawn(
-        inputs, seed, color_jitter=0.2, noise=0.1, flip_probability=0.5, erasing_probability=0.5
-    )
-    assert np.array_equal(every.flip, drawn(inputs, seed, **(OFF | {"flip_probability": 0.5})).flip)
-    assert np.array_equal(
-        every.factors, drawn(inputs, seed, **(OFF | {"color_jitter": 0.2})).factors
-    )
-    assert np.array_equal(
-        every.box, drawn(inputs, seed, **(OFF | {"erasing_probability": 0.5})).box
-    )
-    assert np.array_equal(every.noise, drawn(inputs, seed, **(OFF | {"noise": 0.1})).noise)
-
-
-def test_probabilities_are_those_asked_for():
-    draws = drawn(
-        clips(count=2000, channels=1, size=8), flip_probability=0.3, erasing_probability=0.7
-    )
-    assert abs(draws.flip.mean() - 0.3) < 0.03
-    assert abs((draws.box[:, 1] > 0).mean() - 0.7) < 0.03
-    assert np.abs(draws.factors - 1).max() <= 0.2
+    options = {"flip_probability": 0.5, "color_jitter": 0.2, "noise": 0.1, "erasing_probability": 1}
+    every = changed(inputs, BOTH, seed, **options)[1]
+    for place, (name, value) in enumerate(options.items()):
+        alone = changed(inputs, BOTH, seed, **{name: value})[1]
+        own = alone[-1] if name == "erasing_probability" else alone[place]
+        assert torch.equal(every[place], own)
 
 
 def spec_of(data, planes=BOTH, **training):
@@ -197,7 +73,7 @@ def perturbation(perturb, job=None, data=None, planes=BOTH):
     data = data or make_data(channels=6)
     job = job or FitJob(subject_id="demo/s1", seed=0, train=tuple(range(4, 24)), predict=())
     spec = spec_of(data, planes, perturb=perturb)
-    return Perturbation(spec, data, [job], "cpu")
+    return Perturbation(spec, data, [job])
 
 
 @given(interval=st.integers(0, 7), unit=st.sampled_from(["epoch", "step"]))

@@ -172,8 +172,8 @@ def test_a_schedule_is_said_once(settings):
 
 def test_variants_are_the_image_flipped_and_lit(images):
     training = NetworkTraining(batch_size=2, epochs=1, learning_rate=1.0, variants=VARIANTS)
-    rows, changes = Rows(images, training, "cpu"), changes_of(training, 18, 32)
-    flip, light = changes.flip[:, 7], changes.light[:, 7]
+    rows, changes = Rows(images, training, "cpu"), changes_of(training, 18, (1, 32, 32))
+    flip, light = (drawn[:, 7].numpy() for _, drawn in changes)
     assert not flip[0] and light[0] == 0 and len(rows) == 18 * 4
     assert (np.abs(light) <= 255 * 0.2).all() and (light[1:] != 0).all()
     for change in range(4):

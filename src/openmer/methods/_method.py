@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from openmer.augmentation import Planes
 from openmer.config import read_toml, validate
 from openmer.errors import ConfigError
 from openmer.methods._registry import method_file
@@ -17,7 +18,6 @@ from openmer.training import (
     ModelConfig,
     NetworkSpec,
     NetworkTraining,
-    Planes,
     Pretraining,
     Record,
     Scalar,

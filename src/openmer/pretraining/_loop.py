@@ -16,11 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from openmer.augmentation import resize_images
 from openmer.errors import ConfigError
 from openmer.files import replace_file
 from openmer.models import halved, load_weights
 from openmer.preprocessing import fingerprint
-from openmer.pretraining._augment import augment_images, resize_images
+from openmer.pretraining._augment import augment_images
 from openmer.pretraining._images import ImageSet, split_images
 from openmer.pretraining._spec import (
     Epoch,

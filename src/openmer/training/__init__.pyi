@@ -100,9 +100,6 @@ from ._network import (
     NetworkSpec as NetworkSpec,
 )
 from ._network import (
-    Planes as Planes,
-)
-from ._network import (
     build_network as build_network,
 )
 from ._network import (
@@ -179,7 +176,6 @@ __all__ = [
     "NetworkTraining",
     "Oversample",
     "Perturb",
-    "Planes",
     "Plateau",
     "Pretraining",
     "Range",

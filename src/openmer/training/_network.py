@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from openmer.augmentation import Planes
 from openmer.errors import ConfigError, unknown_name
 from openmer.models import create_model, stored_backbone
 from openmer.training._config import LossConfig, ModelConfig, NetworkTraining, Record, Stage
@@ -14,19 +15,6 @@ from openmer.training._frozen_prefix import Cut, cut_of
 from openmer.training._layers import Standardize
 from openmer.training._sampling import Rows
 from openmer.training._seeding import derive_seed
-
-
-class Planes(Record):
-    """What the channels of an input are: first those of flow, then those of an image.
-
-    Attributes:
-        flow: How many of them are flow: u, v and perhaps strain.
-        stretched: Whether flow is in its 8-bit form, in which u and its flipped image add up to
-            255.
-    """
-
-    flow: int
-    stretched: bool
 
 
 class NetworkSpec(Record):
@@ -248,7 +236,7 @@ def shared_features(
     if cut is None:
         return None
     model = pretrained_network(spec)[1].eval().to(device)
-    rows, before = Rows(data, spec.training, device), cut.before(model)
+    rows, before = Rows(data, spec.training, device, spec.planes), cut.before(model)
     parts = [
         torch.arange(start, min(start + batch, len(rows)), device=device)
         for start in range(0, len(rows), batch)

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from openmer.augmentation import (
+    Augmentation,
+    Brightness,
+    Draws,
+    HorizontalFlip,
+    Planes,
+    Translate,
+    apply_all,
+    sample_all,
+)
 from openmer.training._config import NetworkTraining, Oversample, Variants
-from openmer.training._folds import FloatArray, TrainingData
+from openmer.training._folds import TrainingData
 from openmer.training._seeding import generator
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """What each change does to each clip; change 0 is none. All arrays ``(changes, clips)``.
-
-    Attributes:
-        flip: Whether it flips.
-        light: What it adds to every pixel in 0..255.
-        shift_xy: Pixels to the right and down, ``(changes, clips, 2)``.
-    """
-
-    flip: NDArray[np.bool_]
-    light: FloatArray
-    shift_xy: NDArray[np.int64]
+Changes = list[tuple[Augmentation, Tensor]]
+"""Augmentations with their parameters, ``(changes, clips, ...)``; change 0 is none."""
 
 
 class Rows:
@@ -39,23 +34,28 @@ class Rows:
         data: The clips.
         training: Names the random changes, if any.
         device: Where rows are taken to.
+        planes: What the channels are; None where all are of an image.
     """
 
-    def __init__(self, data: TrainingData, training: NetworkTraining, device: str) -> None:
+    def __init__(
+        self,
+        data: TrainingData,
+        training: NetworkTraining,
+        device: str,
+        planes: Planes | None = None,
+    ) -> None:
         self.clips = data.clips
         self.changes = 1
         stored = data.inputs
         if data.flipped is not None:
             stored, self.changes = np.concatenate([data.inputs, data.flipped]), 2
         self._stored = torch.from_numpy(stored).to(device)
-        changes = changes_of(training, data.clips, stored.shape[-1])
-        self._flip = None
-        if changes is not None:
-            self.changes = len(changes.flip)
-            self._flip = torch.from_numpy(changes.flip.ravel()).to(device)
-            self._light = torch.from_numpy(changes.light.ravel()).to(device)
-            self._shift_xy = torch.from_numpy(changes.shift_xy.reshape(-1, 2)).to(device)
-            self._shifts = bool(changes.shift_xy.any())
+        self._planes = planes or Planes()
+        changes = changes_of(training, data.clips, data.inputs.shape[1:])
+        if changes:
+            self.changes = len(changes[0][1])
+        self._augmentations = [augmentation for augmentation, _ in changes]
+        self._parameters = [drawn.flatten(0, 1).to(device) for _, drawn in changes]
 
     def __len__(self) -> int:
         return self.clips * self.changes
@@ -69,70 +69,59 @@ class Rows:
         Returns:
             Shape ``(*rows.shape, channels, height, width)``.
         """
-        if self._flip is None:
+        if not self._augmentations:
             return self._stored[rows]
         flat = rows.reshape(-1)
-        images, over = self._stored[flat % self.clips], (..., None, None, None)
-        images = torch.where(self._flip[flat][over], images.flip(-1), images)
-        if self._shifts:
-            images = _shifted(images, self._shift_xy[flat])
-        changed = (images + self._light[flat][over]).clamp(0, 255)
-        return changed.reshape(*rows.shape, *images.shape[1:])
+        inputs, parameters = self._stored[flat % self.clips], [p[flat] for p in self._parameters]
+        changed = apply_all(self._augmentations, inputs, parameters, self._planes)
+        return changed.reshape(*rows.shape, *inputs.shape[1:])
 
 
-def changes_of(training: NetworkTraining, clips: int, side: int) -> Changes | None:
-    """Return the changes of a training; None where it has none but stored flipped copies.
+def changes_of(training: NetworkTraining, clips: int, shape: tuple[int, ...]) -> Changes:
+    """Return the changes of a training; empty where it has none but stored flipped copies.
 
     Args:
         training: Its variants or its copies.
         clips: How many clips there are.
-        side: Width of a clip in pixels.
+        shape: ``(channels, height, width)`` of one.
     """
+    channels, height, width = shape
     if training.variants is not None:
-        return _of_variants(training.variants, clips)
+        return _of_variants(training.variants, clips, (channels, height, width))
     if training.oversample is not None:
-        return _of_copies(training.oversample, clips, side)
-    return None
+        return _of_copies(training.oversample, clips, (channels, height, width))
+    return []
 
 
-def _of_variants(variants: Variants, clips: int) -> Changes:
-    """Every clip's change ``k`` is the same."""
-    made = _unchanged(variants.count + 1, clips)
+def _of_variants(variants: Variants, clips: int, shape: tuple[int, int, int]) -> Changes:
+    """Draw each change once, for all clips."""
+    used: list[Augmentation] = [Brightness(share=variants.brightness)]
+    if variants.flip:
+        used.insert(0, HorizontalFlip())
+    drawn = []
     for change in range(1, variants.count + 1):
-        rng = generator(change, "variant of an image")
-        made.flip[change] = variants.flip and rng.random() < 0.5
-        made.light[change] = 255 * variants.brightness * rng.uniform(-1, 1)
-    return made
+        parameters = sample_all(used, Draws(generator(change, "variant of an image"), 1), shape)
+        drawn.append([one.expand(clips) for one in parameters])
+    return _after_none(used, drawn)
 
 
-def _of_copies(oversample: Oversample, clips: int, side: int) -> Changes:
-    """Every copy of every clip has a draw of its own, whoever is held out and whatever the seed."""
-    made = _unchanged(oversample.copies + 1, clips)
-    largest = max(1, round(oversample.shift * side))
+def _of_copies(oversample: Oversample, clips: int, shape: tuple[int, int, int]) -> Changes:
+    """Draw each copy of each clip, whoever is held out and whatever the seed; shift or flip it."""
+    used = [
+        HorizontalFlip(probability=oversample.flip_probability), Translate(share=oversample.shift)
+    ]  # fmt: skip
+    drawn = []
     for copy in range(1, oversample.copies + 1):
-        rng = generator(copy, "copies of smaller classes")
-        made.flip[copy] = rng.random(clips) < oversample.flip_probability
-        axis, sign = rng.integers(0, 2, clips), rng.choice((-1, 1), clips)
-        pixels = sign * rng.integers(1, largest + 1, clips)
-        shifted = ~made.flip[copy] & (oversample.shift > 0)
-        made.shift_xy[copy, np.arange(clips), axis] = np.where(shifted, pixels, 0)
-    return made
+        draws = Draws(generator(copy, "copies of smaller classes"), clips)
+        flip, shift_xy = sample_all(used, draws, shape)
+        drawn.append([flip, shift_xy * ~flip[:, None]])
+    return _after_none(used, drawn)
 
 
-def _unchanged(changes: int, clips: int) -> Changes:
-    shape = (changes, clips)
-    return Changes(
-        flip=np.zeros(shape, bool),
-        light=np.zeros(shape, np.float32),
-        shift_xy=np.zeros((*shape, 2), np.int64),
-    )
-
-
-def _shifted(images: Tensor, shift_xy: Tensor) -> Tensor:
-    """Each image moved by whole pixels; its border goes on."""
-    count, channels, height, width = images.shape
-    x = torch.arange(width, device=images.device) - shift_xy[:, :1]
-    y = torch.arange(height, device=images.device) - shift_xy[:, 1:]
-    across = x.clamp(0, width - 1)[:, None, None, :].expand(count, channels, height, width)
-    down = y.clamp(0, height - 1)[:, None, :, None].expand(count, channels, height, width)
-    return images.gather(3, across).gather(2, down)
+def _after_none(used: list[Augmentation], drawn: list[list[Tensor]]) -> Changes:
+    """Put the change that changes nothing before those that are drawn; each list is a change."""
+    columns = zip(*drawn, strict=True)
+    return [
+        (augmentation, torch.stack([torch.zeros_like(of_changes[0]), *of_changes]))
+        for augmentation, of_changes in zip(used, columns, strict=True)
+    ]

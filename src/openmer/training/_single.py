@@ -50,7 +50,7 @@ class SingleLearner:
         self, spec: NetworkSpec, data: TrainingData, *, device: str, compiled: bool
     ) -> None:
         self._spec, self._data = spec, data
-        self._rows = Rows(data, spec.training, device)
+        self._rows = Rows(data, spec.training, device, spec.planes)
         ready = data.features
         self._features = None if ready is None else torch.from_numpy(ready).to(device)
         self._device = device
@@ -86,7 +86,7 @@ class SingleLearner:
         (self._job,) = jobs
         self._network.load_state_dict(fresh_state(self._spec, self._job, self._data))
         self._class_weights.copy_(_class_weights(self._spec, self._job, self._data))
-        self._perturbation = Perturbation(self._spec, self._data, jobs, self._device)
+        self._perturbation = Perturbation(self._spec, self._data, jobs)
         self._kept = {}
         self._is_frozen = True
 

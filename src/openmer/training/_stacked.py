@@ -47,7 +47,7 @@ class StackedLearner:
 
     def __init__(self, spec: NetworkSpec, data: TrainingData, *, device: str) -> None:
         self._spec, self._data, self._device = spec, data, device
-        self._rows = Rows(data, spec.training, device)
+        self._rows = Rows(data, spec.training, device, spec.planes)
         ready = data.features
         self._features = None if ready is None else torch.from_numpy(ready).to(device)
         self._targets = torch.from_numpy(data.targets).to(device)
@@ -86,7 +86,7 @@ class StackedLearner:
         weights = [class_weights(self._spec.loss, own, num_classes) for own in trained]
         self._class_weights = torch.stack(weights).to(self._device)
         self._function = loss_function(self._spec.loss)
-        self._perturbation = Perturbation(self._spec, self._data, jobs, self._device)
+        self._perturbation = Perturbation(self._spec, self._data, jobs)
         self._kept = {}
         self._is_frozen = True
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+AnyArray = TypeVar("AnyArray", "NDArray[np.float32]", "Tensor")
 
 
 def resize_image(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -111,12 +118,12 @@ def stretch_8bit(array: NDArray[np.float32]) -> NDArray[np.float32]:
     return levels.astype(np.float32)
 
 
-def flip_flow(flow: NDArray[np.float32], *, stretched: bool = False) -> NDArray[np.float32]:
+def flip_flow(flow: AnyArray, *, stretched: bool = False) -> AnyArray:
     """Flip a flow field: left and right swap, and u changes its direction.
 
     Args:
-        flow: Shape ``(..., channels, height, width)``, at least one channel: u, then v, strain
-            or others that know no left and right.
+        flow: An array or a tensor, shape ``(..., channels, height, width)``, at least one channel:
+            u, then v, strain or others that know no left and right.
         stretched: The values are of the 8-bit form in 0..255, in which u becomes 255 - u.
 
     Returns:
@@ -127,9 +134,8 @@ def flip_flow(flow: NDArray[np.float32], *, stretched: bool = False) -> NDArray[
     """
     if flow.ndim < 3:
         raise DataError(f"Expected flow of shape (channels, height, width), found {flow.shape}.")
-    flipped = flow[..., ::-1].copy()
-    u = flipped[..., 0, :, :]
-    np.subtract(255 if stretched else 0, u, out=u)
+    flipped = flow[..., ::-1].copy() if isinstance(flow, np.ndarray) else flow.flip(-1)
+    flipped[..., 0, :, :] = (255 if stretched else 0) - flipped[..., 0, :, :]
     return flipped
 
 
