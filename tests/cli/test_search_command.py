@@ -91,7 +91,7 @@ def test_train_searches_on_everybody_and_estimates_the_search(openmer, manifest)
     [
         (("--out", "best.toml"), 2, "has no [search]"),
         (("--out", "best.txt", "--set", 'search.space={"training.epochs"=[1,2]}'), 2, ".toml"),
-        (("--out", "best.toml", "--search", "nowhere.toml"), 2, "cannot be read"),
+        (("--out", "best.toml", "--search", "nowhere.toml"), 2, "There is no search file"),
     ],
 )
 def test_a_search_that_cannot_begin_says_why(openmer, manifest, arguments, code, message):

@@ -131,7 +131,7 @@ def test_a_still_goes_the_same_way(clips):
     pixels = np.moveaxis(read_rgb(clips[0].frame_paths[1]), 0, -1)
     still = replace(clips[0], onset=0, apex=0, frame_paths=clips[0].frame_paths[1:2])
     assert np.array_equal(APEX.run_image(pixels), APEX.run(still))
-    with pytest.raises(ConfigError, match="still has no motion for the step 'flow'"):
+    with pytest.raises(ConfigError, match="image has no motion for the step 'flow'"):
         Recipe.from_tables(FLOW).run_image(pixels)
     with pytest.raises(DataError, match="No face"):
         APEX.run_image(np.zeros((48, 48)))

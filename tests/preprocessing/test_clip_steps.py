@@ -141,7 +141,7 @@ def test_a_still_is_neither_magnified_nor_interpolated(clip):
     )
     for source in (FLOW, DYNAMIC):
         with pytest.raises(
-            ConfigError, match=f"still has no motion for the step .{source['step']}"
+            ConfigError, match=f"image has no motion for the step .{source['step']}"
         ):
             recipe(MAGNIFY, source).run_image(pixels)
 
