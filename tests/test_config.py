@@ -207,7 +207,7 @@ def test_every_key_of_a_study_file_right_and_wrong():
         ("mobilevit-svm", "training.classifier.gama=1", r"mean 'training.classifier.gamma'\?"),
         ("ststnet", "training.kind=svmm", r"training.kind is 'svmm', .*one of 'network', 'svm'"),
         ("ststnet", "training.stages=[{epochs=1}]", r"stages.0.learning_rate' is missing"),
-        ("flow-svm", "training.c=[1, -1]", r"training.c.1 is -1, expected a number of above 0"),
+        ("flow-svm", "training.c=[1, -1]", r"training.c.1 is -1, expected a number above 0"),
         ("ststnet", "search.space.x.low=1", r"search.space.x.high' is missing"),
     ],
 )

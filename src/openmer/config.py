@@ -292,7 +292,7 @@ def _described(place: _Place) -> str:
     if get_origin(kind) is dict or kind is dict:
         return "a table"
     words = _WORDS.get(kind, "another kind of value")
-    return f"{words}{' of' * words.endswith('number')}{_limits(place)}" if _limits(place) else words
+    return f"{words}{_limits(place)}"
 
 
 def _list_of(inner: tuple[Any, ...]) -> str:
