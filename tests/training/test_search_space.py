@@ -65,7 +65,7 @@ def test_a_search_is_saved_and_read_as_it_was(tmp_path):
         ('space={"training.batch_size"=[]}', "list of training.batch_size is empty"),
         ('space={"training.batch_size"=[8,8]}', "holds a value twice"),
         ('space={"training.batch_size"=[8,0]}', "'training.batch_size' = 0: .*above 0"),
-        ('space={"training.batch_size"=8}', "search.space.training.batch_size is 8, expected a list"),
+        ('space={"training.batch_size"=8}', "training.batch_size is 8, expected a list"),
         ('space={"training.epochs"={low=1,high=9}}', "has no step, which a grid needs"),
         ('space={"training.epochs"={low=9,high=1,step=1}}', "low must be below high"),
         ('space={"training.epochs"={low=1,high=9,stp=1}}', "Did you mean '.*epochs.step'"),
