@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from openmer import __version__
+from openmer._plugins import add_plugins
 from openmer.cli._console import errors
 from openmer.cli.analyze import analyze
 from openmer.cli.audit import audit
@@ -66,16 +68,39 @@ app.add_typer(datasets, name="datasets")
 @app.callback(invoke_without_command=True)
 def _version(
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--plugin",
+            metavar="MODULE_OR_FILE",
+            help="Load a plug-in first; repeatable, before or after the command.",
+        ),
+    ] = None,
 ) -> None:
+    add_plugins(plugin or ())
     if version:
         typer.echo(f"openmer {__version__}")
         raise typer.Exit
 
 
+def _plugins_first(words: list[str]) -> list[str]:
+    """Move every ``--plugin X`` before the command, from wherever it stands."""
+    first, rest = [], []
+    left = iter(words)
+    for word in left:
+        if word == "--":
+            rest += [word, *left]
+        elif word == "--plugin":
+            first += [word, *(value for value in [next(left, None)] if value is not None)]
+        else:
+            (first if word.startswith("--plugin=") else rest).append(word)
+    return first + rest
+
+
 def main() -> None:
     """Run the command line; whatever a user can act on ends in one message and an exit code."""
     try:
-        app()
+        app(args=_plugins_first(sys.argv[1:]))
     except StoppedError as stop:
         errors.print(str(stop))
         sys.exit(stop.exit_code)
