@@ -12,7 +12,7 @@ class Clip:
     """One annotated micro-expression.
 
     Frame numbers count from 0 into `frame_paths` and are inclusive. A clip has frames, or a ready
-    flow image, or both.
+    flow image, or both. A clip of one frame is an apex alone, without onset and offset.
 
     Attributes:
         corpus: Lower-case name of the corpus ("casme2").
@@ -29,6 +29,7 @@ class Clip:
         action_units: The annotators' own text ("4+L10", "R12 or R15"); empty where there is none.
         same_as: Qualified id ("samm/006") of the same subject where they have another one, too; or
             the clip's own, which says that it was checked; empty where nothing is said.
+        cropped: The frames are the face and little else, so no face has to be looked for in them.
     """
 
     corpus: str
@@ -43,6 +44,7 @@ class Clip:
     flow_path: Path | None = None
     action_units: str = ""
     same_as: str = ""
+    cropped: bool = False
 
     @property
     def subject_id(self) -> str:
@@ -53,6 +55,11 @@ class Clip:
     def key(self) -> str:
         """The clip, unique across corpora and subjects."""
         return f"{self.corpus}/{self.subject}/{self.name}"
+
+    @property
+    def apex_only(self) -> bool:
+        """Whether it is an apex frame alone, without the movement."""
+        return len(self.frame_paths) == 1
 
     @property
     def duration_s(self) -> float | None:

@@ -16,6 +16,7 @@ from openmer.datasets._manifest import repair_manifest, write_manifest
 from openmer.errors import DataError
 
 HEADER = "corpus,subject,clip,label,frames,onset,apex,offset,fps\n"
+CROPPED = [("a", "cropped"), ("b", "Cropped"), ("c", "find"), ("d", "")]
 
 
 def save_image(path: Path, mode: str = "L") -> None:
@@ -355,3 +356,36 @@ def test_a_manifest_is_repaired_and_every_change_is_listed(tmp_path):
     with pytest.raises(DataError, match="frames folder"):
         repair_manifest(path, tmp_path / "none.csv")
     assert not (tmp_path / "none.csv").exists()
+
+
+@pytest.mark.parametrize("frames", ["still", "still/apex.png", "STILL\\apex.png"])
+@pytest.mark.parametrize("moments", [",,", "0,0,0", ",0,", "0.0,nan,NA"])
+def test_an_image_alone_is_an_apex_without_a_movement(tmp_path, frames, moments):
+    save_image(tmp_path / "still" / "apex.png")
+    path = save_csv(tmp_path, HEADER + f"lab,1,a,joy,{frames},{moments},\n")
+    (clip,) = read_manifest(path)
+    assert clip.apex_only
+    assert (clip.onset, clip.apex, clip.offset) == (None, 0, None)
+    assert clip.frame_paths == (tmp_path / "still" / "apex.png",)
+    save_image(tmp_path / "still" / "other.png")
+    write_manifest(tmp_path / "again.csv", [clip])
+    assert read_manifest(tmp_path / "again.csv") == (clip,)
+
+
+@pytest.mark.parametrize("moments", ["1,,", ",3,", "0,1,2", ",,9"])
+def test_an_image_alone_has_no_second_frame(tmp_path, moments):
+    save_image(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"row 2: .*(outside 0\.\.0|an apex alone)"):
+        read_manifest(save_csv(tmp_path, HEADER + f"lab,1,a,joy,a.png,{moments},\n"))
+
+
+def test_a_column_says_that_frames_are_cropped_faces(tmp_path):
+    save_frames(tmp_path / "a")
+    header = HEADER.replace("\n", ",faces\n")
+    rows = [f"lab,1,{name},joy,a,1,5,10,,{said}\n" for name, said in CROPPED]
+    clips = read_manifest(save_csv(tmp_path, header + "".join(rows)))
+    assert [clip.cropped for clip in clips] == [True, True, False, False]
+    write_manifest(tmp_path / "again.csv", clips)
+    assert read_manifest(tmp_path / "again.csv") == clips
+    with pytest.raises(DataError, match="row 2: faces 'tight' is not known; write cropped"):
+        read_manifest(save_csv(tmp_path, header + "lab,1,a,joy,a,1,5,10,,tight\n"))

@@ -262,3 +262,50 @@ def test_an_error_of_a_step_comes_back_from_another_process():
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == str(error) == "lab/s1/a: No face."
     assert again.failure == Failure(clip="lab/s1/a", step="align", reason="No face.")
+
+
+def alone(clip, number=1):
+    """The apex of a clip without its movement."""
+    paths = clip.frame_paths[number : number + 1]
+    return replace(clip, onset=None, apex=0, offset=None, frame_paths=paths)
+
+
+@pytest.mark.parametrize("align", [None, {**ALIGN, "locked_at": "apex"}])
+def test_an_apex_alone_serves_what_reads_the_apex_alone(clips, align):
+    recipe = Recipe.from_tables([*([align] if align else []), {"step": "apex_frame"}])
+    assert np.array_equal(recipe.run(alone(clips[0])), recipe.run(clips[0]))
+    assert recipe.reports(alone(clips[0]))["apex_frame"].startswith("The apex is frame 0")
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        FLOW,
+        [{"step": "dynamic_image"}],
+        [{"step": "interpolate", "n_frames": 5}, {"step": "apex_frame"}],
+        [{"step": "magnify", "alpha": 5, "band_hz": [1, 4]}, {"step": "apex_frame"}],
+        [ALIGN, {"step": "apex_frame"}],
+        [{"step": "apex_frame", "apex": "flow"}],
+    ],
+)
+def test_an_apex_alone_is_refused_by_what_reads_more(clips, tables):
+    failures = Failures()
+    recipe = Recipe.from_tables(tables)
+    with pytest.raises(DataError, match="it is an apex image alone"):
+        prepare([alone(clips[0])], recipe, failures=failures)
+    (failure,) = failures
+    assert (failure.clip, failure.step) == (clips[0].key, "input")
+    assert recipe.steps[0].step in failure.reason
+
+
+def test_a_cropped_face_is_used_as_it_is(clips, tmp_path):
+    noise = replace(clips[1], cropped=True)
+    size = np.moveaxis(read_rgb(noise.frame_paths[0]), 0, -1).shape[:2]
+    recipe = Recipe.from_tables([{**ALIGN, "style": "dense-attention"}, {"step": "apex_frame"}])
+    whole = find_alignment(np.zeros((*size, 3)), style="dense-attention", size=96, detector="whole")
+    apex = np.moveaxis(read_rgb(noise.frame_paths[1]), 0, -1)
+    assert np.array_equal(recipe.run(noise), np.moveaxis(whole.apply(apex), -1, 0))
+    with pytest.raises(DataError, match="face"):
+        recipe.run(clips[1])
+    cache = ArrayCache(tmp_path)
+    assert cache.key(recipe, clips[0]) != cache.key(recipe, replace(clips[0], cropped=True))

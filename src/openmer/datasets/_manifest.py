@@ -5,11 +5,15 @@ Columns: `corpus` (or `dataset`), `subject`, `clip`, `label`, and at least one o
 * `frames`: a folder of images, one per frame, ordered by the number that ends each file name
   (img9 before img10); with `onset`, `apex`, `offset`, which count those images from 0, both ends
   included, and `fps` ("200", "29.97", "30000/1001"). An empty onset or offset is the first or last
-  image, an empty apex or fps is not known.
+  image, an empty apex or fps is not known. An image, or a folder of one, is an apex alone: it
+  serves the methods that read no other frame.
 * `flow_path`: a ready 8-bit onset-to-apex flow image (see `Clip.flow_path`).
 
 `same_subject_as` ("samm/006") says that a subject has another id in another row; the row's own id
 there says that it was checked, and is nobody else's.
+
+`faces` is "cropped" where the frames are the face and little else: they are then used as they are,
+and no face is looked for. "find" or nothing looks for one.
 
 Paths are relative to the folder of the CSV; backslashes, and names of another case or Unicode form
 are taken where exactly one file fits. Numbers may be written as pandas does ("9.0", "nan"). Other
@@ -54,8 +58,10 @@ COLUMNS = (
     "fps",
     "flow_path",
     "same_subject_as",
+    "faces",
 )
 
+_SELDOM = ("same_subject_as", "faces")  # written where a row has something to say
 _REQUIRED = ("corpus", "subject", "clip", "label")
 _FORM = TableForm(
     kind="a manifest",
@@ -67,6 +73,7 @@ _FORM = TableForm(
     aliases=MappingProxyType({"dataset": "corpus"}),  # as in the released MEGC 2019 flow data
     repeated="rename one",
 )
+_FACES = MappingProxyType({"": False, "find": False, "cropped": True})
 _IMAGES = frozenset({".bmp", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
@@ -101,13 +108,15 @@ def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
             flow image, or both.
 
     Raises:
-        DataError: A clip cannot be said in a manifest (it has neither frames nor a flow image, its
-            frames are not exactly the images of one folder), or the folder cannot be written to.
+        DataError: A clip cannot be said in a manifest (it has neither frames nor a flow image, or
+            several frames that are not exactly the images of one folder), or the folder cannot be
+            written to.
     """
     path = Path(path)
     rows = [_row(clip, path.parent) for clip in clips]
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    columns = [name for name in COLUMNS if name not in _SELDOM or any(row[name] for row in rows)]
+    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
     replace_file(path, text.getvalue().encode())
@@ -143,8 +152,8 @@ def list_frames(folder: Path) -> tuple[Path, ...]:
     Hidden files and files that are no images are skipped.
 
     Raises:
-        DataError: There is no such folder; an image carries no number, or two carry the same one,
-            so that the order of the frames would be a guess.
+        DataError: There is no such folder; one of several images carries no number, or two carry
+            the same one, so that the order of the frames would be a guess.
     """
     if not folder.is_dir():
         raise DataError(f"There is no frames folder {folder}. Correct the path.")
@@ -153,6 +162,8 @@ def list_frames(folder: Path) -> tuple[Path, ...]:
         for file in folder.iterdir()
         if file.suffix.lower() in _IMAGES and not file.name.startswith(".") and file.is_file()
     ]
+    if len(images) == 1:
+        return tuple(images)
     by_number: dict[int, Path] = {}
     for image in sorted(images):
         digits = re.search(r"\d+$", image.stem, flags=re.ASCII)
@@ -193,14 +204,17 @@ def _clip(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> Clip:
         frame_paths=frames,
         flow_path=flow_path,
         same_as=row.get("same_subject_as", ""),
+        cropped=_is_cropped(row),
     )
 
 
 def _frames(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> tuple[Path, ...]:
-    """List the images of the row's folder, once per folder; empty where the row has none."""
+    """List the images of the row's folder, once per folder; of an image, itself; or none."""
     if not row.get("frames"):
         return ()
     folder = find_path(root, row["frames"])
+    if folder.is_file() and folder.suffix.lower() in _IMAGES:
+        return (folder,)
     if folder not in folders:
         if not folder.is_dir():
             raise MissingFile(f"frames folder {folder} does not exist{near_misses(folder)}")
@@ -208,16 +222,29 @@ def _frames(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> tupl
             folders[folder] = list_frames(folder)
         except DataError as error:
             raise RowProblem(str(error)) from error
-    if len(folders[folder]) < 2:
+    if not folders[folder]:
         raise RowProblem(
-            f"frames folder {folder} holds {len(folders[folder])} images; a movement needs two"
+            f"frames folder {folder} holds 0 images; an apex alone needs one, a movement two"
         )
     return folders[folder]
+
+
+def _is_cropped(row: Row) -> bool:
+    """Read whether the frames of a row are faces already."""
+    answer = row.get("faces", "").lower()
+    if answer not in _FACES:
+        raise RowProblem(
+            f"faces {shortened(row['faces'])} is not known; write cropped where the images are the "
+            "face and little else, find or nothing where a face is to be found"
+        )
+    return _FACES[answer]
 
 
 def _interval(row: Row, count: int) -> tuple[int | None, int | None, int | None]:
     """Onset, apex and offset of a row whose clip has `count` images, checked against them."""
     onset, apex, offset = (_whole(row, column) for column in ("onset", "apex", "offset"))
+    if count == 1 and {onset, apex, offset} <= {None, 0}:
+        return None, 0, None
     if count:
         onset = 0 if onset is None else onset
         offset = count - 1 if offset is None else offset
@@ -228,6 +255,8 @@ def _interval(row: Row, count: int) -> tuple[int | None, int | None, int | None]
             f"{said}: outside 0..{count - 1}, the {count} images of {row['frames']!r}; count the "
             "images from 0, do not use the numbers in their names"
         )
+    if count == 1:
+        raise RowProblem(f"{said}: one image is an apex alone; leave the three empty, or write 0")
     if onset is not None and any(value <= onset for value in (apex, offset) if value is not None):
         raise RowProblem(f"{said}: apex and offset must come after the onset ({onset})")
     if apex is not None and offset is not None and apex > offset:
@@ -251,8 +280,8 @@ def _row(clip: Clip, root: Path) -> dict[str, str]:
             f"{clip.key} has neither frames nor a flow image, so it cannot be read back. Leave "
             "the clip out."
         )
-    folder = ""
-    if clip.frame_paths:
+    folder = _relative(clip.frame_paths[0], root) if clip.apex_only else ""
+    if len(clip.frame_paths) > 1:
         first = clip.frame_paths[0].parent
         if list_frames(first) != clip.frame_paths:
             raise DataError(
@@ -272,6 +301,7 @@ def _row(clip: Clip, root: Path) -> dict[str, str]:
         "fps": clip.fps,
         "flow_path": "" if clip.flow_path is None else _relative(clip.flow_path, root),
         "same_subject_as": clip.same_as,
+        "faces": "cropped" if clip.cropped else "",
     }
     return {column: "" if value is None else str(value) for column, value in cells.items()}
 

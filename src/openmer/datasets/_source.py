@@ -162,6 +162,8 @@ class ClipSource:
             "subjects_expected": self.subjects_expected,
             "differences": list(self.differences),
             "ids_to_check": list(self.ids_to_check),
+            "cropped": sum(clip.cropped for clip in self.clips) or None,
+            "apex_only": sum(clip.apex_only for clip in self.clips) or None,
             "corrections": dict(self.corrections),
         }
         return {key: value for key, value in known.items() if value not in (None, "", [], {})}

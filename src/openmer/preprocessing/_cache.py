@@ -34,7 +34,8 @@ class ArrayCache:
     """A folder of arrays, one per clip and recipe; it may be deleted at any time.
 
     An entry is named by what it was made of: the bytes of the image files, onset, apex and offset,
-    the recipe's fingerprint and, where it magnifies or interpolates, the frames per second. It is a
+    the recipe's fingerprint, whether the frames are cropped faces and, where the recipe magnifies
+    or interpolates, the frames per second. It is a
     `.npy` file with its SHA-256 behind it, appears whole or not at all, and counts as absent where
     the two do not agree. Several processes may share it. Faces found on the way are entries, too,
     named by detector and pixels.
@@ -76,7 +77,8 @@ class ArrayCache:
                 reason = f"cannot read {path} ({error.strerror}). Correct the path."
                 raise StepError(clip.key, "read", reason) from error
         rate = [str(clip.fps)] if any(step.uses_fps for step in plan.steps) else []
-        record = [fingerprint, clip.onset, clip.apex, clip.offset, *contents, *rate]
+        faces = ["cropped"] if clip.cropped else []
+        record = [fingerprint, clip.onset, clip.apex, clip.offset, *contents, *rate, *faces]
         return hashlib.sha256(json.dumps(record).encode()).hexdigest()
 
     def path(self, key: str) -> Path:

@@ -48,7 +48,7 @@ from openmer.errors import ConfigError, DataError
 from openmer.preprocessing._failures import StepError
 from openmer.preprocessing._frame_sequence import Frames
 from openmer.preprocessing._plan import Plan
-from openmer.preprocessing._recipe_rules import read_step, require_tables
+from openmer.preprocessing._recipe_rules import lacking, read_step, refused, require_tables
 from openmer.preprocessing.faces._detect import ArrayStore, face_detector
 from openmer.preprocessing.flow._flow import flow_method
 from openmer.preprocessing.steps._step import ALL_FRAMES, STEPS, ApexPolicy, Step, is_stretched
@@ -217,7 +217,7 @@ class Recipe:
             return self._plan_of_image(clip, clip.flow_path)
         if clip.frame_paths:
             return self._plan_of_frames(clip)
-        raise StepError(clip.key, "input", _lacking(clip, needs_frames))
+        raise StepError(clip.key, "input", lacking(clip, needs_frames))
 
     def inputs(self, clip: Clip) -> tuple[Path, ...]:
         """Return the files the recipe reads of a clip: some frames, or one ready flow image.
@@ -334,7 +334,7 @@ class Recipe:
         try:
             numbers = [number for step in on_frames for number in step.reads(clip, apex)]
         except DataError as error:
-            raise StepError(clip.key, "input", str(error)) from error
+            raise StepError(clip.key, "input", refused(clip, self._names, error)) from error
         paths = tuple(clip.frame_paths[number] for number in dict.fromkeys(numbers))
         return Plan(clip=clip, paths=paths, steps=self.steps, apex=apex)
 
@@ -364,21 +364,6 @@ def _size(steps: Iterable[Step]) -> int | None:
     for step in steps:
         size = step.output_size(size)
     return size
-
-
-def _lacking(clip: Clip, needs_frames: str | None) -> str:
-    """Say what a clip without frames lacks."""
-    if clip.flow_path is None:
-        return f"{clip.key} has neither frames nor a flow image. Give it one of them."
-    if needs_frames is not None:
-        return (
-            f"{clip.key} has only a ready flow image, but the recipe has the step "
-            f"{needs_frames!r}, which needs frames. Give the frames."
-        )
-    return (
-        f"{clip.key} has only a ready 8-bit flow image, in which the true magnitude is lost, but "
-        "the recipe has no step 'stretch'. Add that step or give the frames."
-    )
 
 
 def _as_recipe(value: object) -> object:

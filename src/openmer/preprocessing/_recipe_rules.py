@@ -1,9 +1,10 @@
-"""How a step of a recipe is read from its table."""
+"""How a step of a recipe is read from its table, and what is said of a clip it cannot work on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from openmer.clip import Clip
 from openmer.config import validate
 from openmer.errors import ConfigError
 from openmer.preprocessing.steps._step import Step
@@ -43,3 +44,35 @@ def read_step(number: int, table: Mapping[str, object], kinds: Registry[type[Ste
         )
     kind = kinds[name]
     return validate(kind, dict(table), f"Step {number} of the recipe, {name!r}")
+
+
+def lacking(clip: Clip, needs_frames: str | None) -> str:
+    """Say what a clip without frames lacks."""
+    if clip.flow_path is None:
+        return f"{clip.key} has neither frames nor a flow image. Give it one of them."
+    if needs_frames is not None:
+        return (
+            f"{clip.key} has only a ready flow image, but the recipe has the step "
+            f"{needs_frames!r}, which needs frames. Give the frames."
+        )
+    return (
+        f"{clip.key} has only a ready 8-bit flow image, in which the true magnitude is lost, but "
+        "the recipe has no step 'stretch'. Add that step or give the frames."
+    )
+
+
+def refused(clip: Clip, steps: str, error: Exception) -> str:
+    """Say why a recipe cannot work on a clip: an apex alone serves only what reads nothing else.
+
+    Args:
+        clip: With frames.
+        steps: The names of the recipe's steps.
+        error: What one of the steps said.
+    """
+    if not clip.apex_only:
+        return str(error)
+    return (
+        f"it is an apex image alone, but the recipe needs more frames of the movement: {steps}. "
+        "Give all frames of the clip, or take a method that reads the apex frame alone: align with "
+        'locked_at = "apex", then apex_frame.'
+    )

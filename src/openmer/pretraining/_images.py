@@ -13,7 +13,7 @@ from openmer.clip import Image
 from openmer.datasets import read_pixels
 from openmer.errors import DataError
 from openmer.evaluation import SeenSubjects
-from openmer.preprocessing import WHOLE, ArrayStore, Failures, Recipe, read_gray, read_rgb, step_of
+from openmer.preprocessing import ArrayStore, Failures, Recipe, read_gray, read_rgb, step_of
 from openmer.training import IntArray, generator
 
 _LEAST_SIDE = 16  # pixels
@@ -179,8 +179,7 @@ def _for_faces(recipe: Recipe) -> Recipe:
     """Return the same recipe for images that are faces already."""
     if recipe.align is None:
         return recipe
-    align = recipe.align.model_copy(update={"detector": WHOLE})
-    return Recipe((align, *recipe.steps[1:]))
+    return Recipe((recipe.align.for_crops(), *recipe.steps[1:]))
 
 
 def _eight_bit(planes: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:

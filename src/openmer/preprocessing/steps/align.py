@@ -13,7 +13,7 @@ from openmer.clip import Clip
 from openmer.errors import DataError
 from openmer.preprocessing.faces._align import align_style, find_alignment
 from openmer.preprocessing.faces._alignment import Alignment
-from openmer.preprocessing.faces._detect import ArrayStore, face_detector
+from openmer.preprocessing.faces._detect import WHOLE, ArrayStore, face_detector
 from openmer.preprocessing.steps._apex import apex_number, in_clip
 from openmer.preprocessing.steps._step import ALIGNED, FRAMES, ApexPolicy, ClipData, Step
 
@@ -21,7 +21,8 @@ from openmer.preprocessing.steps._step import ALIGNED, FRAMES, ApexPolicy, ClipD
 class AlignStep(Step):
     """Bring the face to one place and size, by one transform for all frames of a clip.
 
-    Stands first. Frames are aligned before anything is measured on them.
+    Stands first. Frames are aligned before anything is measured on them. Of a clip that is
+    declared cropped (`Clip.cropped`) the whole frame is the face, and none is looked for.
 
     Attributes:
         style: "efficient-me", "dense-attention" or "mobilevit": as that paper states it.
@@ -75,6 +76,10 @@ class AlignStep(Step):
             )
         return in_clip(clip, number, self.locked_at)
 
+    def for_crops(self) -> AlignStep:
+        """Return the same step for frames that are faces already: it looks for none in them."""
+        return self.model_copy(update={"detector": WHOLE})
+
     def find(self, image_rgb: NDArray[np.float32], store: ArrayStore | None = None) -> Alignment:
         """Return the transform for the frame ``(height, width, 3)`` it is found on."""
         return find_alignment(
@@ -84,6 +89,7 @@ class AlignStep(Step):
     def apply(self, data: ClipData) -> ClipData:
         """Return the data with aligned frames."""
         reference = data.files.colours(self.frame_number(data.clip, data.apex))
-        alignment = self.find(reference, data.store)
+        step = self.for_crops() if data.clip.cropped else self
+        alignment = step.find(reference, data.store)
         frames = data.frames.mapped(alignment.apply)
         return replace(data, aligned=frames, frames=frames)
