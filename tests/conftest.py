@@ -21,4 +21,27 @@ def _nothing_of_the_user(tmp_path_factory):
             patch.delenv(name)
         patch.setenv("OPENMER_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("OPENMER_CONFIG", str(tmp_path_factory.mktemp("config") / "datasets.toml"))
+        patch.setenv("OPENMER_DATA", str(tmp_path_factory.mktemp("data")))
+        patch.setenv("OPENMER_OFFLINE", "1")
         yield
+
+
+@pytest.fixture
+def face_mesh(monkeypatch, tmp_path_factory):
+    """The files of the face mesh, fetched once by all processes of a run; skip without a network.
+
+    Where CI is set, a network is expected.
+    """
+    from openmer.errors import DataError
+    from openmer.preprocessing import fetch_face_mesh
+
+    around = tmp_path_factory.getbasetemp()
+    around = around.parent if "PYTEST_XDIST_WORKER" in os.environ else around
+    monkeypatch.setenv("OPENMER_DATA", str(around / "fetched"))
+    monkeypatch.delenv("OPENMER_OFFLINE")
+    try:
+        fetch_face_mesh()
+    except DataError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))

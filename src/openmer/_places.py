@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from openmer.errors import ConfigError
@@ -24,3 +25,19 @@ def user_path(text: str | Path, variable: str) -> Path:
             f"This user has no home folder, so {text} is nowhere. Set HOME, or set {variable} to a "
             "path that does not begin with ~."
         ) from error
+
+
+def data_folder() -> Path:
+    """Return the folder of what is fetched for the user and kept, such as models.
+
+    It is OPENMER_DATA where that is set, else ``openmer`` in XDG_DATA_HOME or ``~/.local/share``.
+
+    Raises:
+        ConfigError: The user has no home folder.
+    """
+    chosen = os.environ.get("OPENMER_DATA")
+    if chosen:
+        return user_path(chosen, "OPENMER_DATA")
+    return (
+        user_path(os.environ.get("XDG_DATA_HOME") or "~/.local/share", "OPENMER_DATA") / "openmer"
+    )

@@ -348,7 +348,8 @@ def test_a_whole_image_is_taken_for_the_face():
 
 
 def test_detectors_have_names(counted):
-    assert list_detectors() == ("counted", "haar", "landmarks68", "mtcnn", "whole")
+    names = ("counted", "haar", "landmarks68", "mesh", "mesh-tight", "mtcnn", "whole")
+    assert list_detectors() == names
     with pytest.raises(ConfigError, match="Did you mean 'mtcnn'"):
         detect_faces([], "mtcn")
     with pytest.raises(ValueError, match="taken"):

@@ -112,6 +112,30 @@ from .faces._detect import (
 from .faces._detect import (
     register_detector as register_detector,
 )
+from .faces._mesh import (
+    LEFT_EYE as LEFT_EYE,
+)
+from .faces._mesh import (
+    RIGHT_EYE as RIGHT_EYE,
+)
+from .faces._mesh import (
+    EyeLook as EyeLook,
+)
+from .faces._mesh import (
+    Mesh as Mesh,
+)
+from .faces._mesh import (
+    find_mesh as find_mesh,
+)
+from .faces._mesh import (
+    look_at_eye as look_at_eye,
+)
+from .faces._mesh_files import (
+    fetch_face_mesh as fetch_face_mesh,
+)
+from .faces._mesh_files import (
+    has_face_mesh as has_face_mesh,
+)
 from .flow._apex import (
     Apex as Apex,
 )
@@ -190,7 +214,9 @@ from .steps.dynamic_image import (
 
 __all__ = [
     "HOLDS_BINS",
+    "LEFT_EYE",
     "LUMA",
+    "RIGHT_EYE",
     "WHOLE",
     "Alignment",
     "Apex",
@@ -200,12 +226,14 @@ __all__ = [
     "ClipData",
     "DynamicImageStep",
     "EmptyBandWarning",
+    "EyeLook",
     "Face",
     "Failure",
     "Failures",
     "FlowApex",
     "Frames",
     "MagnifySettings",
+    "Mesh",
     "OnFailure",
     "Pixels",
     "Recipe",
@@ -220,12 +248,15 @@ __all__ = [
     "count_preprocessing",
     "default_cache_root",
     "detect_faces",
+    "fetch_face_mesh",
     "find_alignment",
     "find_apex",
+    "find_mesh",
     "fingerprint",
     "flip_flow",
     "flow_to_rgb",
     "gray_of",
+    "has_face_mesh",
     "inspect_clip",
     "interpolate_frames",
     "linear_limit_px",
@@ -233,6 +264,7 @@ __all__ = [
     "list_flow_methods",
     "list_steps",
     "listed",
+    "look_at_eye",
     "magnify",
     "magnify_some",
     "magnify_stream",

@@ -11,7 +11,7 @@ too small to count: that would take more time than all else, and change no choic
 upright, or tilted by up to 25 degrees ("haar": 10), from 20 pixels on ("landmarks68": 40). A
 profile may be found, but is not aligned (`_align`). Gray images count as
 colour images without colour. "whole" looks for nothing: it takes every image for a face already cut
-out, in which detectors miss many.
+out, in which detectors miss many. "mesh" and "mesh-tight" need two files (`fetch_face_mesh`).
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def detect_faces(
     Args:
         images: Shape ``(height, width, 3)``, red, green, blue, or ``(height, width)``, each of any
             size; 8 bits, or floating-point values in 0..255.
-        detector: "mtcnn", "haar", "landmarks68", "whole" or a registered one.
+        detector: "mtcnn", "haar", "landmarks68", "mesh", "mesh-tight", "whole" or a registered one.
         store: Where found faces are kept and found again, by detector and pixels; None looks again.
 
     Returns:
@@ -199,7 +199,7 @@ def detect_faces(
     Raises:
         ConfigError: The detector is not known, or needs a package that is not installed.
         DataError: An array is no such image, and is named by its place; the store cannot be
-            written.
+            written; the files of "mesh" cannot be had.
     """
     chosen = face_detector(detector)
     return [
@@ -340,3 +340,30 @@ def _take_whole(image_rgb: NDArray[np.uint8], /) -> list[Face]:
 def _find_by_dlib(image_rgb: NDArray[np.uint8], /) -> list[Face]:
     """Dlib's detector and its 68 points; an optional extra."""
     return _faces_of_rows(_landmarks68.find_faces(image_rgb), image_rgb)
+
+
+@register_detector("mesh")
+def _find_by_mesh(image_rgb: NDArray[np.uint8], /) -> list[Face]:
+    """Fit the mesh of 468 points to each face of "mtcnn"; eyes are the means of their corners."""
+    boxes = [tuple(map(float, row[:4])) for row in _mtcnn.find_faces(image_rgb)]
+    return _meshed(image_rgb, boxes)
+
+
+@register_detector("mesh-tight")
+def _find_by_tight_mesh(image_rgb: NDArray[np.uint8], /) -> list[Face]:
+    """Fit the mesh to an image that is a face already cut out, in which others miss many."""
+    height, width = image_rgb.shape[:2]
+    return _meshed(image_rgb, [(-0.5, -0.5, width - 0.5, height - 0.5)])
+
+
+def _meshed(image_rgb: NDArray[np.uint8], boxes: Sequence[tuple[float, ...]]) -> list[Face]:
+    """Faces by their mesh; those that it does not fit are none."""
+    from openmer.preprocessing.faces import _mesh
+
+    fitted = [_mesh.find_mesh(image_rgb, (x0, y0, x1, y1)) for x0, y0, x1, y1 in boxes]
+    rows = [
+        [*mesh.box_xyxy, mesh.score, *mesh.points_5.ravel(), *mesh.points_68.ravel()]
+        for mesh in fitted
+        if mesh.is_face
+    ]
+    return _faces_of_rows(np.array(rows, np.float32).reshape(-1, 151), image_rgb)
