@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import pkgutil
 import re
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
-from types import ModuleType
 from typing import get_args, get_type_hints
 
 import typer
@@ -27,44 +27,16 @@ README = DOCS.parent / "README.md"
 _MADE = "<!-- Made by docs/make_reference.py; edit the docstrings, then run it again. -->\n\n"
 _BEGIN, _END = "<!-- methods:begin -->", "<!-- methods:end -->"
 
-# Modules without `__all__` that a user imports by their own path.
-_BY_PATH = (
-    "openmer.datasets._labels",
-    "openmer.datasets._manifest",
-    "openmer.evaluation._abstention",
-    "openmer.evaluation.audit._audit",
-    "openmer.evaluation._calibration",
-    "openmer.explanation._grad_cam",
-    "openmer.reproduction._feature_maps",
-    "openmer.explanation._figures",
-    "openmer.explanation._held_out",
-    "openmer.reproduction._model_size",
-    "openmer.pretraining._run",
-    "openmer.reports._published",
-    "openmer.reports._reliability",
-    "openmer.reproduction._report",
-    "openmer.evaluation._cross_validate",
-    "openmer.evaluation._splits",
-    "openmer.reproduction._study",
-    "openmer.reproduction._run_study",
-    "openmer.reproduction._t_tests",
-    "openmer.evaluation._experiment",
-    "openmer.models._weights",
-    "openmer.video.faces._crops",
-    "openmer.video.spotting._curves",
-    "openmer.video.output._draw",
-    "openmer.video.output._evidence",
-    "openmer.video._job",
-    "openmer.video.spotting._motion",
-    "openmer.video._recognize",
-    "openmer.video.spotting._regions",
-    "openmer.video.output._replay",
-    "openmer.video.output._report",
-    "openmer.video.spotting._evaluate",
-    "openmer.video.output._timeline",
-    "openmer.video.faces._track",
-    "openmer.video.output._events",
-)
+_EXTENSIONS = ("Step", "register_")
+_HEADINGS = {"Args": "Arguments"}
+_RECORDS = {
+    "openmer.augmentation": ("Augmentation", "Draws", "Planes"),
+    "openmer.datasets": ("CorpusFacts", "Counts", "LabelScheme", "Options", "Problem", "Reading"),
+    "openmer.preprocessing": ("ClipData", "Face"),
+    "openmer.training": ("LossConfig",),
+    "openmer.video": ("FaceCurves", "Interval"),
+}
+"""What an extension takes and returns; nothing else inside a room is promised to stay."""
 
 
 def pages() -> dict[Path, str]:
@@ -329,46 +301,104 @@ def _default_word(value: object) -> str:
 
 
 def _python_page() -> str:
+    import openmer
+
+    names = [name for name in openmer.__all__ if name != "__version__"]
     parts = [
         "# Python",
-        "Every public name, by the module to import it from. `help(name)` has the arguments, "
-        "shapes, units and errors.",
+        "`import openmer` has everything that a script needs. The import takes a moment: PyTorch "
+        "and the other large libraries are loaded when a function first needs them. "
+        "`help(openmer.evaluate)` shows the same text as this page. Other modules of the package "
+        "may change at any time, except for the [records of the extension "
+        "points](#records-of-the-extension-points).",
+        "## Functions",
     ]
-    for module in public_modules():
-        names = getattr(module, "__all__", None) or _own_names(module)
-        parts += [f"## `{module.__name__}`", _first_line(module)]
-        parts += ["\n".join(_entry(name, getattr(module, name)) for name in names)]
+    functions = [name for name in names if name[0].islower() and not name.startswith(_EXTENSIONS)]
+    for name in functions:
+        parts += _described(f"openmer.{name}", getattr(openmer, name))
+    parts += ["## Clips and errors"]
+    for name in names:
+        if name[0].isupper() and not name.startswith(_EXTENSIONS):
+            parts += _described(f"openmer.{name}", getattr(openmer, name))
+    parts += [
+        "## What they return",
+        "Each of these shows itself as one line in a terminal and as a table in a notebook.",
+    ]
+    for kind in _returned(getattr(openmer, name) for name in functions):
+        parts += [f"### `{kind.__name__}`", _summary(kind), _attributes(kind), _members(kind)]
+    parts += [
+        "## Extension points",
+        "A [plug-in](../how-to/add-a-model.md#as-a-plug-in) calls these when it is imported. What "
+        "it registers can then be chosen by its name, on the command line and in Python.",
+    ]
+    for name in names:
+        if name.startswith(_EXTENSIONS):
+            parts += _described(f"openmer.{name}", getattr(openmer, name))
+    parts += [
+        "Methods of `openmer.Step`:",
+        _members(openmer.Step),
+        "## Records of the extension points",
+    ]
+    for module, records in _RECORDS.items():
+        for name in records:
+            kind = getattr(importlib.import_module(module), name)
+            parts += [f"### `{module}.{name}`", _summary(kind), _attributes(kind) or _members(kind)]
     return _joined(parts)
 
 
-def public_modules() -> list[ModuleType]:
-    """Every module that a user may import from."""
-    import openmer
-
-    found = {module.name for module in pkgutil.walk_packages(openmer.__path__, "openmer.")}
-    names = {"openmer", *(name for name in found if not re.search(r"\._|^openmer\.cli", name))}
-    modules = [importlib.import_module(name) for name in sorted(names)]
-    return [m for m in modules if hasattr(m, "__all__") or m.__name__ in _BY_PATH]
-
-
-def _own_names(module: ModuleType) -> list[str]:
-    """Public classes and functions that a module defines itself."""
-    return sorted(
-        name
-        for name, value in vars(module).items()
-        if not name.startswith("_")
-        and (inspect.isclass(value) or inspect.isfunction(value))
-        and value.__module__ == module.__name__
-    )
+def _described(name: str, value: object) -> Iterator[str]:
+    """A name with its call, summary, arguments, result, errors and example."""
+    call = "" if inspect.isclass(value) else _call(value)
+    yield f"### `{name}`"
+    if call:
+        yield f"```text\n{_folded(name + call)}\n```"
+    for title, text in _sections(value):
+        if title == "Example":
+            yield f"```python\n{text}\n```"
+        else:
+            yield f"{_HEADINGS.get(title, title)}:\n\n{text}" if title else text
 
 
-def _entry(name: str, value: object) -> str:
-    if inspect.ismodule(value):
-        return f"- `{name}` (module): {_first_line(value)}"
-    if not (inspect.isclass(value) or inspect.isroutine(value)):
-        return f"- `{name}` (value)"
-    call = "" if inspect.isclass(value) and issubclass(value, Exception) else _call(value)
-    return f"- `{name}{call}`: {_first_line(value)}"
+def _folded(call: str) -> str:
+    """A call in one line, or with one argument in each line where it is too long."""
+    if len(call) <= 90:
+        return call
+    name, _, arguments = call.partition("(")
+    lines = ",\n".join(f"    {each}" for each in arguments[:-1].split(", "))
+    return f"{name}(\n{lines},\n)"
+
+
+def _returned(functions: Iterable[Callable[..., object]]) -> list[type]:
+    """The classes of results that functions return, each once."""
+    found = []
+    for function in functions:
+        name = getattr(function, "__annotations__", {}).get("return", "")
+        kind = getattr(inspect.getmodule(function), str(name), None)
+        if inspect.isclass(kind) and hasattr(kind, "_repr_html_"):
+            found.append(kind)
+    return list(dict.fromkeys(found))
+
+
+def _members(kind: type) -> str:
+    """Public properties and methods of a class, a line each."""
+    lines = []
+    for name in dir(kind):
+        value = inspect.getattr_static(kind, name)
+        value = value.__func__ if isinstance(value, classmethod | staticmethod) else value
+        if name.startswith(("_", "model_")) or _is_inherited(kind, name):
+            continue
+        if inspect.isfunction(value):
+            call = _call(value).replace("(self, ", "(").replace("(self)", "()")
+            lines.append(f"- `{name}{call.replace('(cls, ', '(')}`: {_first_line(value)}")
+        elif isinstance(value, property | cached_property):
+            lines.append(f"- `{name}`: {_first_line(value)}")
+    return "\n".join(lines)
+
+
+def _is_inherited(kind: type, name: str) -> bool:
+    """Whether a member comes from a library, such as pydantic."""
+    owner = next(base for base in kind.__mro__ if name in vars(base))
+    return not owner.__module__.startswith("openmer")
 
 
 def _call(value: object) -> str:
@@ -410,7 +440,7 @@ def _first_line(value: object) -> str:
 
 def _summary(value: object) -> str:
     """The docstring up to its first section."""
-    return _plain(re.split(r"\n(?:Args|Attributes|References|Raises|Returns):\n", _doc(value))[0])
+    return _plain(re.split(r"\n(?:[A-Z][a-z]+):\n(?=    )", _doc(value))[0])
 
 
 def _sections(value: object) -> Iterator[tuple[str, str]]:
@@ -418,8 +448,8 @@ def _sections(value: object) -> Iterator[tuple[str, str]]:
     parts = re.split(r"(?:^|\n)([A-Z][a-z]+):\n(?=    )", _doc(value))
     yield "", _plain(parts[0])
     for title, text in zip(parts[1::2], parts[2::2], strict=True):
-        body = inspect.cleandoc(text)
-        if title in ("Args", "Attributes"):
+        body = textwrap.dedent(text)
+        if title in ("Args", "Attributes", "Raises"):
             body = re.sub(r"\n +", " ", body)
             body = re.sub(r"(?m)^(\*{0,2}\w+): ", r"- `\1`: ", body)
         yield title, _plain(body)

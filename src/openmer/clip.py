@@ -30,6 +30,16 @@ class Clip:
         same_as: Qualified id ("samm/006") of the same subject where they have another one, too; or
             the clip's own, which says that it was checked; empty where nothing is said.
         cropped: The frames are the face and little else, so no face has to be looked for in them.
+
+    Example:
+        frames = tuple(sorted(Path("frames/sub01/EP02_01f").glob("*.jpg")))
+        clip = openmer.Clip(
+            corpus="ours",
+            subject="sub01",
+            name="EP02_01f",
+            emotion="happiness",
+            frame_paths=frames,
+        )
     """
 
     corpus: str

@@ -7,7 +7,17 @@ from collections.abc import Iterable
 
 
 class OpenMERError(Exception):
-    """Anything a user can act on; the command line prints it and exits with `exit_code`."""
+    """Anything a user can act on; the command line prints it and exits with `exit_code`.
+
+    Its subclasses in `openmer.errors` are `ConfigError`, `DataError`, `ProtocolError` and
+    `StoppedError`.
+
+    Example:
+        try:
+            openmer.load_clips("absent.csv")
+        except openmer.OpenMERError as error:
+            print(error)
+    """
 
     exit_code = 1
 

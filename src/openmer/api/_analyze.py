@@ -128,9 +128,17 @@ def analyze(
         abstain_below: Confidence in 0..1 under which no class is given; None is the model's own.
         progress: Show how far it is.
 
+    Returns:
+        The events with their times and classes, and the movement of each face over time.
+
     Raises:
         ConfigError: There is no such spotter.
         DataError: The video cannot be read.
+
+    Example:
+        analysis = openmer.analyze("interview.mp4")
+        print(analysis.to_frame())
+        analysis.report("analysis")
     """
     rate = None if fps is None else Fraction(str(fps))
     settings = AnalyzeSettings(spotter=spotter, abstain_below=abstain_below, fps=rate)

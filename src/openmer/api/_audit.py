@@ -78,8 +78,15 @@ def audit(
         workers: As in `evaluate`.
         progress: As in `evaluate`.
 
+    Returns:
+        What was found; `clean` says whether no fold used its held-out subject.
+
     Raises:
         OpenMERError: As `evaluate`.
+
+    Example:
+        audit = openmer.audit("flow-svm", "clips.csv")
+        print(audit.clean, audit.to_frame())
     """
     chosen = method_of(method, overrides)
     rule = epoch_rule or chosen.epoch_rule

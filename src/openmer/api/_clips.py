@@ -67,9 +67,16 @@ def load_clips(
         frames: Form of the frames of the corpus; None is the first.
         strict: Refuse a copy of a corpus in which a clip cannot be read.
 
+    Returns:
+        The clips in the order of their list.
+
     Raises:
         ConfigError: No such corpus, variant or form, or an option of a corpus without one.
         DataError: The manifest is missing or has wrong rows, or the corpus cannot be read.
+
+    Example:
+        clips = openmer.load_clips("clips.csv")
+        print(len(clips), clips[0].subject_id, clips.to_frame())
     """
     found = _read(source, root, variant=variant, frames=frames, strict=strict)
     return Clips(**{field.name: getattr(found, field.name) for field in fields(ClipSource)})
@@ -85,7 +92,14 @@ def clips_of(source: Source) -> ClipSource | Sequence[Clip]:
 
 
 def list_corpora() -> list[str]:
-    """List the names of the corpora that can be read, sorted."""
+    """List the names of the corpora that can be read, sorted.
+
+    Returns:
+        Names that `load_clips` takes.
+
+    Example:
+        print(openmer.list_corpora())
+    """
     return list_datasets()
 
 
@@ -100,9 +114,15 @@ def synthesize(
         seed: Same seed, same bytes.
         progress: Show how far it is.
 
+    Returns:
+        The clips.
+
     Raises:
         ConfigError: There is no such size.
         DataError: The folder holds something else, or cannot be written.
+
+    Example:
+        clips = openmer.synthesize("corpus", size="tiny")
     """
     with shown(progress) as report:
         path = write_corpus(Path(folder), size, seed, lambda done, of: report("write", done, of))

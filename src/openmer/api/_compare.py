@@ -64,8 +64,16 @@ def compare(first: Result | str | Path, second: Result | str | Path) -> Compared
         first: A result, or the folder of one.
         second: Another one, on the same clips.
 
+    Returns:
+        The difference of UF1 with its interval and p-value, and McNemar's test.
+
     Raises:
         DataError: A folder holds no run, or the runs are of other clips.
+
+    Example:
+        first = openmer.evaluate("flow-svm", "clips.csv")
+        second = openmer.evaluate("ststnet", "clips.csv", overrides=["training.epochs=20"])
+        print(openmer.compare(first, second).p_value)
     """
     one, other = (r if isinstance(r, Result) else Result.read(r) for r in (first, second))
     return Compared(one.info.title, other.info.title, compare_runs(one.table, other.table))

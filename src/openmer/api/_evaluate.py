@@ -195,10 +195,18 @@ def evaluate(
         workers: Processes; 0 is one per core.
         progress: Show how far it is.
 
+    Returns:
+        Scores with their intervals, the prediction of every clip, and how they were made.
+
     Raises:
         ConfigError: There is no such method, or an override is wrong.
         DataError: The clips cannot be read.
         ProtocolError: The evaluation cannot be honest, such as with one subject only.
+
+    Example:
+        result = openmer.evaluate("flow-svm", "clips.csv")
+        print(result.uf1, result.interval("uf1"), result.predictions)
+        result.report("report")
     """
     chosen = method_of(method, overrides)
     protocol = Protocol(epoch_rule=epoch_rule or chosen.epoch_rule, seeds=tuple(range(seeds)))

@@ -106,10 +106,19 @@ def explain(
         workers: As in `evaluate`.
         progress: As in `evaluate`.
 
+    Returns:
+        The saliency map, and cautions for a reader.
+
     Raises:
         ConfigError: Both or neither of `method` and `model` are given, the network has no maps,
             or Captum is missing.
         DataError: There is no such clip, or it cannot be prepared.
+
+    Example:
+        clips = openmer.load_clips("clips.csv")
+        changes = ["training.epochs=20"]
+        why = openmer.explain(clips[0], clips, method="ststnet", overrides=changes)
+        why.save("saliency.png")
     """
     require_captum()
     if (method is None) == (model is None) or (method is not None and clips is None):

@@ -27,9 +27,15 @@ def export(
         int8: 8-bit integers in place of float32: smaller, and not the same scores.
         clips: With `int8`, clips to calibrate and compare on.
 
+    Returns:
+        The path and the size of the file, and how far its scores differ.
+
     Raises:
         ConfigError: The extra `export` is not installed, or clips are given without `int8`.
         DataError: The scores differ, or the file cannot be written.
+
+    Example:
+        print(openmer.export(path="model.onnx").largest_difference)
     """
     fitted = fitted_of(model)
     if not int8:

@@ -138,9 +138,16 @@ def load_model(source: str | Path | None = None) -> Model:
         source: A folder that `Model.save` or `openmer train` wrote, or a method that comes with
             weights; None is the model that comes with OpenMER.
 
+    Returns:
+        The model; `predict` and `save` are its methods.
+
     Raises:
         ConfigError: The method has no weights.
         DataError: The folder holds no model, or a broken one.
+
+    Example:
+        model = openmer.load_model()  # the one that comes with OpenMER
+        print(model.classes)
     """
     if source is None:
         return Model(default_model())
@@ -174,8 +181,15 @@ def train(
         workers: As in `evaluate`.
         progress: As in `evaluate`.
 
+    Returns:
+        The model.
+
     Raises:
         OpenMERError: As `evaluate`.
+
+    Example:
+        model = openmer.train("flow-svm", "clips.csv")
+        model.save("model")
     """
     chosen, folder = method_of(method, overrides), Path(runs)
     protocol = Protocol(epoch_rule=epoch_rule_of(chosen), seeds=(seed,))
@@ -215,8 +229,15 @@ def predict(
         offset: Last frame of the movement.
         fps: Frames per second.
 
+    Returns:
+        For each input the class, or None where the model is not sure, and its confidence.
+
     Raises:
         DataError: Nothing could be scored; the first reason is given.
+
+    Example:
+        predictions = openmer.predict("clips.csv")
+        print(predictions[0].class_name, predictions.to_frame())
     """
     rate = None if fps is None else Fraction(str(fps))
     samples = samples_of(inputs, Moments(onset=onset, apex=apex, offset=offset, fps=rate))

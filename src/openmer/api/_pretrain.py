@@ -73,9 +73,17 @@ def pretrain(
         half: Store the weights in half precision.
         progress: As in `evaluate`.
 
+    Returns:
+        The file of weights, and its card: data, settings, scores.
+
     Raises:
         ConfigError: The method has no pretraining.
         DataError: The images cannot be read, or the folder cannot be written.
+
+    Example:
+        weights = openmer.pretrain("efficient-me", images="images.csv").weights
+        changes = [f"model.weights={weights}"]
+        result = openmer.evaluate("efficient-me", "clips.csv", overrides=changes)
     """
     chosen = method_of(method, overrides)
     folder = Path(out) if out is not None else Path("pretrained") / chosen.name

@@ -155,8 +155,24 @@ _SCHEMES: Registry[LabelScheme] = Registry("label scheme")
 def register_label_scheme(scheme: LabelScheme) -> LabelScheme:
     """List a label scheme under its name; methods choose it by ``label_scheme``.
 
+    Args:
+        scheme: Its classes, and the class of each word of the annotators.
+
+    Returns:
+        The scheme.
+
     Raises:
         ValueError: The name is taken, or a word belongs to a class that the scheme lacks.
+
+    Example:
+        scheme = LabelScheme(
+            name="happy-or-not",
+            classes=("happy", "other"),
+            words={"happiness": "happy", "disgust": "other"},
+            dropped=frozenset({"surprise"}),
+            source="our lab",
+        )
+        openmer.register_label_scheme(scheme)
     """
     lost = set(scheme.words.values()) - set(scheme.classes)
     if lost:

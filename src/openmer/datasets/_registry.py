@@ -28,7 +28,34 @@ _log = logging.getLogger("openmer.datasets")
 
 
 def register_corpus(corpus: CorpusFacts) -> Callable[[Reader], Reader]:
-    """List the reader of a corpus that lies in one folder."""
+    """Return a decorator that lists the reader of a corpus that lies in one folder.
+
+    Args:
+        corpus: Name, title, paper, access, terms, and the counts of a whole copy.
+
+    Returns:
+        The decorator. The function takes the folder and `openmer.datasets.Options`, and returns
+        `openmer.datasets.Reading`: clips or images, and the problems met on the way.
+
+    Raises:
+        ValueError: The name is taken.
+
+    Example:
+        FACTS = CorpusFacts(
+            name="ours",
+            title="Ours",
+            holds="clips",
+            paper="none",
+            access="ask us",
+            terms="none",
+            variants={"all": Counts(words={"happiness": None, "disgust": None})},
+        )
+
+
+        @openmer.register_corpus(FACTS)
+        def read(root, options):
+            return Reading(items=openmer.load_clips(root / "clips.csv").clips)
+    """
 
     def add(read: Reader) -> Reader:
         def read_found(root: Roots, options: Options) -> Reading:

@@ -70,16 +70,27 @@ METRICS: Registry[Metric] = Registry("metric")
 def register_metric(
     name: str, title: str, *, of: Literal["counts", "scores"] = "counts", main: bool = False
 ) -> Callable[[_F], _F]:
-    """List a function as a metric, which then appears in every summary, interval and report.
+    """Return a decorator that lists a metric; every summary, interval and report then has it.
 
     Args:
-        name: As `Metric.name`: lower case, letters, digits and underscores.
-        title: As `Metric.title`.
-        of: As `Metric.of`.
-        main: As `Metric.main`.
+        name: Short name in tables of numbers: lower case letters, digits and underscores.
+        title: As readers know it.
+        of: Whether the function takes confusion matrices, or the scores of the clips.
+        main: Whether it stands in the first table of every report.
+
+    Returns:
+        The decorator. The function takes confusion matrices ``(..., classes, classes)``, rows the
+        truth, and returns values ``(...)``, larger is better. With ``of="scores"`` it takes the
+        truth ``(clips,)``, scores ``(clips, classes)`` and how often each clip counts
+        ``(draws, clips)``, and returns values ``(draws,)``.
 
     Raises:
         ValueError: The name is taken, or has other characters.
+
+    Example:
+        @openmer.register_metric("right_share", "Share of right clips")
+        def right_share(counts):
+            return counts.trace(axis1=-2, axis2=-1) / counts.sum(axis=(-2, -1))
     """
     if not name.isidentifier() or name != name.lower():
         raise ValueError(f"The metric name {name!r} must be lower case letters, digits and _.")

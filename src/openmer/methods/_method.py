@@ -100,9 +100,16 @@ def load_method(name: str, overrides: Sequence[str] = (), search: Path | None = 
             ``recipe.2.size`` counts steps from 0), values are TOML, or plain text.
         search: A TOML file whose table ``[search]`` takes the place of the method's.
 
+    Returns:
+        The method, a frozen record.
+
     Raises:
         ConfigError: No such method, not TOML, an unknown key (the nearest is given) or a value of
             the wrong kind.
+
+    Example:
+        method = openmer.load_method("ststnet", ["training.epochs=50"])
+        print(method.title, method.training.epochs)
     """
     table = read_toml(method_file(name), "method file")
     if search is not None:

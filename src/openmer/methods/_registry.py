@@ -24,6 +24,9 @@ def register_method(path: Path | Traversable) -> None:
 
     Raises:
         ValueError: The name is taken, or there is no such TOML file.
+
+    Example:
+        openmer.register_method(Path(__file__).with_name("my-method.toml"))
     """
     if not path.name.endswith(".toml") or not path.is_file():
         raise ValueError(f"{path} is no TOML file of a method. Give the path of one.")
@@ -31,7 +34,14 @@ def register_method(path: Path | Traversable) -> None:
 
 
 def list_methods() -> list[str]:
-    """List the names of all methods, sorted."""
+    """List the names of all methods, sorted.
+
+    Returns:
+        Names that `load_method` and `evaluate` take.
+
+    Example:
+        print(openmer.list_methods())
+    """
     return _METHODS.names()
 
 

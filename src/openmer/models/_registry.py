@@ -13,7 +13,29 @@ _MODELS: Registry[Callable[..., nn.Module]] = Registry("model", "openmer.models"
 
 
 def register_model(name: str) -> Callable[[type[nn.Module]], type[nn.Module]]:
-    """Class decorator: list a model under `name` (the paper's, lower case, underscores)."""
+    """Return a decorator that lists a class of models under a name.
+
+    Args:
+        name: The paper's, in lower case, with underscores.
+
+    Returns:
+        The decorator. The class is a `torch.nn.Module` with the keyword arguments ``in_channels``,
+        ``num_classes`` and ``size``, from inputs ``(batch, in_channels, size, size)`` to logits
+        ``(batch, num_classes)``.
+
+    Raises:
+        ValueError: The name is taken.
+
+    Example:
+        @openmer.register_model("tiny_net")
+        class TinyNet(torch.nn.Module):
+            def __init__(self, *, in_channels=3, num_classes=3, size=28):
+                super().__init__()
+                self.head = torch.nn.Linear(in_channels, num_classes)
+
+            def forward(self, flow):
+                return self.head(flow.mean(dim=(-2, -1)))
+    """
 
     def add(build: type[nn.Module]) -> type[nn.Module]:
         _MODELS.add(name, build)
@@ -30,8 +52,14 @@ def create_model(name: str, **hyperparameters: object) -> nn.Module:
         **hyperparameters: Keyword arguments of the model; every model takes ``in_channels``,
             ``num_classes`` and ``size`` (input height and width in pixels).
 
+    Returns:
+        The network, in training mode.
+
     Raises:
         ConfigError: No such model (the nearest name is given), or it takes no such argument.
+
+    Example:
+        network = openmer.create_model("ststnet", in_channels=3, num_classes=3, size=28)
     """
     build = builder_of(name)
     try:
@@ -56,5 +84,12 @@ def ensure_registered(name: str, build: Callable[..., nn.Module]) -> None:
 
 
 def list_models() -> list[str]:
-    """Names of all models, sorted."""
+    """Names of all models, sorted.
+
+    Returns:
+        Names that `create_model` and a method file take.
+
+    Example:
+        print(openmer.list_models())
+    """
     return _MODELS.names()

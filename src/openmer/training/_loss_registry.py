@@ -24,8 +24,21 @@ LOSSES: Registry[Loss] = Registry("loss", "openmer.training.losses")
 def register_loss(name: str) -> Callable[[L], L]:
     """Return a decorator that registers a loss under a name.
 
-    A loss is a function of the logits ``(clips, classes)``, the class indices ``(clips,)`` and the
-    `LossConfig`; it returns one number per clip, never negative, before class weights.
+    Args:
+        name: How a method file calls it, in ``[loss]``.
+
+    Returns:
+        The decorator. The function takes logits ``(clips, classes)``, class indices ``(clips,)``
+        and `openmer.training.LossConfig`, and returns one number per clip, never negative, before
+        class weights.
+
+    Raises:
+        ValueError: The name is taken.
+
+    Example:
+        @openmer.register_loss("one_minus_p")
+        def one_minus_p(logits, targets, loss):
+            return 1 - logits.softmax(dim=1).gather(1, targets[:, None])[:, 0]
     """
 
     def add(loss: L) -> L:

@@ -142,8 +142,21 @@ _DETECTORS: dict[str, FaceDetector] = {}
 def register_detector(name: str, *, version: int = 1) -> Callable[[Detector], Detector]:
     """Return a decorator that registers a function as the face detector `name`.
 
+    Args:
+        name: How a recipe calls it.
+        version: Raised whenever it finds other faces, so that no cached face outlives it.
+
+    Returns:
+        The decorator. The function takes an image, uint8, ``(height, width, 3)``, and returns its
+        faces, `openmer.preprocessing.Face`, the surest first.
+
     Raises:
         ValueError: The name is taken.
+
+    Example:
+        @openmer.register_detector("blind")
+        def blind(image_rgb):
+            return []
     """
 
     def add(function: Detector) -> Detector:

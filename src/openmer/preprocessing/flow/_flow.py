@@ -47,8 +47,21 @@ _METHODS: dict[str, FlowMethod] = {}
 def register_flow(name: str, *, version: int = 1) -> Callable[[FlowFunction], FlowFunction]:
     """Return a decorator that registers a function as the flow method `name`.
 
+    Args:
+        name: How a recipe calls it.
+        version: Raised whenever its numbers change, so that no cached array outlives them.
+
+    Returns:
+        The decorator. The function takes two gray frames in 0..255, float32,
+        ``(height, width)``, and returns flow in pixels, ``(2, height, width)``: u, then v.
+
     Raises:
         ValueError: The name is taken.
+
+    Example:
+        @openmer.register_flow("no_motion")
+        def no_motion(first, second):
+            return np.zeros((2, *first.shape), np.float32)
     """
 
     def add(function: FlowFunction) -> FlowFunction:

@@ -66,6 +66,14 @@ class Step(BaseModel):
 
     Attributes:
         step: Its name in a recipe.
+
+    Example:
+        class Halve(openmer.Step):
+            gives: ClassVar = {"flow": "flow"}
+            step: Literal["halve"] = "halve"
+
+            def change(self, array):
+                return array / 2
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")

@@ -41,8 +41,21 @@ _SPOTTERS: Registry[Callable[[], Spotter]] = Registry("spotter")
 def register_spotter(name: str) -> Callable[[Callable[[], Spotter]], Callable[[], Spotter]]:
     """Return a decorator that registers a class or function that makes a spotter.
 
+    Args:
+        name: How `analyze` calls it.
+
+    Returns:
+        The decorator. A spotter is called with the `openmer.video.FaceCurves` of one face and
+        returns a tuple of `openmer.video.Interval` by time, none overlapping another.
+
     Raises:
         ValueError: The name is taken.
+
+    Example:
+        @openmer.register_spotter("never")
+        class Never:
+            def __call__(self, curves):
+                return ()
     """
 
     def add(make: Callable[[], Spotter]) -> Callable[[], Spotter]:
