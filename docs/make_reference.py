@@ -163,7 +163,7 @@ _STEP_PAGES = {
 
 
 def _recipe_page() -> str:
-    from openmer.datasets import _labels as labels
+    from openmer.datasets import label_scheme, list_label_schemes
     from openmer.preprocessing import list_flow_methods, list_steps
     from openmer.preprocessing.flow._flow import flow_method
     from openmer.preprocessing.steps._step import STEPS
@@ -185,15 +185,15 @@ def _recipe_page() -> str:
     for name in list_flow_methods():
         parts += [f"- `{name}`: {_first_line(flow_method(name).function)}"]
     parts += ["## Label schemes"]
-    for scheme in vars(labels).values():
-        if isinstance(scheme, labels.LabelScheme):
-            words = ", ".join(f"{word} → {group}" for word, group in sorted(scheme.words.items()))
-            dropped = ", ".join(sorted(scheme.dropped)) or "nothing"
-            parts += [
-                f"### `{scheme.name}`",
-                f"Classes {', '.join(scheme.classes)}. {words}. Dropped: {dropped}. "
-                f"Source: {scheme.source}.",
-            ]
+    for scheme in map(label_scheme, list_label_schemes()):
+        words = ", ".join(f"{word} → {group}" for word, group in sorted(scheme.words.items()))
+        outside = f" Any other word: {scheme.outside}." if scheme.outside != "refused" else ""
+        parts += [
+            f"### `{scheme.name}`",
+            f"Classes {', '.join(scheme.classes)}. {words}. "
+            f"Dropped: {', '.join(scheme.dropped) or 'nothing'}.{outside} "
+            f"Source: {scheme.source}.",
+        ]
     return _joined(parts)
 
 

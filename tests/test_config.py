@@ -28,7 +28,10 @@ METHODS = {
         'searched={subjects=["a/1"], clips=3, sampler="grid", trials=1, score="uf1", '
         'inner_score=0.5, inner_folds=2, seed=0, settings={"loss.gamma"=1.0}}',
     ],
-    "flow-svm": [],
+    "flow-svm": [
+        'label_scheme={name="mine", classes=["a", "b"], words={x="a", y="b"}, dropped=["z"], '
+        'source="ours", by="emotion", outside="dropped", minimum=1}'
+    ],
     "dense-attention": [],
     "efficient-me-paper": [],
     "mobilevit-svm": [],
@@ -140,7 +143,7 @@ def check(read, table):
     assert complaint(read, table) == ""
     for path in places(table):
         key = path[-1]
-        free = {"parameters", "settings", "space", "model"} & set(map(str, path[:-1]))
+        free = {"parameters", "settings", "space", "model", "words"} & set(map(str, path[:-1]))
         for change in (misspelt, wrong, deeper, listed):
             text = complaint(read, changed(table, path, change))
             assert text or (free and change is not wrong), f"{path}, {change.__name__}"

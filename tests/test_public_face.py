@@ -3,7 +3,9 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import openmer
 from openmer.errors import ConfigError, DataError
@@ -207,3 +209,36 @@ def test_hostile_names_do_no_harm_in_a_notebook(clips):
     hostile = replace(clips, title=HOSTILE, clips=(replace(clips[0], name=HOSTILE),))
     assert "<script" not in hostile._repr_html_()
     assert "&lt;script" in hostile._repr_html_()
+
+
+SEVEN = ("awe", "calm", "dread", "grief", "joy", "rage", "scorn")
+
+
+@pytest.fixture(scope="module")
+def seven_words(tmp_path_factory):
+    """A manifest of flow images with seven words that no scheme knows, each a place on the face."""
+    root = tmp_path_factory.mktemp("seven")
+    rng = np.random.default_rng(0)
+    lines = ["corpus,subject,clip,label,flow_path"]
+    for subject in range(4):
+        for place, word in enumerate(SEVEN):
+            image = rng.integers(90, 120, (28, 28, 3)).astype(np.uint8)
+            row, column = divmod(place, 3)
+            image[row * 9 : row * 9 + 9, column * 9 : column * 9 + 9] = 230
+            Image.fromarray(image).save(root / f"{subject}{word}.png")
+            lines.append(f"lab,{subject},{word},{word},{subject}{word}.png")
+    (root / "clips.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_seven_words_of_a_users_own_need_no_code(seven_words, tmp_path):
+    options = {"label_scheme": "as-annotated:2", "progress": False}
+    clips = seven_words / "clips.csv"
+    result = openmer.evaluate("flow-svm", clips, out=tmp_path, **options)
+    assert result.info.classes == SEVEN
+    assert result.uf1 == 1
+    audit = openmer.audit("flow-svm", clips, subjects=1, **options)
+    assert audit.clean
+    openmer.train("flow-svm", clips, runs=tmp_path, **options).save(tmp_path / "model")
+    said = openmer.predict(clips, tmp_path / "model").to_frame()
+    assert list(said["likeliest"]) == list(said["label"]) == list(SEVEN) * 4

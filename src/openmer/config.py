@@ -14,7 +14,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, Tag, ValidationError
+from pydantic import BaseModel, ConfigDict, Tag, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -25,6 +25,12 @@ M = TypeVar("M", bound=BaseModel)
 _SHOWN = 60  # characters of a wrong value
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 _LIMITS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+
+
+class Record(BaseModel):
+    """A frozen record that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def read_toml(

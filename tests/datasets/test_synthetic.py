@@ -11,14 +11,15 @@ import cv2
 import numpy as np
 import pytest
 
-from openmer.datasets import read_manifest, write_corpus
-from openmer.datasets._labels import MEGC2019_3
+from openmer.datasets import label_scheme, read_manifest, write_corpus
 from openmer.datasets.synthetic import _clips as synthetic
 from openmer.datasets.synthetic import _motion as motion
 from openmer.datasets.synthetic._clips import generate
 from openmer.datasets.synthetic._faces import paint_face, sample_look
 from openmer.datasets.synthetic._plan import CLASSES, SIZES, CorpusPlan, Part, slots, stream
 from openmer.errors import ConfigError, DataError
+
+SCHEME = label_scheme("megc2019-3")
 
 
 def small_plan(**changes):
@@ -107,7 +108,7 @@ def test_classes_are_balanced_and_some_subjects_lack_one():
 def test_annotation_agrees_with_the_truth():
     for made in tiny():
         clip = made.clip
-        assert MEGC2019_3.classes[MEGC2019_3.index_of(clip.emotion)] == made.class_name
+        assert SCHEME.classes[SCHEME.index_of(clip.emotion)] == made.class_name
         assert clip.onset < clip.apex < clip.offset < len(made.frames_rgb) - 1
         assert made.true_apex == clip.apex
         assert made.course.max() == 1.0 == made.course[clip.apex]

@@ -11,6 +11,7 @@ from openmer.api._clips import Source
 from openmer.api._display import Displayed, frame
 from openmer.api._evaluate import Device, method_of, task_of
 from openmer.api._progress import progress as shown
+from openmer.datasets import LabelScheme
 from openmer.evaluation import Finding, Protocol, package_trainer, run_audit, shortened
 from openmer.methods import Method
 from openmer.training import EpochRule, Resources
@@ -59,6 +60,7 @@ def audit(
     *,
     epoch_rule: EpochRule | None = None,
     overrides: Sequence[str] = (),
+    label_scheme: str | LabelScheme | None = None,
     subjects: int = 3,
     epochs: int = 4,
     device: Device = "auto",
@@ -72,6 +74,7 @@ def audit(
         clips: As in `evaluate`.
         epoch_rule: As in `evaluate`.
         overrides: As in `evaluate`.
+        label_scheme: As in `evaluate`.
         subjects: How many held-out subjects are poisoned; 0 is everybody.
         epochs: Budget of the poisoned trainings.
         device: As in `evaluate`.
@@ -88,7 +91,7 @@ def audit(
         audit = openmer.audit("flow-svm", "clips.csv")
         print(audit.clean, audit.to_frame())
     """
-    chosen = method_of(method, overrides)
+    chosen = method_of(method, overrides, label_scheme)
     rule = epoch_rule or chosen.epoch_rule
     with shown(progress) as report:
         task = task_of(chosen, clips, Protocol(epoch_rule=rule), workers, report)

@@ -41,7 +41,10 @@ class Clips(Displayed, ClipSource):
 
     def to_frame(self) -> DataFrame:
         """Return a table with a row for each clip."""
-        columns = ("corpus", "subject", "clip", "label", "onset", "apex", "offset", "fps", "frames")
+        columns = (
+            "corpus", "subject", "clip", "label", "onset", "apex", "offset", "fps", "frames",
+            "action_units",
+        )  # fmt: skip
         return frame((dict(zip(columns, _row(clip), strict=True)) for clip in self), columns)
 
     def _line(self) -> str:
@@ -187,4 +190,5 @@ def _row(clip: Clip) -> tuple[object, ...]:
         *moments,
         fps,
         len(clip.frame_paths),
+        clip.action_units,
     )

@@ -13,7 +13,7 @@ from openmer.api._clips import Source, clips_of
 from openmer.api._display import Displayed, frame
 from openmer.api._progress import Report
 from openmer.api._progress import progress as shown
-from openmer.datasets import ClipSource
+from openmer.datasets import ClipSource, LabelScheme
 from openmer.errors import ConfigError
 from openmer.evaluation import (
     METRICS,
@@ -29,7 +29,7 @@ from openmer.evaluation import (
     prepare_task,
     read_run,
 )
-from openmer.methods import Method, load_method
+from openmer.methods import Method, load_method, with_label_scheme
 from openmer.preprocessing import ArrayCache
 from openmer.reports import write_report
 from openmer.training import EpochRule, Resources
@@ -177,6 +177,7 @@ def evaluate(
     seeds: int = 1,
     epoch_rule: EpochRule | None = None,
     overrides: Sequence[str] = (),
+    label_scheme: str | LabelScheme | None = None,
     out: str | Path = "runs",
     device: Device = "auto",
     workers: int = 0,
@@ -190,6 +191,8 @@ def evaluate(
         seeds: How many times; with the seeds 0 to `seeds` - 1.
         epoch_rule: "fixed", "inner" or "held_out", which is a leak; None is the method's own.
         overrides: Values to replace in the method, such as ``"training.epochs=5"``.
+        label_scheme: How words become classes, in place of the method's own: a name, a file, or
+            what else `openmer.datasets.label_scheme` reads.
         out: Folder that keeps all runs.
         device: "auto" takes CUDA where there is one.
         workers: Processes; 0 is one per core.
@@ -208,7 +211,7 @@ def evaluate(
         print(result.uf1, result.interval("uf1"), result.predictions)
         result.report("report")
     """
-    chosen = method_of(method, overrides)
+    chosen = method_of(method, overrides, label_scheme)
     protocol = Protocol(epoch_rule=epoch_rule or chosen.epoch_rule, seeds=tuple(range(seeds)))
     resources = Resources(device=device, workers=workers)
     with shown(progress) as report:
@@ -219,19 +222,28 @@ def evaluate(
     return Result.read(folder)
 
 
-def method_of(method: str | Path | Method, overrides: Sequence[str] = ()) -> Method:
+def method_of(
+    method: str | Path | Method,
+    overrides: Sequence[str] = (),
+    label_scheme: str | LabelScheme | None = None,
+) -> Method:
     """Return the method of that name or file; one that was loaded before stays as it is.
+
+    Args:
+        method: A name, a path, or a method.
+        overrides: Values to replace.
+        label_scheme: What takes the place of the method's own; None leaves it.
 
     Raises:
         ConfigError: There is none, or an override is wrong or beside a loaded method.
     """
     if not isinstance(method, Method):
-        return load_method(str(method), overrides)
+        method, overrides = load_method(str(method), overrides), ()
     if overrides:
         raise ConfigError(
             "Found overrides beside a method that was loaded before. Give them to load_method."
         )
-    return method
+    return method if label_scheme is None else with_label_scheme(method, label_scheme)
 
 
 def task_of(

@@ -13,6 +13,7 @@ from openmer.api._evaluate import Device, method_of, task_of
 from openmer.api._model import Model, fitted_of, samples_of
 from openmer.api._progress import progress as shown
 from openmer.clip import Clip
+from openmer.datasets import LabelScheme
 from openmer.errors import ConfigError
 from openmer.evaluation import Protocol
 from openmer.explanation import (
@@ -85,6 +86,7 @@ def explain(
     class_name: str = "",
     saliency: SaliencyKind = "grad-cam",
     overrides: Sequence[str] = (),
+    label_scheme: str | LabelScheme | None = None,
     seed: int = 0,
     device: Device = "auto",
     workers: int = 0,
@@ -101,6 +103,7 @@ def explain(
         class_name: The class to explain; the predicted one where it is empty.
         saliency: "grad-cam" or "hires-cam".
         overrides: As in `evaluate`, with `method`.
+        label_scheme: As in `evaluate`, with `method`.
         seed: Of the training, with `method`.
         device: As in `evaluate`.
         workers: As in `evaluate`.
@@ -130,7 +133,8 @@ def explain(
         (sample,) = samples_of(clip)
         fitted = fitted_of(model)
         return Explanation(explain_sample(fitted, sample, class_name=class_name, kind=saliency))
-    chosen, key = method_of(method, overrides), clip.key if isinstance(clip, Clip) else str(clip)
+    chosen = method_of(method, overrides, label_scheme)
+    key = clip.key if isinstance(clip, Clip) else str(clip)
     with shown(progress) as report:
         protocol = Protocol(epoch_rule=honest_rule(chosen))
         task = task_of(chosen, clips or (), protocol, workers, report)

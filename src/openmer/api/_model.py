@@ -13,7 +13,7 @@ from openmer.api._display import Displayed, frame
 from openmer.api._evaluate import Device, method_of, task_of
 from openmer.api._progress import progress as shown
 from openmer.clip import Clip
-from openmer.datasets import ClipSource
+from openmer.datasets import ClipSource, LabelScheme
 from openmer.deployment import (
     Decision,
     FittedModel,
@@ -164,6 +164,7 @@ def train(
     runs: str | Path = "runs",
     seed: int = 0,
     overrides: Sequence[str] = (),
+    label_scheme: str | LabelScheme | None = None,
     device: Device = "auto",
     workers: int = 0,
     progress: bool = True,
@@ -177,6 +178,7 @@ def train(
         runs: Folder that keeps the runs of estimates.
         seed: Of the training.
         overrides: As in `evaluate`.
+        label_scheme: As in `evaluate`.
         device: As in `evaluate`.
         workers: As in `evaluate`.
         progress: As in `evaluate`.
@@ -191,7 +193,7 @@ def train(
         model = openmer.train("flow-svm", "clips.csv")
         model.save("model")
     """
-    chosen, folder = method_of(method, overrides), Path(runs)
+    chosen, folder = method_of(method, overrides, label_scheme), Path(runs)
     protocol = Protocol(epoch_rule=epoch_rule_of(chosen), seeds=(seed,))
     resources = Resources(device=device, workers=workers)
     with shown(progress) as report:

@@ -25,7 +25,7 @@ from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
     from openmer.clip import Clip
-    from openmer.datasets import ClipSource
+    from openmer.datasets import ClipSource, LabelScheme
     from openmer.reports import Table
     from openmer.reproduction import Study, StudyRun
 
@@ -100,13 +100,13 @@ class _Given:
         warn(source.warning)
         return source
 
-    def shown(self, source: ClipSource, scheme: str) -> Clip:
+    def shown(self, source: ClipSource, scheme: LabelScheme) -> Clip:
         """Choose the clip of a figure: the one named, or the first that the scheme keeps."""
-        from openmer.datasets import label_scheme, labelled
+        from openmer.datasets import labelled
 
         if self.clip:
             return clip_named(source, self.clip)
-        return labelled(source.clips, label_scheme(scheme))[0][0]
+        return labelled(source.clips, scheme.resolved(source.clips))[0][0]
 
 
 def _scores(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
@@ -127,7 +127,7 @@ def _size(chosen: Study, how: StudyRun, _: _Given) -> list[Table]:
 def _maps(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     from openmer.reproduction import draw_study, row_method
 
-    scheme = row_method(chosen, chosen.rows[0], how.overrides).label_scheme
+    scheme = row_method(chosen, chosen.rows[0], how.overrides).scheme
     clip = given.shown(given.read(), scheme)
     for path in draw_study(chosen, clip, how.overrides, how.out / "studies"):
         errors.print(f"Picture: {path}", soft_wrap=True)
@@ -141,7 +141,7 @@ def _saliency(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
 
     methods = [(row.label, row_method(chosen, row, how.overrides)) for row in chosen.rows]
     source = given.read()
-    clip = given.shown(source, methods[0][1].label_scheme).key
+    clip = given.shown(source, methods[0][1].scheme).key
     with progress(chosen.title) as report:
         found = variant_saliency_maps(
             methods, source, clip, resources=how.resources, on_progress=report
@@ -161,7 +161,7 @@ def _curves(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     from openmer.reproduction import curves_csv, draw_curves, row_method, training_curve
 
     source, curves = given.read(), []
-    scheme = row_method(chosen, chosen.rows[0], how.overrides).label_scheme
+    scheme = row_method(chosen, chosen.rows[0], how.overrides).scheme
     subject_id = given.shown(source, scheme).subject_id
     for row in chosen.rows:
         method = row_method(chosen, row, how.overrides)

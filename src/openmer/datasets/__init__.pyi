@@ -1,3 +1,5 @@
+from ._action_units import ActionUnit as ActionUnit
+from ._action_units import parse_action_units as parse_action_units
 from ._facts import (
     CorpusFacts as CorpusFacts,
 )
@@ -10,11 +12,10 @@ from ._facts import (
 from ._facts import (
     options_of as options_of,
 )
+from ._label_files import LabelSchemeField as LabelSchemeField
+from ._label_files import label_scheme as label_scheme
 from ._labels import (
     LabelScheme as LabelScheme,
-)
-from ._labels import (
-    label_scheme as label_scheme,
 )
 from ._labels import (
     labelled as labelled,
@@ -127,12 +128,14 @@ from .synthetic._long_videos import (
 
 __all__ = [
     "KINDS",
+    "ActionUnit",
     "AnnotatedVideo",
     "ClipSource",
     "CorpusFacts",
     "Counts",
     "Kind",
     "LabelScheme",
+    "LabelSchemeField",
     "Options",
     "OwnImages",
     "PretrainingScheme",
@@ -157,6 +160,7 @@ __all__ = [
     "load_pretraining",
     "merge_subjects",
     "options_of",
+    "parse_action_units",
     "parts_of",
     "pretraining_scheme",
     "read_long_videos",

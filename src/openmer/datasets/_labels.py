@@ -1,36 +1,103 @@
-"""Label schemes: how annotators' words become classes, with the paper that defined the grouping."""
+"""Label schemes: how annotators' words become classes, with the paper that defined the grouping.
+
+A scheme is data: one of ``label_schemes.toml``, a user's TOML or CSV file, a table of a method, or
+what a plug-in registers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TypeVar
+import difflib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import resources
+from typing import Literal, Self, TypeVar
+
+from pydantic import Field, field_validator, model_validator
 
 from openmer.clip import Clip, Image
-from openmer.errors import DataError, ProtocolError
+from openmer.config import Record, read_toml
+from openmer.datasets._action_units import combinations_of
+from openmer.errors import ConfigError, DataError, ProtocolError
 from openmer.registry import Registry
 
 Labelled = TypeVar("Labelled", Clip, Image)
 
+AS_ANNOTATED = "as-annotated"
+_SHOWN = 8
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelScheme:
-    """A grouping of the annotators' words.
+
+class LabelScheme(Record):
+    """A grouping of the annotators' words, or of their action units.
 
     Attributes:
         name: How the scheme is called in a method file.
-        classes: Class names in the order of their indices.
+        classes: Class names in the order of their indices. In a file also a table of the words of
+            each class; a list alone makes every class its own word.
         words: Annotators' word (lower case) to class name.
-        dropped: Words that the scheme leaves out on purpose.
+        dropped: Words that the scheme leaves out on purpose, sorted.
         source: The paper or protocol that defined it.
+        by: ``emotion`` groups the annotators' words; ``action_units`` their action units, whose
+            combination ("4+7", without sides and intensities) is then the word.
+        outside: What becomes of any other word: ``refused`` (an error), ``dropped``, or a class.
+        minimum: Above 0, every word with so many clips is a class, and all others are dropped;
+            `classes` are then found among the clips (see `resolved`).
     """
 
-    name: str
-    classes: tuple[str, ...]
-    words: Mapping[str, str]
-    dropped: frozenset[str]
-    source: str
+    name: str = "own"
+    classes: tuple[str, ...] = ()
+    words: dict[str, str] = Field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
+    source: str = ""
+    by: Literal["emotion", "action_units"] = "emotion"
+    outside: str = "refused"
+    minimum: int = Field(default=0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, table: object) -> object:
+        """Turn a table of classes into their names and words."""
+        if not isinstance(table, Mapping) or not isinstance(table.get("words", {}), Mapping):
+            return table
+        classes, words = table.get("classes", ()), dict(table.get("words", {}))
+        if isinstance(classes, Mapping):
+            for word, name in _pairs(classes):
+                if words.setdefault(word, name) != name:
+                    raise ValueError(f"the word {word!r} belongs to two classes")
+            classes = tuple(classes)
+        elif not words and isinstance(classes, list | tuple):
+            words = {name: name for name in classes if isinstance(name, str)}
+        if table.get("by") == "action_units":
+            words = {_combination(word): name for word, name in words.items()}
+        return {**table, "classes": classes, "words": words}
+
+    @field_validator("words", mode="after")
+    @classmethod
+    def _in_lower_case(cls, words: dict[str, str]) -> dict[str, str]:
+        return {_plain(word): name for word, name in words.items()}
+
+    @field_validator("dropped", mode="before")
+    @classmethod
+    def _sorted(cls, words: object) -> object:
+        if not isinstance(words, list | tuple | set | frozenset):
+            return words
+        return tuple(sorted(_plain(word) if isinstance(word, str) else word for word in words))
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(self.classes) < 2 and not self.minimum:
+            raise ValueError(f"{len(self.classes)} classes are too few, expected two or more")
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("two classes have one name")
+        if {"refused", "dropped"} & set(self.classes):
+            raise ValueError("no class can be called refused or dropped")
+        wanted = {*self.words.values(), *({self.outside} - {"refused", "dropped"})}
+        lost = sorted(wanted - set(self.classes))
+        if lost:
+            raise ValueError(f"there is no class {', '.join(lost)}")
+        twice = sorted(self.words.keys() & set(self.dropped))
+        if twice:
+            raise ValueError(f"{', '.join(twice)} is in a class and dropped, too")
+        return self
 
     def index_of(self, emotion: str) -> int | None:
         """Class index of an annotators' word; None where the scheme drops it.
@@ -38,118 +105,121 @@ class LabelScheme:
         Raises:
             DataError: The word is neither grouped nor dropped by this scheme.
         """
-        word = emotion.strip().lower()
-        if word in self.dropped:
+        name = self._class_of(_plain(emotion))
+        if name == "refused":
+            raise DataError(self._refused({emotion: 0}))
+        return None if name == "dropped" else self.classes.index(name)
+
+    def target(self, clip: Clip | Image) -> int | None:
+        """Class index of a clip; None where the scheme drops it.
+
+        By action units, a clip that nobody coded is dropped; one with alternatives has the class
+        of all of them, or is one of the other words where they differ.
+
+        Raises:
+            DataError: The scheme knows nothing of its word, or its action units cannot be read.
+        """
+        if self.by == "emotion":
+            return self.index_of(clip.emotion)
+        coding = _coding(clip)
+        found = {self._class_of(word) for word in combinations_of(coding)}
+        if not found:
             return None
-        if word not in self.words:
-            raise DataError(
-                f"Label {emotion!r} is outside the scheme {self.name!r}. It knows "
-                f"{', '.join(sorted(self.words))} and drops "
-                f"{', '.join(sorted(self.dropped)) or 'nothing'}. Correct the label or choose "
-                "another label_scheme."
+        name = found.pop() if len(found) == 1 else self.outside
+        if name == "refused":
+            raise DataError(self._refused({coding: 0}))
+        return None if name == "dropped" else self.classes.index(name)
+
+    def resolved(self, clips: Iterable[Clip | Image]) -> LabelScheme:
+        """Return the scheme with the classes that it finds among clips.
+
+        Raises:
+            ProtocolError: Fewer than two words have enough clips.
+        """
+        if not self.minimum:
+            return self
+        found: Counter[str] = Counter()
+        for clip in clips:
+            if self.by == "emotion":
+                found[_plain(clip.emotion)] += 1
+            else:
+                found.update(combinations_of(_coding(clip))[:1])
+        enough = (word for word, count in found.items() if count >= self.minimum)
+        classes = tuple(sorted(set(enough) - set(self.dropped)))
+        if len(classes) < 2:
+            raise ProtocolError(
+                f"The label scheme {self.name!r} makes a class of every word with {self.minimum} "
+                f"clips or more, and found {_listed(found)}. Two such words are needed."
             )
-        return self.classes.index(self.words[word])
+        return self.model_copy(
+            update={
+                "classes": classes,
+                "words": {word: word for word in classes},
+                "dropped": tuple(sorted({*self.dropped, *found} - set(classes))),
+                "minimum": 0,
+            }
+        )
+
+    def extended(self, changes: Sequence[str]) -> LabelScheme:
+        """Return the scheme with further words.
+
+        Args:
+            changes: ``word=class`` each; ``word=`` drops the word.
+
+        Raises:
+            ConfigError: A change has another form, or names no class of the scheme.
+        """
+        words, dropped = dict(self.words), set(self.dropped)
+        for change in changes:
+            word, sign, name = (part.strip() for part in change.partition("="))
+            if not sign or not word or name not in ("", *self.classes):
+                raise ConfigError(
+                    f"Label scheme {self.name!r}: found {change!r}, expected word=class, with one "
+                    f"of the classes {', '.join(self.classes)}, or word= to drop the word."
+                )
+            words.pop(_plain(word), None)
+            dropped.discard(_plain(word))
+            if name:
+                words[_plain(word)] = name
+            else:
+                dropped.add(_plain(word))
+        name = ",".join([self.name, *changes])
+        table = {**self.model_dump(), "name": name, "words": words, "dropped": dropped}
+        return LabelScheme.model_validate(table)
+
+    def _class_of(self, word: str) -> str:
+        return "dropped" if word in self.dropped else self.words.get(word, self.outside)
+
+    def _refused(self, found: Mapping[str, int]) -> str:
+        """Say which words the scheme knows nothing of, and what to type."""
+        words = sorted({_plain(word) for word in found})
+        spec, first = self.name.split(",")[0], words[0]
+        lines = [
+            f"Label{'s' * (len(words) > 1)} {_listed(found)} {'are' if len(words) > 1 else 'is'} "
+            f"outside the scheme {self.name!r}. It knows "
+            f"{', '.join(sorted(self.words))} and drops {', '.join(self.dropped) or 'nothing'}."
+        ]
+        if spec in SCHEMES and not any(sign in word for word in words for sign in ",="):
+            begun = self.name
+            maps = ", ".join(f"{_quoted(f'{begun},{first}={name}')}" for name in self.classes)
+            drops = _quoted(",".join([begun, *(f"{word}=" for word in words)]))
+            lines += [
+                f"To map {first!r} to a class, give --label-scheme and one of {maps}.",
+                f"To drop what is outside: --label-scheme {drops}.",
+            ]
+        else:
+            lines.append(
+                f"To map it, add a row '{first},CLASS' to the CSV file of the scheme, or "
+                f'words = {{"{first}" = "CLASS"}} to its table; to drop it, leave its class empty '
+                "there, or list it in dropped."
+            )
+        near = difflib.get_close_matches(first, [*self.words, *self.dropped], n=1, cutoff=0.75)
+        lines += [f"Is {near[0]!r} meant?"] if near else []
+        lines.append(f"To make every word a class: --label-scheme {AS_ANNOTATED}.")
+        return " ".join(lines)
 
 
-MEGC2019_3 = LabelScheme(
-    name="megc2019-3",
-    classes=("negative", "positive", "surprise"),
-    words=MappingProxyType(
-        {
-            "negative": "negative",
-            "positive": "positive",
-            "surprise": "surprise",
-            "happiness": "positive",
-            "repression": "negative",
-            "anger": "negative",
-            "contempt": "negative",
-            "disgust": "negative",
-            "fear": "negative",
-            "sadness": "negative",
-        }
-    ),
-    dropped=frozenset({"others", "other"}),
-    source="See et al. (2019), MEGC 2019: the Second Facial Micro-Expressions Grand Challenge",
-)
-
-_NEGATIVE = ("anger", "contempt", "disgust", "fear", "sadness")
-_SAME = {"angry": "anger", "happy": "happiness", "sad": "sadness"}  # FER2013, CK+, AffectNet
-
-
-def _three(
-    name: str, negative: tuple[str, ...], dropped: tuple[str, ...], source: str
-) -> LabelScheme:
-    """Negative, positive (happiness) and surprise, with both spellings of each word."""
-    groups = {**dict.fromkeys(negative, "negative"), "happiness": "positive"}
-    groups["surprise"] = "surprise"
-    spelt = {short: groups[word] for short, word in _SAME.items() if word in groups}
-    also = [short for short, word in _SAME.items() if word in dropped]
-    return LabelScheme(
-        name=name,
-        classes=("negative", "positive", "surprise"),
-        words=MappingProxyType({**groups, **spelt}),
-        dropped=frozenset((*dropped, *also)),
-        source=source,
-    )
-
-
-def _own_words(
-    name: str, classes: tuple[str, ...], dropped: tuple[str, ...], source: str
-) -> LabelScheme:
-    """Every class is one word of the annotators."""
-    return LabelScheme(
-        name=name,
-        classes=classes,
-        words=MappingProxyType({word: word for word in classes}),
-        dropped=frozenset(dropped),
-        source=source,
-    )
-
-
-CASME2_5 = _own_words(
-    "casme2-5",
-    ("disgust", "happiness", "others", "repression", "surprise"),
-    ("fear", "sadness"),
-    "Five classes of CASME II: 246 clips in the coding of 2014",
-)
-CASME2_3 = _three(
-    "casme2-3",
-    ("disgust", "repression"),
-    ("others", "fear", "sadness"),
-    "Three classes of CASME II as in MEGC 2019: fear and sadness are out",
-)
-SAMM_5 = _own_words(
-    "samm-5",
-    ("anger", "contempt", "happiness", "other", "surprise"),
-    ("disgust", "fear", "sadness"),
-    "Five classes of SAMM: 136 clips",
-)
-SMIC_3 = _own_words(
-    "smic-3",
-    ("negative", "positive", "surprise"),
-    (),
-    "Li et al. (2013): the three labels of SMIC",
-)
-CASME3_3 = _three(
-    "casme3-3",
-    ("anger", "disgust", "fear", "sadness"),
-    ("others",),
-    "Three classes of CAS(ME)^3 part A: 699 clips",
-)
-MACRO_3 = _three(
-    "macro-3",
-    _NEGATIVE,
-    ("neutral", "none", "uncertain", "no-face"),
-    "Efficient-ME and dense connections with mixed attention: pretraining on FER2013, CK+, RAF-DB",
-)
-MOBILEVIT_SVM_3 = _three(
-    "mobilevit-svm-3",
-    ("anger", "disgust", "sadness"),
-    ("contempt", "fear", "neutral"),
-    "MobileViT with SVM: pretraining on CK+, Oulu-CASIA, JAFFE and MUG",
-)
-
-_SCHEMES: Registry[LabelScheme] = Registry("label scheme")
+SCHEMES: Registry[LabelScheme] = Registry("label scheme")
 
 
 def register_label_scheme(scheme: LabelScheme) -> LabelScheme:
@@ -162,43 +232,25 @@ def register_label_scheme(scheme: LabelScheme) -> LabelScheme:
         The scheme.
 
     Raises:
-        ValueError: The name is taken, or a word belongs to a class that the scheme lacks.
+        ValueError: The name is taken.
 
     Example:
         scheme = LabelScheme(
             name="happy-or-not",
             classes=("happy", "other"),
             words={"happiness": "happy", "disgust": "other"},
-            dropped=frozenset({"surprise"}),
+            dropped=("surprise",),
             source="our lab",
         )
         openmer.register_label_scheme(scheme)
     """
-    lost = set(scheme.words.values()) - set(scheme.classes)
-    if lost:
-        raise ValueError(f"Label scheme {scheme.name!r} has no class {', '.join(sorted(lost))}.")
-    _SCHEMES.add(scheme.name, scheme)
+    SCHEMES.add(scheme.name, scheme)
     return scheme
-
-
-for _scheme in (
-    MEGC2019_3, CASME2_5, CASME2_3, SAMM_5, SMIC_3, CASME3_3, MACRO_3, MOBILEVIT_SVM_3,
-):  # fmt: skip
-    register_label_scheme(_scheme)
 
 
 def list_label_schemes() -> list[str]:
     """List the names of all label schemes, sorted."""
-    return _SCHEMES.names()
-
-
-def label_scheme(name: str) -> LabelScheme:
-    """Return the scheme of that name.
-
-    Raises:
-        ConfigError: No scheme has that name; the nearest one is suggested.
-    """
-    return _SCHEMES[name]
+    return SCHEMES.names()
 
 
 def labelled(
@@ -207,19 +259,28 @@ def labelled(
     """Return the clips (or images) a scheme keeps, in their order, and their class indices.
 
     Raises:
-        DataError: A clip's word is outside the scheme; the clip is named.
+        DataError: Words are outside the scheme, or action units cannot be read; with all words, and
+            what to type.
         ProtocolError: A class of the scheme has no clip at all.
     """
     kept: list[Labelled] = []
     targets: list[int] = []
+    refused: dict[str, list[str]] = defaultdict(list)
     for clip in clips:
         try:
-            target = scheme.index_of(clip.emotion)
+            target = scheme.target(clip)
         except DataError as error:
-            raise DataError(f"{clip.key}: {error}") from error
+            if scheme.by == "action_units":
+                raise DataError(f"{clip.key}: {error}") from error
+            refused[clip.emotion].append(clip.key)
+            continue
         if target is not None:
             kept.append(clip)
             targets.append(target)
+    if refused:
+        first = next(iter(refused.values()))[0]
+        found = {word: len(keys) for word, keys in refused.items()}
+        raise DataError(f"{first}: {scheme._refused(found)}")
     missing = [name for i, name in enumerate(scheme.classes) if i not in set(targets)]
     if missing:
         raise ProtocolError(
@@ -227,3 +288,45 @@ def labelled(
             f"{len(kept)} clips. Add clips of that class or choose a label_scheme without it."
         )
     return tuple(kept), tuple(targets)
+
+
+def _listed(found: Mapping[str, int]) -> str:
+    """List words with their clips, most clips first."""
+    words = sorted(found, key=lambda word: (-found[word], word))
+    clips = {word: f" ({found[word]} clip{'s' * (found[word] > 1)})" for word in words}
+    told = [f"{word!r}{clips[word] if found[word] else ''}" for word in words[:_SHOWN]]
+    more = len(words) - _SHOWN
+    return ", ".join([*told, *([f"and {more} more"] if more > 0 else [])])
+
+
+def _pairs(classes: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Yield each word of a table of classes with its class."""
+    for name, own in classes.items():
+        for word in own if isinstance(own, list | tuple) else [own]:
+            if not isinstance(word, str):
+                raise ValueError(f"class {name!r} has {word!r}, expected words")
+            yield word, name
+
+
+def _combination(word: str) -> str:
+    """Write a combination of action units as a clip's is written."""
+    found = combinations_of(word)
+    if len(found) != 1:
+        raise ValueError(f"{word!r} is no combination of action units, such as '4+7'")
+    return found[0]
+
+
+def _coding(clip: Clip | Image) -> str:
+    return clip.action_units if isinstance(clip, Clip) else ""
+
+
+def _quoted(spec: str) -> str:
+    return f"'{spec}'"
+
+
+def _plain(word: str) -> str:
+    return word.strip().lower()
+
+
+for _table in read_toml(resources.files("openmer.datasets") / "label_schemes.toml")["label_scheme"]:
+    register_label_scheme(LabelScheme.model_validate(_table))

@@ -10,7 +10,8 @@ Columns: `corpus` (or `dataset`), `subject`, `clip`, `label`, and at least one o
 * `flow_path`: a ready 8-bit onset-to-apex flow image (see `Clip.flow_path`).
 
 `same_subject_as` ("samm/006") says that a subject has another id in another row; the row's own id
-there says that it was checked, and is nobody else's.
+there says that it was checked, and is nobody else's. `action_units` is the annotators' text, such
+as "4+L10".
 
 `faces` is "cropped" where the frames are the face and little else: they are then used as they are,
 and no face is looked for. "find" or nothing looks for one.
@@ -59,9 +60,10 @@ COLUMNS = (
     "flow_path",
     "same_subject_as",
     "faces",
+    "action_units",
 )
 
-_SELDOM = ("same_subject_as", "faces")  # written where a row has something to say
+_SELDOM = ("same_subject_as", "faces", "action_units")  # written where a row has something to say
 _REQUIRED = ("corpus", "subject", "clip", "label")
 _FORM = TableForm(
     kind="a manifest",
@@ -70,7 +72,9 @@ _FORM = TableForm(
     required=_REQUIRED,
     filled=_REQUIRED,
     either=("frames", "flow_path"),
-    aliases=MappingProxyType({"dataset": "corpus"}),  # as in the released MEGC 2019 flow data
+    aliases=MappingProxyType(
+        {"dataset": "corpus", "au": "action_units", "aus": "action_units"}
+    ),  # dataset: as in the released MEGC 2019 flow data
     repeated="rename one",
 )
 _FACES = MappingProxyType({"": False, "find": False, "cropped": True})
@@ -203,6 +207,7 @@ def _clip(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> Clip:
         fps=fps_of(row),
         frame_paths=frames,
         flow_path=flow_path,
+        action_units=row.get("action_units", ""),
         same_as=row.get("same_subject_as", ""),
         cropped=_is_cropped(row),
     )
@@ -302,6 +307,7 @@ def _row(clip: Clip, root: Path) -> dict[str, str]:
         "flow_path": "" if clip.flow_path is None else _relative(clip.flow_path, root),
         "same_subject_as": clip.same_as,
         "faces": "cropped" if clip.cropped else "",
+        "action_units": clip.action_units,
     }
     return {column: "" if value is None else str(value) for column, value in cells.items()}
 

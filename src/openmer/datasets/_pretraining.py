@@ -15,7 +15,8 @@ from types import MappingProxyType
 import numpy as np
 
 from openmer.clip import Image
-from openmer.datasets._labels import label_scheme, labelled
+from openmer.datasets._label_files import label_scheme
+from openmer.datasets._labels import labelled
 from openmer.datasets._own_images import OwnImages
 from openmer.datasets._registry import facts, load_images
 from openmer.datasets._roots import how_to_give, known_root

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from openmer.datasets import label_scheme
 from openmer.deployment._fitted import FittedModel
 from openmer.deployment._record import PACKAGES, ModelRecord, TrainedOn
 from openmer.errors import ConfigError, DataError
@@ -36,7 +35,7 @@ def packaged_model(name: str) -> FittedModel:
             f"{name} --manifest clips.csv --out model, then give --model model."
         )
     weights = load_weights(stored)
-    classes = label_scheme(method.label_scheme).classes
+    classes = method.scheme.classes
     _require_head(method, weights, classes)
     method = _at_size(method, _whole(weights.card.get("pretraining", {}), "size"))
     side = method.steps.size
@@ -50,7 +49,7 @@ def packaged_model(name: str) -> FittedModel:
         title=method.title,
         kind="network",
         classes=classes,
-        label_scheme=method.label_scheme,
+        label_scheme=method.scheme.name,
         input_shape=(_channels(weights), side, side),
         parameters=sum(v.numel() for key, v in weights.state.items() if _is_weight(key)),
         seed=_whole(weights.card, "seed"),

@@ -12,7 +12,7 @@ import numpy as np
 from joblib import cpu_count
 
 from openmer.clip import Clip
-from openmer.datasets import ClipSource, LabelScheme, label_scheme, labelled
+from openmer.datasets import ClipSource, LabelScheme, labelled
 from openmer.errors import DataError, ProtocolError
 from openmer.evaluation._splits import Fold, hold_out_inside, leave_one_subject_out
 from openmer.methods import Method
@@ -143,11 +143,10 @@ def prepare_task(
             without an array are left out.
     """
     clips, source = (clips.clips, clips.record()) if isinstance(clips, ClipSource) else (clips, {})
-    scheme = label_scheme(method.label_scheme)
+    method = method.with_classes_of(clips)
+    scheme = method.scheme
     asked, classes = labelled(clips, scheme)
-    leave_one_subject_out(
-        [clip.subject_id for clip in asked]
-    )  # refuses one subject before the work
+    leave_one_subject_out([clip.subject_id for clip in asked])  # refuses one subject at once
     _require_keys(asked)
     report = None if on_progress is None else lambda done, of: on_progress("prepare", done, of)
     recipe, failures = method.steps, Failures(on_failure)

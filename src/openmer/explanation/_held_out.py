@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from openmer.clip import Clip
-from openmer.datasets import ClipSource, label_scheme
+from openmer.datasets import ClipSource
 from openmer.errors import DataError, OpenMERError, ProtocolError, unknown_name
 from openmer.evaluation import (
     Progress,
@@ -132,8 +132,7 @@ def require_maps(method: Method) -> None:
     """
     recipe = method.steps
     size = recipe.size or _ANY_SIZE_PX
-    classes = len(label_scheme(method.label_scheme).classes)
-    spec = method.network_spec(classes, (recipe.channels, size, size))
+    spec = method.network_spec(max(2, len(method.scheme.classes)), (recipe.channels, size, size))
     last_maps(build_network(spec, seed=0).eval(), torch.zeros(1, *spec.input_shape))
 
 
@@ -245,7 +244,8 @@ def require_explainable(method: Method, subject_id: str, class_name: str = "") -
         ProtocolError: Its weights were made with pictures of the subject.
     """
     require_maps(method)
-    _require_class(class_name, label_scheme(method.label_scheme).classes)
+    if not method.scheme.minimum:  # else its classes are those of the clips
+        _require_class(class_name, method.scheme.classes)
     _require_unseen(method, subject_id)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from openmer.datasets import label_scheme
 from openmer.deployment import FittedModel, ModelRecord, Sample
 from openmer.errors import ConfigError
 from openmer.explanation import (
@@ -51,7 +50,7 @@ def explain_sample(
         decides=model.record.kind == "svm",
     )
     word = sample.label.strip().lower()
-    truth = label_scheme(model.record.label_scheme).words.get(word)
+    truth = model.method.scheme.words.get(word)
     return explain(
         by,
         sample.prepare(model),

@@ -4,6 +4,7 @@ from ._method import (
 from ._method import (
     load_method as load_method,
 )
+from ._method import with_label_scheme as with_label_scheme
 from ._method import (
     with_settings as with_settings,
 )
@@ -23,5 +24,6 @@ __all__ = [
     "load_method",
     "method_text",
     "register_method",
+    "with_label_scheme",
     "with_settings",
 ]

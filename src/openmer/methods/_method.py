@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from openmer.augmentation import Planes
+from openmer.clip import Clip
 from openmer.config import read_toml, validate
+from openmer.datasets import LabelScheme, LabelSchemeField, label_scheme, list_label_schemes
 from openmer.errors import ConfigError
 from openmer.methods._registry import method_file
 from openmer.preprocessing import Recipe, RecipeField
@@ -36,7 +38,8 @@ class Method(Record):
         title: One line for tables.
         paper: The reference; "ours" where there is none.
         note: What a reader of its numbers should know.
-        label_scheme: One of `openmer.datasets._labels`.
+        label_scheme: A name (`openmer.datasets.list_label_schemes`), a table ``[label_scheme]``, or
+            what else `openmer.datasets.label_scheme` reads.
         recipe: Preprocessing steps, read from `[[recipe]]` tables.
         model: The network; None for a method without one.
         loss: Loss of one clip.
@@ -51,7 +54,7 @@ class Method(Record):
     title: str
     paper: str
     note: str = ""
-    label_scheme: str = "megc2019-3"
+    label_scheme: LabelSchemeField = "megc2019-3"
     recipe: RecipeField
     model: ModelConfig | None = None
     loss: LossConfig = LossConfig()
@@ -65,6 +68,21 @@ class Method(Record):
     def steps(self) -> Recipe:
         """The preprocessing as a `Recipe`."""
         return self.recipe
+
+    @property
+    def scheme(self) -> LabelScheme:
+        """The label scheme that its name stands for, or its own."""
+        return label_scheme(self.label_scheme)
+
+    def with_classes_of(self, clips: Iterable[Clip]) -> Method:
+        """Return the method with the classes that its label scheme finds among clips.
+
+        Raises:
+            ProtocolError: Fewer than two words have enough clips.
+        """
+        found = self.scheme.resolved(clips)
+        same = found is self.scheme
+        return self if same else self.model_copy(update={"label_scheme": found})
 
     def network_spec(self, num_classes: int, input_shape: tuple[int, int, int]) -> NetworkSpec:
         """Build the trainer's specification of the network for inputs of a shape.
@@ -133,6 +151,21 @@ def with_settings(method: Method, settings: Mapping[str, Scalar]) -> Method:
     for key, value in settings.items():
         _put(table, key, value)
     return _validated(method.name, table)
+
+
+def with_label_scheme(method: Method, scheme: str | LabelScheme) -> Method:
+    """Return the method with another label scheme.
+
+    Args:
+        method: The method.
+        scheme: As in `openmer.datasets.label_scheme`.
+
+    Raises:
+        ConfigError: There is no such scheme, or its file is wrong.
+    """
+    found = label_scheme(scheme)
+    kept = scheme if scheme in list_label_schemes() else found
+    return method.model_copy(update={"label_scheme": kept})
 
 
 def _validated(name: str, table: dict[str, Any]) -> Method:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from openmer.clip import Clip
-from openmer.datasets import label_scheme
 from openmer.errors import ConfigError
 from openmer.files import replace_file
 from openmer.methods import Method
@@ -39,7 +38,7 @@ def feature_maps(method: Method, clip: Clip) -> tuple[NDArray[np.float32], NDArr
     """
     array = method.steps.run(clip)
     channels, height, width = array.shape
-    classes = len(label_scheme(method.label_scheme).classes)
+    classes = max(2, len(method.scheme.classes))
     spec = method.network_spec(classes, (channels, height, width))
     model = pretrained_network(spec)[1].eval()
     if not hasattr(model, "feature_maps"):

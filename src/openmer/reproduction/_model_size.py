@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 from torch import nn
 
-from openmer.datasets import label_scheme
 from openmer.errors import ConfigError
 from openmer.methods import Method
 from openmer.reports import Table
@@ -48,7 +47,7 @@ def model_size(method: Method) -> ModelSize:
             "in a size."
         )
     shape = (method.steps.channels, size, size)
-    classes = len(label_scheme(method.label_scheme).classes)
+    classes = max(2, len(method.scheme.classes))
     network = build_network(method.network_spec(classes, shape), seed=0)
     macs = flops_of_modules(network, shape)
     model = network[1]

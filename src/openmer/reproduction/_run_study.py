@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openmer.clip import Clip
-from openmer.datasets import ClipSource, label_scheme, labelled
+from openmer.datasets import ClipSource, labelled
 from openmer.errors import ConfigError, DataError, ProtocolError, unknown_name
 from openmer.evaluation import Progress, Protocol, RunInfo, Summary, evaluate, load_run
 from openmer.methods import Method
@@ -119,12 +119,13 @@ def study_clips(
             f"among the {len(given)} clips given, which are of: {corpora}. {advice}"
         )
     runnable = [row for row in study.rows if row.run]
-    for scheme in sorted({row_method(study, row, overrides).label_scheme for row in runnable}):
+    schemes = (row_method(study, row, overrides).scheme for row in runnable)
+    for name, scheme in sorted({scheme.name: scheme for scheme in schemes}.items()):
         try:
-            labelled(own, label_scheme(scheme))
+            labelled(own, scheme.resolved(own))
         except ProtocolError as error:
             raise ProtocolError(
-                f"{study.name}, {scheme}, with {len(own)} of {len(given)} clips: {error} A "
+                f"{study.name}, {name}, with {len(own)} of {len(given)} clips: {error} A "
                 f"composite has only a part of {title}. {advice}"
             ) from error
     return clips.only(study.corpus) if isinstance(clips, ClipSource) else own

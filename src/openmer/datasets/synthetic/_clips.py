@@ -41,7 +41,7 @@ from openmer.files import replace_folder
 
 __all__ = ["SIZES", "VERSION", "CorpusPlan", "Part", "SyntheticClip", "generate", "write_corpus"]
 
-VERSION = 1  # raise it whenever the same seed gives other bytes
+VERSION = 2  # raise it whenever the same seed gives other bytes
 
 _STAMP = "corpus.json"
 _WORDS = MappingProxyType(  # strongest action unit -> words that annotators use
@@ -233,6 +233,7 @@ def _render(slot: Slot, face: Face, draw: _Draw, frame_size: int) -> SyntheticCl
             apex=draw.apex,
             offset=draw.offset,
             fps=slot.part.fps,
+            action_units="+".join(map(str, sorted(draw.expression.strengths))),
             same_as=slot.subject_id,  # ids that look alike here are two subjects, on purpose
         ),
         frames_rgb=_noisy(clean, draw.noise_sigma, draw.noise_seed),

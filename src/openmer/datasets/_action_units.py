@@ -1,0 +1,104 @@
+"""Action units as the corpora write them: one grammar for all sheets.
+
+A unit is a number with what may stand around it: ``AU12``, ``L12`` or ``12L`` or ``14(L)`` (side),
+``12B`` (intensity A to E), ``12?`` (doubtful), ``ref(L10)``, ``4(k)``. Units are joined by ``+``, a
+comma, a semicolon, ``&``, "and" or a space; ``or``, ``/`` and ``|`` join alternatives. Full-width
+signs are taken as the plain ones. An empty text and ``?`` say that nobody coded the clip.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from itertools import product
+
+from openmer.errors import DataError
+
+_UNKNOWN = frozenset({"", "?", "/", "-", "nan", "none", "n/a", "na"})
+_UNIT = re.compile(r"(?:au|ad|m)?([lrtbua]?)(\d{1,2})([a-e]?)([lr]?)k?(\?*)")
+_ALTERNATIVE = re.compile(r"\s*(?:[/|]|\bor\b)\s*")
+_JOINED = re.compile(r"(?:[+,;&、\s]|\band\b)+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionUnit:
+    """One unit that an annotator wrote.
+
+    Attributes:
+        number: As in the Facial Action Coding System, 1..99.
+        side: ``L``, ``R``, or ``T``, ``B``, ``U``, ``A`` (top, bottom, unilateral, asymmetric); ""
+            for both sides.
+        intensity: ``A`` (trace) to ``E`` (maximum); "" where none is given.
+        doubtful: A question mark stands behind it, or it is one of several alternatives.
+    """
+
+    number: int
+    side: str = ""
+    intensity: str = ""
+    doubtful: bool = False
+
+
+def parse_action_units(text: str) -> tuple[tuple[ActionUnit, ...], ...] | None:
+    """Read the coding of a clip.
+
+    Args:
+        text: `Clip.action_units`.
+
+    Returns:
+        One tuple for each place of the coding, with the alternatives of that place, mostly one;
+        None where nobody coded the clip.
+
+    Raises:
+        DataError: A part is no action unit; it is named.
+    """
+    plain = unicodedata.normalize("NFKC", text).strip().lower()
+    if plain in _UNKNOWN:
+        return None
+    plain = _ALTERNATIVE.sub("|", re.sub(r"\bref\b|[()]", "", plain))
+    found = [_place(part, text) for part in _JOINED.split(plain) if part not in ("", "?")]
+    return tuple(place for place in found if place)
+
+
+def combinations_of(text: str) -> tuple[str, ...]:
+    """List the combinations of units that a coding allows, without sides and intensities.
+
+    Args:
+        text: `Clip.action_units`.
+
+    Returns:
+        Each as ascending numbers joined by "+"; several where there are alternatives or doubtful
+        units; none where nobody coded the clip.
+
+    Raises:
+        DataError: As `parse_action_units`.
+    """
+    ways = []
+    for place in parse_action_units(text) or ():
+        doubtful = len(place) == 1 and place[0].doubtful
+        ways.append([unit.number for unit in place] + ([0] if doubtful else []))
+    chosen = {tuple(sorted(set(one) - {0})) for one in product(*ways)} if ways else set()
+    return tuple("+".join(map(str, one)) for one in sorted(chosen) if one)
+
+
+def _place(part: str, text: str) -> tuple[ActionUnit, ...]:
+    """Read one unit, or alternatives; none for unit 0, a neutral face."""
+    alternatives = [one for one in part.split("|") if one]
+    units = (_unit(one, text, doubtful=len(alternatives) > 1) for one in alternatives)
+    return tuple(unit for unit in units if unit.number)
+
+
+def _unit(part: str, text: str, *, doubtful: bool) -> ActionUnit:
+    found = _UNIT.fullmatch(part)
+    if found is None:
+        raise DataError(
+            f"Action units {text!r}: {part!r} is no unit. Write numbers joined by '+', as in "
+            "'4+L10', 'R12 or R15', '5B+24', or '?' where nobody coded the clip."
+        )
+    before, number, intensity, behind, marks = found.groups()
+    return ActionUnit(
+        number=int(number),
+        side=(before or behind).upper(),
+        intensity=intensity.upper(),
+        doubtful=doubtful or bool(marks),
+    )

@@ -1,0 +1,92 @@
+"""Read label schemes: by name, from a file, with further words, or one class per word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from openmer.config import read_toml, validate
+from openmer.datasets._labels import AS_ANNOTATED, SCHEMES, LabelScheme
+from openmer.datasets._table import Row, RowProblem, TableForm, read_table
+from openmer.errors import ConfigError
+
+_FORM = TableForm(
+    kind="a label scheme",
+    item="word",
+    columns=("word", "class", "reason"),
+    required=("word", "class"),
+    filled=("word",),
+    repeated="keep one of them",
+)
+
+
+def label_scheme(spec: str | LabelScheme) -> LabelScheme:
+    """Return a label scheme.
+
+    Args:
+        spec: A name (`list_label_schemes`); the path of a TOML or CSV file; ``as-annotated``, which
+            makes every word a class, or ``as-annotated:5``, every word with five clips or more;
+            with ``,word=class`` behind it for each further word, and ``,word=`` to drop one.
+
+    Raises:
+        ConfigError: No scheme has that name (the nearest one is suggested), or a file is wrong.
+        DataError: A CSV file is wrong.
+    """
+    if isinstance(spec, LabelScheme):
+        return spec
+    base, *changes = (part.strip() for part in spec.split(","))
+    if base.lower().endswith((".toml", ".csv")):
+        scheme = _from_file(Path(base))
+    elif base.partition(":")[0] == AS_ANNOTATED:
+        scheme = _as_annotated(base)
+    else:
+        scheme = SCHEMES[base]
+    return scheme.extended(changes) if changes else scheme
+
+
+def _read(spec: object) -> object:
+    """Leave a plain name as it is; read what else a text may stand for."""
+    more = isinstance(spec, str) and (spec == AS_ANNOTATED or any(sign in spec for sign in ":,."))
+    return label_scheme(str(spec)) if more else spec
+
+
+LabelSchemeField = Annotated[str | LabelScheme, BeforeValidator(_read)]
+"""Of a method: a name, or the scheme itself, which is then kept with every result."""
+
+
+def _from_file(path: Path) -> LabelScheme:
+    if path.suffix.lower() == ".csv":
+        rows = read_table(path, _FORM, make=_word_of, key=lambda row: row[0])
+        words = {word: name for word, name in rows if name}
+        table: dict[str, Any] = {
+            "classes": tuple(dict.fromkeys(words.values())),
+            "words": words,
+            "dropped": tuple(word for word, name in rows if not name),
+        }
+    else:
+        table = read_toml(path, "label scheme")
+        table = table.get("label_scheme", table)
+    if isinstance(table, dict):
+        table = {"name": path.stem, **table}
+    return validate(LabelScheme, table, f"Label scheme {path}")
+
+
+def _word_of(row: Row) -> tuple[str, str]:
+    word, name = row["word"].lower(), row.get("class", "")
+    if name in ("refused", "dropped"):
+        raise RowProblem(f"the class is called {name!r}; to drop a word leave its class empty")
+    return word, name
+
+
+def _as_annotated(spec: str) -> LabelScheme:
+    count = spec.partition(":")[2] or "1"
+    if not (count.isascii() and count.isdigit() and int(count)):
+        raise ConfigError(
+            f"Label scheme {spec!r}: found {count!r} behind the colon, expected the number of "
+            f"clips that make a word a class, as in {AS_ANNOTATED}:5."
+        )
+    return LabelScheme(
+        name=spec, source="every word of the annotators is a class", minimum=int(count)
+    )
