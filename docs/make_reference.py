@@ -23,9 +23,9 @@ from typer.models import OptionInfo, ParameterInfo
 
 DOCS = Path(__file__).parent
 README = DOCS.parent / "README.md"
+NOTICES = DOCS.parent / "NOTICES.md"
 
 _MADE = "<!-- Made by docs/make_reference.py; edit the docstrings, then run it again. -->\n\n"
-_BEGIN, _END = "<!-- methods:begin -->", "<!-- methods:end -->"
 
 _EXTENSIONS = ("Step", "register_")
 _HEADINGS = {"Args": "Arguments"}
@@ -49,7 +49,8 @@ def pages() -> dict[Path, str]:
         reference / "corpora.md": _MADE + _corpora_page(),
         reference / "command-line.md": _MADE + _commands_page(),
         reference / "python.md": _MADE + _python_page(),
-        README: _with_methods(README.read_text(encoding="utf-8")),
+        README: _between(README.read_text(encoding="utf-8"), "methods", _methods_table()),
+        NOTICES: _notices(NOTICES.read_text(encoding="utf-8")),
     }
 
 
@@ -59,18 +60,48 @@ def main() -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def _with_methods(readme: str) -> str:
-    """The README with the table of methods between its two marks."""
+def _between(page: str, name: str, lines: Iterable[str]) -> str:
+    """A page with other lines between the two marks of a name."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return "\n".join([before + begin, *lines, end + after])
+
+
+def _methods_table() -> Iterator[str]:
     from openmer.methods import list_methods, load_method
 
-    rows = ["| Method | What it is | From |", "| --- | --- | --- |"]
+    yield from ("| Method | What it is | From |", "| --- | --- | --- |")
     for name in list_methods():
         method = load_method(name)
         link = f"[`{name}`](docs/reference/methods/{name}.md)"
-        rows.append(f"| {link} | {method.title} | {method.paper} |")
-    before, _, rest = readme.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    return "\n".join([before + _BEGIN, *rows, _END + after])
+        yield f"| {link} | {method.title} | {method.paper} |"
+
+
+def _notices(page: str) -> str:
+    """The notices with what each model comes from and who grants access to each corpus."""
+    from openmer.datasets import facts, list_datasets
+    from openmer.models import list_models
+
+    models = [
+        "| Model | Paper | Official code | Its licence | What OpenMER took |",
+        "| --- | --- | --- | --- | --- |",
+        *(f"| `{name}` | {' | '.join(_origin(name))} |" for name in list_models()),
+    ]
+    corpora = ["| Corpus | Who grants access | Terms, in short |", "| --- | --- | --- |"]
+    for name in list_datasets():
+        corpus = facts(name)
+        corpora.append(f"| {corpus.title} | {corpus.access} | {corpus.terms} |")
+    return _between(_between(page, "models", models), "corpora", corpora)
+
+
+def _origin(name: str) -> list[str]:
+    """Paper, official code, its licence and what was taken, from the page of a model."""
+    path = DOCS / "reference" / "models" / f"{name}.md"
+    found = re.findall(r"(?m)^- [\w ]+: (.+)$", path.read_text(encoding="utf-8"))
+    if len(found) != 4:
+        raise ValueError(f"{path} has {len(found)} facts, expected the four of its neighbours")
+    return found
 
 
 def _methods_page() -> str:
@@ -145,10 +176,11 @@ def _models_page() -> str:
     ]
     for name in list_models():
         model = create_model(name)
-        numbers = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-        parts += [f"## `{name}`", f"{numbers:,} trainable numbers at its defaults."]
+        parameters = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+        origin = f"[Where it comes from](models/{name}.md)."
+        parts += [f"## `{name}`", f"{parameters:,} trainable parameters at its defaults. {origin}"]
         for title, text in _sections(type(model)):
-            parts += [f"**{title}.**\n\n{text}" if title else text]
+            parts += [f"**{_HEADINGS.get(title, title)}.**\n\n{text}" if title else text]
     return _joined(parts)
 
 

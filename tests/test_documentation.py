@@ -175,8 +175,8 @@ def test_every_page_of_a_method_has_its_method():
 def test_every_model_is_documented_and_its_origin_is_stated(name):
     models = (ROOT / "docs" / "reference" / "models.md").read_text(encoding="utf-8")
     assert f"## `{name}`" in models
-    notices = (ROOT / "NOTICES.md").read_text(encoding="utf-8")
-    assert f"| `{name}` |" in notices, "say in NOTICES.md where the model comes from"
+    origin = ROOT / "docs" / "reference" / "models" / f"{name}.md"
+    assert origin.is_file(), f"say in {origin.relative_to(ROOT)} where the model comes from"
 
 
 @pytest.mark.parametrize("name", list_datasets())

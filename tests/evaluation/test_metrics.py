@@ -32,14 +32,15 @@ def counts_of(truth, predicted, classes=3):
 
 
 def all_scores(truth, predicted, classes):
-    """Every metric of counts, in the order of its registration."""
+    """Every metric of counts, by its name."""
     counts = counts_of(truth, predicted, classes)
-    return [float(m.function(counts)) for m in list_metrics() if m.of == "counts"]
+    return {m.name: float(m.function(counts)) for m in list_metrics() if m.of == "counts"}
 
 
 def test_the_metrics_that_come_with_the_package():
     assert [m.name for m in list_metrics(main=True)] == ["uf1", "uar", "accuracy"]
-    assert [m.name for m in list_metrics(main=False)] == ["f1_of_means", "kappa", "mcc", "auc"]
+    others = [m.name for m in list_metrics(main=False)]
+    assert others[:4] == ["f1_of_means", "kappa", "mcc", "auc"]
     assert [m.title for m in list_metrics()][:2] == ["UF1", "UAR"]
 
 
@@ -88,12 +89,15 @@ def test_what_is_not_defined():
 def test_scores_equal_those_of_scikit_learn(answer):
     truth, predicted, classes = answer
     options = {"average": "macro", "labels": range(classes), "zero_division": 0.0}
-    uf1, uar, accuracy, _, kappa, mcc = all_scores(truth, predicted, classes)
-    assert kappa == pytest.approx(sklearn_metrics.cohen_kappa_score(truth, predicted))
-    assert mcc == pytest.approx(sklearn_metrics.matthews_corrcoef(truth, predicted))
-    assert uf1 == pytest.approx(sklearn_metrics.f1_score(truth, predicted, **options))
-    assert uar == pytest.approx(sklearn_metrics.recall_score(truth, predicted, **options))
-    assert accuracy == pytest.approx(sklearn_metrics.accuracy_score(truth, predicted))
+    expected = {
+        "kappa": sklearn_metrics.cohen_kappa_score(truth, predicted),
+        "mcc": sklearn_metrics.matthews_corrcoef(truth, predicted),
+        "uf1": sklearn_metrics.f1_score(truth, predicted, **options),
+        "uar": sklearn_metrics.recall_score(truth, predicted, **options),
+        "accuracy": sklearn_metrics.accuracy_score(truth, predicted),
+    }
+    scores = all_scores(truth, predicted, classes)
+    assert {name: scores[name] for name in expected} == pytest.approx(expected)
     counts = metrics.confusion_matrix(truth, predicted, num_classes=classes)
     expected = sklearn_metrics.confusion_matrix(truth, predicted, labels=range(classes))
     assert (counts == expected).all()
@@ -112,8 +116,8 @@ def test_scores_equal_those_of_scikit_learn(answer):
 def test_scores_lie_in_bounds_and_ignore_the_order_of_rows(answer, random):
     truth, predicted, classes = answer
     scores = all_scores(truth, predicted, classes)
-    assert all(0 <= score <= 1 for score in scores[:4])
-    assert all(-1 <= score <= 1 + 1e-12 for score in scores[4:])
+    signed = {"kappa", "mcc"}
+    assert all(-(name in signed) <= score <= 1 + 1e-12 for name, score in scores.items())
     order = list(range(len(truth)))
     random.shuffle(order)
     assert all_scores(truth[order], predicted[order], classes) == scores
@@ -134,8 +138,16 @@ def test_scores_ignore_the_names_of_classes(answer, random):
 @QUICK
 @given(answers())
 def test_f1_of_means_is_never_below_uf1(answer):
-    uf1, _, _, f1_of_means, *_ = all_scores(*answer)
-    assert f1_of_means >= uf1 - 1e-12
+    scores = all_scores(*answer)
+    assert scores["f1_of_means"] >= scores["uf1"] - 1e-12
+
+
+@QUICK
+@given(answers())
+def test_no_prediction_scores_above_the_truth_itself(answer):
+    truth, _, classes = answer
+    best = all_scores(truth, truth, classes)
+    assert all(score <= best[name] + 1e-12 for name, score in all_scores(*answer).items())
 
 
 @QUICK

@@ -8,6 +8,8 @@ from openmer.errors import ConfigError
 from openmer.models import create_model
 from openmer.training import forward_flops
 
+FACTS = {"dense_attention": {"parameters": 3_096_045, "size": 32, "pixels": True}}
+
 PRINTED = 3.115e6
 ATTENTIONS = ("none", "channel", "spatial", "mixed")
 

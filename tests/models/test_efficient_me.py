@@ -7,6 +7,8 @@ from openmer.errors import ConfigError
 from openmer.models import create_model
 from openmer.models._timm import PixelNormalize
 
+FACTS = {"efficient_me": {"parameters": 852_147, "size": 48, "pixels": True}}
+
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1) * 255
 
 

@@ -9,6 +9,20 @@ from openmer.errors import ConfigError
 from openmer.models import create_model, stored_backbone, without_head
 from openmer.models._weights import backbone_state, imagenet_state
 
+FACTS = {
+    "mobilenet_v2": {"parameters": 2_227_715, "size": 32, "pixels": True},
+    "mobilenet_v3": {"parameters": 4_205_875, "size": 32, "pixels": True},
+    "resnet18": {"parameters": 11_178_051, "size": 32, "pixels": True},
+    "densenet121": {"parameters": 6_956_931, "size": 32, "pixels": True},
+    "deit_base": {"parameters": 85_653_507, "size": 32, "pixels": True, "small": {"depth": 1}},
+    "deepvit_l": {
+        "parameters": 58_383_187,
+        "size": 32,
+        "pixels": True,
+        "small": {"depth": 2, "mixed": 1},
+    },
+}
+
 FEATURES = {
     "mobilevit_s": 640,
     "mobilenet_v2": 1280,

@@ -8,6 +8,8 @@ from torch import nn
 from openmer.errors import ConfigError
 from openmer.models import create_model
 
+FACTS = {"mobilevit_s": {"parameters": 4_939_555, "size": 32, "pixels": True}}
+
 
 def build(**changes):
     torch.manual_seed(0)

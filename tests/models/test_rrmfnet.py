@@ -12,6 +12,8 @@ from openmer.models._rrmfnet_neck import Enlarge, FusionBlock, Neck, Repeat
 from openmer.models._rrmfnet_resizer import Bilinear, make_resizer
 from openmer.training import forward_flops
 
+FACTS = {"rrmfnet": {"parameters": 43_672_636, "small": {"width": 0.25, "resized": 32}}}
+
 PRINTED_WEIGHTS, PRINTED_MACS = 43.7e6, 5.9e9
 
 

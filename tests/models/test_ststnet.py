@@ -5,6 +5,8 @@ from torch import nn
 
 from openmer.models import create_model
 
+FACTS = {"ststnet": {"parameters": 1683}}
+
 
 def test_merged_streams_equal_three_separate_ones():
     torch.manual_seed(0)
