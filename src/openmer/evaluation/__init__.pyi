@@ -161,10 +161,10 @@ from .audit._audit import (
 from .audit._finding import (
     Finding as Finding,
 )
-from .audit._poison import (
+from .audit._trainings import (
     package_trainer as package_trainer,
 )
-from .audit._poison import (
+from .audit._trainings import (
     shortened as shortened,
 )
 from .spotting._matching import (

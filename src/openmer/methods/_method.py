@@ -38,6 +38,8 @@ class Method(Record):
         title: One line for tables.
         paper: The reference; "ours" where there is none.
         note: What a reader of its numbers should know.
+        transductive: What the scores of a clip take from other clips of its subject; empty where a
+            clip is scored alone. Every table of results says it.
         label_scheme: A name (`openmer.datasets.list_label_schemes`), a table ``[label_scheme]``, or
             what else `openmer.datasets.label_scheme` reads.
         recipe: Preprocessing steps, read from `[[recipe]]` tables.
@@ -54,6 +56,7 @@ class Method(Record):
     title: str
     paper: str
     note: str = ""
+    transductive: str = ""
     label_scheme: LabelSchemeField = "megc2019-3"
     recipe: RecipeField
     model: ModelConfig | None = None

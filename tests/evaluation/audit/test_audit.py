@@ -31,7 +31,9 @@ def leaks(findings):
 
 
 def poisoned(task, fit, **options):
-    return leaks(poison_test(task, fit, **({"epoch_rule": "fixed", "subjects": 0} | options)))
+    return leaks(
+        poison_test(task, fit, **({"epoch_rule": "fixed", "subjects": 0, "fresh": False} | options))
+    )
 
 
 @pytest.mark.parametrize("strategy", ["one_by_one", "stacked"])
@@ -49,12 +51,12 @@ def poisoned(task, fit, **options):
 def test_the_packages_own_training_is_clean(method, overrides, epoch_rule, strategy):
     task = make_task(method, overrides, data=make_data(size=14, flipped=True))
     fit = package_trainer(task, Resources(device="cpu", strategy=strategy))
-    assert run_audit(task, fit, epoch_rule=epoch_rule, subjects=2) == []
+    assert run_audit(task, fit, epoch_rule=epoch_rule, subjects=2, fresh=False) == []
 
 
 def test_the_support_vector_machine_is_clean():
     task = make_task("flow-svm")
-    assert run_audit(task, package_trainer(task, Resources()), subjects=0) == []
+    assert run_audit(task, package_trainer(task, Resources()), subjects=0, fresh=False) == []
 
 
 def test_the_held_out_rule_is_a_leak_by_name_and_by_poison():
@@ -194,7 +196,7 @@ def test_a_fold_that_lacks_a_class_is_noted():
     subjects = ["a/rare" if target == 2 else f"a/{i}" for i, target in enumerate(data.targets)]
     task = make_task(data=data, subjects=subjects)
     fit = package_trainer(task, Resources(device="cpu"))
-    notes = [f for f in run_audit(task, fit, subjects=1) if f.check == "classes"]
+    notes = [f for f in run_audit(task, fit, subjects=1, fresh=False) if f.check == "classes"]
     assert "a/rare" in notes[0].message and "surprise" in notes[0].message
 
 
@@ -209,7 +211,8 @@ def pretrained_task(folder, subjects):
 def test_pictures_of_a_tested_subject_in_the_pretraining_are_a_leak(tmp_path):
     named = {"named": ["ckplus/S005", "demo/s2", "demo/s22"], "unnamed": [], "unknown": []}
     task = pretrained_task(tmp_path, named)
-    found = run_audit(task, package_trainer(task, Resources(device="cpu")), subjects=1)
+    fit = package_trainer(task, Resources(device="cpu"))
+    found = run_audit(task, fit, subjects=1, fresh=False)
     (leak,) = leaks(found)
     assert (leak.check, leak.fold) == ("pretraining", "demo/s2")
     assert "demo/s2" in leak.message and "made.safetensors" in leak.message

@@ -134,7 +134,9 @@ def _tiny_net():
 
 
 def test_enlarged_balanced_training_with_a_machine_is_clean(task):
-    findings = run_audit(task, package_trainer(task, Resources(device="cpu")), subjects=2)
+    findings = run_audit(
+        task, package_trainer(task, Resources(device="cpu")), subjects=2, fresh=False
+    )
     assert [one for one in findings if one.severity == "leak"] == []
 
 
@@ -167,7 +169,9 @@ def test_a_trainer_that_draws_copies_of_the_tested_subject_is_caught(task):
 
     batches.training_rows = leaky
     try:
-        findings = run_audit(task, package_trainer(task, Resources(device="cpu")), subjects=1)
+        findings = run_audit(
+            task, package_trainer(task, Resources(device="cpu")), subjects=1, fresh=False
+        )
     finally:
         batches.training_rows = honest
     assert any(one.check == "poison test" for one in findings)

@@ -305,7 +305,7 @@ def test_a_training_that_comes_to_nothing_is_the_worst_and_stops_nobody(tmp_path
 def test_the_packages_own_search_is_clean(text, epoch_rule):
     task = shortened(searching(text, clips=24), 2)
     fit = package_trainer(task, ONE, epoch_rule)
-    assert run_audit(task, fit, epoch_rule=epoch_rule, subjects=2) == []
+    assert run_audit(task, fit, epoch_rule=epoch_rule, subjects=2, fresh=False) == []
 
 
 @pytest.mark.parametrize("text", [GRID, TPE])
@@ -313,13 +313,13 @@ def test_a_stacked_search_is_clean(text):
     """No choice of another fold, which has seen the subject, decides who is in a stack."""
     task = shortened(searching(text, clips=24), 2)
     fit = package_trainer(task, Resources(device="cpu", strategy="stacked"))
-    assert run_audit(task, fit, subjects=2) == []
+    assert run_audit(task, fit, subjects=2, fresh=False) == []
 
 
 def test_a_search_for_a_support_vector_machine_is_clean():
     method = load_method("flow-svm", ["search.space={training.c=[0.1, 10.0]}"])
     task = replace(searching(clips=24), method=method)
-    assert run_audit(task, package_trainer(task, ONE), subjects=1) == []
+    assert run_audit(task, package_trainer(task, ONE), subjects=1, fresh=False) == []
 
 
 class _LeakySearch:

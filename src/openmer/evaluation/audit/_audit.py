@@ -14,7 +14,8 @@ from openmer.evaluation.audit._checks import (
 )
 from openmer.evaluation.audit._duplicates import check_copies
 from openmer.evaluation.audit._finding import Finding
-from openmer.evaluation.audit._poison import FitFolds, package_trainer, poison_test, shortened
+from openmer.evaluation.audit._poison import poison_test
+from openmer.evaluation.audit._trainings import FitFolds, package_trainer, shortened
 from openmer.training import EpochRule
 
 __all__ = [
@@ -40,6 +41,7 @@ def run_audit(
     *,
     epoch_rule: EpochRule = "fixed",
     subjects: int = 3,
+    fresh: bool = True,
     on_progress: Progress | None = None,
 ) -> list[Finding]:
     """Run every check on a method and its data.
@@ -50,6 +52,7 @@ def run_audit(
         epoch_rule: The rule to prove.
         subjects: How many held-out subjects to poison: those with the most clips first, then evenly
             over the rest; 0 means all.
+        fresh: Whether a fold is also trained in a fresh process, which takes seconds to start.
         on_progress: Called with "audit", trainings done and trainings in all.
 
     Returns:
@@ -64,5 +67,10 @@ def run_audit(
     findings += check_search(task)
     findings += check_ids(task)
     return findings + poison_test(
-        task, fit, epoch_rule=epoch_rule, subjects=subjects, on_progress=on_progress
+        task,
+        fit,
+        epoch_rule=epoch_rule,
+        subjects=subjects,
+        fresh=fresh,
+        on_progress=on_progress,
     )

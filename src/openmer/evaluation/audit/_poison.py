@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from openmer.evaluation._experiment import Progress, Task, fold_job
+from openmer.evaluation._experiment import Progress, Task
 from openmer.evaluation._splits import Fold
 from openmer.evaluation.audit._finding import Finding, leak_of
-from openmer.evaluation.tuning._groups import SearchRun
-from openmer.evaluation.tuning._search import fit_folds
-from openmer.training import (
-    EpochRule,
-    FitJob,
-    FitResult,
-    Resources,
-    Scalar,
-    Stage,
-    SvmTraining,
-    TrainingData,
-    plan_run,
+from openmer.evaluation.audit._fresh import fresh_outcome
+from openmer.evaluation.audit._recording import Recorder, allowed_roots, check_recorded
+from openmer.evaluation.audit._scores import (
+    close,
+    difference_of_scores,
+    everything,
+    filled,
+    same_scores,
 )
+from openmer.evaluation.audit._trainings import FitFolds, Trial, chosen_folds, trial_of
+from openmer.training import EpochRule, FitResult, Scalar, TrainingData
 
-FitFolds = Callable[[TrainingData, Sequence[FitJob]], Sequence[FitResult]]
-
-
-def package_trainer(task: Task, resources: Resources, epoch_rule: EpochRule = "fixed") -> FitFolds:
-    """Return this package's own trainer, run as `cross_validate` would run it, in one process.
-
-    Where the method has a search, every fold searches again, by that epoch rule.
-    """
-
-    def fit(data: TrainingData, jobs: Sequence[FitJob]) -> list[FitResult]:
-        one = resources.model_copy(update={"workers": 1})
-        plan = plan_run(task.spec, jobs, one)
-        how = SearchRun(epoch_rule=epoch_rule, plan=plan, resources=one)
-        return list(fit_folds(replace(task, data=data), jobs, how))
-
-    return fit
+_TESTS = 4  # trainings of a fold: as it is, other labels, other clips, NaN
+_CLIPS_CHANGE = "when the held-out subject's clips change"
 
 
 def poison_test(
@@ -49,101 +33,122 @@ def poison_test(
     *,
     epoch_rule: EpochRule,
     subjects: int = 3,
+    fresh: bool = True,
     on_progress: Progress | None = None,
 ) -> list[Finding]:
     """Train folds again without their held-out subject's data, and compare every bit.
 
     Each fold is trained after another one, in one call, so that anything handed on from fold to
-    fold shows. The held-out subject's clips are then replaced by noise, then by NaN (which not even
-    a weight of zero hides), and both times their labels are rotated; then the labels alone. The
-    fold's weights, losses and epoch must come out the same to the last bit.
+    fold shows. Of the held-out subject first the labels are rotated: nothing may change, scores
+    included. Then clips are replaced by noise, change places and order: the fold's weights, losses
+    and epoch must come out the same to the last bit, and a clip that is still there must have its
+    score. Then all are NaN, which not even a weight of zero hides. One fold is also trained alone
+    in a fresh process. What trainings read beside the arrays is recorded.
 
     Args:
         task: The method and its data.
         fit: What trains the folds.
         epoch_rule: The rule to prove.
         subjects: How many held-out subjects to poison; 0 means all.
+        fresh: Whether a fold is also trained in a fresh process, which takes seconds to start.
         on_progress: Called with "audit", trainings done and trainings in all.
     """
-    folds = _chosen_folds(task.folds, subjects)
+    folds = chosen_folds(task.folds, subjects)
     report = on_progress or (lambda *_: None)
-    total = len(folds) * (1 + len(_POISONS))
-    findings = []
-    for number, fold in enumerate(folds):
-        before = folds[number - 1] if len(folds) > 1 else _another(task.folds, fold)
-        jobs = [fold_job(task, one, epoch_rule, seed=0) for one in (before, fold)]
-        clean = _train(fit, task.data, jobs)
-        for step, poison in enumerate(_POISONS, start=1):
-            report("audit", number * (1 + len(_POISONS)) + step, total)
-            difference = _difference(clean, _train(fit, poison(task.data, fold), jobs))
-            if difference:
-                findings.append(leak_of("poison test", fold, difference))
-                break
-        report("audit", (number + 1) * (1 + len(_POISONS)), total)
+    findings: list[Finding] = []
+    with Recorder() as recorder:
+        trials = [trial_of(task, fit, fold, epoch_rule, recorder) for fold in folds]
+        # Before anything else is trained here: what this process would hand on is not there yet.
+        alone = fresh_outcome(fit, task.data, trials[0].job, recorder) if fresh else None
+        for number, trial in enumerate(trials):
+            told = partial(_tell, report, number * _TESTS, len(trials) * _TESTS)
+            findings += _check_fold(task, trial, told)
+        if alone is not None:
+            findings += _check_fresh(task, trials[0], alone)
+    return findings + check_recorded(recorder.calls, allowed_roots(task))
+
+
+def _tell(report: Progress, before: int, total: int, step: int) -> None:
+    report("audit", before + step, total)
+
+
+def _check_fold(task: Task, trial: Trial, told: Callable[[int], None]) -> list[Finding]:
+    """Report the first thing that the held-out subject changes; go on after what is declared."""
+    clean = trial.outcome(task.data)
+    told(1)
+    if isinstance(clean, str):
+        return [leak_of("poison test", trial.fold, f"cannot be trained at all: {clean}")]
+    findings: list[Finding] = []
+    for step, test in enumerate((_labels_test, _clips_test, _nan_test), start=2):
+        findings += test(task, trial, clean)
+        told(step)
+        if any(finding.severity == "leak" for finding in findings):
+            break
+    told(_TESTS)
     return findings
 
 
-def shortened(task: Task, epochs: int) -> Task:
-    """Return the same task with at most `epochs` epochs a stage; a leak shows in the first few.
-
-    Patience and the interval of perturbations are cut with them, so that early stopping, falling
-    step sizes and perturbed clips are in the proof. A search is cut to its corners.
-    """
-    if task.method.search is not None:
-        corners = task.method.search.corners(epochs)
-        method = task.method.model_copy(update={"search": corners})
-        task = replace(task, method=method)
-    training = task.method.training
-    if isinstance(training, SvmTraining):
-        return task
-    stages = tuple(_brief(stage, epochs) for stage in training.stages)
-    changes: dict[str, object] = {"epochs": min(training.epochs, epochs), "stages": stages}
-    perturb = training.perturb
-    if perturb and training.most_epochs > epochs:
-        interval = min(perturb.every, max(1, epochs // 2))
-        changes["perturb"] = perturb.model_copy(update={"interval": interval})
-    budget = training.model_copy(update=changes)
-    if budget == training:
-        return task
-    return replace(task, method=task.method.model_copy(update={"training": budget}))
+def _labels_test(task: Task, trial: Trial, clean: FitResult) -> list[Finding]:
+    outcome = trial.outcome(_rotated_labels(task.data, trial.fold))
+    when = "when only the labels of the held-out subject change"
+    difference = _difference(clean, outcome, when)
+    if not difference and isinstance(outcome, FitResult):
+        equal = np.array_equal(clean.scores, outcome.scores, equal_nan=True)
+        difference = "" if equal else f"scores the held-out clips otherwise {when}"
+    return [leak_of("labels", trial.fold, difference)] if difference else []
 
 
-def _brief(stage: Stage, epochs: int) -> Stage:
-    """One iteration of a stage with at most `epochs` epochs, and patience for half of them."""
-    changes = {"epochs": min(stage.epochs, epochs), "iterations": 1}
-    if stage.epochs > epochs:
-        changes["patience"] = min(stage.patience, max(1, epochs // 2))
-        changes["plateau_patience"] = min(stage.plateau_patience, max(1, epochs // 4))
-    return stage.model_copy(update=changes)
+def _clips_test(task: Task, trial: Trial, clean: FitResult) -> list[Finding]:
+    change = everything(task.data, trial.fold)
+    outcome = trial.outcome(change.data, change.predict)
+    difference = _difference(clean, outcome, _CLIPS_CHANGE)
+    if difference:
+        return [leak_of("poison test", trial.fold, difference)]
+    if isinstance(outcome, str) or same_scores(clean, outcome, change):
+        return []
+    difference = difference_of_scores(trial, task.data, clean)
+    return [_leak_of_scores(task, trial.fold, difference)] if difference else []
 
 
-def _train(fit: FitFolds, data: TrainingData, jobs: Sequence[FitJob]) -> FitResult | str:
-    """Train the jobs; return the last one's result, or what stopped its training.
-
-    A trainer that refuses NaN rightly stops in the job before, which trains on the poisoned
-    subject; then the last job runs alone, and scores nothing, because scoring would read the
-    subject too.
-    """
-    try:
-        return _last(fit(data, jobs), jobs)
-    except (ValueError, ArithmeticError, RuntimeError) as error:
-        if not np.isnan(data.inputs).any():
-            return str(error)
-    alone = replace(jobs[-1], predict=())
-    try:
-        return _last(fit(data, [alone]), [alone])
-    except (ValueError, ArithmeticError, RuntimeError) as error:
-        return str(error)
+def _nan_test(task: Task, trial: Trial, clean: FitResult) -> list[Finding]:
+    poisoned = filled(task.data, trial.fold.test, lambda shape: np.full(shape, np.nan))
+    outcome = trial.outcome(_rotated_labels(poisoned, trial.fold))
+    difference = _difference(clean, outcome, _CLIPS_CHANGE)
+    return [leak_of("poison test", trial.fold, difference)] if difference else []
 
 
-def _last(results: Sequence[FitResult], jobs: Sequence[FitJob]) -> FitResult:
-    return next(result for result in results if result.job.subject_id == jobs[-1].subject_id)
+def _leak_of_scores(task: Task, fold: Fold, difference: str) -> Finding:
+    leak = leak_of("scores", fold, difference)
+    declared = task.method.transductive
+    if not declared:
+        return leak
+    message = f"{leak.message} The method says that it is transductive: {declared}"
+    return replace(leak, severity="note", message=message)
 
 
-def _difference(clean: FitResult | str, outcome: FitResult | str) -> str:
-    """Describe what the held-out subject changed; empty where nothing did."""
-    if isinstance(clean, str):
-        return f"cannot be trained at all: {clean}"
+def _check_fresh(task: Task, trial: Trial, alone: FitResult | str) -> list[Finding]:
+    """Compare a fold of a fresh process with the same one trained after all others."""
+    if isinstance(alone, str):
+        message = (
+            f"Fold {trial.fold.held_out} could not be trained in a process of its own, so what one "
+            f"fold hands on to the next is known only from trainings in this one: {alone}"
+        )
+        return [Finding(check="fresh process", severity="note", fold="", message=message)]
+    late = trial.outcome(task.data)
+    if isinstance(late, str):
+        return []
+    losses = [np.asarray(result.losses, np.float32) for result in (alone, late)]
+    if close(*losses) and close(alone.scores, late.scores) and alone.epoch == late.epoch:
+        return []
+    what = (
+        "comes out otherwise in a fresh process than after other folds: something is handed on "
+        "from fold to fold, or the training is not repeatable"
+    )
+    return [leak_of("fresh process", trial.fold, what)]
+
+
+def _difference(clean: FitResult, outcome: FitResult | str, when: str) -> str:
+    """Describe what the held-out subject changed in the training; empty where nothing did."""
     if isinstance(outcome, str):
         return f"stops when the held-out subject's clips are NaN, so it reads them: {outcome}"
     changed = ""
@@ -155,55 +160,14 @@ def _difference(clean: FitResult | str, outcome: FitResult | str) -> str:
         changed = f"takes epoch {outcome.epoch} in place of {clean.epoch}"
     elif outcome.weights_sha256 != clean.weights_sha256:
         changed = "has other weights"
-    return f"{changed} when the held-out subject's clips change" if changed else ""
+    return f"{changed} {when}" if changed else ""
 
 
 def _said(settings: Mapping[str, Scalar]) -> str:
     return ", ".join(f"{key} {value}" for key, value in settings.items()) or "nothing"
 
 
-def _noise_clips(data: TrainingData, fold: Fold) -> TrainingData:
-    """Exchange the subject's clips for noise of the same spread, and rotate their labels."""
-    rng = np.random.default_rng(0)
-    spread = float(data.inputs.std()) + 1.0
-    return _replaced(data, fold, lambda shape: rng.normal(scale=spread, size=shape))
-
-
-def _nan_clips(data: TrainingData, fold: Fold) -> TrainingData:
-    """Exchange the subject's clips for NaN, and rotate their labels."""
-    return _replaced(data, fold, lambda shape: np.full(shape, np.nan))
-
-
-def _replaced(
-    data: TrainingData, fold: Fold, fill: Callable[[tuple[int, ...]], NDArray[np.float64]]
-) -> TrainingData:
-    test = list(fold.test)
-    inputs = data.inputs.copy()
-    inputs[test] = fill(inputs[test].shape)
-    flipped = None
-    if data.flipped is not None:
-        flipped = data.flipped.copy()
-        flipped[test] = fill(inputs[test].shape)
-    return _rotated_labels(replace(data, inputs=inputs, flipped=flipped), fold)
-
-
 def _rotated_labels(data: TrainingData, fold: Fold) -> TrainingData:
     targets = data.targets.copy()
     targets[list(fold.test)] = (targets[list(fold.test)] + 1) % data.num_classes
     return replace(data, targets=targets)
-
-
-_POISONS = (_noise_clips, _nan_clips, _rotated_labels)
-
-
-def _chosen_folds(folds: Sequence[Fold], subjects: int) -> list[Fold]:
-    """Choose the largest fold, then others evenly spaced in the order of their sizes."""
-    by_size = sorted(folds, key=lambda fold: (-len(fold.test), fold.held_out))
-    if not subjects or subjects >= len(by_size):
-        return by_size
-    places = np.linspace(0, len(by_size) - 1, subjects).round().astype(int)
-    return [by_size[place] for place in places]
-
-
-def _another(folds: Sequence[Fold], fold: Fold) -> Fold:
-    return next(other for other in folds if other.held_out != fold.held_out)

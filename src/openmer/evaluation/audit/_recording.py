@@ -1,0 +1,172 @@
+"""What a training reads beside the arrays that it is given: files, folders, programs, sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import site
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import openmer
+from openmer.errors import OpenMERError
+from openmer.evaluation._experiment import Task
+from openmer.evaluation._seen_subjects import start_of
+from openmer.evaluation.audit import _hook
+from openmer.evaluation.audit._finding import Finding, some
+
+_SITE = Path(__file__).parent / "_site"
+_SYSTEM = ("/proc", "/sys", "/dev/null", "/dev/urandom", "/etc", "/usr", "/lib", "/lib64")
+_OF_LIBRARIES = ("joblib_memmapping_folder", "torchinductor_", "torch_", "psm_", "sem.", "pym-")
+_CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR")
+_STORED = ("HF_HOME", "HF_HUB_CACHE", "TORCH_HOME")
+# Programs that libraries ask for the machine, and compilers of their kernels.
+_TOOLS = frozenset({"lscpu", "ldconfig", "uname", "gcc", "g++", "cc", "c++", "clang", "clang++"})
+_UNRECORDED = ("-I", "-S", "-E")  # options of Python that leave the hook out
+
+
+class Event(NamedTuple):
+    """One thing that a process did."""
+
+    kind: Literal["read", "write", "code", "list", "start", "connect"]
+    what: str
+
+
+class Recorder(contextlib.AbstractContextManager["Recorder"]):
+    """Records what this process and those that it starts do.
+
+    Attributes:
+        calls: What each training did.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[list[Event]] = []
+        self._opened = contextlib.ExitStack()
+        self._log = Path()
+
+    def __enter__(self) -> Recorder:
+        _end_waiting_workers()
+        folder = self._opened.enter_context(tempfile.TemporaryDirectory(prefix="openmer-audit-"))
+        self._log = Path(folder) / "log"
+        self._log.touch()
+        self._opened.enter_context(_told_to_workers(self._log))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _end_waiting_workers()
+        self._opened.close()
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """Record one training, in a list of its own."""
+        begin = self._log.stat().st_size
+        _hook.start(str(self._log))
+        try:
+            yield
+        finally:
+            _hook.stop()
+            self.calls.append(_events(self._log.read_bytes()[begin:]))
+
+
+def _events(log: bytes) -> list[Event]:
+    """Return what was recorded, in its order."""
+    return [Event(*json.loads(line)) for line in log.splitlines()]
+
+
+def check_recorded(calls: Iterable[list[Event]], allowed: Iterable[Path]) -> list[Finding]:
+    """Report what trainings read that is no part of the program, once for each thing.
+
+    Args:
+        calls: What each training did. What it wrote itself it may read again.
+        allowed: Files and folders that may be read.
+    """
+    roots = [Path(root).resolve() for root in allowed]
+    found: dict[tuple[str, str], None] = {}
+    for events in calls:
+        written = {event.what for event in events if event.kind == "write"}
+        for event in events:
+            told = _told(event, roots, written)
+            if told:
+                found[told, event.what] = None
+    leaks: dict[str, set[str]] = {}
+    for told, what in found:
+        leaks.setdefault(told, set()).add(what)
+    return [_finding(told, things) for told, things in leaks.items()]
+
+
+def allowed_roots(task: Task) -> list[Path]:
+    """Return what a training of this method may read: libraries, the package, its own weights."""
+    schemes = sysconfig.get_paths()
+    roots = {sys.prefix, sys.base_prefix, *map(schemes.__getitem__, ("stdlib", "purelib"))}
+    roots |= {*site.getsitepackages(), site.getusersitepackages(), *_SYSTEM}
+    roots |= {os.environ[name] for name in _CACHES if os.environ.get(name)}
+    roots |= {str(Path(openmer.__file__).parent), str(Path.home() / ".triton")}
+    roots |= {str(Path.home() / ".cache" / "matplotlib"), str(Path.home() / ".config/matplotlib")}
+    start = start_of(task.method)
+    if start == "imagenet":
+        roots |= {os.environ[name] for name in _STORED if os.environ.get(name)}
+        roots |= {str(Path.home() / ".cache" / name) for name in ("huggingface", "torch")}
+    elif start.endswith(".safetensors"):
+        roots.add(start)
+    return [Path(root) for root in roots]
+
+
+def _told(event: Event, roots: list[Path], written: set[str]) -> str:
+    """Say what is wrong with an event; nothing where nothing is."""
+    kind, what = event
+    if kind == "connect":
+        return "connects to"
+    if kind == "start":
+        program, *options = what.split()
+        own = Path(program).name == Path(sys.executable).name
+        known = own and not set(options) & set(_UNRECORDED)
+        return "" if known or Path(program).name in _TOOLS else "starts"
+    if kind not in ("read", "list") or what in written or _is_allowed(Path(what), roots):
+        return ""
+    return "reads" if kind == "read" else "lists the folder"
+
+
+def _is_allowed(path: Path, roots: list[Path]) -> bool:
+    temporary = Path(tempfile.gettempdir()).resolve()
+    for folder in (temporary, Path("/dev/shm")):
+        inside = path.is_relative_to(folder) and path != folder
+        if inside and path.relative_to(folder).parts[0].startswith(_OF_LIBRARIES):
+            return True
+    return path == temporary or any(path.is_relative_to(root) for root in roots)
+
+
+def _finding(told: str, things: set[str]) -> Finding:
+    remedy = "Everything a fold learns from belongs into the arrays, or into weights with a card"
+    message = f"While a fold trains or is tested, the program {told} {some(things)}. {remedy}."
+    return Finding(check="recording", severity="leak", fold="", message=message)
+
+
+@contextlib.contextmanager
+def _told_to_workers(log: Path) -> Iterator[None]:
+    """Let Python processes that start inside record, too."""
+    before = {name: os.environ.get(name) for name in (_hook.VARIABLE, "PYTHONPATH")}
+    rest = [before["PYTHONPATH"]] if before["PYTHONPATH"] else []
+    os.environ[_hook.VARIABLE] = str(log)
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(_SITE), *rest])
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _end_waiting_workers() -> None:
+    """End joblib's waiting workers, which were started without the hook."""
+    executor = sys.modules.get("joblib.externals.loky.reusable_executor")
+    waiting = getattr(executor, "_executor", None)
+    if waiting is not None:
+        with contextlib.suppress(OSError, RuntimeError, OpenMERError):
+            waiting.shutdown(wait=True)

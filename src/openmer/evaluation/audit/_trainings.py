@@ -1,0 +1,171 @@
+"""The trainings that an audit compares: who runs them, how short they are, and on which clips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from openmer.evaluation._experiment import Task, fold_job
+from openmer.evaluation._splits import Fold
+from openmer.evaluation.audit._recording import Recorder
+from openmer.evaluation.tuning._groups import SearchRun
+from openmer.evaluation.tuning._search import fit_folds
+from openmer.models import builder_of, ensure_registered
+from openmer.training import (
+    EpochRule,
+    FitJob,
+    FitResult,
+    Resources,
+    Stage,
+    SvmTraining,
+    TrainingData,
+    plan_run,
+)
+
+FitFolds = Callable[[TrainingData, Sequence[FitJob]], Sequence[FitResult]]
+_COMPANION_CLIPS = 12  # that the training before a fold learns from, the fold's own come on top
+
+
+def package_trainer(task: Task, resources: Resources, epoch_rule: EpochRule = "fixed") -> FitFolds:
+    """Return this package's own trainer, run as `cross_validate` would run it, in one process.
+
+    Where the method has a search, every fold searches again, by that epoch rule.
+    """
+    model = task.method.model
+    build = builder_of(model.name) if model else None
+
+    def fit(data: TrainingData, jobs: Sequence[FitJob]) -> list[FitResult]:
+        if model and build:
+            ensure_registered(model.name, build)  # in a fresh process nothing may have done it
+        one = resources.model_copy(update={"workers": 1})
+        plan = plan_run(task.spec, jobs, one)
+        how = SearchRun(epoch_rule=epoch_rule, plan=plan, resources=one)
+        return list(fit_folds(replace(task, data=data), jobs, how))
+
+    return fit
+
+
+def shortened(task: Task, epochs: int) -> Task:
+    """Return the same task with at most `epochs` epochs a stage; a leak shows in the first few.
+
+    Patience and the interval of perturbations are cut with them, so that early stopping, falling
+    step sizes and perturbed clips are in the proof. A search is cut to its corners.
+    """
+    if task.method.search is not None:
+        corners = task.method.search.corners(epochs)
+        method = task.method.model_copy(update={"search": corners})
+        task = replace(task, method=method)
+    training = task.method.training
+    if isinstance(training, SvmTraining):
+        return task
+    stages = tuple(_brief(stage, epochs) for stage in training.stages)
+    changes: dict[str, object] = {"epochs": min(training.epochs, epochs), "stages": stages}
+    perturb = training.perturb
+    if perturb and training.most_epochs > epochs:
+        interval = min(perturb.every, max(1, epochs // 2))
+        changes["perturb"] = perturb.model_copy(update={"interval": interval})
+    budget = training.model_copy(update=changes)
+    if budget == training:
+        return task
+    return replace(task, method=task.method.model_copy(update={"training": budget}))
+
+
+def _brief(stage: Stage, epochs: int) -> Stage:
+    """One iteration of a stage with at most `epochs` epochs, and patience for half of them."""
+    changes = {"epochs": min(stage.epochs, epochs), "iterations": 1}
+    if stage.epochs > epochs:
+        changes["patience"] = min(stage.patience, max(1, epochs // 2))
+        changes["plateau_patience"] = min(stage.plateau_patience, max(1, epochs // 4))
+    return stage.model_copy(update=changes)
+
+
+def chosen_folds(folds: Sequence[Fold], subjects: int) -> list[Fold]:
+    """Choose the largest fold, then others evenly spaced in the order of their sizes.
+
+    Args:
+        folds: All folds.
+        subjects: How many; 0 means all.
+    """
+    by_size = sorted(folds, key=lambda fold: (-len(fold.test), fold.held_out))
+    if not subjects or subjects >= len(by_size):
+        return by_size
+    places = np.linspace(0, len(by_size) - 1, subjects).round().astype(int)
+    return [by_size[place] for place in places]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One fold, trained after a small training that learns from its held-out subject.
+
+    Attributes:
+        fit: What trains.
+        fold: The fold.
+        job: Its training.
+        before: The training in the same call that comes first.
+        recorder: Records what trainings read.
+    """
+
+    fit: FitFolds
+    fold: Fold
+    job: FitJob
+    before: FitJob
+    recorder: Recorder
+
+    def outcome(self, data: TrainingData, predict: Sequence[int] | None = None) -> FitResult | str:
+        """Train on this data; return the fold's result, or what stopped its training.
+
+        A trainer that refuses NaN rightly stops in the training before, which reads the poisoned
+        subject; then the fold is trained alone, and scores nothing, because scoring would read the
+        subject too.
+        """
+        job = self.job if predict is None else replace(self.job, predict=tuple(predict))
+        jobs = [self.before, job]
+        try:
+            return self._last(data, jobs)
+        except (ValueError, ArithmeticError, RuntimeError) as error:
+            if not np.isnan(data.inputs).any():
+                return str(error)
+        try:
+            return self._last(data, [replace(job, predict=())])
+        except (ValueError, ArithmeticError, RuntimeError) as error:
+            return str(error)
+
+    def _last(self, data: TrainingData, jobs: Sequence[FitJob]) -> FitResult:
+        with self.recorder.recording():
+            results = self.fit(data, jobs)
+        asked = jobs[-1].subject_id
+        return next(result for result in results if result.job.subject_id == asked)
+
+
+def trial_of(
+    task: Task, fit: FitFolds, fold: Fold, epoch_rule: EpochRule, recorder: Recorder
+) -> Trial:
+    """Return the trial of a fold."""
+    other = next(one for one in task.folds if one.held_out != fold.held_out)
+    job = fold_job(task, fold, epoch_rule, seed=0)
+    before = fold_job(task, other, epoch_rule, seed=0)
+    return Trial(fit, fold, job, _companion(task, before, fold), recorder)
+
+
+def _companion(task: Task, before: FitJob, fold: Fold) -> FitJob:
+    """Let a training see all clips of the fold's subject, and only a few others of every class.
+
+    A search trains whole folds, so its job stays as it is.
+    """
+    if task.method.search is not None:
+        return before
+    tested, targets = set(fold.test), task.data.targets
+    others = [clip for clip in before.train if clip not in tested]
+    # One of each class first, then another: sorted by how often the class came before.
+    count: dict[int, int] = {}
+    places = {}
+    for clip in others:
+        places[clip] = count[int(targets[clip])] = count.get(int(targets[clip]), 0) + 1
+    few = set(sorted(others, key=places.__getitem__)[:_COMPANION_CLIPS])
+    train = tuple(clip for clip in before.train if clip in tested or clip in few)
+    kept = set(train)
+    whose = dict(zip(before.train, before.subjects, strict=False))
+    subjects = tuple(whose[clip] for clip in train if clip in kept) if before.subjects else ()
+    return replace(before, train=train, subjects=subjects)

@@ -1,0 +1,22 @@
+"""Nothing leaks before the fifth epoch."""
+
+from dataclasses import replace
+
+from ._ground import Trainer
+
+KIND = "delay"
+FULL = True  # a short audit says which share it has run
+
+
+class Late(Trainer):
+    epochs = 10
+
+    def statistics(self, data, job):
+        mean, spread = super().statistics(data, job)
+        if self.epochs > 4:
+            mean = data.inputs.reshape(data.clips, -1).mean(axis=0)
+        return mean, spread
+
+
+def plant(honest):
+    return replace(honest, fit=Late())

@@ -1,0 +1,9 @@
+"""A subject is never tested."""
+
+from dataclasses import replace
+
+KIND = "folds"
+
+
+def plant(honest):
+    return replace(honest, task=replace(honest.task, folds=honest.task.folds[1:]))
