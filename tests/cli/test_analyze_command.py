@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tests.video.made_videos import truth, write_event, write_still
 
-from openmer.video import folders_for
+from openmer.video._job import folders_for
 from openmer.video._identity import identity_of
 
 

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import sys
-from typing import Annotated
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
 
 import typer
 from rich.markup import escape
@@ -11,6 +18,7 @@ from rich.markup import escape
 from openmer import __version__
 from openmer._plugins import add_plugins
 from openmer.cli._console import errors
+from openmer.cli._option_groups import spread
 from openmer.cli.analyze import analyze
 from openmer.cli.audit import audit
 from openmer.cli.datasets import app as datasets
@@ -20,7 +28,7 @@ from openmer.cli.evaluate_spotting import evaluate_spotting
 from openmer.cli.explain import explain
 from openmer.cli.export import export
 from openmer.cli.methods import app as methods
-from openmer.cli.page import app as page
+from openmer.cli.page import page
 from openmer.cli.predict import predict
 from openmer.cli.pretrain import pretrain
 from openmer.cli.report import report
@@ -31,10 +39,13 @@ from openmer.cli.train import train
 from openmer.cli.watch import watch
 from openmer.errors import DataError, OpenMERError, StoppedError
 
+TERMINATED = 128 + signal.SIGTERM
+FAULT = 70
+
 _EPILOG = (
     "Exit codes: 0 done; 1 the audit found a leak; 2 an unknown name or option; "
-    "3 input data missing or broken; 4 the evaluation cannot be honest; 5 a video without a face; "
-    "130 stopped."
+    "3 input data missing or broken, or no room; 4 the evaluation cannot be honest; 5 a video "
+    "without a face; 70 a fault of OpenMER; 130 stopped; 143 terminated."
 )
 
 app = typer.Typer(
@@ -44,23 +55,15 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
 )
-app.command()(demo)
-app.command()(analyze)
-app.command()(watch)
-app.command(name="app")(page)
-app.command()(evaluate)
-app.command(name="evaluate-spotting")(evaluate_spotting)
-app.command()(pretrain)
-app.command()(audit)
-app.command()(report)
-app.command()(search)
-app.command()(train)
-app.command()(predict)
-app.command()(explain)
-app.command()(export)
-app.command()(study)
-app.command()(show)
+COMMANDS = (
+    demo, analyze, watch, evaluate, evaluate_spotting, pretrain, audit, report, search, train,
+    predict, explain, export, study, show,
+)  # fmt: skip
+for command in COMMANDS:
+    app.command(name=command.__name__.replace("_", "-"))(spread(command))
+app.command(name="app")(spread(page))
 app.add_typer(methods, name="methods")
 app.add_typer(datasets, name="datasets")
 
@@ -68,6 +71,9 @@ app.add_typer(datasets, name="datasets")
 @app.callback(invoke_without_command=True)
 def _version(
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    _: bool = typer.Option(
+        False, "--debug", help="Show where in the code an error arose; before or after the command."
+    ),
     plugin: Annotated[
         list[str] | None,
         typer.Option(
@@ -83,8 +89,8 @@ def _version(
         raise typer.Exit
 
 
-def _plugins_first(words: list[str]) -> list[str]:
-    """Move every ``--plugin X`` before the command, from wherever it stands."""
+def _common_first(words: list[str]) -> list[str]:
+    """Move every ``--plugin X`` and ``--debug`` before the command, from wherever it stands."""
     first, rest = [], []
     left = iter(words)
     for word in left:
@@ -93,20 +99,85 @@ def _plugins_first(words: list[str]) -> list[str]:
         elif word == "--plugin":
             first += [word, *(value for value in [next(left, None)] if value is not None)]
         else:
-            (first if word.startswith("--plugin=") else rest).append(word)
+            common = word == "--debug" or word.startswith("--plugin=")
+            (first if common else rest).append(word)
     return first + rest
 
 
 def main() -> None:
-    """Run the command line; whatever a user can act on ends in one message and an exit code."""
+    """Run the command line; every error ends in one message and an exit code."""
+    words = _common_first(sys.argv[1:])
+    with _terminable():
+        try:
+            app(args=words)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        except Exception as error:
+            if "--debug" in words:
+                errors.print_exception()
+            _end(error)
+
+
+def _end(error: Exception) -> NoReturn:
+    """Print one message for an error, and exit with its code."""
+    match error:
+        case StoppedError():
+            errors.print(str(error))
+            sys.exit(error.exit_code)
+        case OpenMERError():
+            message, code = str(error), error.exit_code
+        case MemoryError():
+            message = "There is not enough memory. Give --workers 1, or less with --memory-gib."
+            code = DataError.exit_code
+        case OSError(errno=errno.ENOSPC):
+            message = (
+                f"{error}. There is no room left on this disk. What was finished is kept: make "
+                "room, then run the same command to go on."
+            )
+            code = DataError.exit_code
+        case OSError():
+            message, code = str(error), DataError.exit_code
+        case _:
+            message = (
+                f"This is a fault of OpenMER: {type(error).__name__}: {_first_line(error)}. The "
+                f"traceback is in {_traceback_file(error)}; --debug shows it. Please report it."
+            )
+            code = FAULT
+    errors.print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
+    sys.exit(code)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:200].rstrip(".")
+
+
+def _traceback_file(error: Exception) -> str:
+    """Write the traceback into a file of its own among the temporary ones; return its path."""
+    text = f"openmer {__version__}, Python {sys.version}\n{sys.argv}\n\n"
+    text += "".join(traceback.format_exception(error))
+    number, path = tempfile.mkstemp(prefix="openmer-error-", suffix=".txt")
+    with os.fdopen(number, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, with an exit code of its own."""
+    terminated = False
+
+    def stop(*_: object) -> NoReturn:
+        nonlocal terminated
+        terminated = True
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
     try:
-        app(args=_plugins_first(sys.argv[1:]))
-    except StoppedError as stop:
-        errors.print(str(stop))
-        sys.exit(stop.exit_code)
-    except OpenMERError as error:
-        errors.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        errors.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
-        sys.exit(DataError.exit_code)
+        yield
+    except SystemExit:
+        if terminated:
+            sys.exit(TERMINATED)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -48,6 +48,14 @@ SearchFile = Annotated[
         help="TOML file whose [search] says which settings to try, in place of the method's own.",
     ),
 ]
+SameSubject = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--same-subject",
+        metavar="A=B",
+        help="Two ids are one subject: CORPUS/SUBJECT=CORPUS/SUBJECT; repeatable.",
+    ),
+]
 Storage = Annotated[
     str,
     typer.Option(
@@ -67,6 +75,25 @@ Offset = Annotated[
     int | None, typer.Option(min=0, help="Last frame of the movement, counted from 0.")
 ]
 Fps = Annotated[str | None, typer.Option(help="Frames per second: 200, 29.97 or 30000/1001.")]
+ModelFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        help="Folder that `openmer train` wrote; the model that comes with OpenMER by default.",
+    ),
+]
+NoModel = Annotated[
+    bool, typer.Option("--no-model", help="Spot movements only; say nothing of their class.")
+]
+AbstainBelow = Annotated[
+    float | None,
+    typer.Option(
+        "--abstain-below",
+        metavar="P",
+        help="Confidence in 0..1 under which no class is given; the model's own by default.",
+    ),
+]
+SpotterName = Annotated[str, typer.Option("--spotter", help="What finds movements.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for runs and reports.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 is one per core.")]
@@ -138,3 +165,7 @@ FailureOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where to train.")]
+StrategyOption = Annotated[Strategy, typer.Option("--strategy", help="How to run all folds.")]
+CompiledOption = Annotated[
+    Compiled, typer.Option("--compiled", help="Whether to compile the training step.")
+]

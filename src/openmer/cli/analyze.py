@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
-from openmer.cli._clips import fps_of
+from openmer import video as room
 from openmer.cli._console import output, progress, tell, warn
-from openmer.cli._options import Fps, Json, Workers
-from openmer.cli.models import AbstainBelow, ModelFolder, NoModel, SpotterName, require_one
-from openmer.errors import DataError, OpenMERError
+from openmer.cli._option_groups import VideoModel, fps_of
+from openmer.cli._options import AbstainBelow, Fps, Json, SpotterName, Workers
+from openmer.errors import DataError
 
 if TYPE_CHECKING:
     from openmer.video import Done, Request
@@ -23,14 +25,13 @@ NO_FACE = 5
 
 
 def analyze(
+    model: VideoModel,
     videos: Annotated[
         list[Path], typer.Argument(metavar="VIDEO...", help="Video files, or folders of images.")
     ],
     out: Annotated[
         Path, typer.Option("--out", help="Folder that gets a folder for each video.")
     ] = Path("analysis"),
-    model: ModelFolder = None,
-    no_model: NoModel = False,
     abstain_below: AbstainBelow = None,
     spotter: SpotterName = "motion",
     fps: Fps = None,
@@ -49,18 +50,18 @@ def analyze(
     analysed before in the same way are not analysed again. Exit code 5 where a video shows no
     face, 3 where one cannot be read to its end; an honest "nothing found" is 0.
     """
-    from openmer.video import AnalyzeSettings, Request
-
-    require_one(model, no_model)
-    request = Request(
-        model=None if no_model else str(model or ""),
-        settings=AnalyzeSettings(spotter=spotter, abstain_below=abstain_below, fps=fps_of(fps)),
+    model.check()
+    request = room.Request(
+        model=None if model.no_model else str(model.model or ""),
+        settings=room.AnalyzeSettings(
+            spotter=spotter, abstain_below=abstain_below, fps=fps_of(fps)
+        ),
         annotate=annotate,
         replays=not no_replays,
     )
     done, failed = _all(videos, out, request, workers)
     if as_json:
-        typer.echo(json.dumps({"videos": [_told(one) for one in done], "failures": failed}))
+        typer.echo(json.dumps({"videos": [_record(one) for one in done], "failures": failed}))
     else:
         _print(done)
     for one in done:
@@ -76,60 +77,16 @@ def _all(
     videos: Sequence[Path], out: Path, request: Request, workers: int
 ) -> tuple[list[Done], list[str]]:
     """Return the result of each video, in their order; a single video that fails is an error."""
-    from joblib import cpu_count
-
-    from openmer.video import folders_for
-
-    pairs = list(zip(videos, folders_for(videos, out), strict=True))
-    processes = min(workers or cpu_count(), len(pairs))
-    results = (
-        _one_by_one(pairs, request) if processes <= 1 else _in_parallel(pairs, request, processes)
-    )
     done: list[Done] = []
-    failed: list[str] = []
-    for (video, _), result in zip(pairs, results, strict=True):
-        if isinstance(result, str):
-            failed.append(result if str(video) in result else f"{video}: {result}")
+    failed: list[DataError] = []
+    for result in room.run_jobs(videos, out, request, workers=workers, progress=progress):
+        if isinstance(result, DataError):
+            failed.append(result)
         else:
             done.append(result)
-    if len(pairs) == 1 and failed:
-        raise DataError(failed[0])
-    return done, failed
-
-
-def _one_by_one(pairs: Sequence[tuple[Path, Path]], request: Request) -> Iterator[Done | str]:
-    from openmer.video import run_job
-
-    for video, folder in pairs:
-        with progress(video.name) as report:
-            try:
-                result: Done | str = run_job(video, folder, request, report)
-            except DataError as error:
-                result = str(error)
-        yield result
-
-
-def _in_parallel(
-    pairs: Sequence[tuple[Path, Path]], request: Request, workers: int
-) -> Iterator[Done | str]:
-    from joblib import Parallel, delayed
-
-    run = Parallel(n_jobs=workers, return_as="generator")
-    with progress("all videos") as report:
-        results = run(delayed(_job)(video, folder, request) for video, folder in pairs)
-        for number, result in enumerate(results, start=1):
-            report("analyze", number, len(pairs))
-            yield result
-
-
-def _job(video: Path, folder: Path, request: Request) -> Done | str:
-    """In a process of its own."""
-    from openmer.video import run_job
-
-    try:
-        return run_job(video, folder, request)
-    except OpenMERError as error:
-        return str(error)
+    if len(videos) == 1 and failed:
+        raise failed[0]
+    return done, [str(error) for error in failed]
 
 
 def _exit_code(done: Sequence[Done], failed: Sequence[str]) -> int:
@@ -138,7 +95,7 @@ def _exit_code(done: Sequence[Done], failed: Sequence[str]) -> int:
     return NO_FACE if any(not one.faces for one in done) else 0
 
 
-def _told(done: Done) -> dict[str, Any]:
+def _record(done: Done) -> dict[str, Any]:
     return {
         "video": str(done.video),
         "folder": str(done.folder),
@@ -162,10 +119,7 @@ def _print(done: Sequence[Done]) -> None:
             warn(f"{one.video}: {one.damage}")
 
 
-def _table(done: Done) -> object:
-    from rich.table import Table
-    from rich.text import Text
-
+def _table(done: Done) -> Table:
     table = Table(box=None)
     for title in ("onset", "apex", "offset"):
         table.add_column(f"{title} s", justify="right")

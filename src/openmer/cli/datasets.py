@@ -10,8 +10,10 @@ from typing import Annotated
 
 import typer
 
+from openmer import datasets
 from openmer.cli._console import errors, output, progress
 from openmer.cli._options import Json, Variant
+from openmer.errors import unknown_name
 
 app = typer.Typer(
     help="List corpora, ask for them, check a copy or a manifest, write synthetic ones.",
@@ -22,11 +24,9 @@ app = typer.Typer(
 @app.command("list")
 def list_corpora(as_json: Json = False) -> None:
     """Every corpus that can be read, and what a whole copy of it holds."""
-    from openmer.datasets import facts, list_datasets
-
     records = []
-    for name in list_datasets():
-        corpus = facts(name)
+    for name in datasets.list_datasets():
+        corpus = datasets.facts(name)
         counts = corpus.variants[corpus.default_variant]
         records.append(
             {
@@ -52,9 +52,9 @@ def list_corpora(as_json: Json = False) -> None:
 @app.command()
 def access(name: Annotated[str, typer.Argument(help="A corpus (see list).")]) -> None:
     """How to ask for a corpus, on what terms, and where its folder is named."""
-    from openmer.datasets import config_file, facts, variable
+    from openmer.datasets import config_file, variable
 
-    corpus = facts(name)
+    corpus = datasets.facts(name)
     lines = {
         "title": corpus.title,
         "paper": corpus.paper,
@@ -87,15 +87,12 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Compare a copy of a corpus with a whole one, or read a manifest; every problem is named."""
-    from openmer.datasets import list_datasets, repair_manifest
-    from openmer.errors import unknown_name
-
-    if what in list_datasets():
+    if what in datasets.list_datasets():
         _check_corpus(what, root, variant, frames, as_json)
     elif root is not None or not (Path(what).suffix or Path(what).exists()):
-        raise unknown_name("corpus or manifest", what, list_datasets())
+        raise unknown_name("corpus or manifest", what, datasets.list_datasets())
     else:
-        for change in () if fix is None else repair_manifest(Path(what), fix):
+        for change in () if fix is None else datasets.repair_manifest(Path(what), fix):
             errors.print(change, highlight=False, markup=False, soft_wrap=True)
         _check_manifest(Path(what), scheme, as_json)
 
@@ -126,10 +123,8 @@ def synthesize(
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
 ) -> None:
     """Write the synthetic corpus with known motion: frames, manifest.csv and truth.npz."""
-    from openmer.datasets import write_corpus
-
     with progress("Synthetic corpus") as report:
-        manifest = write_corpus(
+        manifest = datasets.write_corpus(
             folder, size, seed, progress=lambda done, total: report("write", done, total)
         )
     errors.print(f"Manifest: {manifest}", soft_wrap=True)
@@ -139,15 +134,13 @@ def _check_corpus(
     name: str, root: Path | None, variant: str | None, frames: str | None, as_json: bool
 ) -> None:
     """Print counts and problems of a copy; exit with code 3 where it is not whole."""
-    from openmer.datasets import examine, facts, options_of
-
-    options = options_of(facts(name), variant=variant, frames=frames)
-    reading = examine(name, root, options)
+    options = datasets.options_of(datasets.facts(name), variant=variant, frames=frames)
+    reading = datasets.examine(name, root, options)
     words = Counter(item.emotion.lower() for item in reading.items)
     record = {
         "corpus": name,
         "variant": options.variant,
-        facts(name).holds: len(reading.items),
+        datasets.facts(name).holds: len(reading.items),
         "subjects": len({item.subject_id for item in reading.items if item.subject_id}),
         "words": dict(sorted(words.items())),
     }
@@ -160,18 +153,16 @@ def _check_corpus(
             kind = "error" if problem.fatal else "note"
             output.print(f"{kind:8} {problem}", highlight=False, markup=False, soft_wrap=True)
         if any(problem.fatal for problem in reading.problems):
-            _print({"access": facts(name).access})
+            _print({"access": datasets.facts(name).access})
     if any(problem.fatal for problem in reading.problems):
         raise typer.Exit(3)
 
 
 def _check_manifest(manifest: Path, scheme: str, as_json: bool) -> None:
     """Print counts of a manifest, of the clips that the scheme keeps."""
-    from openmer.datasets import ids_to_check, label_scheme, labelled, read_manifest
-
-    clips = read_manifest(manifest)
-    kept, targets = labelled(clips, label_scheme(scheme))
-    classes = Counter(label_scheme(scheme).classes[target] for target in targets)
+    clips = datasets.read_manifest(manifest)
+    kept, targets = datasets.labelled(clips, datasets.label_scheme(scheme))
+    classes = Counter(datasets.label_scheme(scheme).classes[target] for target in targets)
     record = {
         "clips": len(clips),
         "kept": len(kept),
@@ -179,7 +170,7 @@ def _check_manifest(manifest: Path, scheme: str, as_json: bool) -> None:
         "corpora": dict(sorted(Counter(clip.corpus for clip in kept).items())),
         "classes": dict(sorted(classes.items())),
     }
-    doubtful = ids_to_check(clips)
+    doubtful = datasets.ids_to_check(clips)
     if as_json:
         typer.echo(json.dumps({**record, "ids_to_check": doubtful}))
     else:

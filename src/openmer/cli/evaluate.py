@@ -10,88 +10,42 @@ from typing import Annotated
 
 import typer
 
-from openmer.cli._clips import clips_of, prepared, warn_of_leaks
-from openmer.cli._console import errors, output, progress, tell, warn
-from openmer.cli._options import (
-    Compiled,
-    Corpus,
-    Device,
-    DeviceOption,
-    FailureOption,
-    Frames,
-    Json,
-    Manifest,
-    MemoryGib,
-    MethodName,
-    OnFailure,
-    Out,
-    Overrides,
-    Roots,
-    Rule,
-    SearchFile,
-    Storage,
-    Strategy,
-    Variant,
-    Workers,
-)
+from openmer import evaluation, preprocessing, reports
+from openmer.cli._console import errors, output, progress, tell
+from openmer.cli._option_groups import Clips, FoldCompute, Work
+from openmer.cli._options import Json, Out, Rule, Storage
 
 
 def evaluate(
-    method: MethodName,
-    manifest: Manifest = None,
-    corpus: Corpus = None,
-    root: Roots = None,
-    variant: Variant = None,
-    frames: Frames = None,
+    work: Work,
+    clips: Clips,
+    compute: FoldCompute,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds 0 to N-1.")] = 1,
     epoch_rule: Rule = None,
-    overrides: Overrides = None,
-    search: SearchFile = None,
     storage: Storage = "",
-    device: DeviceOption = Device.auto,
     out: Out = Path("runs"),
     as_json: Json = False,
-    workers: Workers = 0,
-    memory_gib: MemoryGib = 0.0,
-    strategy: Annotated[Strategy, typer.Option(help="How to run all folds.")] = Strategy.auto,
-    compiled: Annotated[Compiled, typer.Option(help="Compile the step.")] = Compiled.auto,
     shuffle_labels: Annotated[
         int | None,
         typer.Option("--shuffle-labels", help="Control: permute the labels with this number."),
     ] = None,
-    on_failure: FailureOption = OnFailure.list_,
 ) -> None:
     """Evaluate a method by leave-one-subject-out; stop and resume at will, with the same bytes."""
-    from openmer.evaluation import Protocol, cross_validate
-    from openmer.methods import load_method
-    from openmer.training import Resources
-
-    chosen = load_method(method, overrides or (), search)
-    strict = on_failure == OnFailure.error
-    source = clips_of(manifest, corpus, root, variant=variant, frames=frames, strict=strict)
-    warn(source.warning)
-    protocol = Protocol(
+    chosen = work.load()
+    source = work.read(clips)
+    protocol = evaluation.Protocol(
         epoch_rule=epoch_rule.value if epoch_rule else chosen.epoch_rule,
         seeds=tuple(range(seeds)),
         label_permutation=shuffle_labels,
     )
-    resources = Resources(
-        device=device.value,
-        strategy=strategy.value,
-        workers=workers,
-        memory_gib=memory_gib,
-        compiled=compiled.value,
-    )
     with progress(chosen.title) as report:
-        task = prepared(chosen, source, protocol, workers, on_failure, report)
-        warn_of_leaks(task)
-        command = shlex.join(["openmer", *sys.argv[1:]])
-        folder = cross_validate(
+        task = work.prepare(chosen, source, protocol, compute.workers, report)
+        folder = evaluation.cross_validate(
             task,
             protocol,
             out=out,
-            resources=resources,
-            command=command,
+            resources=compute.resources,
+            command=shlex.join(["openmer", *sys.argv[1:]]),
             storage=storage,
             on_progress=report,
         )
@@ -100,12 +54,8 @@ def evaluate(
 
 def _show(folder: Path, *, as_json: bool) -> None:
     """Print the run's scores, and where its report lies."""
-    from openmer.evaluation import load_run
-    from openmer.preprocessing import Failure, listed
-    from openmer.reports import render_terminal, write_report
-
-    info, summary = load_run(folder)
-    written = write_report(folder, [(info, summary)])
+    info, summary = evaluation.load_run(folder)
+    written = reports.write_report(folder, [(info, summary)])
     if as_json:
         record = {
             "method": info.method,
@@ -123,6 +73,7 @@ def _show(folder: Path, *, as_json: bool) -> None:
         }
         typer.echo(json.dumps(record))
     else:
-        output.print(render_terminal([(info, summary)]))
-    tell(listed((Failure(**failure) for failure in info.failures), of=info.asked))
+        output.print(reports.render_terminal([(info, summary)]))
+    failures = (preprocessing.Failure(**failure) for failure in info.failures)
+    tell(preprocessing.listed(failures, of=info.asked))
     errors.print(f"Report: {written['html']}", soft_wrap=True)

@@ -8,10 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from openmer import datasets, reports, video
 from openmer.cli._console import output, progress, tell
-from openmer.cli._options import Corpus, Frames, Json, Out, Roots, Variant, Workers
-from openmer.cli.models import AbstainBelow, ModelFolder, NoModel, SpotterName, model_or_none
+from openmer.cli._option_groups import VideoModel
+from openmer.cli._options import (
+    AbstainBelow,
+    Corpus,
+    Frames,
+    Json,
+    Out,
+    Roots,
+    SpotterName,
+    Variant,
+    Workers,
+)
 from openmer.errors import ConfigError
+from openmer.files import replace_files
 
 if TYPE_CHECKING:
     from openmer.datasets import AnnotatedVideo
@@ -19,6 +31,7 @@ if TYPE_CHECKING:
 
 
 def evaluate_spotting(
+    model: VideoModel,
     corpus: Corpus = None,
     root: Roots = None,
     variant: Variant = None,
@@ -35,8 +48,6 @@ def evaluate_spotting(
         str, typer.Option("--synthetic", metavar="SIZE", help="Synthetic videos: tiny, demo, ...")
     ] = "",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the synthetic videos.")] = 100,
-    model: ModelFolder = None,
-    no_model: NoModel = False,
     abstain_below: AbstainBelow = None,
     spotter: SpotterName = "motion",
     out: Out = Path("runs/spotting"),
@@ -48,36 +59,29 @@ def evaluate_spotting(
     Videos that hold no event are among them: they are where false alarms are counted. What is
     finished is kept; the same command goes on after it was stopped.
     """
-    from joblib import cpu_count
-
-    from openmer.files import replace_files
-    from openmer.reports import (
-        render_spotting_csv,
-        render_spotting_markdown,
-        render_spotting_terminal,
-    )
-    from openmer.video import AnalyzeSettings, analyze_videos, evaluate_detections
-
-    loaded = model_or_none(model, no_model)
+    loaded = model.load()
     videos, name = _videos(corpus, root, variant, frames, truth, synthetic, seed, out)
-    settings = AnalyzeSettings(spotter=spotter, abstain_below=abstain_below)
+    settings = video.AnalyzeSettings(spotter=spotter, abstain_below=abstain_below)
     with progress(name) as report:
-        results = analyze_videos(
+        results = video.analyze_videos(
             videos,
             model=loaded,
             settings=settings,
             out=out / "videos",
-            workers=workers or cpu_count(),
+            workers=workers,
             on_progress=report,
         )
     classes = None if loaded is None else loaded.record.classes
-    scores = evaluate_detections(results, videos, classes)
-    texts = {".md": render_spotting_markdown(scores), ".csv": render_spotting_csv(scores)}
+    scores = video.evaluate_detections(results, videos, classes)
+    texts = {
+        ".md": reports.render_spotting_markdown(scores),
+        ".csv": reports.render_spotting_csv(scores),
+    }
     replace_files({out / f"{name}{end}": text.encode() for end, text in texts.items()})
     if as_json:
         typer.echo(json.dumps(_told(scores)))
         return
-    output.print(render_spotting_terminal(scores))
+    output.print(reports.render_spotting_terminal(scores))
     tell(f"Table: {out / f'{name}.md'}")
 
 
@@ -92,8 +96,6 @@ def _videos(
     out: Path,
 ) -> tuple[tuple[AnnotatedVideo, ...], str]:
     """Read the annotated videos; also return the title of their table."""
-    from openmer.datasets import read_long_videos, read_truth_csv
-
     sources = {"--corpus": corpus, "--truth": truth, "--synthetic": synthetic}
     given = [name for name, value in sources.items() if value]
     if len(given) != 1:
@@ -103,7 +105,7 @@ def _videos(
         )
     if corpus is not None:
         root = Path(roots[0]) if roots else None
-        reading = read_long_videos(corpus, root, variant=variant, frames=frames)
+        reading = datasets.read_long_videos(corpus, root, variant=variant, frames=frames)
         tell("\n".join(map(str, reading.problems)))
         return reading.videos, corpus
     options = {"--root": roots, "--variant": variant, "--frames": frames}
@@ -111,16 +113,16 @@ def _videos(
     if alone:
         raise ConfigError(f"{', '.join(alone)} goes with --corpus only. Leave it out.")
     if truth is not None:
-        return read_truth_csv(truth), truth.stem
-    return read_truth_csv(_synthetic(synthetic, seed, out)), f"synthetic-{synthetic}-{seed}"
+        return datasets.read_truth_csv(truth), truth.stem
+    return datasets.read_truth_csv(
+        _synthetic(synthetic, seed, out)
+    ), f"synthetic-{synthetic}-{seed}"
 
 
 def _synthetic(size: str, seed: int, out: Path) -> Path:
     """Synthetic videos, written unless they are there; the table of what is true of them."""
-    from openmer.datasets import write_long
-
     with progress(f"synthetic {size}") as report:
-        return write_long(
+        return datasets.write_long(
             out / "synthetic" / f"{size}-{seed}",
             size,
             seed,

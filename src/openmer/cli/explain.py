@@ -4,32 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from openmer.cli._clips import clip_named, clips_of, moments_of, prepared
+from openmer import deployment, evaluation, explanation, methods
 from openmer.cli._console import errors, output, progress, tell, warn
-from openmer.cli._options import (
-    Apex,
-    Corpus,
-    Device,
-    DeviceOption,
-    Fps,
-    Frames,
-    Json,
-    Manifest,
-    Offset,
-    OnFailure,
-    Onset,
-    Overrides,
-    Roots,
-    Saliency,
-    Variant,
-    Workers,
-)
+from openmer.cli._option_groups import Clips, Compute, Movement, clip_named, prepare
+from openmer.cli._options import Json, Overrides, Saliency
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -58,6 +41,9 @@ def explain(
             "an image.",
         ),
     ],
+    clips: Clips,
+    movement: Movement,
+    compute: Compute,
     method: Annotated[
         str | None,
         typer.Option("--method", help="A method; the fold without the clip's subject is trained."),
@@ -76,75 +62,58 @@ def explain(
             "a network flattens its maps."
         ),
     ] = Saliency.grad_cam,
-    manifest: Manifest = None,
-    corpus: Corpus = None,
-    root: Roots = None,
-    variant: Variant = None,
-    frames: Frames = None,
-    onset: Onset = None,
-    apex: Apex = None,
-    offset: Offset = None,
-    fps: Fps = None,
     overrides: Overrides = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
-    device: DeviceOption = Device.auto,
-    workers: Workers = 0,
-    out: Annotated[Path, typer.Option("--out", help="Figure to write, .png.")] = Path("heat.png"),
+    out: Annotated[Path, typer.Option("--out", help="Figure to write, .png.")] = Path(
+        "saliency.png"
+    ),
     as_json: Json = False,
 ) -> None:
     """Draw which places of a clip raise a class, by a network that has not seen its subject."""
-    from openmer.explanation import draw_saliency_map, require_captum, require_png, write_figure
-
-    require_png(out)
-    require_captum()
+    explanation.require_png(out)
+    explanation.require_captum()
     asked = _Asked(
         clip=clip,
         class_name=class_name,
         saliency=saliency,
-        moments=moments_of(onset, apex, offset, fps),
+        moments=movement.moments,
         overrides=tuple(overrides or ()),
     )
-    named = manifest is not None or corpus is not None
-    read = partial(clips_of, manifest, corpus, root, variant=variant, frames=frames)
     match method, model:
         case str(name), None:
-            shown = _held_out(name, asked, read(), seed, device, workers)
+            shown = _held_out(name, asked, clips.read(), seed, compute)
         case None, Path() as folder:
-            shown = _by_model(folder, asked, read() if named else None)
+            shown = _by_model(folder, asked, clips.read() if clips.given else None)
         case _:
             raise ConfigError(
                 f"Found {'neither' if model is None else 'both'} of --method and --model, expected "
                 "one: --method NAME to train without the clip's subject, or --model FOLDER "
                 "that `openmer train` wrote."
             )
-    write_figure(out, draw_saliency_map(shown))
+    explanation.write_figure(out, explanation.draw_saliency_map(shown))
     _tell(shown, out, as_json=as_json)
 
 
 def _held_out(
-    name: str, asked: _Asked, source: ClipSource, seed: int, device: Device, workers: int
+    name: str, asked: _Asked, source: ClipSource, seed: int, compute: Compute
 ) -> SaliencyMap:
     """By the network of the fold in which the clip's subject is held out."""
-    from openmer.evaluation import Protocol
-    from openmer.explanation import explain_held_out, honest_rule, require_explainable
-    from openmer.methods import load_method
-    from openmer.training import Resources
-
     _require_no_moments(asked)
-    warn(source.warning)
-    method = load_method(name, asked.overrides)
-    require_explainable(method, clip_named(source, asked.clip).subject_id, asked.class_name)
-    protocol = Protocol(epoch_rule=honest_rule(method))
+    method = methods.load_method(name, asked.overrides)
+    explanation.require_explainable(
+        method, clip_named(source, asked.clip).subject_id, asked.class_name
+    )
+    protocol = evaluation.Protocol(epoch_rule=explanation.honest_rule(method))
     with progress(method.title) as report:
-        task = prepared(method, source, protocol, workers, OnFailure.list_, report)
+        task = prepare(method, source, protocol, compute.workers, report)
         report("train", 0, 1)
-        shown = explain_held_out(
+        shown = explanation.explain_held_out(
             task,
             asked.clip,
             class_name=asked.class_name,
             kind=asked.saliency.value,
             seed=seed,
-            resources=Resources(device=device.value),
+            resources=compute.resources,
         )
         report("train", 1, 1)
     return shown
@@ -152,22 +121,20 @@ def _held_out(
 
 def _by_model(folder: Path, asked: _Asked, source: ClipSource | None) -> SaliencyMap:
     """By a model for use."""
-    from openmer.deployment import Sample, read_model, samples_of_paths
-    from openmer.explanation import explain_sample
-
     if asked.overrides:
         raise ConfigError(
             "Found --set beside --model, whose network is trained already. Leave it out."
         )
-    model = read_model(folder)
+    model = deployment.read_model(folder)
     if source is None:
-        (sample,) = samples_of_paths([Path(asked.clip)], asked.moments)
+        (sample,) = deployment.samples_of_paths([Path(asked.clip)], asked.moments)
     else:
         _require_no_moments(asked)
-        warn(source.warning)
         clip = clip_named(source, asked.clip)
-        sample = Sample(name=clip.key, clip=clip, label=clip.emotion)
-    return explain_sample(model, sample, class_name=asked.class_name, kind=asked.saliency.value)
+        sample = deployment.Sample(name=clip.key, clip=clip, label=clip.emotion)
+    return explanation.explain_sample(
+        model, sample, class_name=asked.class_name, kind=asked.saliency.value
+    )
 
 
 def _require_no_moments(asked: _Asked) -> None:
@@ -211,7 +178,7 @@ def _record(shown: SaliencyMap, out: Path) -> dict[str, Any]:
         "label": None if shown.truth is None else names[shown.truth],
         "scores": dict(zip(names, shown.scores, strict=True)),
         "explained": names[shown.explained],
-        "heat": shown.found.kind,
+        "saliency": shown.found.kind,
         "layer": shown.layer,
         "cells": shown.found.cells.tolist(),
         "cautions": list(shown.cautions),

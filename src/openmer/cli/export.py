@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from openmer import deployment, methods
 from openmer.cli._console import output, tell, warn
 from openmer.cli._options import Json
 from openmer.errors import ConfigError, DataError
@@ -48,29 +49,31 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write ONNX with classes, recipe and card inside; refused where the scores differ."""
-    from openmer.deployment import export_model, packaged_model, quantize_model, read_model
-    from openmer.methods import list_methods
-
     if manifest is not None and not int8:
         raise ConfigError("Found --manifest without --int8, which alone needs clips. Add --int8.")
-    named = model in list_methods() or model.endswith(".toml")
-    is_folder = Path(model).is_dir() or Path(model).name != model
-    fitted = read_model(Path(model)) if is_folder and not named else packaged_model(model)
+    fitted = _model(model)
     if int8:
         clips = None if manifest is None else _prepared(fitted, manifest)
-        _report_int8(quantize_model(fitted, out, clips), fitted, as_json)
+        _report_int8(deployment.quantize_model(fitted, out, clips), fitted, as_json)
     else:
-        _report(export_model(fitted, out), fitted, as_json)
+        _report(deployment.export_model(fitted, out), fitted, as_json)
+
+
+def _model(given: str) -> FittedModel:
+    """Read a folder that `openmer train` wrote, or the model of a method with weights."""
+    is_method = given in methods.list_methods() or given.endswith(".toml")
+    is_folder = Path(given).is_dir() or Path(given).name != given
+    if is_folder and not is_method:
+        return deployment.read_model(Path(given))
+    return deployment.packaged_model(given)
 
 
 def _prepared(fitted: FittedModel, manifest: Path) -> NDArray[np.float32]:
     """Return the clips of a manifest that can be prepared; name the others on standard error."""
     import numpy as np
 
-    from openmer.deployment import samples_of_manifest
-
     made, failed = [], []
-    for sample in samples_of_manifest(manifest):
+    for sample in deployment.samples_of_manifest(manifest):
         try:
             made.append(sample.prepare(fitted))
         except DataError as error:

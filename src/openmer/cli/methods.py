@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 import typer
+from rich.table import Table
 
+from openmer import methods as room
 from openmer.cli._console import output
 from openmer.cli._options import Json
 
@@ -17,17 +19,15 @@ def methods(context: typer.Context, as_json: Json = False) -> None:
     """List the methods that come with OpenMER."""
     if context.invoked_subcommand:
         return
-    from rich.table import Table
-
-    from openmer.methods import list_methods, load_method
-
-    found = [load_method(name) for name in list_methods()]
+    known = [room.load_method(name) for name in room.list_methods()]
     if as_json:
-        rows = [{"name": m.name, "title": m.title, "paper": m.paper, "note": m.note} for m in found]
-        typer.echo(json.dumps(rows))
+        records = [
+            {"name": m.name, "title": m.title, "paper": m.paper, "note": m.note} for m in known
+        ]
+        typer.echo(json.dumps(records))
         return
     table = Table("method", "what it is", "from", box=None)
-    for method in found:
+    for method in known:
         table.add_row(method.name, method.title, method.paper)
     output.print(table)
     output.print("\nA variant of your own: openmer methods show NAME > mine.toml")
@@ -36,7 +36,5 @@ def methods(context: typer.Context, as_json: Json = False) -> None:
 @app.command()
 def show(name: str) -> None:
     """Print a method's TOML."""
-    from openmer.methods import load_method, method_text
-
-    load_method(name)
-    typer.echo(method_text(name), nl=False)
+    room.load_method(name)
+    typer.echo(room.method_text(name), nl=False)

@@ -6,20 +6,20 @@ from typing import Annotated
 
 import typer
 
+from openmer import app as local_page
 from openmer.cli._console import tell, warn
-from openmer.cli.models import ModelFolder, NoModel, model_or_none
+from openmer.cli._option_groups import VideoModel
 from openmer.errors import ConfigError
 
 
-def app(
+def page(
+    model: VideoModel,
     host: Annotated[
         str, typer.Option("--host", help="Address to serve at; by default this computer only.")
     ] = "127.0.0.1",
     port: Annotated[
         int | None, typer.Option("--port", help="By default the first free one from 7860 on.")
     ] = None,
-    model: ModelFolder = None,
-    no_model: NoModel = False,
     max_minutes: Annotated[
         float, typer.Option("--max-minutes", help="Longest video that is taken.")
     ] = 10.0,
@@ -38,19 +38,20 @@ def app(
 
     Nothing leaves this computer, and no file stays. Ctrl-C ends it.
     """
-    from openmer.app import PageSettings, is_loopback, serve
-
-    settings = PageSettings(
+    settings = local_page.PageSettings(
         host=host,
         port=port,
         max_minutes=max_minutes,
         max_mb=max_mb,
         open_browser=not no_browser,
     )
-    if not is_loopback(host):
+    if not local_page.is_loopback(host):
         _allow(host, allow_remote)
-    loaded = model_or_none(model, no_model)
-    serve(settings, loaded, on_ready=lambda address: tell(f"The page: {address}  (Ctrl-C ends it)"))
+    local_page.serve(
+        settings,
+        model.load(),
+        on_ready=lambda address: tell(f"The page: {address}  (Ctrl-C ends it)"),
+    )
 
 
 def _allow(host: str, allow_remote: bool) -> None:

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
-from openmer.cli._clips import moments_of
+from openmer import deployment
 from openmer.cli._console import output, tell, warn
-from openmer.cli._options import Apex, Fps, Json, Offset, Onset
+from openmer.cli._option_groups import Movement
+from openmer.cli._options import Json
 from openmer.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ class _Scored:
 
 
 def predict(
+    movement: Movement,
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(metavar="CLIP|IMAGE...", help="Folders of frames, or images."),
@@ -44,14 +48,10 @@ def predict(
     manifest: Annotated[
         Path | None, typer.Option("--manifest", help="CSV that lists the clips, in their place.")
     ] = None,
-    onset: Onset = None,
-    apex: Apex = None,
-    offset: Offset = None,
-    fps: Fps = None,
     as_json: Json = False,
 ) -> None:
     """Say what clips or images show, and how sure that is; exit code 3 if one cannot be scored."""
-    samples = _samples(inputs or [], manifest, moments_of(onset, apex, offset, fps))
+    samples = _samples(inputs or [], manifest, movement.moments)
     loaded = _model(model, method)
     scored, failed = _scored(loaded, samples)
     if as_json:
@@ -63,40 +63,36 @@ def predict(
 
 
 def _samples(paths: list[Path], manifest: Path | None, moments: Moments) -> tuple[Sample, ...]:
-    from openmer.deployment import samples_of_manifest, samples_of_paths
-
     if bool(paths) == (manifest is not None):
         raise ConfigError(
             f"Found {'both' if paths else 'neither'} of clips and --manifest, expected one: "
             "folders of frames or images, or --manifest FILE."
         )
     if manifest is None:
-        return samples_of_paths(paths, moments)
+        return deployment.samples_of_paths(paths, moments)
     if moments.given:
         raise ConfigError(
             "Found --onset, --apex, --offset or --fps beside --manifest, whose columns say them. "
             "Leave them out."
         )
-    return samples_of_manifest(manifest)
+    return deployment.samples_of_manifest(manifest)
 
 
 def _model(folder: Path | None, method: str | None) -> FittedModel:
-    from openmer.deployment import default_model, packaged_model, read_model
-
     if folder is not None and method is not None:
         raise ConfigError(
             "Found both of --model and --method, expected one at most: --model FOLDER that "
             "`openmer train` wrote, or --method NAME that comes with weights."
         )
     if folder is not None:
-        return read_model(folder)
+        return deployment.read_model(folder)
     if method is not None:
-        return packaged_model(method)
+        return deployment.packaged_model(method)
     tell(
         "No --model is given: this is the model that comes with OpenMER. It takes tight crops of a "
         "face, eyebrows near the upper edge, chin near the lower one."
     )
-    return default_model()
+    return deployment.default_model()
 
 
 def _scored(model: FittedModel, samples: tuple[Sample, ...]) -> tuple[list[_Scored], list[str]]:
@@ -152,9 +148,6 @@ def _as_json(record: ModelRecord, one: _Scored) -> dict[str, object]:
 
 def _print(model: FittedModel, scored: list[_Scored]) -> None:
     """Print a table, and below it why the model is not sure, and the caution."""
-    from rich.table import Table
-    from rich.text import Text
-
     record = model.record
     labels = any(one.sample.label for one in scored)
     numbers = f"score: {record.meaning}" if record.calibration is None else "calibrated confidence"

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
 
+from openmer import datasets, methods, preprocessing, pretraining
 from openmer.cli._console import errors, output, progress, tell, warn
 from openmer.cli._options import Device, DeviceOption, Json, MethodName, Overrides
-from openmer.errors import ConfigError
+from openmer.errors import ConfigError, unknown_name
+from openmer.files import replace_file
 
 if TYPE_CHECKING:
     from openmer.methods import Method
@@ -70,16 +73,12 @@ def pretrain(
     as_json: Json = False,
 ) -> None:
     """Make a method's starting weights; stop and resume at will, the bytes are the same."""
-    from openmer.methods import load_method
-    from openmer.preprocessing import Failures
-    from openmer.pretraining import PretrainResources, prepare_pretraining, run_pretraining
-
-    chosen = _started(load_method(method, overrides or ()), start)
+    chosen = _started(methods.load_method(method, overrides or ()), start)
     folder = out or Path("pretrained") / chosen.name
     roots = _roots(chosen, root or ())
     with progress(chosen.title) as report:
-        failures = Failures("list")
-        task = prepare_pretraining(
+        failures = preprocessing.Failures("list")
+        task = pretraining.prepare_pretraining(
             chosen, roots, images=images, seed=seed, failures=failures, on_progress=report
         )
         for difference in task.differences:
@@ -88,10 +87,10 @@ def pretrain(
         if sheet is not None:
             _draw(task, sheet)
             return
-        card = run_pretraining(
+        card = pretraining.run_pretraining(
             task,
             folder,
-            resources=PretrainResources(device=device.value, threads=threads),
+            resources=pretraining.PretrainResources(device=device.value, threads=threads),
             command=_command(method, task, overrides or (), start, half=half),
             half=half,
             on_progress=report,
@@ -107,21 +106,18 @@ def pretrain(
 
 def _draw(task: PretrainingTask, path: Path) -> None:
     """Draw a sheet of prepared images, to be checked before a long training."""
-    from openmer.files import replace_file
-    from openmer.pretraining import draw_prepared
-
     title = f"{task.method.title}: images of its pretraining"
     image_set = task.image_set
-    picture = draw_prepared(title, image_set.images, image_set.targets.tolist(), task.classes)
+    picture = pretraining.draw_prepared(
+        title, image_set.images, image_set.targets.tolist(), task.classes
+    )
     replace_file(path, picture)
     errors.print(f"Sheet: {path.resolve()}", soft_wrap=True)
 
 
 def _started(method: Method, start: str | None) -> Method:
     """Return the method with another start of its pretraining."""
-    from openmer.pretraining import pretraining_of
-
-    config = pretraining_of(method)
+    config = pretraining.pretraining_of(method)
     if start is None:
         return method
     return method.model_copy(update={"pretraining": config.model_copy(update={"start": start})})
@@ -129,11 +125,8 @@ def _started(method: Method, start: str | None) -> Method:
 
 def _roots(method: Method, given: Sequence[str]) -> dict[str, Path]:
     """Return the folder of each corpus that an option names."""
-    from openmer.datasets import pretraining_scheme
-    from openmer.errors import unknown_name
-    from openmer.pretraining import pretraining_of
-
-    corpora = list(pretraining_scheme(pretraining_of(method).scheme).corpora)
+    config = pretraining.pretraining_of(method)
+    corpora = list(datasets.pretraining_scheme(config.scheme).corpora)
     roots: dict[str, Path] = {}
     for text in given:
         name, equals, path = text.partition("=")
@@ -176,8 +169,6 @@ def _tell_failures(failures: Sequence[Failure], read: int) -> None:
 
 def _show(card: dict[str, Any]) -> None:
     """Scores of the validation images, a line per class."""
-    from rich.table import Table
-
     scores, data = card["scores"], card["data"]
     table = Table("class", "training", "validation", "recall", "F1", box=None)
     for name in card["classes"]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from openmer import evaluation, reports
 from openmer.cli._console import errors, output
 from openmer.cli._options import Out
 from openmer.errors import DataError
@@ -19,12 +20,9 @@ def report(
     out: Out = Path("report"),
 ) -> None:
     """Write report.html, .md, .csv and .tex that show the runs side by side."""
-    from openmer.evaluation import load_run
-    from openmer.reports import render_terminal, write_report
-
-    runs = [load_run(folder) for folder in _run_folders(folders)]
-    written = write_report(out, runs)
-    output.print(render_terminal(runs))
+    runs = [evaluation.load_run(folder) for folder in _run_folders(folders)]
+    written = reports.write_report(out, runs)
+    output.print(reports.render_terminal(runs))
     errors.print(f"Report: {written['html']}", soft_wrap=True)
 
 

@@ -6,30 +6,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import tomli_w
 import typer
 
-from openmer.cli._clips import clips_of, prepared
-from openmer.cli._console import errors, output, progress, tell, warn
-from openmer.cli._options import (
-    Compiled,
-    Corpus,
-    Device,
-    DeviceOption,
-    FailureOption,
-    Frames,
-    Json,
-    Manifest,
-    MemoryGib,
-    MethodName,
-    OnFailure,
-    Overrides,
-    Roots,
-    SearchFile,
-    Storage,
-    Variant,
-    Workers,
-)
+from openmer import deployment, evaluation
+from openmer.cli._console import errors, output, progress
+from openmer.cli._option_groups import Clips, FoldCompute, Work, tell_failures
+from openmer.cli._options import Json, Storage
 from openmer.errors import ConfigError, DataError
+from openmer.files import replace_file
 
 if TYPE_CHECKING:
     from openmer.methods import Method
@@ -37,62 +22,40 @@ if TYPE_CHECKING:
 
 
 def search(
-    method: MethodName,
+    work: Work,
     out: Annotated[Path, typer.Option("--out", help="File of the method with what was chosen.")],
-    manifest: Manifest = None,
-    corpus: Corpus = None,
-    root: Roots = None,
-    variant: Variant = None,
-    frames: Frames = None,
-    overrides: Overrides = None,
-    search: SearchFile = None,
+    clips: Clips,
+    compute: FoldCompute,
     storage: Storage = "",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the trainings.")] = 0,
     runs: Annotated[
         Path, typer.Option("--runs", help="Where trials and their history are kept.")
     ] = Path("runs"),
-    device: DeviceOption = Device.auto,
-    workers: Workers = 0,
-    memory_gib: MemoryGib = 0.0,
-    compiled: Annotated[Compiled, typer.Option(help="Compile the step.")] = Compiled.auto,
-    on_failure: FailureOption = OnFailure.list_,
     as_json: Json = False,
 ) -> None:
     """Choose settings by groups of all subjects; what they score on these subjects is no result."""
-    from openmer.deployment import epoch_rule_of
-    from openmer.evaluation import Protocol, everybody, run_folder, settled
-    from openmer.methods import load_method
-    from openmer.preprocessing import listed
-    from openmer.training import Resources
-
-    chosen = load_method(method, overrides or (), search)
+    chosen = work.load()
     _require_search(chosen)
     _refuse_taken(out)
-    strict = on_failure == OnFailure.error
-    source = clips_of(manifest, corpus, root, variant=variant, frames=frames, strict=strict)
-    warn(source.warning)
-    protocol = Protocol(epoch_rule=epoch_rule_of(chosen), seeds=(seed,))
+    source = work.read(clips)
+    rule = deployment.epoch_rule_of(chosen)
+    protocol = evaluation.Protocol(epoch_rule=rule, seeds=(seed,))
     with progress(chosen.title) as report:
-        task = prepared(chosen, source, protocol, workers, on_failure, report)
-        folder = run_folder(task, protocol, runs)
-        found = settled(
+        task = work.prepare(chosen, source, protocol, compute.workers, report)
+        folder = evaluation.run_folder(task, protocol, runs)
+        found = evaluation.settled(
             task,
-            everybody(task),
-            epoch_rule=protocol.epoch_rule,
+            evaluation.everybody(task),
+            epoch_rule=rule,
             seed=seed,
-            resources=Resources(
-                device=device.value,
-                workers=workers,
-                memory_gib=memory_gib,
-                compiled=compiled.value,
-            ),
+            resources=compute.resources,
             folder=folder,
             storage=storage,
             on_progress=report,
         ).method
     _write(out, found)
     _show(out, folder, found.searched, as_json=as_json)
-    tell(listed(task.failures, of=task.asked))
+    tell_failures(task)
 
 
 def _require_search(method: Method) -> None:
@@ -112,10 +75,6 @@ def _refuse_taken(out: Path) -> None:
 
 
 def _write(out: Path, method: Method) -> None:
-    import tomli_w
-
-    from openmer.files import replace_file
-
     named = {"name": f"{method.name}-searched", "title": f"{method.title}, searched"}
     table = method.model_copy(update=named).model_dump(mode="json", exclude_none=True)
     replace_file(out, tomli_w.dumps(table).encode())
@@ -123,11 +82,9 @@ def _write(out: Path, method: Method) -> None:
 
 def _show(out: Path, folder: Path, searched: Searched | None, *, as_json: bool) -> None:
     """Print what was chosen, and what its score means."""
-    from openmer.evaluation import FOLDER, HISTORY
-
     if searched is None:
         return
-    history = folder / FOLDER / HISTORY
+    history = folder / evaluation.FOLDER / evaluation.HISTORY
     if as_json:
         record = searched.model_dump(mode="json")
         typer.echo(json.dumps({"method": str(out), **record, "history": str(history)}))

@@ -7,24 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openmer.cli._clips import clip_named, clips_of
+from openmer import evaluation, methods, preprocessing, pretraining
 from openmer.cli._console import errors, progress
-from openmer.cli._options import Corpus, Frames, Manifest, Roots, Variant
+from openmer.cli._option_groups import Clips, clip_named, prepare
 from openmer.errors import ConfigError
+from openmer.files import replace_file
 
 if TYPE_CHECKING:
     from openmer.datasets import ClipSource
 
 
 def show(
+    clips: Clips,
     clip: Annotated[
         str, typer.Argument(help="The clip's key: corpus/subject/name; none with --method.")
     ] = "",
-    manifest: Manifest = None,
-    corpus: Corpus = None,
-    root: Roots = None,
-    variant: Variant = None,
-    frames: Frames = None,
     out: Annotated[
         Path, typer.Option("--out", help="File to draw into: .png, .pdf or .svg.")
     ] = Path("sheet.png"),
@@ -49,14 +46,12 @@ def show(
             "method sees of all classes; not both."
         )
     if method:
-        source = clips_of(manifest, corpus, root, variant=variant, frames=frames)
-        _draw_method(method, source, out)
+        _draw_method(method, clips.read(), out)
         return
-    from openmer.preprocessing import ArrayCache, inspect_clip, write_sheet
-
-    chosen = clip_named(clips_of(manifest, corpus, root, variant=variant, frames=frames), clip)
-    view = inspect_clip(chosen, detector=detector, style=style, store=ArrayCache())
-    write_sheet(out, view)
+    chosen = clip_named(clips.read(), clip)
+    cache = preprocessing.ArrayCache()
+    view = preprocessing.inspect_clip(chosen, detector=detector, style=style, store=cache)
+    preprocessing.write_sheet(out, view)
     if not view.style:
         errors.print(f"[yellow]{chosen.key}: motion is shown on whole frames, not aligned.[/]")
     errors.print(f"Sheet: {out.resolve()}", soft_wrap=True)
@@ -64,19 +59,11 @@ def show(
 
 def _draw_method(name: str, source: ClipSource, out: Path) -> None:
     """Draw a sheet of prepared clips, class by class."""
-    from openmer.evaluation import Protocol, prepare_task
-    from openmer.files import replace_file
-    from openmer.methods import load_method
-    from openmer.preprocessing import ArrayCache
-    from openmer.pretraining import draw_prepared
-
-    chosen = load_method(name)
+    chosen = methods.load_method(name)
     with progress(chosen.title) as report:
-        task = prepare_task(
-            chosen, source, protocol=Protocol(), cache=ArrayCache(), on_progress=report
-        )
+        task = prepare(chosen, source, evaluation.Protocol(), 0, report)
     title = f"{chosen.title}: what it sees"
     data, classes = task.data, task.scheme.classes
-    picture = draw_prepared(title, data.inputs, data.targets.tolist(), classes)
+    picture = pretraining.draw_prepared(title, data.inputs, data.targets.tolist(), classes)
     replace_file(out, picture)
     errors.print(f"Sheet: {out.resolve()}", soft_wrap=True)

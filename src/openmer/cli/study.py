@@ -8,33 +8,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table as TerminalTable
 
-from openmer.cli._clips import clip_named, clips_of
+from openmer import datasets, evaluation, explanation, reproduction
 from openmer.cli._console import errors, output, progress, tell, warn
-from openmer.cli._options import (
-    Corpus,
-    Device,
-    DeviceOption,
-    Manifest,
-    Out,
-    Overrides,
-    Roots,
-    Workers,
-)
+from openmer.cli._option_groups import Clips, Compute, clip_named, prepare
+from openmer.cli._options import Out, Overrides
 from openmer.errors import ConfigError
+from openmer.files import replace_file, replace_files
 
 if TYPE_CHECKING:
     from openmer.clip import Clip
     from openmer.datasets import ClipSource, LabelScheme
     from openmer.reports import Table
     from openmer.reproduction import Study, StudyRun
+    from openmer.reproduction._run_study import StudyResult
 
 
 def study(
+    clips: Clips,
+    compute: Compute,
     name: Annotated[str, typer.Argument(help="A study's name; without one all are listed.")] = "",
-    manifest: Manifest = None,
-    corpus: Corpus = None,
-    root: Roots = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds 0 to N-1.")] = 1,
     leaky: Annotated[
         bool,
@@ -53,101 +47,84 @@ def study(
         ),
     ] = "",
     overrides: Overrides = None,
-    device: DeviceOption = Device.auto,
-    workers: Workers = 0,
     out: Out = Path("runs"),
 ) -> None:
     """Run a paper's table again; rows that are done are not run again."""
-    from openmer.evaluation import Protocol
-    from openmer.reproduction import StudyRun, list_studies, load_study
-    from openmer.training import Resources
-
     if not name:
-        _list([load_study(found) for found in list_studies()])
+        _list([reproduction.load_study(each) for each in reproduction.list_studies()])
         return
-    chosen = load_study(name)
+    chosen = reproduction.load_study(name)
     if weights and chosen.kind not in _WITH_WEIGHTS:
         raise ConfigError(
             f"Found --weights for {chosen.name}, a study of kind {chosen.kind}, which takes none. "
             "Use --set model.weights=FILE."
         )
-    how = StudyRun(
-        protocol=Protocol(seeds=tuple(range(seeds))),
+    how = reproduction.StudyRun(
+        protocol=evaluation.Protocol(seeds=tuple(range(seeds))),
         leaky=leaky,
         out=out,
-        resources=Resources(device=device.value, workers=workers),
+        resources=compute.resources,
         overrides=tuple(overrides or ()),
         weights=_files(weights or []),
     )
-    _write(chosen, KINDS[chosen.kind](chosen, how, _Given(manifest, corpus, root, clip)), out)
+    _write(chosen, KINDS[chosen.kind](chosen, how, _Given(clips, clip)), out)
 
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """The options that name clips, read when a study asks for them."""
+    """The options that name clips, and the one that a figure shows."""
 
-    manifest: Path | None
-    corpus: str | None
-    root: list[str] | None
+    clips: Clips
     clip: str
-
-    def __bool__(self) -> bool:
-        return bool(self.manifest or self.corpus or self.root)
-
-    def read(self) -> ClipSource:
-        """Read the clips; print how they differ from a whole copy."""
-        source = clips_of(self.manifest, self.corpus, self.root)
-        warn(source.warning)
-        return source
 
     def shown(self, source: ClipSource, scheme: LabelScheme) -> Clip:
         """Choose the clip of a figure: the one named, or the first that the scheme keeps."""
-        from openmer.datasets import labelled
-
         if self.clip:
             return clip_named(source, self.clip)
-        return labelled(source.clips, scheme.resolved(source.clips))[0][0]
+        return datasets.labelled(source.clips, scheme.resolved(source.clips))[0][0]
+
+
+def _results(chosen: Study, how: StudyRun, given: _Given) -> list[StudyResult]:
+    """Run every row that is not done yet, a progress bar for each."""
+    source = given.clips.read()
+    return reproduction.run_study(chosen, source, how, lambda row: progress(row.label))
 
 
 def _scores(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
-    from openmer.reproduction import run_study, study_table
-
     if how.leaky and not chosen.prints:
         warn(f"{chosen.name} has no printed numbers to explain: --leaky is left out.")
-    results = run_study(chosen, given.read(), how, lambda row: progress(row.label))
-    return [study_table(chosen, results)]
+    results = reproduction.run_study(
+        chosen, given.clips.read(), how, lambda row: progress(row.label)
+    )
+    return [reproduction.study_table(chosen, results)]
 
 
 def _size(chosen: Study, how: StudyRun, _: _Given) -> list[Table]:
-    from openmer.reproduction import size_table
-
-    return [size_table(chosen, how.overrides)]
+    return [reproduction.size_table(chosen, how.overrides)]
 
 
 def _maps(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
-    from openmer.reproduction import draw_study, row_method
-
-    scheme = row_method(chosen, chosen.rows[0], how.overrides).scheme
-    clip = given.shown(given.read(), scheme)
-    for path in draw_study(chosen, clip, how.overrides, how.out / "studies"):
+    scheme = reproduction.row_method(chosen, chosen.rows[0], how.overrides).scheme
+    clip = given.shown(given.clips.read(), scheme)
+    for path in reproduction.draw_study(chosen, clip, how.overrides, how.out / "studies"):
         errors.print(f"Picture: {path}", soft_wrap=True)
     return []
 
 
 def _saliency(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     """Draw the saliency maps of every row on one clip, by networks that never saw its subject."""
-    from openmer.explanation import draw_variants, variant_saliency_maps, write_figure
-    from openmer.reproduction import row_method
-
-    methods = [(row.label, row_method(chosen, row, how.overrides)) for row in chosen.rows]
-    source = given.read()
+    methods = [
+        (row.label, reproduction.row_method(chosen, row, how.overrides)) for row in chosen.rows
+    ]
+    source = given.clips.read()
     clip = given.shown(source, methods[0][1].scheme).key
     with progress(chosen.title) as report:
-        found = variant_saliency_maps(
+        found = explanation.variant_saliency_maps(
             methods, source, clip, resources=how.resources, on_progress=report
         )
     path = _place(chosen, how.out, ".png")
-    write_figure(path, draw_variants(f"{chosen.title} ({chosen.source})", found))
+    figure = explanation.draw_variants(f"{chosen.title} ({chosen.source})", found)
+    explanation.write_figure(path, figure)
     tell(chosen.note)
     errors.print(f"Picture: {path}", soft_wrap=True)
     return []
@@ -155,25 +132,20 @@ def _saliency(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
 
 def _curves(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     """How the training of every row goes in the fold of one subject."""
-    from openmer.evaluation import prepare_task
-    from openmer.files import replace_files
-    from openmer.preprocessing import ArrayCache
-    from openmer.reproduction import curves_csv, draw_curves, row_method, training_curve
-
-    source, curves = given.read(), []
-    scheme = row_method(chosen, chosen.rows[0], how.overrides).scheme
+    source, curves = given.clips.read(), []
+    scheme = reproduction.row_method(chosen, chosen.rows[0], how.overrides).scheme
     subject_id = given.shown(source, scheme).subject_id
     for row in chosen.rows:
-        method = row_method(chosen, row, how.overrides)
+        method = reproduction.row_method(chosen, row, how.overrides)
         with progress(row.label) as report:
-            task = prepare_task(
-                method, source, protocol=how.protocol, cache=ArrayCache(), on_progress=report
+            task = prepare(method, source, how.protocol, 0, report)
+            curves.append(
+                reproduction.training_curve(row.label, task, subject_id, resources=how.resources)
             )
-            curves.append(training_curve(row.label, task, subject_id, resources=how.resources))
     path = _place(chosen, how.out, ".png")
     numbers = path.with_suffix(".csv")
-    picture = draw_curves(f"{chosen.title}; held out: {subject_id}", curves)
-    replace_files({path: picture, numbers: curves_csv(curves).encode()})
+    picture = reproduction.draw_curves(f"{chosen.title}; held out: {subject_id}", curves)
+    replace_files({path: picture, numbers: reproduction.curves_csv(curves).encode()})
     tell(chosen.note)
     errors.print(f"Picture: {path}", soft_wrap=True)
     errors.print(f"Numbers: {numbers}", soft_wrap=True)
@@ -182,24 +154,24 @@ def _curves(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
 
 def _t_tests(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     """Print the paper's tests; with clips, our own runs as well."""
-    from openmer.reproduction import run_study, run_table, t_test_table
-
-    printed = t_test_table(chosen)
-    if not given:
+    printed = reproduction.t_test_table(chosen)
+    if not given.clips.given:
         tell("Give clips (--corpus or --manifest) to compare runs of ours as well.")
         return [printed]
     if how.leaky:
         warn("Only honest runs are compared: --leaky is left out.")
     honest = replace(how, leaky=False)
-    results = run_study(chosen, given.read(), honest, lambda row: progress(row.label))
-    return [printed, run_table(results)]
+    results = reproduction.run_study(
+        chosen, given.clips.read(), honest, lambda row: progress(row.label)
+    )
+    return [printed, reproduction.run_table(results)]
 
 
 KINDS: Mapping[str, Callable[[Study, StudyRun, _Given], list[Table]]] = {
     "scores": _scores,
     "size": _size,
     "maps": _maps,
-    "heat": _saliency,
+    "saliency": _saliency,
     "curves": _curves,
     "t-tests": _t_tests,
 }
@@ -209,9 +181,7 @@ _WITH_WEIGHTS = frozenset({"scores", "t-tests"})
 
 
 def _list(found: list[Study]) -> None:
-    from rich.table import Table
-
-    table = Table(box=None)
+    table = TerminalTable(box=None)
     table.add_column("study", no_wrap=True)
     for heading in ("what it compares", "of"):
         table.add_column(heading)
@@ -236,15 +206,12 @@ def _files(given: list[str]) -> dict[str, Path]:
 
 def _write(chosen: Study, tables: list[Table], out: Path) -> None:
     """Print a study's tables, and keep them as Markdown."""
-    from openmer.files import replace_file
-    from openmer.reproduction import study_markdown, study_terminal
-
     if not tables:
         return
     for table in tables:
-        output.print(study_terminal(table))
+        output.print(reproduction.study_terminal(table))
     path = _place(chosen, out, ".md")
-    replace_file(path, study_markdown(tables).encode())
+    replace_file(path, reproduction.study_markdown(tables).encode())
     errors.print(f"Table: {path}", soft_wrap=True)
 
 

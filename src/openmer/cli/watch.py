@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from openmer import video
 from openmer.cli._console import errors, output, tell
-from openmer.cli.models import AbstainBelow, ModelFolder, NoModel, SpotterName, model_or_none
+from openmer.cli._option_groups import VideoModel
+from openmer.cli._options import AbstainBelow, SpotterName
 from openmer.errors import StoppedError
 
 if TYPE_CHECKING:
@@ -20,12 +23,11 @@ _TOLD_EVERY_S = 5.0
 
 
 def watch(
+    model: VideoModel,
     source: Annotated[
         str,
         typer.Argument(metavar="SOURCE", help="camera:0, a file, or - for a stream on stdin."),
     ],
-    model: ModelFolder = None,
-    no_model: NoModel = False,
     abstain_below: AbstainBelow = None,
     spotter: SpotterName = "motion",
     as_json: Annotated[
@@ -36,24 +38,22 @@ def watch(
 
     Every few seconds standard error tells how many frames a second are done.
     """
-    from openmer.video import AnalyzeSettings, LiveAnalyzer, open_video
-
-    loaded = model_or_none(model, no_model)
-    settings = AnalyzeSettings(spotter=spotter, abstain_below=abstain_below)
+    loaded = model.load()
+    settings = video.AnalyzeSettings(spotter=spotter, abstain_below=abstain_below)
     given: str | BinaryIO = sys.stdin.buffer if source == "-" else source
-    told = 0
+    count = 0
     try:
-        with open_video(given) as video:
-            analyzer = LiveAnalyzer(video.info, loaded, settings)
+        with video.open_video(given) as stream:
+            analyzer = video.LiveAnalyzer(stream.info, loaded, settings)
             pace = _Pace()
-            for frame in video:
+            for frame in stream:
                 seen, events = analyzer.push(frame)
-                told += _print(events, as_json)
+                count += _print(events, as_json)
                 pace.count(float(frame.time_s), len(seen))
-            told += _print(analyzer.finish(), as_json)
+            count += _print(analyzer.finish(), as_json)
     except KeyboardInterrupt as stop:
-        raise StoppedError(f"Stopped. Events told: {told}.") from stop
-    tell("Nothing found." if not told else f"Events told: {told}.")
+        raise StoppedError(f"Stopped. Events: {count}.") from stop
+    tell("Nothing found." if not count else f"Events: {count}.")
 
 
 class _Pace:
@@ -75,8 +75,6 @@ class _Pace:
 
 
 def _print(events: tuple[Event, ...], as_json: bool) -> int:
-    from dataclasses import asdict
-
     for event in events:
         if as_json:
             typer.echo(json.dumps(asdict(event)))

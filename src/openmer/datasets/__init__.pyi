@@ -36,6 +36,9 @@ from ._manifest import (
     read_manifest as read_manifest,
 )
 from ._manifest import repair_manifest as repair_manifest
+from ._numbers import (
+    read_rate as read_rate,
+)
 from ._own_images import (
     OwnImages as OwnImages,
 )

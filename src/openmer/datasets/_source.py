@@ -55,6 +55,7 @@ class ClipSource:
         subjects_expected: Subjects in a whole copy; None where not known.
         differences: Every way in which a corpus differs from a whole copy, one text each, the
             counts of the corpus first: other counts, and items that could not be read.
+        same_subject: Pairs of ids that were said to be one subject, ``A=B`` each.
         corrections: For each corpus whose annotation is corrected, a digest of its corrections.
     """
 
@@ -70,6 +71,7 @@ class ClipSource:
     clips_expected: int | None = None
     subjects_expected: int | None = None
     differences: tuple[str, ...] = ()
+    same_subject: tuple[str, ...] = ()
     corrections: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -91,7 +93,10 @@ class ClipSource:
         Raises:
             ConfigError: A pair has another form, or names a subject that no clip shows.
         """
-        return replace(self, clips=merge_subjects(self.clips, pairs)) if pairs else self
+        if not pairs:
+            return self
+        clips = merge_subjects(self.clips, pairs)
+        return replace(self, clips=clips, same_subject=(*self.same_subject, *pairs))
 
     @property
     def warning(self) -> str:
@@ -164,6 +169,7 @@ class ClipSource:
             "ids_to_check": list(self.ids_to_check),
             "cropped": sum(clip.cropped for clip in self.clips) or None,
             "apex_only": sum(clip.apex_only for clip in self.clips) or None,
+            "same_subject": list(self.same_subject),
             "corrections": dict(self.corrections),
         }
         return {key: value for key, value in known.items() if value not in (None, "", [], {})}

@@ -29,13 +29,13 @@ from ._job import (
     drawn as drawn,
 )
 from ._job import (
-    folders_for as folders_for,
-)
-from ._job import (
     run_job as run_job,
 )
 from ._job import (
     write_all as write_all,
+)
+from ._jobs import (
+    run_jobs as run_jobs,
 )
 from ._live import (
     LiveAnalyzer as LiveAnalyzer,
@@ -150,12 +150,12 @@ __all__ = [
     "clock_text",
     "drawn",
     "evaluate_detections",
-    "folders_for",
     "list_spotters",
     "motion_percent",
     "open_video",
     "register_spotter",
     "run_job",
+    "run_jobs",
     "timeline_of",
     "timeline_svg",
     "video_name",

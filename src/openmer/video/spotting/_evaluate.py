@@ -100,7 +100,7 @@ def _all(
         return
     from joblib import Parallel, delayed
 
-    run = Parallel(n_jobs=workers, return_as="generator_unordered")
+    run = Parallel(n_jobs=workers or cpu_count(), return_as="generator_unordered")
     yield from run(delayed(_analyze)(video, file, model, settings) for video, file in missing)
 
 

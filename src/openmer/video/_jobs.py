@@ -1,0 +1,63 @@
+"""Many videos: each in turn with its own progress, or several processes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from joblib import Parallel, cpu_count, delayed
+
+from openmer.errors import DataError
+from openmer.video._analyze import Progress
+from openmer.video._job import Done, Request, folders_for, run_job
+
+
+def run_jobs(
+    videos: Sequence[Path],
+    out: Path,
+    request: Request,
+    *,
+    workers: int,
+    progress: Callable[[str], AbstractContextManager[Progress]],
+) -> Iterator[Done | DataError]:
+    """Analyse videos into folders of their own below one.
+
+    Args:
+        videos: Video files or folders of images.
+        out: The folder that gets a folder for each.
+        request: What is wanted of each.
+        workers: Processes; 0 is one per core.
+        progress: Opens a display of a title, and gives what reports to it.
+
+    Yields:
+        For each video, in their order, the result or why it cannot be read.
+
+    Raises:
+        ConfigError: The request names what does not exist.
+    """
+    pairs = list(zip(videos, folders_for(videos, out), strict=True))
+    processes = min(workers or cpu_count(), len(pairs))
+    if processes <= 1:
+        for video, folder in pairs:
+            with progress(video.name) as report:
+                result = _run(video, folder, request, report)
+            yield result
+        return
+    run = Parallel(n_jobs=processes, return_as="generator")
+    with progress("all videos") as report:
+        results = run(delayed(_run)(video, folder, request) for video, folder in pairs)
+        for number, result in enumerate(results, start=1):
+            report("analyze", number, len(pairs))
+            yield result
+
+
+def _run(
+    video: Path, folder: Path, request: Request, report: Progress | None = None
+) -> Done | DataError:
+    """Analyse one video; an error that is no fault of the request is a result, too."""
+    try:
+        return run_job(video, folder, request, report)
+    except DataError as error:
+        named = str(error) if str(video) in str(error) else f"{video}: {error}"
+        return DataError(named)
