@@ -38,19 +38,19 @@ def trained(tmp_path_factory):
 def test_the_figure_and_the_json_are_of_a_network_without_the_subject(openmer, manifest):
     code, out, err = openmer(
         "explain", "lab/s1/c1", "--method", "ststnet", "--manifest", manifest, "--json",
-        "--class", "surprise", "--out", "look/heat.png", *QUICK,
+        "--class", "surprise", "--out", "look/saliency.png", *QUICK,
     )  # fmt: skip
     assert code == 0, err
     told = json.loads(out)
     assert (told["input"], told["held_out"], told["label"]) == ("lab/s1/c1", "lab/s1", "positive")
-    assert (told["explained"], told["heat"], told["layer"]) == (
+    assert (told["explained"], told["saliency"], told["layer"]) == (
         "surprise", "grad-cam", "features.5",
     )  # fmt: skip
     assert sum(told["scores"].values()) == pytest.approx(1)
     assert np.shape(told["cells"]) == (5, 5) and 0 <= np.min(told["cells"]) <= 1
     assert "9 clips of 3 subjects, not on lab/s1" in told["origin"]
-    assert Path("look/heat.png").read_bytes().startswith(b"\x89PNG")
-    assert "look/heat.png" in err
+    assert Path("look/saliency.png").read_bytes().startswith(b"\x89PNG")
+    assert "look/saliency.png" in err
 
 
 def test_in_words_it_says_what_was_seen_and_what_to_beware_of(openmer, manifest):
@@ -60,7 +60,7 @@ def test_in_words_it_says_what_was_seen_and_what_to_beware_of(openmer, manifest)
     assert "STSTNet says " in out and "Explained: " in out
     assert "not on lab/s1" in err
     assert ("says positive" in out) != ("The network is wrong" in err)
-    assert Path("heat.png").is_file()
+    assert Path("saliency.png").is_file()
 
 
 def test_a_model_explains_folders_images_and_rows_of_a_manifest(openmer, trained):
@@ -103,7 +103,7 @@ def test_a_model_explains_folders_images_and_rows_of_a_manifest(openmer, trained
         (("x", "--model", "{model}", "--set", "training.epochs=2"), 2, "--set beside --model"),
         (("x", "--model", "{model}"), 3, "There is no x"),
         (("x", "--model", "nowhere"), 3, "no model in nowhere"),
-        (("x", "--model", "{model}", "--out", "heat.svg"), 2, "ends in .png"),
+        (("x", "--model", "{model}", "--out", "saliency.svg"), 2, "ends in .png"),
     ],
 )
 def test_what_cannot_be_explained_is_one_message(
@@ -113,7 +113,7 @@ def test_what_cannot_be_explained_is_one_message(
     found, _, err = openmer("explain", *(word.format(**places) for word in arguments))
     assert found == code, err
     assert message in err.replace("\n", " ")
-    assert "Traceback" not in err and not list(Path().glob("heat*"))
+    assert "Traceback" not in err and not list(Path().glob("saliency*"))
 
 
 def test_without_captum_one_message_says_what_to_install(openmer, manifest, monkeypatch):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from openmer.cli._app import _plugins_first
+from openmer.cli._app import _common_first
 
 PLUGIN = """
 from torch import nn
@@ -41,7 +41,7 @@ class MeanOfPlanes(nn.Module):
     ],
 )
 def test_the_option_may_stand_anywhere(words, ordered):
-    assert _plugins_first(words) == ordered
+    assert _common_first(words) == ordered
 
 
 @pytest.mark.slow

@@ -76,7 +76,7 @@ def test_a_study_of_ones_own_shows_parts_and_compares(kind, openmer, tmp_path, m
 
 SALIENCY = """
 title = "Two networks"
-kind = "heat"
+kind = "saliency"
 source = "ours"
 method = "ststnet"
 note = "As they are."
@@ -92,7 +92,7 @@ set = ["training.epochs=2"]
 
 
 def test_a_study_of_saliency_draws_its_rows_on_the_clip_that_is_named(openmer, tmp_path, manifest):
-    path = tmp_path / "heat.toml"
+    path = tmp_path / "saliency.toml"
     path.write_text(SALIENCY)
     key = read_manifest(manifest)[3].key
     command = ("study", path, "--manifest", manifest, "--workers", 1, "--clip")
@@ -100,7 +100,7 @@ def test_a_study_of_saliency_draws_its_rows_on_the_clip_that_is_named(openmer, t
     assert code == 0, told
     assert "As they are." in told
     (picture,) = (tmp_path / "runs" / "studies").glob("*.png")
-    assert picture.name == "heat.png"
+    assert picture.name == "saliency.png"
     with Picture.open(picture) as drawn:
         width, height = drawn.size
     assert width > height > 200

@@ -17,7 +17,7 @@ from rich.markup import escape
 
 from openmer import __version__
 from openmer._plugins import add_plugins
-from openmer.cli._console import errors
+from openmer.cli._console import errors, stopping
 from openmer.cli._option_groups import spread
 from openmer.cli.analyze import analyze
 from openmer.cli.audit import audit
@@ -39,7 +39,6 @@ from openmer.cli.train import train
 from openmer.cli.watch import watch
 from openmer.errors import DataError, OpenMERError, StoppedError
 
-TERMINATED = 128 + signal.SIGTERM
 FAULT = 70
 
 _EPILOG = (
@@ -107,12 +106,9 @@ def _common_first(words: list[str]) -> list[str]:
 def main() -> None:
     """Run the command line; every error ends in one message and an exit code."""
     words = _common_first(sys.argv[1:])
-    with _terminable():
+    with _stoppable():
         try:
             app(args=words)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)
         except Exception as error:
             if "--debug" in words:
                 errors.print_exception()
@@ -163,21 +159,25 @@ def _traceback_file(error: Exception) -> str:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end a command as Ctrl-C does, with an exit code of its own."""
-    terminated = False
+def _stoppable() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end a command in the same way, each with an exit code of its own."""
+    received = signal.SIGINT
 
-    def stop(*_: object) -> NoReturn:
-        nonlocal terminated
-        terminated = True
+    def stop(number: int, _: object) -> NoReturn:
+        nonlocal received
+        received = signal.Signals(number)
+        stopping.set()
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, stop) for number in numbers]
     try:
         yield
     except SystemExit:
-        if terminated:
-            sys.exit(TERMINATED)
+        if stopping.is_set():
+            sys.exit(128 + received)
         raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        stopping.clear()
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Event
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,6 +21,8 @@ from openmer.errors import StoppedError
 
 output = Console()
 errors = Console(stderr=True)
+stopping = Event()
+"""Set by Ctrl-C and SIGTERM; what they raise is lost where an import ignores every error."""
 
 _WORDS = {
     "write": "writing clips",
@@ -62,6 +65,8 @@ def progress(title: str) -> Iterator[Callable[[str, int, int], None]]:
         stages = {}
 
         def report(stage: str, done: int, total: int) -> None:
+            if stopping.is_set():
+                raise KeyboardInterrupt
             if stage not in stages:
                 words = _WORDS.get(stage, stage)
                 stages[stage] = bars.add_task(words, total=total, completed=done, title=title)

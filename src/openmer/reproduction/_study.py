@@ -53,7 +53,7 @@ class Study(Record):
         name: ``<method>/<study>``; of a file of one's own, its name without the ending.
         title: What it compares.
         kind: ``scores`` trains and evaluates every row, ``size`` counts weights and operations,
-            ``maps`` draws feature maps, ``heat`` saliency maps, ``curves`` the accuracy of a
+            ``maps`` draws feature maps, ``saliency`` saliency maps, ``curves`` the accuracy of a
             training epoch by epoch, ``t-tests`` compares the first row with every other.
         source: The paper, as the list of published numbers calls it.
         tables: Numbers of its tables.
@@ -71,7 +71,7 @@ class Study(Record):
 
     name: str
     title: str
-    kind: Literal["scores", "size", "maps", "heat", "curves", "t-tests"]
+    kind: Literal["scores", "size", "maps", "saliency", "curves", "t-tests"]
     source: str
     tables: tuple[str, ...] = ()
     method: str

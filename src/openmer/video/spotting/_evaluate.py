@@ -10,6 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from joblib import Parallel, cpu_count, delayed
+
 from openmer import __version__
 from openmer.datasets import AnnotatedVideo
 from openmer.errors import DataError
@@ -56,7 +58,7 @@ def analyze_videos(
         model: A trained method; None spots only.
         settings: How videos are analysed.
         out: Folder that keeps one small file per video.
-        workers: Processes, one video each.
+        workers: Processes, one video each; 0 is one per core.
         on_progress: Called with "videos", how many are done, and how many there are.
 
     Raises:
@@ -93,14 +95,13 @@ def _all(
     settings: AnalyzeSettings,
     workers: int,
 ) -> Iterator[None]:
-    if workers <= 1 or len(missing) <= 1:
+    processes = min(workers or cpu_count(), len(missing))
+    if processes <= 1:
         for video, file in missing:
             _analyze(video, file, model, settings)
             yield
         return
-    from joblib import Parallel, delayed
-
-    run = Parallel(n_jobs=workers or cpu_count(), return_as="generator_unordered")
+    run = Parallel(n_jobs=processes, return_as="generator_unordered")
     yield from run(delayed(_analyze)(video, file, model, settings) for video, file in missing)
 
 

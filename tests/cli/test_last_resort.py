@@ -1,0 +1,109 @@
+"""Every error ends in one message and an exit code, whatever it is and wherever it arose."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from openmer.cli import _app
+from openmer.errors import DataError
+
+COMMAND = (sys.executable, "-c", "from openmer.cli import main; main()")
+
+
+@pytest.fixture
+def failing(openmer, monkeypatch):
+    """Run `openmer report` where reading the runs raises an error."""
+
+    def run(error, *options):
+        def fail(*_, **__):
+            raise error
+
+        monkeypatch.setattr("openmer.cli.report._run_folders", fail)
+        return openmer("report", "runs", *options)
+
+    return run
+
+
+@pytest.mark.parametrize("kind", [KeyError, ValueError, IndexError, TypeError, RuntimeError])
+def test_a_fault_is_one_line_that_names_the_file_of_the_traceback(failing, kind):
+    code, out, err = failing(kind("what went\nwrong"))
+    assert (code, out) == (_app.FAULT, "")
+    assert "Traceback" not in err and err.count("\n") == 1
+    assert f"fault of OpenMER: {kind.__name__}" in err
+    path = Path(err.split("traceback is in ")[1].split(";")[0])
+    text = path.read_text(encoding="utf-8")
+    path.unlink()
+    assert "Traceback" in text and "what went" in text and "['openmer', 'report'" in text
+
+
+@pytest.mark.parametrize("options", [("--debug",)])
+def test_debug_shows_the_traceback_of_every_error(failing, options):
+    for error in (ValueError("odd"), DataError("No data.")):
+        _, _, err = failing(error, *options)
+        assert "Traceback" in err and "_run_folders" in err
+        assert str(error) in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (MemoryError(), 3, "--workers 1"),
+        (OSError(errno.ENOSPC, "No space left on device", "runs/a"), 3, "no room left"),
+        (PermissionError(errno.EACCES, "Permission denied", "runs/b"), 3, "runs/b"),
+    ],
+)
+def test_what_the_machine_lacks_is_said_with_the_remedy(failing, error, code, told):
+    found, _, err = failing(error)
+    assert found == code
+    assert told in err and "Traceback" not in err
+
+
+def test_a_reader_that_stops_reading_is_no_error():
+    process = subprocess.Popen(
+        [*COMMAND, "methods"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    process.wait(120)
+    assert err == ""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_command_with_its_code_and_no_traceback(tmp_path, number, code):
+    write = ("datasets", "synthesize", str(tmp_path / "corpus"), "--size", "demo")
+    process = subprocess.Popen([*COMMAND, *write], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not any(tmp_path.iterdir()):
+        time.sleep(0.05)
+    os.kill(process.pid, number)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == code
+    assert "Traceback" not in err and "Stopped" in err
+    assert not (tmp_path / "corpus").exists()
+
+
+def test_help_keeps_what_stands_in_brackets(openmer):
+    _, out, _ = openmer("evaluate", "--help")
+    assert "[search]" in out
+    _, out, _ = openmer("--help")
+    assert "--debug" in out and "143" in out
+
+
+def test_the_options_of_a_group_reach_it(openmer, tmp_path):
+    from openmer.datasets import write_corpus
+
+    manifest = write_corpus(tmp_path / "corpus", "tiny")
+    command = ("evaluate", "flow-svm", "--manifest", manifest)
+    code, _, err = openmer(*command, "--same-subject", "synth-a/s1")
+    assert code == 2 and "--same-subject is 'synth-a/s1'" in err
+    code, _, err = openmer(*command, "--same-subject", "synth-a/s1=synth-a/nobody")
+    assert code == 2 and "There is no subject 'synth-a/nobody'" in err
+    code, _, err = openmer(*command, "--variant", "first")
+    assert code == 2 and "Found --variant beside --manifest" in err
