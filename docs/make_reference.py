@@ -354,7 +354,7 @@ def _python_page() -> str:
             parts += _described(f"openmer.{name}", getattr(openmer, name))
     parts += [
         "## What they return",
-        "Each of these shows itself as one line in a terminal and as a table in a notebook.",
+        "Most of these show themselves as one line in a terminal and as a table in a notebook.",
     ]
     for kind in _returned(getattr(openmer, name) for name in functions):
         parts += [f"### `{kind.__name__}`", _summary(kind), _attributes(kind), _members(kind)]
@@ -406,7 +406,7 @@ def _returned(functions: Iterable[Callable[..., object]]) -> list[type]:
     for function in functions:
         name = getattr(function, "__annotations__", {}).get("return", "")
         kind = getattr(inspect.getmodule(function), str(name), None)
-        if inspect.isclass(kind) and hasattr(kind, "_repr_html_"):
+        if inspect.isclass(kind) and kind.__module__.startswith("openmer."):
             found.append(kind)
     return list(dict.fromkeys(found))
 

@@ -42,7 +42,8 @@ class Method(Record):
             clip is scored alone. Every table of results says it.
         label_scheme: A name (`openmer.datasets.list_label_schemes`), a table ``[label_scheme]``, or
             what else `openmer.datasets.label_scheme` reads.
-        recipe: Preprocessing steps, read from `[[recipe]]` tables.
+        recipe: Preprocessing steps, read from `[[recipe]]` tables. `recipe.run(clip)` makes the
+            array of a clip, ``(channels, height, width)``.
         model: The network; None for a method without one.
         loss: Loss of one clip.
         training: How it is fitted.
