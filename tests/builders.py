@@ -16,6 +16,8 @@ from openmer.training import (
     TrainingData,
 )
 
+WITHOUT_EPOCHS = ("flow-svm", "flow-kernel")
+
 
 def make_clip(corpus="demo", subject="s01", name="a", **changes):
     """A clip with every field set, unless changed."""
@@ -89,7 +91,7 @@ def make_task(method="flow-mlp", overrides=(), data=None, subjects=None):
     ]
     return Task(
         method=load_method(
-            method, ("training.epochs=3", *overrides) if method != "flow-svm" else ()
+            method, ("training.epochs=3", *overrides) if method not in WITHOUT_EPOCHS else ()
         ),
         clips=tuple(clips),
         scheme=scheme,

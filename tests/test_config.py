@@ -32,6 +32,7 @@ METHODS = {
         'label_scheme={name="mine", classes=["a", "b"], words={x="a", y="b"}, dropped=["z"], '
         'source="ours", by="emotion", outside="dropped", minimum=1}'
     ],
+    "flow-kernel": [],
     "dense-attention": [],
     "efficient-me-paper": [],
     "mobilevit-svm": [],
@@ -64,6 +65,11 @@ OTHER_RECIPES = (
     '[[recipe]]\nstep = "apex_frame"\n',
     '[[recipe]]\nstep = "dynamic_image"\n',
     '[[recipe]]\nstep = "flow"\n[[recipe]]\nstep = "average"\nsize = 14\n',
+    "".join(
+        f'[[recipe]]\nstep = "{name}"\n'
+        for name in ("flow", "strain", "center", "residual", "gradients", "power")
+    ),
+    '[[recipe]]\nstep = "flow"\n[[recipe]]\nstep = "strain"\n[[recipe]]\nstep = "recover"\n',
 )
 STUDY = {
     "name": "mine",
@@ -208,7 +214,11 @@ def test_every_key_of_a_study_file_right_and_wrong():
         ("ststnet", "training.gamma=1", r"'gamma' is a key of training.kind = 'svm'"),
         ("flow-svm", "training.epochs=3", r"'epochs' is a key of training.kind = 'network'"),
         ("mobilevit-svm", "training.classifier.gama=1", r"mean 'training.classifier.gamma'\?"),
-        ("ststnet", "training.kind=svmm", r"training.kind is 'svmm', .*one of 'network', 'svm'"),
+        (
+            "ststnet",
+            "training.kind=svmm",
+            r"training.kind is 'svmm', .*one of 'network'",
+        ),
         ("ststnet", "training.stages=[{epochs=1}]", r"stages.0.learning_rate' is missing"),
         ("flow-svm", "training.c=[1, -1]", r"training.c.1 is -1, expected a number above 0"),
         ("ststnet", "search.space.x.low=1", r"search.space.x.high' is missing"),

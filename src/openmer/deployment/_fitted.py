@@ -17,7 +17,15 @@ from openmer.errors import DataError
 from openmer.evaluation import logits_of, probabilities_at
 from openmer.methods import Method
 from openmer.preprocessing import Frames, Recipe
-from openmer.training import CLASSIFIER, DecisionFunction, SvmTraining, trained_network
+from openmer.training import (
+    CLASSIFIER,
+    DecisionFunction,
+    KernelClassifier,
+    KernelTraining,
+    NetworkTraining,
+    SvmTraining,
+    trained_network,
+)
 
 FloatArray = NDArray[np.float32]
 
@@ -34,7 +42,8 @@ class FittedModel:
         record: What the model says of itself.
         state: The trained numbers: of a network by their names in the model's ``state_dict``, with
             ``standardize.mean`` and ``.spread`` beside them, and those of a classifier of its
-            features; of a support vector machine as `DecisionFunction` takes them.
+            features; of a support vector machine as `DecisionFunction` takes them; of a kernel
+            classifier as `KernelClassifier` does.
     """
 
     method: Method
@@ -53,6 +62,8 @@ class FittedModel:
         training = self.method.training
         if isinstance(training, SvmTraining):
             return DecisionFunction(self.state).eval()
+        if isinstance(training, KernelTraining):
+            return KernelClassifier(training, self.state).eval()
         if training.svm is not None:
             return self.network
         return nn.Sequential(self.network, nn.Softmax(1)).eval()
@@ -199,7 +210,7 @@ def _renamed(name: str, *, back: bool) -> str:
 
 
 def _network(method: Method, record: ModelRecord, state: Mapping[str, Tensor]) -> nn.Module:
-    if method.model is None or isinstance(method.training, SvmTraining):
+    if method.model is None or not isinstance(method.training, NetworkTraining):
         raise DataError(f"Method {method.name} has no [model]. Train it again.")
     spec = method.network_spec(len(record.classes), record.input_shape)
     try:

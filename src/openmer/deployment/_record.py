@@ -173,11 +173,11 @@ class ModelRecord(Record):
         title: How tables call it.
         kind: ``network``: scores are probabilities (softmax, before any calibration). ``svm``:
             scores are one-against-rest decision values, of the input or of what a network makes of
-            it.
+            it. ``kernel``: scores are probabilities that inner subjects calibrated.
         classes: Class names in the order of the scores.
         label_scheme: What groups annotators' words into these classes.
         input_shape: ``(channels, height, width)`` of a prepared clip.
-        parameters: Trainable numbers of the network; 0 for a support vector machine.
+        parameters: Trainable numbers of the network; 0 where there is none.
         seed: Seed of the training.
         epoch_rule: How the epoch was chosen.
         epoch: The epoch whose weights these are; 0 where there are no epochs.
@@ -193,7 +193,7 @@ class ModelRecord(Record):
     format: Literal[1] = 1
     method: str
     title: str
-    kind: Literal["network", "svm"]
+    kind: ScoreKind
     classes: tuple[str, ...]
     label_scheme: str
     input_shape: tuple[int, int, int]

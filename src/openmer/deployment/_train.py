@@ -22,6 +22,7 @@ from openmer.errors import OpenMERError
 from openmer.evaluation import (
     Progress,
     Protocol,
+    ScoreKind,
     Task,
     everybody,
     fold_job,
@@ -30,7 +31,15 @@ from openmer.evaluation import (
     versions,
 )
 from openmer.methods import Method
-from openmer.training import FitResult, Resources, SvmTraining, fit_jobs, plan_run
+from openmer.training import (
+    FitResult,
+    KernelTraining,
+    NetworkTraining,
+    Resources,
+    SvmTraining,
+    fit_jobs,
+    plan_run,
+)
 
 _TOLERANCE = 1e-2  # of a score; a network trained on CUDA scores with fewer digits there
 
@@ -40,7 +49,7 @@ def epoch_rule_of(method: Method) -> Literal["fixed", "inner"]:
 
     There is no held-out subject, so the rule ``held_out`` becomes ``fixed``.
     """
-    inner = method.epoch_rule == "inner" and not isinstance(method.training, SvmTraining)
+    inner = method.epoch_rule == "inner" and isinstance(method.training, NetworkTraining)
     return "inner" if inner else "fixed"
 
 
@@ -91,12 +100,10 @@ def train_model(
         raise OpenMERError(
             f"The training of {task.method.name} kept no weights. Please report this."
         )
-    training = task.method.training
-    is_svm = isinstance(training, SvmTraining) or training.svm is not None
     record = ModelRecord(
         method=task.method.name,
         title=task.method.title,
-        kind="svm" if is_svm else "network",
+        kind=_kind(task.method),
         classes=task.scheme.classes,
         label_scheme=task.scheme.name,
         input_shape=task.data.inputs.shape[1:],
@@ -112,6 +119,14 @@ def train_model(
     model = FittedModel(method=task.method, record=record, state=plain_names(result.state))
     _require_same_scores(model, task, result)
     return model
+
+
+def _kind(method: Method) -> ScoreKind:
+    training = method.training
+    if isinstance(training, KernelTraining):
+        return "kernel"
+    is_svm = isinstance(training, SvmTraining) or training.svm is not None
+    return "svm" if is_svm else "network"
 
 
 def _fit(task: Task, rule: Literal["fixed", "inner"], seed: int, resources: Resources) -> FitResult:

@@ -31,7 +31,7 @@ from openmer.evaluation._metrics import Numbers
 from openmer.evaluation._predictions import PredictionTable, read_run, require_same_clips
 from openmer.evaluation._read_run import RunInfo, read_run_info
 
-ScoreKind = Literal["network", "svm"]
+ScoreKind = Literal["network", "svm", "kernel"]
 
 BINS = 10
 COLDEST, HOTTEST = 0.05, 100.0
@@ -117,8 +117,8 @@ def logits_of(scores: Numbers, kind: ScoreKind) -> Numbers:
     """Scores as logits, up to a constant per row: what a temperature divides.
 
     Args:
-        scores: Shape ``(..., classes)``: probabilities of a network (softmax), or decision values
-            of a support vector machine.
+        scores: Shape ``(..., classes)``: probabilities of a network or a kernel classifier, or
+            decision values of a support vector machine.
         kind: Which of them.
 
     Raises:
@@ -302,6 +302,8 @@ def predictions_to_calibrate(folder: Path) -> tuple[PredictionTable, ScoreKind]:
 def kind_of_scores(info: RunInfo) -> ScoreKind:
     """Return the kind of a run's scores, which follows from the training of its method."""
     training = info.method_table.get("training", {})
+    if training.get("kind") == "kernel":
+        return "kernel"
     is_svm = training.get("kind") == "svm" or training.get("classifier", "head") != "head"
     return "svm" if is_svm else "network"
 

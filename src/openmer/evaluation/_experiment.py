@@ -27,7 +27,9 @@ from openmer.preprocessing import (
 from openmer.training import (
     EpochRule,
     FitJob,
+    KernelTraining,
     NetworkSpec,
+    NetworkTraining,
     Record,
     SvmTraining,
     TrainingData,
@@ -95,10 +97,10 @@ class Task:
         return [clip.subject_id for clip in self.clips]
 
     @property
-    def spec(self) -> NetworkSpec | SvmTraining:
+    def spec(self) -> NetworkSpec | SvmTraining | KernelTraining:
         """What the trainer needs to know of the method on these arrays."""
         training = self.method.training
-        if isinstance(training, SvmTraining):
+        if not isinstance(training, NetworkTraining):
             return training
         return self.method.network_spec(self.data.num_classes, self.data.inputs.shape[1:])
 
@@ -239,14 +241,16 @@ def fold_job(task: Task, fold: Fold, epoch_rule: EpochRule, seed: int) -> FitJob
         seed=seed,
         train=train,
         predict=fold.test,
-        subjects=tuple(task.subjects[i] for i in train) if _chooses_svm(task.method) else (),
+        subjects=tuple(task.subjects[i] for i in train) if _needs_inner(task.method) else (),
         validation=validation,
     )
 
 
-def _chooses_svm(method: Method) -> bool:
-    """Whether inner subjects choose a kernel or a penalty."""
+def _needs_inner(method: Method) -> bool:
+    """Whether inner subjects choose a kernel or a penalty, or calibrate the scores."""
     training = method.training
+    if isinstance(training, KernelTraining):
+        return True
     svm = training if isinstance(training, SvmTraining) else training.svm
     return svm is not None and len(svm.choices) > 1
 
@@ -257,4 +261,6 @@ def _draws_flipped(method: Method) -> bool:
         return True
     if isinstance(training, SvmTraining):
         return training.flipped_copies
+    if isinstance(training, KernelTraining):
+        return False
     return training.flip_probability > 0

@@ -16,6 +16,7 @@ from openmer.methods._registry import method_file
 from openmer.preprocessing import Recipe, RecipeField
 from openmer.training import (
     EpochRule,
+    KernelTraining,
     LossConfig,
     ModelConfig,
     NetworkSpec,
@@ -195,10 +196,11 @@ def _check(method: Method) -> None:
         )
     if isinstance(method.training, NetworkTraining):
         _check_network(method, method.training)
-    if isinstance(method.training, SvmTraining) and method.model is not None:
+    if isinstance(method.training, KernelTraining):
+        _check_kernel(method, method.training)
+    if not isinstance(method.training, NetworkTraining) and method.model is not None:
         raise ConfigError(
-            f"Method {method.name} has a [model] that its support vector machine would not use. "
-            "Remove [model]."
+            f"Method {method.name} has a [model] that its classifier would not use. Remove [model]."
         )
     if method.search is not None:
         _check_search(method, method.search)
@@ -212,10 +214,28 @@ def _check_search(method: Method, search: Search) -> None:
         except ConfigError as error:
             raise ConfigError(f"In [search.space], {key!r} = {value!r}: {error}") from error
     training = method.training
-    if search.score == "loss" and (isinstance(training, SvmTraining) or training.svm):
+    is_svm = isinstance(training, SvmTraining) or getattr(training, "svm", None)
+    if search.score == "loss" and is_svm:
         raise ConfigError(
             f"Method {method.name}: search.score is 'loss', but a support vector machine gives no "
             "probabilities. Take 'uf1'."
+        )
+
+
+def _check_kernel(method: Method, training: KernelTraining) -> None:
+    """Check that the recipe ends with recovered flow, of no fewer pixels than cells."""
+    recipe = method.steps
+    if not recipe.recovered or recipe.channels != 3:
+        raise ConfigError(
+            f"Method {method.name}: the features of a kernel classifier are made of recovered flow "
+            f"with strain, but the recipe ends with the step {recipe.steps[-1].step!r}. Let it end "
+            "with 'strain', 'resize', 'stretch' and 'recover'."
+        )
+    cells = max(feature.size for feature in training.features)
+    if recipe.size is not None and recipe.size < cells:
+        raise ConfigError(
+            f"Method {method.name}: {cells} x {cells} cells cannot be made of {recipe.size} x "
+            f"{recipe.size} pixels. Choose a larger size in the recipe, or fewer cells."
         )
 
 

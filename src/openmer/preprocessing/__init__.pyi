@@ -59,10 +59,10 @@ from ._recipe import (
     Recipe as Recipe,
 )
 from ._recipe import (
-    RecipeField as RecipeField,
-)
-from ._recipe import (
     list_steps as list_steps,
+)
+from ._recipe_field import (
+    RecipeField as RecipeField,
 )
 from ._sheet import (
     inspect_clip as inspect_clip,
@@ -160,6 +160,21 @@ from .flow._flow import (
 from .flow._flow import (
     register_flow as register_flow,
 )
+from .flow._motion import (
+    cell_means as cell_means,
+)
+from .flow._motion import (
+    center_flow as center_flow,
+)
+from .flow._motion import (
+    flow_gradients as flow_gradients,
+)
+from .flow._motion import (
+    power_normalise as power_normalise,
+)
+from .flow._motion import (
+    residual_flow as residual_flow,
+)
 from .flow._resample import (
     average as average,
 )
@@ -243,6 +258,8 @@ __all__ = [
     "align_clip",
     "average",
     "band_report",
+    "cell_means",
+    "center_flow",
     "choose_face",
     "colours_of",
     "count_preprocessing",
@@ -254,6 +271,7 @@ __all__ = [
     "find_mesh",
     "fingerprint",
     "flip_flow",
+    "flow_gradients",
     "flow_to_rgb",
     "gray_of",
     "has_face_mesh",
@@ -272,12 +290,14 @@ __all__ = [
     "median_magnification",
     "optical_flow",
     "optical_strain",
+    "power_normalise",
     "prepare",
     "read_gray",
     "read_pixels",
     "read_rgb",
     "register_detector",
     "register_flow",
+    "residual_flow",
     "resize_flow",
     "resize_image",
     "round_up",

@@ -16,7 +16,7 @@ from openmer.preprocessing._frame_sequence import FrameFiles, Frames, read_frame
 from openmer.preprocessing._frames import read_rgb
 from openmer.preprocessing.faces._detect import ArrayStore
 from openmer.preprocessing.flow._resample import resize_image
-from openmer.preprocessing.steps._step import ApexPolicy, ClipData, Step
+from openmer.preprocessing.steps._step import FRAMES, ApexPolicy, ClipData, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,7 @@ class Plan:
         apex: Which frame is the apex.
         channels: Of a ready flow image, how many count; 0 where frames are read.
         size: Height and width that a ready flow image is brought to; None leaves it.
+        kind: What the first of the steps takes.
     """
 
     clip: Clip
@@ -38,6 +39,7 @@ class Plan:
     apex: ApexPolicy = "annotated-or-middle"
     channels: int = 0
     size: int | None = None
+    kind: str = FRAMES
 
     def run(
         self, *, store: ArrayStore | None = None, frames: Frames | None = None
@@ -81,7 +83,7 @@ class Plan:
             data = self._start(store, frames)
             for step in steps:
                 doing = step.step
-                data = step.apply(data)
+                data = replace(step.apply(data), kind=step.gives[data.kind])
         except (StepError, StoreError):
             raise
         except DataError as error:
@@ -92,7 +94,9 @@ class Plan:
         """Return the data before the first step: frames that are read later, or a flow image."""
         files = frames or FrameFiles(self.clip)
         sequence = read_frames(files, gray=not any(step.in_colour for step in self.steps))
-        data = ClipData(self.clip, files, sequence, sequence, apex=self.apex, store=store)
+        data = ClipData(
+            self.clip, files, sequence, sequence, apex=self.apex, store=store, kind=self.kind
+        )
         if not self.channels:
             return data
         image = read_rgb(self.paths[0])[: self.channels]

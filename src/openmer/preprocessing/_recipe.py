@@ -37,21 +37,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, InstanceOf, PlainSerializer
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing._failures import StepError
 from openmer.preprocessing._frame_sequence import Frames
 from openmer.preprocessing._plan import Plan
-from openmer.preprocessing._recipe_rules import lacking, read_step, refused, require_tables
+from openmer.preprocessing._recipe_rules import lacking, read_step, refused
 from openmer.preprocessing.faces._detect import ArrayStore, face_detector
 from openmer.preprocessing.flow._flow import flow_method
-from openmer.preprocessing.steps._step import ALL_FRAMES, STEPS, ApexPolicy, Step, is_stretched
+from openmer.preprocessing.steps._step import (
+    ALL_FRAMES,
+    GRADIENTS,
+    RECOVERED_FLOW,
+    STEPS,
+    ApexPolicy,
+    Step,
+    is_stretched,
+)
 from openmer.preprocessing.steps.align import AlignStep
 from openmer.preprocessing.steps.apex_frame import ApexFrameStep
 from openmer.preprocessing.steps.flow import FlowStep
@@ -87,7 +94,7 @@ class Recipe:
                 f"The recipe makes no array of its frames: found {self._names or 'no step at all'}."
                 " Add the step 'flow', 'apex_frame' or 'dynamic_image'."
             )
-        _ = self.size
+        _ = self.size, self.channels
         if self.flow is not None:
             flow_method(self.flow.method)
         if self.align is not None:
@@ -170,7 +177,8 @@ class Recipe:
     def flow_channels(self) -> int:
         """How many of the first channels are flow: 2 for u and v, 3 with strain, or none."""
         counted = zip(self._channels, self.kinds, strict=True)
-        return max((count for count, kind in counted if kind.endswith("flow")), default=0)
+        counts = (count for count, kind in counted if kind.endswith("flow"))
+        return 0 if self.kinds[-1] == GRADIENTS else max(counts, default=0)
 
     @property
     def _channels(self) -> list[int]:
@@ -188,6 +196,11 @@ class Recipe:
     def stretched(self) -> bool:
         """Whether values are flow in the 8-bit form in 0..255, not of true magnitude in pixels."""
         return is_stretched(self.kinds[-1])
+
+    @property
+    def recovered(self) -> bool:
+        """Whether values are flow without a unit, as the step `recover` gives it."""
+        return self.kinds[-1] == RECOVERED_FLOW
 
     @cached_property
     def fingerprint(self) -> str:
@@ -213,8 +226,8 @@ class Recipe:
         if clip.flow_path is None and clip.frame_paths:
             return self._plan_of_frames(clip)
         needs_frames = next((step.step for step in self.steps if not step.on_flow_image), None)
-        if clip.flow_path is not None and self.stretched and needs_frames is None:
-            return self._plan_of_image(clip, clip.flow_path)
+        if clip.flow_path is not None and self._flow_image_at and needs_frames is None:
+            return self._plan_of_image(clip, clip.flow_path, self._flow_image_at)
         if clip.frame_paths:
             return self._plan_of_frames(clip)
         raise StepError(clip.key, "input", lacking(clip, needs_frames))
@@ -338,16 +351,22 @@ class Recipe:
         paths = tuple(clip.frame_paths[number] for number in dict.fromkeys(numbers))
         return Plan(clip=clip, paths=paths, steps=self.steps, apex=apex)
 
-    def _plan_of_image(self, clip: Clip, path: Path) -> Plan:
-        """Plan to enter with a ready flow image after the step `stretch`."""
-        start = next(i for i, kind in enumerate(self.kinds) if is_stretched(kind)) + 1
+    def _plan_of_image(self, clip: Clip, path: Path, start: int) -> Plan:
+        """Plan to enter with a ready flow image at a step."""
         return Plan(
             clip=clip,
             paths=(path,),
             steps=self.steps[start:],
-            channels=self._channels[-1],
+            channels=self._channels[start - 1],
             size=_size(self.steps[:start]),
+            kind=self.kinds[start - 1],
         )
+
+    @property
+    def _flow_image_at(self) -> int:
+        """Number of the step before which a ready flow image enters; 0 where it cannot."""
+        places = (i for i, kind in enumerate(self.kinds, start=1) if is_stretched(kind))
+        return next(places, 0)
 
     @property
     def _names(self) -> str:
@@ -364,22 +383,3 @@ def _size(steps: Iterable[Step]) -> int | None:
     for step in steps:
         size = step.output_size(size)
     return size
-
-
-def _as_recipe(value: object) -> object:
-    """Read tables as a recipe."""
-    return value if isinstance(value, Recipe) else Recipe.from_tables(require_tables(value))
-
-
-def _as_written(recipe: Recipe) -> list[dict[str, Any]]:
-    """Return the tables with the options that were given."""
-    return [
-        {"step": step.step, **step.model_dump(mode="json", exclude_unset=True)}
-        for step in recipe.steps
-    ]
-
-
-RecipeField = Annotated[
-    InstanceOf[Recipe], BeforeValidator(_as_recipe), PlainSerializer(_as_written)
-]
-"""A recipe as a field of a record: read from `[[recipe]]` tables, and written as them."""

@@ -34,17 +34,10 @@ from ._config import (
 from ._config import (
     Pretraining as Pretraining,
 )
-from ._config import (
-    Record as Record,
-)
-from ._config import (
-    Scalar as Scalar,
-)
+from ._config import Record as Record
+from ._config import Scalar as Scalar
 from ._config import (
     Stage as Stage,
-)
-from ._config import (
-    SvmTraining as SvmTraining,
 )
 from ._config import (
     Training as Training,
@@ -72,6 +65,18 @@ from ._folds import (
 )
 from ._folds import (
     Validation as Validation,
+)
+from ._kernel_methods import (
+    Feature as Feature,
+)
+from ._kernel_methods import (
+    KernelTraining as KernelTraining,
+)
+from ._kernel_methods import (
+    SvmTraining as SvmTraining,
+)
+from ._kernel_module import (
+    KernelClassifier as KernelClassifier,
 )
 from ._loss_registry import list_losses as list_losses
 from ._loss_registry import register_loss as register_loss
@@ -164,12 +169,15 @@ __all__ = [
     "CLASSIFIER",
     "DecisionFunction",
     "EpochRule",
+    "Feature",
     "FitJob",
     "FitResult",
     "FloatArray",
     "ImageAugment",
     "InnerConfig",
     "IntArray",
+    "KernelClassifier",
+    "KernelTraining",
     "LossConfig",
     "ModelConfig",
     "NetworkSpec",

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from openmer.training._batches import training_rows
-from openmer.training._config import NetworkTraining, SvmTraining
+from openmer.training._config import NetworkTraining
 from openmer.training._decision_function import DecisionFunction
 from openmer.training._folds import FitJob, FloatArray, TrainingData
+from openmer.training._kernel_methods import SvmTraining
 from openmer.training._learner import Learner
 from openmer.training._network import NetworkSpec, build_network, features_of
 from openmer.training._svm import Examples, fit_pipeline, learned, svm_scores

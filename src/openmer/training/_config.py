@@ -14,6 +14,7 @@ from pydantic import (
 
 from openmer.config import Record as Record  # noqa: PLC0414 - part of this room's face
 from openmer.preprocessing import RecipeField
+from openmer.training._kernel_methods import KernelTraining, SvmTraining
 from openmer.training._loss_registry import LossName
 
 Scalar = bool | int | float | str
@@ -256,45 +257,6 @@ class Perturb(Record):
         return self
 
 
-class SvmTraining(Record):
-    """A scikit-learn support vector machine, with scaling in its pipeline.
-
-    It reads the flattened input or, as the classifier of a network, what the head would read. Where
-    `c` or `kernel` names several values, subjects held out inside the training subjects choose: the
-    highest mean of all F1 of the classes over `inner_folds` groups of subjects.
-
-    Attributes:
-        c: Penalty of a misclassified clip; one or several.
-        gamma: Width of the radial basis function, or ``scale`` / ``auto`` as scikit-learn has them.
-        kernel: ``rbf`` or ``linear``; one or several.
-        class_weight: ``balanced`` weighs classes by their inverse frequency in the fold.
-        inner_folds: Groups of subjects, each held out once, where there is something to choose.
-        flipped_copies: Add a flipped copy of every training clip (u changes sign); not as the
-            classifier of a network, which reads the copies that the network was trained on.
-    """
-
-    kind: Literal["svm"]
-    c: PositiveFloat | tuple[PositiveFloat, ...] = 1.0
-    gamma: PositiveFloat | Literal["scale", "auto"] = "scale"
-    kernel: Literal["rbf", "linear"] | tuple[Literal["rbf", "linear"], ...] = "rbf"
-    class_weight: Literal["none", "balanced"] = "none"
-    inner_folds: int = Field(default=5, ge=2)
-    flipped_copies: bool = False
-
-    @property
-    def choices(self) -> tuple[tuple[Literal["rbf", "linear"], float], ...]:
-        """Every kernel with every penalty, in their order."""
-        kernels = self.kernel if isinstance(self.kernel, tuple) else (self.kernel,)
-        penalties = self.c if isinstance(self.c, tuple) else (self.c,)
-        return tuple((kernel, c) for kernel in kernels for c in penalties)
-
-    @model_validator(mode="after")
-    def _something_to_choose(self) -> Self:
-        if not self.choices:
-            raise ValueError("give at least one kernel and one c")
-        return self
-
-
 class NetworkTraining(Record):
     """Gradient descent on a network from `openmer.models`.
 
@@ -387,4 +349,4 @@ class NetworkTraining(Record):
         return sum(stage.epochs for stage in self.passes)
 
 
-Training = Annotated[NetworkTraining | SvmTraining, Field(discriminator="kind")]
+Training = Annotated[NetworkTraining | SvmTraining | KernelTraining, Field(discriminator="kind")]

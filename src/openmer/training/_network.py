@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from openmer.augmentation import Planes
+from openmer.config import Record
 from openmer.errors import ConfigError, unknown_name
 from openmer.models import create_model, stored_backbone
-from openmer.training._config import LossConfig, ModelConfig, NetworkTraining, Record, Stage
+from openmer.training._config import LossConfig, ModelConfig, NetworkTraining, Stage
 from openmer.training._folds import FitJob, FloatArray, TrainingData
 from openmer.training._frozen_prefix import Cut, cut_of
 from openmer.training._layers import Standardize

@@ -23,11 +23,14 @@ from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from torch import nn
 
+from openmer.config import Record
 from openmer.errors import ConfigError, OpenMERError
 from openmer.models import builder_of, ensure_registered
 from openmer.training._adapt import has_depthwise
-from openmer.training._config import Record, Stage, SvmTraining
+from openmer.training._config import Stage
 from openmer.training._folds import FitJob, FitResult, FloatArray, TrainingData, digest
+from openmer.training._kernel import fit_kernel
+from openmer.training._kernel_methods import KernelTraining, SvmTraining
 from openmer.training._loop import fit
 from openmer.training._memory import (
     bytes_per_model,
@@ -51,7 +54,7 @@ from openmer.training._svm import fit_svm
 COMPILE_FROM_FLOPS = 1e12
 _GIB = 1 << 30
 _PROCESS_BYTES = 700 << 20  # PyTorch itself, per worker process
-Spec = NetworkSpec | SvmTraining
+Spec = NetworkSpec | SvmTraining | KernelTraining
 _LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # PyTorch's switch, read as a process starts
 
 
@@ -101,6 +104,8 @@ def plan_run(spec: Spec, jobs: Sequence[FitJob], resources: Resources) -> RunPla
         ConfigError: CUDA was asked for and there is none.
     """
     device = _device(resources.device)
+    if isinstance(spec, KernelTraining):  # all folds share their kernels, in one process
+        return RunPlan(device="cpu", strategy="one_by_one")
     if isinstance(spec, SvmTraining):
         workers = _workers(resources, len(jobs), _PROCESS_BYTES)
         if resources.strategy == "one_by_one":
@@ -243,8 +248,8 @@ def _large_pages_offered() -> Iterator[None]:
 def _stacked(
     jobs: Sequence[FitJob], spec: Spec, data: TrainingData, plan: RunPlan
 ) -> Iterator[FitResult]:
-    if isinstance(spec, SvmTraining):
-        raise ConfigError("A support vector machine cannot be stacked; use side_by_side.")
+    if not isinstance(spec, NetworkSpec):
+        raise ConfigError("Only networks can be stacked; leave the strategy to OpenMER.")
     learner = StackedLearner(spec, data, device=plan.device)
     start = 0
     for size in even_chunks(len(jobs), plan.models_per_chunk):
@@ -270,6 +275,8 @@ def _in_worker(
 def _fit_one(job: FitJob, spec: Spec, data: TrainingData, token: str, plan: RunPlan) -> FitResult:
     if isinstance(spec, SvmTraining):
         return fit_svm(job, spec, data)
+    if isinstance(spec, KernelTraining):
+        return fit_kernel(job, spec, data)
     learner = _learner(_Arrays(data, token), spec.model_dump_json(), plan.device, plan.compiled)
     with freed_memory_kept():
         return fit([job], learner, spec.training, data)[0]

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, model_validator
 
-from openmer.training._config import Record, Scalar
+from openmer.config import Record
+from openmer.training._config import Scalar
 
 Settings = dict[str, Scalar]
 """Values by the dotted keys of a method file, as ``--set`` takes them."""

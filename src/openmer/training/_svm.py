@@ -13,8 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from openmer.errors import ConfigError
-from openmer.training._config import SvmTraining
 from openmer.training._folds import FitJob, FitResult, FloatArray, IntArray, TrainingData, digest
+from openmer.training._kernel_methods import SvmTraining
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +88,10 @@ def svm_scores(pipeline: Pipeline, inputs: FloatArray, num_classes: int) -> Floa
 def learned(pipeline: Pipeline) -> dict[str, NDArray[np.generic]]:
     """All that the decision function is made of; `gamma` is the width as it was resolved."""
     scaler, svc = pipeline[0], pipeline[-1]
+    values = svc.support_vectors_.shape[1]
     return {
-        "mean": scaler.mean_,
-        "scale": scaler.scale_,
+        "mean": np.zeros(values) if scaler.mean_ is None else scaler.mean_,
+        "scale": np.ones(values) if scaler.scale_ is None else scaler.scale_,
         "support": svc.support_vectors_,
         "dual": svc.dual_coef_,
         "intercept": svc.intercept_,
@@ -102,7 +103,7 @@ def learned(pipeline: Pipeline) -> dict[str, NDArray[np.generic]]:
 
 def _pipeline(svm: SvmTraining, kernel: str, penalty: float) -> Pipeline:
     return make_pipeline(
-        StandardScaler(),
+        StandardScaler(with_mean=svm.standardize, with_std=svm.standardize),
         SVC(
             C=penalty,
             gamma=svm.gamma,

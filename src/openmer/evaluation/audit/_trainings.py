@@ -17,9 +17,9 @@ from openmer.training import (
     EpochRule,
     FitJob,
     FitResult,
+    NetworkTraining,
     Resources,
     Stage,
-    SvmTraining,
     TrainingData,
     plan_run,
 )
@@ -58,7 +58,7 @@ def shortened(task: Task, epochs: int) -> Task:
         method = task.method.model_copy(update={"search": corners})
         task = replace(task, method=method)
     training = task.method.training
-    if isinstance(training, SvmTraining):
+    if not isinstance(training, NetworkTraining):
         return task
     stages = tuple(_brief(stage, epochs) for stage in training.stages)
     changes: dict[str, object] = {"epochs": min(training.epochs, epochs), "stages": stages}

@@ -17,7 +17,7 @@ from openmer.evaluation.tuning._groups import FoldGroups, SearchRun
 from openmer.evaluation.tuning._record import Choice, finite
 from openmer.evaluation.tuning._sampling import Trial, best_trial, open_places, settings_of
 from openmer.evaluation.tuning._storage import Seen, TrialBook
-from openmer.training import FitResult, Search, Settings, SvmTraining
+from openmer.training import FitResult, NetworkTraining, Search, Settings
 
 _WAIT_S = 1.0
 
@@ -192,7 +192,7 @@ def _metric(task: Task, truth: NDArray[np.int64], scores: NDArray[np.float64]) -
 
 def _gives_probabilities(task: Task) -> bool:
     training = task.method.training
-    return not isinstance(training, SvmTraining) and training.svm is None
+    return isinstance(training, NetworkTraining) and training.svm is None
 
 
 def _mean_curve(curves: Sequence[Sequence[float]]) -> tuple[float, ...]:

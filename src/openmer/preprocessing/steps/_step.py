@@ -29,7 +29,11 @@ MAGNIFIED, INTERPOLATED = "magnified frames", "interpolated frames"
 ALL_FRAMES = (FRAMES, ALIGNED, MAGNIFIED, INTERPOLATED)
 FLOW, AVERAGED_FLOW, STRETCHED_FLOW = "flow", "averaged flow", "stretched flow"
 FLOW_AND_IMAGE, STRETCHED_FLOW_AND_IMAGE = "flow and image", "stretched flow and image"
+RECOVERED_FLOW, GRADIENTS = "recovered flow", "flow gradients"
 IMAGE, DYNAMIC_IMAGE, STRETCHED_IMAGE = "image", "dynamic image", "stretched image"
+
+_GRADIENTS_FLIPPED = np.array([1, -1, 1, -1], np.float32)[:, None, None]
+"""Divergence and the first shear are those of the flipped image; curl and the second turn round."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class ClipData:
         frames: The frames as the steps before have made them.
         numbers: Frames of the clip that the first array was made of, from 0.
         array: What the steps before have made, ``(channels, height, width)``; empty before.
+        kind: What the steps before have given.
     """
 
     clip: Clip
@@ -55,6 +60,7 @@ class ClipData:
     store: ArrayStore | None = None
     numbers: tuple[int, ...] = ()
     array: Array = field(default_factory=lambda: np.empty((0, 0, 0), np.float32))
+    kind: str = FRAMES
 
 
 class Step(BaseModel):
@@ -156,6 +162,8 @@ class Step(BaseModel):
             array: Shape ``(..., channels, height, width)``.
             kind: What it is, of the kinds that the step gives.
         """
+        if kind == GRADIENTS:
+            return array[..., ::-1] * _GRADIENTS_FLIPPED
         if "flow" in kind:
             return flip_flow(array, stretched=is_stretched(kind))
         return array[..., ::-1].copy()
