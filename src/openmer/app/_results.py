@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from openmer.errors import DataError
 from openmer.video import (
@@ -196,16 +198,12 @@ def _views(found: Evidence) -> Iterator[tuple[str, NDArray[np.uint8], str, str]]
 
 
 def _saved(path: Path, rgb: NDArray[np.uint8]) -> Path:
-    from PIL import Image
-
     Image.fromarray(rgb).save(path, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
     return path
 
 
 def _bundle(folder: Path, name: str, files: list[Path]) -> Path:
     """All files in one archive."""
-    from zipfile import ZIP_STORED, ZipFile
-
     path = folder / "everything.zip"
     with ZipFile(path, "w", ZIP_STORED) as archive:
         for file in files:

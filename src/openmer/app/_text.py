@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
 from openmer import __version__
 from openmer.app._jobs import Failed, State, Stopped, Waiting, Working
 from openmer.app._results import Findings, Shown
@@ -174,8 +176,6 @@ def _render(template: str, **values: object) -> str:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     return Environment(
         loader=PackageLoader("openmer.app", "templates"),
         autoescape=lambda name: name is None or not name.startswith("page.css"),

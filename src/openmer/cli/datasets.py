@@ -52,8 +52,6 @@ def list_corpora(as_json: Json = False) -> None:
 @app.command()
 def access(name: Annotated[str, typer.Argument(help="A corpus (see list).")]) -> None:
     """How to ask for a corpus, on what terms, and where its folder is named."""
-    from openmer.datasets import config_file, variable
-
     corpus = datasets.facts(name)
     lines = {
         "title": corpus.title,
@@ -62,7 +60,8 @@ def access(name: Annotated[str, typer.Argument(help="A corpus (see list).")]) ->
         "terms": corpus.terms,
         "variants": ", ".join(corpus.variants),
         "frames": ", ".join(corpus.forms),
-        "folder": f"an option, {variable(name)}, or [roots] {name} in {config_file()}",
+        "folder": f"an option, {datasets.variable(name)}, or [roots] {name} in "
+        f"{datasets.config_file()}",
         "not known": " ".join(corpus.unsure) or "nothing",
     }
     for what, text in lines.items():

@@ -24,6 +24,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from openmer.errors import DataError, ProtocolError
 from openmer.evaluation._abstention import TARGET, Threshold, answered, choose_threshold
@@ -168,8 +169,6 @@ def fit_temperature(logits: Numbers, truth: NDArray[np.int64]) -> float:
             f"Found {len(logits)} rows of scores and {len(truth)} true classes; expected as many "
             "of each, at least one."
         )
-    from scipy.optimize import brentq
-
     of_truth = np.take_along_axis(logits, truth[:, None], axis=1)[:, 0]
 
     def slope(log_of_inverse: float) -> float:

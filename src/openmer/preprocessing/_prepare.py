@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -115,8 +116,6 @@ def _arrays_elsewhere(
     work = partial(_array_elsewhere, recipe, cache, method, detector)
     if can_fork():
         return in_order(work, clips, workers, loaded=_loaded(recipe))
-    import joblib
-
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         pool = joblib.Parallel(n_jobs=workers, return_as="generator")
     arrays: Iterator[NDArray[np.float32] | DataError] = pool(

@@ -24,6 +24,7 @@ from multiprocessing import get_context
 from typing import IO, Any, TypeVar
 
 import cv2
+from joblib import wrap_non_picklable_objects as by_value
 
 from openmer.errors import OpenMERError
 
@@ -63,8 +64,6 @@ def in_order(
         OpenMERError: A process was ended from outside.
         Exception: What the function raises.
     """
-    from joblib import wrap_non_picklable_objects as by_value
-
     waiting = iter(items)
     with _server() as (sink, source):
         with _ended_from_outside():

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from matplotlib.ticker import MaxNLocator
+
 from openmer.pretraining._spec import Epoch
 from openmer.theme import (
     ACCENT,
@@ -147,8 +149,6 @@ def _mark(panel: Axes, number: int, value: float) -> None:
 
 def _words(upper: Axes, lower: Axes, epochs: Sequence[Epoch]) -> None:
     """Axes, and the names of the parts where there are few enough."""
-    from matplotlib.ticker import MaxNLocator
-
     for panel, name in ((upper, "validation accuracy"), (lower, "loss")):
         panel.set_title(name, loc="left", fontsize=10, color=SOFT, pad=4)
         panel.yaxis.set_major_locator(MaxNLocator(5))

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import tomli_w
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
 from openmer.evaluation import Part, RunInfo, Summary
 from openmer.reports._charts import (
     PANEL_HEIGHT_PX,
@@ -93,8 +96,6 @@ def render_html(runs: Sequence[Run]) -> str:
     Raises:
         DataError: There is no run, or a record does not fit its scores.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     runs = ordered(runs)
     environment = Environment(
         loader=PackageLoader("openmer.reports", "templates"),
@@ -261,8 +262,6 @@ def _made(info: RunInfo) -> list[tuple[str, str]]:
 
 def _toml(info: RunInfo) -> list[tuple[str, str]]:
     """Titles and TOML texts of the record's free tables; empty ones are left out."""
-    import tomli_w
-
     tables: Mapping[str, Mapping[str, Any]] = {
         "Method, resolved": info.method_table,
         "Data": info.data,

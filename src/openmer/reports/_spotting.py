@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rich.console import Group
+from rich.text import Text
+
 from openmer.evaluation import Interval, ScopeScores, SpottingScores
 from openmer.reports._rows import counted, score
 from openmer.reports._table import Table, csv_table, markdown_table, terminal_table
@@ -79,9 +82,6 @@ def render_spotting_csv(scores: SpottingScores) -> str:
 
 def render_spotting_terminal(scores: SpottingScores) -> Group:
     """Build the two tables, to be printed by a rich console of 80 columns or more."""
-    from rich.console import Group
-    from rich.text import Text
-
     notes = f"{_setting(scores)} {_quiet(scores)} {_INTERVAL_MEANS}"
     tables: list[RenderableType] = []
     for table in _tables(scores):

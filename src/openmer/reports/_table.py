@@ -9,6 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from rich import box
+from rich.table import Table as RichTable
+from rich.text import Text
+
 from openmer.reports._rows import plain
 
 if TYPE_CHECKING:
@@ -132,10 +136,6 @@ def terminal_table(table: Table, *, fold: bool = False) -> RichTable:
         table: Line ends in its cells are kept.
         fold: Whether columns beside the first one may break words.
     """
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
     made = RichTable(
         title=table.title or None, title_justify="left", header_style="bold", pad_edge=False,
         box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), leading=_has_lines(table),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rich.console import Group
+from rich.text import Text
+
 from openmer.reports._rows import (
     HONEST,
     INTERVAL_MEANS,
@@ -31,9 +34,6 @@ def render_terminal(runs: Sequence[Run]) -> Group:
     Raises:
         DataError: There is no run, or a record does not fit its scores.
     """
-    from rich.console import Group
-    from rich.text import Text
-
     rows = [row_of(*run) for run in ordered(runs)]
     main = titles(main=True)
     table = Table(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from openmer.errors import ConfigError, DataError
 from openmer.evaluation import Fold, Task, fold_job, hold_out_inside, settled
@@ -141,8 +142,6 @@ def draw_curves(title: str, curves: Sequence[TrainingCurve]) -> bytes:
 
 
 def _draw(panel: Axes, curve: TrainingCurve, *, named: bool) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     epochs = range(1, len(curve.losses) + 1)
     draw_frame(panel)
     panel.set_ylim(0, 1.04)

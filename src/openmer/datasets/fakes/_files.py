@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
+import openpyxl
 from numpy.typing import NDArray
 
 from openmer.datasets.fakes._plan import FakeClip, movie
@@ -35,8 +37,6 @@ def save_frames(
 
 def save_image(path: Path, frame_rgb: NDArray[np.uint8], *, grey: bool = False) -> None:
     """Write an image in the format its name says."""
-    import cv2
-
     path.parent.mkdir(parents=True, exist_ok=True)
     code = cv2.COLOR_RGB2GRAY if grey else cv2.COLOR_RGB2BGR
     encoded = cv2.imencode(path.suffix, cv2.cvtColor(frame_rgb, code))[1]
@@ -59,8 +59,6 @@ def rising(subject_id: int, word: str) -> NDArray[np.uint8]:
 
 def save_book(path: Path, sheets: Mapping[str, Sequence[Line]]) -> None:
     """Write an .xlsx workbook: name of each sheet to its rows."""
-    import openpyxl
-
     path.parent.mkdir(parents=True, exist_ok=True)
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])

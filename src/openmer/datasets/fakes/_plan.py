@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from openmer.datasets._facts import CorpusFacts
+from openmer.datasets.synthetic._clips import generate
+from openmer.datasets.synthetic._plan import CorpusPlan, Part
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -126,9 +128,6 @@ def _interval(made: SyntheticClip) -> tuple[int, int, int]:
 @lru_cache(maxsize=256)
 def _movies(corpus: str, subject_id: int) -> tuple[SyntheticClip, ...]:
     """Draw a negative, a positive and a surprised clip of a subject."""
-    from openmer.datasets.synthetic._clips import generate
-    from openmer.datasets.synthetic._plan import CorpusPlan, Part
-
     part = Part(
         corpus=f"fake-{corpus}",
         subjects=(str(subject_id),),

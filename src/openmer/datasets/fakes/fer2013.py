@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,7 +43,5 @@ def write_folders(root: Path, plan: FakePlan) -> None:
 
 def _grey(subject_id: int, word: str) -> NDArray[np.uint8]:
     """Draw a face of 48x48 pixels."""
-    import cv2
-
     grey = cv2.cvtColor(expression_image(subject_id, word), cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8)

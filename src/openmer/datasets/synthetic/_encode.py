@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +23,6 @@ def encoded(
         frames_rgb: Shape ``(height, width, 3)``, 0..255.
         fps: Exact frames per second.
     """
-    import av
-
     with av.open(str(path), "w", format="mp4") as container:
         stream = None
         for image in frames_rgb:

@@ -11,8 +11,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import cv2
+import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
 
 from openmer.video._analysis import Analysis
 from openmer.video._event import Event
@@ -142,9 +145,6 @@ def put_words(
 @lru_cache(maxsize=256)
 def _written(words: str, size_px: int, margin_px: int) -> NDArray[np.float32]:
     """How much of each pixel letters cover, 0..1."""
-    from PIL import Image as Pillow
-    from PIL import ImageDraw
-
     font = _font(size_px)
     words = " ".join(words.split()) or " "
     left, _, right, _ = font.getbbox(words)
@@ -157,9 +157,6 @@ def _written(words: str, size_px: int, margin_px: int) -> NDArray[np.float32]:
 @lru_cache(maxsize=16)
 def _font(size_px: int) -> ImageFont.FreeTypeFont:
     """DejaVu Sans, which comes with matplotlib."""
-    import matplotlib as mpl
-    from PIL import ImageFont
-
     path = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     return ImageFont.truetype(path, size_px)
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import DataError
+from openmer.preprocessing import MagnifySettings, magnify
 from openmer.video._event import Event, Interval
 from openmer.video.faces._patch import EYE_DISTANCE_PX, FACE_WIDTH_PX
 from openmer.video.io._reader import Video
@@ -103,8 +104,6 @@ def magnified(seen: EventFrames, plan: ReplayPlan) -> Image:
     Raises:
         DataError: There are fewer than 8 pictures.
     """
-    from openmer.preprocessing import MagnifySettings, magnify
-
     if len(seen.numbers) < _FEWEST:
         raise DataError(
             f"Found {len(seen.numbers)} frames around an event, which are too few to magnify; "

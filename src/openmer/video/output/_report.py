@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import numpy as np
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 
 from openmer import __version__
 from openmer.errors import DataError
@@ -127,8 +130,6 @@ def render_report(
     analysis: Analysis, evidence: Mapping[int, Evidence], replays: Mapping[int, Path], folder: Path
 ) -> str:
     """Write the page of `write_report` as text; links are relative to the folder."""
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
     packages = ("openmer.video", "openmer.reports")
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(name, "templates") for name in packages]),
@@ -189,8 +190,6 @@ def _length(seconds: float) -> str:
 
 def _timelines(analysis: Analysis) -> list[tuple[str, Markup]]:
     """Words and image for each face."""
-    from markupsafe import Markup
-
     timeline = timeline_of(analysis)
     return [
         (
@@ -279,8 +278,6 @@ def _pictures(found: Evidence | None, room: _Room) -> tuple[tuple[_Picture, ...]
 
 
 def _jpeg(image_rgb: Image) -> bytes:
-    from PIL import Image as Pillow
-
     content = io.BytesIO()
     Pillow.fromarray(image_rgb).save(content, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
     return content.getvalue()
