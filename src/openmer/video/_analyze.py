@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openmer import deployment
 from openmer.errors import DataError
 from openmer.video._analysis import Analysis
 from openmer.video._event import Event, Interval
@@ -68,9 +69,7 @@ def analyze(
         DataError: The file is not there, cannot be read, or holds no video. Damage after the first
             frames is no error: `analyze_video` tells.
     """
-    from openmer.deployment import default_model
-
-    chosen = model or default_model()
+    chosen = model or deployment.default_model()
     analysis = analyze_video(path, model=chosen, settings=settings, on_progress=on_progress)
     return list(analysis.events)
 

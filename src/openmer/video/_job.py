@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openmer import __version__
+from openmer import __version__, deployment
 from openmer.files import check_replaceable, replace_folder, short_name
 from openmer.video._analysis import Analysis
 from openmer.video._analyze import AnalyzeSettings, Progress, analyze_video
@@ -51,11 +51,11 @@ class Request:
         Raises:
             DataError: The folder holds none.
         """
-        from openmer.deployment import default_model, read_model
-
         if self.model is None:
             return None
-        return read_model(Path(self.model)) if self.model else default_model()
+        if not self.model:
+            return deployment.default_model()
+        return deployment.read_model(Path(self.model))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

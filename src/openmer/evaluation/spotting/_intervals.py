@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from openmer.evaluation._bootstrap import LEVEL, Interval
 from openmer.evaluation._metrics import Numbers, per_class_of
@@ -42,6 +40,9 @@ def units_of(subjects: Sequence[tuple[str, ...]]) -> NDArray[np.int64]:
     Returns:
         Number of the unit of each video, 0..units-1, shape ``(videos,)``.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     names = {name: at for at, name in enumerate(sorted({p for each in subjects for p in each}))}
     pairs = [(video, names[name]) for video, each in enumerate(subjects) for name in each]
     videos, owners = np.array(pairs, dtype=np.int64).reshape(-1, 2).T

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from openmer.datasets import KINDS, Kind
 from openmer.errors import DataError
@@ -86,6 +85,8 @@ def match_spans(
             if one.subject_id == other.subject_id and iou >= least_iou:
                 # One more pair is worth more than any sum of overlaps.
                 worth[row, column] = 1 + min(worth.shape) + iou
+    from scipy.optimize import linear_sum_assignment
+
     pairs = zip(*linear_sum_assignment(worth, maximize=True), strict=True)
     made = [Match(found=found[i], truth=truth[j]) for i, j in pairs if worth[i, j] > 0]
     return tuple(sorted(made, key=lambda match: _order(match.truth)))

@@ -8,10 +8,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import av
-from av import FFmpegError
-from av.stream import Disposition
-
 from openmer.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,6 +30,8 @@ _REPAIR = "Copy it again from its source, or convert it to MP4."
 
 def readable_errors() -> tuple[type[Exception], ...]:
     """List the errors that broken data raise while they are opened or decoded."""
+    from av import FFmpegError
+
     return (FFmpegError, OSError, ValueError, RuntimeError, IndexError, OverflowError)
 
 
@@ -84,6 +82,8 @@ def open_camera(number: int) -> InputContainer:
     Raises:
         DataError: There is no such camera, or it cannot be used.
     """
+    import av
+
     device = Path(f"/dev/video{number}")
     if not device.exists():
         found = ", ".join(sorted(path.name[5:] for path in Path("/dev").glob("video*"))) or "none"
@@ -101,6 +101,8 @@ def open_camera(number: int) -> InputContainer:
 
 
 def _opened(source: str | BinaryIO, name: str) -> InputContainer:
+    import av
+
     try:
         return av.open(
             source,
@@ -122,6 +124,8 @@ def video_stream(container: InputContainer, name: str, threads: int) -> VideoStr
     Raises:
         DataError: There is none, no decoder for it, or its frames are too large.
     """
+    from av.stream import Disposition
+
     videos = [
         stream
         for stream in container.streams.video

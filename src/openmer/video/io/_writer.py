@@ -10,9 +10,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Literal, Self, cast
 
-import av
 import numpy as np
-from av import VideoFrame
 from numpy.typing import NDArray
 
 from openmer.errors import ConfigError, DataError, StoppedError, unknown_name
@@ -153,6 +151,8 @@ class VideoWriter:
         return 1000 if self._format == "matroska" else _TICKS_PER_S
 
     def _encode(self, image: Image, tick: int) -> None:
+        from av import VideoFrame
+
         container, stream = self._opened(image)
         frame = VideoFrame.from_ndarray(_padded(image, self._codec), format="rgb24")
         if self._codec == "h264":
@@ -167,6 +167,8 @@ class VideoWriter:
 
     def _opened(self, image: Image) -> tuple[OutputContainer, VideoStream]:
         """Open the container and its stream, for the size of the first image."""
+        import av
+
         if self._container is not None and self._stream is not None:
             return self._container, self._stream
         options = {"movflags": "faststart"} if self._format in {"mp4", "mov"} else {}

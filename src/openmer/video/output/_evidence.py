@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from openmer import explanation
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import flow_to_rgb, gray_of, optical_flow, round_up
 from openmer.video._event import Event, Interval
@@ -281,12 +282,10 @@ def _has_maps(model: FittedModel) -> bool:
     """Whether there is a network whose decision has a place in the image."""
     import torch
 
-    from openmer.explanation import last_maps
-
     if model.method.model is None:
         return False
     try:
-        last_maps(model.network, torch.zeros(1, *model.record.input_shape))
+        explanation.last_maps(model.network, torch.zeros(1, *model.record.input_shape))
     except ConfigError:
         return False
     return True
@@ -295,14 +294,14 @@ def _has_maps(model: FittedModel) -> bool:
 def _saliency_picture(
     video: Video, curves: FaceCurves, event: Event, model: FittedModel
 ) -> tuple[Image | None, str]:
-    from openmer.explanation import class_saliency
-
     read = frames_read(event, curves, model)
     faces = face_frames(event, curves, video.between(min(read), max(read)), model)
     names = list(event.scores)
     target = max(range(len(names)), key=lambda i: event.scores[names[i]])
     try:
-        found = class_saliency(model.network, model.prepare_clip(faces.clip, faces), target)
+        found = explanation.class_saliency(
+            model.network, model.prepare_clip(faces.clip, faces), target
+        )
     except DataError as error:
         return None, f"There is no saliency map: {error}"
     if not found.cells.any():
