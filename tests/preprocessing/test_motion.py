@@ -1,5 +1,7 @@
 """Recovered flow: the same for every scale, shift and form; and what is made of it, flipped."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from openmer.preprocessing import (
     center_flow,
     flip_flow,
     flow_gradients,
+    list_steps,
     optical_strain,
     power_normalise,
     residual_flow,
@@ -130,3 +133,24 @@ def test_what_cannot_be_recovered_is_refused():
         recipe_of(["residual"])
     with pytest.raises(DataError, match=r"found \(2, 8, 8\)"):
         recover_flow(np.zeros((2, 8, 8), np.float32), stretched=True)
+
+
+def test_the_orders_that_make_sense():
+    ways = {
+        "stretch": "average center recover append_apex",
+        "recover": "average center residual gradients power",
+        "center": "average residual gradients power",
+        "residual": "average center gradients power",
+        "gradients": "average power",
+        "power": "average center residual gradients",
+    }
+    needed = {"gradients": ["recover"], "residual": ["recover"], "power": ["recover"]}
+    for first, after in ways.items():
+        before = [*needed.get(first, []), *([first] if first != "stretch" else [])]
+        found = set()
+        for name in set(list_steps()) - {"stretch", "strain", "resize", "flow", *before}:
+            with suppress(ConfigError):
+                end = {"step": name, **({"size": 14} if name == "average" else {})}
+                Recipe.from_tables([*recipe_of(before).tables, end])
+                found.add(name)
+        assert found == set(after.split()) - set(before), first
