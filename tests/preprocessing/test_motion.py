@@ -33,6 +33,7 @@ ENDS = {
     "gradients": ["recover", "gradients"],
     "power": ["recover", "power"],
     "power of gradients": ["recover", "gradients", "power"],
+    "gradients of a residual": ["recover", "residual", "gradients"],
 }
 
 

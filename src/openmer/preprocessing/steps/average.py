@@ -12,6 +12,8 @@ from openmer.preprocessing.steps._step import (
     AVERAGED_FLOW,
     DYNAMIC_IMAGE,
     FLOW,
+    GRADIENTS,
+    RECOVERED_FLOW,
     STRETCHED_FLOW,
     STRETCHED_IMAGE,
     Array,
@@ -27,6 +29,8 @@ class AverageStep(Step):
         STRETCHED_FLOW: STRETCHED_FLOW,
         DYNAMIC_IMAGE: DYNAMIC_IMAGE,
         STRETCHED_IMAGE: STRETCHED_IMAGE,
+        RECOVERED_FLOW: RECOVERED_FLOW,
+        GRADIENTS: GRADIENTS,
     }
 
     step: Literal["average"] = "average"
