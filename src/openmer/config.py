@@ -22,6 +22,7 @@ from openmer.errors import ConfigError, OpenMERError
 
 M = TypeVar("M", bound=BaseModel)
 
+_MOST_BYTES = 5_000_000  # of a file; TOML of that size takes a second
 _SHOWN = 60  # characters of a wrong value
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 _LIMITS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
@@ -65,7 +66,13 @@ def read_text(
         found = f"{path} is a folder" if path.is_dir() else f"There is no {what} {path}"
         raise error(f"{found}. Give the path of a {what}.")
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise error(
+                f"{path} has more than {_MOST_BYTES // 10**6} MB. Give the path of a {what}."
+            )
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as reason:
         lines = reason.object[: reason.start].count(b"\n") + 1
         raise error(
@@ -91,6 +98,8 @@ def validate(kind: type[M], table: object, name: str, remedy: str = "Correct the
     """
     try:
         return kind.model_validate(table)
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from error
     except ValidationError as error:
         raise ConfigError(f"{name}: {explain(kind, table, error)} {remedy}") from error
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_REASON = 160  # characters of what a library says
 
 
 class OpenMERError(Exception):
@@ -58,3 +62,28 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]!r}? " if near else ""
     return ConfigError(f"There is no {kind} {name!r}. {hint}Known: {', '.join(choices)}.")
+
+
+@contextmanager
+def reading_file(path: Path, what: str, remedy: str) -> Iterator[None]:
+    """Turn whatever the library of a file format raises on a broken file into one error.
+
+    Args:
+        path: The file.
+        what: What it should be, with its article ("a file of weights").
+        remedy: What to do, a sentence.
+
+    Raises:
+        DataError: Anything went wrong in the block; one of OpenMER stays as it is, and so does
+            running out of memory.
+    """
+    try:
+        yield
+    except (OpenMERError, MemoryError):
+        raise
+    except FileNotFoundError as error:
+        raise DataError(f"There is no {path}, expected {what}. Correct the path.") from error
+    except Exception as error:  # readers stumble over anything in a broken file
+        said = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        reason = " ".join(said.split())[:_REASON]
+        raise DataError(f"{path} cannot be read as {what} ({reason}). {remedy}") from error

@@ -1,8 +1,12 @@
 """Files of weights: what is written is read, what does not fit is said, ImageNet names map."""
 
+from contextlib import suppress
+
 import pytest
 import timm
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from openmer.errors import ConfigError, DataError
@@ -65,7 +69,7 @@ def test_a_missing_and_a_broken_file_are_named(tmp_path):
         load_weights(str(tmp_path / "none.safetensors"))
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"nothing of the kind")
-    with pytest.raises(DataError, match=r"broken\.safetensors is no file of weights"):
+    with pytest.raises(DataError, match=r"broken\.safetensors cannot be read as a file of weights"):
         load_weights(str(broken))
 
 
@@ -151,3 +155,25 @@ def test_a_card_of_another_form_is_one_error(tmp_path, card):
     save_file({"a": torch.zeros(2)}, path, metadata={"card": card})
     with pytest.raises(DataError, match=r"w\.safetensors"):
         load_weights(str(path))
+
+
+@given(st.data())
+def test_a_flipped_bit_changes_nothing_in_silence(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("flipped")
+    state, card = {"a": torch.arange(6.0).view(2, 3)}, {"seed": 7, "subjects": {"named": ["x/1"]}}
+    path = folder / "whole.safetensors"
+    save_weights(path, state, card)
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    with suppress(DataError):
+        found = load_weights(str(path))
+        assert found.card == card
+        assert torch.equal(found.state["a"], state["a"])
+
+
+def test_weights_of_the_package_are_those_of_its_list(monkeypatch):
+    load_weights("efficient-me")
+    monkeypatch.setattr(weights, "_digests_of_package", frozenset)
+    with pytest.raises(DataError, match="Install OpenMER again"):
+        load_weights("efficient-me")

@@ -106,7 +106,7 @@ def test_a_cut_off_jpeg_is_not_filled_with_gray(tmp_path):
 
 
 def test_a_missing_image_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"no image .*none\.png"):
+    with pytest.raises(DataError, match=r"no .*none\.png, expected an image"):
         read_rgb(tmp_path / "none.png")
 
 

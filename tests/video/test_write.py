@@ -164,7 +164,7 @@ def test_a_place_that_is_a_file_is_one_error(tmp_path):
 )
 def test_another_table_is_one_error(tmp_path, name, text):
     (tmp_path / name).write_text(text)
-    with pytest.raises(DataError, match="is no table of events"):
+    with pytest.raises(DataError, match="cannot be read as a table of events"):
         read_events(tmp_path / name)
 
 
@@ -173,10 +173,10 @@ def test_a_line_of_another_length_is_one_error(tmp_path, change):
     path, _ = write_events(tmp_path, analysis(event()))
     header, row = csv.reader(io.StringIO(path.read_text("utf-8")))
     path.write_text(",".join(header) + "\n" + ",".join(change(row)) + "\n")
-    with pytest.raises(DataError, match="is no table of events"):
+    with pytest.raises(DataError, match="cannot be read as a table of events"):
         read_events(path)
 
 
 def test_a_missing_table_is_one_error(tmp_path):
-    with pytest.raises(DataError, match="Cannot read the events"):
+    with pytest.raises(DataError, match="expected a table of events"):
         read_events(tmp_path / "events.csv")

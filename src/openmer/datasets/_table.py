@@ -21,6 +21,7 @@ Row = Mapping[str, str]
 Item = TypeVar("Item")
 
 _IDS = ("corpus", "subject")  # together they name a subject, as corpus/subject
+MOST_BYTES = 50_000_000
 _SHOWN_PROBLEMS = 5
 _SHOWN_PATHS = 3
 
@@ -90,6 +91,8 @@ def read_table(
             missing.append(f"row {number}: {problem}")
         except RowProblem as problem:
             problems.append(f"row {number}: {problem}")
+        except (OSError, ValueError) as problem:  # of a path that no system takes
+            problems.append(f"row {number}: {shortened(str(problem))}")
         else:
             first_row[name] = number
             items.append(item)
@@ -179,6 +182,11 @@ def _text(path: Path, form: TableForm) -> str:
         raise DataError(
             f"Expected {form.kind}, a CSV table of {form.item}s, at {path}, found {found}. Give "
             "the path of the CSV file."
+        )
+    if path.stat().st_size > MOST_BYTES:
+        raise DataError(
+            f"{path} has more than {MOST_BYTES // 10**6} MB; expected {form.kind}, a CSV table. "
+            "Give the path of the CSV file."
         )
     content = path.read_bytes()
     if content.startswith(b"PK\x03\x04"):

@@ -18,7 +18,7 @@ from openpyxl.utils import range_boundaries
 from openpyxl.worksheet._reader import WorkSheetParser
 from openpyxl.worksheet.merge import MergeCell
 
-from openmer.errors import DataError
+from openmer.errors import DataError, reading_file
 
 Line = tuple[int, list[str]]
 """Number of a row, counted from 1, and its cells as text up to the last one that is filled."""
@@ -49,21 +49,9 @@ def read_workbook(path: Path) -> dict[str, list[Line]]:
     Raises:
         DataError: The file is missing, is no .xlsx workbook, is damaged, or is beyond the bounds.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read: {error.strerror}. Give the path of the .xlsx file."
-        ) from error
-    try:
-        return _sheets(path, _without_styles(path, content))
-    except DataError:
-        raise
-    except Exception as error:  # of zlib, the XML parser and openpyxl, in a damaged file
-        raise DataError(
-            f"{path} cannot be read as an .xlsx workbook ({type(error).__name__}: "
-            f"{str(error)[:120]}). Unpack the authors' file again, or save it again as .xlsx."
-        ) from error
+    remedy = "Unpack the authors' file again, or save it again as .xlsx."
+    with reading_file(path, "an .xlsx workbook", remedy):
+        return _sheets(path, _without_styles(path, path.read_bytes()))
 
 
 def _without_styles(path: Path, content: bytes) -> dict[str, bytes]:

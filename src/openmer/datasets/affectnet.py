@@ -17,6 +17,7 @@ from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, fin
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sequence_images import read_images
+from openmer.errors import reading_file
 
 _CODES = (
     "neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt", "none",
@@ -54,7 +55,10 @@ def read(root: Path, options: Options) -> Reading:
         folder = find_folder(FACTS, root, "Manually_Annotated_Images")
     images: list[Image] = []
     problems: list[Problem] = []
-    with table.open(encoding="utf-8-sig", newline="") as file:
+    with (
+        reading_file(table, "a list of images", "Copy the authors' file again."),
+        table.open(encoding="utf-8-sig", newline="") as file,
+    ):
         lines = [(number, line) for number, line in enumerate(csv.reader(file), start=1) if line]
     for number, line in lines:
         code = line[_EXPRESSION].strip() if len(line) > _EXPRESSION else ""

@@ -54,10 +54,10 @@ def read(root: Path, options: Options) -> Reading:
     problems: list[Problem] = []
     for file in sorted(labels.glob("S*/*/*_emotion.txt")):
         number, subject = file.parent.name, file.parent.parent.name
-        code = _code(file.read_text(encoding="utf-8"))
+        said = file.read_bytes().decode(errors="replace")
+        code = _code(said)
         if code is None:
-            text = f"{file.read_text(encoding='utf-8')!r} is no number 0..7"
-            problems.append(error(str(file), text))
+            problems.append(error(str(file), f"{said[:60]!r} is no number 0..7"))
         else:
             sequences.append(
                 Sequence(

@@ -23,7 +23,7 @@ from openmer.clip import Image
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_folder, words
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register_corpus
-from openmer.errors import DataError
+from openmer.errors import DataError, reading_file
 
 FACTS = CorpusFacts(
     name="fer2013",
@@ -90,7 +90,10 @@ def read_pixels(images: Iterable[Image]) -> NDArray[np.uint8]:
 
 def _lines(table: Path) -> Iterable[dict[str, str]]:
     csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_CELL))
-    with table.open(encoding="utf-8-sig", newline="") as file:
+    with (
+        reading_file(table, "a table of FER2013", "Copy the authors' file again."),
+        table.open(encoding="utf-8-sig", newline="") as file,
+    ):
         yield from csv.DictReader(file, skipinitialspace=True)
 
 

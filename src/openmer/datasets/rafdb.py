@@ -12,10 +12,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from openmer.clip import Image
+from openmer.config import read_text
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, words
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sequence_images import read_images
+from openmer.errors import DataError
 
 FACTS = CorpusFacts(
     name="rafdb",
@@ -71,7 +73,8 @@ def read(root: Path, options: Options) -> Reading:
     suffix = "_aligned.jpg" if form == "aligned" else ".jpg"
     images: list[Image] = []
     problems: list[Problem] = []
-    for number, line in enumerate(labels.read_text(encoding="utf-8").splitlines(), start=1):
+    lines = read_text(labels, "list of labels", DataError).splitlines()
+    for number, line in enumerate(lines, start=1):
         match = re.fullmatch(r"((train|test)_\d+)\.jpg\s+([1-7])", line.strip())
         if match is not None:
             name, part, word = match[1], match[2], _CODES[match[3]]

@@ -9,13 +9,12 @@ from pathlib import Path
 import safetensors.torch
 import tomli_w
 from pydantic import ValidationError
-from safetensors import SafetensorError
 from torch import Tensor
 
 from openmer.deployment._card import card_text
 from openmer.deployment._fitted import FittedModel
 from openmer.deployment._record import ModelRecord
-from openmer.errors import DataError
+from openmer.errors import DataError, reading_file
 from openmer.files import check_replaceable, replace_folder
 from openmer.methods import load_method
 from openmer.models import save_weights
@@ -68,10 +67,8 @@ def read_model(folder: Path) -> FittedModel:
     record = _read_record(folder)
     _checked(folder / METHOD, record.method_sha256)
     content = _checked(folder / WEIGHTS, record.weights_sha256)
-    try:
+    with reading_file(folder / WEIGHTS, "a file of weights", "Train the model again."):
         state: dict[str, Tensor] = safetensors.torch.load(content)
-    except SafetensorError as error:
-        raise DataError(f"{folder / WEIGHTS} is broken: {error}. Train the model again.") from error
     return FittedModel(method=load_method(str(folder / METHOD)), record=record, state=state)
 
 

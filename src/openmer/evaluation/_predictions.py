@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from openmer.clip import Prediction
-from openmer.errors import DataError
+from openmer.errors import DataError, reading_file
 from openmer.files import replace_file
 
 _TEXT_COLUMNS = ("clip", "corpus", "subject_id", "truth")
@@ -312,12 +312,13 @@ def _numbers(columns: Mapping[str, list[Any]]) -> list[list[Any]]:
 def _read_columns(path: Path) -> dict[str, list[Any]]:
     if not path.is_file():
         raise DataError(f"There is no file of predictions {path}.")
-    try:
+    remedy = "Delete it and run again: only this fold is repeated."
+    with reading_file(path, "a file of predictions", remedy):
         table: pa.Table = pq.ParquetFile(path, page_checksum_verification=True).read()
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"{path} cannot be read ({error}). Delete it and run again: only this fold is repeated."
-        ) from error
+    odd = [one.name for one in table.schema if _type_of(one.name) not in (None, one.type)]
+    odd += [name for name in table.column_names if table.column_names.count(name) > 1]
+    if odd:
+        raise DataError(f"{path} is no file of predictions: see its column {odd[0]!r}. {remedy}")
     holes = [name for name in table.column_names if table.column(name).null_count]
     if holes:
         raise DataError(
@@ -325,3 +326,11 @@ def _read_columns(path: Path) -> dict[str, list[Any]]:
         )
     columns: dict[str, list[Any]] = table.to_pydict()
     return columns
+
+
+def _type_of(column: str) -> pa.DataType | None:
+    """Return the type of a column as `write_predictions` writes it; None for any other."""
+    if column.startswith(_SCORE_PREFIX):
+        return pa.float64()
+    known = dict.fromkeys(_TEXT_COLUMNS, pa.string()) | dict.fromkeys(_NUMBER_COLUMNS, pa.int64())
+    return known.get(column)

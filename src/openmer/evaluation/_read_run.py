@@ -128,10 +128,10 @@ def _require_same_folds(folder: Path, seeds: Collection[int], recorded: object) 
     if not isinstance(recorded, dict):
         return
     found = fold_digests(folder, seeds)
-    other = sorted(set(recorded.items()) ^ set(found.items()))
+    other = [name for name in sorted({*recorded, *found}) if recorded.get(name) != found.get(name)]
     if other:
         raise DataError(
-            f"{folder / 'folds' / other[0][0]} is not the file that was written with "
+            f"{folder / 'folds' / other[0]} is not the file that was written with "
             f"{folder / 'run.toml'}: it was changed, damaged or lost, or is new. Delete it and run "
             "the method again: only this fold is repeated."
         )
@@ -145,7 +145,11 @@ def load_run(folder: Path) -> tuple[RunInfo, Summary]:
         ProtocolError: A class has no clip at all.
     """
     info = read_run_info(folder)
-    return info, summarise(read_run(folder, seeds=info.seeds), info.classes)
+    predictions = read_run(folder, seeds=info.seeds)
+    try:
+        return info, summarise(predictions, info.classes)
+    except DataError as error:
+        raise DataError(f"{folder}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,16 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from openmer.errors import ConfigError, DataError, unknown_name
+from openmer.errors import ConfigError, DataError, reading_file, unknown_name
 from openmer.files import replace_file
 
 _HEAD = "head."
@@ -68,11 +67,16 @@ def load_weights(name: str) -> Weights:
             f"There is no file of weights {path}. Make it with `openmer pretrain`, or give the "
             "path of another safetensors file."
         ) from error
-    return _read(path.resolve(), found.st_mtime_ns, found.st_size)
+    weights = _read(path.resolve(), found.st_mtime_ns, found.st_size)
+    if not name.endswith(".safetensors") and weights.sha256 not in _digests_of_package():
+        raise DataError(f"{path} is damaged. Install OpenMER again.")
+    return weights
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor], card: Mapping[str, object]) -> None:
     """Write a safetensors file with its card inside, whole or not at all; same input, same bytes.
+
+    The card gets a digest of itself and of the arrays, which `load_weights` checks.
 
     Args:
         path: Ends in ``.safetensors``; its folder is made.
@@ -80,8 +84,9 @@ def save_weights(path: Path, state: Mapping[str, Tensor], card: Mapping[str, obj
         card: Plain values that `json` can write.
     """
     plain = {name: state[name].detach().cpu().contiguous() for name in sorted(state)}
-    content = save(plain, metadata={"card": json.dumps(card, sort_keys=True)})
-    replace_file(path, content)
+    told = json.loads(json.dumps(card))
+    whole = {**told, "sha256": _digest(plain, told)}
+    replace_file(path, save(plain, metadata={"card": json.dumps(whole, sort_keys=True)}))
 
 
 def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -202,22 +207,58 @@ def imagenet_state(model: Mapping[str, Tensor], backbone: str) -> dict[str, Tens
 
 @lru_cache(maxsize=8)
 def _read(path: Path, changed_ns: int, size: int) -> Weights:  # noqa: ARG001 - tell a new file
-    try:
+    with reading_file(path, "a file of weights", "Give a whole safetensors file."):
         content = path.read_bytes()
-        with safe_open(path, framework="pt") as file:
-            stored = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
-            card = json.loads((file.metadata() or {}).get("card", "{}"))
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
-        raise DataError(
-            f"{path} is no file of weights: {error}. Give a safetensors file."
-        ) from error
+        stored = load(content)
+        card = json.loads(_card_text(content))
     if not isinstance(card, dict):
         raise DataError(
             f"The card in {path} is a {type(card).__name__}, expected a table. Give a file that "
             "openmer pretrain wrote, or one without a card."
         )
+    card = _checked(path, card, stored)
     state = {name: v.float() if v.dtype == torch.float16 else v for name, v in stored.items()}
     return Weights(state=state, card=card, sha256=hashlib.sha256(content).hexdigest())
+
+
+def _card_text(content: bytes) -> str:
+    """Return the card in the header of a safetensors file, also where its key is damaged."""
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    told: dict[str, str] = header.get("__metadata__") or {}
+    return told.get("card") or next((text for text in told.values() if text[:1] == "{"), "{}")
+
+
+def _checked(path: Path, card: Mapping[str, Any], state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return a card without the digest that stands in it, which must be that of all the rest."""
+    rest = {key: value for key, value in card.items() if not _is_digest(key, value)}
+    stated = [value for key, value in card.items() if _is_digest(key, value)]
+    if stated and stated != [_digest(state, rest)]:
+        raise DataError(
+            f"{path} is damaged: its arrays or its card are not those that were written. Copy it "
+            "again, or make it again with `openmer pretrain`."
+        )
+    return rest
+
+
+def _is_digest(key: str, value: object) -> bool:
+    return key == "sha256" or (isinstance(value, str) and len(value) == 64)
+
+
+def _digest(state: Mapping[str, Tensor], card: Mapping[str, Any]) -> str:
+    """Compute SHA-256 of arrays and of the card that goes with them, in hex."""
+    found = hashlib.sha256(json.dumps(card, sort_keys=True).encode())
+    for name in sorted(state):
+        value = state[name]
+        found.update(f"{name} {value.dtype} {list(value.shape)}".encode())
+        found.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
+
+
+@cache
+def _digests_of_package() -> frozenset[str]:
+    """Read the digests of the weights that come with the package."""
+    lines = (resources.files("openmer.weights") / "SHA256SUMS").read_text("ascii").splitlines()
+    return frozenset(line.partition(" ")[0] for line in lines)
 
 
 def _stored_names(own: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> dict[str, str]:

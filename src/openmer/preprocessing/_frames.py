@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from openmer.errors import DataError
+from openmer.errors import DataError, reading_file
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
 MOST_PIXELS = 25_000_000
+MOST_BYTES = 200_000_000
+FORMATS = (
+    "AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "SGI", "TGA",
+    "TIFF", "WEBP",
+)  # fmt: skip
+"""The formats of images that are read, by their names in Pillow."""
+
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and MATLAB
 
 
@@ -76,22 +85,8 @@ def read_pixels(path: Path) -> Pixels:
     """
     if path.exists() and not path.is_file():
         raise DataError(f"{path} is no file, expected an image. Correct the path.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                _require_size(path, image)
-                ImageOps.exif_transpose(image, in_place=True)  # decodes it, too
-                form = image.format
-    except FileNotFoundError as error:
-        raise DataError(f"There is no image {path}. Correct the path.") from error
-    except DataError:
-        raise
-    except Exception as error:  # whatever the parser of a format raises on a broken file
-        raise DataError(
-            f"{path} cannot be read as an image ({type(error).__name__}: {error}). Copy the file "
-            "again from its source."
-        ) from error
+    with reading_file(path, "an image", "Copy the file again from its source."):
+        image, form = _decoded(path)
     if image.mode == "F" or (image.mode == "I" and form != "PNG"):
         kind = "floating-point" if image.mode == "F" else "32-bit"
         raise DataError(
@@ -100,6 +95,30 @@ def read_pixels(path: Path) -> Pixels:
     if image.mode.startswith("I"):  # 16-bit gray
         return np.asarray(image).astype(np.float32) / np.float32(257)
     return np.asarray(image.convert(_plain(image.mode)), np.uint8)
+
+
+def _decoded(path: Path) -> tuple[Image.Image, str | None]:
+    """Decode an image upright; also return the name of its format."""
+    if path.stat().st_size > MOST_BYTES:
+        raise DataError(
+            f"{path} has more than {MOST_BYTES // 10**6} MB; no image of a face is that large. "
+            "Save it as PNG."
+        )
+    content = io.BytesIO(path.read_bytes())  # a file would be asked for sizes that it only states
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of sizes, which are checked, and of odd metadata
+        with Image.open(content, formats=_formats()) as image:
+            _require_size(path, image)
+            form = image.format
+            ImageOps.exif_transpose(image, in_place=True)  # decodes it, too
+    return image, form
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Return those of the formats that this Pillow can read."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _require_size(path: Path, image: Image.Image) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from openmer.errors import DataError
+from openmer.errors import DataError, reading_file
 from openmer.models import create_model
 from openmer.pretraining._images import ImageSet
 from openmer.training import (
@@ -130,12 +130,8 @@ def read_checkpoint(path: Path, device: str) -> dict[str, Any]:
     Raises:
         DataError: The file is broken, or something else.
     """
-    try:
+    with reading_file(path, "a checkpoint", "Delete it to begin again."):
         record: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # a broken file raises whatever the reader stumbles over
-        raise DataError(
-            f"{path} is broken: {type(error).__name__}. Delete it to begin again."
-        ) from error
     if not isinstance(record, dict) or not set(record) >= _KEYS:
         raise DataError(
             f"{path} is no checkpoint of a pretraining. Give another folder with --out."

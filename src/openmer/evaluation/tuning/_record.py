@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from openmer.errors import DataError
+from pydantic import TypeAdapter
+
+from openmer.errors import reading_file
 from openmer.files import replace_file
 from openmer.training import Search, Settings
 
 FOLDER, HISTORY, TRIALS = "search", "history.csv", "trials.db"
+_TRIAL = {"place", "settings", "score", "metric", "loss", "epoch", "losses"}
 _PLAIN = ("score", "metric", "loss", "epoch", "training_losses")
 
 
@@ -142,15 +145,11 @@ def _cell(value: float | None) -> str:
 
 
 def _read(path: Path) -> Choice:
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        groups = tuple(tuple(group) for group in table.pop("groups"))
-        score = table.pop("score")
-        return Choice(
-            **{**table, "groups": groups, "trials": tuple(table["trials"])},
-            score=math.nan if score is None else score,
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path} is broken: {error}. Delete it; its finished trials are kept."
-        ) from error
+    with reading_file(path, "a search", "Delete it; its finished trials are kept."):
+        table = json.loads(path.read_bytes())
+        if table["score"] is None:
+            table["score"] = math.nan
+        choice = TypeAdapter(Choice).validate_python(table, strict=False)
+        if not all(set(trial) >= _TRIAL for trial in choice.trials):
+            raise ValueError(f"a trial lacks one of the keys {', '.join(sorted(_TRIAL))}")
+        return choice

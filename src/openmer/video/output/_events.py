@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from openmer import __version__
-from openmer.errors import DataError
+from openmer.errors import DataError, reading_file
 from openmer.files import replace_files
 from openmer.video._analysis import Analysis
 from openmer.video._event import Event, Kind
@@ -72,18 +72,11 @@ def read_events(path: Path | str) -> tuple[Event, ...]:
         DataError: There is no such file, it has another form, or a later format.
     """
     path = Path(path) / _JSON if Path(path).is_dir() else Path(path)
-    try:
+    remedy = "Give events.json or events.csv as `openmer analyze` writes them."
+    with reading_file(path, "a table of events", remedy):
         text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"Cannot read the events in {path}: {error}. Correct the path.") from error
-    try:
         rows = _csv_rows(text) if path.suffix.lower() == ".csv" else _json_rows(text)
         return tuple(map(_event, rows))
-    except (AttributeError, KeyError, TypeError, ValueError, csv.Error) as error:
-        raise DataError(
-            f"{path} is no table of events ({type(error).__name__}: {error}). Give events.json or "
-            "events.csv as `openmer analyze` writes them."
-        ) from error
 
 
 def rate_text(fps: Fraction | None) -> str:

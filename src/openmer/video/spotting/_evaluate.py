@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from joblib import Parallel, cpu_count, delayed
+from pydantic import TypeAdapter
 
 from openmer import __version__
 from openmer.datasets import AnnotatedVideo
-from openmer.errors import DataError
+from openmer.errors import DataError, reading_file
 from openmer.evaluation import Span, SpottingScores, score_spotting, span_of
 from openmer.files import replace_file
 from openmer.video._analyze import AnalyzeSettings, Progress, analyze_video
@@ -124,8 +125,8 @@ def _analyze(
 
 
 def _read(file: Path) -> VideoResult:
-    told = json.loads(file.read_text(encoding="utf-8"))
-    return VideoResult(**{**told, "spans": tuple(Span(**span) for span in told["spans"])})
+    with reading_file(file, "results of a video", "Delete it; only this video is repeated."):
+        return TypeAdapter(VideoResult).validate_json(file.read_bytes())
 
 
 def _digest(video: AnnotatedVideo, model: FittedModel | None, settings: AnalyzeSettings) -> str:
