@@ -48,6 +48,7 @@ from safetensors.torch import save
 
 from openmer.clip import Prediction
 from openmer.datasets import label_scheme, load, read_manifest
+from openmer.datasets._action_units import combinations_of
 from openmer.datasets._own_images import read_own_images
 from openmer.datasets._roots import known_root
 from openmer.datasets._sheets import read_rows
@@ -55,7 +56,7 @@ from openmer.datasets._truth_table import read_truth_csv
 from openmer.datasets._workbook import read_workbook
 from openmer.datasets.fakes import write_fake
 from openmer.deployment import read_model
-from openmer.errors import OpenMERError
+from openmer.errors import DataError, OpenMERError
 from openmer.evaluation import Span, load_run, write_predictions
 from openmer.evaluation._predictions import fold_digests, read_predictions
 from openmer.evaluation._seen_subjects import subjects_of_weights
@@ -433,6 +434,29 @@ def _study(folder: Path) -> Path:
     return _write(folder / "study.toml", shipped.read_bytes())
 
 
+def _scheme(suffix: str) -> Callable[[Path], Path]:
+    csv = "word,class,reason\nanger,negative,\nsmile,positive,\nother,,unclear\n"
+    toml = (
+        'name = "mine"\nsource = "ours"\nclasses = ["negative", "positive"]\ndropped = ["other"]\n'
+        '[words]\nanger = "negative"\nsmile = "positive"\n'
+    )
+    text = toml if suffix == ".toml" else csv
+    return lambda folder: _write(folder / f"scheme{suffix}", text.encode())
+
+
+def _units(folder: Path) -> Path:
+    texts = (
+        "4+7",
+        "5B+24",
+        "ref(L10)+A12B",
+        "R12 or R15",
+        "4, 14(L)?; AU 12 & 6/7",
+        "1?+2?",
+        "+".join(["1?"] * 60),
+    )
+    return _write(folder / "units.txt", texts[int(folder.name) % len(texts)].encode())
+
+
 def _config(folder: Path) -> Path:
     text = '[roots]\ncasme2 = "CASME2"\nsamm = "~/SAMM"\n'
     return _write(folder / "datasets.toml", text.encode())
@@ -591,6 +615,21 @@ def _read_sheet(path: Path) -> object:
     return read_workbook(path), rows
 
 
+def _read_scheme(path: Path) -> object:
+    scheme = label_scheme(str(path))
+    for word in ("anger", "smile", "other"):
+        with contextlib.suppress(DataError):  # which names the scheme and the word
+            scheme.index_of(word)
+    return scheme.classes
+
+
+def _read_units(path: Path) -> object:
+    text = path.read_text(errors="replace")
+    with contextlib.suppress(DataError):  # which names the text
+        return combinations_of(text)
+    return None
+
+
 def _read_config(path: Path) -> object:
     os.environ["OPENMER_CONFIG"] = str(path)
     return known_root("casme2"), known_root("samm")
@@ -693,6 +732,14 @@ KINDS: tuple[Kind, ...] = (
         mutations=(*WRITTEN, *[toml_tree] * 8),
         read=lambda path: load_study(str(path)),
     ),
+    Kind(
+        name="label scheme",
+        make=_scheme(".toml"),
+        mutations=(*WRITTEN, *[toml_tree] * 8),
+        read=_read_scheme,
+    ),
+    Kind(name="label scheme, CSV", make=_scheme(".csv"), mutations=WRITTEN, read=_read_scheme),
+    Kind(name="action units", make=_units, mutations=WRITTEN, read=_read_units),
     Kind(
         name="config file",
         make=_config,

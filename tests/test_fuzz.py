@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from openmer.errors import DataError
+
 _FILE = Path(__file__).parents[1] / "benchmarks" / "fuzz.py"
 _SPEC = importlib.util.spec_from_file_location("fuzz", _FILE)
 fuzz = sys.modules["fuzz"] = importlib.util.module_from_spec(_SPEC)
@@ -39,6 +41,6 @@ def test_the_verdict_sees_what_is_wrong(tmp_path):
     assert fuzz.judge(kind(lambda _: 2, exact=True), path, 2)[0] == "read"
 
     def nameless(_):
-        raise fuzz.DataError("Something is wrong.")
+        raise DataError("Something is wrong.")
 
     assert fuzz.judge(kind(nameless), path, None)[0] == "no file named"

@@ -102,6 +102,9 @@ def validate(kind: type[M], table: object, name: str, remedy: str = "Correct the
         raise ConfigError(f"{name}: {error}") from error
     except ValidationError as error:
         raise ConfigError(f"{name}: {explain(kind, table, error)} {remedy}") from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+        what = f"a value is of another kind than expected ({error})"
+        raise ConfigError(f"{name}: {what}. {remedy}") from error
 
 
 def explain(kind: type[BaseModel], table: object, error: ValidationError) -> str:

@@ -12,10 +12,12 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 from openmer.errors import DataError
 
 _UNKNOWN = frozenset({"", "?", "/", "-", "nan", "none", "n/a", "na"})
+_MOST_COMBINATIONS = 10_000
 _UNIT = re.compile(r"(?:au|ad|m)?([lrtbua]?)(\d{1,2})([a-e]?)([lr]?)k?(\?*)")
 _ALTERNATIVE = re.compile(r"\s*(?:[/|]|\bor\b)\s*")
 _JOINED = re.compile(r"(?:[+,;&、\s]|\band\b)+")
@@ -71,12 +73,17 @@ def combinations_of(text: str) -> tuple[str, ...]:
         units; none where nobody coded the clip.
 
     Raises:
-        DataError: As `parse_action_units`.
+        DataError: As `parse_action_units`; or there are more than 10,000.
     """
     ways = []
     for place in parse_action_units(text) or ():
         doubtful = len(place) == 1 and place[0].doubtful
         ways.append([unit.number for unit in place] + ([0] if doubtful else []))
+    if prod(map(len, ways)) > _MOST_COMBINATIONS:
+        raise DataError(
+            f"Action units {text[:60]!r} allow more than {_MOST_COMBINATIONS:,} combinations. "
+            "Leave out the doubtful ones."
+        )
     chosen = {tuple(sorted(set(one) - {0})) for one in product(*ways)} if ways else set()
     return tuple("+".join(map(str, one)) for one in sorted(chosen) if one)
 

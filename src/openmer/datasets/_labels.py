@@ -80,7 +80,8 @@ class LabelScheme(Record):
     def _sorted(cls, words: object) -> object:
         if not isinstance(words, list | tuple | set | frozenset):
             return words
-        return tuple(sorted(_plain(word) if isinstance(word, str) else word for word in words))
+        texts = [_plain(word) for word in words if isinstance(word, str)]
+        return tuple(sorted(texts)) if len(texts) == len(words) else words
 
     @model_validator(mode="after")
     def _check(self) -> Self:
