@@ -105,6 +105,7 @@ from ._source import (
 from ._source import (
     from_manifest as from_manifest,
 )
+from ._subject_ids import alike_ids as alike_ids
 from ._subject_ids import ids_to_check as ids_to_check
 from ._subject_ids import merge_subjects as merge_subjects
 from ._true_events import (
@@ -145,6 +146,7 @@ __all__ = [
     "PretrainingSet",
     "Problem",
     "Reading",
+    "alike_ids",
     "check",
     "config_file",
     "examine",

@@ -25,7 +25,7 @@ from openmer.training._folds import digest
 CLASSES = ("negative", "positive", "surprise")
 EMOTIONS = ("disgust", "happiness", "surprise")
 SIZES = (5, 4, 3, 3, 2)  # clips of each subject
-SIDE = 64  # pixels of a frame
+SIDE = 128  # pixels of a frame
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def task_of(clips: Sequence[Clip], method=None) -> Task:
 def array_of(clip: Clip) -> np.ndarray:
     """What moves between onset and apex: its blurred difference and both its slopes."""
     onset, apex = (read(clip.frame_paths[i]) for i in (clip.onset or 0, clip.apex or 0))
-    change = (apex - onset).reshape(16, 4, 16, 4).mean(axis=(1, 3))
+    change = (apex - onset).reshape(16, 8, 16, 8).mean(axis=(1, 3))
     return np.stack([*np.gradient(change), change]).astype(np.float32)
 
 
@@ -167,8 +167,8 @@ def draw_face(subject: int) -> np.ndarray:
                 * np.exp(-(((rows - y) / spread[0]) ** 2 + ((columns - x) / spread[1]) ** 2))
             )
     grain = Image.fromarray(rng.uniform(0, 255, (SIDE, SIDE)).astype(np.uint8))
-    texture = np.asarray(grain.filter(ImageFilter.GaussianBlur(2)), float)
-    return face + 0.8 * (texture - texture.mean())
+    texture = np.asarray(grain.filter(ImageFilter.GaussianBlur(4)), float)
+    return face + 1.6 * (texture - texture.mean())
 
 
 def write_clip(
@@ -177,10 +177,10 @@ def write_clip(
     """Write frames in which the part of the face moves that stands for the label."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:SIDE, :SIDE].astype(float)
-    y, x = ((20, 32), (46, 24), (30, 44))[label]
-    y, x = y + rng.normal(0, 3), x + rng.normal(0, 3)
-    shape = np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / rng.uniform(40, 120))
-    angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(1.5, 3)
+    y, x = ((40, 64), (92, 48), (60, 88))[label]
+    y, x = y + rng.normal(0, 6), x + rng.normal(0, 6)
+    shape = np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / rng.uniform(160, 480))
+    angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(3, 6)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for i in range(frames):

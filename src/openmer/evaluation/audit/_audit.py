@@ -12,6 +12,7 @@ from openmer.evaluation.audit._checks import (
     check_search,
     check_training_classes,
 )
+from openmer.evaluation.audit._copies import check_intervals, check_pictures
 from openmer.evaluation.audit._duplicates import check_copies
 from openmer.evaluation.audit._finding import Finding
 from openmer.evaluation.audit._poison import poison_test
@@ -60,6 +61,8 @@ def run_audit(
     """
     findings = check_folds(task.subjects, task.folds)
     findings += check_copies(task.subjects, task.data)
+    findings += check_pictures(task.clips)
+    findings += check_intervals(task.clips)
     findings += check_labels(task.subjects, task.data)
     findings += check_rule(epoch_rule)
     findings += check_training_classes(task)

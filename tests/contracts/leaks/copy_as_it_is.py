@@ -1,0 +1,9 @@
+"""A clip stands under another subject, too."""
+
+from ._ground import with_copy
+
+KIND = "copies"
+
+
+def plant(honest):
+    return with_copy(honest, lambda image: image)

@@ -1,0 +1,9 @@
+"""The copy is a JPEG."""
+
+from ._ground import with_copy
+
+KIND = "copies"
+
+
+def plant(honest):
+    return with_copy(honest, lambda image: image, suffix=".jpg", quality=70)

@@ -1,0 +1,11 @@
+"""Mirrored, then a JPEG."""
+
+from PIL import ImageOps
+
+from ._ground import with_copy
+
+KIND = "copies"
+
+
+def plant(honest):
+    return with_copy(honest, ImageOps.mirror, suffix=".jpg", quality=75)

@@ -1,0 +1,10 @@
+"""s1 and S1 are one subject."""
+
+from dataclasses import replace
+
+KIND = "identities"
+
+
+def plant(honest):
+    first, *rest = honest.task.clips
+    return honest.with_clips([replace(first, subject="S1"), *rest])
