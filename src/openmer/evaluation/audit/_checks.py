@@ -107,6 +107,7 @@ def check_pretraining(task: Task) -> list[Finding]:
                 "Pretrain without the subject, or start from other weights"
             )
             findings.append(leak_of(check, fold, what))
+    cannot = "whether a tested subject is among them cannot be checked."
     if known.unnamed:
         tested = {clip.corpus for clip in task.clips} & set(known.unnamed)
         also = f" It is likely of {some(tested)}, which is tested here." if tested else ""

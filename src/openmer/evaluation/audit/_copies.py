@@ -162,8 +162,8 @@ def _alike(pictures: Sequence[Picture], least: float) -> Iterator[tuple[int, int
 def _spectra(planes: Sequence[FloatArray]) -> np.ndarray[tuple[int, ...], np.dtype[np.complex64]]:
     """Return spectra of the pictures at a small size, each of length one."""
     small = np.stack([_halved(plane) for plane in planes])
-    window = np.hanning(_SCREEN_SIDE + 2)[1:-1] ** 0.25
-    small = small * window * window[:, None]
+    window = (np.hanning(_SCREEN_SIDE + 2)[1:-1] ** 0.25).astype(np.float32)
+    small *= window * window[:, None]
     length = np.sqrt((small**2).sum(axis=(1, 2, 3), keepdims=True)) + 1e-9
     return np.fft.rfft2(small / length).astype(np.complex64)
 
@@ -171,14 +171,14 @@ def _spectra(planes: Sequence[FloatArray]) -> np.ndarray[tuple[int, ...], np.dty
 def _halved(plane: FloatArray) -> FloatArray:
     step = plane.shape[-1] // _SCREEN_SIDE
     parts = plane.reshape(len(plane), _SCREEN_SIDE, step, _SCREEN_SIDE, step)
-    return parts.mean(axis=(2, 4))
+    return np.asarray(parts.mean(axis=(2, 4)), np.float32)
 
 
 def _peaks(cross: np.ndarray[tuple[int, ...], np.dtype[np.complex64]]) -> FloatArray:
     """Return the largest correlation of each pair within reach."""
     found = np.fft.irfft2(cross.sum(axis=1), s=(_SCREEN_SIDE, _SCREEN_SIDE))
     near = np.r_[0 : _REACH + 1, -_REACH:0]
-    return found[:, near[:, None], near].max(axis=(1, 2)).astype(np.float32)
+    return np.asarray(found[:, near[:, None], near].max(axis=(1, 2)), np.float32)
 
 
 def match_of(one: Picture, other: Picture) -> _Match:

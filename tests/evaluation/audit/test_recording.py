@@ -1,0 +1,114 @@
+"""What a training reads is recorded, in this process and in those that it starts."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.builders import make_task
+
+from openmer.evaluation.audit._recording import Event, Recorder, allowed_roots, check_recorded
+
+
+def recorded(work):
+    with Recorder() as recorder:
+        with recorder.recording():
+            work()
+        return recorder.calls
+
+
+def messages(calls):
+    return [finding.message for finding in check_recorded(calls, allowed_roots(make_task()))]
+
+
+def test_a_file_that_is_read_is_named(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("1")
+    (message,) = messages(recorded(path.read_text))
+    assert f"reads {path.resolve()}" in message
+
+
+def test_what_a_training_wrote_itself_it_may_read_but_another_one_may_not(tmp_path):
+    path = tmp_path / "best.pt"
+    with Recorder() as recorder:
+        with recorder.recording():
+            path.write_text("1")
+            path.read_text()
+        assert messages(recorder.calls) == []
+        with recorder.recording():
+            path.read_text()
+    assert "best.pt" in messages(recorder.calls)[0]
+
+
+def test_nothing_is_recorded_outside(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("1")
+    with Recorder() as recorder:
+        path.read_text()
+        with recorder.recording():
+            pass
+        path.read_text()
+    assert recorder.calls == [[]]
+
+
+def test_libraries_and_code_may_be_read(tmp_path):
+    (tmp_path / "own.py").write_text("")
+    read = [Path(os.__file__), tmp_path / "own.py"]
+    assert messages(recorded(lambda: [path.read_text() for path in read])) == []
+
+
+def test_the_weights_that_a_method_names_may_be_read(tmp_path):
+    path = tmp_path / "made.safetensors"
+    path.write_text("")
+    task = make_task(overrides=(f"model.weights={path.as_posix()}",))
+    calls = recorded(path.read_bytes)
+    assert check_recorded(calls, allowed_roots(task)) == []
+    assert messages(calls)
+
+
+def test_a_python_process_records_too(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("1")
+    code = f"open({str(path)!r}).read()"
+    work = lambda: subprocess.run([sys.executable, "-c", code], check=True)  # noqa: E731
+    (message,) = messages(recorded(work))
+    assert "reads" in message and "labels.csv" in message
+
+
+@pytest.mark.parametrize("options", [["-I"], ["-S"]])
+def test_a_python_process_that_would_not_record_is_told(options):
+    work = lambda: subprocess.run([sys.executable, *options, "-c", ""], check=True)  # noqa: E731
+    (message,) = messages(recorded(work))
+    assert "starts" in message
+
+
+def test_folders_that_python_imports_from_may_be_listed_and_others_not(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "inside").mkdir()
+    assert messages(recorded(lambda: list(tmp_path.iterdir()))) == []
+    (message,) = messages(recorded(lambda: list((tmp_path / "inside").iterdir())))
+    assert "lists the folder" in message
+
+
+def test_the_environment_is_left_as_it_was(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "mine")
+    recorded(lambda: None)
+    assert os.environ["PYTHONPATH"] == "mine"
+    assert "OPENMER_AUDIT_LOG" not in os.environ
+
+
+def test_a_customised_start_of_python_still_runs(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.customised = True")
+    work = lambda: subprocess.run(  # noqa: E731
+        [sys.executable, "-c", "import sys; assert sys.customised"],
+        check=True, env={**os.environ, "PYTHONPATH": os.environ["PYTHONPATH"] + f":{tmp_path}"},
+    )  # fmt: skip
+    assert messages(recorded(work)) == []
+
+
+def test_each_thing_is_told_once_and_kinds_apart():
+    events = [Event("read", "/a"), Event("read", "/a"), Event("connect", "host:80")]
+    found = check_recorded([events, events], [])
+    assert len(found) == 2
+    assert {finding.severity for finding in found} == {"leak"}
