@@ -27,7 +27,7 @@ NOTICES = DOCS.parent / "NOTICES.md"
 
 _MADE = "<!-- Made by docs/make_reference.py; edit the docstrings, then run it again. -->\n\n"
 
-_EXTENSIONS = ("Step", "register_")
+_EXTENSIONS = ("Step", "Augmentation", "register_")
 _HEADINGS = {"Args": "Arguments"}
 _RECORDS = {
     "openmer.augmentation": ("Augmentation", "Draws", "Planes"),

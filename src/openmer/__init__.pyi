@@ -37,6 +37,9 @@ from .api._model import (
 from .api._pretrain import (
     pretrain as pretrain,
 )
+from .augmentation._augmentation import (
+    Augmentation as Augmentation,
+)
 from .clip import (
     Clip as Clip,
 )
@@ -89,6 +92,7 @@ from .video.spotting._registry import (
 __version__: str
 
 __all__ = [
+    "Augmentation",
     "Clip",
     "OpenMERError",
     "Step",

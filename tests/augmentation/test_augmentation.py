@@ -25,8 +25,11 @@ from openmer.augmentation import (
     apply_all,
     sample_all,
 )
+from openmer.config import validate
 from openmer.errors import ConfigError
 from openmer.preprocessing import flip_flow
+from openmer.training._config import Perturb
+from openmer.training._perturb import augmentations_of, draw
 
 BOTH = Planes(flow=3, stretched=False)
 EIGHT_BIT = Planes(flow=3, stretched=True)
@@ -238,3 +241,38 @@ def test_an_augmentation_from_outside_is_listed_and_used():
             AUGMENTATIONS["negativ"]
     finally:
         del AUGMENTATIONS["negative"]
+
+
+class TestInAMethod:
+    """A method names augmentations, its own and those of plug-ins, in its file."""
+
+    def test_its_tables_are_read_and_written(self):
+        table = {"augmentations": [{"name": "translate", "share": 0.2}, {"name": "pixel_noise"}]}
+        perturb = Perturb.model_validate(table)
+        assert perturb.augmentations == (Translate(share=0.2), PixelNoise())
+        assert perturb.model_dump(mode="json")["augmentations"] == table["augmentations"]
+        assert Perturb.model_validate(perturb.model_dump(mode="json")) == perturb
+
+    @pytest.mark.parametrize(
+        ("table", "message"),
+        [
+            ({"name": "translat"}, "Did you mean 'translate'"),
+            ({"name": "translate", "share": "far"}, "Augmentation translate"),
+            ({"name": "translate", "shar": 0.1}, "shar"),
+            ({"share": 0.1}, "There is no augmentation"),
+            ("translate", "table with its name"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, table, message):
+        with pytest.raises(ConfigError, match=message):
+            validate(Perturb, {"augmentations": [table]}, "Method mine")
+
+    def test_they_come_last_and_leave_the_draws_of_the_others_as_they_are(self):
+        spread = np.ones(3)
+        own = augmentations_of(Perturb(), spread)
+        more = augmentations_of(Perturb(augmentations=[{"name": "translate"}]), spread)
+        assert more[:-1] == own and more[-1] == Translate()
+        drawn_alone = draw(own, 5, (3, 12, 12), np.random.default_rng(1))
+        drawn_before = draw(more, 5, (3, 12, 12), np.random.default_rng(1))
+        for alone, before in zip(drawn_alone[:1], drawn_before[:1], strict=True):
+            assert torch.equal(alone, before)

@@ -154,7 +154,7 @@ def test_options_left_out_are_those_of_the_paper():
 def test_a_new_version_of_a_detector_is_a_new_fingerprint(monkeypatch):
     before = APEX.fingerprint
     newer = replace(faces.face_detector("mtcnn"), version=99)
-    monkeypatch.setitem(faces._DETECTORS, "mtcnn", newer)
+    monkeypatch.setitem(faces._DETECTORS._found, "mtcnn", newer)
     assert Recipe(APEX.steps).fingerprint != before
 
 
@@ -236,7 +236,7 @@ def test_failures_stop_a_run_where_they_are_errors(clips):
 
 
 def test_two_workers_know_ones_own_detector_and_list_the_same(clips, tmp_path, monkeypatch):
-    monkeypatch.setattr(faces, "_DETECTORS", dict(faces._DETECTORS))
+    monkeypatch.setattr(faces._DETECTORS, "_found", dict(faces._DETECTORS._found))
 
     def middle(image_rgb, /):
         if image_rgb[0, 0, 0] == 0:

@@ -287,7 +287,7 @@ def counted(monkeypatch):
             )
         ]
 
-    monkeypatch.setattr(faces, "_DETECTORS", dict(faces._DETECTORS))
+    monkeypatch.setattr(faces._DETECTORS, "_found", dict(faces._DETECTORS._found))
     register_detector("counted")(find)
     return seen
 
@@ -319,7 +319,7 @@ def test_a_new_version_or_a_broken_entry_looks_anew(tmp_path, counted, monkeypat
     newer = FaceDetector(
         name="counted", version=2, function=faces.face_detector("counted").function
     )
-    monkeypatch.setitem(faces._DETECTORS, "counted", newer)
+    monkeypatch.setitem(faces._DETECTORS._found, "counted", newer)
     detect_faces([image], "counted", store=store)
     assert len(counted) == 3
 

@@ -110,7 +110,7 @@ def test_where_processes_cannot_be_forked_the_bytes_are_the_same(tmp_path, monke
 
 
 def test_workers_know_a_flow_method_of_ones_own_and_name_the_failing_clip(tmp_path, monkeypatch):
-    monkeypatch.setattr(flow_module, "_METHODS", dict(flow_module._METHODS))
+    monkeypatch.setattr(flow_module._METHODS, "_found", dict(flow_module._METHODS._found))
     register_flow("difference")(lambda first, second: np.stack([second - first] * 2))
     recipe = Recipe.from_tables([{"step": "flow", "method": "difference"}])
     clips = some_clips(tmp_path)
@@ -139,7 +139,7 @@ def test_clips_of_two_sizes_need_a_size_in_the_recipe(tmp_path):
 
 
 def test_values_that_are_not_finite_are_never_handed_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(flow_module, "_METHODS", dict(flow_module._METHODS))
+    monkeypatch.setattr(flow_module._METHODS, "_found", dict(flow_module._METHODS._found))
     register_flow("nan")(lambda first, second: np.full((2, *first.shape), np.nan))
     with pytest.raises(DataError, match="lab/s0/a gives values that are not finite"):
         prepare(some_clips(tmp_path), Recipe.from_tables([{"step": "flow", "method": "nan"}]))

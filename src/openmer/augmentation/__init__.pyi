@@ -16,6 +16,9 @@ from ._augmentation import (
 from ._augmentation import (
     sample_all as sample_all,
 )
+from ._augmentation_field import (
+    AugmentationField as AugmentationField,
+)
 from .affine import Affine as Affine
 from .affine import resize_images as resize_images
 from .brightness import Brightness as Brightness
@@ -31,6 +34,7 @@ __all__ = [
     "AUGMENTATIONS",
     "Affine",
     "Augmentation",
+    "AugmentationField",
     "Brightness",
     "ColorJitter",
     "Contrast",

@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from openmer.augmentation import AugmentationField
 from openmer.config import Record as Record  # noqa: PLC0414 - part of this room's face
 from openmer.preprocessing import RecipeField
 from openmer.training._kernel_methods import KernelTraining, SvmTraining
@@ -240,6 +241,9 @@ class Perturb(Record):
         erasing_probability: Chance that a rectangle is erased, the same in all channels: by 0 in
             flow in pixels, by the mean of the clip's channel in 8-bit flow and in images.
         erasing_area: Least and largest share of the area that is erased.
+        augmentations: What changes the clips after these, in this order: tables with the ``name``
+            of an augmentation (one of `openmer.augmentation.AUGMENTATIONS`, or of a plug-in) and
+            its values.
     """
 
     every: int = Field(default=20, ge=0)
@@ -249,6 +253,7 @@ class Perturb(Record):
     flip_probability: float = Field(default=0.5, ge=0, le=1)
     erasing_probability: float = Field(default=0.5, ge=0, le=1)
     erasing_area: tuple[float, float] = (0.02, 0.2)
+    augmentations: tuple[AugmentationField, ...] = ()
 
     @model_validator(mode="after")
     def _an_area(self) -> Self:

@@ -43,6 +43,7 @@ def augmentations_of(perturb: Perturb, spread: FloatArray) -> list[Augmentation]
         ColorJitter(share=perturb.color_jitter),
         *([noise] if perturb.noise else []),
         RandomErasing(probability=perturb.erasing_probability, area=perturb.erasing_area),
+        *perturb.augmentations,
     ]
 
 

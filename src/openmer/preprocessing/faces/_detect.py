@@ -26,8 +26,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.errors import DataError, unknown_name
+from openmer.errors import DataError
 from openmer.preprocessing.faces import _haar, _landmarks68, _mtcnn
+from openmer.registry import Registry
 
 LANDMARKS = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
 WHOLE = "whole"  # the detector that takes the whole image for the face
@@ -136,7 +137,7 @@ class FaceDetector:
     function: Detector
 
 
-_DETECTORS: dict[str, FaceDetector] = {}
+_DETECTORS: Registry[FaceDetector] = Registry("face detector")
 
 
 def register_detector(name: str, *, version: int = 1) -> Callable[[Detector], Detector]:
@@ -160,9 +161,7 @@ def register_detector(name: str, *, version: int = 1) -> Callable[[Detector], De
     """
 
     def add(function: Detector) -> Detector:
-        if name in _DETECTORS:
-            raise ValueError(f"Face detector {name!r} is taken; choose another name.")
-        _DETECTORS[name] = FaceDetector(name=name, version=version, function=function)
+        _DETECTORS.add(name, FaceDetector(name=name, version=version, function=function))
         return function
 
     return add
@@ -170,7 +169,7 @@ def register_detector(name: str, *, version: int = 1) -> Callable[[Detector], De
 
 def list_detectors() -> tuple[str, ...]:
     """Names of all face detectors, sorted."""
-    return tuple(sorted(_DETECTORS))
+    return tuple(_DETECTORS.names())
 
 
 def face_detector(name: str) -> FaceDetector:
@@ -179,14 +178,13 @@ def face_detector(name: str) -> FaceDetector:
     Raises:
         ConfigError: There is none; the nearest name is suggested.
     """
-    if name not in _DETECTORS:
-        raise unknown_name("face detector", name, _DETECTORS)
     return _DETECTORS[name]
 
 
 def ensure_detector(detector: FaceDetector) -> None:
     """Make a detector known under its name, unless the name is: for processes started later."""
-    _DETECTORS.setdefault(detector.name, detector)
+    if detector.name not in _DETECTORS:
+        _DETECTORS.add(detector.name, detector)
 
 
 def detect_faces(

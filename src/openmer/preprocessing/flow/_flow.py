@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from openmer.errors import DataError, unknown_name
+from openmer.errors import DataError
+from openmer.registry import Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +42,7 @@ class FlowMethod:
     function: FlowFunction
 
 
-_METHODS: dict[str, FlowMethod] = {}
+_METHODS: Registry[FlowMethod] = Registry("flow method")
 
 
 def register_flow(name: str, *, version: int = 1) -> Callable[[FlowFunction], FlowFunction]:
@@ -65,10 +66,7 @@ def register_flow(name: str, *, version: int = 1) -> Callable[[FlowFunction], Fl
     """
 
     def add(function: FlowFunction) -> FlowFunction:
-        if name in _METHODS:
-            taken = _METHODS[name].function.__name__
-            raise ValueError(f"Flow method {name!r} is taken by {taken}; choose another name.")
-        _METHODS[name] = FlowMethod(name=name, version=version, function=function)
+        _METHODS.add(name, FlowMethod(name=name, version=version, function=function))
         return function
 
     return add
@@ -76,7 +74,7 @@ def register_flow(name: str, *, version: int = 1) -> Callable[[FlowFunction], Fl
 
 def list_flow_methods() -> tuple[str, ...]:
     """Names of all flow methods, sorted."""
-    return tuple(sorted(_METHODS))
+    return tuple(_METHODS.names())
 
 
 def flow_method(name: str) -> FlowMethod:
@@ -85,14 +83,13 @@ def flow_method(name: str) -> FlowMethod:
     Raises:
         ConfigError: There is none; the nearest name is suggested.
     """
-    if name not in _METHODS:
-        raise unknown_name("flow method", name, _METHODS)
     return _METHODS[name]
 
 
 def ensure_registered(method: FlowMethod) -> None:
     """Make a method known under its name, unless the name is: for processes started later."""
-    _METHODS.setdefault(method.name, method)
+    if method.name not in _METHODS:
+        _METHODS.add(method.name, method)
 
 
 def optical_flow(
