@@ -77,7 +77,24 @@ class Draws:
 
 
 class Augmentation(BaseModel):
-    """A random change of a batch of images and flow; a subclass with a name registers itself."""
+    """A random change of a batch of images and flow; a subclass with a name registers itself.
+
+    Its fields are its options. `sample` draws numbers, and `apply` changes a batch by them.
+
+    Example:
+        class Darker(openmer.Augmentation):
+            name = "darker"
+            numbers = 1
+            most: float = 20.0
+
+            def sample(self, draws, shape):
+                return draws.uniform(1) * self.most
+
+            def apply(self, batch, parameters, channels):
+                flow, image = batch[:, : channels.flow], batch[:, channels.flow :]
+                darker = (image - parameters[..., None, None]).clamp_min(0)
+                return torch.cat([flow, darker], dim=1)
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
