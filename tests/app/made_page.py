@@ -21,12 +21,13 @@ serve(settings, default_model(), on_ready=lambda address: print(address, flush=T
 
 
 @contextmanager
-def served(temporary):
-    """The address of a page whose temporary folder is `temporary`."""
+def served(temporary, errors=None, end=signal.SIGTERM):
+    """The address of a page whose temporary folder is `temporary`; `errors` takes its lines."""
     page = subprocess.Popen(
         [sys.executable, "-c", SERVER],
         env=os.environ | {"TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
+        stderr=errors,
         text=True,
     )
     try:
@@ -35,9 +36,9 @@ def served(temporary):
             assert address.startswith("http://127.0.0.1:"), "the page did not start"
             yield address
     finally:
-        page.send_signal(signal.SIGTERM)
+        page.send_signal(end)
         code = page.wait(30)
-    assert code == 0
+    assert code == (0 if end == signal.SIGTERM else -end)
 
 
 def write_two_events(path):

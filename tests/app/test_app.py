@@ -1,6 +1,7 @@
 """The page without a browser: what it takes, who waits, and that nothing stays."""
 
 import re
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +21,14 @@ from typer.testing import CliRunner
 from openmer.app import PageSettings, is_loopback
 from openmer.app._jobs import Failed, Job, Stopped, Waiting, Working
 from openmer.app._queue import Line
-from openmer.app._results import Findings, check_length, shown_event
+from openmer.app._results import Findings, check_size, shown_event
 from openmer.app._sessions import Sessions
 from openmer.app._text import choices, event_text, findings_text, state_text
 from openmer.cli.page import app as command
 from openmer.errors import ConfigError, DataError
 from openmer.video import Evidence, RegionShift
+
+TENTH = PageSettings(max_minutes=0.1)
 
 
 def nothing(*_progress):
@@ -45,7 +48,7 @@ def films(tmp_path_factory):
 
 @pytest.fixture
 def sessions(tmp_path):
-    made = Sessions(tmp_path / "results", None, max_minutes=0.25)
+    made = Sessions(tmp_path / "results", None, PageSettings(max_minutes=0.25))
     yield made
     made.close()
 
@@ -111,6 +114,41 @@ def test_who_leaves_in_the_middle_leaves_nothing(sessions, give, tmp_path):
     sessions.leave("ada")
     job.join(20)
     assert list((tmp_path / "results").iterdir()) == []
+
+
+def test_who_gives_no_sign_leaves(sessions, give, tmp_path):
+    for visitor in ("ada", "bob"):
+        end_of(sessions.begin(visitor, give("calm")))
+    sessions.expire()
+    assert sessions.findings("bob") is not None
+    for room in sessions._rooms.values():
+        room.seen_s -= 61
+    sessions.note("ada")
+    sessions.note("nobody")
+    sessions.expire()
+    assert sessions.findings("ada") is not None and sessions.findings("bob") is None
+    assert len(list((tmp_path / "results").iterdir())) == 1
+
+
+def test_so_many_visitors_and_no_more(sessions, give, monkeypatch):
+    monkeypatch.setattr("openmer.app._sessions._MOST_ROOMS", 1)
+    sessions.begin("ada", give("calm"))
+    with pytest.raises(DataError, match="works for 1 others"):
+        sessions.begin("bob", give("calm"))
+    assert isinstance(end_of(sessions.begin("ada", give("wall"))), Findings)
+
+
+def test_a_video_that_would_keep_others_waiting_is_refused(films, sessions, give):
+    assert PageSettings().refuse_work(18_000, 1920 * 1080) is None  # 10 minutes of it
+    with pytest.raises(DataError, match=r"41\.5 gigapixels .* takes at most 40"):
+        PageSettings().refuse_work(20_000, 1920 * 1080)
+    with pytest.raises(DataError, match="gigapixels"):
+        PageSettings().refuse_work(400_001, 16)
+    few = PageSettings(max_gigapixels=0.001)
+    with pytest.raises(DataError, match="gigapixels in its 40 frames"):
+        check_size(films["calm"], few, nothing)
+    sessions._settings = few
+    assert "--max-gigapixels" in end_of(sessions.begin("ada", give("calm"))).message
 
 
 def test_stop_ends_an_analysis_and_removes_the_video(sessions, give, tmp_path):
@@ -188,11 +226,11 @@ def test_a_video_that_is_too_long_is_refused(films, sessions, give, tmp_path):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     told = []
-    assert check_length(unstated, 0.1, lambda *stage: told.append(stage)) == 100
+    assert check_size(unstated, TENTH, lambda *stage: told.append(stage)) == (100, 64 * 64)
     assert told[0] == ("measure", 1, 0)
     with pytest.raises(DataError, match="does not end after"):
-        check_length(unstated, 0.05, nothing)
-    assert check_length(films["calm"], 0.1, nothing) == 40
+        check_size(unstated, replace(TENTH, max_minutes=0.05), nothing)
+    assert check_size(films["calm"], TENTH, nothing)[0] == 40
 
 
 def test_one_at_a_time_in_the_order_of_their_coming():
@@ -292,9 +330,10 @@ class Visitor:
     def close(self):
         self.http.close()
 
-    def upload(self, path):
+    def upload(self, path, headers=None):
         with path.open("rb") as file:
-            return self.http.post("/gradio_api/upload", files={"files": (path.name, file)})
+            files = {"files": (path.name, file)}
+            return self.http.post("/gradio_api/upload", files=files, headers=headers)
 
     def analyze(self, path):
         """All that the page tells until it is done."""
@@ -317,6 +356,55 @@ class Visitor:
         return next(one["id"] for one in functions if one["api_name"] == name)
 
 
+OTHERS = (
+    {"origin": "http://evil.example"},
+    {"origin": "null"},
+    {"origin": "http://127.0.0.1:1"},
+    {"sec-fetch-site": "same-site"},
+    {"sec-fetch-site": "cross-site", "origin": "http://evil.example"},
+)
+SCHEMAS = ("openapi.json", "gradio_api/openapi.json", "gradio_api/info", "docs", "config/../docs")
+BODIES = (
+    b"",
+    b"{",
+    b"[]",
+    b"{}",
+    b'{"data": [], "fn_index": 0, "session_hash": "x"}',
+    b"x" * 99_999,
+)
+
+
+def test_other_pages_and_bad_requests_are_refused_in_one_line_each(tmp_path):
+    temporary, errors = tmp_path / "temporary", tmp_path / "errors"
+    temporary.mkdir()
+    film = tmp_path / "a.mp4"
+    film.write_bytes(bytes(1000))
+    with errors.open("w") as lines:
+        with (
+            served(temporary, lines, signal.SIGKILL) as address,
+            closing(Visitor(address, "ada")) as ada,
+        ):
+            own = {"origin": address.rstrip("/"), "sec-fetch-site": "same-origin"}
+            assert ada.upload(film, own).status_code == 200
+            link = {"sec-fetch-site": "cross-site", "sec-fetch-dest": "document"}
+            assert ada.http.get("/", headers=link).status_code == 200
+            assert errors.read_text() == ""
+            refused = [ada.upload(film, headers).status_code for headers in OTHERS]
+            refused += [ada.http.get("/config", headers=link).status_code]
+            assert refused == [403] * 6
+            assert [ada.http.get(f"/{name}").status_code for name in SCHEMAS] == [404] * 5
+            for path in ("queue/join", "run/stop", "upload"):
+                for body in BODIES:
+                    ada.http.post(f"/gradio_api/{path}", content=body)
+            ada.http.get("/gradio_api/%0a%1b[31m")
+        assert len(list(temporary.rglob("a.mp4"))) == 1
+        said = errors.read_text().splitlines()
+        assert len(said) == 6 + 5 + 3 * len(BODIES) + 1
+        assert "Traceback" not in errors.read_text() and all(len(line) < 300 for line in said)
+        with served(temporary):
+            assert list(temporary.rglob("a.mp4")) == [], "what a killed page left stays"
+
+
 def test_the_server_keeps_its_limits_and_leaves_nothing(tmp_path, films):
     two = write_two_events(tmp_path / "two.mp4")
     temporary = tmp_path / "temporary"
@@ -325,7 +413,7 @@ def test_the_server_keeps_its_limits_and_leaves_nothing(tmp_path, films):
         page = ada.http.get("/")
         assert "default-src 'self'" in page.headers["content-security-policy"]
         assert ada.http.get("/", headers={"host": "evil.example"}).status_code == 400
-        assert ada.http.get("/gradio_api/file=http://example.org/a").status_code == 403
+        assert ada.http.get("/gradio_api/file=http://example.org/a").status_code == 404
         assert ada.http.get("/gradio_api/file=/etc/passwd").status_code == 403
         large = tmp_path / "large.mp4"
         large.write_bytes(bytes(2**21 + 1))

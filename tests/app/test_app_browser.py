@@ -143,7 +143,7 @@ def test_nothing_is_wider_than_a_phone(page, tmp_path):
     page.set_viewport_size({"width": 390, "height": 844})
     give(page, write_two_events(tmp_path / "two.mp4"), ".om-verdict")
     page.wait_for_selector("#files a")
-    assert page.cross_validate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def _wait_until(is_so, seconds=10):

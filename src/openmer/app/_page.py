@@ -18,7 +18,6 @@ from openmer.app._sessions import Sessions
 from openmer.app._settings import PageSettings
 from openmer.errors import DataError
 
-_CLEAR_S = (600, 3600)  # how often uploads that nobody took are looked for, and from which age on
 _VISITORS = 32  # visitors; one is worked for, the others see that they wait
 
 _SHOW = "() => document.querySelector('.om-verdict')?.scrollIntoView({block: 'nearest'})"
@@ -49,7 +48,7 @@ def look(settings: PageSettings) -> dict[str, Any]:
         ),
         "css": _text.style(),
         "head": _text.script(),
-        "max_file_size": int(settings.max_mb * 2**20),
+        "max_file_size": settings.max_bytes,
     }
 
 
@@ -59,7 +58,7 @@ class _Page:
 
     def __init__(self, sessions: Sessions, settings: PageSettings) -> None:
         self._sessions = sessions
-        with gr.Blocks(title="OpenMER", analytics_enabled=False, delete_cache=_CLEAR_S) as blocks:
+        with gr.Blocks(title="OpenMER", analytics_enabled=False) as blocks:
             gr.HTML(_text.top(settings), padding=False)
             self._drop = gr.File(label="Video", height=150, elem_id="drop")
             self._status = gr.HTML(visible=False, padding=False, elem_id="status")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from openmer.app._settings import PageSettings
 from openmer.errors import DataError
 from openmer.video import (
     Analysis,
@@ -88,8 +89,7 @@ def find(
     video: Path,
     folder: Path,
     model: FittedModel | None,
-    *,
-    max_minutes: float,
+    settings: PageSettings,
     on_progress: Progress,
 ) -> Findings:
     """Analyse a video and write everything about it into a folder.
@@ -98,16 +98,19 @@ def find(
         video: A file.
         folder: An empty one that exists.
         model: A trained method; None gives no classes.
-        max_minutes: Longest video that is analysed.
+        settings: How long and how large a video may be.
         on_progress: Called with "measure" (of a video that does not state its length), "follow",
             "recognize" or "draw", how much of it is done, and of how much (0: not known).
 
     Raises:
-        DataError: The video is too long, cannot be read, or the folder cannot be written.
+        DataError: The video is too long or too large, or cannot be read; or the folder cannot be
+            written.
     """
-    frames = check_length(video, max_minutes, on_progress)
+    frames, pixels = check_size(video, settings, on_progress)
 
     def report(stage: str, done: int, total: int) -> None:
+        if stage == "follow":  # what a file says of itself may be wrong
+            settings.refuse_work(done, pixels)
         on_progress(stage, done, max(frames, done) if stage == "follow" else total)
 
     analysis = analyze_video(video, model=model, on_progress=report)
@@ -127,32 +130,35 @@ def find(
     )
 
 
-def check_length(video: Path, max_minutes: float, on_progress: Progress) -> int:
-    """Refuse a video that is too long; where it does not say how long it is, it is read.
+def check_size(video: Path, settings: PageSettings, on_progress: Progress) -> tuple[int, int]:
+    """Refuse a video that is too long or too large; one that does not state its length is read.
 
     Args:
         video: A file.
-        max_minutes: The limit.
+        settings: The limits.
         on_progress: Called with "measure", frames read, and 0.
 
     Returns:
-        How many frames it has, about; 0 where that is not known.
+        How many frames it has, about (0: not known), and how many pixels each of them has.
 
     Raises:
-        DataError: It is longer, or cannot be read.
+        DataError: It is longer or larger, or cannot be read.
     """
     with open_video(video, on_damage="skip") as opened:
-        info = opened.info
+        info, most = opened.info, settings.max_minutes
+        pixels, count = info.width * info.height, 0
         if info.duration_s is not None:
-            _refuse_longer(info.duration_s, max_minutes, "is {} long")
-            return info.frames or round(info.duration_s * (info.fps or 0))
-        count = 0
+            _refuse_longer(info.duration_s, most, "is {} long")
+            count = info.frames or round(info.duration_s * (info.fps or 0))
+            settings.refuse_work(count, pixels)
+            return count, pixels
         for frame in opened:
             count = frame.number + 1
-            _refuse_longer(float(frame.time_s), max_minutes, "does not end after {}")
+            _refuse_longer(float(frame.time_s), most, "does not end after {}")
+            settings.refuse_work(count, pixels)
             if not frame.number % _TOLD_EVERY:
                 on_progress("measure", count, 0)
-    return count
+    return count, pixels
 
 
 def _refuse_longer(seconds: float, max_minutes: float, words: str) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 from openmer.app._settings import PageSettings, is_loopback
 from openmer.errors import ConfigError, DataError
@@ -20,10 +23,14 @@ from openmer.files import temporary_folder
 
 if TYPE_CHECKING:
     import gradio
+    from starlette.middleware import Middleware
 
     from openmer.deployment import FittedModel
 
 _NAMES_OF_THIS_COMPUTER = ("localhost", "127.0.0.1")
+_TIDIED_EVERY_S = 2.0
+
+_log = logging.getLogger("openmer.app")
 
 
 def serve(
@@ -51,11 +58,11 @@ def serve(
     with (
         _end_of_the_process() as end,
         _temporary_folder(settings) as folder,
-        _running(settings, model, folder) as address,
+        _running(settings, model, folder) as (address, tidy),
     ):
         on_ready(address)
-        while not end.wait(0.5):
-            pass
+        while not end.wait(_TIDIED_EVERY_S):
+            tidy()
 
 
 @contextmanager
@@ -70,9 +77,9 @@ def _temporary_folder(settings: PageSettings) -> Iterator[Path]:
                 f"The temporary folder {folder.parent} has {free_mb:.0f} MB left; videos may have "
                 f"{settings.max_mb:g} MB. Make room, give a smaller --max-mb, or set TMPDIR."
             )
-        for part in ("uploads", "results"):
+        for part in ("uploads", "results", "other"):
             (folder / part).mkdir()
-        tempfile.tempdir = str(folder / "uploads")
+        tempfile.tempdir = str(folder / "other")
         try:
             yield folder
         finally:
@@ -80,31 +87,43 @@ def _temporary_folder(settings: PageSettings) -> Iterator[Path]:
 
 
 @contextmanager
-def _running(settings: PageSettings, model: FittedModel | None, folder: Path) -> Iterator[str]:
-    """Run the server; yield its address."""
+def _running(
+    settings: PageSettings, model: FittedModel | None, folder: Path
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Run the server; yield its address, and what removes the files that nobody waits for."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
-    from openmer.app._page import build_page
-    from openmer.app._sessions import Sessions
+    from starlette.middleware import Middleware
 
-    sessions = Sessions(folder / "results", model, max_minutes=settings.max_minutes)
+    from openmer.app._page import build_page
+    from openmer.app._security import SecurityMiddleware
+    from openmer.app._sessions import Sessions
+    from openmer.app._uploads import Uploads
+
+    _shorten_tracebacks()
+    sessions, uploads = Sessions(folder / "results", model, settings), Uploads(folder, settings)
     page = build_page(sessions, settings)
+
+    def tidy() -> None:
+        sessions.expire()
+        uploads.tidy()
+
     try:
-        yield _launched(page, settings, folder / "results")
+        guard = Middleware(SecurityMiddleware, uploads=uploads, on_sign=sessions.note)
+        yield _launched(page, settings, folder / "results", guard), tidy
     finally:
         sessions.close()
         page.close(verbose=False)
 
 
-def _launched(page: gradio.Blocks, settings: PageSettings, results: Path) -> str:
+def _launched(page: gradio.Blocks, settings: PageSettings, results: Path, guard: Middleware) -> str:
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from openmer.app._page import look
-    from openmer.app._security import SecurityMiddleware
 
     own = [*_NAMES_OF_THIS_COMPUTER, settings.host] if is_loopback(settings.host) else ["*"]
-    guards = [Middleware(TrustedHostMiddleware, allowed_hosts=own), Middleware(SecurityMiddleware)]
+    guards = [Middleware(TrustedHostMiddleware, allowed_hosts=own), guard]
     try:
         _, address, _ = page.launch(
             server_name=settings.host,
@@ -130,6 +149,31 @@ def _launched(page: gradio.Blocks, settings: PageSettings, results: Path) -> str
             "computer. Give another --port or --host."
         ) from error
     return str(address)
+
+
+@final
+class _OneLine:
+    """Stands for the module `traceback` where one would be printed for each bad request."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(traceback, name)
+
+    @staticmethod
+    def print_exc() -> None:
+        """Write one line; the rest is for those who log at the level "debug"."""
+        error = sys.exc_info()[1]
+        _log.warning(
+            "A request failed: %.200s", " ".join(f"{type(error).__name__}: {error}".split())
+        )
+        _log.debug("Where it failed:", exc_info=True)
+
+
+def _shorten_tracebacks() -> None:
+    """Let Gradio write one line for each bad request."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("gradio.") and getattr(module, "traceback", None) is traceback:
+            module.traceback = _OneLine()  # type: ignore[attr-defined]
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 @contextmanager

@@ -5,13 +5,15 @@ from __future__ import annotations
 import secrets
 import shutil
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from openmer.app._jobs import Job
 from openmer.app._queue import Line
 from openmer.app._results import Findings, find
+from openmer.app._settings import PageSettings
 from openmer.errors import DataError
 from openmer.video import Progress
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from openmer.deployment import FittedModel
 
 _LEAVE_WITHIN_S = 10.0
+_SILENT_S = 60.0  # an open page gives a sign four times in that time
+_MOST_ROOMS = 32
 _ROOM_BYTES = 100_000_000  # for pictures, replays and the report
 
 
@@ -29,16 +33,17 @@ class _Room:
     folder: Path
     job: Job | None = None
     is_left: bool = False
+    seen_s: float = field(default_factory=time.monotonic)
 
 
 @final
 class Sessions:
     """Takes videos, lets one analysis at a time work, and clears up after every visitor."""
 
-    def __init__(self, root: Path, model: FittedModel | None, *, max_minutes: float) -> None:
+    def __init__(self, root: Path, model: FittedModel | None, settings: PageSettings) -> None:
         self._root = root
         self._model = model
-        self._max_minutes = max_minutes
+        self._settings = settings
         self._line = Line()
         self._lock = threading.Lock()
         self._rooms: dict[str, _Room] = {}
@@ -51,7 +56,7 @@ class Sessions:
             upload: A file that is moved away from where it lies.
 
         Raises:
-            DataError: It is not there any more, or there is no room.
+            DataError: It is not there any more, there is no room, or too many others are here.
         """
         room = _Room(folder=self._root / secrets.token_urlsafe(16))
         self._enter(visitor, room)
@@ -87,6 +92,20 @@ class Sessions:
         if room is not None:
             self._clear(room)
 
+    def note(self, visitor: str) -> None:
+        """Note a sign that a visitor's page is still open."""
+        with self._lock:
+            if visitor in self._rooms:
+                self._rooms[visitor].seen_s = time.monotonic()
+
+    def expire(self) -> None:
+        """Let those leave whose page gave no sign for a minute."""
+        since_s = time.monotonic() - _SILENT_S
+        with self._lock:
+            gone = [visitor for visitor, room in self._rooms.items() if room.seen_s < since_s]
+        for visitor in gone:
+            self.leave(visitor)
+
     def close(self) -> None:
         """Everyone leaves; wait for what is at work."""
         with self._lock:
@@ -101,6 +120,11 @@ class Sessions:
     def _enter(self, visitor: str, room: _Room) -> None:
         with self._lock:
             before = self._rooms.get(visitor)
+            if before is None and len(self._rooms) >= _MOST_ROOMS:
+                raise DataError(
+                    f"This page works for {_MOST_ROOMS} others already. Give the video again when "
+                    "some of them have left."
+                )
             self._rooms[visitor] = room
         if before is not None:
             self._clear(before)
@@ -135,13 +159,7 @@ class Sessions:
         """Analyse; the video is removed afterwards, and without findings everything."""
         is_done = False
         try:
-            found = find(
-                video,
-                room.folder,
-                self._model,
-                max_minutes=self._max_minutes,
-                on_progress=on_progress,
-            )
+            found = find(video, room.folder, self._model, self._settings, on_progress)
             is_done = True
         except DataError as error:
             raise DataError(str(error).replace(f"{video.parent}/", "")) from error
