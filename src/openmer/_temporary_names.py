@@ -37,6 +37,25 @@ def is_stale(entry: os.DirEntry[str], name: re.Match[str]) -> bool:
     return _start_of(int(name["pid"])) not in {name["start"], _UNKNOWN}
 
 
+def dead_writer(entry: os.DirEntry[str]) -> int | None:
+    """Return the number of the process of this host that left a temporary name; None if it lives."""
+    name = TEMPORARY.fullmatch(entry.name)
+    if name is None or name["host"] != _host() or not is_stale(entry, name):
+        return None
+    return int(name["pid"])
+
+
+def start_s_of(pid: int) -> float | None:
+    """Return when a process began, in seconds since 1970; None where none of that number lives."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        stat = Path("/proc/stat").read_bytes()
+    except OSError:
+        return None
+    booted_s = next(int(line.split()[1]) for line in stat.splitlines() if line.startswith(b"btime"))
+    return booted_s + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
 @functools.cache
 def _owner(pid: int) -> str:
     """Return the mark of this process; `pid` is its number, which a fork changes."""

@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from openmer._worker_files import shared_folder
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing._array_store import Rows
@@ -117,7 +118,8 @@ def _arrays_elsewhere(
     if can_fork():
         return in_order(work, clips, workers, loaded=_loaded(recipe))
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        pool = joblib.Parallel(n_jobs=workers, return_as="generator")
+        folder = str(shared_folder())
+        pool = joblib.Parallel(n_jobs=workers, return_as="generator", temp_folder=folder)
     arrays: Iterator[NDArray[np.float32] | DataError] = pool(
         joblib.delayed(work)(clip) for clip in clips
     )

@@ -23,6 +23,7 @@ from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from torch import nn
 
+from openmer._worker_files import shared_folder
 from openmer.config import Record
 from openmer.errors import ConfigError, OpenMERError
 from openmer.models import builder_of, ensure_registered
@@ -210,12 +211,13 @@ def _side_by_side(
     threads = any(isinstance(spec, SvmTraining) for spec, _ in groups)
     # From its start on, so that one still loading PyTorch ends with its parent, too.
     end_with_parent = {"initializer": _end_with_parent, "initargs": (os.getpid(),)}
+    place = {} if threads else {"temp_folder": str(shared_folder()), **end_with_parent}
     run = Parallel(
         n_jobs=plan.workers,
         backend="threading" if threads else "loky",
         return_as="generator_unordered",
         mmap_mode="c",
-        **({} if threads else end_with_parent),
+        **place,
     )
     tasks = []
     for number, (spec, jobs) in enumerate(groups):

@@ -14,6 +14,7 @@ from joblib import Parallel, cpu_count, delayed
 from pydantic import TypeAdapter
 
 from openmer import __version__
+from openmer._worker_files import shared_folder
 from openmer.datasets import AnnotatedVideo
 from openmer.errors import DataError, reading_file
 from openmer.evaluation import Span, SpottingScores, score_spotting, span_of
@@ -102,7 +103,9 @@ def _all(
             _analyze(video, file, model, settings)
             yield
         return
-    run = Parallel(n_jobs=processes, return_as="generator_unordered")
+    run = Parallel(
+        n_jobs=processes, return_as="generator_unordered", temp_folder=str(shared_folder())
+    )
     yield from run(delayed(_analyze)(video, file, model, settings) for video, file in missing)
 
 
