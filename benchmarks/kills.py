@@ -1,7 +1,7 @@
 """Kill commands with all their processes at random moments; count what is lost and what remains.
 
     python benchmarks/kills.py --kills 100 --out benchmarks/results/kills.md
-    python benchmarks/kills.py --kills 20 --signal TERM      # a gentle end: nothing may be said twice
+    python benchmarks/kills.py --kills 20 --signal TERM    # nothing may be said of leaked files
 
 Tiny synthetic work of five commands: evaluate, search, study, pretrain, analyze, with two worker
 processes each where they have any. A command is killed (SIGKILL to its process group) some times
@@ -19,6 +19,7 @@ work. Needs Linux and the packages of the tests.
 from __future__ import annotations
 
 import argparse
+import atexit
 import hashlib
 import os
 import random
@@ -31,6 +32,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from machine import processor
@@ -63,7 +65,6 @@ PRETRAIN = (
     "pretraining.size=32", "--set", "pretraining.batch_size=4", "--set",
     "pretraining.validation=0.5", "--set", "pretraining.stages=[{epochs=4, learning_rate=1e-3}]",
 )  # fmt: skip
-SECONDS = re.compile(rb"(?m)^.*(seconds|started|finished|date|time|created).*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -156,8 +157,13 @@ def start(command: Command, folder: Path) -> int:
     """Start a command in a process group of its own, with all its files in a folder."""
     sys.stdout.flush()
     pid = os.fork()
-    if pid:
-        return pid
+    if not pid:
+        _run(command, folder)
+    return pid
+
+
+def _run(command: Command, folder: Path) -> NoReturn:
+    """Run a command in this fork, and end."""
     os.setsid()
     for part in ("results", "tmp"):
         (folder / part).mkdir(parents=True, exist_ok=True)
@@ -171,19 +177,12 @@ def start(command: Command, folder: Path) -> int:
     sys.argv = ["openmer", *command.arguments]
     from openmer.cli import main
 
+    code = 0
     try:
         main()
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1 if end.code else 0
-        _end(code)
-    _end(0)
-
-
-def _end(code: int) -> None:
-    """End a fork as a process of its own ends: with what waits for the end."""
-    import atexit
-
-    atexit._run_exitfuncs()
+        code = end.code if isinstance(end.code, int) else bool(end.code)
+    atexit._run_exitfuncs()  # what a process of its own would do
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -308,7 +307,10 @@ def table(tallies: dict[str, Tally], plan: Plan) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    """Measure, attack, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=100, help="of all commands together")
     parser.add_argument("--each", type=int, default=4, help="kills in one folder before it ends")
     parser.add_argument("--signal", choices=["KILL", "TERM"], default="KILL")

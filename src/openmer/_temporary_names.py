@@ -38,7 +38,7 @@ def is_stale(entry: os.DirEntry[str], name: re.Match[str]) -> bool:
 
 
 def dead_writer(entry: os.DirEntry[str]) -> int | None:
-    """Return the number of the process of this host that left a temporary name; None if it lives."""
+    """Return the process of this host that left a temporary name; None while it lives."""
     name = TEMPORARY.fullmatch(entry.name)
     if name is None or name["host"] != _host() or not is_stale(entry, name):
         return None

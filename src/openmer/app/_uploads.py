@@ -80,9 +80,7 @@ class Uploads:
         for place, _, files in os.walk(self._folder / "uploads", topdown=False):
             folder = Path(place)
             for file in files:
-                with suppress(OSError):
-                    if time.time() - (folder / file).lstat().st_mtime > _UNTAKEN_S:
-                        (folder / file).unlink()
+                _remove_old(folder / file)
             if folder.name != "uploads":
                 with suppress(OSError):  # not empty
                     folder.rmdir()
@@ -105,6 +103,12 @@ class Uploads:
                 with suppress(OSError):
                     total += Path(place, file).lstat().st_size
         return total
+
+
+def _remove_old(file: Path) -> None:
+    with suppress(OSError):
+        if time.time() - file.lstat().st_mtime > _UNTAKEN_S:
+            file.unlink()
 
 
 def _limited(receive: Receive, most: int) -> Receive:

@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from openmer import __version__
 from openmer._plugins import add_plugins
+from openmer._worker_files import sweep_at_start
 from openmer.cli._console import errors, stopping
 from openmer.cli._option_groups import spread
 from openmer.cli.analyze import analyze
@@ -106,6 +107,7 @@ def _common_first(words: list[str]) -> list[str]:
 def main() -> None:
     """Run the command line; every error ends in one message and an exit code."""
     words = _common_first(sys.argv[1:])
+    sweep_at_start()
     with _stoppable():
         try:
             app(args=words)

@@ -26,6 +26,12 @@ def page(
     max_mb: Annotated[
         float, typer.Option("--max-mb", help="Largest file that is taken, in megabytes.")
     ] = 500.0,
+    max_gigapixels: Annotated[
+        float,
+        typer.Option(
+            "--max-gigapixels", help="Most frames times pixels of a frame that are taken, in 10^9."
+        ),
+    ] = 40.0,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Do not open the page in the browser.")
     ] = False,
@@ -43,6 +49,7 @@ def page(
         port=port,
         max_minutes=max_minutes,
         max_mb=max_mb,
+        max_gigapixels=max_gigapixels,
         open_browser=not no_browser,
     )
     if not local_page.is_loopback(host):
