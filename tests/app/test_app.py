@@ -24,7 +24,8 @@ from openmer.app._queue import Line
 from openmer.app._results import Findings, check_size, shown_event
 from openmer.app._sessions import Sessions
 from openmer.app._text import choices, event_text, findings_text, state_text
-from openmer.cli.page import app as command
+from openmer.cli._option_groups import spread
+from openmer.cli.page import page as command
 from openmer.errors import ConfigError, DataError
 from openmer.video import Evidence, RegionShift
 
@@ -301,7 +302,7 @@ def test_other_computers_are_let_in_only_when_asked_for(monkeypatch):
     served_at = []
     monkeypatch.setattr("openmer.app.serve", lambda settings, *_, **__: served_at.append(settings))
     cli = typer.Typer()
-    cli.command()(command)
+    cli.command()(spread(command))
     refused = CliRunner().invoke(cli, ["--host", "0.0.0.0", "--no-model"])
     assert isinstance(refused.exception, ConfigError)
     assert "--allow-remote" in str(refused.exception) and served_at == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from joblib import Parallel, cpu_count, delayed
 
+from openmer._worker_files import shared_folder
 from openmer.errors import DataError
 from openmer.video._analyze import Progress
 from openmer.video._job import Done, Request, folders_for, run_job
@@ -44,7 +45,7 @@ def run_jobs(
                 result = _run(video, folder, request, report)
             yield result
         return
-    run = Parallel(n_jobs=processes, return_as="generator")
+    run = Parallel(n_jobs=processes, return_as="generator", temp_folder=str(shared_folder()))
     with progress("all videos") as report:
         results = run(delayed(_run)(video, folder, request) for video, folder in pairs)
         for number, result in enumerate(results, start=1):
