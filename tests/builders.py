@@ -16,7 +16,7 @@ from openmer.training import (
     TrainingData,
 )
 
-WITHOUT_EPOCHS = ("flow-svm", "flow-kernel")
+WITHOUT_EPOCHS = ("flow-svm", "flow-svm-stretched", "flow-kernel")
 
 
 def make_clip(corpus="demo", subject="s01", name="a", **changes):

@@ -28,6 +28,7 @@ from openmer.evaluation import (
     load_run,
     prepare_task,
     read_run,
+    warnings_of,
 )
 from openmer.methods import Method, load_method, with_label_scheme
 from openmer.preprocessing import ArrayCache
@@ -84,6 +85,11 @@ class Result(Displayed):
     def leaky(self) -> bool:
         """Whether the run has seen its tested subjects in any way."""
         return self.info.leaky
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes the scores worth less than they look, a sentence each."""
+        return warnings_of(self.info, self.summary)
 
     def score(self, metric: str = "uf1") -> Estimate:
         """Return a score with its interval and its spread over seeds.

@@ -62,6 +62,7 @@ def _show(folder: Path, *, as_json: bool) -> None:
             "epoch_rule": info.epoch_rule,
             "leaky": info.leaky,
             **summary.to_json(),
+            "warnings": list(evaluation.warnings_of(info, summary)),
             "parameters": info.parameters,
             "seconds": info.seconds,
             "asked": info.asked,

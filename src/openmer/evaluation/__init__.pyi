@@ -146,6 +146,7 @@ from ._summary import (
 from ._summary import (
     summarise as summarise,
 )
+from ._warnings import warnings_of as warnings_of
 from ._write_run import (
     run_folder as run_folder,
 )
@@ -266,6 +267,7 @@ __all__ = [
     "uar",
     "uf1",
     "versions",
+    "warnings_of",
     "weights_digest",
     "write_predictions",
 ]

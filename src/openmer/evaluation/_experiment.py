@@ -110,6 +110,15 @@ class Task:
         return len(self.clips) + len(self.failures)
 
     @property
+    def motionless(self) -> int:
+        """Clips whose flow is the same everywhere, or whose onset is their apex."""
+        same = np.array([c.onset is not None and c.onset == c.apex for c in self.clips], dtype=bool)
+        if self.method.steps.flow is not None:
+            flow = self.data.inputs[:, :2]
+            same |= (flow == flow[:, :, :1, :1]).all(axis=(1, 2, 3))
+        return int(same.sum())
+
+    @property
     def parameters(self) -> int:
         """Trainable numbers of the network; 0 for a method without one."""
         spec = self.spec

@@ -48,6 +48,7 @@ class RunInfo:
         failures: Clips that could not be prepared and are in no score; `clip`, `step` and `reason`
             of each.
         lost_subjects: Subjects who are in no score, because all their clips are among the failures.
+        motionless: Clips whose flow is the same everywhere, or whose onset is their apex.
         seen_subjects: Held-out subjects whose pictures made the weights that the folds started
             from: the run is leaky.
     """
@@ -74,6 +75,7 @@ class RunInfo:
     failures: tuple[Mapping[str, str], ...] = ()
     lost_subjects: tuple[str, ...] = ()
     seen_subjects: tuple[str, ...] = ()
+    motionless: int = 0
 
     @property
     def asked(self) -> int:
@@ -117,6 +119,7 @@ def read_run_info(folder: Path) -> RunInfo:
         failures=_failures(path, tables),
         lost_subjects=run.texts("lost_subjects") if run.values.get("lost_subjects") else (),
         seen_subjects=run.texts("seen_subjects") if run.values.get("seen_subjects") else (),
+        motionless=run.count("motionless") if "motionless" in run.values else 0,
     )
     _require_honest_record(path, info)
     _require_same_folds(folder, info.seeds, tables.get("folds"))

@@ -116,6 +116,7 @@ def write_record(
             "clips": len(task.clips),
             "subjects": len(task.folds),
             "lost_subjects": list(task.lost_subjects),
+            "motionless": task.motionless,
             "seeds": list(progress.seeds),
             "parameters": task.parameters,
             "seconds": round(progress.seconds, 1),

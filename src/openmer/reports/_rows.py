@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from openmer.errors import DataError
-from openmer.evaluation import Estimate, RunInfo, Summary, list_metrics
+from openmer.evaluation import Estimate, RunInfo, Summary, list_metrics, warnings_of
 from openmer.reports._published import is_composite
 
 Run = tuple[RunInfo, Summary]
@@ -123,7 +123,8 @@ def ordered(runs: Sequence[Run]) -> list[Run]:
 
 def row_of(info: RunInfo, summary: Summary) -> Row:
     """Write the scores and settings of a run as text."""
-    found = (_seen_note(info), _search_note(info), _failure_note(info), _source_note(info))
+    warnings = warnings_of(info, summary)
+    found = (_seen_note(info), *warnings, _search_note(info), _source_note(info))
     return Row(
         title=title_of(info),
         rule=RULE_WORDS[info.epoch_rule],
@@ -250,20 +251,6 @@ def _is_control(character: str) -> bool:
 def title_of(info: RunInfo) -> str:
     """Return the method's title; a run on shuffled labels says so."""
     return plain(info.title) + (" on shuffled labels" if info.shuffled_labels else "")
-
-
-def _failure_note(info: RunInfo) -> str:
-    """How many clips could not be prepared, and who has none left; empty where all could."""
-    if not info.failures:
-        return ""
-    steps = sorted(Counter(failure["step"] for failure in info.failures).items())
-    where = ", ".join(f"{count} at the step {step!r}" for step, count in steps)
-    lost = ", ".join(info.lost_subjects)
-    subjects = f" Lost with all their clips, and in no score: {lost}." if lost else ""
-    return (
-        f"{len(info.failures)} of {counted(info.asked, 'clip')} could not be prepared: {where}. "
-        f"The scores are of the other {info.clips}.{subjects}"
-    )
 
 
 def _seen_note(info: RunInfo) -> str:
