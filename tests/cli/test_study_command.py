@@ -24,7 +24,6 @@ set = ["training.flipped_copies=false"]
 [[rows]]
 label = "of one's own weights"
 weights = "mine"
-pretrain = "openmer pretrain x --root y=FOLDER"
 """
 
 
@@ -48,7 +47,7 @@ def test_printed_t_tests_need_no_clips(openmer, tmp_path):
 
 def test_weights_that_a_study_would_not_use_are_refused(openmer):
     code, _, told = openmer("study", "dense-attention/size", "--weights", f"mine={__file__}")
-    assert code != 0 and "takes none" in told
+    assert code == 2 and "'mine'" in told
 
 
 def test_a_study_without_its_clips_is_an_error(openmer):
@@ -69,7 +68,7 @@ def test_a_study_of_ones_own_shows_parts_and_compares(kind, openmer, tmp_path, m
     assert code == 0, told
     assert "LEAKY" not in shown and "--leaky is left out" in told
     written = "".join(p.read_text() for p in (tmp_path / "runs" / "studies").glob("*.md"))
-    assert "not run, needs weights: openmer pretrain x" in written
+    assert "not run, needs weights: --weights mine=FILE" in written
     assert ("| support vector machine | synth-a |" in written) == (kind == "scores")
     assert ("| p by subject |" in written) == (kind == "t-tests")
 

@@ -7,7 +7,7 @@ from tests.evaluation.made_up_runs import make_run
 
 from openmer.errors import ConfigError
 from openmer.preprocessing.steps.magnify import MagnifyStep
-from openmer.reproduction import load_study, row_method, study_table
+from openmer.reproduction import Changes, load_study, row_method, study_table
 from openmer.reproduction._run_study import StudyResult
 from openmer.reproduction._study import StudyRow
 
@@ -38,7 +38,7 @@ def test_rows_sweep_alpha_and_band_of_the_methods_own_step():
 def test_the_row_without_magnification_keeps_the_other_steps():
     names = [step.step for step in row_method(STUDY, STUDY.rows[0]).recipe.steps]
     assert names == ["align", "apex_frame"]
-    sized = row_method(STUDY, STUDY.rows[0], ["recipe.2.size=64"])
+    sized = row_method(STUDY, STUDY.rows[0], Changes(overrides=("recipe.2.size=64",)))
     assert sized.steps.size == 64, "an override counts the steps of the method"
 
 

@@ -1,14 +1,20 @@
 """Studies: every row can be made, what is printed is found, and what cannot run says why."""
 
+import shlex
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from tests.evaluation.made_up_runs import make_run
 
 from openmer.datasets import read_manifest, write_corpus
 from openmer.errors import ConfigError, DataError
 from openmer.evaluation import Protocol
 from openmer.methods import load_method
 from openmer.reproduction import (
+    Changes,
     StudyRun,
+    check_weights,
     list_studies,
     load_study,
     row_method,
@@ -16,9 +22,16 @@ from openmer.reproduction import (
     size_table,
     study_markdown,
     study_table,
+    study_tables,
 )
 from openmer.reproduction._feature_maps import draw_maps, feature_maps
 from openmer.reproduction._model_size import model_size
+from openmer.reproduction._rows import (
+    method_name,
+    pretrain_command,
+    weights_key,
+    weights_keys,
+)
 from openmer.reproduction._run_study import StudyResult
 from openmer.training import Resources
 
@@ -37,7 +50,6 @@ def how(tmp_path, **changes):
         "leaky": False,
         "out": tmp_path,
         "resources": Resources(device="cpu", workers=1),
-        "weights": {},
     }
     return StudyRun(**(fields | changes))
 
@@ -52,13 +64,96 @@ def test_every_row_has_its_method_and_its_printed_line(name):
             assert study.published(row, part), f"{row.published} is not printed for {part}"
 
 
+def without_dropout(method):
+    return {key: value for key, value in method.model.parameters.items() if key != "dropout"}
+
+
+@pytest.mark.parametrize("as_published", [False, True])
 @pytest.mark.parametrize("name", list_studies())
-def test_every_row_with_weights_of_its_own_says_how_they_are_made(name):
-    keys = [(row.weights, row.pretrain, row.set) for row in load_study(name).rows if row.weights]
-    for key, command, overrides in keys:
-        assert command.startswith("openmer pretrain ") and " --root " in command, key
-        changed = [text for text in overrides if text.startswith("model.")]
-        assert all(f"--set {text}" in command for text in changed), "pretrain what is fine-tuned"
+def test_every_row_that_starts_from_weights_says_how_they_are_made(name, as_published):
+    study, changes = load_study(name), Changes(as_published=as_published)
+    keys = weights_keys(study, changes)
+    rows = [row for row in study.rows if row.run]
+    for row in rows:
+        method = row_method(study, row, changes)
+        key = weights_key(row, load_method(method_name(study, row, changes), row.set))
+        assert (key in keys) == bool(key)
+        if not key:
+            continue
+        command, _, told = pretrain_command(study, row, changes).partition(", then --weights ")
+        words = shlex.split(command)
+        assert words[:2] == ["openmer", "pretrain"] and "--root" in words
+        made = load_method(words[2], [words[i + 1] for i, w in enumerate(words) if w == "--set"])
+        assert made.model.name == method.model.name
+        assert without_dropout(made) == without_dropout(method), "pretrain what is fine-tuned"
+        folder = words[words.index("--out") + 1]
+        assert told == f"{key}={folder}/{made.name}.safetensors"
+
+
+def test_rows_of_the_published_tables_take_one_key_each():
+    sources = weights_keys(load_study("efficient-me/source"), Changes())
+    assert set(sources) == {"ckplus", "fer2013"}
+    attention = weights_keys(load_study("dense-attention/attention"), Changes(as_published=True))
+    assert "mixed-attention" in attention and len(attention) == 4
+    assert set(weights_keys(load_study("efficient-me/losses-whole"), Changes())) == {
+        "focal", "cross-entropy",
+    }  # fmt: skip
+
+
+def test_what_a_row_sets_itself_cannot_be_replaced():
+    study = load_study("efficient-me/losses-whole")
+    for text in ("loss.name=focal", "loss={name='focal'}", "loss.class_weights=balanced"):
+        with pytest.raises(ConfigError, match=r"the row 'cross-entropy' of .* itself"):
+            row_method(study, study.rows[1], Changes(overrides=(text,)))
+    assert row_method(study, study.rows[0], Changes(overrides=("loss.gamma=1.0",)))
+
+
+def test_what_the_user_sets_reaches_every_row_but_a_fixed_one():
+    study = load_study("dense-attention/composite")
+    changes = Changes(overrides=("label_scheme=smic-3",))
+    rows = [row for row in study.rows if row.run]
+    assert {row_method(study, row, changes).scheme.name for row in rows} == {"smic-3"}
+    fixed = rows[1].model_copy(update={"fixed": True})
+    assert row_method(study, fixed, changes).scheme.name == "megc2019-3"
+
+
+def test_a_quick_study_shortens_every_row_in_the_same_way():
+    study = load_study("dense-attention/composite")
+    for row in (row for row in study.rows if row.run):
+        training = row_method(study, row, Changes(quick=True)).training
+        epochs = [stage.epochs for stage in getattr(training, "stages", ())]
+        assert all(count <= 2 for count in [*epochs, getattr(training, "epochs", 0)])
+
+
+def test_an_override_that_a_competitor_does_not_know_leaves_it_out(tmp_path, clips):
+    study = load_study("dense-attention/composite")
+    rows = tuple(row for row in study.rows if row.method == "flow-svm")
+    study = study.model_copy(update={"rows": rows})
+    changes = Changes(overrides=("training.batch_size=8",))
+    (result,) = run_study(study, clips, how(tmp_path, changes=changes))
+    assert result.honest is None and "training.batch_size" in result.why_not
+
+
+def test_weights_are_given_in_one_way(tmp_path, clips):
+    changes = Changes(overrides=("model.weights=",), weights={"focal": tmp_path / "w.safetensors"})
+    with pytest.raises(ConfigError, match="expected one of them"):
+        check_weights(load_study("efficient-me/losses-whole"), changes)
+
+
+def test_rows_of_other_clips_or_classes_stand_in_tables_of_their_own():
+    study = load_study("dense-attention/composite")
+    one, other = make_run(), make_run()
+    other = (replace(other[0], data={**other[0].data, "clips_sha256": "other"}), other[1])
+    rows = study.rows[:3]
+    results = [
+        StudyResult(row=rows[0], honest=one),
+        StudyResult(row=rows[1], honest=other),
+        StudyResult(row=rows[2], why_not="only quoted"),
+    ]
+    first, second = study_tables(study, results, Changes(quick=True))
+    assert [row[0] for row in first.rows] == [rows[0].label, rows[2].label]
+    assert [row[0] for row in second.rows] == [rows[1].label]
+    assert first.title != second.title and "QUICK" in first.title and "clips" in second.title
 
 
 def test_a_wrong_name_is_corrected(tmp_path):
@@ -83,7 +178,7 @@ def test_a_study_runs_what_it_can_and_says_what_it_cannot(tmp_path, clips):
 def test_a_row_is_run_under_the_methods_rule_and_on_request_leaky(tmp_path, clips):
     study = load_study("efficient-me/losses-whole")
     study = study.model_copy(update={"rows": study.rows[:1]})
-    asked = how(tmp_path, leaky=True, overrides=(*QUICK, STAGES))
+    asked = how(tmp_path, leaky=True, changes=Changes(overrides=(*QUICK, STAGES)))
     (result,) = run_study(study, clips, asked)
     assert result.honest[0].epoch_rule == "inner" and not result.honest[0].leaky
     assert result.leaky[0].leaky
@@ -103,7 +198,9 @@ def test_without_a_network_the_imagenet_row_is_not_run_and_the_others_are(
     study = load_study("efficient-me/source")
     rows = tuple(row for row in study.rows if row.label in ("ImageNet, Efficient-ME", "FER2013"))
     study = study.model_copy(update={"rows": rows})
-    first, second = run_study(study, clips, how(tmp_path, overrides=(*QUICK, STAGES)))
+    first, second = run_study(
+        study, clips, how(tmp_path, changes=Changes(overrides=(*QUICK, STAGES)))
+    )
     assert "not at hand" in first.why_not and second.honest is not None
 
 
@@ -116,10 +213,11 @@ def test_quoted_rows_stay_quoted():
 
 
 def test_weights_by_an_unknown_key_are_refused_before_the_work(tmp_path, clips):
-    given = how(tmp_path, weights={"fer2013-balance": tmp_path / "w.safetensors"})
+    changes = Changes(weights={"fer2013-balance": tmp_path / "w.safetensors"})
+    given = how(tmp_path, changes=changes)
     with pytest.raises(ConfigError, match="Did you mean 'fer2013-balanced'"):
         run_study(load_study("efficient-me/losses-balanced"), clips, given)
-    with pytest.raises(ConfigError, match="no row of efficient-me/depth takes any"):
+    with pytest.raises(ConfigError, match="There is no key of weights in efficient-me/depth"):
         run_study(load_study("efficient-me/depth"), clips, given)
 
 

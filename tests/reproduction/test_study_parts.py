@@ -10,7 +10,14 @@ from tests.evaluation.made_up_runs import make_run, write_run
 from openmer.datasets import ClipSource
 from openmer.errors import DataError, ProtocolError
 from openmer.evaluation import Protocol
-from openmer.reproduction import StudyRun, load_study, run_study, study_table, study_terminal
+from openmer.reproduction import (
+    Changes,
+    StudyRun,
+    load_study,
+    run_study,
+    study_table,
+    study_terminal,
+)
 from openmer.reproduction._run_study import StudyResult, study_clips
 from openmer.training import Resources
 
@@ -175,7 +182,6 @@ def how(out, **changes):
         "leaky": False,
         "out": out,
         "resources": Resources(device="cpu", workers=1),
-        "weights": {},
     }
     return StudyRun(**(fields | changes))
 
@@ -203,7 +209,7 @@ def test_a_variant_without_its_weights_says_how_to_make_them_and_stops_nobody(tm
     table = study_table(study, results)
     assert any(note.startswith("no attention: not run, needs weights") for note in table.notes)
     file = tmp_path / "mine.safetensors"
-    given = run_study(study, [], how(tmp_path, weights={"attention-none": file}))
+    given = run_study(study, [], how(tmp_path, changes=Changes(weights={"attention-none": file})))
     assert given[0].honest is not None and given[1].honest is None
     none = next(
         method for method, _ in evaluated if method.model.parameters.get("attention") == "none"
@@ -213,17 +219,21 @@ def test_a_variant_without_its_weights_says_how_to_make_them_and_stops_nobody(tm
 
 def test_what_the_user_starts_all_rows_from_is_enough(tmp_path, evaluated):
     study = load_study("dense-attention/connections")
-    results = run_study(study, [], how(tmp_path, overrides=("model.weights=",)))
+    results = run_study(study, [], how(tmp_path, changes=Changes(overrides=("model.weights=",))))
     assert all(result.honest is not None for result in results)
     assert [method.model.weights for method, _ in evaluated] == ["", ""]
 
 
-def test_overrides_leave_other_methods_alone(tmp_path, evaluated):
+def test_overrides_reach_other_methods_and_leave_out_those_that_do_not_know_them(
+    tmp_path, evaluated
+):
     study = load_study("dense-attention/composite")
-    run_study(study, [], how(tmp_path, overrides=("recipe.1.alpha=5.0", "training.batch_size=8")))
-    methods = {method.name: method for method, _ in evaluated}
-    assert methods["dense-attention"].training.batch_size == 8
-    assert methods["ststnet"].training.batch_size != 8 and "flow-svm" in methods
+    changes = Changes(overrides=("training.batch_size=8",))
+    results = run_study(study, [], how(tmp_path, changes=changes))
+    assert {method.training.batch_size for method, _ in evaluated} == {8}
+    assert {"dense-attention", "ststnet"} <= {method.name for method, _ in evaluated}
+    (left,) = (result for result in results if result.row.method == "flow-svm")
+    assert left.honest is None and "training.batch_size" in left.why_not
 
 
 def test_each_row_is_judged_under_its_methods_own_rule(tmp_path, evaluated):

@@ -38,6 +38,18 @@ def study(
         list[str] | None,
         typer.Option("--weights", metavar="KEY=FILE", help="Weights of a row; repeatable."),
     ] = None,
+    as_published: Annotated[
+        bool,
+        typer.Option(
+            "--as-published",
+            help="Take the variants of the methods that are pretrained as the paper says; they "
+            "need weights that you make.",
+        ),
+    ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Two epochs a stage in every row, to try it; marked QUICK."),
+    ] = False,
     clip: Annotated[
         str,
         typer.Option(
@@ -54,20 +66,21 @@ def study(
         _list([reproduction.load_study(each) for each in reproduction.list_studies()])
         return
     chosen = reproduction.load_study(name)
-    if weights and chosen.kind not in _WITH_WEIGHTS:
-        raise ConfigError(
-            f"Found --weights for {chosen.name}, a study of kind {chosen.kind}, which takes none. "
-            "Use --set model.weights=FILE."
-        )
+    changes = reproduction.Changes(
+        overrides=tuple(overrides or ()),
+        weights=_files(weights or []),
+        as_published=as_published,
+        quick=quick,
+    )
+    reproduction.check_weights(chosen, changes)
     how = reproduction.StudyRun(
         protocol=evaluation.Protocol(seeds=tuple(range(seeds))),
         leaky=leaky,
         out=out,
         resources=compute.resources,
-        overrides=tuple(overrides or ()),
-        weights=_files(weights or []),
+        changes=changes,
     )
-    _write(chosen, KINDS[chosen.kind](chosen, how, _Given(clips, clip)), out)
+    _write(_place(chosen, how, ".md"), KINDS[chosen.kind](chosen, how, _Given(clips, clip)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +109,17 @@ def _scores(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     results = reproduction.run_study(
         chosen, given.clips.read(), how, lambda row: progress(row.label)
     )
-    return [reproduction.study_table(chosen, results)]
+    return reproduction.study_tables(chosen, results, how.changes)
 
 
 def _size(chosen: Study, how: StudyRun, _: _Given) -> list[Table]:
-    return [reproduction.size_table(chosen, how.overrides)]
+    return [reproduction.size_table(chosen, how.changes)]
 
 
 def _maps(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
-    scheme = reproduction.row_method(chosen, chosen.rows[0], how.overrides).scheme
+    scheme = reproduction.row_method(chosen, chosen.rows[0], how.changes).scheme
     clip = given.shown(given.clips.read(), scheme)
-    for path in reproduction.draw_study(chosen, clip, how.overrides, how.out / "studies"):
+    for path in reproduction.draw_study(chosen, clip, how.changes, how.out / "studies"):
         errors.print(f"Picture: {path}", soft_wrap=True)
     return []
 
@@ -114,7 +127,7 @@ def _maps(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
 def _saliency(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     """Draw the saliency maps of every row on one clip, by networks that never saw its subject."""
     methods = [
-        (row.label, reproduction.row_method(chosen, row, how.overrides)) for row in chosen.rows
+        (row.label, reproduction.row_method(chosen, row, how.changes)) for row in chosen.rows
     ]
     source = given.clips.read()
     clip = given.shown(source, methods[0][1].scheme).key
@@ -122,7 +135,7 @@ def _saliency(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
         found = explanation.variant_saliency_maps(
             methods, source, clip, resources=how.resources, on_progress=report
         )
-    path = _place(chosen, how.out, ".png")
+    path = _place(chosen, how, ".png")
     figure = explanation.draw_variants(f"{chosen.title} ({chosen.source})", found)
     explanation.write_figure(path, figure)
     tell(chosen.note)
@@ -133,16 +146,16 @@ def _saliency(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
 def _curves(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     """How the training of every row goes in the fold of one subject."""
     source, curves = given.clips.read(), []
-    scheme = reproduction.row_method(chosen, chosen.rows[0], how.overrides).scheme
+    scheme = reproduction.row_method(chosen, chosen.rows[0], how.changes).scheme
     subject_id = given.shown(source, scheme).subject_id
     for row in chosen.rows:
-        method = reproduction.row_method(chosen, row, how.overrides)
+        method = reproduction.row_method(chosen, row, how.changes)
         with progress(row.label) as report:
             task = prepare(method, source, how.protocol, 0, report)
             curves.append(
                 reproduction.training_curve(row.label, task, subject_id, resources=how.resources)
             )
-    path = _place(chosen, how.out, ".png")
+    path = _place(chosen, how, ".png")
     numbers = path.with_suffix(".csv")
     picture = reproduction.draw_curves(f"{chosen.title}; held out: {subject_id}", curves)
     replace_files({path: picture, numbers: reproduction.curves_csv(curves).encode()})
@@ -177,8 +190,6 @@ KINDS: Mapping[str, Callable[[Study, StudyRun, _Given], list[Table]]] = {
 }
 """What makes the tables of each kind of study."""
 
-_WITH_WEIGHTS = frozenset({"scores", "t-tests"})
-
 
 def _list(found: list[Study]) -> None:
     table = TerminalTable(box=None)
@@ -204,17 +215,17 @@ def _files(given: list[str]) -> dict[str, Path]:
     return found
 
 
-def _write(chosen: Study, tables: list[Table], out: Path) -> None:
+def _write(path: Path, tables: list[Table]) -> None:
     """Print a study's tables, and keep them as Markdown."""
     if not tables:
         return
     for table in tables:
         output.print(reproduction.study_terminal(table))
-    path = _place(chosen, out, ".md")
     replace_file(path, reproduction.study_markdown(tables).encode())
     errors.print(f"Table: {path}", soft_wrap=True)
 
 
-def _place(chosen: Study, out: Path, suffix: str) -> Path:
-    """Return the file of what a study makes."""
-    return out / "studies" / f"{chosen.name.replace('/', '-')}{suffix}"
+def _place(chosen: Study, how: StudyRun, suffix: str) -> Path:
+    """Return the file of what a study makes; a quick one and one as published have their own."""
+    marks = "-as-published" * how.changes.as_published + "-quick" * how.changes.quick
+    return how.out / "studies" / f"{chosen.name.replace('/', '-')}{marks}{suffix}"

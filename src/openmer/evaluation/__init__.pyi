@@ -168,6 +168,9 @@ from .audit._trainings import (
 from .audit._trainings import (
     shortened as shortened,
 )
+from .audit._trainings import (
+    shortened_method as shortened_method,
+)
 from .spotting._matching import (
     Span as Span,
 )
@@ -260,6 +263,7 @@ __all__ = [
     "seen_subjects",
     "settled",
     "shortened",
+    "shortened_method",
     "span_of",
     "start_of",
     "subjects_of_weights",

@@ -11,7 +11,19 @@ from ._report import (
     study_table as study_table,
 )
 from ._report import (
+    study_tables as study_tables,
+)
+from ._report import (
     study_terminal as study_terminal,
+)
+from ._rows import (
+    Changes as Changes,
+)
+from ._rows import (
+    check_weights as check_weights,
+)
+from ._rows import (
+    row_method as row_method,
 )
 from ._run_study import (
     StudyRun as StudyRun,
@@ -27,9 +39,6 @@ from ._study import (
 )
 from ._study import (
     load_study as load_study,
-)
-from ._study import (
-    row_method as row_method,
 )
 from ._t_tests import (
     run_table as run_table,
@@ -48,8 +57,10 @@ from ._training_curves import (
 )
 
 __all__ = [
+    "Changes",
     "Study",
     "StudyRun",
+    "check_weights",
     "curves_csv",
     "draw_curves",
     "draw_study",
@@ -61,6 +72,7 @@ __all__ = [
     "size_table",
     "study_markdown",
     "study_table",
+    "study_tables",
     "study_terminal",
     "t_test_table",
     "training_curve",

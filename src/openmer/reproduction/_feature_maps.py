@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -16,7 +16,8 @@ from openmer.clip import Clip
 from openmer.errors import ConfigError
 from openmer.files import replace_file
 from openmer.methods import Method
-from openmer.reproduction._study import Study, row_method
+from openmer.reproduction._rows import Changes, row_method
+from openmer.reproduction._study import Study
 from openmer.theme import INK, SOFT, figure_bytes, new_figure
 from openmer.training import pretrained_network
 
@@ -76,11 +77,11 @@ def draw_maps(maps: NDArray[np.float32], title: str, input_rgb: NDArray[np.float
     return figure
 
 
-def draw_study(study: Study, clip: Clip, overrides: Sequence[str], folder: Path) -> list[Path]:
+def draw_study(study: Study, clip: Clip, changes: Changes, folder: Path) -> list[Path]:
     """Draw the figures of a study of kind ``maps``, one per row; return their paths."""
     written = []
     for number, row in enumerate(study.rows, start=1):
-        array, maps = feature_maps(row_method(study, row, overrides), clip)
+        array, maps = feature_maps(row_method(study, row, changes), clip)
         path = folder / f"{study.name.replace('/', '-')}-{number}.png"
         replace_file(path, figure_bytes(draw_maps(maps, f"{row.label}, of {clip.key}", array)))
         written.append(path)

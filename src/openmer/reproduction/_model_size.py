@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -11,7 +11,8 @@ from torch import nn
 from openmer.errors import ConfigError
 from openmer.methods import Method
 from openmer.reports import Table
-from openmer.reproduction._study import Study, row_method
+from openmer.reproduction._rows import Changes, row_method
+from openmer.reproduction._study import Study
 from openmer.training import build_network, flops_of_modules
 
 
@@ -76,13 +77,13 @@ def _size(
     )
 
 
-def size_table(study: Study, overrides: Sequence[str] = ()) -> Table:
+def size_table(study: Study, changes: Changes | None = None) -> Table:
     """Build the table of a study of kind ``size``."""
     columns = ["", "input", "weights", "BN stats", "sum", "MACs"]
     columns += ["2 x weights"] * study.per_weight + ["printed"]
     rows = []
     for row in study.rows:
-        size, printed = model_size(row_method(study, row, overrides)), study.published(row)
+        size, printed = model_size(row_method(study, row, changes)), study.published(row)
         told = f"{printed.parameters:,}" if printed and printed.parameters else "-"
         shape = "x".join(map(str, size.input_shape))
         rows.append((row.label, shape, *_counts(size, study), told))

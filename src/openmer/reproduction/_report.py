@@ -19,6 +19,7 @@ from openmer.reports import (
     markdown_table,
     terminal_table,
 )
+from openmer.reproduction._rows import QUICK_EPOCHS, Changes
 from openmer.reproduction._run_study import StudyResult
 from openmer.reproduction._study import WHOLE, Study
 
@@ -48,6 +49,46 @@ def study_table(study: Study, results: Sequence[StudyResult]) -> Table:
         _row(study, result, part, leaky=leaky) for part in study.shown_parts for result in results
     ]
     return Table(study_title(study), tuple(columns), tuple(rows), _notes(study, results))
+
+
+def study_tables(
+    study: Study, results: Sequence[StudyResult], changes: Changes | None = None
+) -> list[Table]:
+    """Build a table for each set of clips and classes: rows of others are not to be compared.
+
+    Args:
+        study: Its title, source and note.
+        results: One per row, from `run_study`. Rows that were not run stand in the first table.
+        changes: What the user changed; a quick study and one as published say so in their titles.
+    """
+    blocks: dict[tuple[object, ...], list[StudyResult]] = {}
+    for result in results:
+        if result.honest is not None:
+            blocks.setdefault(_block(result.honest[0]), []).append(result)
+    first = next(iter(blocks), ())
+    for result in results:
+        if result.honest is None:
+            blocks.setdefault(first, []).append(result)
+    marks = _marks(changes or Changes())
+    tables = []
+    for number, block in enumerate(blocks.values(), start=1):
+        rows = [result for result in results if result in block]
+        table, run = study_table(study, rows), block[0].honest
+        if run is not None and len(blocks) > 1:
+            told = f"{run[0].clips} clips, {', '.join(run[0].classes)}"
+            table = replace(table, title=f"{table.title}; set {number} of {len(blocks)}: {told}")
+        tables.append(replace(table, title=table.title + marks))
+    return tables
+
+
+def _block(info: RunInfo) -> tuple[object, ...]:
+    return info.data.get("clips_sha256"), tuple(info.classes)
+
+
+def _marks(changes: Changes) -> str:
+    words = ["as published"] * changes.as_published
+    words += [f"QUICK, {QUICK_EPOCHS} epochs a stage: no result"] * changes.quick
+    return "".join(f"; {word}" for word in words)
 
 
 def study_markdown(tables: Iterable[Table]) -> str:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from openmer.clip import Clip
 from openmer.datasets import ClipSource, labelled
-from openmer.errors import ConfigError, DataError, ProtocolError, unknown_name
+from openmer.errors import ConfigError, DataError, ProtocolError
 from openmer.evaluation import Progress, Protocol, RunInfo, Summary, evaluate, load_run
 from openmer.methods import Method
 from openmer.models import create_model, load_weights, stored_backbone
 from openmer.preprocessing import median_magnification
 from openmer.reports import corpus_word
-from openmer.reproduction._study import Study, StudyRow, row_method
+from openmer.reproduction._rows import (
+    WEIGHTS,
+    Changes,
+    check_weights,
+    is_own,
+    pretrain_command,
+    row_method,
+)
+from openmer.reproduction._study import Study, StudyRow
 from openmer.training import Resources
 
 
@@ -51,16 +59,14 @@ class StudyRun:
             paper prints a number that this could explain.
         out: Where runs are kept; what is there already is not run again.
         resources: Device, processes, memory.
-        overrides: Applied to every row of the study's own method.
-        weights: Files of weights by the keys of the rows.
+        changes: What the user changes in the rows.
     """
 
     protocol: Protocol
     leaky: bool
     out: Path
     resources: Resources
-    overrides: tuple[str, ...] = ()
-    weights: Mapping[str, Path]
+    changes: Changes = field(default_factory=Changes)
 
 
 def _silent(_: StudyRow) -> AbstractContextManager[Progress | None]:
@@ -79,12 +85,13 @@ def run_study(
     not stop the others.
 
     Raises:
-        ConfigError: A file of weights is given by a key that no row has.
+        ConfigError: A file of weights is given by a key that no row has, or a value is replaced
+            that a row sets itself.
         DataError: The study evaluates one corpus, and no clip of it is given.
         ProtocolError: A class of that corpus has no clip.
     """
-    _check_keys(study, how.weights)
-    clips = study_clips(study, clips, how.overrides)
+    check_weights(study, how.changes)
+    clips = study_clips(study, clips, how.changes)
     results = []
     for row in study.rows:
         with on_progress(row) as report:
@@ -93,14 +100,14 @@ def run_study(
 
 
 def study_clips(
-    study: Study, clips: Sequence[Clip] | ClipSource, overrides: Sequence[str] = ()
+    study: Study, clips: Sequence[Clip] | ClipSource, changes: Changes | None = None
 ) -> Sequence[Clip] | ClipSource:
     """Return the clips that a study evaluates: those of its corpus, or all where it names none.
 
     Args:
         study: The study.
         clips: Clips of any corpora.
-        overrides: Applied to every row of the study's own method.
+        changes: What the user changes in the rows.
 
     Raises:
         DataError: There is no clip of that corpus, or one has a word outside a row's label scheme.
@@ -119,7 +126,7 @@ def study_clips(
             f"among the {len(given)} clips given, which are of: {corpora}. {advice}"
         )
     runnable = [row for row in study.rows if row.run]
-    schemes = (row_method(study, row, overrides).scheme for row in runnable)
+    schemes = (row_method(study, row, changes).scheme for row in runnable if is_own(study, row))
     for name, scheme in sorted({scheme.name: scheme for scheme in schemes}.items()):
         try:
             labelled(own, scheme.resolved(own))
@@ -140,13 +147,18 @@ def _run_row(
 ) -> StudyResult:
     if not row.run:
         return StudyResult(row=row, why_not="only quoted")
-    if row.weights and row.weights not in how.weights and not _starts_otherwise(how):
-        why = f"needs weights: {row.pretrain}, then --weights {row.weights}=FILE"
-        return StudyResult(row=row, why_not=why)
-    method = row_method(study, row, how.overrides, how.weights.get(row.weights))
+    changes = how.changes
+    if row.weights and row.weights not in changes.weights and not _starts_otherwise(changes):
+        command = pretrain_command(study, row, changes)
+        return StudyResult(row=row, why_not=f"needs weights: {command}")
     try:
+        method = row_method(study, row, changes)
         require_weights(method)
     except DataError as error:
+        return StudyResult(row=row, why_not=_why(study, row, changes, error))
+    except ConfigError as error:
+        if is_own(study, row):
+            raise
         return StudyResult(row=row, why_not=str(error).rstrip("."))
     own = how.protocol.model_copy(update={"epoch_rule": method.epoch_rule})
     folder = _score(method, clips, how, own, report)
@@ -164,22 +176,16 @@ def _run_row(
     )
 
 
-def _check_keys(study: Study, weights: Mapping[str, Path]) -> None:
-    """Refuse weights that no row takes."""
-    keys = {row.weights for row in study.rows if row.weights}
-    wrong = sorted(weights.keys() - keys)
-    if wrong and not keys:
-        raise ConfigError(
-            f"Found weights by the key {wrong[0]!r}, but no row of {study.name} takes any. Leave "
-            "them out, or give those of all rows with --set model.weights=FILE."
-        )
-    if wrong:
-        raise unknown_name(f"key of weights in {study.name} called", wrong[0], keys)
+def _why(study: Study, row: StudyRow, changes: Changes, error: DataError) -> str:
+    """Say why a row has no weights; as published, with the command that makes them."""
+    if not changes.as_published:
+        return str(error).rstrip(".")
+    return f"needs weights as published: {pretrain_command(study, row, changes)}"
 
 
-def _starts_otherwise(how: StudyRun) -> bool:
+def _starts_otherwise(changes: Changes) -> bool:
     """Whether the user says for all rows what they start from."""
-    return any(given.partition("=")[0].strip() == "model.weights" for given in how.overrides)
+    return any(text.partition("=")[0].strip() == WEIGHTS for text in changes.overrides)
 
 
 def require_weights(method: Method) -> None:

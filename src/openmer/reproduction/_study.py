@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Literal
 
 from openmer.config import read_toml, validate
 from openmer.errors import unknown_name
-from openmer.methods import Method, load_method
-from openmer.preprocessing import Recipe
 from openmer.reports import PublishedResult, published_results
 from openmer.training import Record
 
@@ -28,8 +25,11 @@ class StudyRow(Record):
         method: Method, where it is not the study's.
         set: Overrides of the method, as ``--set`` takes them.
         without: Recipe steps of the method that are left out, by their names.
-        weights: Key of a file of weights that the user gives; empty for the method's own.
-        pretrain: The command that makes such a file.
+        weights: Key of a file of weights that the user has to give; empty for the method's own,
+            which a user may replace by the key that is made of the label.
+        pretraining: What the pretraining of such weights sets, beside what the row sets of the
+            model (``pretraining.scheme=...``).
+        fixed: Whether what the user sets leaves the row as it is.
         parts: Of a study of kind ``size``: whether its parts follow, each on a line.
         run: Whether OpenMER can run it; a line that is only quoted cannot be.
         published: The paper's name of it, in the list of published numbers.
@@ -40,7 +40,8 @@ class StudyRow(Record):
     set: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     weights: str = ""
-    pretrain: str = ""
+    pretraining: tuple[str, ...] = ()
+    fixed: bool = False
     parts: bool = False
     run: bool = True
     published: str = ""
@@ -135,32 +136,3 @@ def load_study(name: str) -> Study:
     file = path if own else studies.joinpath(f"{name}{_SUFFIX}")
     table = read_toml(file, "study file")
     return validate(Study, {"name": path.stem if own else name, **table}, f"Study {name}")
-
-
-def row_method(
-    study: Study, row: StudyRow, overrides: Sequence[str] = (), weights: Path | None = None
-) -> Method:
-    """Build the method of a row: its own overrides, then the user's, then fewer steps.
-
-    Args:
-        study: The study.
-        row: One of its rows.
-        overrides: Of the user; they change the study's own method and leave others alone.
-        weights: A file that the row starts from; None for the method's own.
-
-    Raises:
-        ConfigError: As `load_method`; or the recipe has no step that the row leaves out.
-    """
-    given = [] if weights is None else [f'model.weights="{weights.as_posix()}"']
-    own = row.method in ("", study.method)
-    method = load_method(
-        row.method or study.method, [*row.set, *given, *(overrides if own else ())]
-    )
-    if not row.without:
-        return method
-    names = [step.step for step in method.recipe.steps]
-    for name in row.without:
-        if name not in names:
-            raise unknown_name(f"step of the recipe of {method.name} called", name, names)
-    left = tuple(step for step in method.recipe.steps if step.step not in row.without)
-    return method.model_copy(update={"recipe": Recipe(left)})

@@ -263,7 +263,7 @@ def test_a_noise_as_wide_as_everybodys_clips_is_caught(monkeypatch):
 def test_shortening_brings_perturbed_epochs_into_the_proof():
     task = replace(make_task(), method=load_method("rrmfnet-pt"))
     brief = shortened(task, 3).method.training
-    assert (brief.epochs, brief.perturb.interval) == (3, 1)
+    assert (brief.epochs, brief.perturb.every) == (3, 1)
     assert shortened(task, 500) is task
     never = load_method("rrmfnet-pt", ("training.perturb.every=0",))
     assert shortened(replace(task, method=never), 3).method.training.perturb.every == 0

@@ -12,6 +12,7 @@ from openmer.evaluation._splits import Fold
 from openmer.evaluation.audit._recording import Recorder
 from openmer.evaluation.tuning._groups import SearchRun
 from openmer.evaluation.tuning._search import fit_folds
+from openmer.methods import Method
 from openmer.models import builder_of, ensure_registered
 from openmer.training import (
     EpochRule,
@@ -53,23 +54,24 @@ def shortened(task: Task, epochs: int) -> Task:
     Patience and the interval of perturbations are cut with them, so that early stopping, falling
     step sizes and perturbed clips are in the proof. A search is cut to its corners.
     """
-    if task.method.search is not None:
-        corners = task.method.search.corners(epochs)
-        method = task.method.model_copy(update={"search": corners})
-        task = replace(task, method=method)
-    training = task.method.training
+    method = shortened_method(task.method, epochs)
+    return task if method == task.method else replace(task, method=method)
+
+
+def shortened_method(method: Method, epochs: int) -> Method:
+    """Return a method whose training has at most `epochs` epochs a stage, as `shortened` does."""
+    if method.search is not None:
+        method = method.model_copy(update={"search": method.search.corners(epochs)})
+    training = method.training
     if not isinstance(training, NetworkTraining):
-        return task
+        return method
     stages = tuple(_brief(stage, epochs) for stage in training.stages)
     changes: dict[str, object] = {"epochs": min(training.epochs, epochs), "stages": stages}
     perturb = training.perturb
     if perturb and training.most_epochs > epochs:
         interval = min(perturb.every, max(1, epochs // 2))
-        changes["perturb"] = perturb.model_copy(update={"interval": interval})
-    budget = training.model_copy(update=changes)
-    if budget == training:
-        return task
-    return replace(task, method=task.method.model_copy(update={"training": budget}))
+        changes["perturb"] = perturb.model_copy(update={"every": interval})
+    return method.model_copy(update={"training": training.model_copy(update=changes)})
 
 
 def _brief(stage: Stage, epochs: int) -> Stage:
