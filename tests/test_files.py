@@ -4,9 +4,11 @@ import errno
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -227,7 +229,11 @@ names = st.text(
     st.characters(codec="utf-8", exclude_characters="/\0", exclude_categories=["Cs"]),
     min_size=1,
     max_size=12,
-).filter(lambda name: name not in {".", "..", ".openmer-files.json", ".DS_Store", "Thumbs.db"})
+).filter(
+    lambda name: (
+        name not in {".", "..", ".openmer-files.json", ".DS_Store", "Thumbs.db", "desktop.ini"}
+    )
+)
 paths = st.lists(names, min_size=1, max_size=3).map("/".join)
 
 
@@ -299,6 +305,17 @@ def test_what_the_system_puts_there_is_nobodys(tmp_path):
     (tmp_path / "f" / ".DS_Store").write_bytes(b"x")
     fill(tmp_path / "f", {"b": b"1"})
     assert not (tmp_path / "f" / "a").exists()
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "desktop.ini"])
+def test_a_folder_or_a_link_of_such_a_name_is_somebodys(tmp_path, name):
+    for place in ("folder", "link"):
+        fill(tmp_path / place, {"a": b"1"})
+    (tmp_path / "folder" / name).mkdir()
+    (tmp_path / "link" / name).symlink_to(tmp_path / "folder" / "a")
+    for place in ("folder", "link"):
+        with pytest.raises(DataError, match="Nothing was removed"):
+            check_replaceable(tmp_path / place)
 
 
 def test_an_empty_folder_may_be_filled_and_a_final_one_never_replaced(tmp_path):
@@ -482,3 +499,65 @@ def test_long_names_that_begin_alike_stay_apart():
     for name in ("v" * 201, "é" * 200 + "a"):
         assert 198 <= len(os.fsencode(short_name(name))) <= 200
     assert short_name("é" * 200 + "a") != short_name("é" * 200 + "b")
+
+
+def synced(monkeypatch):
+    """Record which files and folders are waited for, by their device and number."""
+    seen = set()
+
+    def fsync(descriptor, real=os.fsync):
+        found = os.fstat(descriptor)
+        seen.add((found.st_dev, found.st_ino))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return seen
+
+
+def inode(path):
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def test_every_file_and_folder_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    seen = synced(monkeypatch)
+    replace_files({tmp_path / "a": b"1", tmp_path / "b": b"2"})
+    assert {inode(tmp_path / "a"), inode(tmp_path / "b")} <= seen
+    with replace_folder(tmp_path / "deep" / "folder") as hidden:
+        (hidden / "inner").mkdir()
+        (hidden / "inner" / "file").write_bytes(b"3")
+    folder = tmp_path / "deep" / "folder"
+    wanted = (folder, folder / "inner", folder / "inner" / "file")
+    assert {inode(path) for path in wanted} <= seen
+
+
+@pytest.mark.parametrize(
+    ("code", "is_fatal"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)]
+)
+def test_only_a_disk_that_cannot_wait_for_a_folder_is_forgiven(
+    tmp_path, monkeypatch, code, is_fatal
+):
+    def fsync(descriptor, real=os.fsync):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(code, os.strerror(code))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(DataError) if is_fatal else nullcontext():
+        fill(tmp_path / "folder", {"file": b"1"})
+    assert (tmp_path / "folder").exists() != is_fatal
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts open files by /proc")
+def test_no_file_stays_open(tmp_path):
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for number in range(5):
+        with replace_folder(tmp_path / f"folder{number}") as hidden:
+            (hidden / "file").write_bytes(b"1")
+        replace_file(tmp_path / "file", b"2")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_name_of_exactly_the_limit_stays_as_it_is():
+    assert short_name("a" * 200) == "a" * 200
+    assert len(short_name("a" * 201)) == 200

@@ -23,9 +23,14 @@ def names(folder: Path) -> list[str]:
         Path(place, name).relative_to(folder).as_posix()
         for place, folders, files in os.walk(folder, onerror=refuse)
         for name in (*folders, *files)
-        if name not in _OF_THE_SYSTEM
+        if not _is_of_the_system(Path(place, name))
     ]
     return sorted(set(found) - {STAMP})
+
+
+def _is_of_the_system(path: Path) -> bool:
+    """Return whether a file is one that a file manager puts into every folder."""
+    return path.name in _OF_THE_SYSTEM and stat.S_ISREG(path.lstat().st_mode)
 
 
 def print_of(path: Path) -> list[object] | str:
