@@ -146,6 +146,8 @@ def test_a_face_that_is_not_there_is_one_clear_error(openmer, corpus, tmp_path, 
         code, _, err = openmer(capsys, "predict", given, "--method", method)
         assert code == 3
         assert given.name in err and "face" in err and "Traceback" not in err
+        code, _, err = openmer(capsys, "predict", given, "--method", method, "--faces", "cropped")
+        assert code == 0, err
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from openmer.datasets import casme2, from_corpus, from_manifest, load_clips
+from openmer.datasets import casme2, from_corpus, from_manifest, load_clips, write_corpus
 from openmer.datasets._manifest import write_manifest
 from openmer.datasets._source import clip_corpora
 from openmer.datasets.fakes import write_fake
@@ -101,3 +101,11 @@ def test_a_manifest_is_named_by_its_file_and_its_bytes(roots, tmp_path):
         "subjects": 3,
     }
     assert source.warning == ""
+
+
+def test_faces_are_declared_for_all_clips_and_recorded(tmp_path):
+    source = from_manifest(write_corpus(tmp_path / "corpus", "tiny"))
+    assert "cropped" not in source.record()
+    cropped = source.with_faces(cropped=True)
+    assert cropped.record()["cropped"] == len(source.clips)
+    assert cropped.with_faces(cropped=False) == source

@@ -58,6 +58,7 @@ def load_clips(
     variant: str | None = None,
     frames: str | None = None,
     strict: bool = False,
+    cropped: bool | None = None,
 ) -> Clips:
     """Read annotated clips.
 
@@ -69,6 +70,8 @@ def load_clips(
         variant: Coding or recording of the corpus; None is the first.
         frames: Form of the frames of the corpus; None is the first.
         strict: Refuse a copy of a corpus in which a clip cannot be read.
+        cropped: Whether all frames are the face and little else, so that no face is looked for in
+            them; None lets the column `faces` of a manifest say it.
 
     Returns:
         The clips in the order of their list.
@@ -82,6 +85,7 @@ def load_clips(
         print(len(clips), clips[0].subject_id, clips.to_frame())
     """
     found = _read(source, root, variant=variant, frames=frames, strict=strict)
+    found = found if cropped is None else found.with_faces(cropped=cropped)
     return Clips(**{field.name: getattr(found, field.name) for field in fields(ClipSource)})
 
 

@@ -80,6 +80,7 @@ class Clips:
     variant: options.Variant = None
     frames: options.Frames = None
     same_subject: options.SameSubject = None
+    faces: options.FacesOption = None
 
     @property
     def given(self) -> bool:
@@ -98,6 +99,8 @@ class Clips:
             DataError: The clips cannot be read.
         """
         source = self._source(strict).merged(self.same_subject or ())
+        if self.faces is not None:
+            source = source.with_faces(cropped=self.faces == options.Faces.cropped)
         warn(source.warning)
         return source
 

@@ -48,6 +48,23 @@ SearchFile = Annotated[
         help="TOML file whose [search] says which settings to try, in place of the method's own.",
     ),
 ]
+
+
+class Faces(StrEnum):
+    """What is known of the faces on frames."""
+
+    find_ = "find"
+    cropped = "cropped"
+
+
+FacesOption = Annotated[
+    Faces | None,
+    typer.Option(
+        "--faces",
+        help="cropped: all frames are the face and little else, so none is looked for in them. "
+        "By default the column of a manifest says.",
+    ),
+]
 SameSubject = Annotated[
     list[str] | None,
     typer.Option(

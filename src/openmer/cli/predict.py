@@ -14,7 +14,7 @@ from rich.text import Text
 from openmer import deployment
 from openmer.cli._console import output, tell, warn
 from openmer.cli._option_groups import Movement
-from openmer.cli._options import Json
+from openmer.cli._options import Faces, FacesOption, Json
 from openmer.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -48,10 +48,14 @@ def predict(
     manifest: Annotated[
         Path | None, typer.Option("--manifest", help="CSV that lists the clips, in their place.")
     ] = None,
+    faces: FacesOption = None,
     as_json: Json = False,
 ) -> None:
     """Say what clips or images show, and how sure that is; exit code 3 if one cannot be scored."""
     samples = _samples(inputs or [], manifest, movement.moments)
+    if faces is not None:
+        cropped = faces == Faces.cropped
+        samples = tuple(sample.with_faces(cropped=cropped) for sample in samples)
     loaded = _model(model, method)
     scored, failed = _scored(loaded, samples)
     if as_json:

@@ -98,6 +98,10 @@ class ClipSource:
         clips = merge_subjects(self.clips, pairs)
         return replace(self, clips=clips, same_subject=(*self.same_subject, *pairs))
 
+    def with_faces(self, *, cropped: bool) -> ClipSource:
+        """Return the source with it said of all frames whether they are a face and little else."""
+        return replace(self, clips=tuple(replace(clip, cropped=cropped) for clip in self.clips))
+
     @property
     def warning(self) -> str:
         """What to know before a score of it is believed; "" where there is nothing to say."""

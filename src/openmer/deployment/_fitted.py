@@ -159,17 +159,18 @@ class FittedModel:
         """
         return self._ready(self.recipe.run(clip, frames=frames))
 
-    def prepare_image(self, image_rgb: NDArray[np.generic]) -> FloatArray:
+    def prepare_image(self, image_rgb: NDArray[np.generic], *, cropped: bool = False) -> FloatArray:
         """Prepare an image as the model's input, shape `ModelRecord.input_shape`.
 
         Args:
             image_rgb: As in `Recipe.run_image`.
+            cropped: It is a face and little else: none is looked for.
 
         Raises:
             ConfigError: The method looks at motion.
             DataError: There is no face in it, and as `prepare_clip`.
         """
-        return self._ready(self.recipe.run_image(image_rgb))
+        return self._ready(self.recipe.run_image(image_rgb, cropped=cropped))
 
     def _ready(self, array: FloatArray) -> FloatArray:
         if self.record.input_shape[0] == 1 and len(array) == 3 and self.recipe.flow is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -48,12 +48,19 @@ class Sample:
         clip: The clip; None for an image.
         image: The file of an image; None for a clip.
         label: The annotators' word; "" where it is not known.
+        cropped: The image is a face and little else, so no face has to be looked for in it.
     """
 
     name: str
     clip: Clip | None = None
     image: Path | None = None
     label: str = ""
+    cropped: bool = False
+
+    def with_faces(self, *, cropped: bool) -> Sample:
+        """Return the sample with it said whether its frames are a face and little else."""
+        clip = None if self.clip is None else replace(self.clip, cropped=cropped)
+        return replace(self, clip=clip, cropped=cropped)
 
     def score(self, model: FittedModel) -> FloatArray:
         """Its class scores, shape ``(classes,)``.
@@ -81,7 +88,7 @@ class Sample:
             return model.prepare_clip(self.clip)
         if self.image is None:
             raise DataError("Neither a clip nor an image is given.")
-        return model.prepare_image(read_rgb(self.image).transpose(1, 2, 0))
+        return model.prepare_image(read_rgb(self.image).transpose(1, 2, 0), cropped=self.cropped)
 
     @contextmanager
     def _named(self) -> Generator[None]:

@@ -304,7 +304,11 @@ class Recipe:
         return said
 
     def run_image(
-        self, image_rgb: NDArray[np.generic], *, store: ArrayStore | None = None
+        self,
+        image_rgb: NDArray[np.generic],
+        *,
+        store: ArrayStore | None = None,
+        cropped: bool = False,
     ) -> NDArray[np.float32]:
         """Prepare one image, for instance a macro-expression, by the way of the apex frames.
 
@@ -313,6 +317,7 @@ class Recipe:
         Args:
             image_rgb: As `images` in `openmer.preprocessing.detect_faces`.
             store: As in `run`.
+            cropped: It is a face and little else: none is looked for.
 
         Returns:
             As `run`, of a recipe with the step `apex_frame`.
@@ -329,7 +334,7 @@ class Recipe:
             )
         image = image_rgb.astype(np.float32)
         if self.align is not None:
-            image = self.align.find(image, store).apply(image)
+            image = self.align.find(image, store, cropped=cropped).apply(image)
         return source.planes(image)
 
     def flipped(self, array: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -114,9 +114,7 @@ class ImageReader:
         if self.recipe is None:
             return pixels[None]
         with step_of(image.key, "recipe"):
-            if image.cropped:
-                return _for_faces(self.recipe).run_image(pixels)
-            return self.recipe.run_image(pixels, store=self.store)
+            return self.recipe.run_image(pixels, store=self.store, cropped=image.cropped)
 
 
 def split_images(
@@ -173,13 +171,6 @@ def _tables(images: Sequence[Image]) -> dict[Path, Iterator[npt.NDArray[np.uint8
         if image.row is not None:
             rows.setdefault(image.path, []).append(image)
     return {path: iter(read_pixels(found)) for path, found in rows.items()}
-
-
-def _for_faces(recipe: Recipe) -> Recipe:
-    """Return the same recipe for images that are faces already."""
-    if recipe.align is None:
-        return recipe
-    return Recipe((recipe.align.for_crops(), *recipe.steps[1:]))
 
 
 def _eight_bit(planes: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:

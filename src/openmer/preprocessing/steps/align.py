@@ -76,20 +76,31 @@ class AlignStep(Step):
             )
         return in_clip(clip, number, self.locked_at)
 
-    def for_crops(self) -> AlignStep:
-        """Return the same step for frames that are faces already: it looks for none in them."""
-        return self.model_copy(update={"detector": WHOLE})
+    def find(
+        self,
+        image_rgb: NDArray[np.float32],
+        store: ArrayStore | None = None,
+        *,
+        cropped: bool = False,
+    ) -> Alignment:
+        """Return the transform for a frame.
 
-    def find(self, image_rgb: NDArray[np.float32], store: ArrayStore | None = None) -> Alignment:
-        """Return the transform for the frame ``(height, width, 3)`` it is found on."""
+        Args:
+            image_rgb: The frame it is found on, shape ``(height, width, 3)``.
+            store: As in `openmer.preprocessing.detect_faces`.
+            cropped: The frame is a face and little else: none is looked for.
+
+        Raises:
+            DataError: There is no face, or only one that cannot be aligned.
+        """
+        detector, kept = (WHOLE, None) if cropped else (self.detector, store)
         return find_alignment(
-            image_rgb, style=self.style, size=self.size, detector=self.detector, store=store
+            image_rgb, style=self.style, size=self.size, detector=detector, store=kept
         )
 
     def apply(self, data: ClipData) -> ClipData:
         """Return the data with aligned frames."""
         reference = data.files.colours(self.frame_number(data.clip, data.apex))
-        step = self.for_crops() if data.clip.cropped else self
-        alignment = step.find(reference, data.store)
+        alignment = self.find(reference, data.store, cropped=data.clip.cropped)
         frames = data.frames.mapped(alignment.apply)
         return replace(data, aligned=frames, frames=frames)
