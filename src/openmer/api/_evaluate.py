@@ -18,6 +18,7 @@ from openmer.errors import ConfigError
 from openmer.evaluation import (
     METRICS,
     Estimate,
+    Leak,
     Part,
     PredictionTable,
     Protocol,
@@ -182,6 +183,7 @@ def evaluate(
     *,
     seeds: int = 1,
     epoch_rule: EpochRule | None = None,
+    leak: Leak | None = None,
     overrides: Sequence[str] = (),
     label_scheme: str | LabelScheme | None = None,
     out: str | Path = "runs",
@@ -196,6 +198,8 @@ def evaluate(
         clips: What `load_clips` returns or reads.
         seeds: How many times; with the seeds 0 to `seeds` - 1.
         epoch_rule: "fixed", "inner" or "held_out", which is a leak; None is the method's own.
+        leak: Another leak to make on purpose: "carried_weights", "substring_subjects" or
+            "global_scaling".
         overrides: Values to replace in the method, such as ``"training.epochs=5"``.
         label_scheme: How words become classes, in place of the method's own: a name, a file, or
             what else `openmer.datasets.label_scheme` reads.
@@ -218,7 +222,8 @@ def evaluate(
         result.report("report")
     """
     chosen = method_of(method, overrides, label_scheme)
-    protocol = Protocol(epoch_rule=epoch_rule or chosen.epoch_rule, seeds=tuple(range(seeds)))
+    rule = epoch_rule or chosen.epoch_rule
+    protocol = Protocol(epoch_rule=rule, seeds=tuple(range(seeds)), leak=leak)
     resources = Resources(device=device, workers=workers)
     with shown(progress) as report:
         task = task_of(chosen, clips, protocol, workers, report)

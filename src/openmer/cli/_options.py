@@ -127,6 +127,14 @@ class EpochRule(StrEnum):
     held_out = "held_out"
 
 
+class Leak(StrEnum):
+    """Names of the leaks that can be made on purpose, beside the epoch rule held_out."""
+
+    carried_weights = "carried_weights"
+    substring_subjects = "substring_subjects"
+    global_scaling = "global_scaling"
+
+
 class Device(StrEnum):
     """Names of the devices."""
 
@@ -172,6 +180,14 @@ Rule = Annotated[
         "--epoch-rule",
         help="fixed: last epoch. inner: best on subjects held out inside the training subjects. "
         "held_out: best on the held-out subject, which is a leak. The method's own by default.",
+    ),
+]
+LeakOption = Annotated[
+    Leak | None,
+    typer.Option(
+        "--leak",
+        help="Make a leak on purpose, to explain published numbers: the run is marked LEAKY, and "
+        "no model is made of it.",
     ),
 ]
 FailureOption = Annotated[

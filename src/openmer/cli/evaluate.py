@@ -13,7 +13,7 @@ import typer
 from openmer import evaluation, preprocessing, reports
 from openmer.cli._console import errors, output, progress, tell
 from openmer.cli._option_groups import Clips, FoldCompute, Work
-from openmer.cli._options import Json, Out, Rule, Storage
+from openmer.cli._options import Json, LeakOption, Out, Rule, Storage
 
 
 def evaluate(
@@ -22,6 +22,7 @@ def evaluate(
     compute: FoldCompute,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds 0 to N-1.")] = 1,
     epoch_rule: Rule = None,
+    leak: LeakOption = None,
     storage: Storage = "",
     out: Out = Path("runs"),
     as_json: Json = False,
@@ -37,6 +38,7 @@ def evaluate(
         epoch_rule=epoch_rule.value if epoch_rule else chosen.epoch_rule,
         seeds=tuple(range(seeds)),
         label_permutation=shuffle_labels,
+        leak=leak.value if leak else None,
     )
     with progress(chosen.title) as report:
         task = work.prepare(chosen, source, protocol, compute.workers, report)
@@ -61,6 +63,7 @@ def _show(folder: Path, *, as_json: bool) -> None:
             "method": info.method,
             "epoch_rule": info.epoch_rule,
             "leaky": info.leaky,
+            "leak": info.leak or None,
             **summary.to_json(),
             "warnings": list(evaluation.warnings_of(info, summary)),
             "parameters": info.parameters,

@@ -153,6 +153,8 @@ def _checked_run(folder: Path, task: Task, epoch_rule: str) -> tuple[RunInfo, Pr
 def _require_honest(folder: Path, info: RunInfo, epoch_rule: str) -> None:
     if info.leaky or info.shuffled_labels:
         why = "is leaky: its epoch was chosen on the tested subjects"
+        if info.leak:
+            why = f"is leaky: the leak {info.leak} was made on purpose"
         if info.seen_subjects:
             why = "is leaky: pictures of tested subjects made the weights that it starts from"
         if info.shuffled_labels:

@@ -68,6 +68,8 @@ from ._experiment import (
 from ._experiment import (
     prepare_task as prepare_task,
 )
+from ._leaks import LEAKS as LEAKS
+from ._leaks import Leak as Leak
 from ._metrics import METRICS as METRICS
 from ._metrics import Metric as Metric
 from ._metrics import (
@@ -203,6 +205,7 @@ __all__ = [
     "BINS",
     "FOLDER",
     "HISTORY",
+    "LEAKS",
     "LEVEL",
     "METRICS",
     "CalibratedByOthers",
@@ -212,6 +215,7 @@ __all__ = [
     "Finding",
     "Fold",
     "Interval",
+    "Leak",
     "Metric",
     "Numbers",
     "Part",

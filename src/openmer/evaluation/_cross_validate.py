@@ -24,7 +24,7 @@ from openmer.evaluation.tuning._groups import SearchRun
 from openmer.evaluation.tuning._search import fit_folds
 from openmer.methods import Method
 from openmer.preprocessing import ArrayCache, OnFailure
-from openmer.training import FitJob, FitResult, Resources, plan_run
+from openmer.training import FitJob, FitResult, NetworkSpec, Resources, fit_carrying, plan_run
 
 
 def evaluate(
@@ -126,7 +126,12 @@ def cross_validate(
         storage=storage,
         on_progress=on_progress,
     )
-    with closing(fit_folds(task, pending, how)) as results:
+    if protocol.leak == "carried_weights" and isinstance(task.spec, NetworkSpec):
+        trained = fit_carrying(jobs, task.spec, task.data, plan)
+        done = 0
+    else:
+        trained = fit_folds(task, pending, how)
+    with closing(trained) as results:
         for result in results:
             path = fold_path(folder, result.job)
             write_predictions(path, _predictions(task, result), task.scheme.classes)

@@ -14,6 +14,12 @@ from joblib import cpu_count
 from openmer.clip import Clip
 from openmer.datasets import ClipSource, LabelScheme, labelled
 from openmer.errors import DataError, ProtocolError
+from openmer.evaluation._leaks import (
+    Leak,
+    require_possible,
+    scaled_together,
+    substring_folds,
+)
 from openmer.evaluation._splits import Fold, hold_out_inside, leave_one_subject_out
 from openmer.methods import Method
 from openmer.preprocessing import (
@@ -51,16 +57,18 @@ class Protocol(Record):
         seeds: One whole set of folds is trained per seed.
         label_permutation: Shuffle the labels over the clips with this number, as a control that
             must score at chance; None leaves them alone.
+        leak: A leak to make on purpose, one of `LEAKS`; None for none.
     """
 
     epoch_rule: EpochRule = "fixed"
     seeds: tuple[int, ...] = (0,)
     label_permutation: int | None = None
+    leak: Leak | None = None
 
     @property
     def leaky(self) -> bool:
-        """Whether the held-out subject chooses anything."""
-        return self.epoch_rule == "held_out"
+        """Whether the held-out subject has any part in a model that is tested on it."""
+        return self.epoch_rule == "held_out" or self.leak is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +163,7 @@ def prepare_task(
     """
     clips, source = (clips.clips, clips.record()) if isinstance(clips, ClipSource) else (clips, {})
     method = method.with_classes_of(clips)
+    require_possible(protocol.leak, method)
     scheme = method.scheme
     asked, classes = labelled(clips, scheme)
     leave_one_subject_out([clip.subject_id for clip in asked])  # refuses one subject at once
@@ -181,12 +190,15 @@ def prepare_task(
         num_classes=len(scheme.classes),
         flipped=recipe.flipped(inputs) if _draws_flipped(method) else None,
     )
+    folds = _folds(kept, failures)
+    if protocol.leak == "substring_subjects":
+        folds = substring_folds(folds, [clip.subject_id for clip in kept])
     return Task(
         method=method,
         clips=kept,
         scheme=scheme,
-        data=data,
-        folds=_folds(kept, failures),
+        data=scaled_together(data) if protocol.leak == "global_scaling" else data,
+        folds=folds,
         failures=tuple(failures),
         lost_subjects=tuple(sorted({c.subject_id for c in asked} - {c.subject_id for c in kept})),
         source=MappingProxyType(source),

@@ -49,6 +49,7 @@ class RunInfo:
             of each.
         lost_subjects: Subjects who are in no score, because all their clips are among the failures.
         motionless: Clips whose flow is the same everywhere, or whose onset is their apex.
+        leak: The leak that was made on purpose, as in `Protocol`; "" for none.
         seen_subjects: Held-out subjects whose pictures made the weights that the folds started
             from: the run is leaky.
     """
@@ -76,6 +77,7 @@ class RunInfo:
     lost_subjects: tuple[str, ...] = ()
     seen_subjects: tuple[str, ...] = ()
     motionless: int = 0
+    leak: str = ""
 
     @property
     def asked(self) -> int:
@@ -119,6 +121,7 @@ def read_run_info(folder: Path) -> RunInfo:
         failures=_failures(path, tables),
         lost_subjects=run.texts("lost_subjects") if run.values.get("lost_subjects") else (),
         seen_subjects=run.texts("seen_subjects") if run.values.get("seen_subjects") else (),
+        leak=run.text("leak") if "leak" in run.values else "",
         motionless=run.count("motionless") if "motionless" in run.values else 0,
     )
     _require_honest_record(path, info)
@@ -256,6 +259,8 @@ def _require_honest_record(path: Path, info: RunInfo) -> None:
             f"{path} says epoch_rule = 'held_out' and leaky = false. An epoch chosen on the tested "
             "subject is a leak: set leaky = true."
         )
+    if info.leak and not info.leaky:
+        raise DataError(f"{path} says leak = {info.leak!r} and leaky = false. Set leaky = true.")
     if info.seen_subjects and not info.leaky:
         raise DataError(
             f"{path} says leaky = false and names {len(info.seen_subjects)} seen_subjects. Weights "

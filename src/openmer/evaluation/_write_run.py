@@ -44,6 +44,8 @@ def run_folder(task: Task, protocol: Protocol, out: Path) -> Path:
         "label_permutation": protocol.label_permutation,
         "openmer": openmer.__version__,
     }
+    if protocol.leak is not None:
+        question["leak"] = protocol.leak
     if task.failures:
         question["failures"] = sorted(failure.clip for failure in task.failures)
     text = json.dumps(question, sort_keys=True)
@@ -114,7 +116,7 @@ def write_record(
             "shuffled_labels": protocol.label_permutation is not None,
             "classes": list(task.scheme.classes),
             "clips": len(task.clips),
-            "subjects": len(task.folds),
+            "subjects": len(set(task.subjects)),
             "lost_subjects": list(task.lost_subjects),
             "motionless": task.motionless,
             "seeds": list(progress.seeds),
@@ -132,6 +134,8 @@ def write_record(
     }
     if seen:
         record["run"]["seen_subjects"] = seen
+    if protocol.leak is not None:
+        record["run"]["leak"] = protocol.leak
     if progress.seeds:
         record["folds"] = fold_digests(folder, progress.seeds)
     if task.method.search is not None and (summary := summary_of(folder, task.method.search)):

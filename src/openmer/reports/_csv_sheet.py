@@ -58,7 +58,7 @@ def _run_cells(info: RunInfo) -> dict[str, object]:
         "method": info.method,
         "title": title_of(info),
         "epoch_rule": info.epoch_rule,
-        "protocol": LEAKY if info.leaky else HONEST,
+        "protocol": f"{LEAKY if info.leaky else HONEST} {info.leak}".strip(),
         "seeds": " ".join(map(str, info.seeds)),
         "parameters": info.parameters,
         "seconds": f"{info.seconds:.1f}",

@@ -253,6 +253,7 @@ def _made(info: RunInfo) -> list[tuple[str, str]]:
     row = {
         "Method": info.method,
         "Epoch rule": f"{RULE_WORDS[info.epoch_rule]} ({info.epoch_rule})",
+        **({"Leak": plain(info.leak)} if info.leak else {}),
         "Seeds": ", ".join(map(str, info.seeds)),
         "Device": info.device,
         "Folds were run": info.strategy,

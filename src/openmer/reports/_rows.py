@@ -18,15 +18,20 @@ LEAKY = "LEAKY"
 HONEST = "honest"
 LEAKY_MEANS = (
     "A leaky run has seen the subjects it is tested on: its training epoch was chosen by the score "
-    "on the held-out subject, or pictures of tested subjects made the weights it starts from. Its "
-    "numbers are too high, say nothing about new people, and only serve to explain published "
-    "tables made the same way."
+    "on the held-out subject, or pictures of tested subjects made the weights it starts from, or "
+    "another leak was made on purpose. Its numbers are too high, say nothing about new people, and "
+    "only serve to explain published tables made the same way."
 )
 INTERVAL_MEANS = (
     "Intervals are 95 % bootstrap intervals: whole subjects are drawn with replacement, "
     "all their clips with them. The ± is the standard deviation over seeds."
 )
 RULE_WORDS = {"fixed": "last epoch", "inner": "inner subjects", "held_out": "held-out subject"}
+LEAK_WORDS = {
+    "carried_weights": "weights carried from fold to fold",
+    "substring_subjects": "subjects matched by substring",
+    "global_scaling": "scaled over all clips",
+}
 RULE_MEANS = {
     "fixed": "The last epoch of a budget stated beforehand.",
     "inner": "The best epoch on subjects held out inside the training subjects.",
@@ -127,7 +132,7 @@ def row_of(info: RunInfo, summary: Summary) -> Row:
     found = (_seen_note(info), *warnings, _search_note(info), _source_note(info))
     return Row(
         title=title_of(info),
-        rule=RULE_WORDS[info.epoch_rule],
+        rule=_rule_of(info),
         mark=LEAKY if info.leaky else HONEST,
         leaky=info.leaky,
         scores={name: _score_text(found) for name, found in summary.scores.items()},
@@ -137,6 +142,12 @@ def row_of(info: RunInfo, summary: Summary) -> Row:
         data=f"{counted(summary.clips, 'clip')}, {counted(summary.subjects, 'subject')}",
         notes=tuple(plain(note) for note in found if note),
     )
+
+
+def _rule_of(info: RunInfo) -> str:
+    """How the epoch was chosen, and what else leaks on purpose."""
+    words = [RULE_WORDS[info.epoch_rule], LEAK_WORDS.get(info.leak, plain(info.leak))]
+    return ", ".join(word for word in words if word)
 
 
 def notes_of(rows: Sequence[Row]) -> list[str]:
@@ -160,7 +171,7 @@ def leak_rows(runs: Sequence[Run]) -> list[LeakRow]:
     for group in groups.values():
         uf1 = {info.epoch_rule: summary.uf1 for info, summary in group}
         honest = [uf1[rule] for rule in ("fixed", "inner") if rule in uf1]
-        seen = any(info.seen_subjects for info, _ in group)
+        seen = any(info.seen_subjects or info.leak for info, _ in group)
         if seen or len(uf1) < len(group) or "held_out" not in uf1 or not honest:
             continue
         rows.append(

@@ -135,6 +135,9 @@ from ._parallel import (
     compiler_at_hand as compiler_at_hand,
 )
 from ._parallel import (
+    fit_carrying as fit_carrying,
+)
+from ._parallel import (
     fit_groups as fit_groups,
 )
 from ._parallel import (
@@ -206,6 +209,7 @@ __all__ = [
     "compiler_at_hand",
     "count_parameters",
     "derive_seed",
+    "fit_carrying",
     "fit_groups",
     "fit_jobs",
     "flops_of_modules",

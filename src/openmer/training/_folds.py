@@ -44,6 +44,8 @@ class FitJob:
         validation: What chooses the epoch; None takes the last one.
         follow: Groups of clips whose accuracy is noted after every epoch; it decides nothing.
         keep_state: Whether the result is to hold the trained numbers themselves.
+        start: Weights that a network begins with, by name, in place of fresh ones; only for a leak
+            on purpose.
     """
 
     subject_id: str
@@ -54,6 +56,7 @@ class FitJob:
     validation: Validation | None = None
     follow: tuple[tuple[int, ...], ...] = ()
     keep_state: bool = False
+    start: Mapping[str, npt.NDArray[np.generic]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

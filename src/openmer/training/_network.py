@@ -105,7 +105,8 @@ def fresh_state(spec: NetworkSpec, job: FitJob, data: TrainingData) -> dict[str,
         mean, spread = _mean_and_spread(data, job)
         network[0].get_buffer("mean").copy_(torch.from_numpy(mean))
         network[0].get_buffer("spread").copy_(torch.from_numpy(spread))
-    return {name: value.detach() for name, value in network.state_dict().items()}
+    carried = {n: torch.tensor(v) for n, v in (job.start or {}).items() if n.startswith("1.")}
+    return {n: value.detach() for n, value in (network.state_dict() | carried).items()}
 
 
 def let_move(network: nn.Module, model: nn.Module, stage: Stage) -> list[str]:

@@ -171,6 +171,27 @@ def fit_groups(
             yield from _one_by_one(groups, ready, plan)
 
 
+def fit_carrying(
+    jobs: Sequence[FitJob], spec: NetworkSpec, data: TrainingData, plan: RunPlan
+) -> Generator[FitResult, None, None]:
+    """Train fold after fold, each going on with the weights of the one before in its seed: a leak.
+
+    Args:
+        jobs: All folds of each seed, in order.
+        spec: The network.
+        data: Arrays to draw from.
+        plan: From `plan_run`; of it the device counts.
+    """
+    plan = plan.model_copy(update={"strategy": "one_by_one", "workers": 1})
+    token = _token(data)
+    before: FitResult | None = None
+    for job in jobs:
+        start = before.state if before is not None and before.job.seed == job.seed else None
+        with _one_thread(plan.device):
+            before = _fit_one(replace(job, start=start, keep_state=True), spec, data, token, plan)
+        yield replace(before, job=job, state=None)
+
+
 def _one_by_one(
     groups: Sequence[tuple[Spec, Sequence[FitJob]]], ready: Sequence[TrainingData], plan: RunPlan
 ) -> Iterator[tuple[int, FitResult]]:
