@@ -109,7 +109,8 @@ def _scores(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     results = reproduction.run_study(
         chosen, given.clips.read(), how, lambda row: progress(row.label)
     )
-    return reproduction.study_tables(chosen, results, how.changes)
+    tables = reproduction.study_tables(chosen, results, how.changes)
+    return tables + reproduction.difference_tables(chosen, results)
 
 
 def _size(chosen: Study, how: StudyRun, _: _Given) -> list[Table]:

@@ -14,6 +14,9 @@ from ._bootstrap import (
 from ._bootstrap import (
     compare_runs as compare_runs,
 )
+from ._bootstrap import (
+    score_differences as score_differences,
+)
 from ._calibration import (
     BINS as BINS,
 )
@@ -263,6 +266,7 @@ __all__ = [
     "require_every_class",
     "run_audit",
     "run_folder",
+    "score_differences",
     "score_spotting",
     "seen_subjects",
     "settled",

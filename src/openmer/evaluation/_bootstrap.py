@@ -195,10 +195,7 @@ def estimate_scores(outcomes: Outcomes, *, draws: int = 2000, seed: int = 0) -> 
     weights = drawn[whole][:, outcomes.subject_of].astype(np.float64)
     found = {}
     for metric in list_metrics():
-        if metric.of == "counts":
-            again = metric.function(counts[whole])
-        else:
-            again = _of_scores(metric, outcomes, weights)
+        again = _again(metric, outcomes, counts[whole], weights)
         ends = _percentiles(again.mean(axis=1))
         found[metric.name] = Estimate(
             value=float(values[metric.name].mean()),
@@ -255,6 +252,55 @@ def compare_runs(
     )
 
 
+def score_differences(
+    first: PredictionTable,
+    second: PredictionTable,
+    *,
+    corpus: str = "",
+    draws: int = 2000,
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """Compute by how much every metric of one run is above that of another, with its interval.
+
+    Args:
+        first: Predictions of one run, any number of seeds.
+        second: Predictions of the other run, any number of seeds.
+        corpus: Only the clips of that corpus; "" is all.
+        draws: How many times subjects are drawn; both runs get the same subjects.
+        seed: Of the random draws.
+
+    Returns:
+        An estimate of each metric, by its name: first minus second, the mean over seeds. It has no
+        interval for fewer than two subjects, and where half of the draws or more lack a class.
+
+    Raises:
+        DataError: The runs differ in clips, subjects, truth or classes; or no clip is of `corpus`.
+    """
+    if corpus:
+        first, second = first.of_corpus(corpus), second.of_corpus(corpus)
+    _require_same_task(first, second)
+    both = outcomes_of(first), outcomes_of(second)
+    values = [per_seed_scores(one) for one in both]
+    drawn = _drawn_subjects(len(both[0].subjects), draws=draws, seed=seed)
+    counts = [_drawn_counts(one.counts, drawn) for one in both]
+    whole = counts[0][1]
+    known = len(both[0].subjects) > 1 and 2 * int(whole.sum()) > draws
+    weights = drawn[whole][:, both[0].subject_of].astype(np.float64)
+    found = {}
+    for metric in list_metrics():
+        value = float(values[0][metric.name].mean() - values[1][metric.name].mean())
+        if not known:
+            found[metric.name] = Estimate(value=value)
+            continue
+        again = [
+            _again(metric, one, sums[whole], weights).mean(axis=1)
+            for one, (sums, _) in zip(both, counts, strict=True)
+        ]
+        ends = _percentiles(again[0] - again[1])
+        found[metric.name] = Estimate(value=value, low=ends.low, high=ends.high)
+    return found
+
+
 def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> McNemar:
     """Exact McNemar test on which clips two runs get right, both of shape ``(clips,)``.
 
@@ -272,6 +318,13 @@ def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> 
     differing = only_first + only_second
     p_value = float(binomtest(only_first, differing, 0.5).pvalue) if differing else 1.0
     return McNemar(only_first=only_first, only_second=only_second, p_value=p_value)
+
+
+def _again(metric: Metric, outcomes: Outcomes, counts: Numbers, weights: Numbers) -> Numbers:
+    """Compute a metric of every draw and seed, ``(draws, seeds)``."""
+    if metric.of == "counts":
+        return metric.function(counts)
+    return _of_scores(metric, outcomes, weights)
 
 
 def _of_scores(metric: Metric, outcomes: Outcomes, weights: Numbers) -> Numbers:

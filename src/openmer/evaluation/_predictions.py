@@ -60,6 +60,28 @@ class PredictionTable:
         largest: NDArray[np.int64] = self.scores.argmax(axis=1).astype(np.int64)
         return largest
 
+    def of_corpus(self, corpus: str) -> PredictionTable:
+        """Return the rows of one corpus.
+
+        Raises:
+            DataError: There is none.
+        """
+        kept = np.array([name == corpus for name in self.corpora])
+        if not kept.any():
+            known = ", ".join(sorted(set(self.corpora)))
+            raise DataError(f"No prediction is of corpus {corpus}; there are those of {known}.")
+        rows = np.flatnonzero(kept)
+        return PredictionTable(
+            classes=self.classes,
+            clips=tuple(self.clips[row] for row in rows),
+            corpora=tuple(self.corpora[row] for row in rows),
+            subjects=tuple(self.subjects[row] for row in rows),
+            truth=self.truth[rows],
+            scores=self.scores[rows],
+            seed=self.seed[rows],
+            epoch=self.epoch[rows],
+        )
+
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds that occur, ascending."""

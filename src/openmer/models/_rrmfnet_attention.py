@@ -9,7 +9,12 @@ from torch import Tensor, nn
 KERNELS = (0, 3, 5, 7)  # of the spatial attention; 0 for no CBAM
 
 _REDUCED = 16  # how many times narrower the hidden layer of the channels' attention is
-_METHODS = {"light": (0, 2), "medium": (1, 1), "strong": (2, 1)}  # convolutions, side of the pool
+_METHODS = {
+    "none": (0, 1),
+    "light": (0, 2),
+    "medium": (1, 1),
+    "strong": (2, 1),
+}  # convolutions, side of the pool
 
 REDUCTIONS = tuple(_METHODS)
 
@@ -20,8 +25,9 @@ class AAB(nn.Module):
     Args:
         channels: Maps read.
         cbam: Kernel of the spatial attention, one of `KERNELS`; 0 leaves CBAM out.
-        reduction: One of `REDUCTIONS`: "light", no convolution, pooled to 2x2; "medium", one 3x3
-            convolution of stride 2, pooled to 1x1; "strong", two of them, pooled to 1x1.
+        reduction: One of `REDUCTIONS`: "none", no convolution, pooled to 1x1; "light", no
+            convolution, pooled to 2x2; "medium", one 3x3 convolution of stride 2, pooled to 1x1;
+            "strong", two of them, pooled to 1x1. "none" without CBAM is no AAB at all.
         coarsest: Whether this is the coarsest scale, whose maps no convolution makes fewer.
 
     Attributes:

@@ -32,7 +32,8 @@ class RRMFNetOptions(TypedDict, total=False):
         neck: "eurepgfpn", or "repgfpn".
         neck_repeats: BasicBlocks in each FusionBlock, 1..5; 3 in the paper.
         cbam: Kernel of the spatial attention, 3, 5 or 7; 0 leaves CBAM out. 7 in the paper.
-        reduction: How AAB makes maps fewer: "light", "medium" (the paper's method 2) or "strong".
+        reduction: How AAB makes maps fewer: "none", "light", "medium" (the paper's method 2) or
+            "strong".
         dropout: Share of hidden values of the perceptron that are dropped in training; 0.5.
     """
 
@@ -93,9 +94,9 @@ class RRMFNet(nn.Module):
             is as wide as ever: `resized` of 56 takes a quarter of it.
         **options: `inputs` ("flow-first" or "apex"), `resizer` ("inception", "learned", "bilinear"
             or "none"), `resizer_repeats` (1..3), `resized` (pixels, 112), `neck` ("eurepgfpn" or
-            "repgfpn"), `neck_repeats` (1..5), `cbam` (0, 3, 5 or 7), `reduction` ("light", "medium"
-            or "strong") and `dropout`. `openmer.models.rrmfnet.RRMFNetOptions` says what they mean
-            and which are the paper's.
+            "repgfpn"), `neck_repeats` (1..5), `cbam` (0, 3, 5 or 7), `reduction` ("none", "light",
+            "medium" or "strong") and `dropout`. `openmer.models.rrmfnet.RRMFNetOptions` says what
+            they mean and which are the paper's.
 
     Raises:
         ConfigError: An argument is out of its range, or there is no such option.

@@ -62,6 +62,7 @@ class PublishedResult:
         uar: Printed UAR, a fraction; some are above 1, which is impossible.
         accuracy: Printed accuracy, a fraction.
         parameters: Printed number of weights.
+        macs: Printed multiply-accumulates, which the papers call FLOPs.
         epoch_rule: "fixed", "held_out", "none" or "unknown".
         kind: "result" or "ablation".
         note: What to know before comparing.
@@ -76,6 +77,7 @@ class PublishedResult:
     uar: float | None
     accuracy: float | None
     parameters: int | None
+    macs: int | None
     epoch_rule: str
     kind: str
     note: str
@@ -96,6 +98,7 @@ def published_results() -> tuple[PublishedResult, ...]:
             uar=float(row["uar"]) if row["uar"] else None,
             accuracy=float(row["accuracy"]) if row["accuracy"] else None,
             parameters=int(row["parameters"]) if row["parameters"] else None,
+            macs=int(row["macs"]) if row["macs"] else None,
             epoch_rule=row["epoch_rule"],
             kind=row["kind"],
             note=row["note"],

@@ -1,3 +1,6 @@
+from ._differences import (
+    difference_tables as difference_tables,
+)
 from ._feature_maps import (
     draw_study as draw_study,
 )
@@ -62,6 +65,7 @@ __all__ = [
     "StudyRun",
     "check_weights",
     "curves_csv",
+    "difference_tables",
     "draw_curves",
     "draw_study",
     "list_studies",

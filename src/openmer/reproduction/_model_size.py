@@ -10,7 +10,7 @@ from torch import nn
 
 from openmer.errors import ConfigError
 from openmer.methods import Method
-from openmer.reports import Table
+from openmer.reports import PublishedResult, Table
 from openmer.reproduction._rows import Changes, row_method
 from openmer.reproduction._study import Study
 from openmer.training import build_network, flops_of_modules
@@ -80,15 +80,18 @@ def _size(
 def size_table(study: Study, changes: Changes | None = None) -> Table:
     """Build the table of a study of kind ``size``."""
     columns = ["", "input", "weights", "BN stats", "sum", "MACs"]
-    columns += ["2 x weights"] * study.per_weight + ["printed"]
-    rows = []
+    columns += ["2 x weights"] * study.per_weight + ["printed", "MACs, printed"]
+    rows: list[tuple[str, ...]] = []
     for row in study.rows:
-        size, printed = model_size(row_method(study, row, changes)), study.published(row)
-        told = f"{printed.parameters:,}" if printed and printed.parameters else "-"
+        told = _printed(study.published(row))
+        if not row.run:
+            rows.append((row.label, *["-"] * (len(columns) - 3), *told))
+            continue
+        size = model_size(row_method(study, row, changes))
         shape = "x".join(map(str, size.input_shape))
-        rows.append((row.label, shape, *_counts(size, study), told))
+        rows.append((row.label, shape, *_counts(size, study), *told))
         if row.parts:
-            rows += [(f"- {name}", "", *_counts(part, study), "")
+            rows += [(f"- {name}", "", *_counts(part, study), "", "")
                      for name, part in size.parts.items()]  # fmt: skip
     notes = [study.note] * bool(study.note)
     notes.append(
@@ -97,6 +100,13 @@ def size_table(study: Study, changes: Changes | None = None) -> Table:
     )
     title = f"{study.title} ({study.source})"
     return Table(title, tuple(columns), tuple(rows), tuple(notes))
+
+
+def _printed(result: PublishedResult | None) -> tuple[str, str]:
+    """Write the printed numbers of weights and operations."""
+    weights = result and result.parameters
+    macs = result and result.macs
+    return f"{weights:,}" if weights else "-", f"{macs / 1e6:,.1f} M" if macs else "-"
 
 
 def _counts(size: ModelSize, study: Study) -> tuple[str, ...]:

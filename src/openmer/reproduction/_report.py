@@ -14,14 +14,13 @@ from openmer.reports import (
     Marked,
     PublishedResult,
     Table,
-    corpus_word,
     counted,
     markdown_table,
     terminal_table,
 )
 from openmer.reproduction._rows import QUICK_EPOCHS, Changes
 from openmer.reproduction._run_study import StudyResult
-from openmer.reproduction._study import WHOLE, Study
+from openmer.reproduction._study import WHOLE, Study, part_word
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -171,7 +170,7 @@ def epoch_rule(run: tuple[RunInfo, Summary] | None) -> str:
 
 def _row(study: Study, result: StudyResult, part: str, *, leaky: bool) -> tuple[str, ...]:
     several = len(study.shown_parts) > 1
-    cells = [result.row.label, *[_part_word(part)] * several]
+    cells = [result.row.label, *[part_word(part)] * several]
     cells += [*_ours(study, result.honest, part), epoch_rule(result.honest)]
     if study.per_class:
         cells.append(_by_class(result.honest))
@@ -182,10 +181,6 @@ def _row(study: Study, result: StudyResult, part: str, *, leaky: bool) -> tuple[
     if study.prints:
         cells += _printed(study, result, part)
     return tuple(cells)
-
-
-def _part_word(part: str) -> str:
-    return "all" if part == WHOLE else corpus_word(part)
 
 
 def _scores(run: tuple[RunInfo, Summary] | None, part: str) -> Part | None:
@@ -250,11 +245,11 @@ def _parts_apart(study: Study, results: Sequence[StudyResult]) -> list[str]:
     for part in study.shown_parts if runs else ():
         found = [scores for scores in (_scores(run, part) for run in runs) if scores is not None]
         if not found:
-            notes.append(f"{_part_word(part)}: no clip of it was given.")
+            notes.append(f"{part_word(part)}: no clip of it was given.")
         lacking = sorted({name for one in found for name in getattr(one, "skipped", ())})
         if lacking:
             notes.append(
-                f"{_part_word(part)}: no clip is {', '.join(lacking)}, so UF1 and UAR are means "
+                f"{part_word(part)}: no clip is {', '.join(lacking)}, so UF1 and UAR are means "
                 "over the other classes."
             )
     return notes
@@ -280,5 +275,5 @@ def _flags(study: Study, results: Sequence[StudyResult]) -> list[str]:
 
 
 def _label(study: Study, result: StudyResult, part: str) -> str:
-    of = f", {_part_word(part)}" if len(study.shown_parts) > 1 else ""
+    of = f", {part_word(part)}" if len(study.shown_parts) > 1 else ""
     return f"{result.row.label}{of}"

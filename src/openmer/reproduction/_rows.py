@@ -50,11 +50,11 @@ def row_method(study: Study, row: StudyRow, changes: Changes | None = None) -> M
     given = () if row.fixed else changes.overrides
     _refuse_own(study, row, given)
     name = method_name(study, row, changes)
-    method = load_method(name, [*row.set, *given])
+    method = load_method(name, [*set_by(study, row), *given])
     file = changes.weights.get(weights_key(row, method))
     if file is not None:
         weights = f'{WEIGHTS}="{file.as_posix()}"'
-        method = load_method(name, [*row.set, *given, weights])
+        method = load_method(name, [*set_by(study, row), *given, weights])
     if changes.quick:
         method = shortened_method(method, QUICK_EPOCHS)
     return _without(method, row.without)
@@ -70,6 +70,11 @@ def method_name(study: Study, row: StudyRow, changes: Changes) -> str:
 def is_own(study: Study, row: StudyRow) -> bool:
     """Return whether a row is of the study's own method."""
     return row.method in ("", study.method)
+
+
+def set_by(study: Study, row: StudyRow) -> tuple[str, ...]:
+    """Return what a study sets of a row: what all rows of its own method share, then the row's."""
+    return (*(study.set if is_own(study, row) else ()), *row.set)
 
 
 def weights_key(row: StudyRow, method: Method) -> str:
@@ -89,7 +94,9 @@ def weights_keys(study: Study, changes: Changes) -> dict[str, list[str]]:
     """Return the keys of a study's weights, each with the labels of its rows."""
     found: dict[str, list[str]] = {}
     for row in study.rows:
-        method = load_method(method_name(study, row, changes), row.set) if row.run else None
+        method = (
+            load_method(method_name(study, row, changes), set_by(study, row)) if row.run else None
+        )
         key = weights_key(row, method) if method else ""
         if key:
             found.setdefault(key, []).append(row.label)
@@ -124,9 +131,9 @@ def pretrain_command(study: Study, row: StudyRow, changes: Changes) -> str:
     The network is that of the row: all that the row and the user set of the model and of its
     pretraining stands in the command.
     """
-    key = weights_key(row, load_method(method_name(study, row, changes), row.set))
+    key = weights_key(row, load_method(method_name(study, row, changes), set_by(study, row)))
     name = _pretrained(study, row, changes)
-    texts = [*row.set, *row.pretraining, *(() if row.fixed else changes.overrides)]
+    texts = [*set_by(study, row), *row.pretraining, *(() if row.fixed else changes.overrides)]
     own = [t for t in texts if t.startswith(("model.", "pretraining.")) and _key(t) != WEIGHTS]
     method = load_method(name, own)
     if method.pretraining is None:

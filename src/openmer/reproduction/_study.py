@@ -8,7 +8,7 @@ from typing import Literal
 
 from openmer.config import read_toml, validate
 from openmer.errors import unknown_name
-from openmer.reports import PublishedResult, published_results
+from openmer.reports import PublishedResult, corpus_word, published_results
 from openmer.training import Record
 
 WHOLE = "full"
@@ -67,6 +67,7 @@ class Study(Record):
         magnified: Whether the table tells what the step ``magnify`` did to the clips.
         per_weight: Whether the table has two operations per weight beside the real count.
         note: What to know before comparing.
+        set: Overrides of every row of the study's own method, before its own.
         rows: The lines.
     """
 
@@ -83,6 +84,7 @@ class Study(Record):
     magnified: bool = False
     per_weight: bool = False
     note: str = ""
+    set: tuple[str, ...] = ()
     rows: tuple[StudyRow, ...]
 
     @property
@@ -108,6 +110,11 @@ class Study(Record):
             if printed and (result.method, result.part) == (row.published, part):
                 return result
         return None
+
+
+def part_word(part: str) -> str:
+    """Return what a table calls a part of the clips."""
+    return "all" if part == WHOLE else corpus_word(part)
 
 
 def list_studies() -> list[str]:
