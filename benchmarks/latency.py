@@ -22,8 +22,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -39,6 +37,7 @@ from torch import Tensor, nn
 from openmer.datasets.synthetic._clips import generate
 from openmer.datasets.synthetic._plan import CorpusPlan, Part
 from openmer.deployment import Quantized, export_module, quantize_file
+from openmer.deployment._latency import CALLS_A_TURN, TimedCall, onnx_call, torch_call
 from openmer.models import create_model, load_weights
 from openmer.models._weights import list_weights
 from openmer.training import forward_flops
@@ -51,7 +50,6 @@ BARS_MS = {  # on two cores with ONNX Runtime
 }
 RUNTIMES = ("PyTorch", "ONNX Runtime", "ONNX Runtime, 8-bit")
 PUBLISHED = "the paper of MobileViT reports 35.4 ms a sample on its own machine"
-_WARM, _TIMED = 3, 5  # untimed and timed calls of one turn
 
 
 @dataclass(frozen=True)
@@ -115,25 +113,11 @@ class Facts:
     trained: bool
 
 
-@dataclass
-class Way:
+@dataclass(kw_only=True)
+class Way(TimedCall):
     """One way of running one model, and the times of its calls in milliseconds."""
 
     entry: Entry
-    runtime: str
-    threads: int
-    call: Callable[[], object]
-    times_ms: list[float] = field(default_factory=list)
-
-    def turn(self) -> None:
-        """A few untimed calls, then timed ones."""
-        torch.set_num_threads(self.threads if self.runtime == "PyTorch" else 1)
-        for _ in range(_WARM):
-            self.call()
-        for _ in range(_TIMED):
-            started = time.perf_counter_ns()
-            self.call()
-            self.times_ms.append((time.perf_counter_ns() - started) / 1e6)
 
 
 def main() -> None:
@@ -181,12 +165,12 @@ def _prepare(
         facts.append(Facts(_parameters(module), macs, written.largest_difference, made, trained))
         for threads in (1, 2):
             calls = (
-                _torch_call(module, clips[:1]),
-                _onnx_call(exact, clips[:1], threads),
-                _onnx_call(small, clips[:1], threads),
+                torch_call(module, clips[:1]),
+                onnx_call(exact, clips[:1], threads),
+                onnx_call(small, clips[:1], threads),
             )
             ways += [
-                Way(entry, runtime, threads, call)
+                Way(entry=entry, runtime=runtime, threads=threads, call=call)
                 for runtime, call in zip(RUNTIMES, calls, strict=True)
             ]
     return ways, facts
@@ -262,24 +246,6 @@ def _measure(module: nn.Module, clips: Tensor) -> None:
     module.eval()
 
 
-def _torch_call(module: nn.Module, clip: torch.Tensor) -> Callable[[], object]:
-    def call() -> object:
-        with torch.inference_mode():
-            return module(clip)
-
-    return call
-
-
-def _onnx_call(path: Path, clip: torch.Tensor, threads: int) -> Callable[[], object]:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    # Idle threads of one session would otherwise spin beside the turn of the next one.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    inputs = {"clip": clip.numpy()}
-    return lambda: session.run(None, inputs)
-
-
 def _parameters(module: nn.Module) -> int:
     return sum(weight.numel() for weight in module.parameters() if weight.requires_grad)
 
@@ -302,8 +268,8 @@ def _report(
         f"{load_before:.1f}, after {os.getloadavg()[0]:.1f}; with other work on the cores the "
         "times say little.",
         "",
-        f"Median and interquartile range of {rounds * _TIMED} calls each, in {rounds} rounds in "
-        "which all columns of all rows took turns. From the prepared clip to the scores.",
+        f"Median and interquartile range of {rounds * CALLS_A_TURN} calls each, in {rounds} rounds "
+        "in which all columns of all rows took turns. From the prepared clip to the scores.",
         "",
         _agreement_text(facts[0].quantized),
         "",

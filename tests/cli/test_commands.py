@@ -51,6 +51,17 @@ def test_evaluate_prints_one_json_object(openmer, manifest):
     assert Path(found["run"], "report.html").is_file()
 
 
+def test_latency_prints_a_table_and_writes_it(openmer, tmp_path):
+    code, out, err = openmer("latency", "ststnet", "--rounds", 1, "--out", "t.md")
+    assert code == 0 and "ststnet" in out and "3x28x28" in out
+    text = (tmp_path / "t.md").read_text(encoding="utf-8")
+    assert "| ststnet | 3x28x28 | 0.00 M |" in text and "ONNX Runtime" in text and "Load" in text
+    assert "Table: t.md" in err
+    code, out, _ = openmer("latency", "ststnet", "--rounds", 1, "--json")
+    (record,) = json.loads(out)
+    assert record["parameters"] == 1683 and record["median_ms"]["PyTorch, 1"] > 0
+
+
 @pytest.mark.parametrize("rule", ["fixed", "inner", "held_out"])
 def test_every_rule_runs_and_only_one_is_marked_leaky(openmer, manifest, rule):
     code, out, _ = openmer(

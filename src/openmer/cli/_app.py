@@ -28,6 +28,7 @@ from openmer.cli.evaluate import evaluate
 from openmer.cli.evaluate_spotting import evaluate_spotting
 from openmer.cli.explain import explain
 from openmer.cli.export import export
+from openmer.cli.latency import latency
 from openmer.cli.methods import app as methods
 from openmer.cli.page import page
 from openmer.cli.predict import predict
@@ -59,7 +60,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     demo, analyze, watch, evaluate, evaluate_spotting, pretrain, audit, report, search, train,
-    predict, explain, export, study, show,
+    predict, explain, export, study, show, latency,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(name=command.__name__.replace("_", "-"))(spread(command))

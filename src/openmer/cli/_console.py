@@ -31,6 +31,7 @@ _WORDS = {
     "search": "searching, trials",
     "audit": "auditing folds",
     "follow": "following faces",
+    "time": "timing rounds",
     "recognize": "recognising",
     "draw": "drawing events",
     "analyze": "analysing",

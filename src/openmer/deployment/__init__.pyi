@@ -31,6 +31,15 @@ from ._folder import (
 from ._folder import (
     write_model as write_model,
 )
+from ._latency import (
+    Latency as Latency,
+)
+from ._latency import (
+    measure_latency as measure_latency,
+)
+from ._latency import (
+    quartiles_ms as quartiles_ms,
+)
 from ._packaged import (
     packaged_model as packaged_model,
 )
@@ -89,6 +98,7 @@ __all__ = [
     "Decision",
     "Exported",
     "FittedModel",
+    "Latency",
     "ModelEstimate",
     "ModelRecord",
     "Moments",
@@ -103,9 +113,11 @@ __all__ = [
     "estimate_of",
     "export_model",
     "export_module",
+    "measure_latency",
     "packaged_model",
     "quantize_file",
     "quantize_model",
+    "quartiles_ms",
     "read_model",
     "refuse_taken",
     "samples_of_manifest",
