@@ -96,7 +96,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.data.is_file():
         sys.exit(f"The real flow is not at {arguments.data}: nothing was measured. Give --data.")
-    clips = read_manifest(_unpacked(arguments.data, arguments.out))
+    clips = read_manifest(unpacked(arguments.data, arguments.out))
     runs = []
     rows, results = TABLES[arguments.table]
     for name, method, rule, seeds, permutation in rows:
@@ -131,7 +131,8 @@ def _settings(name: str) -> tuple[str, ...]:
     return SETTINGS.get(name.removesuffix("-inner").removesuffix("-held-out"), ())
 
 
-def _unpacked(archive: Path, out: Path) -> Path:
+def unpacked(archive: Path, out: Path) -> Path:
+    """Unpack the archive once; return its manifest."""
     folder = out / "data"
     if not (folder / "samples.csv").is_file():
         with zipfile.ZipFile(archive) as packed:

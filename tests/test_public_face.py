@@ -17,6 +17,7 @@ NAMES = {
     "load_method", "load_model", "predict", "pretrain", "register_corpus", "register_detector",
     "register_flow", "register_label_scheme", "register_method", "register_model",
     "register_spotter", "synthesize", "train", "Step", "register_loss", "register_metric",
+    "register_protocol",
 }  # fmt: skip
 HEAVY = "{'torch', 'cv2', 'pandas', 'numpy', 'pydantic', 'matplotlib', 'sklearn'}"
 HOSTILE = "<script>alert(1)</script>"
@@ -223,9 +224,9 @@ def seven_words(tmp_path_factory):
     lines = ["corpus,subject,clip,label,flow_path"]
     for subject in range(4):
         for place, word in enumerate(SEVEN):
-            image = rng.integers(90, 120, (28, 28, 3)).astype(np.uint8)
+            image = rng.integers(0, 160, (28, 28, 3)).astype(np.uint8)
             row, column = divmod(place, 3)
-            image[row * 9 : row * 9 + 9, column * 9 : column * 9 + 9] = 230
+            image[row * 9 : row * 9 + 9, column * 9 : column * 9 + 9] += 95
             Image.fromarray(image).save(root / f"{subject}{word}.png")
             lines.append(f"lab,{subject},{word},{word},{subject}{word}.png")
     (root / "clips.csv").write_text("\n".join(lines) + "\n")

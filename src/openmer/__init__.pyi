@@ -55,6 +55,9 @@ from .errors import (
 from .evaluation._metrics import (
     register_metric as register_metric,
 )
+from .evaluation._protocols import (
+    register_protocol as register_protocol,
+)
 from .methods._method import (
     load_method as load_method,
 )
@@ -120,6 +123,7 @@ __all__ = [
     "register_method",
     "register_metric",
     "register_model",
+    "register_protocol",
     "register_spotter",
     "synthesize",
     "train",

@@ -12,7 +12,7 @@ from openmer.api._display import Displayed, frame
 from openmer.api._evaluate import Device, method_of, task_of
 from openmer.api._progress import progress as shown
 from openmer.datasets import LabelScheme
-from openmer.evaluation import Finding, Protocol, package_trainer, run_audit, shortened
+from openmer.evaluation import LOSO, Finding, Protocol, package_trainer, run_audit, shortened
 from openmer.methods import Method
 from openmer.training import EpochRule, Resources
 
@@ -27,7 +27,7 @@ class Audit(Displayed):
     Attributes:
         title: Title of the method.
         epoch_rule: What chose its epochs.
-        poisoned: How many held-out subjects were poisoned.
+        poisoned: How many folds had their held-out subject or group poisoned.
         findings: Leaks, and notes for a reader.
     """
 
@@ -50,7 +50,7 @@ class Audit(Displayed):
         verdict = "clean" if self.clean else "leaks"
         return (
             f"{self.title}, epoch rule {self.epoch_rule}: {verdict}, {self.poisoned} held-out "
-            f"subjects poisoned, {len(self.findings)} findings"
+            f"subjects or groups poisoned, {len(self.findings)} findings"
         )
 
 
@@ -61,6 +61,7 @@ def audit(
     epoch_rule: EpochRule | None = None,
     overrides: Sequence[str] = (),
     label_scheme: str | LabelScheme | None = None,
+    protocol: str = LOSO,
     subjects: int = 3,
     epochs: int = 4,
     device: Device = "auto",
@@ -75,7 +76,8 @@ def audit(
         epoch_rule: As in `evaluate`.
         overrides: As in `evaluate`.
         label_scheme: As in `evaluate`.
-        subjects: How many held-out subjects are poisoned; 0 is everybody.
+        protocol: As in `evaluate`.
+        subjects: How many held-out subjects, or groups of them, are poisoned; 0 is everybody.
         epochs: Budget of the poisoned trainings.
         device: As in `evaluate`.
         workers: As in `evaluate`.
@@ -94,7 +96,8 @@ def audit(
     chosen = method_of(method, overrides, label_scheme)
     rule = epoch_rule or chosen.epoch_rule
     with shown(progress) as report:
-        task = task_of(chosen, clips, Protocol(epoch_rule=rule), workers, report)
+        how = Protocol(epoch_rule=rule, folds=protocol)
+        task = task_of(chosen, clips, how, workers, report)
         task = shortened(task, epochs)
         fit = package_trainer(task, Resources(device=device), rule)
         found = run_audit(task, fit, epoch_rule=rule, subjects=subjects, on_progress=report)

@@ -16,6 +16,7 @@ from openmer.api._progress import progress as shown
 from openmer.datasets import ClipSource, LabelScheme
 from openmer.errors import ConfigError
 from openmer.evaluation import (
+    LOSO,
     METRICS,
     Estimate,
     Leak,
@@ -186,6 +187,7 @@ def evaluate(
     leak: Leak | None = None,
     overrides: Sequence[str] = (),
     label_scheme: str | LabelScheme | None = None,
+    protocol: str = LOSO,
     out: str | Path = "runs",
     device: Device = "auto",
     workers: int = 0,
@@ -203,6 +205,8 @@ def evaluate(
         overrides: Values to replace in the method, such as ``"training.epochs=5"``.
         label_scheme: How words become classes, in place of the method's own: a name, a file, or
             what else `openmer.datasets.label_scheme` reads.
+        protocol: How clips are held out: "loso", "kfold:5", "kfold:5:10" (ten times), "loco" (each
+            corpus once), "hde:A->B" (train on A, test B), "cd6me", or "file:FOLDS.csv".
         out: Folder that keeps all runs.
         device: "auto" takes CUDA where there is one.
         workers: Processes; 0 is one per core.
@@ -223,13 +227,11 @@ def evaluate(
     """
     chosen = method_of(method, overrides, label_scheme)
     rule = epoch_rule or chosen.epoch_rule
-    protocol = Protocol(epoch_rule=rule, seeds=tuple(range(seeds)), leak=leak)
+    how = Protocol(epoch_rule=rule, seeds=tuple(range(seeds)), folds=protocol, leak=leak)
     resources = Resources(device=device, workers=workers)
     with shown(progress) as report:
-        task = task_of(chosen, clips, protocol, workers, report)
-        folder = cross_validate(
-            task, protocol, out=Path(out), resources=resources, on_progress=report
-        )
+        task = task_of(chosen, clips, how, workers, report)
+        folder = cross_validate(task, how, out=Path(out), resources=resources, on_progress=report)
     return Result.read(folder)
 
 

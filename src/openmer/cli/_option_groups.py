@@ -168,6 +168,7 @@ class Work:
 
     method: options.MethodName
     overrides: options.Overrides = None
+    label_scheme: options.LabelSchemeOption = None
     search: options.SearchFile = None
     on_failure: options.FailureOption = options.OnFailure.list_
 
@@ -177,7 +178,10 @@ class Work:
         Raises:
             ConfigError: There is none, or what replaces its values is wrong.
         """
-        return methods.load_method(self.method, self.overrides or (), self.search)
+        found = methods.load_method(self.method, self.overrides or (), self.search)
+        if self.label_scheme is None:
+            return found
+        return methods.with_label_scheme(found, self.label_scheme)
 
     def read(self, clips: Clips) -> ClipSource:
         """Read the clips; with ``--on-failure error`` every one of them must be readable.

@@ -40,6 +40,24 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the method; repeatable."),
 ]
+LabelSchemeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--label-scheme",
+        metavar="NAME|FILE",
+        help="How words become classes, in place of the method's own: a name, a TOML or CSV file, "
+        "as-annotated[:CLIPS], each with ,WORD=CLASS behind it for further words.",
+    ),
+]
+ProtocolOption = Annotated[
+    str,
+    typer.Option(
+        "--protocol",
+        metavar="NAME",
+        help="How clips are held out: loso, kfold:K[:REPEATS], loco, 'hde:A->B', cd6me, "
+        "file:FOLDS.csv.",
+    ),
+]
 SearchFile = Annotated[
     Path | None,
     typer.Option(

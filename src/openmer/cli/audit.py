@@ -12,7 +12,7 @@ from rich.markup import escape
 from openmer import evaluation
 from openmer.cli._console import output, progress
 from openmer.cli._option_groups import Clips, Compute, Work, tell_failures
-from openmer.cli._options import EpochRule, Json, Rule
+from openmer.cli._options import EpochRule, Json, ProtocolOption, Rule
 
 if TYPE_CHECKING:
     from openmer.evaluation import Finding, Task
@@ -23,8 +23,9 @@ def audit(
     clips: Clips,
     compute: Compute,
     epoch_rule: Rule = None,
+    folds: ProtocolOption = "loso",
     subjects: Annotated[
-        int, typer.Option(min=0, help="Held-out subjects to poison; 0 is everybody.")
+        int, typer.Option(min=0, help="Held-out subjects, or groups, to poison; 0 is everybody.")
     ] = 3,
     epochs: Annotated[int, typer.Option(min=1, help="Budget of the poisoned trainings.")] = 4,
     as_json: Json = False,
@@ -33,7 +34,7 @@ def audit(
     chosen = work.load()
     source = work.read(clips)
     rule = EpochRule(epoch_rule or chosen.epoch_rule)
-    protocol = evaluation.Protocol(epoch_rule=rule.value)
+    protocol = evaluation.Protocol(epoch_rule=rule.value, folds=folds)
     with progress(chosen.title) as report:
         task = work.prepare(chosen, source, protocol, compute.workers, report)
         task = evaluation.shortened(task, epochs)
@@ -55,6 +56,7 @@ def _print_json(task: Task, rule: EpochRule, findings: list[Finding], *, clean: 
     record = {
         "method": task.method.name,
         "epoch_rule": rule.value,
+        "protocol": task.protocol,
         "clean": clean,
         "findings": [asdict(finding) for finding in findings],
         "clips": len(task.clips),
@@ -72,9 +74,10 @@ def _print(
         color = "red" if finding.severity == "leak" else "yellow"
         text = escape(finding.message)
         output.print(f"[{color}]{finding.severity}[/] ({finding.check}) {text}", soft_wrap=True)
-    people = len(task.folds) if subjects == 0 else min(subjects, len(task.folds))
+    count = len(task.folds) if subjects == 0 else min(subjects, len(task.folds))
+    what = "subjects" if task.protocol == "loso" else f"groups ({task.protocol})"
     verdict = "[green]clean[/]" if clean else "[red]leaks[/]"
     output.print(
         f"{task.method.title}, epoch rule {rule.value}: {verdict}. "
-        f"{people} of {len(task.folds)} held-out subjects poisoned."
+        f"{count} of {len(task.folds)} held-out {what} poisoned."
     )

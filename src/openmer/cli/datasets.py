@@ -73,7 +73,10 @@ def check(
     what: Annotated[str, typer.Argument(help="A corpus (see list), or a CSV that lists clips.")],
     root: Annotated[Path | None, typer.Argument(help="Folder of the corpus.")] = None,
     scheme: Annotated[
-        str, typer.Option(help="Label scheme to group the labels of a manifest by.")
+        str,
+        typer.Option(
+            "--label-scheme", "--scheme", help="Label scheme to group the labels of a manifest by."
+        ),
     ] = "megc2019-3",
     variant: Variant = None,
     frames: Annotated[
@@ -160,8 +163,9 @@ def _check_corpus(
 def _check_manifest(manifest: Path, scheme: str, as_json: bool) -> None:
     """Print counts of a manifest, of the clips that the scheme keeps."""
     clips = datasets.read_manifest(manifest)
-    kept, targets = datasets.labelled(clips, datasets.label_scheme(scheme))
-    classes = Counter(datasets.label_scheme(scheme).classes[target] for target in targets)
+    found = datasets.label_scheme(scheme).resolved(clips)
+    kept, targets = datasets.labelled(clips, found)
+    classes = Counter(found.classes[target] for target in targets)
     record = {
         "clips": len(clips),
         "kept": len(kept),

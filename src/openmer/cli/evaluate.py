@@ -13,7 +13,7 @@ import typer
 from openmer import evaluation, preprocessing, reports
 from openmer.cli._console import errors, output, progress, tell
 from openmer.cli._option_groups import Clips, FoldCompute, Work
-from openmer.cli._options import Json, LeakOption, Out, Rule, Storage
+from openmer.cli._options import Json, LeakOption, Out, ProtocolOption, Rule, Storage
 
 
 def evaluate(
@@ -23,6 +23,7 @@ def evaluate(
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds 0 to N-1.")] = 1,
     epoch_rule: Rule = None,
     leak: LeakOption = None,
+    folds: ProtocolOption = "loso",
     storage: Storage = "",
     out: Out = Path("runs"),
     as_json: Json = False,
@@ -31,7 +32,7 @@ def evaluate(
         typer.Option("--shuffle-labels", help="Control: permute the labels with this number."),
     ] = None,
 ) -> None:
-    """Evaluate a method by leave-one-subject-out; stop and resume at will, with the same bytes."""
+    """Evaluate a method, each subject held out once; stop and resume at will."""
     chosen = work.load()
     source = work.read(clips)
     protocol = evaluation.Protocol(
@@ -39,6 +40,7 @@ def evaluate(
         seeds=tuple(range(seeds)),
         label_permutation=shuffle_labels,
         leak=leak.value if leak else None,
+        folds=folds,
     )
     with progress(chosen.title) as report:
         task = work.prepare(chosen, source, protocol, compute.workers, report)
@@ -62,6 +64,7 @@ def _show(folder: Path, *, as_json: bool) -> None:
         record = {
             "method": info.method,
             "epoch_rule": info.epoch_rule,
+            "protocol": info.protocol,
             "leaky": info.leaky,
             "leak": info.leak or None,
             **summary.to_json(),

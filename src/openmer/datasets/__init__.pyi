@@ -12,6 +12,7 @@ from ._facts import (
 from ._facts import (
     options_of as options_of,
 )
+from ._folds_table import read_folds as read_folds
 from ._label_files import LabelSchemeField as LabelSchemeField
 from ._label_files import label_scheme as label_scheme
 from ._labels import (
@@ -168,6 +169,7 @@ __all__ = [
     "parse_action_units",
     "parts_of",
     "pretraining_scheme",
+    "read_folds",
     "read_long_videos",
     "read_manifest",
     "read_own_images",

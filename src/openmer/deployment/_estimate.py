@@ -62,7 +62,7 @@ def estimate_of(
             "An honest estimate needs the epoch rule fixed or inner and the true labels. Choose "
             "one of these rules."
         )
-    chose = chose_settings(task.method, [fold.held_out for fold in task.folds])
+    chose = chose_settings(task.method, task.tested_subjects)
     if chose:
         raise ProtocolError(
             f"Clips of {len(chose)} of the {len(task.folds)} subjects, {chose[0]} for one, chose "
@@ -162,6 +162,11 @@ def _require_honest(folder: Path, info: RunInfo, epoch_rule: str) -> None:
         raise ProtocolError(
             f"{folder} {why}, so its scores are no estimate. Give a run with the epoch rule "
             f"{epoch_rule}, or leave --estimate out to have one made."
+        )
+    if info.protocol != "loso":
+        raise ProtocolError(
+            f"{folder} held out clips by the protocol {info.protocol}; an estimate is made by "
+            "leave-one-subject-out (loso). Leave --estimate out to have one made."
         )
     if info.epoch_rule != epoch_rule:
         raise ProtocolError(

@@ -108,6 +108,11 @@ from ._predictions import (
 from ._predictions import (
     write_predictions as write_predictions,
 )
+from ._protocols import LOSO as LOSO
+from ._protocols import FoldProtocol as FoldProtocol
+from ._protocols import list_protocols as list_protocols
+from ._protocols import make_folds as make_folds
+from ._protocols import register_protocol as register_protocol
 from ._read_run import (
     RunInfo as RunInfo,
 )
@@ -210,6 +215,7 @@ __all__ = [
     "HISTORY",
     "LEAKS",
     "LEVEL",
+    "LOSO",
     "METRICS",
     "CalibratedByOthers",
     "CalibrationReport",
@@ -217,6 +223,7 @@ __all__ = [
     "Estimate",
     "Finding",
     "Fold",
+    "FoldProtocol",
     "Interval",
     "Leak",
     "Metric",
@@ -251,8 +258,10 @@ __all__ = [
     "hold_out_inside",
     "kind_of_scores",
     "list_metrics",
+    "list_protocols",
     "load_run",
     "logits_of",
+    "make_folds",
     "merged",
     "on_clips",
     "package_trainer",
@@ -263,6 +272,7 @@ __all__ = [
     "read_run",
     "read_run_info",
     "register_metric",
+    "register_protocol",
     "require_every_class",
     "run_audit",
     "run_folder",

@@ -92,13 +92,14 @@ def cross_validate(
             a search, with "search" and trials.
 
     Returns:
-        The run's folder, with ``run.toml`` and ``folds/seed<n>/<corpus>/<subject>.parquet``; of
-        searches ``search/history.csv`` and ``search/seed<n>/<corpus>/<subject>.json``.
+        The run's folder, with ``run.toml`` and ``folds/seed<n>/<corpus>/<subject>.parquet``
+        (``folds/seed<n>/kfold/1.parquet`` and the like for groups); of searches
+        ``search/history.csv`` and ``search/seed<n>/<corpus>/<subject>.json``.
 
     Raises:
         ProtocolError: Clips of tested subjects chose the method's settings before.
     """
-    refuse_searched(task.method, [fold.held_out for fold in task.folds])
+    refuse_searched(task.method, task.tested_subjects)
     folder = run_folder(task, protocol, out)
     jobs = [job for seed in protocol.seeds for job in fold_jobs(task, protocol.epoch_rule, seed)]
     pending = [job for job in jobs if not fold_path(folder, job).is_file()]
@@ -109,7 +110,7 @@ def cross_validate(
     known = record.get("run", {})
     if not pending and set(protocol.seeds) <= set(known.get("seeds", [])):
         return folder
-    one_seed = jobs[: len(task.folds)]
+    one_seed = fold_jobs(task, protocol.epoch_rule, protocol.seeds[0])
     plan = recorded_plan(record) or plan_run(task.spec, one_seed, resources or Resources())
     progress = RunProgress(
         command=known.get("command") or command,

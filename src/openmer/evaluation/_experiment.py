@@ -10,17 +10,19 @@ from typing import Any
 
 import numpy as np
 from joblib import cpu_count
+from pydantic import model_validator
 
 from openmer.clip import Clip
 from openmer.datasets import ClipSource, LabelScheme, labelled
-from openmer.errors import DataError, ProtocolError
+from openmer.errors import ConfigError, DataError, ProtocolError
 from openmer.evaluation._leaks import (
     Leak,
     require_possible,
     scaled_together,
     substring_folds,
 )
-from openmer.evaluation._splits import Fold, hold_out_inside, leave_one_subject_out
+from openmer.evaluation._protocols import LOSO, make_folds, repeats_of
+from openmer.evaluation._splits import Fold, hold_out_inside
 from openmer.methods import Method
 from openmer.preprocessing import (
     ArrayCache,
@@ -55,6 +57,8 @@ class Protocol(Record):
             held out inside the training subjects; ``held_out`` the best one on the held-out subject
             itself, which is a leak and exists to explain published numbers.
         seeds: One whole set of folds is trained per seed.
+        folds: How clips are held out (see `openmer.evaluation.make_folds`); repeats of a k-fold
+            are seeds.
         label_permutation: Shuffle the labels over the clips with this number, as a control that
             must score at chance; None leaves them alone.
         leak: A leak to make on purpose, one of `LEAKS`; None for none.
@@ -62,8 +66,28 @@ class Protocol(Record):
 
     epoch_rule: EpochRule = "fixed"
     seeds: tuple[int, ...] = (0,)
+    folds: str = LOSO
     label_permutation: int | None = None
     leak: Leak | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_repeats(cls, table: Any) -> Any:  # noqa: ANN401
+        repeats = repeats_of(str(table.get("folds", LOSO)))
+        if table.get("leak") == "substring_subjects" and table.get("folds", LOSO) != LOSO:
+            raise ConfigError(
+                "The leak substring_subjects holds out single subjects, but the protocol is "
+                f"{table['folds']}. Take loso."
+            )
+        seeds, wanted = tuple(table.get("seeds", (0,))), tuple(range(repeats))
+        if repeats == 1:
+            return table
+        if seeds not in ((0,), wanted):
+            raise ConfigError(
+                f"Protocol {table['folds']} deals {repeats} times, and each time has a seed of its "
+                f"own; found {len(seeds)} seeds. Leave the seeds out."
+            )
+        return {**table, "seeds": wanted}
 
     @property
     def leaky(self) -> bool:
@@ -80,7 +104,8 @@ class Task:
         clips: The clips its label scheme keeps and that could be prepared.
         scheme: That scheme.
         data: Arrays and class indices.
-        folds: One per subject of these clips.
+        folds: One per subject of these clips, or what the protocol makes of them.
+        protocol: How the folds were made.
         failures: Clips that the scheme keeps and that could not be prepared; nothing is trained or
             tested on them.
         lost_subjects: Subjects without a fold, because all their clips are among the failures.
@@ -94,6 +119,7 @@ class Task:
     scheme: LabelScheme
     data: TrainingData
     folds: tuple[Fold, ...]
+    protocol: str = LOSO
     failures: tuple[Failure, ...] = ()
     lost_subjects: tuple[str, ...] = ()
     source: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -105,6 +131,20 @@ class Task:
         return [clip.subject_id for clip in self.clips]
 
     @property
+    def tested(self) -> tuple[int, ...]:
+        """Indices of the clips that some fold tests."""
+        return tuple(sorted({i for fold in self.folds for i in fold.test}))
+
+    @property
+    def tested_subjects(self) -> tuple[str, ...]:
+        """Subjects that some fold tests, sorted."""
+        return tuple(sorted({self.clips[i].subject_id for i in self.tested}))
+
+    def subjects_of(self, fold: Fold) -> set[str]:
+        """Return the subjects that a fold tests."""
+        return {self.clips[i].subject_id for i in fold.test}
+
+    @property
     def spec(self) -> NetworkSpec | SvmTraining | KernelTraining:
         """What the trainer needs to know of the method on these arrays."""
         training = self.method.training
@@ -114,8 +154,8 @@ class Task:
 
     @property
     def asked(self) -> int:
-        """Clips that were to be evaluated: those of the task and those that failed."""
-        return len(self.clips) + len(self.failures)
+        """Clips that were to be evaluated: those that are tested and those that failed."""
+        return len(self.tested) + len(self.failures)
 
     @property
     def motionless(self) -> int:
@@ -148,7 +188,7 @@ def prepare_task(
     Args:
         method: The method.
         clips: Clips, or a corpus or manifest with its clips (see `openmer.datasets._source`).
-        protocol: Whether labels are permuted.
+        protocol: How clips are held out, and whether labels are permuted.
         cache: Where prepared arrays are kept; None keeps none.
         workers: Processes; 0 is one per core.
         on_failure: "list" leaves clips that cannot be prepared out of clips, classes and folds,
@@ -166,7 +206,7 @@ def prepare_task(
     require_possible(protocol.leak, method)
     scheme = method.scheme
     asked, classes = labelled(clips, scheme)
-    leave_one_subject_out([clip.subject_id for clip in asked])  # refuses one subject at once
+    make_folds(protocol.folds, asked, classes)  # refuses what does not serve at once
     _require_keys(asked)
     report = None if on_progress is None else lambda done, of: on_progress("prepare", done, of)
     recipe, failures = method.steps, Failures(on_failure)
@@ -190,15 +230,14 @@ def prepare_task(
         num_classes=len(scheme.classes),
         flipped=recipe.flipped(inputs) if _draws_flipped(method) else None,
     )
-    folds = _folds(kept, failures)
-    if protocol.leak == "substring_subjects":
-        folds = substring_folds(folds, [clip.subject_id for clip in kept])
+    folds = _folds(protocol, kept, truth.tolist(), failures)
     return Task(
         method=method,
         clips=kept,
         scheme=scheme,
         data=scaled_together(data) if protocol.leak == "global_scaling" else data,
         folds=folds,
+        protocol=protocol.folds,
         failures=tuple(failures),
         lost_subjects=tuple(sorted({c.subject_id for c in asked} - {c.subject_id for c in kept})),
         source=MappingProxyType(source),
@@ -226,20 +265,25 @@ def _require_classes(scheme: LabelScheme, targets: Sequence[int], failures: Fail
         )
 
 
-def _folds(clips: Sequence[Clip], failures: Failures) -> tuple[Fold, ...]:
-    """One fold for each subject who has a clip left."""
-    subjects = [clip.subject_id for clip in clips]
-    if len(set(subjects)) < 2:
-        raise ProtocolError(
-            f"Leave-one-subject-out needs two subjects; only {subjects[0]} has a clip left. "
-            f"Repair the others' clips.\n{failures}"
-        )
-    return leave_one_subject_out(subjects)
+def _folds(
+    protocol: Protocol, clips: Sequence[Clip], targets: Sequence[int], failures: Failures
+) -> tuple[Fold, ...]:
+    """Make the folds of the clips that are left, with the leak that is made on purpose."""
+    try:
+        folds = make_folds(protocol.folds, clips, targets)
+    except ProtocolError as error:
+        if not failures.clips:
+            raise
+        raise ProtocolError(f"{error} Or repair the clips that failed.\n{failures}") from error
+    if protocol.leak != "substring_subjects":
+        return folds
+    return substring_folds(folds, [clip.subject_id for clip in clips])
 
 
 def fold_jobs(task: Task, epoch_rule: EpochRule, seed: int) -> list[FitJob]:
-    """One training per fold, with what the epoch rule chooses the epoch with."""
-    return [fold_job(task, fold, epoch_rule, seed) for fold in task.folds]
+    """One training per fold of the seed, with what the epoch rule chooses the epoch with."""
+    folds = (fold for fold in task.folds if fold.seed in (None, seed))
+    return [fold_job(task, fold, epoch_rule, seed) for fold in folds]
 
 
 def fold_job(task: Task, fold: Fold, epoch_rule: EpochRule, seed: int) -> FitJob:

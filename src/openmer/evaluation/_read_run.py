@@ -50,6 +50,7 @@ class RunInfo:
         lost_subjects: Subjects who are in no score, because all their clips are among the failures.
         motionless: Clips whose flow is the same everywhere, or whose onset is their apex.
         leak: The leak that was made on purpose, as in `Protocol`; "" for none.
+        protocol: How clips were held out ("loso", "kfold:5:10").
         seen_subjects: Held-out subjects whose pictures made the weights that the folds started
             from: the run is leaky.
     """
@@ -75,6 +76,7 @@ class RunInfo:
     prepared: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     failures: tuple[Mapping[str, str], ...] = ()
     lost_subjects: tuple[str, ...] = ()
+    protocol: str = "loso"
     seen_subjects: tuple[str, ...] = ()
     motionless: int = 0
     leak: str = ""
@@ -120,6 +122,7 @@ def read_run_info(folder: Path) -> RunInfo:
         prepared=_sub_table(path, tables, "prepared"),
         failures=_failures(path, tables),
         lost_subjects=run.texts("lost_subjects") if run.values.get("lost_subjects") else (),
+        protocol=str(_sub_table(path, tables, "protocol").get("folds", "loso")),
         seen_subjects=run.texts("seen_subjects") if run.values.get("seen_subjects") else (),
         leak=run.text("leak") if "leak" in run.values else "",
         motionless=run.count("motionless") if "motionless" in run.values else 0,

@@ -70,7 +70,7 @@ def subjects_of_weights(stored: str) -> SeenSubjects:
 def seen_subjects(task: Task) -> tuple[str, ...]:
     """List the held-out subjects on whose images the weights were made; good is none."""
     seen = subjects_of_weights(start_of(task.method)).named
-    return tuple(sorted({fold.held_out for fold in task.folds} & set(seen)))
+    return tuple(sorted(set(task.tested_subjects) & set(seen)))
 
 
 def chose_settings(method: Method, tested: Iterable[str]) -> tuple[str, ...]:

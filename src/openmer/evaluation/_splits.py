@@ -1,4 +1,4 @@
-"""Folds: one subject held out at a time, and subjects inside the training subjects that choose."""
+"""Folds: subjects held out one at a time, and subjects among the training ones that choose."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ class Fold:
     """One split of the clips, as indices into their order.
 
     Attributes:
-        held_out: The subject whose clips are tested (`Clip.subject_id`).
+        held_out: The subject whose clips are tested (`Clip.subject_id`), or the name of a group.
         train: Clips of everybody else.
-        test: Clips of the subject.
+        test: Clips of the subject, or of the group.
+        seed: Of the only training of the fold; None where every seed trains it.
     """
 
     held_out: str
     train: tuple[int, ...]
     test: tuple[int, ...]
+    seed: int | None = None
 
 
 def leave_one_subject_out(subjects: Sequence[str]) -> tuple[Fold, ...]:

@@ -18,6 +18,7 @@ from openmer.config import read_toml
 from openmer.errors import DataError
 from openmer.evaluation._experiment import Protocol, Task
 from openmer.evaluation._predictions import fold_digests
+from openmer.evaluation._protocols import LOSO
 from openmer.evaluation._seen_subjects import seen_subjects, start_of
 from openmer.evaluation.tuning._record import summary_of
 from openmer.files import replace_file
@@ -32,7 +33,8 @@ def run_folder(task: Task, protocol: Protocol, out: Path) -> Path:
     """Where a run's results belong: the same question always has the same folder.
 
     The hash covers the resolved method, the contents of its stored weights, the prepared arrays,
-    clips and classes, the epoch rule, a label permutation and the version of OpenMER; not the
+    clips and classes, the epoch rule, a label permutation, folds that are not those of
+    leave-one-subject-out, and the version of OpenMER; not the
     seeds, so that seeds can be added later.
     Arrays and clips are those that could be prepared. Where some could not, their keys are covered,
     too: the same clips chosen on purpose are another question.
@@ -46,6 +48,8 @@ def run_folder(task: Task, protocol: Protocol, out: Path) -> Path:
     }
     if protocol.leak is not None:
         question["leak"] = protocol.leak
+    if protocol.folds != LOSO:
+        question["folds"] = [asdict(fold) for fold in task.folds]
     if task.failures:
         question["failures"] = sorted(failure.clip for failure in task.failures)
     text = json.dumps(question, sort_keys=True)
@@ -115,8 +119,8 @@ def write_record(
             "leaky": protocol.leaky or bool(seen),
             "shuffled_labels": protocol.label_permutation is not None,
             "classes": list(task.scheme.classes),
-            "clips": len(task.clips),
-            "subjects": len(set(task.subjects)),
+            "clips": len(task.tested),
+            "subjects": len(task.tested_subjects),
             "lost_subjects": list(task.lost_subjects),
             "motionless": task.motionless,
             "seeds": list(progress.seeds),

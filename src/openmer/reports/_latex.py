@@ -22,6 +22,8 @@ from openmer.reports._rows import (
 )
 from openmer.reports._table import Cell, Marked, Table, latex_table
 
+_CAPTION = "Leave-one-subject-out scores, pooled over folds."
+_OTHER_CAPTION = "Scores, pooled over folds."
 _FIRST = ("Method", "Epoch rule", "Protocol")
 
 
@@ -38,7 +40,7 @@ def render_latex(runs: Sequence[Run]) -> str:
         notes = (f"{LEAKY}: {LEAKY_MEANS}", *notes)
     main, further = tuple(titles(main=True).values()), tuple(titles(main=False).values())
     headline = Table(
-        "Leave-one-subject-out scores, pooled over folds.",
+        _CAPTION if all(info.protocol == "loso" for info, _ in runs) else _OTHER_CAPTION,
         (*_FIRST, *main, "Weights"),
         tuple((*_scores(row, main=True), row.parameters) for row in rows),
         (INTERVAL_MEANS, *notes),

@@ -129,7 +129,13 @@ def ordered(runs: Sequence[Run]) -> list[Run]:
 def row_of(info: RunInfo, summary: Summary) -> Row:
     """Write the scores and settings of a run as text."""
     warnings = warnings_of(info, summary)
-    found = (_seen_note(info), *warnings, _search_note(info), _source_note(info))
+    found = (
+        _protocol_note(info),
+        _seen_note(info),
+        *warnings,
+        _search_note(info),
+        _source_note(info),
+    )
     return Row(
         title=title_of(info),
         rule=_rule_of(info),
@@ -188,7 +194,8 @@ def leak_rows(runs: Sequence[Run]) -> list[LeakRow]:
 
 def composite_runs(runs: Sequence[Run]) -> list[Run]:
     """List the runs that published numbers can stand beside: on the MEGC 2019 composite."""
-    return [run for run in runs if is_composite(run[1]) and not run[0].shuffled_labels]
+    ours = [run for run in runs if is_composite(run[1]) and run[0].protocol == "loso"]
+    return [run for run in ours if not run[0].shuffled_labels]
 
 
 def titles(*, main: bool) -> dict[str, str]:
@@ -260,8 +267,20 @@ def _is_control(character: str) -> bool:
 
 
 def title_of(info: RunInfo) -> str:
-    """Return the method's title; a run on shuffled labels says so."""
-    return plain(info.title) + (" on shuffled labels" if info.shuffled_labels else "")
+    """Return the method's title; a run on shuffled labels or by another protocol says so."""
+    shuffled = " on shuffled labels" if info.shuffled_labels else ""
+    protocol = "" if info.protocol == "loso" else f", {info.protocol}"
+    return plain(f"{info.title}{shuffled}{protocol}")
+
+
+def _protocol_note(info: RunInfo) -> str:
+    """Say how clips were held out; empty for leave-one-subject-out."""
+    if info.protocol == "loso":
+        return ""
+    return (
+        f"Clips were held out by the protocol {info.protocol}, not by leave-one-subject-out; "
+        "scores of different protocols are not comparable."
+    )
 
 
 def _seen_note(info: RunInfo) -> str:

@@ -35,7 +35,8 @@ class FitJob:
     """One model to train: a fold of one seed.
 
     Attributes:
-        subject: The held-out subject; names the random streams of the job.
+        subject_id: The held-out subject, or the name of a held-out group; names the random streams
+            of the job.
         seed: Seed of the run.
         train: Indices of the clips that the weights may see.
         predict: Indices of the clips to score afterwards.

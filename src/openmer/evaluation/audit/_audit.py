@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from openmer.evaluation._experiment import Progress, Task
+from openmer.evaluation._protocols import protocol_of
 from openmer.evaluation.audit._checks import (
     check_folds,
     check_ids,
@@ -51,15 +52,16 @@ def run_audit(
         task: The method and its prepared data; `shortened` keeps the poisoned trainings brief.
         fit: What trains the folds: `package_trainer`, or a user's own.
         epoch_rule: The rule to prove.
-        subjects: How many held-out subjects to poison: those with the most clips first, then evenly
-            over the rest; 0 means all.
+        subjects: How many held-out subjects, or groups of them, to poison: those with the most
+            clips first, then evenly over the rest; 0 means all.
         fresh: Whether a fold is also trained in a fresh process, which takes seconds to start.
         on_progress: Called with "audit", trainings done and trainings in all.
 
     Returns:
         Findings, empty where all is well.
     """
-    findings = check_folds(task.subjects, task.folds)
+    partial = protocol_of(task.protocol)[0].partial
+    findings = check_folds(task.subjects, task.folds, partial=partial)
     findings += check_copies(task.subjects, task.data)
     findings += check_pictures(task.clips)
     findings += check_intervals(task.clips)

@@ -20,8 +20,16 @@ from openmer.evaluation.audit._finding import Finding, leak_of, some
 from openmer.training import EpochRule, TrainingData
 
 
-def check_folds(subjects: Sequence[str], folds: Sequence[Fold]) -> list[Finding]:
-    """Find subjects on both sides of a fold, and clips tested never, twice or in other folds."""
+def check_folds(
+    subjects: Sequence[str], folds: Sequence[Fold], *, partial: bool = False
+) -> list[Finding]:
+    """Find subjects on both sides of a fold, and clips tested never, twice or in other folds.
+
+    Args:
+        subjects: Who is on each clip.
+        folds: Of one subject each, who then names it, or of a group.
+        partial: Whether clips may train without ever being tested.
+    """
     findings = []
     for fold in folds:
         shared = {subjects[i] for i in fold.train} & {subjects[i] for i in fold.test}
@@ -29,11 +37,21 @@ def check_folds(subjects: Sequence[str], folds: Sequence[Fold]) -> list[Finding]
         if shared:
             findings.append(leak_of("subject overlap", fold, f"trains on {some(shared)}"))
         others = {subjects[i] for i in fold.test} - {fold.held_out}
-        if others:
+        if others and fold.held_out in subjects:
             message = f"also tests {some(others)}; compare ids for equality, not by substring"
             findings.append(leak_of("foreign test clips", fold, message))
+    seeds = {fold.seed for fold in folds}
+    for seed in sorted(seeds, key=str):
+        own = [fold for fold in folds if fold.seed == seed]
+        findings += _check_tests(subjects, own, partial=partial)
+    return findings
+
+
+def _check_tests(subjects: Sequence[str], folds: Sequence[Fold], *, partial: bool) -> list[Finding]:
+    """Find clips that the folds of one seed test never or twice."""
+    findings = []
     tested = np.bincount([i for fold in folds for i in fold.test], minlength=len(subjects))
-    if (tested != 1).any():
+    if (tested > 1).any() or (not partial and (tested == 0).any()):
         findings.append(
             Finding(
                 check="test sizes",
@@ -99,9 +117,10 @@ def check_pretraining(task: Task) -> list[Finding]:
     known = subjects_of_weights(stored)
     findings = []
     for fold in task.folds:
-        alike = _written_otherwise(fold.held_out, known.named)
+        tested = task.subjects_of(fold)
+        alike = {name for one in tested for name in _written_otherwise(one, known.named)}
         if alike:
-            other = "" if fold.held_out in alike else f" (there called {some(alike)})"
+            other = "" if alike <= tested else f" (there called {some(alike)})"
             what = (
                 f"starts from the weights {stored}, which pictures of this subject made{other}. "
                 "Pretrain without the subject, or start from other weights"
@@ -152,5 +171,6 @@ def check_search(task: Task) -> list[Finding]:
         "is trained with settings that clips of this subject chose ([searched] in the method). Let "
         "every fold search without its own subject ([search]), or test other subjects"
     )
-    chose = chose_settings(task.method, [fold.held_out for fold in task.folds])
-    return [leak_of("search", fold, what) for fold in task.folds if fold.held_out in chose]
+    chose = set(chose_settings(task.method, task.tested_subjects))
+    reached = [fold for fold in task.folds if task.subjects_of(fold) & chose]
+    return [leak_of("search", fold, what) for fold in reached]

@@ -49,7 +49,7 @@ def poison_test(
         task: The method and its data.
         fit: What trains the folds.
         epoch_rule: The rule to prove.
-        subjects: How many held-out subjects to poison; 0 means all.
+        subjects: How many held-out subjects, or groups of them, to poison; 0 means all.
         fresh: Whether a fold is also trained in a fresh process, which takes seconds to start.
         on_progress: Called with "audit", trainings done and trainings in all.
     """

@@ -105,14 +105,14 @@ class Trial:
         fit: What trains.
         fold: The fold.
         job: Its training.
-        before: The training in the same call that comes first.
+        before: The training in the same call that comes first; None where there is none.
         recorder: Records what trainings read.
     """
 
     fit: FitFolds
     fold: Fold
     job: FitJob
-    before: FitJob
+    before: FitJob | None
     recorder: Recorder
 
     def outcome(self, data: TrainingData, predict: Sequence[int] | None = None) -> FitResult | str:
@@ -123,7 +123,7 @@ class Trial:
         subject too.
         """
         job = self.job if predict is None else replace(self.job, predict=tuple(predict))
-        jobs = [self.before, job]
+        jobs = [job] if self.before is None else [self.before, job]
         try:
             return self._last(data, jobs)
         except (ValueError, ArithmeticError, RuntimeError) as error:
@@ -145,10 +145,24 @@ def trial_of(
     task: Task, fit: FitFolds, fold: Fold, epoch_rule: EpochRule, recorder: Recorder
 ) -> Trial:
     """Return the trial of a fold."""
-    other = next(one for one in task.folds if one.held_out != fold.held_out)
-    job = fold_job(task, fold, epoch_rule, seed=0)
-    before = fold_job(task, other, epoch_rule, seed=0)
+    seed = fold.seed or 0
+    job = fold_job(task, fold, epoch_rule, seed=seed)
+    other = _other(task, fold)
+    if other is None:
+        return Trial(fit, fold, job, None, recorder)
+    before = fold_job(task, other, epoch_rule, seed=seed)
     return Trial(fit, fold, job, _companion(task, before, fold), recorder)
+
+
+def _other(task: Task, fold: Fold) -> Fold | None:
+    """Choose a fold that trains on all that this one tests; make one of all clips if none does."""
+    for other in task.folds:
+        if set(fold.test) <= set(other.train):
+            return other
+    if task.method.search is not None:  # which trains the folds of the task only
+        return None
+    everything = tuple(range(len(task.clips)))
+    return replace(fold, held_out=f"{fold.held_out} before", train=everything)
 
 
 def _companion(task: Task, before: FitJob, fold: Fold) -> FitJob:
