@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from openmer.reports._table import (
     Table,
     csv_table,
     escape_latex,
+    html_table,
     latex_table,
     markdown_table,
     terminal_table,
@@ -39,6 +41,46 @@ def test_markdown_shows_every_text(rows):
     shown = ["".join(part.content for part in cell) for cell in cells]
     assert {part.type for cell in cells for part in cell} <= {"text", "text_special"}
     assert shown == ["first", "second", *(plain(text) for row in rows for text in row)]
+
+
+class Cells(HTMLParser):
+    """The tags of a page, and the texts of its cells."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.texts = set(), []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        if tag in {"td", "th"}:
+            self.texts.append("")
+
+    def handle_data(self, data):
+        if self.texts:
+            self.texts[-1] += data
+
+
+@given(ROWS)
+def test_html_shows_every_text(rows):
+    page = Cells(html_table(table_of(rows)))
+    assert page.tags == {"div", "table", "caption", "thead", "tbody", "tr", "th", "td", "span"}
+    shown = [text.strip("\n") for text in page.texts]
+    assert shown == ["first", "second", *(plain(text) for row in rows for text in row)]
+
+
+def test_html_tells_marks_sides_and_narrow_tables():
+    cell = (Marked("0.5", "leaky"), "±0.1", Marked("LEAKY", "badge"))
+    text = html_table(
+        Table("", ("a", "b"), ((Marked("x", "ours"), cell),), ("Note.",), "lr"), "All"
+    )
+    assert '<td role="cell" class="num" data-label="b"><span><span class="leaky">0.5</span>' in text
+    assert '±0.1 <strong class="badge">LEAKY</strong></span>' in text
+    assert '<span class="ours">x</span>' in text and 'aria-label="All"' in text
+    assert '<p class="sub">Note.</p>' in text and 'class="wide"' in text
+    many = html_table(Table("", tuple("abcdef"), (tuple("123456"),)))
+    assert 'class="wide cards"' in many
 
 
 @given(ROWS)

@@ -10,6 +10,7 @@ import tomli_w
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from openmer.evaluation import Part, RunInfo, Summary
+from openmer.reports import _report_tables as tables
 from openmer.reports._charts import (
     PANEL_HEIGHT_PX,
     SubjectPanel,
@@ -21,7 +22,6 @@ from openmer.reports._published import (
     CAUTION,
     NOT_COMPOSITE,
     SOURCES,
-    PublishedResult,
     composite_results,
 )
 from openmer.reports._rows import (
@@ -32,23 +32,16 @@ from openmer.reports._rows import (
     RULE_WORDS,
     Row,
     Run,
-    composite_runs,
     corpus_word,
     counted,
-    interval_text,
-    large_number,
-    leak_rows,
     notes_of,
     ordered,
     plain,
     row_of,
-    score,
     shown_lines,
-    titles,
 )
+from openmer.reports._table import html_table
 from openmer.theme import css_colours
-
-_PARTS = ("smic", "casme2", "samm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,29 +56,11 @@ class _Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Subjects:
-    """What is said about the subjects of a run, and the lines of their table."""
+    """What is said about the subjects of a run."""
 
     never: str
     always: str
     panels: tuple[SubjectPanel, ...]
-    lines: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _PublishedLine:
-    """One line of the comparison with published numbers; `ours` and `leaky` mark our runs."""
-
-    method: str
-    uf1: str
-    uar: str
-    impossible: bool
-    parts: tuple[str, ...]
-    parameters: str
-    rule: str
-    printed: str
-    note: str
-    ours: bool
-    leaky: bool
 
 
 def render_html(runs: Sequence[Run]) -> str:
@@ -113,12 +88,13 @@ def render_html(runs: Sequence[Run]) -> str:
         interval_means=INTERVAL_MEANS,
         rule_words=RULE_WORDS,
         rule_means=RULE_MEANS,
-        score_words=titles(main=True),
-        further_words=titles(main=False),
-        rows=rows,
+        table=html_table,
+        headline=tables.headline_table(rows),
+        further=tables.further_table(rows),
+        leaks=tables.leak_table(runs),
+        one_run=len(rows) == 1,
         lead=_lead(rows, runs),
         notes=notes_of(rows),
-        leaks=leak_rows(runs),
         figure=interval_figure(runs),
         panel_height=PANEL_HEIGHT_PX,
         sections=[_section(row, *run) for row, run in zip(rows, runs, strict=True)],
@@ -155,26 +131,17 @@ def _section(row: Row, info: RunInfo, summary: Summary) -> dict[str, object]:
         "classes": [plain(name) for name in summary.classes],
         "confusion": _confusion(summary),
         "several_seeds": len(summary.seeds) > 1,
-        "per_class": [
-            (
-                plain(found.name),
-                str(found.support),
-                score(found.precision),
-                score(found.recall),
-                score(found.f1),
-            )
-            for found in summary.per_class
+        "class_table": tables.classes_table([(info, summary)]),
+        "seed_table": tables.seeds_table(summary),
+        "corpora_table": tables.corpora_table([(info, summary)]),
+        "parts": [
+            {"corpus": corpus_word(corpus), "confusion": _confusion(part)}
+            for corpus, part in summary.parts.items()
         ],
-        "per_seed": [
-            (str(seed), [score(found[name]) for name in titles(main=True)])
-            for seed, found in zip(summary.seeds, summary.per_seed, strict=True)
-        ],
-        "parts": _parts(summary),
         "subjects": _subjects(summary),
-        "failures": [
-            tuple(plain(failure[key]) for key in ("clip", "step", "reason"))
-            for failure in info.failures
-        ],
+        "subject_table": tables.subjects_table(summary),
+        "failures": len(info.failures),
+        "failure_table": tables.failures_table(info),
         "asked": info.asked,
         "made": _made(info),
         "toml": _toml(info),
@@ -201,23 +168,6 @@ def _confusion(summary: Part) -> list[list[_Cell]]:
     return matrix
 
 
-def _parts(summary: Summary) -> list[dict[str, object]]:
-    return [
-        {
-            "corpus": corpus_word(corpus),
-            "clips": str(part.clips),
-            "subjects": str(part.subjects),
-            "scores": [
-                (score(part.scores[name].value), interval_text(part.scores[name]))
-                for name in titles(main=True)
-            ],
-            "confusion": _confusion(part),
-            "skipped": ", ".join(plain(skipped) for skipped in part.skipped),
-        }
-        for corpus, part in summary.parts.items()
-    ]
-
-
 def _subjects(summary: Summary) -> _Subjects:
     found = best_first(summary.by_subject)
     return _Subjects(
@@ -228,15 +178,6 @@ def _subjects(summary: Summary) -> _Subjects:
             [plain(subject_id.subject_id) for subject_id in found if subject_id.accuracy == 1]
         ),
         panels=subject_panels(summary),
-        lines=tuple(
-            (
-                plain(subject_id.subject_id),
-                str(subject_id.clips),
-                f"{subject_id.correct:.3g}",
-                f"{100 * subject_id.accuracy:.0f} %",
-            )
-            for subject_id in found
-        ),
     )
 
 
@@ -274,56 +215,12 @@ def _toml(info: RunInfo) -> list[tuple[str, str]]:
 
 def _published(runs: Sequence[Run]) -> dict[str, object]:
     """Build the comparison with published numbers; empty where no run is on their task."""
-    ours = composite_runs(runs)
-    if not ours:
-        return {"published": [], "published_note": NOT_COMPOSITE, "sources": []}
-    parts = {part: composite_results(part) for part in _PARTS}
-    full = composite_results()
-    lines = [(found.uf1 or 0.0, _published_line(found, parts)) for found in full]
-    lines += [(summary.uf1, _our_line(info, summary)) for info, summary in ours]
-    printed = {found.source for found in full}
+    table = tables.published_table(runs)
+    if table is None:
+        return {"published": None, "published_note": NOT_COMPOSITE, "sources": []}
+    printed = {found.source for found in composite_results()}
     return {
-        "published": [line for _, line in sorted(lines, key=lambda line: -line[0])],
+        "published": table,
         "published_note": CAUTION,
         "sources": [(name, SOURCES[name]) for name in SOURCES if name in printed],
-        "part_words": [corpus_word(part) for part in _PARTS],
     }
-
-
-def _published_line(
-    found: PublishedResult, parts: Mapping[str, Sequence[PublishedResult]]
-) -> _PublishedLine:
-    by_part = []
-    for part in _PARTS:
-        same = [other.uf1 for other in parts[part] if other.method == found.method]
-        by_part.append(score(same[0] if same else None))
-    return _PublishedLine(
-        method=found.method,
-        uf1=score(found.uf1),
-        uar=score(found.uar),
-        impossible=any(value is not None and value > 1 for value in (found.uf1, found.uar)),
-        parts=tuple(by_part),
-        parameters=large_number(found.parameters),
-        rule=RULE_WORDS.get(found.epoch_rule, found.epoch_rule),
-        printed=f"{found.source}, table {found.table}",
-        note=found.note,
-        ours=False,
-        leaky=found.epoch_rule == "held_out",
-    )
-
-
-def _our_line(info: RunInfo, summary: Summary) -> _PublishedLine:
-    row = row_of(info, summary)
-    return _PublishedLine(
-        method=row.title,
-        uf1=score(summary.uf1),
-        uar=score(summary.scores["uar"].value),
-        impossible=False,
-        parts=tuple(score(summary.parts[part].uf1) for part in _PARTS),
-        parameters=row.parameters,
-        rule=row.rule,
-        printed="",
-        note="",
-        ours=True,
-        leaky=row.leaky,
-    )

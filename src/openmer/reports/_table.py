@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 
 class Marked(NamedTuple):
-    """Text that stands out: "badge" is a warning in itself, "leaky" a number to distrust."""
+    """Text that stands out.
+
+    "badge" is a warning in itself, "leaky" a number to distrust, "ours" the head of a row of our
+    own among those of others.
+    """
 
     text: str
-    mark: Literal["strong", "quiet", "leaky", "badge"]
+    mark: Literal["strong", "quiet", "leaky", "badge", "ours"]
 
 
 Piece = str | Marked
@@ -52,6 +56,9 @@ class Table:
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~#])")
 _STYLES = {"strong": "bold", "quiet": "dim", "leaky": "bold red", "badge": "bold white on red"}
+_STYLES |= {"ours": _STYLES["strong"]}
+_MOST_BESIDE, _MOST_HEADS = 5, 40  # columns, and letters of their headings, on a narrow screen
+_BOLD = frozenset({"badge", "ours"})
 _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -86,13 +93,62 @@ def markdown_table(table: Table) -> str:
 
     def cell(found: Cell) -> str:
         return " ".join(
-            f"**{escape_markdown(text)}**" if mark == "badge" else escape_markdown(text)
+            f"**{escape_markdown(text)}**" if mark in _BOLD else escape_markdown(text)
             for text, mark in _pieces(found)
         )
 
     rules = ["---:" if side == "r" else "---" for side in _align(table)]
     lines = [[*map(escape_markdown, table.columns)], rules, *(map(cell, r) for r in table.rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def html_table(table: Table, label: str = "") -> str:
+    """Write the table for a page with our style sheet; a narrow screen shows a row as a card.
+
+    Args:
+        table: The title is shown above it, where there is one.
+        label: What it is, for those who hear the page; the title by default.
+    """
+    is_narrow = len(table.columns) <= _MOST_BESIDE and len("".join(table.columns)) <= _MOST_HEADS
+    kind = "wide" if is_narrow else "wide cards"
+    sides = [' class="num"' if side == "r" else "" for side in _align(table)]
+    names = [html.escape(plain(name)) for name in table.columns]
+    heads = "".join(
+        f'<th role="columnheader" scope="col"{side}>{name}</th>'
+        for name, side in zip(names, sides, strict=True)
+    )
+    spoken = html.escape(plain(label or table.title))
+    lines = [
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{spoken}">',
+        f'<table role="table" class="{kind}">',
+        *([f"<caption>{html.escape(plain(table.title))}</caption>"] if table.title else []),
+        f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead>',
+        '<tbody role="rowgroup">',
+        *(_html_row(row, names, sides) for row in table.rows),
+        "</tbody>",
+        "</table>",
+        "</div>",
+        *(f'<p class="sub">{html.escape(plain(note))}</p>' for note in table.notes),
+    ]
+    return "\n".join(lines)
+
+
+def _html_row(row: tuple[Cell, ...], names: list[str], sides: list[str]) -> str:
+    cells = [f'<th role="rowheader" scope="row">{_html_cell(row[0])}</th>']
+    cells += [
+        f'<td role="cell"{side} data-label="{name}"><span>{_html_cell(cell)}</span></td>'
+        for cell, name, side in zip(row[1:], names[1:], sides[1:], strict=True)
+    ]
+    return f'<tr role="row">{"".join(cells)}</tr>'
+
+
+def _html_cell(cell: Cell) -> str:
+    return " ".join(_html_piece(html.escape(plain(text)), mark) for text, mark in _pieces(cell))
+
+
+def _html_piece(shown: str, mark: str) -> str:
+    tag = "strong" if mark == "badge" else "span"
+    return f'<{tag} class="{mark}">{shown}</{tag}>' if mark else shown
 
 
 def latex_table(table: Table, label: str) -> str:
@@ -103,7 +159,7 @@ def latex_table(table: Table, label: str) -> str:
 
     def cell(found: Cell) -> str:
         return " ".join(
-            rf"\textbf{{{escape_latex(text)}}}" if mark == "badge" else escape_latex(text)
+            rf"\textbf{{{escape_latex(text)}}}" if mark in _BOLD else escape_latex(text)
             for text, mark in _pieces(found)
         )
 
