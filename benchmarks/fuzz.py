@@ -1,8 +1,8 @@
 """Change every kind of file that OpenMER reads, and watch what reading it does.
 
-Each input is read in a child process of its own that may use 10 seconds and 1 GB. Reading must end
-with content or with an error of OpenMER that names the file. Where a file carries a digest, what is
-read must be what was written: another content is the worst of all ends.
+Each input is read in a child process that may use 10 seconds of a processor for it, and 1 GB.
+Reading must end with content, or with an error of OpenMER that names the file. Where a file carries
+a digest, what is read must be what was written: another content is the worst of all ends.
 
     python benchmarks/fuzz.py [--inputs 20000] [--seed 0] [--kinds manifest,tiff] [--keep FOLDER]
 
@@ -51,7 +51,7 @@ from openmer.datasets import label_scheme, load, read_manifest
 from openmer.datasets._action_units import combinations_of
 from openmer.datasets._own_images import read_own_images
 from openmer.datasets._roots import known_root
-from openmer.datasets._sheets import read_rows
+from openmer.datasets._sheets import read_sheet
 from openmer.datasets._truth_table import read_truth_csv
 from openmer.datasets._workbook import read_workbook
 from openmer.datasets.fakes import write_fake
@@ -72,6 +72,7 @@ from openmer.video.spotting._evaluate import _read as read_video_result
 RESULTS = Path(__file__).parent / "results" / "fuzz.md"
 SECONDS = 10
 GIGABYTE = 10**9
+_PATIENCE = 120  # seconds by the clock, on a machine that does other things, too
 _SOUND = 25  # sound files of one kind
 _TOGETHER = 50  # inputs of one process
 WRONG = ("traceback", "no file named", "over 10 s", "over 1 GB", "other content")
@@ -611,7 +612,7 @@ def _write(path: Path, content: bytes) -> Path:
 
 def _read_sheet(path: Path) -> object:
     wanted = {"subject": ("Subject",), "clip": ("Filename",), "onset": ("OnsetFrame",)}
-    rows = [(row.number, dict(row.cells)) for row in read_rows(path, wanted)]
+    rows = [(row.number, dict(row.cells)) for row in read_sheet("x", path, wanted).rows]
     return read_workbook(path), rows
 
 
@@ -871,19 +872,19 @@ def in_a_child(kind: Kind, files: Sequence[tuple[Path, object]]) -> Iterator[End
         _bound_memory()
         before = _peak_megabytes()
         for path, sound in files:
-            start = time.perf_counter()
+            start = time.process_time()
             end, place = judge(kind, path, sound)
-            seconds = time.perf_counter() - start
+            seconds = time.process_time() - start
+            end = end if seconds < SECONDS else "over 10 s"
             found = End(end, place[:2000], seconds, _peak_megabytes() - before)
             os.write(writing, pickle.dumps(found).ljust(_ANSWER))
         os._exit(0)
     os.close(writing)
     text = b"yes"
     while text:
-        start = time.perf_counter()
-        if not select.select([reading], [], [], SECONDS)[0]:
+        if not select.select([reading], [], [], _PATIENCE)[0]:
             os.kill(child, signal.SIGKILL)
-            yield End("over 10 s", "", time.perf_counter() - start, 0.0)
+            yield End("over 10 s", "", _PATIENCE, 0.0)
             break
         text = os.read(reading, _ANSWER)
         if text:
@@ -969,9 +970,9 @@ def report(found: dict[str, Tally], seed: int) -> str:
     lines = [
         "# Changed files of every kind",
         "",
-        f"`python benchmarks/fuzz.py --inputs {total} --seed {seed}`. Each input may use 10 s and",
-        "1 GB. MB is what reading took beyond the process itself. Content is compared where a file",
-        "has a digest: workbooks (bytes), folds of a run, weights, models.",
+        f"`python benchmarks/fuzz.py --inputs {total} --seed {seed}`. Each input may use 10 s of a",
+        "processor and 1 GB. MB is what reading took beyond the process itself. Content is",
+        "compared where a file has a digest: workbooks (bytes), folds of a run, weights, models.",
         "",
         "| kind | inputs | " + " | ".join(ENDS) + " | slowest, s | MB |",
         "|---|---|" + "---|" * len(ENDS) + "---|---|",

@@ -173,9 +173,26 @@ class TestSammLong:
             read_long_videos("samm_long", samm, variant="V1")
 
 
+class TestSmicLong:
+    def test_every_movement_is_micro_and_a_video_may_hold_two(self, tmp_path):
+        videos = read_long_videos("smic_long", write_fake("smic_long", tmp_path / "s")).videos
+        assert {event.kind for video in videos for event in video.events} == {"micro"}
+        assert sorted(len(video.events) for video in videos) == [1] * (len(videos) - 1) + [2]
+        assert {video.fps for video in videos} == {Fraction(100)}
+        first = next(video for video in videos if len(video.events) == 2)
+        assert first.events[0].offset < first.events[1].onset < first.frames
+
+    def test_a_video_without_a_row_holds_nothing(self, tmp_path):
+        root = write_fake("smic_long", tmp_path / "s")
+        folder = next(root.glob("HS_long/SMIC_HS_E/s01/*"))
+        shutil.copytree(folder, folder.with_name("s1_ne_99"))
+        videos = read_long_videos("smic_long", root).videos
+        assert [video.name for video in videos if not video.events] == ["s1_ne_99"]
+
+
 class TestRefused:
     def test_a_corpus_without_long_videos(self, tmp_path):
-        assert list_long_corpora() == ["casme_squared", "samm_long"]
+        assert list_long_corpora() == ["casme_squared", "samm_long", "smic_long"]
         with pytest.raises(ConfigError, match=r"corpus of long videos 'casme2'.*casme_squared"):
             read_long_videos("casme2", tmp_path)
 

@@ -301,3 +301,163 @@ class TestFolders:
         again = datasets.load_clips("samm", root / "SAMM")
         assert [clip.key for clip in again] == [clip.key for clip in whole]
         assert again[0].frame_paths == whole[0].frame_paths
+
+
+class TestSpellings:
+    """What people do to sheets and folders, where there is one sound reading of it."""
+
+    SHEET = "CASME2-coding-20140508.xlsx"
+
+    @pytest.fixture
+    def root(self, tmp_path):
+        return write_fake("casme2", tmp_path / "c")
+
+    def same(self, root, before, **options):
+        assert [clip.key for clip in datasets.load_clips("casme2", root, **options)] == before
+
+    def test_subjects_that_are_merged_or_stand_once(self, root):
+        def sort(sheet):
+            rows = sorted(sheet.iter_rows(min_row=2, values_only=True), key=lambda row: row[0])
+            for number, row in enumerate(rows, start=2):
+                for column, value in enumerate(row, start=1):
+                    sheet.cell(number, column).value = value
+
+        def once(sheet):
+            for number in range(sheet.max_row, 2, -1):
+                if sheet.cell(number, 1).value == sheet.cell(number - 1, 1).value:
+                    sheet.cell(number, 1).value = None
+
+        def merge(sheet):
+            first = 2
+            for number in range(3, sheet.max_row + 2):
+                if number > sheet.max_row or sheet.cell(number, 1).value is not None:
+                    sheet.merge_cells(f"A{first}:A{number - 1}")
+                    first = number
+
+        edit(root / self.SHEET, sort)
+        before = [clip.key for clip in datasets.load_clips("casme2", root)]
+        edit(root / self.SHEET, once)
+        self.same(root, before)
+        assert [t for t in notes("casme2", root) if "without a subject were taken" in t]
+        edit(root / self.SHEET, merge)
+        self.same(root, before)
+        assert len([t for t in notes("casme2", root) if "merged cells" in t]) == 1
+
+    def test_a_gap_in_a_full_column_is_left_out_and_named(self, root):
+        def sort(sheet):
+            for number in (2, 3, 4):
+                sheet.cell(number, 1).value = 4
+            sheet["A5"].value = None
+
+        edit(root / self.SHEET, sort)
+        found = notes("casme2", root)
+        assert any(f"{self.SHEET} row 5: has no subject" in text for text in found)
+        clips = datasets.load_clips("casme2", root, strict=False)
+        assert all(clip.subject != "sub" for clip in clips)
+
+    @pytest.mark.parametrize("spelling", ["Sub{:02}", "SUB{:02}", "sub{}", "{:02}"])
+    def test_subjects_with_and_without_prefix(self, root, spelling):
+        before = [clip.key for clip in datasets.load_clips("casme2", root)]
+
+        def respell(sheet):
+            for row in sheet.iter_rows(min_row=2, max_col=1):
+                row[0].value = spelling.format(row[0].value)
+
+        edit(root / self.SHEET, respell)
+        self.same(root, before)
+
+    def test_folders_of_another_case_where_one_fits(self, root):
+        before = [clip.key for clip in datasets.load_clips("casme2", root)]
+        clip = datasets.load_clips("casme2", root)[0]
+        folder = clip.frame_paths[0].parent
+        folder.rename(folder.with_name(folder.name.swapcase()))
+        self.same(root, before)
+        assert any(f"{clip.key}: the folder" in text for text in notes("casme2", root))
+        for name in (folder.name.upper(), folder.name.lower()):
+            folder.with_name(name).mkdir(exist_ok=True)
+        with pytest.raises(DataError, match=f"no frames folder {folder}"):
+            datasets.load_clips("casme2", root)
+
+    def test_folders_of_another_unicode_form(self, tmp_path):
+        root = write_fake("mmew", tmp_path / "m")
+        clip = datasets.load_clips("mmew", root)[0]
+
+        def rename(sheet):
+            for row in sheet.iter_rows():
+                for cell in row:
+                    cell.value = "S01-\u00e9" if cell.value == clip.name else cell.value
+
+        edit(root / "MMEW_Micro_Exp.xlsx", rename)
+        folder = clip.frame_paths[0].parent
+        folder.rename(folder.with_name("S01-e\u0301"))
+        found = clips_by_name("mmew", root)["S01-\u00e9"]
+        assert len(found.frame_paths) == len(clip.frame_paths)
+
+    def test_a_folder_inside_a_folder_of_its_name(self, tmp_path):
+        root = write_fake("samm", tmp_path / "s")
+        before = [clip.key for clip in datasets.load_clips("samm", root)]
+        (root / "SAMM").rename(root / "inner")
+        (root / "SAMM").mkdir()
+        (root / "inner").rename(root / "SAMM/SAMM")
+        assert [clip.key for clip in datasets.load_clips("samm", root)] == before
+
+    def test_a_clip_in_the_folder_of_another_class(self, tmp_path):
+        root = write_fake("smic", tmp_path / "s")
+        clip = next(c for c in datasets.load_clips("smic", root) if c.emotion == "negative")
+        folder = clip.frame_paths[0].parent
+        (folder.parents[1] / "positive").mkdir(exist_ok=True)
+        folder.rename(folder.parents[1] / "positive" / folder.name)
+        assert clips_by_name("smic", root)[clip.name].emotion == "negative"
+        (text,) = notes("smic", root)
+        assert text.startswith(f"{clip.key}: lies in ")
+        assert "positive, but is negative by its name" in text
+
+    def test_the_sheet_that_was_read_is_named(self, root):
+        book = openpyxl.load_workbook(root / self.SHEET)
+        book.create_sheet("Notes", 0)["A1"] = "Read me"
+        book.save(root / self.SHEET)
+        text = f"{self.SHEET}: the sheet 'Sheet1' was read, of Notes, Sheet1"
+        assert text in notes("casme2", root)
+
+    def test_headers_and_file_of_the_config_file(self, root, tmp_path, monkeypatch):
+        before = [clip.key for clip in datasets.load_clips("casme2", root)]
+
+        def translate(sheet):
+            sheet["A1"], sheet["B1"], sheet["I1"] = "被试编号", "视频 名称", "情绪"
+
+        edit(root / self.SHEET, translate)
+        (root / self.SHEET).rename(root / "标注.xlsx")
+        with pytest.raises(DataError, match="there is no file"):
+            datasets.load_clips("casme2", root)
+        config = tmp_path / "datasets.toml"
+        monkeypatch.setenv("OPENMER_CONFIG", str(config))
+        config.write_text('[sheets]\ncasme2 = "标注.xlsx"\n', encoding="utf-8")
+        with pytest.raises(DataError, match=r"without Subject.*\[columns.casme2\] and subject ="):
+            datasets.load_clips("casme2", root)
+        columns = '[columns.casme2]\nsubject = "被试编号"\nclip = ["视频名称"]\nemotion = "情绪"\n'
+        config.write_text(config.read_text("utf-8") + columns, encoding="utf-8")
+        self.same(root, before)
+
+
+class TestSmicLong:
+    def test_movements_lie_where_the_camera_counted(self, tmp_path):
+        root = write_fake("smic_long", tmp_path / "s")
+        clips = clips_by_name("smic_long", root)
+        first, second = clips["s01_ne_01_1"], clips["s01_ne_01_2"]
+        assert first.frame_paths == second.frame_paths
+        assert second.onset == first.offset + 1
+        assert first.apex is None
+        assert not [text for text in notes("smic_long", root) if "apex" in text]
+
+    def test_recordings_of_the_cheap_cameras(self, tmp_path):
+        root = write_fake("smic_long", tmp_path / "s", variant="VIS")
+        clips = datasets.load_clips("smic_long", root, variant="VIS")
+        assert {clip.fps for clip in clips} == {25}
+        assert all(clip.name.startswith("vis_s") for clip in clips)
+
+    def test_a_row_of_another_form_is_named(self, tmp_path):
+        root = write_fake("smic_long", tmp_path / "s")
+        sheet = "HS_long/SMIC-HS-E_annotation.xlsx"
+        edit(root / sheet, lambda cells: cells.__setitem__("B2", "clip one"), sheet="HS")
+        text = "SMIC-HS-E_annotation.xlsx row 2: 'clip one' is no clip name such as s3_ne_03"
+        assert text in notes("smic_long", root)

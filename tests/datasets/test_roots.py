@@ -3,7 +3,7 @@
 import pytest
 
 from openmer.datasets import config_file, variable
-from openmer.datasets._roots import find_root, known_root
+from openmer.datasets._roots import column_names, find_root, known_root, sheet_name
 from openmer.errors import ConfigError
 
 
@@ -57,3 +57,29 @@ def test_a_config_file_in_another_encoding_is_said(config):
     config.write_bytes('[roots]\ncasme2 = "/data/é"\n'.encode("latin-1"))
     with pytest.raises(ConfigError, match=r"datasets\.toml is not UTF-8: byte 0xe9 in line 2"):
         known_root("casme2")
+
+
+def test_columns_and_sheets_of_the_file(config):
+    known = {"subject": ("Subject",), "clip": ("Filename",)}
+    assert column_names("casme2", known) == known
+    assert sheet_name("casme2") is None
+    config.write_text('[sheets]\ncasme2 = "a.xlsx"\n[columns.casme2]\nsubject = ["Who", "ID"]\n')
+    assert column_names("casme2", known)["subject"] == ("Who", "ID", "Subject")
+    assert column_names("samm", known) == known
+    assert sheet_name("casme2") == "a.xlsx"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("columns = 3", r"\[columns\] in .*datasets\.toml is 3"),
+        ("[columns]\ncasme2 = 3", r"\[columns\] in .* is {'casme2': 3}"),
+        ('[columns.casme2]\nsubjet = "Who"', "Did you mean 'subject'"),
+        ("[columns.casme2]\nsubject = 3", "expected a header of the sheet"),
+        ("[sheets]\ncasme2 = 3", r"\[sheets\] in .* expected lines such as casme2 ="),
+    ],
+)
+def test_a_file_of_another_form_is_named(config, text, message):
+    config.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        (column_names("casme2", {"subject": ("Subject",)}), sheet_name("casme2"))

@@ -3,7 +3,7 @@
 import openpyxl
 import pytest
 
-from openmer.datasets._sheets import padded, plain, read_cells, read_rows
+from openmer.datasets._sheets import padded, plain, read_cells, read_sheet
 from openmer.errors import DataError
 
 COLUMNS = {"clip": ("Filename",), "onset": ("Onset Frame", "OnsetF"), "note": ("Notes",)}
@@ -21,7 +21,7 @@ def save(path, lines, title="Sheet1"):
 def test_the_header_may_stand_anywhere(tmp_path):
     lines = [["A sheet"], [], ["about", "Filename"], [None, "filename", "OnsetF", "Notes"]]
     path = save(tmp_path / "a.xlsx", [*lines, [1, " EP01 ", 46.0, None], [], [2, "EP02", "/", "x"]])
-    rows = read_rows(path, COLUMNS)
+    rows = read_sheet("mine", path, COLUMNS).rows
     assert [(r["clip"], r["onset"], r["note"], r.number) for r in rows] == [
         ("EP01", "46", "", 5),
         ("EP02", "/", "x", 7),
@@ -31,13 +31,13 @@ def test_the_header_may_stand_anywhere(tmp_path):
 
 def test_an_optional_column_may_be_absent(tmp_path):
     path = save(tmp_path / "a.xlsx", [["Filename", "Onset  frame"], ["a", 1]])
-    assert read_rows(path, COLUMNS, optional=("note",))[0]["note"] == ""
+    assert read_sheet("mine", path, COLUMNS, optional=("note",)).rows[0]["note"] == ""
 
 
 def test_a_missing_column_is_named(tmp_path):
     path = save(tmp_path / "a.xlsx", [["Filename", "Notes"], ["a", 1]])
     with pytest.raises(DataError, match="row 1 of Sheet1, without Onset Frame"):
-        read_rows(path, COLUMNS)
+        read_sheet("mine", path, COLUMNS)
 
 
 def test_a_sheet_is_chosen_by_name(tmp_path):
@@ -52,7 +52,7 @@ def test_what_is_no_workbook_is_named(tmp_path, content):
     path = tmp_path / "a.xlsx"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"a\.xlsx cannot be read"):
-        read_cells(path)
+        read_cells(path, "x")
 
 
 def test_small_helpers():

@@ -16,7 +16,7 @@ Read with names and sheets only, a clip has no frames and counts from its onset,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +24,7 @@ from pathlib import Path
 from openmer.clip import Clip
 from openmer.datasets._manifest import list_frames
 from openmer.datasets._numbers import read_whole
+from openmer.datasets._paths import find_path
 from openmer.datasets._reading import Problem, Reading, error, note
 from openmer.errors import DataError
 
@@ -37,6 +38,7 @@ class Annotation:
         onset, apex, offset: Frame numbers as in the sheet; "" where the cell is empty.
         folder: Where its frames are; None where only names and sheets are read.
         whole_folder: The folder holds the movement and nothing else; there are no frame numbers.
+        has_apex: The authors annotate an apex; where they do not, none is missed.
     """
 
     corpus: str
@@ -50,6 +52,7 @@ class Annotation:
     action_units: str = ""
     folder: Path | None
     whole_folder: bool = False
+    has_apex: bool = True
 
     @property
     def key(self) -> str:
@@ -75,11 +78,16 @@ def frame_number(text: str) -> int | None:
     return read_whole(text)
 
 
-def read_annotations(annotations: Iterable[Annotation]) -> Reading:
-    """Clips of annotations, in their order, with every problem."""
+def read_annotations(annotations: Iterable[Annotation], before: Sequence[Problem] = ()) -> Reading:
+    """Clips of annotations, in their order, with every problem.
+
+    Args:
+        annotations: In the authors' order.
+        before: Problems that were met before, which come first.
+    """
     folders: dict[Path, tuple[Path, ...]] = {}
     clips: dict[str, Clip] = {}
-    problems: list[Problem] = []
+    problems = list(before)
     for annotation in annotations:
         try:
             if annotation.key in clips:
@@ -97,6 +105,8 @@ def _clip(given: Annotation, folders: dict[Path, tuple[Path, ...]]) -> tuple[Cli
     """Build the clip of an annotation; also return notes and problems."""
     notes: list[str] = []
     paths = () if given.folder is None else _frames(given.folder, folders)
+    if given.folder and paths and paths[0].parent.name != given.folder.name:
+        notes.append(f"the folder {paths[0].parent} is spelt otherwise, and the only one that fits")
     if given.whole_folder:
         last = len(paths) - 1 if paths else None
         at = _Interval(onset=0 if paths else None, apex=None, offset=last)
@@ -119,10 +129,13 @@ def _clip(given: Annotation, folders: dict[Path, tuple[Path, ...]]) -> tuple[Cli
 
 
 def _frames(folder: Path, folders: dict[Path, tuple[Path, ...]]) -> tuple[Path, ...]:
-    """List the frames of a folder, once for all clips that share it."""
+    """List the frames of a folder, once for all clips that share it.
+
+    Case and Unicode form of its name do not count where exactly one folder fits.
+    """
     if folder not in folders:
         try:
-            folders[folder] = list_frames(folder)
+            folders[folder] = list_frames(find_path(Path(), str(folder)))
         except DataError as problem:
             raise _Unreadable(str(problem)) from problem
     if len(folders[folder]) < 2:
@@ -136,7 +149,7 @@ def _checked(given: Annotation, notes: list[str]) -> _Interval:
     if onset is None:
         raise _Unreadable(f"onset {given.onset!r} is no frame number")
     apex, offset = frame_number(given.apex), frame_number(given.offset)
-    if apex is None or apex <= onset:
+    if given.has_apex and (apex is None or apex <= onset):
         notes.append(
             f"apex {given.apex!r} is no frame after the onset {onset}; taken as not annotated"
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from openmer.datasets._roots import sheet_name
 from openmer.errors import ConfigError, DataError, unknown_name
 
 NAMES_ONLY = "none"  # the form of frames that stands for "names and sheets only"
@@ -123,25 +124,36 @@ def options_of(
 def find_file(facts: CorpusFacts, root: Path, *names: str) -> Path:
     """Find the first of the names that is a file in the root or in a folder right below it.
 
+    A workbook may have another name in the config file (see `sheet_name`).
+
     Raises:
+        ConfigError: The config file is no TOML of its form.
         DataError: None is; says how to ask for the corpus.
     """
-    return _find(facts, root, names, want_folder=False)
+    own = sheet_name(facts.name) if names[0].endswith(".xlsx") else None
+    return _find(facts, root, (own,) if own else names, want_folder=False)
 
 
 def find_folder(facts: CorpusFacts, root: Path, *names: str) -> Path:
     """Find the first of the names that is a folder there; the root itself may have the name.
 
+    Of a folder that holds one of its own name (``SAMM/SAMM``, as some programs unpack) the inner
+    one is taken.
+
     Raises:
         DataError: None is; says how to ask for the corpus.
     """
-    return _find(facts, root, names, want_folder=True)
+    found = _find(facts, root, names, want_folder=True)
+    while (inner := found / found.name).is_dir():
+        found = inner
+    return found
 
 
 def _find(facts: CorpusFacts, root: Path, names: tuple[str, ...], *, want_folder: bool) -> Path:
     if not root.is_dir():
         raise DataError(f"{facts.title}: there is no folder {root}. {advice(facts)}")
-    places = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
+    inner = (path for path in root.iterdir() if path.is_dir() and path.name != "__MACOSX")
+    places = [root, *sorted(inner)]
     for name in names:
         for place in places:
             found = _in_folder(place, name)

@@ -45,6 +45,7 @@ class _Layout:
         up: Folders from a video up to the folder that holds all of them.
         path: What the path of a video looks like from there; the group is the subject.
         kinds: The variants of the corpus that are its kinds; empty where a clip's word says it.
+        kind: The kind of every movement; None where they differ.
         names_emotion: The word of a clip is an emotion, and not its kind.
         videos: How many long videos a copy may hold.
     """
@@ -52,6 +53,7 @@ class _Layout:
     up: int
     path: re.Pattern[str]
     kinds: tuple[Kind, ...] = ()
+    kind: Kind | None = None
     names_emotion: bool
     videos: tuple[int, ...]
 
@@ -63,6 +65,13 @@ _LAYOUTS = {
         kinds=KINDS,
         names_emotion=True,
         videos=(87, 98),  # in the use of the MEGC challenges, in full
+    ),
+    "smic_long": _Layout(
+        up=2,
+        path=re.compile(r"(s\d+)/[^/]+"),
+        kind="micro",
+        names_emotion=True,
+        videos=(157, 162, 71),  # HS in an edited sheet and in full; VIS, NIR
     ),
     "samm_long": _Layout(up=1, path=re.compile(r"(\d{3})_\d+"), names_emotion=False, videos=(147,)),
 }
@@ -143,7 +152,7 @@ def _options(
 def _event(clip: Clip, layout: _Layout, options: Options) -> TrueEvent | Problem:
     """Return a clip as an event of its video; or why it is none."""
     word = options.variant if layout.kinds else clip.emotion.strip().lower().partition(" ")[0]
-    kind = next((known for known in KINDS if known == word), None)
+    kind = layout.kind or next((known for known in KINDS if known == word), None)
     if kind is None:
         return error(clip.key, f"type {clip.emotion!r} is neither micro nor macro; left out")
     if clip.onset is None or clip.offset is None:
@@ -166,7 +175,7 @@ def _video(
         corpus=corpus.name,
         subjects=(first.subject,),
         name=folder.name,
-        fps=corpus.fps,
+        fps=first.fps,
         frames=len(first.frame_paths),
         frame_paths=first.frame_paths,
         path=folder,

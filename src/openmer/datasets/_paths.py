@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 
 _MOST_ENTRIES = 20_000
@@ -29,10 +30,26 @@ def find_path(root: Path, text: str) -> Path:
     for name in slashed.relative_to(slashed.anchor).parts if slashed.anchor else slashed.parts:
         inner = found / name
         if not _exists(inner):
-            alike = [entry for entry in _entries(found) if _plain(entry) == _plain(name)]
+            alike = [entry for entry in _entries(found) if spelling_of(entry) == spelling_of(name)]
             inner = found / alike[0] if len(alike) == 1 else inner
         found = inner
     return found if _exists(found) else written
+
+
+def find_name(folders: Mapping[str, Path], name: str) -> Path:
+    """Return the folder of a name: by its case and Unicode form where that is not exact.
+
+    Args:
+        folders: By their names.
+        name: As a sheet has it.
+
+    Returns:
+        The folder; the bare name where none or several fit.
+    """
+    if name in folders:
+        return folders[name]
+    alike = [path for other, path in folders.items() if spelling_of(other) == spelling_of(name)]
+    return alike[0] if len(alike) == 1 else Path(name)
 
 
 def near_misses(path: Path) -> str:
@@ -60,5 +77,6 @@ def _entries(folder: Path) -> list[str]:
     return found
 
 
-def _plain(name: str) -> str:
+def spelling_of(name: str) -> str:
+    """Return a name without its case and Unicode form."""
     return unicodedata.normalize("NFC", name).casefold()

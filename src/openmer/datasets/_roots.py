@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from openmer._places import user_path
 from openmer.config import read_toml
-from openmer.errors import ConfigError
+from openmer.errors import ConfigError, unknown_name
+
+T = TypeVar("T")
 
 _DEFAULT_CONFIG = Path("~/.config/openmer/datasets.toml")
 
@@ -56,7 +60,8 @@ def known_root(name: str, root: Path | str | None = None) -> Path | None:
         return user_path(given, variable(name))
     path = config_file()
     known = _configured(path)
-    return path.parent / user_path(known[name], variable(name)) if name in known else None
+    said = f"{name} in {path}"
+    return path.parent / user_path(known[name], said) if name in known else None
 
 
 def how_to_give(name: str, what: str = "its folder") -> str:
@@ -67,13 +72,53 @@ def how_to_give(name: str, what: str = "its folder") -> str:
     )
 
 
+def column_names(corpus: str, known: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """Put the headers that the config file names before those of the authors.
+
+    The config file says ``[columns.casme2]`` and ``subject = "被试"``, or a list of headers.
+
+    Args:
+        corpus: Whose sheet it is.
+        known: Our names of its columns to the authors' headers.
+
+    Raises:
+        ConfigError: It names a column that the corpus does not have; or is no TOML of this form.
+    """
+    path = config_file()
+    tables = _table(path, "columns", dict, f'[columns.{corpus}] and subject = "its header"')
+    made = dict(known)
+    for name, given in tables.get(corpus, {}).items():
+        headers = [given] if isinstance(given, str) else given
+        if name not in known:
+            raise unknown_name(f"column in [columns.{corpus}] of {path}", name, known)
+        if not isinstance(headers, list) or not all(isinstance(one, str) for one in headers):
+            raise ConfigError(
+                f"{name} in [columns.{corpus}] of {path} is {given!r}, expected a header of the "
+                "sheet, or a list of headers."
+            )
+        made[name] = (*headers, *known[name])
+    return made
+
+
+def sheet_name(corpus: str) -> str | None:
+    """Return the file name of a corpus's sheet where ``[sheets]`` of the config file has one.
+
+    Raises:
+        ConfigError: The config file is no TOML of its form.
+    """
+    return _table(config_file(), "sheets", str, 'casme2 = "labels.xlsx"').get(corpus)
+
+
 def _configured(path: Path) -> dict[str, str]:
-    """Read the roots from the config file; empty where there is no file."""
-    if not path.exists():
+    """Read the roots from the config file."""
+    return _table(path, "roots", str, 'casme2 = "/data/CASME2"')
+
+
+def _table(path: Path, name: str, kind: type[T], example: str) -> dict[str, T]:
+    """Read a table of the config file; empty where there is none, or no file."""
+    if not path.is_file():
         return {}
-    roots = read_toml(path, "config file").get("roots", {})
-    if not isinstance(roots, dict) or not all(isinstance(value, str) for value in roots.values()):
-        raise ConfigError(
-            f'[roots] in {path} is {roots!r}, expected lines such as casme2 = "/data/CASME2".'
-        )
-    return roots
+    found = read_toml(path, "config file").get(name, {})
+    if not isinstance(found, dict) or not all(isinstance(value, kind) for value in found.values()):
+        raise ConfigError(f"[{name}] in {path} is {found!r}, expected lines such as {example}.")
+    return found

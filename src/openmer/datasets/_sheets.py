@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
-from openmer.datasets._workbook import Line, read_workbook
+from openmer.datasets._reading import Problem, error, note
+from openmer.datasets._roots import column_names, config_file
+from openmer.datasets._workbook import Cells, Line, read_workbook
 from openmer.errors import DataError
 
 
@@ -29,65 +32,124 @@ class SheetRow:
         return self.cells[name]
 
 
-def read_cells(path: Path, sheet: str | None = None) -> list[Line]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """The rows under the header of a sheet, and what was made of it that its authors did not write.
+
+    Attributes:
+        rows: In their order.
+        notes: Which of several sheets was used, that cells are merged, whom empty cells stand for.
+    """
+
+    rows: tuple[SheetRow, ...]
+    notes: tuple[Problem, ...]
+
+
+def read_cells(path: Path, sheet: str) -> list[Line]:
     """Read the rows of a sheet that hold a value, with their numbers counted from 1.
 
     Args:
         path: An .xlsx file.
-        sheet: Name of the sheet; None is the first that holds a value.
+        sheet: Name of the sheet.
 
     Raises:
         DataError: The file is no .xlsx workbook (see `read_workbook`), or has no such sheet.
     """
-    sheets = read_workbook(path)
-    if sheet is None and sheets:
-        return next(iter(sheets.values()))
-    if sheet not in sheets:
-        raise DataError(
-            f"{path} has no sheet {sheet or 'that holds a value'!r}; it has "
-            f"{', '.join(sheets) or 'none with a value'}. Use the authors' file."
-        )
-    return sheets[sheet]
+    return _named(path, sheet)[sheet].lines
 
 
-def read_rows(
+def read_sheet(
+    corpus: str,
     path: Path,
     wanted: Mapping[str, Sequence[str]],
     *,
     sheet: str | None = None,
+    prefer: str = "",
     optional: Sequence[str] = (),
-) -> list[SheetRow]:
+) -> Sheet:
     """Read the rows under the header, which is the first row that has every column wanted.
 
-    Rows that are empty in every wanted column are skipped.
+    Rows that are empty in every wanted column are skipped. Where the subject stands in the first
+    row of a block only, the rows below are taken as theirs.
 
     Args:
+        corpus: Whose sheet it is: the config file may name its columns otherwise.
         path: An .xlsx file.
         wanted: Our name of a column to the names it has in the sheet; case, spaces and punctuation
             do not count.
         sheet: Name of the sheet; None tries all, and takes the first that has such a header.
+        prefer: Name of the sheet that is tried first, where there is one of it.
         optional: Names in `wanted` that may be absent.
 
     Raises:
+        ConfigError: The config file names a column that is not wanted.
         DataError: No row is such a header; says which column is missing from the best one.
     """
-    sheets = {"": read_cells(path, sheet)} if sheet else read_workbook(path)
+    sheets = _named(path, sheet) if sheet else read_workbook(path)
+    wanted = column_names(corpus, wanted)
     required = [name for name in wanted if name not in optional]
     best: tuple[str, int, list[str]] = ("", 1, required)
-    for name, lines in sheets.items():
-        for at, (number, cells) in enumerate(lines):
-            places = _places(cells, wanted)
+    for name, cells in sorted(sheets.items(), key=lambda named: named[0] != prefer):
+        for at, (number, line) in enumerate(cells.lines):
+            places = _places(line, wanted)
             missing = [column for column in required if column not in places]
             if not missing:
-                return _rows(lines[at + 1 :], cells, places, dict.fromkeys(wanted, ""))
+                rows = _rows(cells.lines[at + 1 :], line, places, dict.fromkeys(wanted, ""))
+                rows, notes = _with_subjects(path, rows)
+                notes = [*_notes(path, name, sheets), *notes]
+                return Sheet(rows=tuple(rows), notes=tuple(notes))
             if len(missing) < len(best[2]):
-                best = (name or sheet or "", number, missing)
+                best = (name, number, missing)
     raise DataError(
         f"{path} has no header row with {', '.join(wanted[name][0] for name in required)} in any "
         f"of its sheets ({', '.join(sheets) or 'none holds a value'}); nearest is row {best[1]} of "
         f"{best[0] or 'the first'}, without {', '.join(wanted[n][0] for n in best[2])}. Use the "
-        "authors' file as it was released."
+        f"authors' file as it was released, or write [columns.{corpus}] and {best[2][0]} = "
+        f'"its header" into {config_file()}.'
     )
+
+
+def _named(path: Path, sheet: str) -> dict[str, Cells]:
+    """Read the workbook; return the sheet of this name alone."""
+    sheets = read_workbook(path)
+    if sheet not in sheets:
+        raise DataError(
+            f"{path} has no sheet {sheet!r}; it has {', '.join(sheets) or 'none with a value'}. "
+            "Use the authors' file."
+        )
+    return {sheet: sheets[sheet]}
+
+
+def _notes(path: Path, used: str, sheets: Mapping[str, Cells]) -> list[Problem]:
+    """Say which sheet was used, and that cells of it are merged."""
+    notes = []
+    if len(sheets) > 1:
+        notes.append(note(path.name, f"the sheet {used!r} was read, of {', '.join(sheets)}"))
+    if sheets[used].merged:
+        text = f"{sheets[used].merged} ranges of merged cells were read as that many equal cells"
+        notes.append(note(path.name, text))
+    return notes
+
+
+def _with_subjects(path: Path, rows: list[SheetRow]) -> tuple[list[SheetRow], list[Problem]]:
+    """Fill in the subject of rows below its own, where each subject stands in one row only.
+
+    A column in which any subject stands twice in a row is written in full; its gaps stay.
+    """
+    told = [row.cells.get("subject", "") for row in rows]
+    lacking = [row.number for row, text in zip(rows, told, strict=True) if not text]
+    if not lacking or not any(told):
+        return rows, []
+    if not told[0] or any(one == other for one, other in pairwise(filter(None, told))):
+        whole = [row for row in rows if row.number not in lacking]
+        text = "has no subject, which stands in the rows around it; left out"
+        return whole, [error(f"{path.name} row {number}", text) for number in lacking]
+    made, above = [], ""
+    for row, text in zip(rows, told, strict=True):
+        above = text or above
+        made.append(replace(row, cells={**row.cells, "subject": above}))
+    text = f"{len(lacking)} rows without a subject were taken as of the one above"
+    return made, [note(path.name, text)]
 
 
 def plain(text: str) -> str:
@@ -95,9 +157,11 @@ def plain(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKC", text).lower() if c.isalnum())
 
 
-def padded(text: str, width: int) -> str:
-    """Restore the leading zeros of an id that the sheet dropped: "6" is "006"."""
-    return text.zfill(width) if text.isdigit() else text
+def padded(text: str, width: int, prefix: str = "") -> str:
+    """Restore zeros and prefix of an id that the sheet dropped: "6" or "Sub6" is "sub06"."""
+    if prefix and text[: len(prefix)].lower() == prefix.lower():
+        text = text[len(prefix) :]
+    return prefix + (text.zfill(width) if text.isdigit() else text)
 
 
 def _places(line: Sequence[str], wanted: Mapping[str, Sequence[str]]) -> dict[str, int]:

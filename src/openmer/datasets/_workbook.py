@@ -12,6 +12,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.utils import range_boundaries
@@ -22,6 +23,14 @@ from openmer.errors import DataError, reading_file
 
 Line = tuple[int, list[str]]
 """Number of a row, counted from 1, and its cells as text up to the last one that is filled."""
+
+
+class Cells(NamedTuple):
+    """The rows of a sheet that hold a value, and how many ranges of its cells are merged."""
+
+    lines: list[Line]
+    merged: int
+
 
 MOST_BYTES = 40_000_000
 MOST_ROWS = 200_000
@@ -36,15 +45,15 @@ class _Reader(ExcelReader):
         """Leave a chart out."""
 
 
-def read_workbook(path: Path) -> dict[str, list[Line]]:
+def read_workbook(path: Path) -> dict[str, Cells]:
     """Read every sheet of a workbook that holds a value; charts and empty sheets are left out.
 
     Args:
         path: An .xlsx file.
 
     Returns:
-        For each sheet, in the order of the workbook, its rows that hold a value. A whole number is
-        written without decimals, an empty cell is "".
+        The cells of each sheet, in the order of the workbook. A whole number is written without
+        decimals, an empty cell is "".
 
     Raises:
         DataError: The file is missing, is no .xlsx workbook, is damaged, or is beyond the bounds.
@@ -81,7 +90,7 @@ def _without_styles(path: Path, content: bytes) -> dict[str, bytes]:
     return parts
 
 
-def _sheets(path: Path, parts: dict[str, bytes]) -> dict[str, list[Line]]:
+def _sheets(path: Path, parts: dict[str, bytes]) -> dict[str, Cells]:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, part in parts.items():
@@ -95,10 +104,11 @@ def _sheets(path: Path, parts: dict[str, bytes]) -> dict[str, list[Line]]:
         source = io.BytesIO(parts[vars(sheet)["_worksheet_path"].lstrip("/")])
         parser = WorkSheetParser(source, reader.shared_strings, data_only=True)
         rows = dict(_lines(path, parser))
-        for merged in parser.merged_cells.mergeCell if parser.merged_cells else ():
+        ranges = list(parser.merged_cells.mergeCell) if parser.merged_cells else []
+        for merged in ranges:
             _spread(rows, merged)
         if rows:
-            found[str(sheet.title)] = sorted(rows.items())
+            found[str(sheet.title)] = Cells(sorted(rows.items()), len(ranges))
     return found
 
 

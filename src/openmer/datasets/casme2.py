@@ -11,6 +11,7 @@ says sadness, for three clips. The MEGC 2019 composite is defined on the 2014 co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +21,7 @@ from openmer.datasets._corrections import corrected, read_corrections
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
-from openmer.datasets._sheets import SheetRow, padded, read_rows
+from openmer.datasets._sheets import SheetRow, padded, read_sheet
 from openmer.errors import DataError
 
 FACTS = CorpusFacts(
@@ -72,15 +73,15 @@ _FOLDERS = {"raw": ("CASME2_RAW_selected",), "cropped": ("Cropped",)}
 @register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """Clips of one coding."""
-    sheet = find_file(FACTS, root, _SHEETS[options.variant])
-    rows = read_rows(sheet, _COLUMNS, optional=("objective",))
-    _check_coding(sheet, rows, options.variant)
+    path = find_file(FACTS, root, _SHEETS[options.variant])
+    sheet = read_sheet("casme2", path, _COLUMNS, optional=("objective",))
+    _check_coding(path, sheet.rows, options.variant)
     frames = find_folder(FACTS, root, *_FOLDERS[options.frames]) if options.wants_frames else None
-    annotations = [_annotation(row, frames) for row in rows if row["clip"]]
-    return read_annotations(corrected(annotations, read_corrections("casme2")))
+    annotations = [_annotation(row, frames) for row in sheet.rows if row["clip"]]
+    return read_annotations(corrected(annotations, read_corrections("casme2")), sheet.notes)
 
 
-def _check_coding(sheet: Path, rows: list[SheetRow], variant: str) -> None:
+def _check_coding(sheet: Path, rows: Sequence[SheetRow], variant: str) -> None:
     """Raise if the columns are those of the other coding, whatever the file is called."""
     has_classes = bool(rows) and any("objective" in name.lower() for name in rows[0].columns)
     if has_classes != (variant == "2019"):
@@ -92,7 +93,7 @@ def _check_coding(sheet: Path, rows: list[SheetRow], variant: str) -> None:
 
 
 def _annotation(row: SheetRow, frames: Path | None) -> Annotation:
-    subject = f"sub{padded(row['subject'].removeprefix('sub'), 2)}"
+    subject = padded(row["subject"], 2, "sub")
     return Annotation(
         corpus="casme2",
         subject=subject,

@@ -18,7 +18,7 @@ from openmer.datasets._corrections import corrected, read_corrections
 from openmer.datasets._facts import CorpusFacts, Counts, Options, advice, find_file, words
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
-from openmer.datasets._sheets import SheetRow, read_rows
+from openmer.datasets._sheets import SheetRow, read_sheet
 from openmer.errors import DataError
 
 FACTS = CorpusFacts(
@@ -58,11 +58,11 @@ _COLUMNS = {
 @register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """All clips of part A."""
-    sheet = find_file(FACTS, root, "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx")
-    rows = [row for row in read_rows(sheet, _COLUMNS, sheet="label") if row["clip"]]
+    path = find_file(FACTS, root, "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx")
+    sheet = read_sheet("casme3", path, _COLUMNS, sheet="label")
     folders = _subject_folders(root) if options.wants_frames else {}
-    annotations = [_annotation(row, folders, options) for row in rows]
-    return read_annotations(corrected(annotations, read_corrections("casme3")))
+    annotations = [_annotation(row, folders, options) for row in sheet.rows if row["clip"]]
+    return read_annotations(corrected(annotations, read_corrections("casme3")), sheet.notes)
 
 
 def _subject_folders(root: Path) -> dict[str, Path]:

@@ -15,9 +15,10 @@ from types import MappingProxyType
 from openmer.datasets._annotations import Annotation, read_annotations
 from openmer.datasets._corrections import corrected, read_corrections
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, words
+from openmer.datasets._paths import find_name, spelling_of
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
-from openmer.datasets._sheets import SheetRow, read_rows
+from openmer.datasets._sheets import SheetRow, read_sheet
 
 FACTS = CorpusFacts(
     name="fourdme",
@@ -61,15 +62,17 @@ _COLUMNS = {
 @register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """All micro-expressions."""
-    sheet = find_file(FACTS, root, "4DME_Labelling_Micro_release v1.xlsx")
-    rows = [row for row in read_rows(sheet, _COLUMNS, optional=_FLAGS) if row["clip"]]
+    path = find_file(FACTS, root, "4DME_Labelling_Micro_release v1.xlsx")
+    sheet = read_sheet("fourdme", path, _COLUMNS, optional=_FLAGS)
+    rows = [row for row in sheet.rows if row["clip"]]
     folders: dict[str, Path] | None = None
     if options.wants_frames:
-        names = {row["clip"] for row in rows}
-        below = sorted(path for path in root.rglob("*") if path.name in names and path.is_dir())
+        names = {spelling_of(row["clip"]) for row in rows}
+        found = (path for path in root.rglob("*") if spelling_of(path.name) in names)
+        below = sorted(path for path in found if path.is_dir())
         folders = {path.name: path for path in below}
     annotations = [_annotation(row, folders) for row in rows]
-    return read_annotations(corrected(annotations, read_corrections("fourdme")))
+    return read_annotations(corrected(annotations, read_corrections("fourdme")), sheet.notes)
 
 
 def _annotation(row: SheetRow, folders: dict[str, Path] | None) -> Annotation:
@@ -84,5 +87,5 @@ def _annotation(row: SheetRow, folders: dict[str, Path] | None) -> Annotation:
         offset=row["offset"],
         fps=FACTS.fps,
         action_units=row["action_units"],
-        folder=None if folders is None else folders.get(row["clip"], Path(row["clip"])),
+        folder=None if folders is None else find_name(folders, row["clip"]),
     )

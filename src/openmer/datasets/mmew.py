@@ -7,6 +7,7 @@ of a clip is found by its name, because folders and sheet do not always agree on
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
@@ -14,9 +15,10 @@ from types import MappingProxyType
 from openmer.datasets._annotations import Annotation, read_annotations
 from openmer.datasets._corrections import corrected, read_corrections
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
-from openmer.datasets._reading import Reading
+from openmer.datasets._paths import find_name
+from openmer.datasets._reading import Problem, Reading, note
 from openmer.datasets._registry import register_corpus
-from openmer.datasets._sheets import SheetRow, padded, read_rows
+from openmer.datasets._sheets import SheetRow, padded, read_sheet
 
 FACTS = CorpusFacts(
     name="mmew",
@@ -60,21 +62,30 @@ _COLUMNS = {
 @register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """All micro-expressions."""
-    sheet = find_file(FACTS, root, "MMEW_Micro_Exp.xlsx")
-    rows = [row for row in read_rows(sheet, _COLUMNS) if row["clip"]]
+    path = find_file(FACTS, root, "MMEW_Micro_Exp.xlsx")
+    sheet = read_sheet("mmew", path, _COLUMNS)
     folders: dict[str, Path] | None = None
     if options.wants_frames:
         top = find_folder(FACTS, root, "Micro_Expression")
         folders = {path.name: path for path in sorted(top.glob("*/*")) if path.is_dir()}
-    annotations = [_annotation(row, folders) for row in rows]
-    return read_annotations(corrected(annotations, read_corrections("mmew")))
+    annotations = [_annotation(row, folders) for row in sheet.rows if row["clip"]]
+    annotations = corrected(annotations, read_corrections("mmew"))
+    return read_annotations(annotations, [*sheet.notes, *_misplaced(annotations)])
+
+
+def _misplaced(annotations: Iterable[Annotation]) -> Iterator[Problem]:
+    """Note clips that lie in the folder of another emotion than the sheet's."""
+    for clip in annotations:
+        place = clip.folder.parent.name.lower() if clip.folder else ""
+        if place in FACTS.variants["micro"].words and place != clip.emotion.lower():
+            text = f"lies in the folder {place}, but the sheet says {clip.emotion}; read as that"
+            yield note(clip.key, text)
 
 
 def _annotation(row: SheetRow, folders: dict[str, Path] | None) -> Annotation:
-    number = row["subject"].removeprefix("S")
     return Annotation(
         corpus="mmew",
-        subject=f"S{padded(number, 2)}",
+        subject=padded(row["subject"], 2, "S"),
         name=row["clip"],
         emotion=row["emotion"],
         onset=row["onset"],
@@ -82,5 +93,5 @@ def _annotation(row: SheetRow, folders: dict[str, Path] | None) -> Annotation:
         offset=row["offset"],
         fps=FACTS.fps,
         action_units=row["action_units"],
-        folder=None if folders is None else folders.get(row["clip"], Path(row["clip"])),
+        folder=None if folders is None else find_name(folders, row["clip"]),
     )

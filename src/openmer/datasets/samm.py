@@ -16,7 +16,7 @@ from openmer.datasets._corrections import corrected, read_corrections
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
-from openmer.datasets._sheets import SheetRow, padded, read_rows
+from openmer.datasets._sheets import SheetRow, padded, read_sheet
 
 FACTS = CorpusFacts(
     name="samm",
@@ -59,11 +59,11 @@ _COLUMNS = {
 @register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """All clips."""
-    sheet = find_file(FACTS, root, "SAMM_Micro_FACS_Codes_v2.xlsx")
+    path = find_file(FACTS, root, "SAMM_Micro_FACS_Codes_v2.xlsx")
     frames = find_folder(FACTS, root, "SAMM") if options.wants_frames else None
-    rows = read_rows(sheet, _COLUMNS)
-    annotations = [_annotation(row, frames) for row in rows if row["clip"]]
-    return read_annotations(corrected(annotations, read_corrections("samm")))
+    sheet = read_sheet("samm", path, _COLUMNS)
+    annotations = [_annotation(row, frames) for row in sheet.rows if row["clip"]]
+    return read_annotations(corrected(annotations, read_corrections("samm")), sheet.notes)
 
 
 def _annotation(row: SheetRow, frames: Path | None) -> Annotation:

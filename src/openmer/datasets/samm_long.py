@@ -17,7 +17,7 @@ from openmer.datasets._corrections import corrected, read_corrections
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
-from openmer.datasets._sheets import SheetRow, padded, read_rows
+from openmer.datasets._sheets import SheetRow, padded, read_sheet
 
 _COUNTS = Counts(words=MappingProxyType({"macro": 343, "micro - 1/2": 159}), words_recalled=True)
 FACTS = CorpusFacts(
@@ -50,11 +50,12 @@ _COLUMNS = {
 @register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
     """Micro- and macro-expressions, told apart by their word."""
-    sheet = find_file(FACTS, root, f"SAMM_LongVideos_{options.variant}_Release.xlsx")
-    rows = [row for row in read_rows(sheet, _COLUMNS) if row["clip"]]
+    path = find_file(FACTS, root, f"SAMM_LongVideos_{options.variant}_Release.xlsx")
+    sheet = read_sheet("samm_long", path, _COLUMNS)
+    rows = [row for row in sheet.rows if row["clip"]]
     places = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
     annotations = [_annotation(row, places if options.wants_frames else []) for row in rows]
-    return read_annotations(corrected(annotations, read_corrections("samm_long")))
+    return read_annotations(corrected(annotations, read_corrections("samm_long")), sheet.notes)
 
 
 def _annotation(row: SheetRow, places: list[Path]) -> Annotation:

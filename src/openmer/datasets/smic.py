@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from openmer.datasets._annotations import Annotation, read_annotations
 from openmer.datasets._facts import CorpusFacts, Counts, Options, advice, find_folder, words
-from openmer.datasets._reading import Problem, Reading, error
+from openmer.datasets._reading import Problem, Reading, error, note
 from openmer.datasets._registry import register_corpus
 from openmer.errors import DataError
 
@@ -62,10 +62,10 @@ def read(root: Path, options: Options) -> Reading:
             problems.append(error(str(folder), "is no clip name such as s1_ne_01"))
         else:
             found.append(annotation)
+            problems += _misplaced(annotation, folder)
     if not found:
         raise DataError(f"{recording} has no s1/micro/negative/s1_ne_01. {advice(FACTS)}")
-    reading = read_annotations(sorted(found, key=lambda a: (a.subject, a.name)))
-    return Reading(items=reading.items, problems=(*problems, *reading.problems))
+    return read_annotations(sorted(found, key=lambda a: (a.subject, a.name)), problems)
 
 
 def _clip_folders(recording: Path) -> Iterator[Path]:
@@ -74,17 +74,38 @@ def _clip_folders(recording: Path) -> Iterator[Path]:
             yield folder
 
 
-def _annotation(folder: Path, options: Options) -> Annotation | None:
-    match = re.fullmatch(r"s(\d+)_(ne|po|sur)_(\d+)", folder.name)
+def parse_clip_name(text: str) -> tuple[str, str, str] | None:
+    """Read subject, name and word of a clip from ``s1_ne_01``; None of any other text."""
+    match = re.fullmatch(r"s(\d{1,4})_(ne|po|sur)_(\d+)", text, flags=re.ASCII | re.IGNORECASE)
     if match is None:
         return None
-    subject = f"s{int(match[1]):02}"
+    subject, word = f"s{int(match[1]):02}", match[2].lower()
+    return subject, f"{subject}_{word}_{match[3]}", _WORDS[word]
+
+
+def _misplaced(clip: Annotation, folder: Path) -> Iterator[Problem]:
+    """Note a clip that lies in the folder of another class or of another subject."""
+    word, subject = folder.parent.name.lower(), folder.parents[2].name.lower()
+    if word in _WORDS.values() and word != clip.emotion:
+        text = f"lies in {folder.parent}, but is {clip.emotion} by its name; read as that"
+        yield note(clip.key, text)
+    number = re.fullmatch(r"s(\d{1,4})", subject, flags=re.ASCII)
+    if number is not None and f"s{int(number[1]):02}" != clip.subject:
+        text = f"lies in {folder.parents[2]}, but is of {clip.subject} by its name; read as that"
+        yield note(clip.key, text)
+
+
+def _annotation(folder: Path, options: Options) -> Annotation | None:
+    known = parse_clip_name(folder.name)
+    if known is None:
+        return None
+    subject, name, word = known
     recording = "" if options.variant == "HS" else f"{options.variant.lower()}_"
     return Annotation(
         corpus="smic",
         subject=subject,
-        name=f"{recording}{subject}_{match[2]}_{match[3]}",
-        emotion=_WORDS[match[2]],
+        name=f"{recording}{name}",
+        emotion=word,
         fps=_FPS[options.variant],
         folder=folder if options.wants_frames else None,
         whole_folder=True,

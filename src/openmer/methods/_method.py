@@ -175,7 +175,12 @@ def with_label_scheme(method: Method, scheme: str | LabelScheme) -> Method:
 
 def _validated(name: str, table: dict[str, Any]) -> Method:
     method = validate(Method, table, f"Method {name}", "Correct the file or the --set option.")
-    _check(method)
+    try:
+        _check(method)
+    except ConfigError as error:
+        if not name.endswith(".toml"):
+            raise
+        raise ConfigError(f"{name}: {error}") from error
     return method
 
 

@@ -1,0 +1,108 @@
+"""SMIC-E: the long videos around the clips of SMIC, at 100 fps (HS) or 25 fps (VIS, NIR).
+
+A copy holds, for each recording, ``HS_long/SMIC-HS-E_annotation.xlsx`` and
+``HS_long/SMIC_HS_E/s03/s3_ne_03/image442880.jpg``, whose numbers are those of the camera, as in the
+sheet. A video may hold two movements (``OnsetF``, ``Onset2F``): clips end with the number of the
+movement, ``s03_ne_03_1``. No apex and no action units are annotated.
+
+A subject here is the one of that id in SMIC, and the movements are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+
+from openmer.datasets._annotations import Annotation, read_annotations
+from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
+from openmer.datasets._reading import Problem, Reading, error
+from openmer.datasets._registry import register_corpus
+from openmer.datasets._sheets import SheetRow, read_sheet
+from openmer.datasets.smic import parse_clip_name
+
+_CLASSES = words("negative", "positive", "surprise")
+FACTS = CorpusFacts(
+    name="smic_long",
+    title="SMIC-E",
+    holds="clips",
+    paper="Li et al. (2018), Towards Reading Hidden Emotions: A Comparative Study of Spontaneous "
+    "Micro-Expression Spotting and Recognition Methods, IEEE Transactions on Affective Computing "
+    "9(4)",
+    access="sign the agreement of the Center for Machine Vision and Signal Analysis, University "
+    "of Oulu",
+    terms="research only; no redistribution",
+    variants=MappingProxyType(
+        {
+            "HS": Counts(subjects=16, words=_CLASSES),
+            "VIS": Counts(subjects=8, words=_CLASSES),
+            "NIR": Counts(subjects=8, words=_CLASSES),
+        }
+    ),
+    unsure=(
+        "Videos: 162 rows in one release of the HS sheet (70 negative, 51 positive, 41 surprise), "
+        "157 in an edited one; five videos hold a second movement.",
+        "The names of the folders of VIS and NIR.",
+    ),
+)
+
+_FPS = {"HS": Fraction(100), "VIS": Fraction(25), "NIR": Fraction(25)}
+_COLUMNS = {
+    "subject": ("Subject",),
+    "clip": ("Filename",),
+    "onset": ("OnsetF",),
+    "offset": ("OffsetF",),
+    "onset2": ("Onset2F",),
+    "offset2": ("Offset2F",),
+    "emotion": ("Emotion",),
+}
+
+
+@register_corpus(FACTS)
+def read(root: Path, options: Options) -> Reading:
+    """Movements of one recording."""
+    name = options.variant
+    top = find_folder(FACTS, root, f"{name}_long", f"SMIC-E_raw image/{name}_long")
+    path = find_file(
+        FACTS, top, f"SMIC-{name}-E_annotation.xlsx", f"SMIC-{name}-E_annotation_2019.xlsx"
+    )
+    sheet = read_sheet("smic_long", path, _COLUMNS, prefer=name, optional=("onset2", "offset2"))
+    frames = None
+    if options.wants_frames:
+        frames = find_folder(FACTS, top, f"SMIC-{name}-E", f"SMIC_{name}_E")
+        frames = frames / name if (frames / name).is_dir() else frames
+    found: list[Annotation] = []
+    problems: list[Problem] = list(sheet.notes)
+    for row in sheet.rows:
+        known = parse_clip_name(row["clip"])
+        if known is None:
+            text = f"{row['clip']!r} is no clip name such as s3_ne_03"
+            problems.append(error(f"{path.name} row {row.number}", text))
+        else:
+            found += _movements(row, known, frames, name)
+    return read_annotations(corrected(found, read_corrections("smic_long")), problems)
+
+
+def _movements(
+    row: SheetRow, known: tuple[str, str, str], frames: Path | None, recording: str
+) -> Iterator[Annotation]:
+    """Yield one or two movements of a video."""
+    subject, name, word = known
+    before = "" if recording == "HS" else f"{recording.lower()}_"
+    for number, (onset, offset) in enumerate(
+        ((row["onset"], row["offset"]), (row["onset2"], row["offset2"])), start=1
+    ):
+        if number == 1 or onset:
+            yield Annotation(
+                corpus="smic_long",
+                subject=subject,
+                name=f"{before}{name}_{number}",
+                emotion=row["emotion"].lower() or word,
+                onset=onset,
+                offset=offset,
+                has_apex=False,
+                fps=_FPS[recording],
+                folder=None if frames is None else frames / subject / row["clip"],
+            )
