@@ -288,7 +288,7 @@ def fold_jobs(task: Task, epoch_rule: EpochRule, seed: int) -> list[FitJob]:
 
 def fold_job(task: Task, fold: Fold, epoch_rule: EpochRule, seed: int) -> FitJob:
     """Build the training job of one fold."""
-    train, validation = fold.train, None
+    train, validation, whole = fold.train, None, None
     if epoch_rule == "held_out":
         validation = Validation(clips=fold.test, score="accuracy")
     elif epoch_rule == "inner" and isinstance(task.spec, NetworkSpec):
@@ -300,7 +300,9 @@ def fold_job(task: Task, fold: Fold, epoch_rule: EpochRule, seed: int) -> FitJob
             subjects_share=inner.subjects_share,
             rng=generator(seed, fold.held_out, "inner persons"),
         )
-        validation = Validation(clips=validation_clips, score="loss", patience=inner.patience)
+        validation = Validation(clips=validation_clips, score=inner.score, patience=inner.patience)
+        if inner.retrain:
+            whole = fold_job(task, fold, "fixed", seed)
     return FitJob(
         subject_id=fold.held_out,
         seed=seed,
@@ -308,6 +310,7 @@ def fold_job(task: Task, fold: Fold, epoch_rule: EpochRule, seed: int) -> FitJob
         predict=fold.test,
         subjects=tuple(task.subjects[i] for i in train) if _needs_inner(task.method) else (),
         validation=validation,
+        whole=whole,
     )
 
 

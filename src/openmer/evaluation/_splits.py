@@ -63,8 +63,9 @@ def hold_out_inside(
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Split a fold's training clips by subjects, to choose an epoch without the held-out subject.
 
-    Subjects are drawn at random; of 20 draws the first is taken in which both sides have every
-    class that the fold trains on, else the last.
+    Subjects are drawn at random. Of 20 draws one is taken in which both sides have every class that
+    the fold trains on, if there is any; among these, the one whose held-out clips have the classes
+    in the shares that are nearest to those of all.
 
     Args:
         fold: The outer fold.
@@ -87,14 +88,23 @@ def hold_out_inside(
             f"{fold.held_out} trains on {len(inside)} subject. Use the rule 'fixed'."
         )
     count = min(len(inside) - 1, max(1, round(subjects_share * len(inside))))
-    classes = {targets[i] for i in fold.train}
+    drawn = []
     for _ in range(20):
         chosen = set(rng.choice(inside, size=count, replace=False).tolist())
         train = tuple(i for i in fold.train if subjects[i] not in chosen)
-        validation_clips = tuple(i for i in fold.train if subjects[i] in chosen)
-        if classes == {targets[i] for i in train} == {targets[i] for i in validation_clips}:
-            break
-    return train, validation_clips
+        drawn.append((train, tuple(i for i in fold.train if subjects[i] in chosen)))
+    return min(drawn, key=lambda sides: _unlike(sides, targets))
+
+
+def _unlike(
+    sides: tuple[Sequence[int], Sequence[int]], targets: Sequence[int]
+) -> tuple[int, float]:
+    """How many classes a side lacks, and how far the shares of the held-out side are off."""
+    train, held = (Counter(targets[i] for i in side) for side in sides)
+    both = train + held
+    lacking = sum((one not in train) + (one not in held) for one in both)
+    off = sum(abs(held[c] / held.total() - both[c] / both.total()) for c in both)
+    return lacking, off
 
 
 def groups_inside(

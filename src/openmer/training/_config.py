@@ -68,11 +68,16 @@ class InnerConfig(Record):
 
     Attributes:
         subjects_share: Share of the training subjects that choose the epoch and never train.
-        patience: Epochs without a better inner loss after which a model stops; 0 runs them all.
+        patience: Epochs without a better score after which a model stops; 0 runs them all.
+        score: What chooses: ``uar``, the mean recall of the classes, or the plain ``loss``, in
+            which a large class can outweigh the others.
+        retrain: Train again on all training subjects, for the number of epochs that was chosen.
     """
 
     subjects_share: float = Field(default=0.2, gt=0, lt=1)
     patience: int = Field(default=0, ge=0)
+    score: Literal["uar", "loss"] = "uar"
+    retrain: bool = False
 
 
 class Stage(Record):

@@ -20,13 +20,14 @@ class Validation:
 
     Attributes:
         clips: Indices of the validation clips.
-        score: ``loss`` keeps the first epoch of lowest cross-entropy; ``accuracy`` keeps the last
-            epoch of highest accuracy (the habit of the field's public scripts).
+        score: ``loss`` keeps the first epoch of lowest cross-entropy; ``uar`` the last epoch of
+            highest mean recall of the classes; ``accuracy`` the last epoch of highest accuracy (the
+            habit of the field's public scripts).
         patience: Epochs without improvement after which the model stops; 0 never stops early.
     """
 
     clips: tuple[int, ...]
-    score: Literal["loss", "accuracy"]
+    score: Literal["loss", "uar", "accuracy"]
     patience: int = 0
 
 
@@ -45,6 +46,8 @@ class FitJob:
         validation: What chooses the epoch; None takes the last one.
         follow: Groups of clips whose accuracy is noted after every epoch; it decides nothing.
         keep_state: Whether the result is to hold the trained numbers themselves.
+        whole: The same fold with all its training clips, to be trained for the number of epochs
+            that `validation` chooses, in place of keeping the weights of that epoch.
         start: Weights that a network begins with, by name, in place of fresh ones; only for a leak
             on purpose.
     """
@@ -57,6 +60,7 @@ class FitJob:
     validation: Validation | None = None
     follow: tuple[tuple[int, ...], ...] = ()
     keep_state: bool = False
+    whole: FitJob | None = None
     start: Mapping[str, npt.NDArray[np.generic]] | None = None
 
 

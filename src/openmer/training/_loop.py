@@ -46,7 +46,7 @@ class _Monitor:
 
     def improved(self, value: float, epoch: int) -> bool:
         """Whether this epoch's weights are to be kept; also decides `stopped`."""
-        later_ties = self._validation.score == "accuracy"
+        later_ties = self._validation.score != "loss"
         better = value > self._best or (later_ties and value == self._best) or epoch == 1
         if better:
             self._best, self.best_epoch = value, epoch
@@ -58,6 +58,9 @@ class _Monitor:
         """Return the validation score; higher is better."""
         if self._validation.score == "accuracy":
             return float(np.mean(scores.argmax(axis=1) == self._truth))
+        if self._validation.score == "uar":
+            right = scores.argmax(axis=1) == self._truth
+            return float(np.mean([right[self._truth == one].mean() for one in set(self._truth)]))
         chosen = scores[np.arange(len(self._truth)), self._truth]
         return float(np.mean(np.log(np.maximum(chosen, 1e-12))))
 

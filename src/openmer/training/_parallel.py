@@ -47,6 +47,7 @@ from openmer.training._network import (
     shared_features,
     trains_heads_alone,
 )
+from openmer.training._retrain import retrained
 from openmer.training._single import SingleLearner
 from openmer.training._stacked import StackedLearner
 from openmer.training._svm import fit_svm
@@ -159,6 +160,15 @@ def fit_groups(
         The number of the group, and a result, as they finish; otherwise as `fit_jobs`.
     """
     known: dict[str, FloatArray | None] = {} if shared is None else shared
+    yield from retrained(groups, lambda some: _fit_groups(some, data, plan, known))
+
+
+def _fit_groups(
+    groups: Sequence[tuple[Spec, Sequence[FitJob]]],
+    data: TrainingData,
+    plan: RunPlan,
+    known: dict[str, FloatArray | None],
+) -> Iterator[tuple[int, FitResult]]:
     ready = [_with_features(spec, data, plan.device, known) for spec, _ in groups]
     if plan.strategy == "stacked":
         for number, (spec, jobs) in enumerate(groups):
