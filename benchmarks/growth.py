@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from openmer.theme import ACCENT, SOFT
 from openmer.training import (
     FitJob,
     LossConfig,
@@ -102,9 +103,9 @@ def _draw(rows: list[tuple[str, int, float, float, float]], path: Path) -> None:
         chosen = [row for row in rows if row[0] == name]
         values = [row[1] for row in chosen]
         seconds, counted, measured = ([row[i] for row in chosen] for i in (2, 3, 4))
-        panels[0, column].plot(values, seconds, "o-", color="#1f4e79")
-        panels[1, column].plot(values, counted, "s--", color="#888888", label="counted")
-        panels[1, column].plot(values, measured, "o-", color="#1f4e79", label="measured")
+        panels[0, column].plot(values, seconds, "o-", color=ACCENT)
+        panels[1, column].plot(values, counted, "s--", color=SOFT, label="counted")
+        panels[1, column].plot(values, measured, "o-", color=ACCENT, label="measured")
         panels[1, column].set_xlabel(name)
         for panel in panels[:, column]:
             panel.set_xscale("log", base=2)

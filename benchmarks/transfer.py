@@ -50,8 +50,8 @@ from openmer.training import (
     set_learning,
 )
 from openmer.training._batches import epoch_batches, training_rows
-from openmer.training._frozen_prefix import Cut
-from openmer.training._network import cut_of_spec, shared_features
+from openmer.training._frozen_prefix import FrozenPrefix
+from openmer.training._network import frozen_prefix_of, shared_features
 from openmer.training._sampling import Rows
 from openmer.training._svm import Examples, fit_svm
 
@@ -75,7 +75,7 @@ def main() -> None:
     parts = [
         measure_stage(spec, data, jobs, stage, options.steps) for stage in spec.training.stages
     ]
-    if cut_of_spec(spec) is not None:
+    if frozen_prefix_of(spec) is not None:
         once = measure_features(spec, data)
         # A plain loop without any stage would make them in every fold; else its steps do.
         parts.insert(
@@ -204,9 +204,9 @@ def measure_ours(spec: NetworkSpec, data: TrainingData, jobs: list[FitJob], stag
     """Seconds of a stage of one fold per worker, all workers at once, after their start."""
     training = spec.training.model_copy(update={"stages": (stage,), "classifier": "head"})
     own = spec.model_copy(update={"training": training})
-    cut = cut_of_spec(own)
-    if cut is not None:  # as made by the measured function; its time is counted apart
-        data = replace(data, features=_blank_features(own, data, cut))
+    prefix = frozen_prefix_of(own)
+    if prefix is not None:  # as made by the measured function; its time is counted apart
+        data = replace(data, features=_blank_features(own, data, prefix))
     # As the whole method is planned: with its second stage, folds run side by side.
     resources = Resources(device="cpu", workers=len(jobs), strategy="side_by_side")
     plan = plan_run(own, jobs, resources)
@@ -225,11 +225,11 @@ def measure_ours(spec: NetworkSpec, data: TrainingData, jobs: list[FitJob], stag
     return time.perf_counter() - started
 
 
-def _blank_features(spec: NetworkSpec, data: TrainingData, cut: Cut) -> FloatArray:
-    """What stands at the cut, of every row, all of it zero."""
+def _blank_features(spec: NetworkSpec, data: TrainingData, prefix: FrozenPrefix) -> FloatArray:
+    """Maps of the frozen prefix for every sample, all of them zero."""
     model = pretrained_network(spec)[1].eval()
     with torch.no_grad():
-        one = cut.before(model)(torch.from_numpy(data.inputs[:1]))
+        one = prefix.first_parts(model)(torch.from_numpy(data.inputs[:1]))
     rows = len(Rows(data, spec.training, "cpu"))
     return np.zeros((rows, *one.shape[1:]), dtype=np.float32)
 

@@ -21,11 +21,11 @@ from openmer.datasets import read_manifest, write_corpus
 from openmer.evaluation import Protocol, Task, fold_jobs, prepare_task
 from openmer.methods import load_method
 from openmer.preprocessing import optical_flow, optical_strain, read_gray, read_rgb
+from openmer.theme import ACCENT, INK, LINE
 from openmer.training import Resources, fit_jobs, plan_run
 
 PICTURE = Path(__file__).with_name("overview.png")
 _SHOWN = "synth-a/s2/ep02"
-_INK, _HIGHLIGHT, _GRAY = "#1f2937", "#0f766e", "#cbd5e1"
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def _held_out_scores(task: Task, clip: Clip) -> NDArray[np.float64]:
 def _draw(clip: Clip, classes: tuple[str, ...], scores: NDArray[np.float64]) -> None:
     paths = [clip.frame_paths[frame] for frame in (clip.onset or 0, clip.apex or -1)]
     flow_xy = optical_flow(*(read_gray(path) for path in paths))
-    plt.rcParams.update({"font.size": 9, "text.color": _INK, "font.family": "DejaVu Sans"})
+    plt.rcParams.update({"font.size": 9, "text.color": INK, "font.family": "DejaVu Sans"})
     figure, panels = plt.subplots(1, 5, figsize=(11, 2.5), layout="constrained")
     for panel, path, name in zip(panels, paths, ("onset", "apex"), strict=False):
         panel.imshow(np.moveaxis(read_rgb(path), 0, -1) / 255)
@@ -74,16 +74,17 @@ def _arrows(panel: Axes, flow_xy: NDArray[np.float32]) -> None:
     moves = np.hypot(u, v) > 0.2  # less is noise of the camera
     panel.quiver(
         columns[moves], rows[moves], u[moves], v[moves],
-        angles="xy", scale_units="xy", scale=1 / 6, width=0.009, color=_HIGHLIGHT,
+        angles="xy", scale_units="xy", scale=1 / 6, width=0.009, color=ACCENT,
     )  # fmt: skip
     panel.set_title("motion, 6 times enlarged")
 
 
 def _bars(panel: Axes, classes: tuple[str, ...], scores: NDArray[np.float64]) -> None:
-    colours = [_HIGHLIGHT if score == scores.max() else _GRAY for score in scores]
+    colours = [ACCENT if score == scores.max() else LINE for score in scores]
     panel.barh(classes, scores, color=colours)
     panel.invert_yaxis()
     panel.set_title("scores, subject held out")
+    panel.set_box_aspect(1)
     panel.set_xticks([])
     panel.tick_params(length=0)
     panel.spines[["top", "right", "bottom"]].set_visible(False)

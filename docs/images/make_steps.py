@@ -39,12 +39,12 @@ from openmer.preprocessing import (
 )
 from openmer.preprocessing.faces._align import STYLES
 from openmer.preprocessing.flow._colours import colour_wheel
+from openmer.theme import APEX, GLOW, GOOD, INK, OFFSET, ONSET, SOFT
 
 Floats = NDArray[np.floating]
 
 FOLDER = Path(__file__).parent
-_INK, _QUIET = "#1f2937", "#6b7280"
-_COLOURS = ("#0f766e", "#c2410c", "#3b5bdb")
+_COLOURS = (ONSET, APEX, OFFSET)
 _FPS = 100
 _CELL_IN = 2.35
 
@@ -52,7 +52,8 @@ _CELL_IN = 2.35
 def main() -> None:
     """Write one clip to a folder and draw all steps on it."""
     mpl.use("Agg")
-    plt.rcParams.update({"font.size": 9, "text.color": _INK, "font.family": "DejaVu Sans"})
+    fonts = {"font.size": 9, "axes.titlesize": 9, "font.family": "DejaVu Sans"}
+    plt.rcParams.update({**fonts, "text.color": INK})
     large, small = (_surprise(amplitude) for amplitude in ((2.5, 3.0), (0.7, 0.8)))
     with tempfile.TemporaryDirectory() as folder:
         clip = _written(large, Path(folder) / "large")
@@ -101,8 +102,8 @@ def _align(clip: Clip) -> None:
     figure, panels = _row(4)
     _image(panels[0], image, "onset frame, face found")
     x0, y0, x1, y1 = face.box_xyxy
-    panels[0].add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, lw=1.6, ec="#22c55e"))
-    panels[0].scatter(*np.array(face.landmarks_xy).T, 16, color="#fde047", ec=_INK, lw=0.6)
+    panels[0].add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, lw=1.6, ec=GOOD))
+    panels[0].scatter(*np.array(face.landmarks_xy).T, 16, color=GLOW, ec=INK, lw=0.6)
     for panel, name in zip(panels[1:], STYLES, strict=True):
         aligned = find_alignment(image, style=name).apply(image)
         _image(panel, aligned, f"{name}, {aligned.shape[0]} px")
@@ -153,13 +154,13 @@ def _magnify(clip: Clip, made: SyntheticClip) -> None:
         panels, shown, ("apex frame", "alpha 8, 1 to 12 Hz"), strict=False
     ):
         _image(panel, np.moveaxis(film[place][:, high, wide], 0, -1), title)
-        panel.axvline(column - wide.start, color="#fde047", lw=1.2)
+        panel.axvline(column - wide.start, color=GLOW, lw=1.2)
         panel.set_aspect("auto")
     for panel, film, title in zip(panels[2:], shown, ("yellow line", "magnified"), strict=True):
         strip = np.stack([image[:, high, column] for image in film], axis=-1)
         _image(panel, np.moveaxis(strip, 0, -1), title)
         panel.set_aspect("auto")
-        panel.set_xlabel("onset to offset", color=_QUIET)
+        panel.set_xlabel("onset to offset", color=SOFT)
     _save(figure, "step-magnify.png")
 
 
@@ -167,7 +168,7 @@ def _apex(clip: Clip, made: SyntheticClip) -> None:
     found = find_apex(clip, "flow")
     onset, curve = clip.onset or 0, np.array(found.movement)
     figure, panel = plt.subplots(figsize=(9.4, 2.6), layout="constrained")
-    panel.plot(onset + np.arange(len(curve)), curve, color=_INK, marker="o", ms=3)
+    panel.plot(onset + np.arange(len(curve)), curve, color=INK, marker="o", ms=3)
     marks = (
         ("annotated", clip.apex, 0.45, 6),
         ("middle", find_apex(clip, "middle").frame, 0.3, -6),
@@ -184,7 +185,7 @@ def _apex(clip: Clip, made: SyntheticClip) -> None:
             xytext=(away, 0), textcoords="offset points", color=colour,
             ha="left" if away > 0 else "right",
         )  # fmt: skip
-    panel.set_title(f"true apex: frame {made.true_apex}", loc="left", color=_QUIET)
+    panel.set_title(f"true apex: frame {made.true_apex}", loc="left", color=SOFT)
     panel.set_ylim(bottom=0)
     _axes(panel, "frame, counted from 0", "mean strain, smoothed")
     _save(figure, "step-apex.png")
@@ -201,10 +202,10 @@ def _interpolate(clip: Clip) -> None:
     ):
         new = interpolate_frames(course[:, None], count, method=method)[:, 0]
         panel.plot(np.linspace(*numbers[[0, -1]], count), new, "o-", color=colour, ms=3, lw=1)
-        panel.plot(numbers, course, "o", mfc="none", mec=_INK, ms=8)
+        panel.plot(numbers, course, "o", mfc="none", mec=INK, ms=8)
         panel.set_title(f"{method}: {len(course)} frames as {count}", fontsize=9)
         _axes(panel, "frame of the clip", "")
-    panels[0].set_ylabel("brightness of one pixel", color=_QUIET)
+    panels[0].set_ylabel("brightness of one pixel", color=SOFT)
     _save(figure, "step-interpolate.png")
 
 
@@ -265,9 +266,9 @@ def _bare(panel: Axes, title: str) -> None:
 
 
 def _axes(panel: Axes, x: str, y: str) -> None:
-    panel.set_xlabel(x, color=_QUIET)
-    panel.set_ylabel(y, color=_QUIET)
-    panel.tick_params(colors=_QUIET, length=3)
+    panel.set_xlabel(x, color=SOFT)
+    panel.set_ylabel(y, color=SOFT)
+    panel.tick_params(colors=SOFT, length=3)
     panel.spines[["top", "right"]].set_visible(False)
 
 

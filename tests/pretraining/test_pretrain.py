@@ -23,7 +23,7 @@ from openmer.pretraining import _loop as module
 from openmer.pretraining._images import ImageReader, split_images
 from openmer.pretraining._loop import pretrain
 from openmer.pretraining._plan import plan_pretraining, start_state
-from openmer.pretraining._spec import PretrainSpec, begun, fresh_network, passes_of
+from openmer.pretraining._spec import PretrainSpec, all_stages_of, begun, fresh_network
 from openmer.training import ImageAugment, LossConfig, ModelConfig, Pretraining, Stage
 
 ALL = Stage(epochs=2, learning_rate=1e-3)
@@ -221,7 +221,7 @@ def test_the_penalty_on_the_head_is_part_of_the_loss(tmp_path):
 
 def test_passes_are_named_and_counted():
     spec = make_spec(HEAD, ALL.model_copy(update={"iterations": 2}), rounds=2)
-    names = [name for name, _ in passes_of(spec.pretraining)]
+    names = [name for name, _ in all_stages_of(spec.pretraining)]
     assert len(names) == len(set(names)) == 6
     assert names[0] == "round 1, stage 1 (head), iteration 1"
     assert names[-1] == "round 2, stage 2 (all), iteration 2"

@@ -21,7 +21,7 @@ from openmer.training import (
     plan_run,
     trained_network,
 )
-from openmer.training._frozen_prefix import cut_of
+from openmer.training._frozen_prefix import find_frozen_prefix
 from openmer.training._loop import fit
 from openmer.training._network import features_of, shared_features
 from openmer.training._single import SingleLearner
@@ -220,19 +220,21 @@ def test_where_a_network_is_cut():
     model = Chained()
     stage = Stage(epochs=1, learning_rate=1, frozen=("first",))
 
-    def cut(first, weights="stored", loaded=()):
-        found = cut_of(model, ModelConfig(name="chained", weights=weights, loaded=loaded), first)
+    def prefix(first, weights="stored", loaded=()):
+        found = find_frozen_prefix(
+            model, ModelConfig(name="chained", weights=weights, loaded=loaded), first
+        )
         return None if found is None else found.parts
 
-    assert cut(stage) == 1
-    assert cut(stage, loaded=("first",)) == 1
-    assert cut(stage, loaded=("second",)) is None, "what is drawn again is not shared"
-    assert cut(stage, weights="") is None
-    assert cut(Stage(epochs=1, learning_rate=1)) is None
-    assert cut(Stage(epochs=1, learning_rate=1, frozen=("second",))) is None
-    assert cut(Stage(epochs=1, learning_rate=1, frozen=("first", "second"))) == 3
-    assert cut(None) == cut(Stage(epochs=1, learning_rate=1, trainable="head")) == -1
-    assert cut(None, loaded=("first",)) is None
+    assert prefix(stage) == 1
+    assert prefix(stage, loaded=("first",)) == 1
+    assert prefix(stage, loaded=("second",)) is None, "what is drawn again is not shared"
+    assert prefix(stage, weights="") is None
+    assert prefix(Stage(epochs=1, learning_rate=1)) is None
+    assert prefix(Stage(epochs=1, learning_rate=1, frozen=("second",))) is None
+    assert prefix(Stage(epochs=1, learning_rate=1, frozen=("first", "second"))) == 3
+    assert prefix(None) == prefix(Stage(epochs=1, learning_rate=1, trainable="head")) == -1
+    assert prefix(None, loaded=("first",)) is None
 
 
 def test_a_part_that_is_not_there_is_named(stored):

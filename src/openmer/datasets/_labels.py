@@ -295,9 +295,9 @@ def _listed(found: Mapping[str, int]) -> str:
     """List words with their clips, most clips first."""
     words = sorted(found, key=lambda word: (-found[word], word))
     clips = {word: f" ({found[word]} clip{'s' * (found[word] > 1)})" for word in words}
-    told = [f"{word!r}{clips[word] if found[word] else ''}" for word in words[:_SHOWN]]
+    shown = [f"{word!r}{clips[word] if found[word] else ''}" for word in words[:_SHOWN]]
     more = len(words) - _SHOWN
-    return ", ".join([*told, *([f"and {more} more"] if more > 0 else [])])
+    return ", ".join([*shown, *([f"and {more} more"] if more > 0 else [])])
 
 
 def _pairs(classes: Mapping[str, object]) -> Iterator[tuple[str, str]]:

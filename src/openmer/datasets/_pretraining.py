@@ -266,10 +266,10 @@ def _none_at_hand(scheme: PretrainingScheme) -> ConfigError:
 
 def _other_sources(left_out: tuple[str, ...], own: OwnImages | None) -> list[str]:
     """List which images are not from where the paper has them."""
-    told = [f"{facts(name).title} is left out, the paper has it" for name in left_out]
+    texts = [f"{facts(name).title} is left out, the paper has it" for name in left_out]
     if own is not None:
-        told.append(f"{len(own.images)} images come from {own.file}, the paper has none of them")
-    return told
+        texts.append(f"{len(own.images)} images come from {own.file}, the paper has none of them")
+    return texts
 
 
 def _balanced(targets: tuple[int, ...], seed: int) -> list[int]:

@@ -108,13 +108,13 @@ def start_of(method: Method) -> str:
 
 def _subjects_of_card(card: Mapping[str, Any], file: str) -> SeenSubjects:
     """Read the subjects of a card; one without the key may say that nobody is named."""
-    told = card.get("subjects")
-    if isinstance(told, dict):
-        lists = {name: told.get(name, []) for name in _LISTS}
+    listed = card.get("subjects")
+    if isinstance(listed, dict):
+        lists = {name: listed.get(name, []) for name in _LISTS}
         if all(map(_is_list_of_texts, lists.values())):
             return SeenSubjects(**{name: _sorted(found) for name, found in lists.items()})
     data, start = card.get("data"), card.get("start")
-    if told is None and isinstance(data, dict) and data.get("subjects_named") is False:
+    if listed is None and isinstance(data, dict) and data.get("subjects_named") is False:
         before = start.get("from", file) if isinstance(start, dict) else file
         known = before in ("scratch", "imagenet")
         begun = subjects_of_weights(before) if known else SeenSubjects(unknown=(before,))

@@ -172,12 +172,12 @@ def _verdict(shown: SaliencyMap) -> str:
 
 
 def _shared_facts(shown: SaliencyMap) -> str:
-    told = [f"clip {_short(shown.name)}"]
+    parts = [f"clip {_short(shown.name)}"]
     if shown.truth is not None:
-        told.append(f"annotated {shown.by.classes[shown.truth]}")
+        parts.append(f"annotated {shown.by.classes[shown.truth]}")
     if shown.by.training is not None:
-        told.append(f"no network has seen {shown.by.training.job.subject_id}, the subject in it")
-    return "   ·   ".join(told)
+        parts.append(f"no network has seen {shown.by.training.job.subject_id}, the subject in it")
+    return "   ·   ".join(parts)
 
 
 def _below(panel: Axes, shown: SaliencyMap) -> None:

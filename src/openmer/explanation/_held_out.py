@@ -111,17 +111,17 @@ class SaliencyMap:
     def cautions(self) -> tuple[str, ...]:
         """What to know before reading it, a sentence each."""
         names = self.by.classes
-        told = []
+        notes = []
         if self.truth is not None and self.truth != self.predicted:
-            told.append(
+            notes.append(
                 f"The network is wrong: it says {names[self.predicted]}, the annotators "
                 f"{names[self.truth]}. Its saliency explains an error."
             )
         if self.explained != self.predicted:
-            told.append(f"The class explained is not the one predicted, {names[self.predicted]}.")
+            notes.append(f"The class explained is not the one predicted, {names[self.predicted]}.")
         if not self.found.cells.any():
-            told.append(f"No place raises the class {names[self.explained]}: the map is empty.")
-        return tuple(told)
+            notes.append(f"No place raises the class {names[self.explained]}: the map is empty.")
+        return tuple(notes)
 
 
 def require_maps(method: Method) -> None:

@@ -63,8 +63,8 @@ def explain_sample(
 
 def _origin(record: ModelRecord) -> str:
     corpora = record.trained_on.corpora.items()
-    told = [
+    sources = [
         f"{count.clips} clips of {count.subjects} subjects of {name}" for name, count in corpora
     ]
-    what = ", ".join(told) or record.trained_on.what
+    what = ", ".join(sources) or record.trained_on.what
     return f"Trained on {what}; it may have seen this subject. {record.caution}"

@@ -251,7 +251,7 @@ def _check_network(method: Method, training: NetworkTraining) -> None:
             f"Method {method.name}: training.{changes[0]} changes images in 0..255, but the recipe "
             "measures flow. Use training.flip_probability, which flips flow as it must be."
         )
-    if not training.passes and not (method.model and method.model.weights):
+    if not training.all_stages and not (method.model and method.model.weights):
         raise ConfigError(
             f"Method {method.name} trains no weight, so its classifier would read features of a "
             "random network. Name stored ones: model.weights."

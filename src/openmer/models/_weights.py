@@ -84,8 +84,8 @@ def save_weights(path: Path, state: Mapping[str, Tensor], card: Mapping[str, obj
         card: Plain values that `json` can write.
     """
     plain = {name: state[name].detach().cpu().contiguous() for name in sorted(state)}
-    told = json.loads(json.dumps(card))
-    whole = {**told, "sha256": _digest(plain, told)}
+    plain_card = json.loads(json.dumps(card))
+    whole = {**plain_card, "sha256": _digest(plain, plain_card)}
     replace_file(path, save(plain, metadata={"card": json.dumps(whole, sort_keys=True)}))
 
 
@@ -224,8 +224,10 @@ def _read(path: Path, changed_ns: int, size: int) -> Weights:  # noqa: ARG001 - 
 def _card_text(content: bytes) -> str:
     """Return the card in the header of a safetensors file, also where its key is damaged."""
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    told: dict[str, str] = header.get("__metadata__") or {}
-    return told.get("card") or next((text for text in told.values() if text[:1] == "{"), "{}")
+    metadata: dict[str, str] = header.get("__metadata__") or {}
+    return metadata.get("card") or next(
+        (text for text in metadata.values() if text[:1] == "{"), "{}"
+    )
 
 
 def _checked(path: Path, card: Mapping[str, Any], state: Mapping[str, Tensor]) -> dict[str, Any]:

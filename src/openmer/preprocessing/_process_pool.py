@@ -166,7 +166,7 @@ def _items(source: IO[bytes]) -> Generator[Any]:
 def _end_with_parent(parent: int) -> None:
     """Have the system end this worker when the process that forked it ends, however it does."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before the system was told
+    if os.getppid() != parent:  # it ended before the system knew
         os._exit(1)
 
 
@@ -175,9 +175,9 @@ def _call(item: Any) -> tuple[Any, Exception | None]:  # noqa: ANN401 - whatever
     try:
         return (None if _function is None else _function(item)), None
     except Exception as error:
-        told = "".join(traceback.format_exception(error))
-        error.add_note(f"In a worker process:\n{told}")
-        return None, error if _travels(error) else OpenMERError(told)
+        trace = "".join(traceback.format_exception(error))
+        error.add_note(f"In a worker process:\n{trace}")
+        return None, error if _travels(error) else OpenMERError(trace)
 
 
 def _travels(error: Exception) -> bool:

@@ -1,4 +1,4 @@
-"""How many clips of a corpus a recipe treats in which way, told from their annotation alone."""
+"""Count how a recipe treats the clips of a corpus, from their annotation alone."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def count_preprocessing(recipe: Recipe, clips: Iterable[Clip]) -> dict[str, dict
     Raises:
         DataError: A clip lacks the frames per second that `magnify` needs.
     """
-    told: dict[str, Counter[str]] = {}
+    counts: dict[str, Counter[str]] = {}
     magnify = recipe.find(MagnifyStep)
     for clip in clips:
         if not clip.frame_paths:
             continue
         if hasattr(recipe.source, "apex"):
-            told.setdefault("apex", Counter())[_policy(recipe.apex, clip)] += 1
+            counts.setdefault("apex", Counter())[_policy(recipe.apex, clip)] += 1
         if magnify is not None:
             way = HOLDS_BINS if magnify.report(clip).bins_in_band_hz else HOLDS_NONE
-            told.setdefault(magnify.step, Counter())[way] += 1
-    return {step: dict(sorted(ways.items())) for step, ways in told.items()}
+            counts.setdefault(magnify.step, Counter())[way] += 1
+    return {step: dict(sorted(ways.items())) for step, ways in counts.items()}
 
 
 def median_magnification(recipe: Recipe, clips: Iterable[Clip]) -> float | None:

@@ -51,13 +51,15 @@ def draw_curve(card: Mapping[str, Any], epochs: Sequence[Epoch]) -> bytes:
     _lines(upper, numbers, {"": (accuracies, ACCENT)})
     chance = max(card["data"]["validation"].values()) / sum(card["data"]["validation"].values())
     _reference(upper, chance, "always the largest class")
-    _mark(upper, best.number, best.validation_accuracy)
+    low, high = upper.get_ylim()
+    near_top = best.validation_accuracy >= low + 0.75 * (high - low)
+    _mark(upper, best.number, best.validation_accuracy, above=not near_top)
     losses = {
         "validation": ([epoch.validation_loss for epoch in epochs], ACCENT),
         "training": ([epoch.training_loss for epoch in epochs], OTHER),
     }
     _lines(lower, numbers, losses)
-    _mark(lower, best.number, best.validation_loss)
+    _mark(lower, best.number, best.validation_loss, above=best.training_loss < best.validation_loss)
     _words(upper, lower, epochs)
     return figure_bytes(figure)
 
@@ -80,7 +82,7 @@ def _titles(figure: Any, card: Mapping[str, Any]) -> None:  # noqa: ANN401 - mat
 def _frame(panel: Axes, epochs: Sequence[Epoch]) -> None:
     """Light lines, no box, and a wash behind every second part of the training."""
     draw_frame(panel)
-    panel.margins(y=0.12)
+    panel.margins(y=0.2)
     for place, (first, last, _) in enumerate(_parts(epochs)):
         if place % 2:
             panel.axvspan(first - 0.5, last + 0.5, color=RAISED, linewidth=0, zorder=0)
@@ -129,15 +131,13 @@ def _reference(panel: Axes, value: float, name: str) -> None:
         )  # fmt: skip
 
 
-def _mark(panel: Axes, number: int, value: float) -> None:
+def _mark(panel: Axes, number: int, value: float, *, above: bool) -> None:
     """Mark the epoch whose weights were kept."""
     panel.plot(
         [number], [value], "o", color=ACCENT, markersize=9, zorder=4, markeredgecolor=PAPER,
         markeredgewidth=2, clip_on=False,
     )  # fmt: skip
-    low, high = panel.get_ylim()
     left, right = panel.get_xlim()
-    above = value < low + 0.75 * (high - low)
     late = number > left + 0.94 * (right - left)
     panel.annotate(
         f"{value:.3f}", (number, value), xytext=(5 if late else 0, 11 if above else -11),

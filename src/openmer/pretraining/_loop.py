@@ -27,8 +27,8 @@ from openmer.pretraining._spec import (
     Epoch,
     Pretrained,
     PretrainSpec,
+    all_stages_of,
     fresh_network,
-    passes_of,
     read_checkpoint,
 )
 from openmer.training import (
@@ -79,10 +79,10 @@ def pretrain(
     with _threads(spec), freed_memory_kept():
         run = _Run(spec, image_set, start)
         run.resume(checkpoint)
-        total = sum(stage.epochs for _, stage in run.passes)
+        total = sum(stage.epochs for _, stage in run.stages)
         report = on_epoch or (lambda *_: None)
         report(len(run.progress.epochs), total)
-        while run.progress.place < len(run.passes):
+        while run.progress.place < len(run.stages):
             started = time.perf_counter()
             run.epoch()
             run.progress.seconds += time.perf_counter() - started
@@ -109,7 +109,7 @@ class _Run:
 
     def __init__(self, spec: PretrainSpec, image_set: ImageSet, start: dict[str, Tensor]) -> None:
         self._spec, self._config = spec, spec.pretraining
-        self.passes = passes_of(self._config)
+        self.stages = all_stages_of(self._config)
         self.progress = _Progress()
         self._images = torch.from_numpy(image_set.images).to(spec.device)
         self._targets = torch.from_numpy(image_set.targets).to(spec.device)
@@ -131,7 +131,7 @@ class _Run:
 
     def epoch(self) -> None:
         """One epoch of the present pass, and what follows from its score."""
-        progress, (name, stage) = self.progress, self.passes[self.progress.place]
+        progress, (name, stage) = self.progress, self.stages[self.progress.place]
         training_loss = self._train_epoch(stage)
         scores = self.scores()
         loss, accuracy = _score(scores, self._image_set.targets[self._validation])
@@ -169,17 +169,17 @@ class _Run:
         self.progress.inside = self.progress.since_best = 0
         self.progress.plateau = Plateau()
         self.network.load_state_dict(self._best)
-        if self.progress.place < len(self.passes):
+        if self.progress.place < len(self.stages):
             self._enter()
             self.progress.best = self.progress.best if self._size() == size else math.inf
 
     def _size(self) -> int:
         """Side of the images of the present pass, or of the last one when all are done."""
-        place = min(self.progress.place, len(self.passes) - 1)
-        return self.passes[place][1].size or self._config.size
+        place = min(self.progress.place, len(self.stages) - 1)
+        return self.stages[place][1].size or self._config.size
 
     def _enter(self) -> None:
-        _, stage = self.passes[self.progress.place]
+        _, stage = self.stages[self.progress.place]
         let_move(self.network, self.network, stage)
         self._optimizer = make_optimizer(self.network, self._config, stage.learning_rate)
 
@@ -276,7 +276,7 @@ class _Run:
         self.progress = _Progress(**fields, plateau=plateau, epochs=epochs)
         self.network.load_state_dict(record["network"])
         self._best = record["best"]
-        if self.progress.place < len(self.passes):
+        if self.progress.place < len(self.stages):
             self._enter()
             self._optimizer.load_state_dict(record["optimizer"])
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from openmer.errors import ConfigError
 from openmer.models import stored_backbone
 from openmer.pretraining._images import ImageSet
-from openmer.pretraining._spec import PretrainSpec, begun, fresh_network, passes_of
+from openmer.pretraining._spec import PretrainSpec, all_stages_of, begun, fresh_network
 from openmer.training import Record, compiler_at_hand, forward_flops, has_depthwise
 
 # From about half an hour on one core, a compiled step earns back the minutes it takes to make.
@@ -79,7 +79,7 @@ def pretraining_flops(spec: PretrainSpec, image_set: ImageSet) -> float:
     size = spec.pretraining.size
     once = forward_flops(fresh_network(spec, image_set), (image_set.images.shape[1], size, size))
     rounds = 0.0
-    for _, stage in passes_of(spec.pretraining):
+    for _, stage in all_stages_of(spec.pretraining):
         share = ((stage.size or size) / size) ** 2  # they grow with the area
         rounds += share * stage.epochs * (3 if stage.trainable == "all" else 1)
     return rounds * len(image_set.images) * once

@@ -100,8 +100,8 @@ def begun(checkpoint: Path) -> PretrainSpec | None:
     return PretrainSpec.model_validate(table)
 
 
-def passes_of(pretraining: Pretraining) -> list[tuple[str, Stage]]:
-    """Every pass over a stage, in order, with its name."""
+def all_stages_of(pretraining: Pretraining) -> list[tuple[str, Stage]]:
+    """List every stage in order, repeated by rounds and iterations, with its name."""
     return [
         (f"round {round_}, stage {number} ({stage.trainable}), iteration {iteration}", stage)
         for round_ in range(1, pretraining.rounds + 1)

@@ -68,7 +68,7 @@ def training_curve(
         DataError: Nobody of that name has a clip in the task.
         ProtocolError: The fold trains on one subject only.
     """
-    if not isinstance(task.spec, NetworkSpec) or not task.spec.training.passes:
+    if not isinstance(task.spec, NetworkSpec) or not task.spec.training.all_stages:
         raise ConfigError(
             f"{task.method.name} trains no network, so there is no curve. Choose a method that "
             "fine-tunes one."

@@ -345,8 +345,8 @@ class NetworkTraining(Record):
         return None if self.classifier == "head" else self.classifier
 
     @property
-    def passes(self) -> tuple[Stage, ...]:
-        """Every pass over a stage, in order: one fresh optimiser each."""
+    def all_stages(self) -> tuple[Stage, ...]:
+        """Every stage in order, repeated by its `iterations`; each has a new optimiser."""
         if not self.stages and not self.epochs:
             return ()
         if not self.stages:
@@ -356,7 +356,7 @@ class NetworkTraining(Record):
     @property
     def most_epochs(self) -> int:
         """Epochs where nothing stops early."""
-        return sum(stage.epochs for stage in self.passes)
+        return sum(stage.epochs for stage in self.all_stages)
 
 
 Training = Annotated[NetworkTraining | SvmTraining | KernelTraining, Field(discriminator="kind")]

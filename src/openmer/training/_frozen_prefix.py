@@ -1,7 +1,7 @@
-"""Where a network is cut: what stands before runs once per row, what follows in every step.
+"""The frozen prefix of a network: it runs once per sample, the other parts run in every step.
 
-A training that begins with stored weights and holds the first parts of the network still would
-compute the same maps in every epoch of every fold. They are computed once, for all jobs.
+If a training starts from stored weights and the first parts of the network are frozen, their maps
+are the same in every epoch of every fold. They are computed once for all folds.
 """
 
 from __future__ import annotations
@@ -19,30 +19,29 @@ Parts = list[tuple[str, nn.Module]]
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """A place in a network.
+class FrozenPrefix:
+    """The first parts of a network.
 
     Attributes:
-        parts: How many of the parts that ``model.chain()`` lists stand before it; -1 for all that
-            stands before the head.
+        parts: How many of the parts that ``model.chain()`` lists; -1 for all before the head.
     """
 
     parts: int
 
-    def before(self, model: nn.Module) -> Callable[[Tensor], Tensor]:
-        """From inputs to what stands at the cut."""
+    def first_parts(self, model: nn.Module) -> Callable[[Tensor], Tensor]:
+        """Return the prefix: from inputs to its maps."""
         if self.parts < 0:
             return cast(Callable[[Tensor], Tensor], model.features)
         return nn.Sequential(*(part for _, part in _chain(model)[: self.parts]))
 
-    def after(self, model: nn.Module) -> Callable[[Tensor], Tensor]:
-        """From what stands at the cut to what the head reads."""
+    def other_parts(self, model: nn.Module) -> Callable[[Tensor], Tensor]:
+        """Return the other parts: from the maps of the prefix to the input of the head."""
         if self.parts < 0:
             return nn.Identity()
         return nn.Sequential(*(part for _, part in _chain(model)[self.parts :]))
 
-    def holds(self, model: nn.Module, stage: Stage) -> bool:
-        """Whether all that stands before the cut holds still in a stage."""
+    def is_frozen(self, model: nn.Module, stage: Stage) -> bool:
+        """Return whether the whole prefix is frozen in a stage."""
         if stage.trainable == "head":
             return True
         if self.parts < 0:
@@ -50,27 +49,28 @@ class Cut:
         return _frozen_parts(_chain(model), stage.frozen) >= self.parts
 
 
-def cut_of(model: nn.Module, config: ModelConfig, first: Stage | None) -> Cut | None:
-    """Where a training may be cut whose first stage is given; None where it may not.
+def find_frozen_prefix(
+    model: nn.Module, config: ModelConfig, first: Stage | None
+) -> FrozenPrefix | None:
+    """Find the frozen prefix of a training; None if there is none.
 
-    Nothing is gained before a part with weights stands before the cut, and nothing is shared
-    unless all weights before it are stored ones.
+    A prefix has at least one part with weights, and all of its weights are stored ones.
 
     Args:
         model: The model.
         config: Which weights it starts from.
-        first: The first stage; None where no weight ever moves.
+        first: The first stage; None if nothing is trained.
     """
     if not config.weights:
         return None
     if first is None or first.trainable == "head":
         whole = not config.loaded or _all_loaded(model, config.loaded)
-        return Cut(-1) if whole and callable(getattr(model, "features", None)) else None
+        return FrozenPrefix(-1) if whole and callable(getattr(model, "features", None)) else None
     parts = _chain(model)
     n_frozen = _frozen_parts(parts, first.frozen)
     if config.loaded:
         n_frozen = min(n_frozen, _frozen_parts(parts, config.loaded))
-    return Cut(n_frozen) if any(_weights(part) for _, part in parts[:n_frozen]) else None
+    return FrozenPrefix(n_frozen) if any(_weights(part) for _, part in parts[:n_frozen]) else None
 
 
 def _all_loaded(model: nn.Module, loaded: tuple[str, ...]) -> bool:

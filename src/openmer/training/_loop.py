@@ -92,7 +92,7 @@ def fit(
     losses: list[list[float]] = [[] for _ in jobs]
     followed: list[list[list[float]]] = [[[] for _ in job.follow] for job in jobs]
     begun = 0  # an epoch is numbered by its place in the whole budget, stopped ones included,
-    for stage in training.passes:  # so that no model's draws depend on when another one stops
+    for stage in training.all_stages:  # so that no model's draws depend on when another one stops
         _enter(learner, monitors, stage, begun)
         plateaus = [Plateau() for _ in jobs]
         for epoch in range(begun + 1, begun + stage.epochs + 1):
@@ -190,8 +190,8 @@ def _slow_down(
     Its validation score tells, or its mean training loss where there is no validation.
     """
     for model, (score, loss) in enumerate(zip(validation_scores, losses, strict=True)):
-        told = -loss if score is None else score
-        if running[model] and plateaus[model].follow(told, stage):
+        latest = -loss if score is None else score
+        if running[model] and plateaus[model].follow(latest, stage):
             learner.slow_down(model, stage.plateau_factor)
 
 

@@ -117,7 +117,7 @@ def training_flops(spec: NetworkSpec, jobs: list[FitJob]) -> float:
     Of stages that train the head alone nothing is counted: their backbone runs once, not per epoch.
     """
     once = forward_flops(build_network(spec, seed=0), spec.input_shape)
-    epochs = sum(stage.epochs for stage in spec.training.passes if stage.trainable == "all")
+    epochs = sum(stage.epochs for stage in spec.training.all_stages if stage.trainable == "all")
     clips = float(np.sum([len(job.train) for job in jobs])) * epochs
     return 3.0 * clips * once
 
@@ -145,12 +145,12 @@ def flops_of_modules(network: nn.Module, input_shape: tuple[int, int, int]) -> d
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.zeros(1, *input_shape))
     root = type(network).__name__
-    told = {name: int(sum(n.values())) for name, n in counter.get_flop_counts().items()}
+    counts = {name: int(sum(n.values())) for name, n in counter.get_flop_counts().items()}
 
     def of(name: str, module: nn.Module) -> int:
         """Add up the parts of a list of modules, which is never called itself."""
-        if f"{root}.{name}" in told:
-            return told[f"{root}.{name}"]
+        if f"{root}.{name}" in counts:
+            return counts[f"{root}.{name}"]
         return sum(of(f"{name}.{child}", part) for child, part in module.named_children())
 
     counted = {name: of(name, module) for name, module in network.named_modules() if name}

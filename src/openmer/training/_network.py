@@ -12,7 +12,7 @@ from openmer.errors import ConfigError, unknown_name
 from openmer.models import create_model, stored_backbone
 from openmer.training._config import LossConfig, ModelConfig, NetworkTraining, Stage
 from openmer.training._folds import FitJob, FloatArray, TrainingData
-from openmer.training._frozen_prefix import Cut, cut_of
+from openmer.training._frozen_prefix import FrozenPrefix, find_frozen_prefix
 from openmer.training._layers import Standardize
 from openmer.training._sampling import Rows
 from openmer.training._seeding import derive_seed
@@ -202,27 +202,28 @@ def penalised_weight(network: nn.Module, loss: LossConfig) -> str:
 
 def trains_heads_alone(spec: NetworkSpec) -> bool:
     """Whether nothing moves but heads on features that all jobs share."""
-    cut = cut_of_spec(spec)
-    return cut is not None and all(stage.trainable == "head" for stage in spec.training.passes)
+    prefix = frozen_prefix_of(spec)
+    stages = spec.training.all_stages
+    return prefix is not None and all(stage.trainable == "head" for stage in stages)
 
 
-def cut_of_spec(spec: NetworkSpec) -> Cut | None:
-    """Where the network of a training may be cut, so that what stands before is shared by all.
+def frozen_prefix_of(spec: NetworkSpec) -> FrozenPrefix | None:
+    """Find the frozen prefix of a training, whose maps all folds share.
 
     Raises:
-        ConfigError: It may, but clips are to be perturbed, which changes what stands before.
+        ConfigError: There is one, but clips are perturbed, which changes its maps.
     """
     if not spec.model.weights or spec.training.standardize:
         return None
-    first = next(iter(spec.training.passes), None)
-    cut = cut_of(build_network(spec, seed=0)[1], spec.model, first)
-    if cut and spec.training.perturb and spec.training.perturb.every:
+    first = next(iter(spec.training.all_stages), None)
+    prefix = find_frozen_prefix(build_network(spec, seed=0)[1], spec.model, first)
+    if prefix and spec.training.perturb and spec.training.perturb.every:
         raise ConfigError(
             "training.perturb changes clips again each time, but the first parts of the network "
-            "begin with stored weights and hold still, so that their features are made once. "
-            "Leave training.perturb out, or let all parts move from the first stage on."
+            "start from stored weights and are frozen, so that their features are computed once. "
+            "Leave training.perturb out, or train all parts from the first stage on."
         )
-    return cut
+    return prefix
 
 
 @torch.no_grad()
@@ -234,11 +235,11 @@ def shared_features(
     Returns:
         float32, shape ``(rows, ...)``; None where there is nothing to share.
     """
-    cut = cut_of_spec(spec)
-    if cut is None:
+    prefix = frozen_prefix_of(spec)
+    if prefix is None:
         return None
     model = pretrained_network(spec)[1].eval().to(device)
-    rows, before = Rows(data, spec.training, device, spec.planes), cut.before(model)
+    rows, before = Rows(data, spec.training, device, spec.planes), prefix.first_parts(model)
     parts = [
         torch.arange(start, min(start + batch, len(rows)), device=device)
         for start in range(0, len(rows), batch)

@@ -116,7 +116,7 @@ def plan_run(spec: Spec, jobs: Sequence[FitJob], resources: Resources) -> RunPla
     strategy = resources.strategy
     if strategy == "auto":
         # Heads on ready features are so small that Python takes most of a step on any device.
-        alone = trains_heads_alone(spec) and bool(spec.training.passes)
+        alone = trains_heads_alone(spec) and bool(spec.training.all_stages)
         one_step = device == "cuda" or alone
         strategy = "stacked" if one_step else "side_by_side"
     if strategy == "stacked":
@@ -227,7 +227,7 @@ def _sharing(spec: NetworkSpec) -> str:
     """Write what shared features depend on: not on budgets, batches and step sizes."""
     stages = tuple(
         Stage(epochs=1, learning_rate=1.0, trainable=stage.trainable, frozen=stage.frozen)
-        for stage in spec.training.passes[:1]
+        for stage in spec.training.all_stages[:1]
     )
     neutral = {"batch_size": 1, "weight_decay": 0.0, "epochs": 0, "learning_rate": 0.0}
     training = spec.training.model_copy(update={**neutral, "stages": stages})

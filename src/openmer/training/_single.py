@@ -20,9 +20,9 @@ from openmer.training._losses import class_weights, clip_losses, head_penalty, l
 from openmer.training._network import (
     NetworkSpec,
     build_network,
-    cut_of_spec,
     features_of,
     fresh_state,
+    frozen_prefix_of,
     let_move,
     penalised_weight,
     set_learning,
@@ -73,13 +73,13 @@ class SingleLearner:
         self._job: FitJob
         self._perturbation: Perturbation
         self._kept: dict[str, Tensor] = {}
-        self._cut = None if ready is None else cut_of_spec(spec)
-        self._after = self._cut.after(self._network[1]) if self._cut else nn.Identity()
+        self._prefix = None if ready is None else frozen_prefix_of(spec)
+        self._after = self._prefix.other_parts(self._network[1]) if self._prefix else nn.Identity()
         self._stage: Stage
         self._learning = False
         name = penalised_weight(self._network, spec.loss)
         self._last = self._network.get_parameter(name) if name else None
-        self._is_frozen = True  # whether what stands before the cut is as it was at the beginning
+        self._is_frozen = True  # whether the prefix has not changed since the beginning
 
     def begin(self, jobs: Sequence[FitJob]) -> None:
         """Fresh weights for the one job of `jobs`."""
@@ -95,7 +95,7 @@ class SingleLearner:
         let_move(self._network, self._network[1], stage)
         self._stage = stage
         self._optimizer = make_optimizer(self._network, self._spec.training, stage.learning_rate)
-        held = self._cut is not None and self._cut.holds(self._network[1], stage)
+        held = self._prefix is not None and self._prefix.is_frozen(self._network[1], stage)
         self._is_frozen = self._is_frozen and held
         self._learning = False
 
@@ -147,7 +147,7 @@ class SingleLearner:
 
     @property
     def _ready(self) -> Tensor | None:
-        """What the parts before the cut made of every row, as long as they are as they were."""
+        """Return the maps of the frozen prefix for every sample, as long as it has not changed."""
         return self._features if self._is_frozen else None
 
     def _head(self, features: Tensor) -> Tensor:

@@ -13,14 +13,14 @@ from torch.func import functional_call
 from openmer.training._adapt import key_dropouts, weight_batch_norms
 from openmer.training._config import Stage
 from openmer.training._folds import FitJob, FloatArray, IntArray, TrainingData
-from openmer.training._frozen_prefix import Cut
+from openmer.training._frozen_prefix import FrozenPrefix
 from openmer.training._losses import class_weights, clip_losses, head_penalty, loss_function
 from openmer.training._network import (
     NetworkSpec,
     build_network,
-    cut_of_spec,
     features_of,
     fresh_state,
+    frozen_prefix_of,
     let_move,
     penalised_weight,
     set_learning,
@@ -63,14 +63,14 @@ class StackedLearner:
         self._perturbation: Perturbation
         self._state: dict[str, Tensor] = {}
         self._kept: dict[str, Tensor] = {}
-        self._cut = None if ready is None else cut_of_spec(spec)
+        self._prefix = None if ready is None else frozen_prefix_of(spec)
         self._decaying = decaying(network, spec.training)
         self._stage: Stage
         self._learning = False
         self._last = penalised_weight(network, spec.loss)
         self._names: list[str] = []  # of the weights that move
         self._changing: list[str] = []  # these, and what batch norms among them measure
-        self._is_frozen = True  # whether what stands before the cut is as it was at the beginning
+        self._is_frozen = True  # whether the prefix has not changed since the beginning
         self._class_weights: Tensor
         self._optimizer: StackedOptimizer
 
@@ -100,7 +100,7 @@ class StackedLearner:
         self._optimizer = StackedOptimizer(
             self._parameters(), self._spec.training, stage.learning_rate, self._decaying
         )
-        held = self._cut is not None and self._cut.holds(self._network[1], stage)
+        held = self._prefix is not None and self._prefix.is_frozen(self._network[1], stage)
         self._is_frozen = self._is_frozen and held
         self._learning = False
 
@@ -168,7 +168,7 @@ class StackedLearner:
 
     @property
     def _ready(self) -> Tensor | None:
-        """What the parts before the cut made of every row, as long as they are as they were."""
+        """Return the maps of the frozen prefix for every sample, as long as it has not changed."""
         return self._features if self._is_frozen else None
 
     def _inputs(self, padded: Tensor) -> Tensor:
@@ -176,14 +176,14 @@ class StackedLearner:
         return self._rows.take(padded) if self._ready is None else self._ready[padded]
 
     def _one_models_features(self, state: dict[str, Tensor], inputs: Tensor) -> Tensor:
-        rest = _FromCut(self._network, self._cut if self._ready is not None else None)
+        rest = _BehindPrefix(self._network, self._prefix if self._ready is not None else None)
         return _called(rest, state, inputs)
 
     def _logits(self, state: dict[str, Tensor], inputs: Tensor) -> Tensor:
         """Of one model; inputs are as `_inputs` gives them."""
         if self._ready is None:
             return _called(self._network, state, inputs, prefix="")
-        return _called(_FromCut(self._network, self._cut, head=True), state, inputs)
+        return _called(_BehindPrefix(self._network, self._prefix, head=True), state, inputs)
 
     def _parameters(self) -> dict[str, Tensor]:
         return {name: self._state[name] for name in self._names}
@@ -232,26 +232,28 @@ class StackedLearner:
         return {name: value[model].detach().cpu().numpy() for name, value in self._state.items()}
 
 
-class _FromCut(nn.Module):
-    """A network from `build_network`, from a cut on; without one, from its inputs on.
+class _BehindPrefix(nn.Module):
+    """A network from `build_network` behind its frozen prefix; without one, the whole network.
 
     Args:
         network: The network.
-        cut: Where it is entered.
+        prefix: The parts that are left out.
         head: Whether it goes on through the head.
     """
 
-    def __init__(self, network: nn.Module, cut: Cut | None, *, head: bool = False) -> None:
+    def __init__(
+        self, network: nn.Module, prefix: FrozenPrefix | None, *, head: bool = False
+    ) -> None:
         super().__init__()
-        self.network, self._cut, self._head = network, cut, head
+        self.network, self._prefix, self._head = network, prefix, head
 
     def forward(self, inputs: Tensor) -> Tensor:
         """``(batch, ...)`` to ``(batch, features)``, or logits ``(batch, classes)``."""
         model = self.network.get_submodule("1")
-        if self._cut is None:
+        if self._prefix is None:
             found = features_of(self.network, inputs)
         else:
-            found = self._cut.after(model)(inputs)
+            found = self._prefix.other_parts(model)(inputs)
         return cast(Tensor, model.get_submodule("head")(found)) if self._head else found
 
 

@@ -100,10 +100,10 @@ def write_history(folder: Path, search: Search) -> Path:
         for trial in choice.trials:
             chosen = int(trial["place"] == choice.place)
             values = [trial["settings"][key] for key in search.space]
-            told = [_cell(trial[name]) for name in _PLAIN[:-1]]
+            cells = [_cell(trial[name]) for name in _PLAIN[:-1]]
             curve = " ".join(_cell(loss) or "nan" for loss in trial["losses"])
             place = trial["place"]
-            rows.writerow([choice.seed, choice.subject_id, place, chosen, *values, *told, curve])
+            rows.writerow([choice.seed, choice.subject_id, place, chosen, *values, *cells, curve])
     path = folder / FOLDER / HISTORY
     replace_file(path, text.getvalue().encode())
     return path

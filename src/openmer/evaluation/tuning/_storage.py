@@ -96,8 +96,8 @@ class TrialBook:
             trials = study.get_trials(deepcopy=False)
             complete = {_place(trial) for trial in trials if trial.state == TrialState.COMPLETE}
             if complete - done.keys():
-                told = study.user_attrs
-                done.update({place: _read(told[_key(place)]) for place in complete - done.keys()})
+                stored = study.user_attrs
+                done.update({place: _read(stored[_key(place)]) for place in complete - done.keys()})
             for trial in trials:
                 if trial.state != TrialState.RUNNING or self._is_mine(trial):
                     continue
@@ -254,8 +254,8 @@ def _place(trial: FrozenTrial) -> int:
     return int(trial.user_attrs["place"])
 
 
-def _read(told: dict[str, Any]) -> Trial:
-    return Trial(**{**told, "losses": tuple(told["losses"])})
+def _read(stored: dict[str, Any]) -> Trial:
+    return Trial(**{**stored, "losses": tuple(stored["losses"])})
 
 
 def _key(place: int) -> str:

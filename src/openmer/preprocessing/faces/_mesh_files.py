@@ -122,14 +122,14 @@ def _downloaded(place: Path) -> Path:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_LONGEST_S, check=False
         )
-        told = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
         is_done = done.returncode == 0
     except (OSError, subprocess.TimeoutExpired) as error:
-        told, is_done = str(error), False
+        reason, is_done = str(error), False
     files = sorted(place.glob("*.whl"))
     if not is_done or len(files) != 1:
         raise DataError(
-            f"Cannot fetch the face mesh ({told}). Check the network, or elsewhere run "
+            f"Cannot fetch the face mesh ({reason}). Check the network, or elsewhere run "
             f"{_by_hand()} and here: openmer models fetch face-mesh --from FILE"
         )
     return files[0]
