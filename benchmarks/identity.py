@@ -182,7 +182,7 @@ def draw(table: Path, picture: Path) -> None:
         panel.plot([low, high], [place, place], color=colour, lw=3, alpha=0.35)
         panel.plot(uf1, place, "o", color=colour, ms=8)
         panel.annotate(
-            f"{uf1:.2f}", (uf1, place), (0, 10), textcoords="offset points", ha="center",
+            f"{uf1:.3f}", (uf1, place), (0, 10), textcoords="offset points", ha="center",
             color=colour, weight="bold",
         )  # fmt: skip
     panel.axvline(float(chance), color=SOFT, ls="--", lw=1)
