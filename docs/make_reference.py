@@ -6,10 +6,12 @@ public name; a test fails while the pages differ from the code.
 
 from __future__ import annotations
 
+import csv
 import importlib
 import inspect
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from functools import cached_property
@@ -23,6 +25,7 @@ from typer.models import OptionInfo, ParameterInfo
 
 DOCS = Path(__file__).parent
 README = DOCS.parent / "README.md"
+PAPERS = DOCS / "papers.csv"
 NOTICES = DOCS.parent / "NOTICES.md"
 
 _MADE = "<!-- Made by docs/make_reference.py; edit the docstrings, then run it again. -->\n\n"
@@ -48,6 +51,7 @@ def pages() -> dict[Path, str]:
         reference / "recipe.md": _MADE + _recipe_page(),
         reference / "corpora.md": _MADE + _corpora_page(),
         reference / "command-line.md": _MADE + _commands_page(),
+        reference / "papers.md": _MADE + _papers_page(),
         reference / "python.md": _MADE + _python_page(),
         README: _between(README.read_text(encoding="utf-8"), "methods", _methods_table()),
         NOTICES: _notices(NOTICES.read_text(encoding="utf-8")),
@@ -226,6 +230,37 @@ def _recipe_page() -> str:
             f"Dropped: {', '.join(scheme.dropped) or 'nothing'}.{outside} "
             f"Source: {scheme.source}.",
         ]
+    return _joined(parts)
+
+
+def _papers_page() -> str:
+    """Every table and figure of the papers, with the command that makes it."""
+    words = {
+        "runs": "runs as published",
+        "differs": "runs, with differences",
+        "drawing": "a drawing",
+        "cannot": "cannot",
+    }
+    parts = [
+        "# Tables and figures of the papers",
+        "Each table and figure of the papers that OpenMER implements, and the command that makes "
+        "it. What a study needs beside the clips, its first line says: weights of the paper's own "
+        "pretraining are made by `openmer pretrain`. CLIP is the key of a clip "
+        "(`corpus/subject/name`). A drawing shows how something works; its command counts or lists "
+        "the same thing.",
+    ]
+    with PAPERS.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for paper in dict.fromkeys(row["paper"] for row in rows):
+        own = [row for row in rows if row["paper"] == paper]
+        counts = Counter(words[row["state"]] for row in own)
+        told = ", ".join(f"{count} {word}" for word, count in counts.items())
+        lines = ["| Item | What it shows | Command | State |", "| --- | --- | --- | --- |"]
+        for row in own:
+            state = words[row["state"]] + (f": {row['note']}" if row["note"] else "")
+            command = f"`{row['command']}`" if row["command"] else ""
+            lines.append(f"| {row['item']} | {row['what']} | {command} | {state} |")
+        parts += [f"## {paper}", f"{len(own)} items: {told}.", "\n".join(lines)]
     return _joined(parts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,5 +86,6 @@ def reading_file(path: Path, what: str, remedy: str) -> Iterator[None]:
         raise DataError(f"There is no {path}, expected {what}. Correct the path.") from error
     except Exception as error:  # readers stumble over anything in a broken file
         said = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        said = re.sub(r" at 0x[0-9a-f]+", "", said)  # the same words in every process
         reason = " ".join(said.split())[:_REASON]
         raise DataError(f"{path} cannot be read as {what} ({reason}). {remedy}") from error

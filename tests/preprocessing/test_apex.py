@@ -40,8 +40,9 @@ def test_annotated_and_middle():
     clip = annotated(onset=4, apex=9, offset=23)
     found = find_apex(clip)
     assert (found.frame, found.policy, found.search, found.movement) == (9, "annotated", None, ())
-    assert find_apex(clip, "middle").frame == 13
+    assert find_apex(clip, "middle").frame == 14  # number 10 of the 20 frames from 4 to 23
     assert find_apex(annotated(onset=4, offset=5), "middle").frame == 5
+    assert find_apex(annotated(onset=0, offset=6), "middle").frame == 3
 
 
 @pytest.mark.parametrize("search", [FlowApex(), FlowApex(method="farneback")])

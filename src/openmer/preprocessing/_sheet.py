@@ -22,7 +22,7 @@ from openmer.preprocessing._frames import LUMA, read_rgb
 from openmer.preprocessing.faces._align import STYLES
 from openmer.preprocessing.faces._alignment import Alignment
 from openmer.preprocessing.faces._detect import ArrayStore, Face, choose_face, detect_faces
-from openmer.preprocessing.flow._apex import Apex, FlowApex, find_apex
+from openmer.preprocessing.flow._apex import Apex, FlowApex, find_apex, middle_frame
 from openmer.preprocessing.flow._flow import optical_flow
 from openmer.preprocessing.flow._strain import optical_strain
 from openmer.theme import figure_bytes
@@ -163,7 +163,7 @@ def _filled(clip: Clip) -> tuple[Clip, frozenset[str]]:
     last = len(clip.frame_paths) - 1
     onset = 0 if clip.onset is None else clip.onset
     offset = last if clip.offset is None else clip.offset
-    middle = max(onset + 1, onset + (offset - onset) // 2)
+    middle = middle_frame(onset, offset)
     apex = middle if clip.apex is None else clip.apex
     if not 0 <= onset < apex <= offset <= last:
         raise DataError(

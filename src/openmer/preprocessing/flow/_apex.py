@@ -67,6 +67,15 @@ class Apex:
     movement: tuple[float, ...] = ()
 
 
+def middle_frame(onset: int, offset: int) -> int:
+    """Return the middle of the frames from onset to offset: number ``n // 2`` of `n`, from 0.
+
+    References:
+        Ab Razak and Sahran (2023), Efficient-ME, equation 1, for clips without an annotated apex.
+    """
+    return max(onset + 1, onset + (offset - onset + 1) // 2)
+
+
 def find_apex(
     clip: Clip,
     policy: str = "annotated",
@@ -79,7 +88,7 @@ def find_apex(
     Args:
         clip: Needs an annotated apex for "annotated", else an onset and an offset.
         policy: "annotated" takes the annotators' word. "middle" is
-            ``onset + (offset - onset) // 2``, but never the onset itself. "flow" is the frame
+            that of `middle_frame`. "flow" is the frame
             after the onset, up to the offset, with the largest movement since the onset.
         search: How "flow" measures movement.
         frames: The frames of the clip for "flow": gray levels in 0..255, shape ``(time, height,
@@ -96,7 +105,7 @@ def find_apex(
         return Apex(frame=_annotated(clip), policy=policy)
     onset, offset = _ends(clip)
     if policy == "middle":
-        return Apex(frame=max(onset + 1, onset + (offset - onset) // 2), policy=policy)
+        return Apex(frame=middle_frame(onset, offset), policy=policy)
     count = len(frames) if isinstance(frames, np.ndarray) else len(clip.frame_paths)
     if offset >= count:
         raise DataError(

@@ -33,7 +33,7 @@ def apex_number(clip: Clip, policy: ApexPolicy, frames: FrameSequence | None = N
     if policy == "annotated-or-middle":
         if clip.apex is not None or clip.onset is None or clip.offset is None:
             return clip.apex
-        return max(clip.onset + 1, clip.onset + (clip.offset - clip.onset) // 2)
+        return search.middle_frame(clip.onset, clip.offset)
     if policy != "flow" or frames is None:
         return search.find_apex(clip, policy).frame
     movement(clip, "flow")

@@ -40,7 +40,7 @@ class FlowStep(Step):
         method: Name of the flow method; "tvl1" is OpenMER's own, "tvl1-opencv" OpenCV's.
         size: Both frames become squares of this many pixels first; 0 keeps their own size.
         apex: Which frame is the apex. "annotated-or-middle": the annotated one or, where none is
-            annotated, the middle frame ``onset + (offset - onset) // 2``, but never the onset
+            annotated, the middle frame ``onset + (offset - onset + 1) // 2``, but never the onset
             itself. "annotated": a clip without one is an error. "middle": always the middle frame.
             "flow": the frame with the largest movement since the onset, measured on the aligned
             frames before they are magnified (`openmer.preprocessing.flow._apex`).
