@@ -560,4 +560,21 @@ def test_no_file_stays_open(tmp_path):
 
 def test_a_name_of_exactly_the_limit_stays_as_it_is():
     assert short_name("a" * 200) == "a" * 200
-    assert len(short_name("a" * 201)) == 200
+    assert len(short_name("a" * 201)) == len(short_name("a" * 202)) == 200
+
+
+def test_a_system_that_cannot_swap_names_says_so(tmp_path, monkeypatch):
+    def lacking(*_, **__):
+        raise OSError("no C library")
+
+    monkeypatch.setattr(files.ctypes, "CDLL", lacking)
+    assert files._exchange(tmp_path / "a", tmp_path / "b") is False
+    for content in (b"1", b"2"):
+        fill(tmp_path / "f", {"a": content})
+    assert (tmp_path / "f" / "a").read_bytes() == b"2"
+
+
+def test_a_temporary_folder_may_be_gone_at_the_end(tmp_path):
+    with temporary_folder("x", inside=tmp_path) as folder:
+        folder.rmdir()
+    assert list(tmp_path.iterdir()) == []
