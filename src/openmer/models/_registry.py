@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from torch import nn
 
@@ -10,6 +11,7 @@ from openmer.errors import ConfigError
 from openmer.registry import Registry
 
 _MODELS: Registry[Callable[..., nn.Module]] = Registry("model", "openmer.models")
+_TIMM = "timm/"  # before the name of any model of timm
 
 
 def register_model(name: str) -> Callable[[type[nn.Module]], type[nn.Module]]:
@@ -48,7 +50,7 @@ def create_model(name: str, **hyperparameters: object) -> nn.Module:
     """Build a model with random weights drawn from PyTorch's global generator.
 
     Args:
-        name: One of `list_models()`.
+        name: One of `list_models()`, or any model of timm, as in ``timm/convnext_atto``.
         **hyperparameters: Keyword arguments of the model; every model takes ``in_channels``,
             ``num_classes`` and ``size`` (input height and width in pixels).
 
@@ -74,12 +76,16 @@ def builder_of(name: str) -> Callable[..., nn.Module]:
     Raises:
         ConfigError: No such model; the nearest name is given.
     """
+    if name.startswith(_TIMM) and name not in _MODELS:
+        from openmer.models._timm import NamedBackbone
+
+        return partial(NamedBackbone, name.removeprefix(_TIMM))
     return _MODELS[name]
 
 
 def ensure_registered(name: str, build: Callable[..., nn.Module]) -> None:
     """List a model where it is not listed yet, as in a worker process."""
-    if name not in _MODELS:
+    if name not in _MODELS and not name.startswith(_TIMM):
         _MODELS.add(name, build)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
@@ -97,6 +98,101 @@ class ImageClassifier(nn.Module):
         """Logits ``(batch, num_classes)`` of pixels ``(batch, in_channels, size, size)``."""
         logits: Tensor = self.head(self.features(pixels))
         return logits
+
+
+class NamedBackbone(nn.Module):
+    """Any model of timm by its name: ``(batch, in_channels, size, size)`` to logits.
+
+    The input is enlarged, where it must be, to a multiple of 32 pixels.
+
+    Args:
+        timm_backbone: Name in timm, as `timm.list_models` has it.
+        in_channels: Channels; ImageNet weights fit 3, or 1 for gray.
+        num_classes: Classes.
+        size: Input height and width in pixels.
+        dropout: Share of features dropped in training.
+        pixels: Whether values are in 0..255, as of images and of flow after the step `stretch`, and
+            are to be put in the scale of ImageNet; else they are read as they are.
+
+    Raises:
+        ConfigError: timm has no model of that name; the nearest are given. Or it cannot read
+            images of that size.
+    """
+
+    def __init__(
+        self,
+        timm_backbone: str,
+        *,
+        in_channels: int = 3,
+        num_classes: int = 3,
+        size: int = 224,
+        dropout: float = 0.0,
+        pixels: bool = True,
+    ) -> None:
+        super().__init__()
+        import timm
+
+        if not timm.is_model(timm_backbone):
+            near = difflib.get_close_matches(timm_backbone, timm.list_models(), n=3, cutoff=0.5)
+            raise ConfigError(
+                f"timm has no model {timm_backbone!r}. Near: {', '.join(near) or 'nothing'}. "
+                "List them with: python -c 'import timm; print(timm.list_models())'"
+            )
+        self.timm_backbone = timm_backbone
+        planes = 3 if pixels and in_channels == 1 else in_channels
+        side = -(-size // 32) * 32
+        whole: Any = timm.create_model(
+            timm_backbone, num_classes=0, in_chans=planes, **_sized(timm_backbone, side)
+        )
+        scaled = PixelNormalize() if planes == 3 else _Centred()
+        self.normalize: nn.Module = scaled if pixels else nn.Identity()
+        self.enlarge = nn.Upsample((side, side), mode="bilinear") if side > size else nn.Identity()
+        self.backbone: nn.Module = whole
+        width = _width(whole, timm_backbone, (planes, side, side))
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, num_classes))
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Return what `head` reads, ``(batch, features)``."""
+        found: Tensor = self.backbone(self.enlarge(self.normalize(inputs)))
+        return found
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits ``(batch, num_classes)`` of ``(batch, in_channels, size, size)``."""
+        logits: Tensor = self.head(self.features(inputs))
+        return logits
+
+
+class _Centred(nn.Module):
+    """Values in 0..255 of any channels to about -2..2."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return (inputs - 127.5) / 64
+
+
+@torch.no_grad()
+def _width(whole: nn.Module, name: str, shape: tuple[int, int, int]) -> int:
+    """Return how many features a model makes of an input.
+
+    Raises:
+        ConfigError: It cannot read one of that shape.
+    """
+    try:
+        features = whole.eval()(torch.zeros(1, *shape))
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            f"timm's {name} cannot read {shape[1]}x{shape[2]} pixels ({error}). Give a recipe with "
+            "a larger size, or another model."
+        ) from error
+    whole.train()
+    return int(features.shape[1])
+
+
+def _sized(name: str, side: int) -> dict[str, Any]:
+    """Return the argument for the input's size of a model that is built for one size."""
+    from timm.models import get_pretrained_cfg
+
+    facts = get_pretrained_cfg(name)
+    return {"img_size": side} if facts is not None and facts.fixed_input_size else {}
 
 
 def check_image(title: str, *, in_channels: int, size: int) -> None:

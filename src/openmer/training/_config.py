@@ -26,7 +26,7 @@ class ModelConfig(Record):
     """Which network, and the hyperparameters its paper set.
 
     Attributes:
-        name: One of `openmer.models.list_models()`.
+        name: One of `openmer.models.list_models()`, or ``timm/`` and the name of any model of timm.
         weights: Stored weights that every fold starts from; its head is reinitialised:
             a name of `openmer.models._weights.list_weights()`, the path of a safetensors file, or
             ``imagenet``, what timm offers for the model's backbone. Empty draws all weights.
