@@ -12,7 +12,7 @@ from openmer.api._display import Displayed, frame
 from openmer.api._evaluate import Device, method_of, task_of
 from openmer.api._progress import progress as shown
 from openmer.datasets import LabelScheme
-from openmer.evaluation import LOSO, Finding, Protocol, package_trainer, run_audit, shortened
+from openmer.evaluation import LIMITS, LOSO, Finding, Protocol, audit_method
 from openmer.methods import Method
 from openmer.training import EpochRule, Resources
 
@@ -29,12 +29,19 @@ class Audit(Displayed):
         epoch_rule: What chose its epochs.
         poisoned: How many folds had their held-out subject or group poisoned.
         findings: Leaks, and notes for a reader.
+        state: What tables say: audited, audited in part and how much, or what was found.
     """
 
     title: str
     epoch_rule: str
     poisoned: int
     findings: tuple[Finding, ...]
+    state: str
+
+    @property
+    def cannot_see(self) -> tuple[str, ...]:
+        """What no audit of a program can see, however clean it is."""
+        return LIMITS
 
     @property
     def clean(self) -> bool:
@@ -50,7 +57,8 @@ class Audit(Displayed):
         verdict = "clean" if self.clean else "leaks"
         return (
             f"{self.title}, epoch rule {self.epoch_rule}: {verdict}, {self.poisoned} held-out "
-            f"subjects or groups poisoned, {len(self.findings)} findings"
+            f"subjects or groups poisoned, {len(self.findings)} findings; {self.state}. No audit "
+            f"sees {'; '.join(LIMITS)}."
         )
 
 
@@ -64,11 +72,12 @@ def audit(
     protocol: str = LOSO,
     subjects: int = 3,
     epochs: int = 4,
+    full: bool = False,
     device: Device = "auto",
     workers: int = 0,
     progress: bool = True,
 ) -> Audit:
-    """Fill each held-out subject's clips with NaN, train again, and compare every bit.
+    """Change each held-out subject's clips and labels, train again, and compare every bit.
 
     Args:
         method: As in `evaluate`.
@@ -78,7 +87,8 @@ def audit(
         label_scheme: As in `evaluate`.
         protocol: As in `evaluate`.
         subjects: How many held-out subjects, or groups of them, are poisoned; 0 is everybody.
-        epochs: Budget of the poisoned trainings.
+        epochs: Budget of the poisoned trainings; 0 is the method's own.
+        full: All subjects and the whole budget.
         device: As in `evaluate`.
         workers: As in `evaluate`.
         progress: As in `evaluate`.
@@ -98,8 +108,12 @@ def audit(
     with shown(progress) as report:
         how = Protocol(epoch_rule=rule, folds=protocol)
         task = task_of(chosen, clips, how, workers, report)
-        task = shortened(task, epochs)
-        fit = package_trainer(task, Resources(device=device), rule)
-        found = run_audit(task, fit, epoch_rule=rule, subjects=subjects, on_progress=report)
-    poisoned = len(task.folds) if subjects == 0 else min(subjects, len(task.folds))
-    return Audit(chosen.title, rule, poisoned, tuple(found))
+        found = audit_method(
+            task,
+            how,
+            Resources(device=device),
+            subjects=0 if full else subjects,
+            epochs=0 if full else epochs,
+            on_progress=report,
+        )
+    return Audit(chosen.title, rule, found.subjects, found.findings, found.state)

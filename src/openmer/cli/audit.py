@@ -3,81 +3,178 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.markup import escape
 
 from openmer import evaluation
-from openmer.cli._console import output, progress
+from openmer.cli._console import output, progress, tell
 from openmer.cli._option_groups import Clips, Compute, Work, tell_failures
-from openmer.cli._options import EpochRule, Json, ProtocolOption, Rule
+from openmer.cli._options import EpochRule, Json, MethodName, Out, ProtocolOption, Rule
+from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from openmer.evaluation import Finding, Task
+    from openmer.evaluation import AuditRecord, Finding, Task
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedWork(Work):
+    """A method and its clips; the method may be left out where results are checked."""
+
+    method: MethodName = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Other people's results."""
+
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Check published results in place of a method: CSV with subject, truth, and "
+            "predicted or score_<class>; clip, fold, seed, epoch, corpus where there are."
+        ),
+    ] = None
+    folds: Annotated[
+        Path | None, typer.Option(help="Their folds: CSV with fold, part (train, test), subject.")
+    ] = None
+    log: Annotated[
+        Path | None, typer.Option(help="Their log: scores, of the whole or by epoch and fold.")
+    ] = None
+    claim: Annotated[
+        list[str] | None, typer.Option(help="A score that they print: uf1=0.871. May be repeated.")
+    ] = None
 
 
 def audit(
-    work: Work,
+    work: AuditedWork,
     clips: Clips,
     compute: Compute,
+    results: Results,
     epoch_rule: Rule = None,
-    folds: ProtocolOption = "loso",
+    protocol: ProtocolOption = "loso",
     subjects: Annotated[
         int, typer.Option(min=0, help="Held-out subjects, or groups, to poison; 0 is everybody.")
     ] = 3,
-    epochs: Annotated[int, typer.Option(min=1, help="Budget of the poisoned trainings.")] = 4,
+    epochs: Annotated[
+        int, typer.Option(min=0, help="Budget of the poisoned trainings; 0 is the method's own.")
+    ] = 4,
+    full: Annotated[
+        bool, typer.Option("--full", help="All subjects, and the whole budget of the method.")
+    ] = False,
+    out: Out = Path("runs"),
     as_json: Json = False,
 ) -> None:
-    """Poison each held-out subject with NaN and compare every bit; exit code 1 on a leak."""
+    """Change each held-out subject's clips and labels, and compare; exit code 1 on a leak.
+
+    The verdict is stored beside the run that it is about, below --out, and reports show it. With
+    --predictions, other people's results are checked; --manifest or --corpus then name the clips
+    that they should have tested.
+    """
+    if results.predictions is not None:
+        _check(results.predictions, results, clips, as_json=as_json)
+    if not work.method:
+        raise ConfigError(
+            "Found neither a method nor --predictions, expected one: openmer audit METHOD for a "
+            "method, or openmer audit --predictions FILE for published results."
+        )
     chosen = work.load()
     source = work.read(clips)
     rule = EpochRule(epoch_rule or chosen.epoch_rule)
-    protocol = evaluation.Protocol(epoch_rule=rule.value, folds=folds)
+    how = evaluation.Protocol(epoch_rule=rule.value, folds=protocol)
     with progress(chosen.title) as report:
-        task = work.prepare(chosen, source, protocol, compute.workers, report)
-        task = evaluation.shortened(task, epochs)
-        fit = evaluation.package_trainer(task, compute.resources, rule.value)
-        findings = evaluation.run_audit(
-            task, fit, epoch_rule=rule.value, subjects=subjects, on_progress=report
+        task = work.prepare(chosen, source, how, compute.workers, report)
+        record = evaluation.audit_method(
+            task,
+            how,
+            compute.resources,
+            subjects=0 if full else subjects,
+            epochs=0 if full else epochs,
+            on_progress=report,
         )
-    clean = not any(finding.severity == "leak" for finding in findings)
+    folder = evaluation.run_folder(task, how, out)
+    evaluation.write_audit(folder, record)
     if as_json:
-        _print_json(task, rule, findings, clean=clean)
+        _print_json(task, record, folder)
     else:
-        _print(task, rule, findings, subjects=subjects, clean=clean)
+        _print(task, record)
     tell_failures(task)
-    raise typer.Exit(0 if clean else 1)
+    tell(f"Stored beside its run: {folder}")
+    raise typer.Exit(0 if record.clean else 1)
 
 
-def _print_json(task: Task, rule: EpochRule, findings: list[Finding], *, clean: bool) -> None:
-    """One JSON object."""
-    record = {
-        "method": task.method.name,
-        "epoch_rule": rule.value,
-        "protocol": task.protocol,
-        "clean": clean,
-        "findings": [asdict(finding) for finding in findings],
-        "clips": len(task.clips),
-        "failures": [asdict(failure) for failure in task.failures],
-        "source": dict(task.source),
-    }
-    typer.echo(json.dumps(record))
+def _check(predictions: Path, results: Results, clips: Clips, *, as_json: bool) -> NoReturn:
+    """Check published results and end: with 1 where something is wrong."""
+    found = evaluation.check_published(
+        predictions,
+        results.folds,
+        results.log,
+        claims=results.claim or (),
+        clips=clips.read().clips if clips.given else (),
+    )
+    if as_json:
+        typer.echo(
+            json.dumps({**asdict(found), "clean": found.clean, "cannot_see": evaluation.LIMITS})
+        )
+        raise typer.Exit(0 if found.clean else 1)
+    _print_findings(found.findings)
+    told = "no mistake found" if found.clean else "[red]wrong[/]"
+    output.print(
+        f"{predictions.name}: {told}. {found.clips} clips of {found.subjects} subjects: "
+        f"{_scores(found.corrected)}. As the file stands: {_scores(found.scores)}.",
+        soft_wrap=True,
+    )
+    _print_limits()
+    raise typer.Exit(0 if found.clean else 1)
 
 
-def _print(
-    task: Task, rule: EpochRule, findings: list[Finding], *, subjects: int, clean: bool
-) -> None:
-    """Each finding, then the verdict."""
+def _scores(scores: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+
+
+def _print_findings(findings: Iterable[Finding]) -> None:
     for finding in findings:
         color = "red" if finding.severity == "leak" else "yellow"
         text = escape(finding.message)
-        output.print(f"[{color}]{finding.severity}[/] ({finding.check}) {text}", soft_wrap=True)
-    count = len(task.folds) if subjects == 0 else min(subjects, len(task.folds))
+        corrected = f" Without it: {_scores(finding.corrected)}." if finding.corrected else ""
+        output.print(
+            f"[{color}]{finding.severity}[/] ({finding.check}) {text}{corrected}", soft_wrap=True
+        )
+
+
+def _print_json(task: Task, record: AuditRecord, folder: Path) -> None:
+    """One JSON object."""
+    told = {
+        **record.to_json(),
+        "protocol": task.protocol,
+        "clips": len(task.clips),
+        "failures": [asdict(failure) for failure in task.failures],
+        "source": dict(task.source),
+        "folder": str(folder),
+    }
+    typer.echo(json.dumps(told))
+
+
+def _print(task: Task, record: AuditRecord) -> None:
+    """Each finding, then the verdict, how much was tried, and what cannot be seen."""
+    _print_findings(record.findings)
     what = "subjects" if task.protocol == "loso" else f"groups ({task.protocol})"
-    verdict = "[green]clean[/]" if clean else "[red]leaks[/]"
+    verdict = "[green]clean[/]" if record.clean else "[red]leaks[/]"
     output.print(
-        f"{task.method.title}, epoch rule {rule.value}: {verdict}. "
-        f"{count} of {len(task.folds)} held-out {what} poisoned."
+        f"{record.title}, epoch rule {record.epoch_rule}: {verdict}. {record.subjects} of "
+        f"{record.subjects_of} held-out {what} poisoned.",
+        soft_wrap=True,
     )
+    if record.share:
+        output.print(f"Tried in part: {record.share}. --full tries all.", soft_wrap=True)
+    if record.transductive:
+        output.print(f"Transductive, as it says: {escape(record.transductive)}", soft_wrap=True)
+    _print_limits()
+
+
+def _print_limits() -> None:
+    output.print(f"[dim]No audit sees {'; '.join(evaluation.LIMITS)}.[/]", soft_wrap=True)

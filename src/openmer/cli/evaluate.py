@@ -67,6 +67,8 @@ def _show(folder: Path, *, as_json: bool) -> None:
             "protocol": info.protocol,
             "leaky": info.leaky,
             "leak": info.leak or None,
+            "audit": info.audit,
+            "transductive": info.transductive,
             **summary.to_json(),
             "warnings": list(evaluation.warnings_of(info, summary)),
             "parameters": info.parameters,

@@ -1,6 +1,12 @@
 from ._abstention import (
     coverage_curve as coverage_curve,
 )
+from ._audit_stamp import LIMITS as LIMITS
+from ._audit_stamp import NOT_AUDITED as NOT_AUDITED
+from ._audit_stamp import AuditRecord as AuditRecord
+from ._audit_stamp import Finding as Finding
+from ._audit_stamp import read_audit as read_audit
+from ._audit_stamp import write_audit as write_audit
 from ._bootstrap import (
     LEVEL as LEVEL,
 )
@@ -167,11 +173,13 @@ from ._write_run import (
     weights_digest as weights_digest,
 )
 from .audit._audit import (
+    audit_method as audit_method,
+)
+from .audit._audit import (
     run_audit as run_audit,
 )
-from .audit._finding import (
-    Finding as Finding,
-)
+from .audit._results import ResultsAudit as ResultsAudit
+from .audit._results import check_published as check_published
 from .audit._trainings import (
     package_trainer as package_trainer,
 )
@@ -215,8 +223,11 @@ __all__ = [
     "HISTORY",
     "LEAKS",
     "LEVEL",
+    "LIMITS",
     "LOSO",
     "METRICS",
+    "NOT_AUDITED",
+    "AuditRecord",
     "CalibratedByOthers",
     "CalibrationReport",
     "Comparison",
@@ -234,6 +245,7 @@ __all__ = [
     "Progress",
     "Protocol",
     "Quality",
+    "ResultsAudit",
     "RunInfo",
     "ScopeScores",
     "ScoreKind",
@@ -244,7 +256,9 @@ __all__ = [
     "Summary",
     "Task",
     "accuracy",
+    "audit_method",
     "calibrate",
+    "check_published",
     "chose_settings",
     "compare_runs",
     "confidence_bins",
@@ -268,6 +282,7 @@ __all__ = [
     "per_class_of",
     "prepare_task",
     "probabilities_at",
+    "read_audit",
     "read_predictions",
     "read_run",
     "read_run_info",
@@ -291,5 +306,6 @@ __all__ = [
     "versions",
     "warnings_of",
     "weights_digest",
+    "write_audit",
     "write_predictions",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from openmer.config import read_toml
 from openmer.errors import DataError
+from openmer.evaluation._audit_stamp import NOT_AUDITED, audit_state, digest_of
 from openmer.evaluation._predictions import fold_digests, read_run
 from openmer.evaluation._summary import Summary, summarise
 
@@ -53,6 +54,9 @@ class RunInfo:
         protocol: How clips were held out ("loso", "kfold:5:10").
         seen_subjects: Held-out subjects whose pictures made the weights that the folds started
             from: the run is leaky.
+        transductive: What a clip's scores take from other clips of its subject, as the method says;
+            empty where a clip is scored alone.
+        audit: Whether the run was audited, in part or not at all, or what was found.
     """
 
     method: str
@@ -80,6 +84,8 @@ class RunInfo:
     seen_subjects: tuple[str, ...] = ()
     motionless: int = 0
     leak: str = ""
+    transductive: str = ""
+    audit: str = NOT_AUDITED
 
     @property
     def asked(self) -> int:
@@ -126,10 +132,24 @@ def read_run_info(folder: Path) -> RunInfo:
         seen_subjects=run.texts("seen_subjects") if run.values.get("seen_subjects") else (),
         leak=run.text("leak") if "leak" in run.values else "",
         motionless=run.count("motionless") if "motionless" in run.values else 0,
+        transductive=str(_sub_table(path, tables, "method").get("transductive", "")),
+        audit=audit_state(folder),
     )
+    _require_unedited(path, tables)
     _require_honest_record(path, info)
     _require_same_folds(folder, info.seeds, tables.get("folds"))
     return info
+
+
+def _require_unedited(path: Path, tables: Mapping[str, Any]) -> None:
+    """Refuse a record that was changed after it was written; older ones have no digest."""
+    stamp = tables.get("record_sha256")
+    told = {name: table for name, table in tables.items() if name != "record_sha256"}
+    if stamp is not None and stamp != digest_of(told):
+        raise DataError(
+            f"{path} was edited after it was written: its digest is another one. Delete it and run "
+            "the method again; finished folds are kept."
+        )
 
 
 def _require_same_folds(folder: Path, seeds: Collection[int], recorded: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -16,6 +17,7 @@ import tomli_w
 import openmer
 from openmer.config import read_toml
 from openmer.errors import DataError
+from openmer.evaluation._audit_stamp import digest_of
 from openmer.evaluation._experiment import Protocol, Task
 from openmer.evaluation._predictions import fold_digests
 from openmer.evaluation._protocols import LOSO
@@ -144,13 +146,21 @@ def write_record(
         record["folds"] = fold_digests(folder, progress.seeds)
     if task.method.search is not None and (summary := summary_of(folder, task.method.search)):
         record["search"] = summary
+    record |= _clips_record(task)
+    stamped = {"record_sha256": digest_of(tomllib.loads(tomli_w.dumps(record))), **record}
+    replace_file(folder / "run.toml", tomli_w.dumps(stamped).encode())
+
+
+def _clips_record(task: Task) -> dict[str, Any]:
+    """Tell what was done to the clips, where they come from and which of them failed."""
+    record: dict[str, Any] = {}
     if task.prepared:
         record["prepared"] = {step: dict(ways) for step, ways in task.prepared.items()}
     if task.source:
         record["source"] = dict(task.source)
     if task.failures:
         record["failures"] = [asdict(failure) for failure in task.failures]
-    replace_file(folder / "run.toml", tomli_w.dumps(record).encode())
+    return record
 
 
 def _data_record(task: Task) -> dict[str, Any]:

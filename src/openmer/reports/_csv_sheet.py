@@ -20,7 +20,7 @@ _FIRST = (
     "failed_clips",
     "seeds",
 )
-_LAST = ("parameters", "seconds", "device", "strategy")
+_LAST = ("parameters", "seconds", "device", "strategy", "audit")
 _ENDS = ("", "_low", "_high", "_sd")
 
 
@@ -64,6 +64,7 @@ def _run_cells(info: RunInfo) -> dict[str, object]:
         "seconds": f"{info.seconds:.1f}",
         "device": info.device,
         "strategy": info.strategy,
+        "audit": info.audit,
     }
 
 

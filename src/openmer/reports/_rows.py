@@ -65,9 +65,9 @@ class Row:
         parameters: Number of weights ("867 k").
         time: Wall time ("4 min 10 s").
         data: Clips and subjects, in words.
-        notes: What a reader must know: tested subjects that the weights have seen, a search of
-            settings, clips that could not be prepared, a corpus that is not whole. One sentence or
-            two each.
+        notes: What a reader must know: whether the run was audited, tested subjects that the
+            weights have seen, a search of settings, clips that could not be prepared, a corpus that
+            is not whole. One sentence or two each.
     """
 
     title: str
@@ -130,6 +130,7 @@ def row_of(info: RunInfo, summary: Summary) -> Row:
     """Write the scores and settings of a run as text."""
     warnings = warnings_of(info, summary)
     found = (
+        _audit_note(info),
         _protocol_note(info),
         _seen_note(info),
         *warnings,
@@ -154,6 +155,12 @@ def _rule_of(info: RunInfo) -> str:
     """How the epoch was chosen, and what else leaks on purpose."""
     words = [RULE_WORDS[info.epoch_rule], LEAK_WORDS.get(info.leak, plain(info.leak))]
     return ", ".join(word for word in words if word)
+
+
+def _audit_note(info: RunInfo) -> str:
+    """Say what is proven of a run: every table does."""
+    also = f" Transductive, as the method says: {info.transductive}" if info.transductive else ""
+    return f"Audit: {info.audit}.{also}"
 
 
 def notes_of(rows: Sequence[Row]) -> list[str]:

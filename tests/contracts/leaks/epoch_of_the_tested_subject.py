@@ -9,17 +9,14 @@ from ._ground import Trainer
 KIND = "training that sees the tested subject"
 
 
-class EpochOfThe(Trainer):
+class BestEpoch(Trainer):
     epochs = 12
 
     def trained(self, data, job, scale):
-        kept, best = None, -1.0
-        for epochs in range(1, 13):
-            trainer = Trainer()
-            trainer.epochs = epochs
-            weights, losses = trainer.trained(data, job, scale)
-            scores = np.array(self.scores(weights, scale, data, job))
-            # The sum of the right classes' scores: what the subject would like best.
+        kept, best = self.start(data, job), -1.0
+        for self.epochs in range(1, 13):
+            weights, losses = super().trained(data, job, scale)
+            scores = np.array(self.scores(weights, scale, data, job)).reshape(-1, data.num_classes)
             right = scores[range(len(scores)), data.targets[list(job.predict)]].sum()
             if right > best:
                 best, kept = right, weights
@@ -27,4 +24,4 @@ class EpochOfThe(Trainer):
 
 
 def plant(honest):
-    return replace(honest, fit=EpochOfThe())
+    return replace(honest, fit=BestEpoch())

@@ -36,13 +36,13 @@ def test_two_subjects_with_copies_are_one_finding(clips):
     assert "1.000" in finding.message
 
 
-@pytest.mark.parametrize("mirror", [False, True])
-def test_flow_images_are_compared_and_u_changes_its_sign_in_a_mirror(clips, tmp_path, mirror):
+@pytest.mark.parametrize("flip", [False, True])
+def test_flow_images_are_compared_and_u_changes_its_sign_in_a_flip(clips, tmp_path, flip):
     rng = np.random.default_rng(0)
     small = rng.uniform(0, 255, (7, 7, 3)).astype(np.uint8)
     flow = np.asarray(Image.fromarray(small).resize((28, 28), Image.Resampling.BICUBIC))
-    other = flow[:, ::-1].copy() if mirror else flow
-    if mirror:
+    other = flow[:, ::-1].copy() if flip else flow
+    if flip:
         other[..., 0] = 255 - other[..., 0]
     shown = []
     for name, pixels in (("a", flow), ("b", other)):
@@ -50,7 +50,7 @@ def test_flow_images_are_compared_and_u_changes_its_sign_in_a_mirror(clips, tmp_
         path = tmp_path / f"{name}.png"
         shown.append(replace(clips[0], subject=name, frame_paths=(), flow_path=path))
     (finding,) = check_pictures(shown)
-    assert ("in a mirror" in finding.message) == mirror and "same flow" in finding.message
+    assert ("flow flipped" in finding.message) == flip and "same flow" in finding.message
 
 
 def test_a_few_shared_frames_of_one_subject_are_a_note_and_more_a_leak(clips):

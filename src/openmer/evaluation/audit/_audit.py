@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from openmer.evaluation._experiment import Progress, Task
+from pathlib import Path
+
+import openmer
+from openmer.evaluation._audit_stamp import AuditRecord
+from openmer.evaluation._experiment import Progress, Protocol, Task
 from openmer.evaluation._protocols import protocol_of
+from openmer.evaluation._write_run import run_folder
 from openmer.evaluation.audit._checks import (
     check_folds,
     check_ids,
@@ -18,11 +23,12 @@ from openmer.evaluation.audit._duplicates import check_copies
 from openmer.evaluation.audit._finding import Finding
 from openmer.evaluation.audit._poison import poison_test
 from openmer.evaluation.audit._trainings import FitFolds, package_trainer, shortened
-from openmer.training import EpochRule
+from openmer.training import EpochRule, NetworkTraining, Resources
 
 __all__ = [
     "Finding",
     "FitFolds",
+    "audit_method",
     "check_copies",
     "check_folds",
     "check_labels",
@@ -79,3 +85,56 @@ def run_audit(
         fresh=fresh,
         on_progress=on_progress,
     )
+
+
+def audit_method(
+    task: Task,
+    protocol: Protocol,
+    resources: Resources,
+    *,
+    subjects: int = 3,
+    epochs: int = 4,
+    on_progress: Progress | None = None,
+) -> AuditRecord:
+    """Audit a method as `cross_validate` would run it, and say how much of it was tried.
+
+    Args:
+        task: The method and its prepared data.
+        protocol: Its epoch rule.
+        resources: Device and memory.
+        subjects: As in `run_audit`.
+        epochs: Budget of each training; 0 means the method's own.
+        on_progress: As in `run_audit`.
+    """
+    short = shortened(task, epochs) if epochs else task
+    rule = protocol.epoch_rule
+    found = run_audit(
+        short,
+        package_trainer(short, resources, rule),
+        epoch_rule=rule,
+        subjects=subjects,
+        on_progress=on_progress,
+    )
+    if protocol.leak:
+        message = f"The protocol makes a leak on purpose: {protocol.leak}."
+        found.append(Finding(check="protocol", severity="leak", fold="", message=message))
+    tried = min(subjects or len(task.folds), len(task.folds))
+    return AuditRecord(
+        method=task.method.name,
+        title=task.method.title,
+        epoch_rule=rule,
+        run=run_folder(task, protocol, Path()).name,
+        findings=tuple(found),
+        subjects=tried,
+        subjects_of=len(task.folds),
+        epochs=_epochs(short),
+        epochs_of=_epochs(task),
+        transductive=task.method.transductive,
+        openmer=openmer.__version__,
+    )
+
+
+def _epochs(task: Task) -> int:
+    """Return the longest training of a method; 0 where there are no epochs."""
+    training = task.method.training
+    return training.most_epochs if isinstance(training, NetworkTraining) else 0

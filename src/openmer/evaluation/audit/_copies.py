@@ -1,6 +1,6 @@
-"""Clips that show the same thing: encoded again, mirrored, moved, resized, or begun a frame later.
+"""Clips that show the same thing: encoded again, flipped, moved, resized, or begun a frame later.
 
-All pairs are compared by correlation at 32 pixels, mirrored as well, with small shifts; what is
+All pairs are compared by correlation at 32 pixels, flipped as well, with small shifts; what is
 alike there is laid on each other at full size, enlarged and reduced by some percent. Two subjects
 never show the same face in the same light. Two clips of one subject do, so they are copies only if
 what moves is the same, too.
@@ -66,12 +66,12 @@ def check_pictures(clips: Sequence[Clip]) -> list[Finding]:
     for kind in ("frames", "flow"):
         known = [i for i, one in enumerate(pictures) if one is not None and one.kind == kind]
         shown = [one for one in (pictures[i] for i in known) if one is not None]
-        for i, j, mirrored in _alike(shown, _SCREEN[kind]):
+        for i, j, flipped in _alike(shown, _SCREEN[kind]):
             one, other = clips[known[i]], clips[known[j]]
-            match = match_of(shown[i], shown[j].mirrored() if mirrored else shown[j])
+            match = match_of(shown[i], shown[j].flipped() if flipped else shown[j])
             two = one.subject_id != other.subject_id
             pair = (one.subject_id, other.subject_id) if two else (one.key, other.key)
-            told = _told(match, two=two, flow=kind == "flow", mirrored=mirrored)
+            told = _told(match, two=two, flow=kind == "flow", flipped=flipped)
             if told:
                 named = replace(match, clips=(one.key, other.key), told=told)
                 found[tuple(sorted(pair))].append(named)
@@ -130,9 +130,9 @@ def _overlap(one: Clip, other: Clip, shared: int, share: float) -> Finding:
     )
 
 
-def _told(match: _Match, *, two: bool, flow: bool, mirrored: bool) -> str:
+def _told(match: _Match, *, two: bool, flow: bool, flipped: bool) -> str:
     """Say what clips that look alike are to each other; empty where they are nothing."""
-    same = f"are the same {'flow' if flow else 'picture'}{' in a mirror' if mirrored else ''}. "
+    same = f"are the same {'flow' if flow else 'picture'}{' flipped' if flipped else ''}. "
     if two:
         if match.face >= _SAME_FLOW if flow else _is_copy(match, _SAME_MOTION):
             return same + "A copy of a held-out clip would train. Leave one of them out."
@@ -147,14 +147,14 @@ def _is_copy(match: _Match, motion: float) -> bool:
 
 
 def _alike(pictures: Sequence[Picture], least: float) -> Iterator[tuple[int, int, bool]]:
-    """Yield pairs that correlate at a small size, and whether the second is mirrored for that."""
+    """Yield pairs that correlate at a small size, and whether the second is flipped for that."""
     if len(pictures) < 2:
         return
     own = _spectra([picture.onset for picture in pictures])
-    mirrored = _spectra([picture.mirrored().onset for picture in pictures])
+    flipped = _spectra([picture.flipped().onset for picture in pictures])
     for i in range(len(pictures) - 1):
         one = own[i].conj()
-        peaks = np.stack([_peaks(one * own[i + 1 :]), _peaks(one * mirrored[i + 1 :])])
+        peaks = np.stack([_peaks(one * own[i + 1 :]), _peaks(one * flipped[i + 1 :])])
         for j in np.flatnonzero(peaks.max(axis=0) >= least):
             yield i, i + 1 + int(j), bool(peaks[1, j] > peaks[0, j])
 

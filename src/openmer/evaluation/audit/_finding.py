@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
+from openmer.evaluation._audit_stamp import Finding
 from openmer.evaluation._splits import Fold
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing the audit found.
-
-    Attributes:
-        check: Name of the check.
-        severity: ``leak`` makes a result worthless; ``note`` is for a reader to evaluate.
-        fold: The held-out subject concerned; empty where it concerns the data as a whole.
-        message: What was found, and what to do.
-    """
-
-    check: str
-    severity: Literal["leak", "note"]
-    fold: str
-    message: str
+__all__ = ["Finding", "leak_of", "some"]
 
 
 def leak_of(check: str, fold: Fold, what: str) -> Finding:

@@ -38,8 +38,8 @@ class Picture:
         """What can be compared: pictures of one kind."""
         return "flow" if self.motion is None else "frames"
 
-    def mirrored(self) -> Picture:
-        """Return the picture as in a mirror; u changes its sign."""
+    def flipped(self) -> Picture:
+        """Flip the picture left to right; u changes its sign."""
         onset = self.onset[..., ::-1].copy()
         if self.motion is None:
             onset[0] *= -1

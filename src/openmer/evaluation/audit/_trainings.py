@@ -131,8 +131,8 @@ class Trial:
                 return str(error)
         try:
             return self._last(data, [replace(job, predict=())])
-        except (ValueError, ArithmeticError, RuntimeError) as error:
-            return str(error)
+        except Exception as error:  # whatever a trainer raises that was never asked for nothing
+            return f"{type(error).__name__}: {error}"
 
     def _last(self, data: TrainingData, jobs: Sequence[FitJob]) -> FitResult:
         with self.recorder.recording():

@@ -1,0 +1,245 @@
+"""Claimed scores against the predictions: how else a number may have been made."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from openmer.evaluation._audit_stamp import Finding
+from openmer.evaluation._metrics import per_class_of
+from openmer.evaluation.audit._results_table import (
+    METRICS,
+    Claim,
+    Row,
+    classes_of,
+    counts_of,
+    scores_of,
+)
+
+_NEAR = 0.00051  # a score printed with three digits
+_COMPOSITE = (250, 109, 83)  # clips of the classes of MEGC 2019: negative, positive, surprise
+_DRAWS, _UNLIKELY = 2000, 0.01
+_FEW_FOLDS = 12
+
+
+def check_claims(
+    rows: Sequence[Row], final: Sequence[Row], kept: Sequence[Row], claims: Sequence[Claim]
+) -> list[Finding]:
+    """Explain claimed scores that are not those of the predictions.
+
+    Args:
+        rows: All predictions, of every epoch.
+        final: Those of each fold's last epoch.
+        kept: These without what does not belong there.
+        claims: Scores of the whole, of folds or of epochs.
+    """
+    findings = []
+    for claim in claims:
+        if claim.epoch < 0 and not claim.fold:
+            found = _explained(claim, rows, final, kept)
+            findings += [found] if found else []
+    return findings + _check_log(claims)
+
+
+def check_shape(rows: Sequence[Row]) -> list[Finding]:
+    """Note results in which subjects with few clips do better than the others.
+
+    The best of many epochs is kept most easily where few clips have to be right.
+    """
+    right = defaultdict(list)
+    for row in rows:
+        right[row.fold].append(row.truth == row.predicted)
+    if len(right) < _FEW_FOLDS:
+        return []
+    sizes = np.array([len(own) for own in right.values()], float)
+    shares = np.array([np.mean(own) for own in right.values()])
+    if np.ptp(sizes) == 0:
+        return []
+    lead = float(shares.mean() - (shares * sizes).sum() / sizes.sum())
+    rng = np.random.default_rng(0)
+    drawn = np.stack([rng.permutation(shares) for _ in range(_DRAWS)])
+    leads = drawn.mean(axis=1) - drawn @ sizes / sizes.sum()
+    chance = float((1 + (leads >= lead).sum()) / (1 + _DRAWS))
+    if chance > _UNLIKELY:
+        return []
+    message = (
+        f"Subjects with few clips are recognised better than those with many: the mean of folds is "
+        f"{lead:+.3f} above the pooled accuracy, which chance does in {chance:.2%} of cases. This "
+        "is the shape of an epoch that was chosen on each tested subject. Ask how it was chosen."
+    )
+    return [Finding(check="shape", severity="note", fold="", message=message)]
+
+
+def _explained(
+    claim: Claim, rows: Sequence[Row], final: Sequence[Row], kept: Sequence[Row]
+) -> Finding | None:
+    """Say how a claimed score came about; None where it is that of the predictions."""
+    metric = METRICS[claim.name]
+    classes = classes_of(rows)
+    right = float(metric(counts_of(kept, classes)))
+    corrected = scores_of(kept)
+    if abs(claim.value - right) < _NEAR and claim.value <= 1:
+        return None
+    for check, told in _ways(claim, rows, final, kept):
+        return _finding(check, f"{claim.name} {claim.value:g} {told}", corrected)
+    if claim.value > 1:
+        message = f"{claim.name} {claim.value:g} is impossible: no share is above 1"
+        return _finding("impossible value", message, corrected)
+    message = (
+        f"{claim.name} {claim.value:g} is not that of the predictions, and no known mistake makes "
+        f"it: they give {right:.4f}."
+    )
+    return Finding(
+        check="another number", severity="note", fold="", message=message, corrected=corrected
+    )
+
+
+def _ways(
+    claim: Claim, rows: Sequence[Row], final: Sequence[Row], kept: Sequence[Row]
+) -> Iterator[tuple[str, str]]:
+    """Yield every known way to a number that gives the claimed one."""
+    classes, value = classes_of(rows), claim.value
+    metric = METRICS[claim.name]
+    best = _best_epochs(rows)
+    if best and abs(float(metric(counts_of(best, classes))) - value) < _NEAR:
+        yield "best epoch", "is that of the epoch that is best on each tested subject"
+    for name, folds in (("", final), (" of the clips of its own fold", kept)):
+        for way, mean in _means_of_folds(claim.name, folds, classes):
+            if abs(mean - value) < _NEAR:
+                yield "mean of folds", f"is the mean over folds{name}, {way}, not a pooled score"
+    if claim.name == "uar":
+        yield from _fixed_denominators(value, final, kept, classes)
+    for absent in (0.0, 1.0):
+        for table in (final, kept):
+            if abs(_absent_counted(claim.name, table, classes, absent) - value) < _NEAR:
+                yield "absent class", f"counts a class that has no clip as {absent:g}"
+    if abs(float(metric(counts_of(final, classes))) - value) < _NEAR:
+        yield "wrong rows", "counts tests that do not belong there"
+
+
+def _fixed_denominators(
+    value: float, final: Sequence[Row], kept: Sequence[Row], classes: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Divide right tests by class sizes that are not those of the tests."""
+    counts = counts_of(final, classes)
+    sizes = [counts_of(kept, classes).sum(axis=1)]
+    if len(classes) == len(_COMPOSITE):
+        sizes.append(np.sort(np.array(_COMPOSITE))[np.argsort(np.argsort(counts.sum(axis=1)))])
+    for size in sizes:
+        if (size == counts.sum(axis=1)).all() or not size.all():
+            continue
+        if abs(float((np.diag(counts) / size).mean()) - value) < _NEAR:
+            most = float((counts.sum(axis=1) / size).mean())
+            yield (
+                "fixed denominators",
+                f"divides by {', '.join(map(str, size))} clips of the classes, while "
+                f"{', '.join(map(str, counts.sum(axis=1)))} are tested: its largest value is "
+                f"{most:.4f}, not 1. As a share of that it is {value / most:.3f}",
+            )
+            return
+
+
+def _means_of_folds(
+    name: str, rows: Sequence[Row], classes: Sequence[str]
+) -> Iterator[tuple[str, float]]:
+    by_fold: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        by_fold[row.seed, row.fold].append(row)
+    if len(by_fold) < 2:
+        return
+    counts = np.stack([counts_of(own, classes) for own in by_fold.values()])
+    yield "absent classes left out", float(METRICS[name](counts).mean())
+    if name != "accuracy":
+        for absent in (0.0, 1.0):
+            values = [_absent_counted(name, own, classes, absent) for own in by_fold.values()]
+            yield f"absent classes counted as {absent:g}", float(np.mean(values))
+
+
+def _absent_counted(name: str, rows: Sequence[Row], classes: Sequence[str], absent: float) -> float:
+    """Return the mean over all classes, with a value for those that no tested clip has."""
+    if name == "accuracy":
+        return float("nan")
+    found = per_class_of(counts_of(rows, classes))
+    values = found.f1 if name == "uf1" else found.recall
+    if (found.support > 0).all():
+        return float("nan")
+    return float(np.where(found.support > 0, values, absent).mean())
+
+
+def _best_epochs(rows: Sequence[Row]) -> list[Row]:
+    """Return the predictions of the epoch that gets most clips of each fold right, if several."""
+    by_epoch: dict[tuple[str, str], dict[int, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        by_epoch[row.seed, row.fold][row.epoch].append(row)
+    if max((len(epochs) for epochs in by_epoch.values()), default=0) < 2:
+        return []
+    best = [max(epochs.values(), key=_right) for epochs in by_epoch.values()]
+    return [row for own in best for row in own]
+
+
+def _right(rows: Sequence[Row]) -> int:
+    return sum(row.truth == row.predicted for row in rows)
+
+
+def _check_log(claims: Sequence[Claim]) -> list[Finding]:
+    """Find folds whose told score is the best of their epochs in a log."""
+    findings = []
+    for name in METRICS:
+        epochs: dict[str, dict[int, float]] = defaultdict(dict)
+        told: dict[str, float] = {}
+        for claim in claims:
+            if claim.name == name and claim.epoch >= 0:
+                epochs[claim.fold][claim.epoch] = claim.value
+            elif claim.name == name:
+                told[claim.fold] = claim.value
+        folds = {fold: own for fold, own in epochs.items() if len(own) > 1}
+        if folds:
+            findings += _chosen(name, folds, told)
+    return findings
+
+
+def _chosen(
+    name: str, folds: Mapping[str, Mapping[int, float]], told: Mapping[str, float]
+) -> list[Finding]:
+    last = {fold: own[max(own)] for fold, own in folds.items()}
+    best = {fold: max(own.values()) for fold, own in folds.items()}
+    named = [fold for fold in folds if fold in told]
+    taken = [
+        fold for fold in named if _is(told[fold], best[fold]) and not _is(best[fold], last[fold])
+    ]
+    honest = [
+        fold for fold in named if _is(told[fold], last[fold]) and not _is(best[fold], last[fold])
+    ]
+    whole = told.get("")
+    mean = _mean(best.values())
+    if (
+        whole is not None
+        and "" not in folds
+        and _is(whole, mean)
+        and not _is(mean, _mean(last.values()))
+    ):
+        taken = list(folds)
+    if not taken or honest:
+        return []
+    message = (
+        f"{name}: {len(taken)} of {len(folds)} folds tell the best of their epochs, not the last: "
+        f"the tested subject chose it. Mean of the best epochs {mean:.3f}, of the last "
+        f"{_mean(last.values()):.3f}"
+    )
+    return [_finding("best epoch", message, {name: _mean(last.values())})]
+
+
+def _is(one: float, other: float) -> bool:
+    return abs(one - other) < _NEAR
+
+
+def _mean(values: Collection[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _finding(check: str, message: str, corrected: Mapping[str, float]) -> Finding:
+    return Finding(
+        check=check, severity="leak", fold="", message=f"{message}.", corrected=corrected
+    )

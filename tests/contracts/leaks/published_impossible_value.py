@@ -1,0 +1,9 @@
+"""A UAR above 1."""
+
+from dataclasses import replace
+
+KIND = "published results"
+
+
+def publish(honest):
+    return replace(honest, claims={"uar": 1.178})
