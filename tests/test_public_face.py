@@ -17,7 +17,7 @@ NAMES = {
     "load_method", "load_model", "predict", "pretrain", "register_corpus", "register_detector",
     "register_flow", "register_label_scheme", "register_method", "register_model",
     "register_spotter", "synthesize", "train", "Step", "register_loss", "register_metric",
-    "register_protocol",
+    "register_protocol", "evaluate_action_units",
 }  # fmt: skip
 HEAVY = "{'torch', 'cv2', 'pandas', 'numpy', 'pydantic', 'matplotlib', 'sklearn'}"
 HOSTILE = "<script>alert(1)</script>"

@@ -1,3 +1,6 @@
+from .api._action_units import (
+    evaluate_action_units as evaluate_action_units,
+)
 from .api._analyze import (
     analyze as analyze,
 )
@@ -105,6 +108,7 @@ __all__ = [
     "compare",
     "create_model",
     "evaluate",
+    "evaluate_action_units",
     "explain",
     "export",
     "list_corpora",

@@ -20,6 +20,7 @@ from openmer._plugins import add_plugins
 from openmer._worker_files import sweep_at_start
 from openmer.cli._console import errors, stopping
 from openmer.cli._option_groups import spread
+from openmer.cli.action_units import action_units
 from openmer.cli.analyze import analyze
 from openmer.cli.audit import audit
 from openmer.cli.datasets import app as datasets
@@ -59,8 +60,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 COMMANDS = (
-    demo, analyze, watch, evaluate, evaluate_spotting, pretrain, audit, report, search, train,
-    predict, explain, export, study, show, latency,
+    demo, analyze, watch, evaluate, action_units, evaluate_spotting, pretrain, audit, report,
+    search, train, predict, explain, export, study, show, latency,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(name=command.__name__.replace("_", "-"))(spread(command))

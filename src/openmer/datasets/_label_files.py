@@ -28,6 +28,7 @@ def label_scheme(spec: str | LabelScheme) -> LabelScheme:
     Args:
         spec: A name (`list_label_schemes`); the path of a TOML or CSV file; ``as-annotated``, which
             makes every word a class, or ``as-annotated:5``, every word with five clips or more;
+            ``au:4``, whether action unit 4 is present or absent;
             with ``,word=class`` behind it for each further word, and ``,word=`` to drop one.
 
     Raises:
@@ -41,6 +42,8 @@ def label_scheme(spec: str | LabelScheme) -> LabelScheme:
         scheme = _from_file(Path(base))
     elif base.partition(":")[0] == AS_ANNOTATED:
         scheme = _as_annotated(base)
+    elif base.lower().startswith("au:"):
+        scheme = _one_unit(base)
     else:
         scheme = SCHEMES[base]
     return scheme.extended(changes) if changes else scheme
@@ -78,6 +81,21 @@ def _word_of(row: Row) -> tuple[str, str]:
     if name in ("refused", "dropped"):
         raise RowProblem(f"the class is called {name!r}; to drop a word leave its class empty")
     return word, name
+
+
+def _one_unit(spec: str) -> LabelScheme:
+    number = spec[3:].strip()
+    if not (number.isascii() and number.isdigit() and 0 < int(number) < 100):
+        raise ConfigError(
+            f"Label scheme {spec!r}: found {number!r}, expected an action unit, as in au:4."
+        )
+    return LabelScheme(
+        name=f"au:{int(number)}",
+        classes=("absent", "present"),
+        by="action_units",
+        unit=int(number),
+        source="Facial Action Coding System: the clip shows the unit, on either side, or does not",
+    )
 
 
 def _as_annotated(spec: str) -> LabelScheme:

@@ -16,7 +16,7 @@ from pydantic import Field, field_validator, model_validator
 
 from openmer.clip import Clip, Image
 from openmer.config import Record, read_toml
-from openmer.datasets._action_units import combinations_of
+from openmer.datasets._action_units import combinations_of, parse_action_units
 from openmer.errors import ConfigError, DataError, ProtocolError
 from openmer.registry import Registry
 
@@ -41,6 +41,8 @@ class LabelScheme(Record):
         outside: What becomes of any other word: ``refused`` (an error), ``dropped``, or a class.
         minimum: Above 0, every word with so many clips is a class, and all others are dropped;
             `classes` are then found among the clips (see `resolved`).
+        unit: Above 0, the classes are whether this action unit is absent or present in a clip; a
+            doubtful one is present.
     """
 
     name: str = "own"
@@ -51,6 +53,7 @@ class LabelScheme(Record):
     by: Literal["emotion", "action_units"] = "emotion"
     outside: str = "refused"
     minimum: int = Field(default=0, ge=0)
+    unit: int = Field(default=0, ge=0)
 
     @model_validator(mode="before")
     @classmethod
@@ -64,7 +67,7 @@ class LabelScheme(Record):
                 if words.setdefault(word, name) != name:
                     raise ValueError(f"the word {word!r} belongs to two classes")
             classes = tuple(classes)
-        elif not words and isinstance(classes, list | tuple):
+        elif not words and not table.get("unit") and isinstance(classes, list | tuple):
             words = {name: name for name in classes if isinstance(name, str)}
         if table.get("by") == "action_units":
             words = {_combination(word): name for word, name in words.items()}
@@ -123,6 +126,10 @@ class LabelScheme(Record):
         if self.by == "emotion":
             return self.index_of(clip.emotion)
         coding = _coding(clip)
+        if self.unit:
+            places = parse_action_units(coding)
+            shown = {unit.number for place in places or () for unit in place}
+            return None if places is None else int(self.unit in shown)
         found = {self._class_of(word) for word in combinations_of(coding)}
         if not found:
             return None

@@ -1,6 +1,11 @@
 from ._abstention import (
     coverage_curve as coverage_curve,
 )
+from ._action_units import CD6ME_UNITS as CD6ME_UNITS
+from ._action_units import UnitScores as UnitScores
+from ._action_units import evaluate_units as evaluate_units
+from ._action_units import score_units as score_units
+from ._action_units import units_of as units_of
 from ._audit_stamp import LIMITS as LIMITS
 from ._audit_stamp import NOT_AUDITED as NOT_AUDITED
 from ._audit_stamp import AuditRecord as AuditRecord
@@ -219,6 +224,7 @@ from .tuning._search import (
 
 __all__ = [
     "BINS",
+    "CD6ME_UNITS",
     "FOLDER",
     "HISTORY",
     "LEAKS",
@@ -255,6 +261,7 @@ __all__ = [
     "SubjectScores",
     "Summary",
     "Task",
+    "UnitScores",
     "accuracy",
     "audit_method",
     "calibrate",
@@ -266,6 +273,7 @@ __all__ = [
     "coverage_curve",
     "cross_validate",
     "evaluate",
+    "evaluate_units",
     "everybody",
     "fold_job",
     "fold_jobs",
@@ -293,6 +301,7 @@ __all__ = [
     "run_folder",
     "score_differences",
     "score_spotting",
+    "score_units",
     "seen_subjects",
     "settled",
     "shortened",
@@ -303,6 +312,7 @@ __all__ = [
     "summarise",
     "uar",
     "uf1",
+    "units_of",
     "versions",
     "warnings_of",
     "weights_digest",

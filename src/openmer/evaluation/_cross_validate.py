@@ -112,11 +112,7 @@ def cross_validate(
         return folder
     one_seed = fold_jobs(task, protocol.epoch_rule, protocol.seeds[0])
     plan = recorded_plan(record) or plan_run(task.spec, one_seed, resources or Resources())
-    progress = RunProgress(
-        command=known.get("command") or command,
-        seeds=tuple(known.get("seeds", ())),
-        seconds=float(known.get("seconds", 0.0)),
-    )
+    progress = RunProgress.going_on(known, command)
     write_record(folder, task, protocol, plan, progress)
     started = time.perf_counter()
     how = SearchRun(

@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -93,6 +93,15 @@ class RunProgress:
     command: str
     seeds: tuple[int, ...]
     seconds: float
+
+    @classmethod
+    def going_on(cls, known: Mapping[str, Any], command: str) -> RunProgress:
+        """Return where a run stands, from what its record says; `command` begins a new one."""
+        return cls(
+            command=known.get("command") or command,
+            seeds=tuple(known.get("seeds", ())),
+            seconds=float(known.get("seconds", 0.0)),
+        )
 
     def with_seeds(self, seeds: Sequence[int], seconds: float) -> RunProgress:
         """Return a copy with further finished seeds and their time."""

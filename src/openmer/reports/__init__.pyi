@@ -1,3 +1,4 @@
+from ._action_units import unit_table as unit_table
 from ._published import (
     PublishedResult as PublishedResult,
 )
@@ -55,5 +56,6 @@ __all__ = [
     "render_spotting_terminal",
     "render_terminal",
     "terminal_table",
+    "unit_table",
     "write_report",
 ]

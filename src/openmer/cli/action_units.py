@@ -1,0 +1,74 @@
+"""``openmer action-units``: train and evaluate a method on each action unit."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from openmer import evaluation, reports
+from openmer.cli._console import output, progress
+from openmer.cli._option_groups import Clips, FoldCompute, Work
+from openmer.cli._options import Json, Out, ProtocolOption, Rule
+from openmer.errors import ConfigError
+
+
+def action_units(
+    work: Work,
+    clips: Clips,
+    compute: FoldCompute,
+    units: Annotated[
+        str,
+        typer.Option(help="Numbers such as 1,2,4; or cd6me, its twelve; else those of the clips."),
+    ] = "",
+    minimum: Annotated[
+        int, typer.Option(min=1, help="Clips that must show a unit, and that must not.")
+    ] = 10,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds 0 to N-1.")] = 1,
+    epoch_rule: Rule = None,
+    folds: ProtocolOption = "loso",
+    out: Out = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """Evaluate a method on each action unit: is it present or absent?"""
+    chosen = work.load()
+    source = work.read(clips)
+    protocol = evaluation.Protocol(
+        epoch_rule=epoch_rule.value if epoch_rule else chosen.epoch_rule,
+        seeds=tuple(range(seeds)),
+        folds=folds,
+    )
+    with progress(chosen.title) as report:
+        runs = evaluation.evaluate_units(
+            chosen,
+            source,
+            _numbers(units) or evaluation.units_of(source, minimum),
+            protocol,
+            out=out,
+            resources=compute.resources,
+            command=shlex.join(["openmer", *sys.argv[1:]]),
+            on_progress=report,
+        )
+    scores = evaluation.score_units(
+        {unit: evaluation.read_run(run, seeds=protocol.seeds) for unit, run in runs.items()}
+    )
+    if as_json:
+        record = {"method": chosen.name, "protocol": folds, "units": list(map(asdict, scores))}
+        typer.echo(json.dumps({**record, "runs": {unit: str(run) for unit, run in runs.items()}}))
+    else:
+        output.print(reports.terminal_table(reports.unit_table(chosen.title, scores)))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Read numbers of units."""
+    if text == "cd6me":
+        return evaluation.CD6ME_UNITS
+    parts = [part.strip().upper().removeprefix("AU") for part in text.split(",") if part.strip()]
+    if not all(part.isascii() and part.isdigit() and 0 < int(part) < 100 for part in parts):
+        raise ConfigError(f"Found --units {text!r}, expected numbers such as 1,2,4, or cd6me.")
+    return tuple(map(int, parts))
