@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import lazy_loader
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,6 +20,12 @@ from openmer.deployment._fitted import FittedModel
 from openmer.errors import ConfigError, OpenMERError
 from openmer.files import writing_file
 from openmer.training import DecisionFunction
+
+if TYPE_CHECKING:
+    import onnx
+    import onnxruntime
+else:
+    onnx, onnxruntime = map(lazy_loader.load, ("onnx", "onnxruntime"))
 
 INPUT, OUTPUT = "clip", "scores"
 
@@ -146,8 +154,6 @@ def _for_inference(module: nn.Module) -> nn.Module:
 def _write(
     module: nn.Module, input_shape: tuple[int, ...], path: Path, metadata: Mapping[str, str]
 ) -> None:
-    import onnx
-
     example = torch.zeros(2, *input_shape)
     try:
         program = torch.onnx.export(
@@ -174,8 +180,6 @@ def _largest_difference(
     module: nn.Module, path: Path, checks: Sequence[NDArray[np.float32]]
 ) -> float:
     """Largest absolute difference of an output between ONNX Runtime and PyTorch."""
-    import onnxruntime
-
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     differences = []
     for inputs in checks:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
+import lazy_loader
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -20,6 +21,11 @@ from openmer.deployment._export import export_module
 from openmer.errors import ConfigError
 from openmer.methods import Method
 from openmer.training import build_network, forward_flops
+
+if TYPE_CHECKING:
+    import onnxruntime
+else:
+    onnxruntime = lazy_loader.load("onnxruntime")
 
 PYTORCH, ONNX_RUNTIME, OPENVINO = "PyTorch", "ONNX Runtime", "OpenVINO"
 CALLS_A_TURN = 5

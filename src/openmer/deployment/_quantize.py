@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import lazy_loader
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +19,9 @@ from openmer.files import temporary_folder, writing_file
 
 if TYPE_CHECKING:
     import onnx
+    import onnxruntime
+else:
+    onnx, onnxruntime = map(lazy_loader.load, ("onnx", "onnxruntime"))
 
 FloatArray = NDArray[np.float32]
 
@@ -142,7 +146,6 @@ def _shared_out(exact: Path, clips: FloatArray | None) -> tuple[FloatArray, Floa
 
 
 def _write(exact: Path, path: Path, calibrating: FloatArray) -> None:
-    import onnx
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -196,8 +199,6 @@ def _chosen(model: onnx.ModelProto, *, static: bool) -> list[str]:
     them. Products of two computed values, as in attention, and everything in double precision, as
     in a support vector machine, stay as they are.
     """
-    from onnx import TensorProto
-
     graph = model.graph
     kinds = {value.name: value.type.tensor_type.elem_type for value in graph.value_info}
     fixed = {value.name for value in graph.initializer}
@@ -209,7 +210,7 @@ def _chosen(model: onnx.ModelProto, *, static: bool) -> list[str]:
         if node.op_type in asked
         and node.input[1] in fixed
         and node.name != last
-        and kinds.get(node.output[0]) == TensorProto.FLOAT
+        and kinds.get(node.output[0]) == onnx.TensorProto.FLOAT
     ]
     if not products:
         raise ConfigError(
@@ -221,15 +222,14 @@ def _chosen(model: onnx.ModelProto, *, static: bool) -> list[str]:
     between = [
         node.name
         for node in graph.node
-        if static and node.op_type in _BETWEEN and kinds.get(node.output[0]) == TensorProto.FLOAT
+        if static and node.op_type in _BETWEEN
+        if kinds.get(node.output[0]) == onnx.TensorProto.FLOAT
     ]
     return products + between
 
 
 def _scores(path: Path, clips: FloatArray) -> FloatArray:
     """Scores of each clip alone, ``(clips, classes)``."""
-    import onnxruntime
-
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     rows = [session.run([OUTPUT], {INPUT: clips[i : i + 1]})[0] for i in range(len(clips))]
     return np.concatenate(rows)
@@ -237,8 +237,6 @@ def _scores(path: Path, clips: FloatArray) -> FloatArray:
 
 def _input_of(path: Path) -> tuple[tuple[int, ...], float]:
     """Shape of one clip, and the largest value that an exported file is checked with."""
-    import onnx
-
     model = onnx.load(path)
     (given,) = model.graph.input
     told = {entry.key: entry.value for entry in model.metadata_props}
@@ -260,8 +258,6 @@ def _require_agreement(told: Quantized, least_same: float) -> None:
 
 def _tell_in_file(exact: Path, path: Path, told: Quantized) -> None:
     """Add what was measured to the metadata of the exact file."""
-    import onnx
-
     entries = onnx.load(exact).metadata_props
     kept = {entry.key: entry.value for entry in entries}
     measured = {key: value for key, value in asdict(told).items() if key not in ("path", "bytes")}
