@@ -20,7 +20,6 @@ but then joblib makes no locks that could remain. Needs Linux and the packages o
 from __future__ import annotations
 
 import argparse
-import atexit
 import hashlib
 import os
 import random
@@ -37,7 +36,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
-from joblib.externals.loky import set_start_method
+from joblib.externals.loky.backend.context import set_start_method
 from machine import processor
 from PIL import Image
 
@@ -129,7 +128,7 @@ def commands(given: Path) -> list[Command]:
     clips = ("--manifest", str(given / "clips.csv"), *QUICK, "--set", "training.epochs=6")
     tried = ("--search", str(given / "search.toml"))
     return [
-        Command("evaluate", ("evaluate", "flow-mlp", *clips), ("**/*.parquet", "**/report.md")),
+        Command("evaluate", ("evaluate", "flow-mlp", *clips), ("**/*.parquet",)),
         Command(
             "search",
             ("search", "flow-mlp", *clips, *tried, "--out", "best.toml"),
@@ -185,15 +184,8 @@ def _run(command: Command, folder: Path) -> NoReturn:
     sys.argv = ["openmer", *command.arguments]
     from openmer.cli import main
 
-    code = 0
-    try:
-        main()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else bool(end.code)
-    atexit._run_exitfuncs()  # what a process of its own would do
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    main()
+    sys.exit()  # out of this program too: the end of an interpreter is a part of the command
 
 
 def wait(pid: int, seconds: float) -> int | None:

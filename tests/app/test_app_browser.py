@@ -75,17 +75,17 @@ def kept(page, name, folder):
 
 
 def headline(page):
-    return page.inner_text("#event .om-badge")
+    return page.inner_text("#event .badge")
 
 
 def test_from_a_video_to_its_report(page, address, temporary, tmp_path):
-    assert "An expression is not an emotion" in page.inner_text(".om-limits")
+    assert "An expression is not an emotion" in page.inner_text(".limits")
     film = write_two_events(tmp_path / "two.mp4")
     page.set_input_files(DROP, film)
     page.wait_for_selector("#drop", state="hidden")
     page.wait_for_selector("#stop", state="visible")
-    page.wait_for_selector(".om-verdict")
-    verdict = page.inner_text(".om-verdict")
+    page.wait_for_selector(".verdict")
+    verdict = page.inner_text(".verdict")
     assert verdict.startswith("Found ")
     page.wait_for_selector("#choice input >> nth=1")
     assert headline(page) == "1"
@@ -119,10 +119,10 @@ def test_from_a_video_to_its_report(page, address, temporary, tmp_path):
 
 def test_what_cannot_be_shown_is_said(page, tmp_path):
     wall = write_still(tmp_path / "wall.mp4")
-    assert give(page, wall, ".om-verdict") == "No face was found in this video."
+    assert give(page, wall, ".verdict") == "No face was found in this video."
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(wall.read_bytes()[:2000])
-    assert give(page, broken, "#status .om-message").startswith("broken.mp4")
+    assert give(page, broken, "#status .callout").startswith("broken.mp4")
     assert not page.is_visible("#found"), "findings of the video before stay"
     large = tmp_path / "large.mp4"
     large.write_bytes(bytes(2**21 + 1))
@@ -141,7 +141,7 @@ def test_stop_gives_the_page_back(page, tmp_path):
 
 def test_nothing_is_wider_than_a_phone(page, tmp_path):
     page.set_viewport_size({"width": 390, "height": 844})
-    give(page, write_two_events(tmp_path / "two.mp4"), ".om-verdict")
+    give(page, write_two_events(tmp_path / "two.mp4"), ".verdict")
     page.wait_for_selector("#files a")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 

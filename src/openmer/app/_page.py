@@ -20,7 +20,7 @@ from openmer.errors import DataError
 
 _VISITORS = 32  # visitors; one is worked for, the others see that they wait
 
-_SHOW = "() => document.querySelector('.om-verdict')?.scrollIntoView({block: 'nearest'})"
+_SHOW = "() => document.querySelector('.verdict')?.scrollIntoView({block: 'nearest'})"
 
 Update = dict[Any, Any]
 
@@ -46,8 +46,7 @@ def look(settings: PageSettings) -> dict[str, Any]:
         "theme": gr.themes.Base(
             primary_hue="blue", neutral_hue="stone", font=fonts, font_mono=fonts
         ),
-        "css": _text.style(),
-        "head": _text.script(),
+        "head": _text.head(),
         "max_file_size": settings.max_bytes,
     }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from openmer import __version__
 from openmer.app._jobs import Failed, State, Stopped, Waiting, Working
@@ -34,14 +34,12 @@ _KEPT = {
 }
 
 
-def style() -> str:
-    """Return the style sheet of the page."""
-    return _render("page.css.j2", colours=css_colours(dark=".dark"))
+def head() -> str:
+    """Write style sheet and script: a click on a band of the timeline chooses its event.
 
-
-def script() -> str:
-    """Return the script of the page: a click on a band of the timeline chooses its event."""
-    return _render("head.html.j2")
+    The sheet is that of the reports. Gradio would take nested rules out of it, were it given apart.
+    """
+    return _render("head.html.j2", colours=css_colours(dark=".dark"))
 
 
 def top(settings: PageSettings) -> str:
@@ -176,9 +174,10 @@ def _render(template: str, **values: object) -> str:
 
 @cache
 def _environment() -> Environment:
+    packages = ("openmer.app", "openmer.video", "openmer.reports")
     return Environment(
-        loader=PackageLoader("openmer.app", "templates"),
-        autoescape=lambda name: name is None or not name.startswith("page.css"),
+        loader=ChoiceLoader([PackageLoader(name, "templates") for name in packages]),
+        autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
