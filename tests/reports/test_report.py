@@ -4,18 +4,21 @@ import csv
 import dataclasses
 import io
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 import tomli_w
 from rich.console import Console
-from tests.evaluation.made_up_runs import CLASSES, make_predictions, make_run
+from tests.evaluation.made_up_runs import CLASSES, make_predictions, make_run, write_run
 
 from openmer.errors import DataError
 from openmer.evaluation import write_predictions
 from openmer.reports import _report as report
+from openmer.reports import find_runs
 from openmer.reports._rows import duration, large_number, leak_rows, ordered
 
 HOSTILE = '<script>alert("x")</script> & 100% $_{#}~^\\ | [b] *c* \x1b[31mred\u202e\n| x'
@@ -345,6 +348,26 @@ def test_no_run_and_a_record_that_does_not_fit_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"The record of STSTNet says"):
         report.write_report(tmp_path, [make_run(clips=441)])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_unfinished_and_damaged_runs_are_listed_and_the_others_reported(tmp_path):
+    for name in ("whole", "damaged", "unfinished", "no-record"):
+        write_run(tmp_path / "runs" / name)
+    (fold,) = (tmp_path / "runs/damaged").rglob("*.parquet")
+    fold.write_bytes(fold.read_bytes()[:-9])
+    record = tmp_path / "runs/unfinished/run.toml"
+    record.write_text(record.read_text().replace("seeds = [\n    0,\n]", "seeds = []"))
+    (tmp_path / "runs/no-record/run.toml").unlink()
+    runs, left_out = find_runs([tmp_path / "runs"])
+    assert len(runs) == 1
+    assert [Path(text.split()[0]).relative_to(tmp_path / "runs").parts[0] for text in left_out] == [
+        "damaged", "no-record", "unfinished",
+    ]  # fmt: skip
+    paths = report.write_report(tmp_path / "out", runs, left_out)
+    assert all("no-record" in paths[name].read_text() for name in ("md", "html"))
+    shutil.rmtree(tmp_path / "runs/whole")
+    with pytest.raises(DataError, match=r"There is no run in .* finished and whole"):
+        find_runs([tmp_path / "runs"])
 
 
 def test_numbers_are_written_for_people():

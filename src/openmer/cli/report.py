@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from openmer import evaluation, reports
+from openmer import reports
 from openmer.cli._console import errors, output
 from openmer.cli._options import Out
-from openmer.errors import DataError
 
 
 def report(
@@ -19,20 +18,13 @@ def report(
     ],
     out: Out = Path("report"),
 ) -> None:
-    """Write report.html, .md, .csv and .tex that show the runs side by side."""
-    runs = [evaluation.load_run(folder) for folder in _run_folders(folders)]
-    written = reports.write_report(out, runs)
+    """Write report.html, .md, .csv and .tex that show the runs side by side.
+
+    Runs that are unfinished or damaged are listed, and the others reported.
+    """
+    runs, left_out = reports.find_runs(folders)
+    written = reports.write_report(out, runs, left_out)
     output.print(reports.render_terminal(runs))
+    for text in left_out:
+        errors.print(f"Not in the report: {text}", soft_wrap=True, markup=False)
     errors.print(f"Report: {written['html']}", soft_wrap=True)
-
-
-def _run_folders(folders: list[Path]) -> list[Path]:
-    """Every folder with a ``run.toml`` at or below those given."""
-    found = sorted({path.parent for folder in folders for path in folder.rglob("run.toml")})
-    if not found:
-        names = ", ".join(map(str, folders))
-        raise DataError(
-            f"There is no run in {names}: no run.toml at or below it. Give the folder that "
-            "`openmer evaluate --out` wrote to."
-        )
-    return found

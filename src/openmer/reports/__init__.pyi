@@ -1,4 +1,7 @@
 from ._action_units import unit_table as unit_table
+from ._find_runs import (
+    find_runs as find_runs,
+)
 from ._published import (
     PublishedResult as PublishedResult,
 )
@@ -49,6 +52,7 @@ __all__ = [
     "corpus_word",
     "counted",
     "escape_markdown",
+    "find_runs",
     "markdown_table",
     "published_results",
     "render_spotting_csv",

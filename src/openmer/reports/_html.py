@@ -63,10 +63,14 @@ class _Subjects:
     panels: tuple[SubjectPanel, ...]
 
 
-def render_html(runs: Sequence[Run]) -> str:
+def render_html(runs: Sequence[Run], left_out: Sequence[str] = ()) -> str:
     """Render the page: headline, worth of the leak, every run, published numbers, how it was made.
 
     The same runs give the same text; it holds no time of writing.
+
+    Args:
+        runs: At least one.
+        left_out: Why runs beside them are not in it, one text each.
 
     Raises:
         DataError: There is no run, or a record does not fit its scores.
@@ -94,7 +98,7 @@ def render_html(runs: Sequence[Run]) -> str:
         leaks=tables.leak_table(runs),
         one_run=len(rows) == 1,
         lead=_lead(rows, runs),
-        notes=notes_of(rows),
+        notes=[*notes_of(rows), *(f"Not in this report: {text}" for text in left_out)],
         figure=interval_figure(runs),
         panel_height=PANEL_HEIGHT_PX,
         sections=[_section(row, *run) for row, run in zip(rows, runs, strict=True)],

@@ -19,8 +19,12 @@ from openmer.reports._rows import (
 from openmer.reports._table import escape_markdown, markdown_table
 
 
-def render_markdown(runs: Sequence[Run]) -> str:
+def render_markdown(runs: Sequence[Run], left_out: Sequence[str] = ()) -> str:
     """Headline, what the leak is worth, corpora, classes and published numbers as Markdown.
+
+    Args:
+        runs: At least one.
+        left_out: Why runs beside them are not in the tables, one text each.
 
     Raises:
         DataError: There is no run, or a record does not fit its scores.
@@ -39,6 +43,9 @@ def render_markdown(runs: Sequence[Run]) -> str:
     blocks += ["## Classes", markdown_table(tables.classes_table(runs)), "## Published numbers"]
     published = tables.published_table(runs)
     blocks += [NOT_COMPOSITE] if published is None else [markdown_table(published), CAUTION]
+    if left_out:
+        listed = "\n".join(f"- {escape_markdown(text)}" for text in left_out)
+        blocks += ["## Runs that are not in this report", listed]
     return "\n\n".join(blocks) + "\n"
 
 

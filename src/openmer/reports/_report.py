@@ -33,12 +33,15 @@ __all__ = [
 ]
 
 
-def write_report(folder: Path, runs: Sequence[Run]) -> dict[str, Path]:
+def write_report(
+    folder: Path, runs: Sequence[Run], left_out: Sequence[str] = ()
+) -> dict[str, Path]:
     """Write report.html, report.md, report.csv and report.tex, each whole or not at all.
 
     Args:
         folder: Made where it is missing.
         runs: At least one record with its scores.
+        left_out: Why runs beside them cannot be reported, one text each.
 
     Returns:
         The files by their format: "html", "md", "csv", "tex".
@@ -47,8 +50,8 @@ def write_report(folder: Path, runs: Sequence[Run]) -> dict[str, Path]:
         DataError: There is no run, or a record does not fit its scores.
     """
     texts = {
-        "html": render_html(runs),
-        "md": render_markdown(runs),
+        "html": render_html(runs, left_out),
+        "md": render_markdown(runs, left_out),
         "csv": render_csv(runs),
         "tex": render_latex(runs),
     }
