@@ -64,7 +64,28 @@ NETWORKS = (
     ("rrmfnet-pt-inner", "rrmfnet-tiny", "inner", 1, None),
     ("rrmfnet-pt-held-out", "rrmfnet-tiny", "held_out", 1, None),
 )
-TABLES = {"all": (ROWS, "real_flow"), "networks": (NETWORKS, "real_flow_networks")}
+# The rivals of the papers' tables that read this flow.
+RIVALS = (
+    ("hoof", "hoof", "fixed", 1, None),
+    ("mdmo", "mdmo", "fixed", 1, None),
+    ("bi-woof", "bi-woof", "fixed", 1, None),
+    ("sssnet", "sssnet", "fixed", 1, None),
+    ("sssnet-held-out", "sssnet", "held_out", 1, None),
+    ("rcn-a", "rcn-a", "fixed", 1, None),
+    ("rcn-a-held-out", "rcn-a", "held_out", 1, None),
+    ("dual-inception", "dual-inception", "fixed", 1, None),
+    ("dual-inception-held-out", "dual-inception", "held_out", 1, None),
+    ("sssn", "sssn", "fixed", 1, None),
+    ("dssn", "dssn", "fixed", 1, None),
+    ("capsule-net", "capsule-net", "fixed", 1, None),
+    ("resnet18", "resnet18-flow", "fixed", 1, None),
+    ("convnext-atto", "convnext-atto-flow", "fixed", 1, None),
+)
+TABLES = {
+    "all": (ROWS, "real_flow"),
+    "networks": (NETWORKS, "real_flow_networks"),
+    "rivals": (RIVALS, "real_flow_rivals"),
+}
 
 # What rows change of their method, small enough for two cores. Perturbed is every fifth or seventh
 # epoch: as often, within the budget, as every 20th of the paper's 110.
@@ -80,6 +101,8 @@ _HTNET = (
 SETTINGS = {
     "rrmfnet": ("title=RRMFNet tiny", *_RRMFNET, "training.perturb.every=0"),
     "rrmfnet-pt": ("title=RRMFNet tiny + PT", *_RRMFNET, "training.perturb.every=5"),
+    "sssnet": ("training.epochs=40",),
+    "rcn-a": ("title=RCN-A of 32 filters", "model.parameters.maps=32", "training.epochs=30"),
     "htnet": ("title=HTNet small", *_HTNET),
     "htnet-pt": ("title=HTNet small + PT", *_HTNET, "training.perturb.every=7"),
 }
@@ -93,6 +116,7 @@ def main() -> None:
     parser.add_argument("--table", choices=TABLES, default="all")
     parser.add_argument("--only", nargs="*")
     parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--compiled", choices=("auto", "always", "never"), default="auto")
     arguments = parser.parse_args()
     if not arguments.data.is_file():
         sys.exit(f"The real flow is not at {arguments.data}: nothing was measured. Give --data.")
@@ -111,7 +135,9 @@ def main() -> None:
                 clips,
                 protocol,
                 out=arguments.out,
-                resources=Resources(device="cpu", workers=arguments.workers),
+                resources=Resources(
+                    device="cpu", workers=arguments.workers, compiled=arguments.compiled
+                ),
                 command="python benchmarks/real_flow.py",
                 on_progress=report,
             )
