@@ -14,6 +14,11 @@ from openmer.methods import Method, list_methods, load_method
 DOCS = Path(__file__).parent
 PAGE = DOCS / "how-to" / "choose-a-method.md"
 RESULTS = sorted((DOCS.parent / "benchmarks" / "results").glob("real_flow*.csv"))
+# These files were measured before flow-svm and flow-mlp were changed: their rows are of the methods
+# as they were. Once measured again, a file leaves the list.
+BEFORE = ("real_flow.csv", "real_flow_networks.csv")
+AS_THEY_WERE = ("flow-svm", "flow-mlp")
+DASH = "\N{EN DASH}"
 BEGIN, END = "<!-- choices:begin -->", "<!-- choices:end -->"
 HEADER = ("Method", "Input", "Honest UF1 (95 %)", "Weights", "Time", "Licence of its code")
 
@@ -44,13 +49,15 @@ def honest_rows() -> dict[str, dict[str, str]]:
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 if _counts(row):
-                    found.setdefault(row["method"], row)
+                    old = path.name in BEFORE and row["method"] in AS_THEY_WERE
+                    found.setdefault(row["method"] + "-stretched" * old, row)
     return found
 
 
 def _counts(row: dict[str, str]) -> bool:
     plain = (row["epoch_rule"], row["protocol"], row["part"]) == ("fixed", "honest", "full")
-    return plain and row["title"] == load_method(row["method"]).title
+    known = row["method"] in list_methods()
+    return plain and known and row["title"] == load_method(row["method"]).title
 
 
 def _score(row: dict[str, str] | None) -> float:
@@ -62,19 +69,26 @@ def _line(method: Method, row: dict[str, str] | None) -> tuple[str, ...]:
     source = method.steps.source.step.replace("_", " ")
     read = f"{source}, {method.steps.size} px"
     if row is None:
-        return link, read, "not measured", "–", "–", _licence(method)
-    score = f"{_score(row):.3f} ({float(row['uf1_low']):.3f}–{float(row['uf1_high']):.3f})"
+        return link, read, "not measured", DASH, DASH, _licence(method)
+    score = f"{_score(row):.3f} ({float(row['uf1_low']):.3f}{DASH}{float(row['uf1_high']):.3f})"
     weights, seconds = int(row["parameters"]), float(row["seconds"])
-    return link, read, score, f"{weights:,}" if weights else "–", f"{seconds:,.0f} s", _licence(method)
+    return (
+        link,
+        read,
+        score,
+        f"{weights:,}" if weights else DASH,
+        f"{seconds:,.0f} s",
+        _licence(method),
+    )
 
 
 def _licence(method: Method) -> str:
     """Of the authors' code, as the page of the model says; ours is Apache-2.0 throughout."""
     path = DOCS / "reference" / "models" / f"{method.model.name if method.model else ''}.md"
     if not path.is_file():
-        return "–"
+        return DASH
     told = re.search(r"(?m)^- Its licence: (.+)$", path.read_text(encoding="utf-8"))
-    return told[1] if told else "–"
+    return told[1] if told else DASH
 
 
 if __name__ == "__main__":
