@@ -21,10 +21,8 @@ from openmer.video.faces._patch import (
 from openmer.video.spotting._motion import Reference
 from openmer.video.spotting._regions import (
     REGIONS,
-    eye_weights,
     points,
-    region_weights,
-    skull_weights,
+    usual_layout,
 )
 
 
@@ -66,11 +64,11 @@ def test_a_matrix_after_a_movement_undoes_it(angle, scale, x, y):
 
 
 def test_weights_are_shares_of_points():
-    assert region_weights().shape == (len(REGIONS), len(points()))
-    assert region_weights().sum(1) == pytest.approx(1)
-    assert eye_weights().sum(1) == pytest.approx(1)
-    assert skull_weights().min() >= 0 and skull_weights().max() <= 1
-    middles = region_weights() @ points()
+    assert usual_layout().regions.shape == (len(REGIONS), len(points()))
+    assert usual_layout().regions.sum(1) == pytest.approx(1)
+    assert usual_layout().eyes.sum(1) == pytest.approx(1)
+    assert usual_layout().skull.min() >= 0 and usual_layout().skull.max() <= 1
+    middles = usual_layout().regions @ points()
     left = [REGIONS.index(n) for n in REGIONS if n.startswith("left")]
     right = [REGIONS.index(n.replace("left", "right")) for n in REGIONS if n.startswith("left")]
     assert (middles[left, 0] > SIDE_PX / 2).all()  # the subject's own left is on the right
@@ -124,7 +122,7 @@ def test_an_expression_moves_the_regions_that_it_is_made_of(subject_id):
     length = np.hypot(*moved.T)
     assert 0.2 * made.amplitude_px * factor < length.max() < 1.2 * made.amplitude_px * factor
     back = inverse(to_patch)
-    middles = (region_weights() @ points()) @ back[:, :2].T + back[:, 2]
+    middles = (usual_layout().regions @ points()) @ back[:, :2].T + back[:, 2]
     x, y = (middles / SIDE * made.frames_rgb.shape[2]).astype(int).T
     truth = np.hypot(*made.facial_flow_xy[:, np.clip(y, 0, 127), np.clip(x, 0, 127)])
     assert truth[int(length.argmax())] > 0.4 * truth.max()

@@ -52,7 +52,7 @@ from .faces._patch import (
 from .faces._track import (
     Tracker as Tracker,
 )
-from .faces._track import (
+from .faces._seen import (
     TrackSettings as TrackSettings,
 )
 from .io._frame import (

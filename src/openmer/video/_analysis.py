@@ -27,6 +27,8 @@ class Analysis:
         model: The model that gave the classes; None where none was asked.
         spotter: Name of the spotter.
         damage: Why and where decoding ended early; "" where the file was whole.
+        without_mesh: Why faces were not followed by the face mesh, and what is lost; "" where
+            nothing is.
         seconds: How long each part of the work took.
     """
 
@@ -38,6 +40,7 @@ class Analysis:
     model: ModelRecord | None = None
     spotter: str = "motion"
     damage: str = ""
+    without_mesh: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property

@@ -15,7 +15,8 @@ from openmer.errors import DataError
 from openmer.video._analysis import Analysis
 from openmer.video._event import Event, Interval
 from openmer.video._recognize import at_threshold, frames_read, recognized, spotted
-from openmer.video.faces._track import Tracker, TrackSettings
+from openmer.video.faces._choice import FaceTracker, tracker_for
+from openmer.video.faces._seen import TrackSettings
 from openmer.video.io._frame import VideoFrame, VideoInfo
 from openmer.video.io._reader import Video, open_video
 from openmer.video.spotting._curves import CurveBook, FaceCurves
@@ -84,7 +85,7 @@ def analyze_video(
     """All that is found in a video: faces and their curves, events, what went wrong, time spent.
 
     Frames are decoded one at a time and forgotten, then those of each event once more, so that
-    memory does not grow with the video but for about 200 bytes a face and frame.
+    memory does not grow with the video but for about 350 bytes a face and frame.
 
     Args:
         path: As in `analyze`.
@@ -100,7 +101,8 @@ def analyze_video(
         model = at_threshold(model, settings.abstain_below)
     clock = _Clock()
     with open_video(path, fps=settings.fps, threads=settings.threads, on_damage="skip") as video:
-        book, last = _follow(video, settings, clock, on_progress)
+        tracker, lost = tracker_for(settings.track)
+        book, last = _follow(video, tracker, clock, on_progress)
         faces = book.curves()
         with clock.of("spot"):
             intervals = [(curves, found) for curves in faces for found in spot(curves)]
@@ -117,6 +119,7 @@ def analyze_video(
         model=None if model is None else model.record,
         spotter=settings.spotter,
         damage=damage,
+        without_mesh=lost,
         seconds=clock.seconds,
     )
 
@@ -143,10 +146,10 @@ def stride_of(info: VideoInfo) -> int:
 
 
 def _follow(
-    video: Video, settings: AnalyzeSettings, clock: _Clock, on_progress: Progress | None
+    video: Video, tracker: FaceTracker, clock: _Clock, on_progress: Progress | None
 ) -> tuple[CurveBook, VideoFrame]:
     """First look at all frames: how every face moves; and the last frame."""
-    tracker, book = Tracker(settings.track), CurveBook()
+    book = CurveBook()
     stride, total = stride_of(video.info), video.info.frames or 0
     last: VideoFrame | None = None
     frames = iter(video)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from openmer.video._analyze import AnalyzeSettings, stride_of
 from openmer.video._event import Event, Interval
 from openmer.video._recognize import at_threshold, recognized, spotted
-from openmer.video.faces._track import Seen, Tracker
+from openmer.video.faces._choice import tracker_for
+from openmer.video.faces._seen import Seen
 from openmer.video.io._frame import VideoFrame, VideoInfo
 from openmer.video.io._reader import open_video
 from openmer.video.spotting._curves import CurveBook, FaceCurves
@@ -66,7 +67,8 @@ class LiveAnalyzer:
             model = at_threshold(model, threshold)
         self._model, self._live = model, live
         self._spot = spotter_named(self._settings.spotter)
-        self._tracker, self._book = Tracker(self._settings.track), CurveBook()
+        self._tracker, self.without_mesh = tracker_for(self._settings.track)
+        self._book = CurveBook()
         self._stride = stride_of(info)
         self._frames: deque[VideoFrame] = deque()
         self._next_spot_s = live.settle_s

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from openmer.video.faces._seen import SIGNALS
 from openmer.video.spotting._curves import FaceCurves
 
 Floats = NDArray[np.float64]
 
+_APART = 1.6  # steps between two frames from which something is missing
 _SHORTEST = 8  # frames in view; fewer say nothing
 
 
@@ -27,6 +29,9 @@ class UniformRun:
         head: Likewise, ``(samples, 4)``.
         warp_px: Likewise, ``(samples, 4)``.
         eyes: Likewise, ``(samples,)``.
+        mesh_px: Likewise, ``(samples, regions, 2)``; empty without the mesh.
+        signals: Likewise, ``(samples, signals)``; empty without the mesh.
+        gaps: Samples that lie in a gap between frames, ``(samples,)``.
     """
 
     first_row: int
@@ -36,6 +41,13 @@ class UniformRun:
     head: Floats
     warp_px: Floats
     eyes: Floats
+    mesh_px: Floats
+    signals: Floats
+    gaps: NDArray[np.bool_]
+
+    def signal(self, name: str) -> Floats:
+        """Return one of `SIGNALS`, ``(samples,)``."""
+        return np.asarray(self.signals[:, SIGNALS.index(name)])
 
     def samples(self, seconds: float) -> int:
         """How many samples last so long, 1 at least."""
@@ -59,6 +71,8 @@ def _run(curves: FaceCurves, first: int, end: int) -> UniformRun:
     even = times_s[0] + np.arange(int((times_s[-1] - times_s[0]) / step_s + 1e-6) + 1) * step_s
 
     def on_grid(values: Floats) -> Floats:
+        if not len(values):
+            return values
         flat = values[first:end].reshape(end - first, -1)
         columns = [np.interp(even, times_s, column) for column in flat.T]
         return np.stack(columns, axis=1).reshape(len(even), *values.shape[1:])
@@ -71,4 +85,14 @@ def _run(curves: FaceCurves, first: int, end: int) -> UniformRun:
         head=on_grid(curves.head),
         warp_px=on_grid(curves.warp_px),
         eyes=on_grid(curves.eyes),
+        mesh_px=on_grid(curves.mesh_px),
+        signals=on_grid(curves.signals),
+        gaps=_gaps(even, times_s, step_s),
     )
+
+
+def _gaps(even: Floats, times_s: Floats, step_s: float) -> NDArray[np.bool_]:
+    """Find samples between two frames that are too far apart."""
+    after = np.searchsorted(times_s, even).clip(1, len(times_s) - 1)
+    apart_s = times_s[after] - times_s[after - 1]
+    return np.asarray(apart_s > _APART * step_s)

@@ -1,9 +1,8 @@
-"""Faces followed through a video: found, numbered, lost and found again, and how they move."""
+"""Faces followed by their pictures: found, numbered, lost and found again, and how they move."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -22,6 +21,7 @@ from openmer.video.faces._patch import (
     inverse,
     matrix_of,
 )
+from openmer.video.faces._seen import Seen, TrackSettings
 from openmer.video.spotting._motion import Measured, Reference
 from openmer.video.spotting._regions import REGIONS
 
@@ -36,65 +36,6 @@ _WAIT_S = 0.6  # for the end of a blink
 _DETECTIONS = 4  # one after the other, in which a face is found elsewhere than it was followed to
 _DRIFT_PX = 7.0  # of the patch
 _AHEAD = (0.2, 0.8)  # where the nose is between the eyes of a face that can come into view
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackSettings:
-    """When a face is looked for, believed, and given up.
-
-    Attributes:
-        detector: Name of a face detector (`openmer.preprocessing.list_detectors`).
-        detect_every_s: Seconds between two looks at the whole image.
-        reference_s: Seconds after which a fresh reference picture is taken of a face.
-        least_similarity: Correlation with the reference below which a face counts as not seen.
-        lost_after_s: Seconds unseen after which a face is given up until it is found again.
-        known_again: Correlation with a lost face from which a new one is the same subject.
-        least_eyes_px: Distance of the eyes in pixels below which a face is not followed.
-    """
-
-    detector: str = "mtcnn"
-    detect_every_s: float = 0.5
-    reference_s: float = 2.0
-    least_similarity: float = 0.6
-    lost_after_s: float = 0.4
-    known_again: float = 0.85
-    least_eyes_px: float = 20.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Seen:
-    """One face in one frame.
-
-    Attributes:
-        subject: Number of the face, 1 for the first.
-        frame: Number of the frame, from 0.
-        time_s: Its time.
-        matrix: From pixels of the image to those of the patch, shape ``(2, 3)``.
-        regions_px: How far each region has moved apart from the head since the face came into view,
-            pixels of the patch, shape ``(regions, 2)``.
-        warp_px: How far the head has turned out of the plane since the face came into view, as
-            what it does to the patch in pixels, shape ``(4,)``: what stands out most against the
-            outline moves in x and in y (turning to the side, nodding), the edge of the face is
-            stretched and sheared.
-        eyes: As in `Measured`.
-        similarity: As in `Measured`.
-        is_restarted: The face has just come into view; earlier movement cannot be compared.
-    """
-
-    subject_id: int
-    frame: int
-    time_s: float
-    matrix: Matrix
-    regions_px: Floats
-    warp_px: Floats
-    eyes: float
-    similarity: float
-    is_restarted: bool
-
-    @property
-    def face_xyxy(self) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom edge of the face, pixels of the image."""
-        return box_of(self.matrix)
 
 
 class _Followed:
@@ -176,7 +117,7 @@ class Tracker:
         self, settings: TrackSettings = TrackSettings(), *, find: Find | None = None
     ) -> None:
         self.settings = settings
-        self._find = find or _finder(settings.detector)
+        self._find = find or finder(settings.detector)
         self._in_view: list[_Followed] = []
         self._lost: list[_Followed] = []
         self._subjects = 0
@@ -280,7 +221,7 @@ class Tracker:
         self._lost += gone
 
 
-def _finder(detector: str) -> Find:
+def finder(detector: str) -> Find:
     """Return a detector that reads a smaller image; coordinates are those of the whole one."""
 
     def find(gray: Gray) -> list[Face]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from openmer.video.faces._patch import SIDE_PX, box_of, eye_distance, inverse
-from openmer.video.faces._track import Seen
+from openmer.video.faces._seen import SIGNALS, Seen
 from openmer.video.spotting._regions import REGIONS
 
 Floats = NDArray[np.float64]
@@ -32,6 +32,8 @@ class FaceCurves:
         eyes: As in `Seen`, ``(rows,)``.
         starts: Rows at which the face had just come into view, the first of all included.
         matrices: As in `Seen`, ``(rows, 2, 3)``.
+        mesh_px: As in `Seen`, ``(rows, regions, 2)``.
+        signals: As in `Seen`, ``(rows, signals)``.
     """
 
     subject_id: int
@@ -43,9 +45,20 @@ class FaceCurves:
     eyes: Floats
     starts: tuple[int, ...]
     matrices: Floats
+    mesh_px: Floats = field(default_factory=lambda: np.empty((0, len(REGIONS), 2)))
+    signals: Floats = field(default_factory=lambda: np.empty((0, len(SIGNALS))))
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    @property
+    def has_mesh(self) -> bool:
+        """Whether the face was followed by its mesh."""
+        return bool(len(self.signals)) and bool(np.isfinite(self.signals).all())
+
+    def signal(self, name: str) -> Floats:
+        """Return one of `SIGNALS`, ``(rows,)``."""
+        return np.asarray(self.signals[:, SIGNALS.index(name)])
 
     @property
     def seen_s(self) -> float:
@@ -63,11 +76,12 @@ class FaceCurves:
         return tuple(zip(self.starts, ends, strict=True))
 
 
-_WIDTH = 2 * len(REGIONS) + 6 + 4 + 1  # numbers of a row: regions, matrix, warp, eyes
+_PARTS = (2 * len(REGIONS), 6, 4, 1, 2 * len(REGIONS), len(SIGNALS))
+_WIDTH = sum(_PARTS)  # numbers of a row: regions, matrix, warp, eyes, mesh, signals
 
 
 class _Rows:
-    """The rows of one face, in flat arrays: about 170 bytes each."""
+    """The rows of one face, in flat arrays: about 350 bytes each."""
 
     def __init__(self) -> None:
         self.frames, self.times_s, self.is_restarted = array("q"), array("d"), array("b")
@@ -78,7 +92,10 @@ class _Rows:
         self.frames.append(face.frame)
         self.times_s.append(face.time_s)
         self.is_restarted.append(face.is_restarted)
-        parts = (face.regions_px.ravel(), face.matrix.ravel(), face.warp_px, [face.eyes])
+        parts = (
+            face.regions_px.ravel(), face.matrix.ravel(), face.warp_px, [face.eyes],
+            face.mesh_px.ravel(), face.signals,
+        )  # fmt: skip
         self.values.frombytes(np.concatenate(parts).astype(np.float32).tobytes())
 
     def forget(self, before_s: float) -> None:
@@ -90,7 +107,9 @@ class _Rows:
     def curves(self, subject_id: int) -> FaceCurves:
         """All rows as curves."""
         values = np.array(self.values, dtype=np.float64).reshape(-1, _WIDTH)
-        regions, matrices, warp, eyes = np.split(values, np.cumsum([2 * len(REGIONS), 6, 4]), 1)
+        regions, matrices, warp, eyes, mesh, signals = np.split(
+            values, np.cumsum(_PARTS)[:-1], axis=1
+        )
         starts = (0, *(int(row) for row in np.flatnonzero(self.is_restarted) if row))
         return FaceCurves(
             subject_id=subject_id,
@@ -102,6 +121,8 @@ class _Rows:
             eyes=eyes[:, 0],
             starts=starts,
             matrices=matrices.reshape(-1, 2, 3),
+            mesh_px=mesh.reshape(-1, len(REGIONS), 2),
+            signals=signals,
         )
 
 

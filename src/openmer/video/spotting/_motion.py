@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from openmer.video.faces._patch import SIDE_PX, Matrix, Patch, evened
-from openmer.video.spotting._regions import (
-    STEP_PX,
-    depth,
-    eye_weights,
-    points,
-    region_weights,
-    skull_weights,
-)
+from openmer.video.spotting._regions import STEP_PX, Layout, points, usual_layout
 
 Floats = NDArray[np.float64]
 
@@ -40,6 +32,8 @@ class Measured:
         similarity: Correlation of both patches, the head's movement undone, -1..1.
         eyes: Contrast within the openings of the eyes over their brightness, mean of both; white
             and iris have much, lids have another one.
+        spread_px: How far the rigid parts are from moving as one, median length of what is left of
+            their flow, pixels of the patch.
     """
 
     regions_px: Floats
@@ -47,6 +41,7 @@ class Measured:
     turn_px: Floats
     similarity: float
     eyes: float
+    spread_px: float = 0.0
 
 
 class Reference:
@@ -59,6 +54,7 @@ class Reference:
 
     Args:
         patch: As `cut` gives it.
+        layout: Where the parts of this face are; None is a usual one.
 
     References:
         Removing the head's movement before looking for an expression: Shreve et al. (2011); Liong
@@ -66,8 +62,8 @@ class Reference:
         counts. Flow: Kroeger et al. (2016), dense inverse search, as OpenCV has it.
     """
 
-    def __init__(self, patch: Patch) -> None:
-        self._patch = patch
+    def __init__(self, patch: Patch, layout: Layout | None = None) -> None:
+        self._layout = layout or usual_layout()
         self._evened = evened(patch)
         self._solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._sampled = patch[_GRID, _GRID].astype(np.float64).ravel()
@@ -76,7 +72,8 @@ class Reference:
         """Measure what changed from the reference to a patch of the same size."""
         flow = self._solver.calc(self._evened, evened(patch), np.zeros((SIDE_PX, SIDE_PX, 2), "f4"))
         flow_xy = np.asarray(flow, np.float64)[_GRID, _GRID].reshape(-1, 2)
-        coefficients, rest = _fitted(flow_xy)
+        layout = self._layout
+        coefficients, rest, spread_px = _fitted(flow_xy, layout)
         head = np.hstack([coefficients[:2].T + np.eye(2), coefficients[2][:, None]])
         back = cv2.warpAffine(
             patch, head, (SIDE_PX, SIDE_PX), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
@@ -84,28 +81,23 @@ class Reference:
         )  # fmt: skip
         now = np.asarray(back, np.float64)[_GRID, _GRID].ravel()
         return Measured(
-            regions_px=region_weights() @ rest,
+            regions_px=layout.regions @ rest,
             head=head,
             turn_px=coefficients[3],
-            similarity=_correlation(self._sampled, now, skull_weights()),
-            eyes=_openness(now),
+            similarity=_correlation(self._sampled, now, layout.skull),
+            eyes=_openness(now, layout.eyes),
+            spread_px=spread_px,
         )
 
 
-@lru_cache(maxsize=1)
-def _head_shapes() -> Floats:
-    """Return the parts of a moving head's flow at each point: x, y, 1, depth, ``(points, 4)``."""
-    places = points()
-    return np.column_stack([places, np.ones(len(places)), depth()])
-
-
-def _fitted(flow_xy: Floats) -> tuple[Floats, Floats]:
-    """Coefficients ``(4, 2)`` of x, y, 1 and depth that fit a flow, and what they leave of it."""
-    places = _head_shapes()
-    trusted = skull_weights().astype(np.float64)
+def _fitted(flow_xy: Floats, layout: Layout) -> tuple[Floats, Floats, float]:
+    """Coefficients ``(4, 2)`` of x, y, 1 and depth that fit a flow, what they leave, its spread."""
+    at = points()
+    places = np.column_stack([at, np.ones(len(at)), layout.depth])
+    trusted = layout.skull.astype(np.float64)
     weights = trusted
     coefficients: Floats = np.zeros((4, 2))
-    rest = flow_xy
+    rest, spread = flow_xy, 0.0
     for _ in range(_ROUNDS):
         weighted = places * weights[:, None]
         coefficients = np.asarray(
@@ -113,13 +105,14 @@ def _fitted(flow_xy: Floats) -> tuple[Floats, Floats]:
         )
         rest = flow_xy - places @ coefficients
         length = np.hypot(rest[:, 0], rest[:, 1])
-        spread = max(float(np.median(length[trusted > 0.5])), _LEAST_SPREAD_PX)
-        weights = trusted * np.clip(1 - (length / (6 * spread)) ** 2, 0, None) ** 2
-    return coefficients, rest
+        spread = float(np.median(length[trusted > 0.5]))
+        reach = 6 * max(spread, _LEAST_SPREAD_PX)
+        weights = trusted * np.clip(1 - (length / reach) ** 2, 0, None) ** 2
+    return coefficients, rest, spread
 
 
-def _openness(values: Floats) -> float:
-    weights = eye_weights().astype(np.float64)
+def _openness(values: Floats, eyes: NDArray[np.float32]) -> float:
+    weights = eyes.astype(np.float64)
     mean = weights @ values
     spread = np.sqrt((weights * (values - mean[:, None]) ** 2).sum(1))
     return float((spread / np.maximum(mean, 1.0)).mean())

@@ -40,12 +40,14 @@ class Candidate:
         strength: Largest movement over its threshold.
         peak_px: Largest movement of a region.
         regions: Regions that moved most, the strongest first.
+        gates: Why it is no event, as names of gates; empty where it is one.
     """
 
     times_s: tuple[float, float, float]
     strength: float
     peak_px: float
     regions: tuple[str, ...]
+    gates: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -45,40 +47,80 @@ def points() -> NDArray[np.float64]:
     return np.stack([x.ravel(), y.ravel()], axis=1)
 
 
-@lru_cache(maxsize=1)
-def region_weights() -> NDArray[np.float32]:
-    """How much each point counts for each region, rows sum to 1, ``(regions, points)``."""
-    rows = np.stack([_window(middle, reach) for middle, reach in _WINDOWS.values()])
-    return np.asarray(rows / rows.sum(1, keepdims=True), np.float32)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Layout:
+    """Where the parts of a face lie on its patch, as weights of the points of the flow.
 
-
-@lru_cache(maxsize=1)
-def eye_weights() -> NDArray[np.float32]:
-    """Return the weights of the eye openings, the right one first, ``(2, points)``."""
-    rows = np.stack([_window(middle, (0.055, 0.03)) for middle in _EYES])
-    return np.asarray(rows / rows.sum(1, keepdims=True), np.float32)
-
-
-@lru_cache(maxsize=1)
-def skull_weights() -> NDArray[np.float32]:
-    """How much each point says about the movement of the head, 0..1, ``(points,)``.
-
-    Inside the outline of the face, less at the eyes, the brows and the mouth, which move alone.
+    Attributes:
+        regions: How much each point counts for each region, rows sum to 1, ``(regions, points)``.
+        eyes: Likewise for the openings of the eyes, the right one first, ``(2, points)``.
+        skull: How much each point says about the movement of the head, 0..1, ``(points,)``: inside
+            the outline, less at the eyes, the brows and the mouth, which move alone.
+        depth: How far each point stands out, ``(points,)``: 0 at the outline, about 1.2 at the tip
+            of the nose.
     """
+
+    regions: NDArray[np.float32]
+    eyes: NDArray[np.float32]
+    skull: NDArray[np.float32]
+    depth: NDArray[np.float64]
+
+
+@lru_cache(maxsize=1)
+def usual_layout() -> Layout:
+    """Lay out a usual face; its depth is half an ellipsoid and a nose."""
+    return Layout(
+        regions=_shares(_window(middle, reach) for middle, reach in _WINDOWS.values()),
+        eyes=_shares(_window(middle, (0.055, 0.03)) for middle in _EYES),
+        skull=_skull(_EYES, (0.5, 0.79), tuple((x0, 0.26) for x0 in (0.32, 0.68))),
+        depth=_depth(),
+    )
+
+
+def layout_of(places: Mapping[str, NDArray[np.float64]]) -> Layout:
+    """Lay out a face whose parts are known.
+
+    Args:
+        places: Middles in a patch of side 1, ``(2,)``: of each region by its name, and of
+            "right eye", "left eye" and "mouth".
+    """
+    eyes = tuple(_pair(places[name]) for name in ("right eye", "left eye"))
+    brows = tuple(
+        _pair((places[f"{side} outer brow"] + places[f"{side} inner brow"]) / 2)
+        for side in ("right", "left")
+    )
+    reaches = {name: reach for name, (_, reach) in _WINDOWS.items()}
+    return Layout(
+        regions=_shares(_window(_pair(places[name]), reaches[name]) for name in REGIONS),
+        eyes=_shares(_window(middle, (0.055, 0.03)) for middle in eyes),
+        skull=_skull(eyes, _pair(places["mouth"]), brows),
+        depth=_depth(),
+    )
+
+
+def _pair(place: NDArray[np.float64]) -> tuple[float, float]:
+    return float(place[0]), float(place[1])
+
+
+def _shares(windows: Iterable[NDArray[np.float64]]) -> NDArray[np.float32]:
+    rows = np.stack(list(windows))
+    return np.asarray(rows / rows.sum(1, keepdims=True), np.float32)
+
+
+def _skull(
+    eyes: Sequence[tuple[float, float]],
+    mouth: tuple[float, float],
+    brows: Sequence[tuple[float, float]],
+) -> NDArray[np.float32]:
     x, y = (points() / SIDE_PX).T
     inside = ((x - 0.5) / 0.40) ** 2 + ((y - 0.50) / 0.48) ** 2 < 1
-    mobile = [_window(middle, (0.08, 0.045)) for middle in _EYES]
-    mobile += [_window((0.5, 0.79), (0.15, 0.08)), _window((0.5, 0.94), (0.14, 0.05))]
-    mobile += [0.7 * _window((x0, 0.26), (0.12, 0.04)) for x0 in (0.32, 0.68)]
+    mobile = [_window(middle, (0.08, 0.045)) for middle in eyes]
+    mobile += [_window(mouth, (0.15, 0.08)), _window((mouth[0], mouth[1] + 0.15), (0.14, 0.05))]
+    mobile += [0.7 * _window(middle, (0.12, 0.04)) for middle in brows]
     return np.asarray(inside * np.clip(1 - np.max(mobile, axis=0), 0.02, 1), np.float32)
 
 
-@lru_cache(maxsize=1)
-def depth() -> NDArray[np.float64]:
-    """How far each point of a usual face stands out, ``(points,)``: half an ellipsoid and a nose.
-
-    0 at its outline, about 1.2 at the tip of the nose.
-    """
+def _depth() -> NDArray[np.float64]:
     x, y = (points() / SIDE_PX).T
     from_middle = ((x - 0.5) / 0.46) ** 2 + ((y - 0.50) / 0.62) ** 2
     nose = 0.25 * _window((0.5, 0.56), (0.055, 0.10))

@@ -48,3 +48,36 @@ class SpotSettings:
                 raise ConfigError(f"{field.name} is {value}; give 0 or a positive number.")
         if not 0 < self.edge < 1:
             raise ConfigError(f"edge is {self.edge}; give a share of the peak between 0 and 1.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshSettings:
+    """Thresholds for faces that are followed by their mesh; shares are of the face's width.
+
+    Attributes:
+        ratio: Height of a brief movement over the noise of its regions.
+        least_share: Least height.
+        most_share: Height above which a brief movement is an error of tracking.
+        most_per_s: Speed above which it is one, widths a second.
+        jump: Largest step between two frames, over the height.
+        shape: Share of the changes around that a brief movement must explain.
+        per_turn: Added to the factor on the noise for each degree a second that the head turns.
+        least_s: Shortest piece that can be measured.
+        long_share: Distance from rest that a long movement must pass.
+        long_edge: Share of it at which the edges of a long movement are.
+        long_smooth_s: Standard deviation of the Gaussian that the mesh is smoothed with.
+        talk: Factor on the distance of the mouth from rest while it talks.
+    """
+
+    ratio: float = 5.0
+    least_share: float = 0.0015
+    most_share: float = 0.06
+    most_per_s: float = 0.8
+    jump: float = 0.95
+    shape: float = 0.5
+    per_turn: float = 0.03
+    least_s: float = 1.2
+    long_share: float = 0.035
+    long_edge: float = 0.6
+    long_smooth_s: float = 0.08
+    talk: float = 3.0

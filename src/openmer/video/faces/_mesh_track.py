@@ -1,0 +1,328 @@
+"""Faces followed by their mesh: never silently started again while they stay in view."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from openmer.preprocessing import LEFT_EYE, RIGHT_EYE, Face, Mesh, find_mesh, look_at_eye
+from openmer.video.faces._mesh_pose import (
+    Pose,
+    Template,
+    frontal,
+    lids_of,
+    mouth_of,
+    region_shifts,
+)
+from openmer.video.faces._patch import Matrix, Patch, after, evened
+from openmer.video.faces._seen import Seen, TrackSettings
+from openmer.video.spotting._motion import Measured, Reference
+from openmer.video.spotting._regions import REGIONS
+
+Gray = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+
+_LEAST_SIMILARITY = 0.6  # with the reference, below which another one is taken
+_TURNED_DEGREES = 12.0  # from the reference, likewise
+_FRONTAL_DEGREES = 12.0  # a template made in a turned pose is made again within this
+_SHUT = 0.7  # of their usual opening that eyes have in a blink
+_WAIT_S = 0.6  # for its end
+_SEEN_ALIKE_PX = 20  # side of the small picture of a face by which it is known again
+_ANOTHER = 0.66  # correlation with all pictures of a face below which another one follows a cut
+_CUT_LEVELS, _CUT_TIMES = 8.0, 4.0  # gray levels by which a cut changes the image; over the usual
+_CUT_SIDE_PX, _CUT_FRAMES = 32, 8
+_KNOWN = 0.72  # correlation with a picture of a lost face from which a new one is the same
+_LOOKS = 6  # pictures that are kept of each face
+_SURE = 0.8  # score of the mesh from which a face is welcome
+_DETECT_S = 1.0  # between two looks for new faces
+_SAME_PLACE = 0.4  # overlap of two boxes that are one face
+
+
+class _Person:
+    """One face and what is known of it."""
+
+    def __init__(self, subject_id: int, mesh: Mesh) -> None:
+        self.subject_id, self.mesh = subject_id, mesh
+        self.looks: list[Floats] = []
+        self.last_seen_s = -np.inf
+        self.is_restarted = True
+        self.usual_eyes = 0.0
+        self.eyes = [0.0, 0.0]
+        self.gaze = [(0.0, 0.0), (0.0, 0.0)]
+        self._turn = 0
+        self.base: Floats = np.zeros((len(REGIONS), 2))
+        self.mesh_base: Floats = np.zeros((len(REGIONS), 2))
+        self.template = Template(frontal(mesh))
+        self.reference: Reference | None = None
+        self.reference_s = 0.0
+        self.reference_pose = self.template.pose(mesh)
+        self.was_turned = not self._is_frontal(self.reference_pose)
+
+    @staticmethod
+    def _is_frontal(pose: Pose) -> bool:
+        return bool(np.abs(pose.degrees[:2]).max() < _FRONTAL_DEGREES)
+
+    def start_again(self, mesh: Mesh) -> None:
+        """Back in view: what was measured before cannot be continued."""
+        self.mesh, self.is_restarted, self.reference = mesh, True, None
+        self.base, self.mesh_base = np.zeros_like(self.base), np.zeros_like(self.base)
+
+    def look(self, gray: Gray, mesh: Mesh) -> tuple[Pose, Patch, Floats]:
+        """Cut the face out where the mesh is; also its small picture."""
+        pose = self.template.pose(mesh)
+        patch = self.template.cut(gray, pose)
+        return pose, patch, _small(patch)
+
+    def advance(self, gray: Gray, mesh: Mesh, pose: Pose, patch: Patch, time_s: float) -> Measured:
+        """Measure the face in a frame, and take a fresh reference where it is time for one."""
+        self.mesh = mesh
+        if self.reference is None:
+            self._take(patch, pose, time_s)
+        reference = self.reference
+        if reference is None:  # pragma: no cover
+            raise AssertionError
+        found = reference.compare(patch)
+        self._see_eyes(gray, mesh)
+        if self._is_stale(found, pose, time_s):
+            self.base = self.base + found.regions_px
+            if self.was_turned and self._is_frontal(pose):
+                self._shape_again(mesh)
+                pose, patch, _ = self.look(gray, mesh)
+                found = _unmoved(found)
+            else:
+                patch = self.template.cut(gray, pose, found.head)
+            self._take(patch, pose, time_s)
+            found = _unmoved(found)
+        self.last_seen_s = time_s
+        return found
+
+    def _shape_again(self, mesh: Mesh) -> None:
+        """Make the template anew in a better pose; what the mesh has shown goes on."""
+        before = self.mesh_px(self.template.pose(mesh))
+        self.template, self.was_turned = Template(frontal(mesh)), False
+        self.mesh_base = np.zeros_like(self.mesh_base)
+        self.mesh_base = before - self.mesh_px(self.template.pose(mesh))
+
+    def mesh_px(self, pose: Pose) -> Floats:
+        """How far the regions of the mesh have moved since the face came into view."""
+        return self.mesh_base + region_shifts(self.template.unposed(self.mesh, pose))
+
+    def _take(self, patch: Patch, pose: Pose, time_s: float) -> None:
+        self.reference = Reference(patch, self.template.layout)
+        self.reference_s, self.reference_pose = time_s, pose
+
+    def _see_eyes(self, gray: Gray, mesh: Mesh) -> None:
+        """Look at one eye, at the other one in the next frame; at both in the first."""
+        for side, eye in enumerate((RIGHT_EYE, LEFT_EYE)):
+            if self.usual_eyes and side != self._turn:
+                continue
+            seen = look_at_eye(gray, mesh, eye)
+            self.eyes[side], self.gaze[side] = seen.openness, seen.gaze_xy
+        self._turn = 1 - self._turn
+        self.usual_eyes = max(0.995 * self.usual_eyes, sum(self.eyes) / 2)
+
+    def _is_stale(self, found: Measured, pose: Pose, time_s: float) -> bool:
+        turned = np.abs(pose.degrees - self.reference_pose.degrees).max() > _TURNED_DEGREES
+        if turned or found.similarity < _LEAST_SIMILARITY:
+            return True
+        age = time_s - self.reference_s
+        blinks = min(self.eyes) < _SHUT * self.usual_eyes
+        return age >= 2.0 and (not blinks or age >= 2.0 + _WAIT_S)
+
+    def remember(self, look: Floats, pose: Pose) -> None:
+        """Keep a picture that shows something new."""
+        if np.abs(pose.degrees[:2]).max() > 30 or len(self.looks) >= _LOOKS:
+            return
+        if not self.looks or self.likeness(look) < 0.9:
+            self.looks.append(look)
+
+    def likeness(self, look: Floats) -> float:
+        """Largest correlation with a kept picture, -1..1."""
+        return max((_alike(look, kept) for kept in self.looks), default=-1.0)
+
+
+class _Shots:
+    """Tells at which frames a video is cut."""
+
+    def __init__(self) -> None:
+        self._before: Floats | None = None
+        self._changes: deque[float] = deque(maxlen=_CUT_FRAMES)
+
+    def cuts(self, gray: Gray) -> bool:
+        """Tell whether this frame belongs to another shot than the one before."""
+        size = (_CUT_SIDE_PX, _CUT_SIDE_PX)
+        now = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.float64)
+        before, self._before = self._before, now
+        if before is None:
+            return False
+        change = float(np.abs(now - before).mean())
+        usual = float(np.median(self._changes)) if self._changes else 0.0
+        self._changes.append(change)
+        return change > max(_CUT_LEVELS, _CUT_TIMES * usual)
+
+
+class MeshTracker:
+    """Follows all faces of a video by the face mesh; frames are given one after the other.
+
+    Args:
+        settings: When a face is looked for and given up.
+        find: Finds the faces in a gray image.
+    """
+
+    def __init__(self, settings: TrackSettings, find: Callable[[Gray], Sequence[Face]]) -> None:
+        self.settings, self._find = settings, find
+        self._in_view: list[_Person] = []
+        self._lost: list[_Person] = []
+        self._shots = _Shots()
+        self._subjects = 0
+        self._next_detection_s = -np.inf
+
+    @property
+    def subjects(self) -> int:
+        """How many different faces were seen so far."""
+        return self._subjects
+
+    def see(self, frame: int, time_s: float, gray: Gray) -> tuple[Seen, ...]:
+        """Follow the faces in the next frame; as `Tracker.see`."""
+        seen: dict[int, Seen] = {}
+        strayed: list[Mesh] = []
+        is_cut = self._shots.cuts(gray)
+        for person in tuple(self._in_view):
+            mesh = find_mesh(gray, person.mesh)
+            if not mesh.is_face:
+                continue
+            pose, patch, look = person.look(gray, mesh)
+            if is_cut and person.likeness(look) < _ANOTHER:
+                self._in_view.remove(person)
+                self._lost.append(person)
+                strayed.append(mesh)
+            else:
+                seen[person.subject_id] = self._seen(
+                    person, gray, mesh, (pose, patch, look), frame, time_s
+                )
+        missing = any(person.subject_id not in seen for person in self._in_view)
+        if strayed or missing or time_s >= self._next_detection_s:
+            for mesh in (*strayed, *self._detected(gray, time_s)):
+                self._meet(gray, mesh, seen, frame, time_s)
+        self._give_up(time_s)
+        return tuple(seen[number] for number in sorted(seen))
+
+    def _seen(
+        self,
+        person: _Person,
+        gray: Gray,
+        mesh: Mesh,
+        looked: tuple[Pose, Patch, Floats],
+        frame: int,
+        time_s: float,
+    ) -> Seen:
+        pose, patch, look = looked
+        found = person.advance(gray, mesh, pose, patch, time_s)
+        pose = person.template.pose(mesh)
+        person.remember(look, pose)
+        is_restarted, person.is_restarted = person.is_restarted, False
+        opening, width = mouth_of(mesh)
+        signals = (
+            *pose.degrees, *np.mean(person.gaze, axis=0), *person.eyes, *lids_of(mesh), opening,
+            width, found.similarity, mesh.score, found.spread_px, float(patch.mean()),
+            float(cv2.Laplacian(patch, cv2.CV_32F).std()),
+        )  # fmt: skip
+        return Seen(
+            subject_id=person.subject_id,
+            frame=frame,
+            time_s=time_s,
+            matrix=after(person.template.matrix(pose), _plain_head(found)),
+            regions_px=person.base + found.regions_px,
+            warp_px=np.array([*pose.degrees[:2], 0.0, 0.0]),
+            eyes=sum(person.eyes) / 2,
+            similarity=found.similarity,
+            is_restarted=is_restarted,
+            mesh_px=person.mesh_px(pose),
+            signals=np.array(signals),
+        )
+
+    def _detected(self, gray: Gray, time_s: float) -> list[Mesh]:
+        """Meshes of the faces that a detector finds."""
+        meshes = []
+        for face in self._find(gray):
+            if face.eye_distance_px >= self.settings.least_eyes_px:
+                meshes.append(find_mesh(gray, face.box_xyxy))
+        self._next_detection_s = time_s + _DETECT_S * (1 if self._in_view else 0.2)
+        return [mesh for mesh in meshes if mesh.score >= _SURE]
+
+    def _meet(
+        self, gray: Gray, mesh: Mesh, seen: dict[int, Seen], frame: int, time_s: float
+    ) -> None:
+        """Take a face that was found: followed already, one that was lost, or a new one."""
+        near = [p for p in self._in_view if _overlap(p.mesh.box_xyxy, mesh.box_xyxy) > _SAME_PLACE]
+        if any(person.subject_id in seen for person in near):
+            return
+        stranger = _Person(0, mesh)
+        _, _, look = stranger.look(gray, mesh)
+        known = [(1.0, person) for person in near]
+        known += [(person.likeness(look), person) for person in self._lost]
+        likeness, person = max(known, key=lambda pair: pair[0], default=(-1.0, stranger))
+        if likeness < _KNOWN:
+            self._subjects += 1
+            person = stranger
+            person.subject_id = self._subjects
+        elif person in self._lost:
+            self._lost.remove(person)
+            person.start_again(mesh)
+        if person not in self._in_view:
+            self._in_view.append(person)
+        looked = person.look(gray, mesh)
+        seen[person.subject_id] = self._seen(person, gray, mesh, looked, frame, time_s)
+
+    def _give_up(self, time_s: float) -> None:
+        gone = [p for p in self._in_view if time_s - p.last_seen_s > self.settings.lost_after_s]
+        self._in_view = [p for p in self._in_view if p not in gone]
+        self._lost += gone
+
+
+def _unmoved(found: Measured) -> Measured:
+    """Return what is measured against the frame itself."""
+    return Measured(
+        regions_px=np.zeros_like(found.regions_px),
+        head=np.hstack([np.eye(2), np.zeros((2, 1))]),
+        turn_px=np.zeros(2),
+        similarity=found.similarity,
+        eyes=found.eyes,
+        spread_px=found.spread_px,
+    )
+
+
+def _plain_head(found: Measured) -> Matrix:
+    """Turn, scale and shift of the head inside the patch beyond its pose."""
+    head = found.head
+    a, b = (head[0, 0] + head[1, 1]) / 2, (head[1, 0] - head[0, 1]) / 2
+    linear = np.array([[a, -b], [b, a]])
+    middle = np.full(2, 80.0)
+    goes_to = head[:, :2] @ middle + head[:, 2]
+    return np.hstack([linear, (goes_to - linear @ middle)[:, None]])
+
+
+def _small(patch: Patch) -> Floats:
+    """Small picture without slow light, of mean 0 and norm 1; the outer edge does not count."""
+    inner = evened(patch)[8:-8, 16:-16]
+    size = (_SEEN_ALIKE_PX, _SEEN_ALIKE_PX)
+    values = cv2.resize(inner, size, interpolation=cv2.INTER_AREA).astype(np.float64).ravel()
+    values -= values.mean()
+    return np.asarray(values / max(float(np.linalg.norm(values)), 1e-9))
+
+
+def _alike(first: Floats, second: Floats) -> float:
+    return float(first @ second)
+
+
+def _overlap(first: Sequence[float], second: Sequence[float]) -> float:
+    """Area that two boxes share over the area of both."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    shared = max(width, 0.0) * max(height, 0.0)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
+    return shared / max(sum(areas) - shared, 1e-9)

@@ -1,0 +1,149 @@
+"""Movements of a face that is followed by its mesh: brief ones by flow, long ones by the mesh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, percentile_filter, uniform_filter1d
+
+from openmer.video.faces._patch import FACE_WIDTH_PX
+from openmer.video.faces._resample import UniformRun
+from openmer.video.spotting._bumps import Bump, bumps_of, channel_regions
+from openmer.video.spotting._gates import Gates, gates_of
+from openmer.video.spotting._motion_spotter import Candidate
+from openmer.video.spotting._regions import MOUTH, REGIONS
+from openmer.video.spotting._settings import MeshSettings
+
+Floats = NDArray[np.float64]
+
+_REST_S = 30.0
+_MOUTH = np.isin(REGIONS, MOUTH)
+
+
+def mesh_candidates(run: UniformRun, settings: MeshSettings) -> list[Candidate]:
+    """Brief and long movements of one piece; those under a gate name it.
+
+    Brief ones must be bumps, not steps, no larger or faster than skin moves, and both sides of the
+    face must not contradict each other. Long ones are times away from the rest of the face.
+    """
+    if len(run.regions_px) < run.samples(settings.least_s):
+        return []
+    gates = gates_of(run)
+    return _brief(run, gates, settings) + _long(run, gates, settings)
+
+
+def _brief(run: UniformRun, gates: Gates, settings: MeshSettings) -> list[Candidate]:
+    chosen = channel_regions()
+    reach = _reach(run, settings)[:, None] * np.ones(len(chosen))
+    floor = settings.least_share * FACE_WIDTH_PX
+    open_reach = np.where((gates.regions()[:, None, :] & chosen[None]).any(2), np.inf, reach)
+    found = bumps_of(run, settings.ratio, floor, open_reach)
+    kept = [_candidate(run, bump) for bump in found if _is_plausible(run, bump, gates, settings)]
+    taken = [bump for bump in found]
+    for bump in bumps_of(run, settings.ratio, floor, reach):
+        near = any(abs(bump.apex - one.apex) <= bump.half + one.half for one in taken)
+        reasons = gates.reasons(*_span(bump), np.array(REGIONS)[chosen[bump.channel]])
+        if not near and reasons and bump.shape >= settings.shape:
+            kept.append(replace(_candidate(run, bump), gates=reasons))
+    return kept
+
+
+def _span(bump: Bump) -> tuple[int, int]:
+    return int(bump.apex - bump.half), int(np.ceil(bump.apex + bump.half))
+
+
+def _reach(run: UniformRun, settings: MeshSettings) -> Floats:
+    """Compute the factor on the noise while the head turns, ``(samples,)``."""
+    speed = np.zeros(len(run.regions_px))
+    for name in ("yaw", "pitch"):
+        angle = gaussian_filter1d(run.signal(name), 0.05 / run.step_s)
+        speed = np.hypot(speed, np.gradient(angle, run.step_s))
+    return np.asarray(1 + settings.per_turn * gaussian_filter1d(speed, 0.1 / run.step_s))
+
+
+def _is_plausible(run: UniformRun, bump: Bump, gates: Gates, settings: MeshSettings) -> bool:
+    """Tell whether skin can move so: shape, size, speed, and no gate within it."""
+    first, last = _span(bump)
+    regions = np.array(REGIONS)[channel_regions()[bump.channel]]
+    if gates.reasons(first, last, regions):
+        return False
+    share = bump.size_px / FACE_WIDTH_PX
+    speed = share / (bump.half * run.step_s)
+    steps = run.regions_px[max(first, 0) : last + 1][:, channel_regions()[bump.channel]].mean(1)
+    jump = np.hypot(*np.diff(steps, axis=0).T).max(initial=0) / max(bump.size_px, 1e-9)
+    return bool(
+        bump.shape >= settings.shape
+        and share <= settings.most_share
+        and speed <= settings.most_per_s
+        and (jump <= settings.jump or bump.half <= 2)
+        and run.samples(0.1) <= first
+        and last <= len(run.regions_px) - 1 - run.samples(0.1)
+    )
+
+
+def _candidate(run: UniformRun, bump: Bump) -> Candidate:
+    first, last = _span(bump)
+    first, last = max(first, 0), min(last, len(run.regions_px) - 1)
+    window = run.regions_px[first : last + 1]
+    moved = np.linalg.norm(window - (window[0] + window[-1]) / 2, axis=2).max(0)
+    own = channel_regions()[bump.channel]
+    order = [int(r) for r in np.argsort(-moved) if own[r]]
+    others = [int(r) for r in np.argsort(-moved) if not own[r] and moved[r] > moved[own].max() / 2]
+    end = (len(run.regions_px) - 1) * run.step_s
+    times = [run.step_s * (bump.apex + by) for by in (-bump.half, 0.0, bump.half)]
+    return Candidate(
+        times_s=(max(times[0], 0.0), times[1], min(times[2], end)),
+        strength=bump.ratio,
+        peak_px=bump.size_px,
+        regions=tuple(REGIONS[r] for r in [*order, *others][:4]),
+    )
+
+
+def _long(run: UniformRun, gates: Gates, settings: MeshSettings) -> list[Candidate]:
+    """Times at which the mesh is away from its rest for long."""
+    smooth = gaussian_filter1d(run.mesh_px, settings.long_smooth_s / run.step_s, axis=0)
+    away = np.linalg.norm(smooth - _rest(run, smooth), axis=2) / FACE_WIDTH_PX
+    talks = gates.flags["speech"][:, None] & _MOUTH
+    away = np.where(talks, away / settings.talk, away)
+    ratio = away.max(1) / settings.long_share
+    found = []
+    for first, end in _stretches(ratio, settings):
+        if (end - first) * run.step_s <= 0.5:
+            continue
+        apex = first + int(ratio[first:end].argmax())
+        order = np.argsort(-away[apex])
+        strong = [r for r in order[:4] if away[apex, r] >= 0.5 * away[apex, order[0]]]
+        found.append(
+            Candidate(
+                times_s=(first * run.step_s, apex * run.step_s, (end - 1) * run.step_s),
+                strength=float(ratio[apex]),
+                peak_px=float(away[apex].max()) * FACE_WIDTH_PX,
+                regions=tuple(REGIONS[r] for r in strong),
+            )
+        )
+    return found
+
+
+def _rest(run: UniformRun, smooth: Floats) -> Floats:
+    """Compute where each region rests: its mean while the mouth is least open and least wide.
+
+    The median is no rest: a grin may last for most of a video.
+    """
+    window = min(run.samples(_REST_S), len(smooth)) | 1
+    strain = run.signal("mouth_opening") + np.maximum(
+        run.signal("mouth_width") - np.median(run.signal("mouth_width")), 0
+    )
+    strain = gaussian_filter1d(strain, 0.1 / run.step_s)
+    least = percentile_filter(strain, 25, size=window)
+    calm = (strain <= least + 1e-6).astype(np.float64)[:, None, None]
+    count = np.maximum(uniform_filter1d(calm, window, axis=0), 1e-9)
+    return np.asarray(uniform_filter1d(calm * smooth, window, axis=0) / count)
+
+
+def _stretches(ratio: Floats, settings: MeshSettings) -> list[tuple[int, int]]:
+    """Stretches above the lower edge that pass 1 somewhere."""
+    over = ratio > settings.long_edge
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], over.astype(int), [0]])))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2) if ratio[a:b].max() > 1]
