@@ -31,6 +31,7 @@ from openmer.cli.explain import explain
 from openmer.cli.export import export
 from openmer.cli.latency import latency
 from openmer.cli.methods import app as methods
+from openmer.cli.models import app as models
 from openmer.cli.page import page
 from openmer.cli.predict import predict
 from openmer.cli.pretrain import pretrain
@@ -47,7 +48,8 @@ FAULT = 70
 _EPILOG = (
     "Exit codes: 0 done; 1 the audit found a leak; 2 an unknown name or option; "
     "3 input data missing or broken, or no room; 4 the evaluation cannot be honest; 5 a video "
-    "without a face; 70 a fault of OpenMER; 130 stopped; 143 terminated."
+    "without a face; 6 a video that cannot be measured; 70 a fault of OpenMER; 130 stopped; "
+    "143 terminated."
 )
 
 app = typer.Typer(
@@ -68,6 +70,7 @@ for command in COMMANDS:
 app.command(name="app")(spread(page))
 app.add_typer(methods, name="methods")
 app.add_typer(datasets, name="datasets")
+app.add_typer(models, name="models")
 
 
 @app.callback(invoke_without_command=True)

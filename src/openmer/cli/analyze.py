@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,14 @@ from openmer.errors import DataError
 if TYPE_CHECKING:
     from openmer.video import Done, Request
 
-NO_FACE = 5
+NO_FACE, NOT_MEASURABLE = 5, 6
+
+
+class Included(StrEnum):
+    """Which movements are events."""
+
+    clear = "clear"
+    gated = "gated"
 
 
 def analyze(
@@ -35,6 +43,9 @@ def analyze(
     abstain_below: AbstainBelow = None,
     spotter: SpotterName = "motion",
     fps: Fps = None,
+    include: Annotated[
+        Included, typer.Option("--include", help="gated: movements in speech, blinks, turns, too.")
+    ] = Included.clear,
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Write a copy of each video with what was found.")
     ] = False,
@@ -48,13 +59,17 @@ def analyze(
 
     Each video gets a folder with events.csv, events.json, report.html and replays. Videos that were
     analysed before in the same way are not analysed again. Exit code 5 where a video shows no
-    face, 3 where one cannot be read to its end; an honest "nothing found" is 0.
+    face, 6 where nothing was found because no face could be measured well enough, 3 where one
+    cannot be read to its end; an honest "nothing found" is 0.
     """
     model.check()
     request = room.Request(
         model=None if model.no_model else str(model.model or ""),
         settings=room.AnalyzeSettings(
-            spotter=spotter, abstain_below=abstain_below, fps=fps_of(fps)
+            spotter=spotter,
+            abstain_below=abstain_below,
+            include_gated=include is Included.gated,
+            fps=fps_of(fps),
         ),
         annotate=annotate,
         replays=not no_replays,
@@ -92,7 +107,9 @@ def _all(
 def _exit_code(done: Sequence[Done], failed: Sequence[str]) -> int:
     if failed or any(one.damage for one in done):
         return DataError.exit_code
-    return NO_FACE if any(not one.faces for one in done) else 0
+    if any(not one.faces for one in done):
+        return NO_FACE
+    return 0 if all(one.is_measurable for one in done) else NOT_MEASURABLE
 
 
 def _record(done: Done) -> dict[str, Any]:
@@ -103,6 +120,8 @@ def _record(done: Done) -> dict[str, Any]:
         "faces": done.faces,
         "duration_s": done.duration_s,
         "damage": done.damage,
+        "is_measurable": done.is_measurable,
+        "without_mesh": done.without_mesh,
         "events": [asdict(event) for event in done.events],
     }
 
@@ -115,6 +134,8 @@ def _print(done: Sequence[Done]) -> None:
         if one.events:
             output.print(_table(one))
         output.print(f"Report: {one.folder / 'report.html'}", markup=False, soft_wrap=True)
+        if one.without_mesh:
+            warn(f"{one.video}: {one.without_mesh}")
         if one.damage:
             warn(f"{one.video}: {one.damage}")
 

@@ -132,6 +132,31 @@ def synthesize(
     errors.print(f"Manifest: {manifest}", soft_wrap=True)
 
 
+@app.command()
+def inject(
+    videos: Annotated[
+        list[Path], typer.Argument(metavar="VIDEO...", help="Videos with one face in view each.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the videos and truth.csv.")] = Path(
+        "footage"
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same movements.")] = 0,
+    footage: Annotated[
+        str, typer.Option("--footage", help="A word for their kind, such as talking.")
+    ] = "",
+) -> None:
+    """Warp known micro-movements into real videos, locked to the head, and write what is true.
+
+    Each video is written twice, with movements and without. `openmer evaluate-spotting --footage`
+    judges on the folder; call again to add videos of another kind.
+    """
+    from openmer.video import inject_movements
+
+    for path in videos:
+        found = inject_movements([path], out, seed=seed, footage=footage)
+        errors.print(f"{path.name}: {len(found)} movements", markup=False, soft_wrap=True)
+
+
 def _check_corpus(
     name: str, root: Path | None, variant: str | None, frames: str | None, as_json: bool
 ) -> None:

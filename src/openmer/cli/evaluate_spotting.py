@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,6 +49,14 @@ def evaluate_spotting(
         str, typer.Option("--synthetic", metavar="SIZE", help="Synthetic videos: tiny, demo, ...")
     ] = "",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the synthetic videos.")] = 100,
+    footage: Annotated[
+        Path | None,
+        typer.Option(
+            "--footage",
+            metavar="FOLDER",
+            help="Your own footage with its truth.csv, as `openmer datasets inject` writes it.",
+        ),
+    ] = None,
     abstain_below: AbstainBelow = None,
     spotter: SpotterName = "motion",
     out: Out = Path("runs/spotting"),
@@ -59,6 +68,9 @@ def evaluate_spotting(
     Videos that hold no event are among them: they are where false alarms are counted. What is
     finished is kept; the same command goes on after it was stopped.
     """
+    if footage is not None:
+        _judge(footage, spotter, out, workers, as_json)
+        return
     loaded = model.load()
     videos, name = _videos(corpus, root, variant, frames, truth, synthetic, seed, out)
     settings = video.AnalyzeSettings(spotter=spotter, abstain_below=abstain_below)
@@ -83,6 +95,21 @@ def evaluate_spotting(
         return
     output.print(reports.render_spotting_terminal(scores))
     tell(f"Table: {out / f'{name}.md'}")
+
+
+def _judge(folder: Path, spotter: str, out: Path, workers: int, as_json: bool) -> None:
+    """Judge on footage of one's own; classes are not looked at."""
+    settings = video.AnalyzeSettings(spotter=spotter)
+    with progress(folder.name) as report:
+        tallies = video.judge_footage(folder, settings, workers=workers, on_progress=report)
+    rows = video.footage_rows(tallies)
+    text = video.footage_markdown(rows)
+    replace_files({out / "footage.md": text.encode()})
+    if as_json:
+        typer.echo(json.dumps({"rows": [asdict(row) for row in rows]}))
+        return
+    output.print(text, markup=False, soft_wrap=True)
+    tell(f"Table: {out / 'footage.md'}")
 
 
 def _videos(

@@ -197,6 +197,12 @@ from .audit._trainings import (
 from .spotting._matching import (
     Span as Span,
 )
+from .spotting._matching import (
+    match_spans as match_spans,
+)
+from .spotting._matching import (
+    overlap as overlap,
+)
 from .spotting._score import (
     score_spotting as score_spotting,
 )
@@ -284,8 +290,10 @@ __all__ = [
     "load_run",
     "logits_of",
     "make_folds",
+    "match_spans",
     "merged",
     "on_clips",
+    "overlap",
     "package_trainer",
     "per_class_of",
     "prepare_task",

@@ -46,14 +46,32 @@ from ._live import (
 from ._live import (
     watch as watch,
 )
+from ._quality import (
+    Quality as Quality,
+)
+from ._quality import (
+    quality_of as quality_of,
+)
 from .faces._patch import (
     FACE_WIDTH_PX as FACE_WIDTH_PX,
+)
+from .faces._seen import (
+    TrackSettings as TrackSettings,
 )
 from .faces._track import (
     Tracker as Tracker,
 )
-from .faces._seen import (
-    TrackSettings as TrackSettings,
+from .footage._inject import (
+    inject_movements as inject_movements,
+)
+from .footage._judge import (
+    footage_markdown as footage_markdown,
+)
+from .footage._judge import (
+    footage_rows as footage_rows,
+)
+from .footage._judge import (
+    judge_footage as judge_footage,
 )
 from .io._frame import (
     VideoFrame as VideoFrame,
@@ -136,6 +154,7 @@ __all__ = [
     "LiveSettings",
     "MotionSpotter",
     "Progress",
+    "Quality",
     "RegionShift",
     "Request",
     "TrackSettings",
@@ -150,9 +169,14 @@ __all__ = [
     "clock_text",
     "drawn",
     "evaluate_detections",
+    "footage_markdown",
+    "footage_rows",
+    "inject_movements",
+    "judge_footage",
     "list_spotters",
     "motion_percent",
     "open_video",
+    "quality_of",
     "register_spotter",
     "run_job",
     "run_jobs",

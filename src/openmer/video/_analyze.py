@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -14,7 +14,14 @@ from openmer import deployment
 from openmer.errors import DataError
 from openmer.video._analysis import Analysis
 from openmer.video._event import Event, Interval
-from openmer.video._recognize import at_threshold, frames_read, recognized, spotted
+from openmer.video._quality import Quality, quality_of
+from openmer.video._recognize import (
+    at_threshold,
+    frames_read,
+    no_class_because,
+    recognized,
+    spotted,
+)
 from openmer.video.faces._choice import FaceTracker, tracker_for
 from openmer.video.faces._seen import TrackSettings
 from openmer.video.io._frame import VideoFrame, VideoInfo
@@ -38,6 +45,7 @@ class AnalyzeSettings:
         track: When a face is looked for, believed and given up.
         spotter: Name of the spotter (`openmer.video.list_spotters`).
         abstain_below: Confidence under which an event gets no class; None is the model's own.
+        include_gated: Whether movements under a gate are events, too.
         fps: Frames per second of a folder of images.
         threads: Of the decoder; more than two do not pay beside the rest of the work.
     """
@@ -45,6 +53,7 @@ class AnalyzeSettings:
     track: TrackSettings = field(default_factory=TrackSettings)
     spotter: str = "motion"
     abstain_below: float | None = None
+    include_gated: bool = False
     fps: Fraction | None = None
     threads: int = 2
 
@@ -105,10 +114,12 @@ def analyze_video(
         book, last = _follow(video, tracker, clock, on_progress)
         faces = book.curves()
         with clock.of("spot"):
-            intervals = [(curves, found) for curves in faces for found in spot(curves)]
-        intervals.sort(key=lambda pair: (pair[1].onset_frame, pair[1].subject_id))
+            pairs = [(curves, found) for curves in faces for found in spot(curves)]
+        pairs.sort(key=lambda pair: (pair[1].onset_frame, pair[1].subject_id))
+        qualities = {curves.subject_id: quality_of(curves) for curves in faces}
+        intervals = [pair for pair in pairs if settings.include_gated or not pair[1].gates]
         with clock.of("recognize"):
-            events = tuple(_recognized(video, intervals, model, on_progress))
+            events = tuple(_recognized(video, intervals, model, qualities, on_progress))
         info, damage = video.info, video.damage or ""
     return Analysis(
         info=info,
@@ -116,10 +127,12 @@ def analyze_video(
         duration_s=float(last.time_s),
         faces=faces,
         events=events,
+        gated=tuple(found for _, found in pairs if found.gates),
         model=None if model is None else model.record,
         spotter=settings.spotter,
         damage=damage,
         without_mesh=lost,
+        qualities=tuple(qualities.values()),
         seconds=clock.seconds,
     )
 
@@ -176,6 +189,7 @@ def _recognized(
     video: Video,
     intervals: list[tuple[FaceCurves, Interval]],
     model: FittedModel | None,
+    qualities: Mapping[int, Quality],
     on_progress: Progress | None,
 ) -> Iterator[Event]:
     """Second look at the frames of each movement."""
@@ -184,6 +198,10 @@ def _recognized(
             on_progress("recognize", done, len(intervals))
         if model is None:
             yield spotted(interval, curves, "No model was given.")
+            continue
+        withheld = no_class_because(interval, curves, qualities[curves.subject_id])
+        if withheld:
+            yield spotted(interval, curves, withheld)
             continue
         wanted = frames_read(interval, curves, model)
         frames = video.between(min(wanted), max(wanted)) if wanted else ()

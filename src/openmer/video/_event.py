@@ -30,6 +30,8 @@ class Interval:
         strength: Largest movement over the threshold that it had to pass, above 1.
         displacement: Largest movement of a region, in widths of the face.
         regions: Which regions of the face moved most, the strongest first.
+        gates: Why it is a candidate only and no event, as names of gates ("blink", "speech",
+            "mouth", "turn", "covered", "light", "gap"); empty for an event.
     """
 
     subject_id: int
@@ -43,6 +45,7 @@ class Interval:
     strength: float
     displacement: float
     regions: tuple[str, ...]
+    gates: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:

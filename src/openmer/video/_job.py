@@ -70,6 +70,8 @@ class Done:
         faces: How many different faces were seen.
         duration_s: Length of what was decoded.
         damage: Why decoding ended early; "" where it did not.
+        is_measurable: Something was found, or "nothing found" says something.
+        without_mesh: Why faces were not followed by the face mesh; "" where they were.
         was_done: It had been analysed before, in the same way.
     """
 
@@ -80,6 +82,8 @@ class Done:
     faces: int
     duration_s: float
     damage: str
+    is_measurable: bool = True
+    without_mesh: str = ""
     was_done: bool = False
 
     @property
@@ -136,6 +140,8 @@ def run_job(
         "faces": len(analysis.faces),
         "duration_s": analysis.duration_s,
         "damage": analysis.damage,
+        "is_measurable": bool(analysis.events) or analysis.is_measurable,
+        "without_mesh": analysis.without_mesh,
     }
     if _holds_another(folder, video):  # written meanwhile
         folder = _beside(folder, video)

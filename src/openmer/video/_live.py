@@ -72,7 +72,7 @@ class LiveAnalyzer:
         self._stride = stride_of(info)
         self._frames: deque[VideoFrame] = deque()
         self._next_spot_s = live.settle_s
-        self._reported_s: dict[int, float] = {}
+        self._reported_s: dict[tuple[int, str], float] = {}
         self._now_s = 0.0
 
     def push(self, frame: VideoFrame) -> tuple[tuple[Seen, ...], tuple[Event, ...]]:
@@ -109,9 +109,12 @@ class LiveAnalyzer:
         events = []
         for curves in self._book.curves():
             for interval in self._spot(curves):
-                after_s = self._reported_s.get(curves.subject_id, -1.0)
+                if interval.gates and not self._settings.include_gated:
+                    continue
+                place = (curves.subject_id, interval.kind)
+                after_s = self._reported_s.get(place, -1.0)
                 if interval.offset_s <= until_s and interval.apex_s > after_s:
-                    self._reported_s[curves.subject_id] = interval.offset_s
+                    self._reported_s[place] = interval.offset_s
                     events.append(self._event(interval, curves))
         return tuple(sorted(events, key=lambda event: event.onset_frame))
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
 from openmer.video._event import Event, Interval
+from openmer.video._quality import Quality
 from openmer.video.faces._crops import TIGHT, WIDE, FaceFrames, Framing
 from openmer.video.io._frame import VideoFrame
 from openmer.video.spotting._curves import FaceCurves
@@ -92,6 +93,22 @@ def recognized(
         scores=dict(zip(model.record.classes, told, strict=True)),
         reason=f"{event.reason} {_decision_text(decision)}",
     )
+
+
+def no_class_because(interval: Interval, curves: FaceCurves, quality: Quality) -> str:
+    """Say why a movement gets no class whatever a model thinks; "" where it may get one.
+
+    Models are trained on micro-expressions of faces that are well in view.
+    """
+    if not curves.has_mesh:
+        return ""
+    if interval.kind == "macro":
+        return "No class: the model knows micro-expressions only."
+    if interval.onset_frame == curves.frames[0]:
+        return "No class: it had begun before the face came into view."
+    if not quality.is_measurable:
+        return f"No class: the face is not well enough in view. {' '.join(quality.advice)}".strip()
+    return ""
 
 
 def at_threshold(model: FittedModel, abstain_below: float) -> FittedModel:

@@ -188,7 +188,7 @@ def region_shifts(unposed: Floats) -> Floats:
 
 
 def mouth_of(mesh: Mesh) -> tuple[float, float]:
-    """Opening and width of the mouth over the distance of the outer corners of the eyes."""
+    """Measure opening and width of the mouth over the distance of the outer corners of the eyes."""
     points = mesh.points_xyz
     eyes = max(float(np.linalg.norm(points[_EYES[0][0]] - points[_EYES[1][1]])), 1e-6)
     opening = float(np.linalg.norm(points[_LIPS[0]] - points[_LIPS[1]]))
@@ -212,7 +212,7 @@ def _degrees(linear: Floats) -> Floats:
     yaw = np.arctan2(-rows[0, 2], np.hypot(rows[1, 2], third[2]))
     pitch = np.arctan2(rows[1, 2], third[2])
     roll = np.arctan2(rows[1, 0], rows[0, 0])
-    return np.degrees(np.array([yaw, pitch, roll]))
+    return np.asarray(np.degrees(np.array([yaw, pitch, roll])))
 
 
 def _similar(source: Floats, target: Floats) -> Matrix:

@@ -52,7 +52,7 @@ class TrackSettings:
     def __post_init__(self) -> None:
         if self.landmarks not in ("auto", "mesh", "patch"):
             raise ConfigError(
-                f"Found landmarks={self.landmarks!r}; expected \"auto\", \"mesh\" or \"patch\"."
+                f'Found landmarks={self.landmarks!r}; expected "auto", "mesh" or "patch".'
             )
 
 

@@ -113,11 +113,9 @@ class Tracker:
         find: Finds the faces in a gray image, in place of the detector of the settings.
     """
 
-    def __init__(
-        self, settings: TrackSettings = TrackSettings(), *, find: Find | None = None
-    ) -> None:
-        self.settings = settings
-        self._find = find or finder(settings.detector)
+    def __init__(self, settings: TrackSettings | None = None, *, find: Find | None = None) -> None:
+        self.settings = settings or TrackSettings()
+        self._find = find or finder(self.settings.detector)
         self._in_view: list[_Followed] = []
         self._lost: list[_Followed] = []
         self._subjects = 0

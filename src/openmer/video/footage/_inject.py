@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -33,22 +32,24 @@ class _Recipe:
     """Which points of the mesh a movement shifts, right and left, and where to."""
 
     region: str
-    right: int
-    left: int
+    points: tuple[int, int]
     outward_down: tuple[float, float]
     class_name: str
 
 
-_RECIPES = (
-    _Recipe(region="inner brow up", right=107, left=336, outward_down=(0, -1), class_name="surprise"),
-    _Recipe(region="outer brow up", right=105, left=334, outward_down=(0, -1), class_name="surprise"),
-    _Recipe(region="inner brow down", right=107, left=336, outward_down=(-0.5, 0.87), class_name="negative"),
-    _Recipe(region="corner up", right=61, left=291, outward_down=(0.6, -0.8), class_name="positive"),
-    _Recipe(region="corner down", right=61, left=291, outward_down=(0.2, 0.98), class_name="negative"),
-    _Recipe(region="cheek up", right=50, left=280, outward_down=(0, -1), class_name="positive"),
-)  # fmt: skip
-UPPER = MappingProxyType({recipe.region: "brow" in recipe.region for recipe in _RECIPES})
+_RECIPES = tuple(
+    _Recipe(region=region, points=points, outward_down=way, class_name=class_name)
+    for region, points, way, class_name in (
+        ("inner brow up", (107, 336), (0.0, -1.0), "surprise"),
+        ("outer brow up", (105, 334), (0.0, -1.0), "surprise"),
+        ("inner brow down", (107, 336), (-0.5, 0.87), "negative"),
+        ("corner up", (61, 291), (0.6, -0.8), "positive"),
+        ("corner down", (61, 291), (0.2, 0.98), "negative"),
+        ("cheek up", (50, 280), (0.0, -1.0), "positive"),
+    )
+)
 
+_UPPER = "brow"
 _SIZES_PX = (1.0, 2.0, 3.0, 4.0)  # of a face 200 px wide
 _LASTS_S = (0.1, 0.4)
 _APART_S, _EVERY_S = 1.2, 2.0
@@ -89,6 +90,11 @@ def inject_movements(
     return tuple(done)
 
 
+def is_upper(region: str) -> bool:
+    """Tell whether a movement is one of the upper face."""
+    return _UPPER in region
+
+
 def _one(video: Video, path: Path, out: Path, seed: int, footage: str) -> list[Movement]:
     """Write both copies of one video, and its rows."""
     fps = video.info.fps or Fraction(25)
@@ -100,7 +106,7 @@ def _one(video: Video, path: Path, out: Path, seed: int, footage: str) -> list[M
         raise DataError(f"{path} shows no face long enough. Give a video with one face in view.")
     with VideoWriter(out / f"{path.stem}.mp4", fps=fps) as writer:
         for at, frame in enumerate(_frames(video, order)):
-            writer.add(_warped(frame.image_rgb, at, movements, order, meshes, float(fps)))
+            writer.add(_warped(frame.image_rgb, at, movements, order, meshes))
     plain = f"{path.stem}-plain.mp4"
     with VideoWriter(out / plain, fps=fps) as writer:
         for frame in _frames(video, list(range(len(numbers)))):
@@ -196,7 +202,6 @@ def _warped(
     movements: Sequence[Movement],
     order: Sequence[int],
     meshes: dict[int, Floats],
-    fps: float,
 ) -> Image:
     """Move what moves at a place of the video."""
     for one in movements:
@@ -215,7 +220,7 @@ def _moved(image: Image, one: Movement, share: float, points: Floats) -> Image:
     across = across / np.hypot(*across)
     down = np.array([-across[1], across[0]])
     reach, far = _REACH * width, 3.5 * _REACH * width
-    centres = points[[recipe.right, recipe.left]]
+    centres = points[list(recipe.points)]
     outward = np.array([-1.0, 1.0])
     chosen = [side for side, name in enumerate(("right", "left")) if one.side in (name, "both")]
     low = np.maximum(np.floor(centres[chosen].min(0) - far), 0).astype(int)

@@ -82,7 +82,8 @@ def _row(row: Mapping[str, str], place: str) -> Movement:
     if told["kind"] != NONE and not 0 <= numbers["onset"] <= numbers["offset"]:
         raise DataError(f"{place}: found the frames {numbers}; expected 0 <= onset <= offset.")
     texts = {name: told[name] for name in _COLUMNS if name not in {*numbers, "size_px"}}
-    return Movement(**texts, **numbers, size_px=size)
+    fields_of = {**texts, **numbers, "size_px": size}
+    return Movement(**fields_of)  # type: ignore[arg-type]
 
 
 def write_footage(folder: Path, movements: Sequence[Movement], plain: Mapping[str, str]) -> Path:

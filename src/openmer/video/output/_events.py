@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -19,7 +20,8 @@ from openmer import __version__
 from openmer.errors import DataError, reading_file
 from openmer.files import replace_files
 from openmer.video._analysis import Analysis
-from openmer.video._event import Event, Kind
+from openmer.video._event import Event, Interval, Kind
+from openmer.video._quality import Quality
 from openmer.video.spotting._curves import FaceCurves
 
 if TYPE_CHECKING:
@@ -165,8 +167,13 @@ def _json_text(analysis: Analysis) -> str:
         },
         "spotter": analysis.spotter,
         "model": None if analysis.model is None else _model(analysis.model),
-        "faces": [_face(curves) for curves in analysis.faces],
+        "faces": [
+            _face(curves) | _quality(quality)
+            for curves, quality in zip_longest(analysis.faces, analysis.qualities)
+        ],
+        "without_mesh": analysis.without_mesh,
         "events": [_record(event) for event in analysis.events],
+        "gated": [_gated(interval) for interval in analysis.gated],
     }
     return json.dumps(page, indent=2, ensure_ascii=False) + "\n"
 
@@ -190,6 +197,41 @@ def _face(curves: FaceCurves) -> dict[str, Any]:
         "first_s": _rounded(curves.times_s[0], 6),
         "last_s": _rounded(curves.times_s[-1], 6),
         "seen_s": _rounded(curves.seen_s, 6),
+    }
+
+
+def _quality(quality: Quality | None) -> dict[str, Any]:
+    """Say how well a face could be measured."""
+    if quality is None:
+        return {}
+    told: dict[str, Any] = {
+        "clear_s": _rounded(quality.clear_s, 3),
+        "clear_share": _rounded(quality.clear_share, 4),
+        "is_measurable": quality.is_measurable,
+        "restarts": quality.restarts,
+        "fps": _rounded(quality.fps, 3),
+        "face_px": _rounded(quality.face_px, 1),
+        "problems": list(quality.problems),
+        "advice": list(quality.advice),
+    }
+    for name in ("sharpness", "light"):
+        value = getattr(quality, name)
+        told[name] = None if value is None else _rounded(value, 2)
+    for name in ("gated", "region_share"):
+        told[name] = {key: _rounded(share, 4) for key, share in getattr(quality, name).items()}
+    return {"quality": told}
+
+
+def _gated(interval: Interval) -> dict[str, Any]:
+    """Convert a movement under a gate to plain values."""
+    number = {name: _rounded(getattr(interval, name), digits) for name, digits in _DIGITS.items()}
+    return {
+        "subject_id": interval.subject_id,
+        "kind": interval.kind,
+        **{name: getattr(interval, name) for name in _FRAMES},
+        **number,
+        "regions": list(interval.regions),
+        "gates": list(interval.gates),
     }
 
 

@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from openmer.deployment import ModelRecord
+    from openmer.video._quality import Quality
+    from openmer.video.spotting._curves import FaceCurves
 
 Image = NDArray[np.uint8]
 
@@ -40,6 +43,7 @@ _REPLAY_BYTES = 1_500_000  # a longer replay is linked
 _PAGE_BYTES = 24_000_000  # of pictures and replays inside of the page
 _JPEG_QUALITY = 88
 _REGIONS_SHOWN = 6
+_SHOWN = 0.05  # share of the time from which a gate is named
 _LEAST_PERCENT = 0.05  # of the face's width; less is shown as none
 _VIDEO_TYPES = {".mp4": "video/mp4", ".mov": "video/quicktime", ".mkv": "video/x-matroska"}
 
@@ -167,9 +171,11 @@ def render_report(
 
 
 def _state(analysis: Analysis) -> str:
-    """Which of the three pages this is."""
+    """Which of the four pages this is."""
     if not analysis.faces:
         return "no face"
+    if not analysis.events and not analysis.is_measurable:
+        return "not measurable"
     return "found" if analysis.events else "nothing"
 
 
@@ -193,11 +199,25 @@ def _timelines(analysis: Analysis) -> list[tuple[str, Markup]]:
     timeline = timeline_of(analysis)
     return [
         (
-            f"Subject {curves.subject_id}, in view for {_length(curves.seen_s)}",
+            _face_words(curves, quality),
             Markup(timeline_svg(timeline, curves.subject_id)),
         )
-        for curves in analysis.faces
+        for curves, quality in zip_longest(analysis.faces, analysis.qualities)
     ]
+
+
+def _face_words(curves: FaceCurves, quality: Quality | None) -> str:
+    """Say how long a face was in view, and how well it could be measured."""
+    words = f"Subject {curves.subject_id}, in view for {_length(curves.seen_s)}"
+    if quality is None:
+        return words
+    words += (
+        f"; {quality.clear_share:.0%} of it measurable, face {quality.face_px:.0f} pixels wide, "
+        f"{quality.fps:.3g} frames per second, started again {quality.restarts} times"
+    )
+    shut = [f"{name} {share:.0%}" for name, share in quality.gated.items() if share >= _SHOWN]
+    words += f"; gated by {', '.join(shut)}" if shut else ""
+    return " ".join([f"{words}.", *quality.advice])
 
 
 def _section(number: int, event: Event, found: Evidence | None, room: _Room) -> _Section:

@@ -12,31 +12,40 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_closing, gaussian_filter1d, maximum_filter1d, percentile_filter
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, percentile_filter
 from scipy.signal import find_peaks
 
 from openmer.video.faces._resample import UniformRun
-from openmer.video.spotting._regions import MOUTH, NEAR_EYES, REGIONS
+from openmer.video.spotting._regions import MOUTH, REGIONS
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 _ALL = frozenset(REGIONS)
 _LOWER = frozenset(MOUTH) | frozenset(n for n in REGIONS if "cheek" in n or "wing" in n)
-_EYES = frozenset(NEAR_EYES) | frozenset(name for name in REGIONS if "cheek" in name)
 GATED = MappingProxyType(
-    {"blink": _EYES, "speech": _LOWER, "turn": _ALL, "covered": _ALL, "light": _ALL, "gap": _ALL}
+    {
+        "blink": _ALL,
+        "speech": _LOWER,
+        "mouth": _LOWER,
+        "turn": _ALL,
+        "covered": _ALL,
+        "light": _ALL,
+        "gap": _ALL,
+    }
 )
 """Which regions each gate concerns."""
 
 _USUAL_S = 6.0
 _BLINK = 0.72  # of the usual opening of the eyes
 _LID_PER_S = 2.2  # of the usual opening, how fast lids move in a blink or when eyes open
-_AROUND_BLINK_S = 0.1
+_BLINK_S = 0.5  # longest one; eyes that stay shut are gated as they close and open only
+_AROUND_BLINK_S = 0.07
 _SPEECH_S = (0.9, 0.35)  # looked at to each side; kept around it
-_SYLLABLE = 0.012  # least change of the mouth's opening, distances of the eyes
+_SYLLABLE = 0.016  # least change of the mouth's opening, distances of the eyes
 _SYLLABLES = 5  # turns of that within the time
-_HELD = 0.06  # opening that is held, rather than spoken with, if it never falls below
+_MOUTH_PER_S = 0.4  # distances of the eyes, how fast a mouth opens or closes widely
+_AROUND_MOUTH_S = 0.1
 _TURN_DEGREES_PER_S = 45.0
 _TURN_S = 0.08
 _COVERED = 0.5  # similarity with the reference
@@ -74,6 +83,7 @@ def gates_of(run: UniformRun) -> Gates:
     flags = {
         "blink": _blinks(run),
         "speech": _speech(run),
+        "mouth": _mouth(run),
         "turn": _turns(run),
         "covered": _covered(run),
         "light": _light(run),
@@ -84,11 +94,12 @@ def gates_of(run: UniformRun) -> Gates:
 
 def eyes_closed(run: UniformRun) -> Flags:
     """Find samples at which an eye is closed, or nearly."""
-    return np.min([_opening(run, side) for side in ("right_eye", "left_eye")], axis=0) < _BLINK
+    least = np.min([_opening(run, side) for side in ("right_eye", "left_eye")], axis=0)
+    return np.asarray(least < _BLINK)
 
 
 def _opening(run: UniformRun, name: str) -> Floats:
-    """Opening of an eye over what is usual around."""
+    """Divide the opening of an eye by what is usual around."""
     values = run.signal(name)
     usual = percentile_filter(values, 80, size=min(run.samples(_USUAL_S), len(values)) | 1)
     return np.asarray(values / np.maximum(usual, 0.12))
@@ -97,14 +108,17 @@ def _opening(run: UniformRun, name: str) -> Floats:
 def _blinks(run: UniformRun) -> Flags:
     """Find samples around the moments at which lids fall or rise."""
     moving = np.zeros(len(run.regions_px), bool)
+    longest = run.samples(_BLINK_S)
     for side in ("right_eye", "left_eye"):
         opening = gaussian_filter1d(_opening(run, side), 0.5)
         speed = np.abs(np.gradient(opening, run.step_s))
-        near = maximum_filter1d((opening < _BLINK).astype(np.uint8), 2 * run.samples(0.1) + 1) > 0
+        closed = opening < _BLINK
+        near = maximum_filter1d(closed.astype(np.uint8), 2 * run.samples(0.1) + 1) > 0
         moving |= (speed > _LID_PER_S) & near
-        moving |= opening < _BLINK * 0.7
-    closed = binary_closing(np.pad(moving, 8), np.ones(run.samples(0.12) | 1))[8:-8]
-    return _widened(closed | moving, run.samples(_AROUND_BLINK_S))
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], closed.astype(int), [0]])))
+        for first, end in edges.reshape(-1, 2):
+            moving[first:end] |= end - first <= longest
+    return _widened(moving, run.samples(_AROUND_BLINK_S))
 
 
 def _speech(run: UniformRun) -> Flags:
@@ -116,6 +130,13 @@ def _speech(run: UniformRun) -> Flags:
     reach = run.samples(_SPEECH_S[0])
     near = np.convolve(turns, np.ones(2 * reach + 1))[reach : reach + len(turns)]
     return _widened(near >= _SYLLABLES, run.samples(_SPEECH_S[1]))
+
+
+def _mouth(run: UniformRun) -> Flags:
+    """Find samples at which the mouth opens or closes widely."""
+    opening = gaussian_filter1d(run.signal("mouth_opening"), 0.03 / run.step_s)
+    speed = np.abs(np.gradient(opening, run.step_s))
+    return _widened(speed > _MOUTH_PER_S, run.samples(_AROUND_MOUTH_S))
 
 
 def _turns(run: UniformRun) -> Flags:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, percentile_filter, uniform_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, percentile_filter, uniform_filter1d
 
 from openmer.video.faces._patch import FACE_WIDTH_PX
 from openmer.video.faces._resample import UniformRun
-from openmer.video.spotting._bumps import Bump, bumps_of, channel_regions
+from openmer.video.spotting._bumps import Bump, Bumps, channel_regions
 from openmer.video.spotting._gates import Gates, gates_of
 from openmer.video.spotting._motion_spotter import Candidate
 from openmer.video.spotting._regions import MOUTH, REGIONS
@@ -19,6 +19,8 @@ from openmer.video.spotting._settings import MeshSettings
 Floats = NDArray[np.float64]
 
 _REST_S = 30.0
+_EDGE_S = 0.1
+_STEADY_PX = 0.5  # spread of the rigid parts of a face that is followed well
 _MOUTH = np.isin(REGIONS, MOUTH)
 
 
@@ -31,21 +33,35 @@ def mesh_candidates(run: UniformRun, settings: MeshSettings) -> list[Candidate]:
     if len(run.regions_px) < run.samples(settings.least_s):
         return []
     gates = gates_of(run)
-    return _brief(run, gates, settings) + _long(run, gates, settings)
+    long = _long(run, gates, settings)
+    brief = _brief(run, gates, settings)
+    return long + [one for one in brief if not any(_is_edge(one, whole) for whole in long)]
+
+
+def _is_edge(brief: Candidate, long: Candidate) -> bool:
+    """Tell whether a brief movement is how a long one begins or ends."""
+    onset, _, offset = brief.times_s
+    near = any(onset - _EDGE_S <= edge <= offset + _EDGE_S for edge in long.times_s[::2])
+    return near and not set(brief.regions[:1]).isdisjoint(long.regions)
 
 
 def _brief(run: UniformRun, gates: Gates, settings: MeshSettings) -> list[Candidate]:
     chosen = channel_regions()
-    reach = _reach(run, settings)[:, None] * np.ones(len(chosen))
-    floor = settings.least_share * FACE_WIDTH_PX
-    open_reach = np.where((gates.regions()[:, None, :] & chosen[None]).any(2), np.inf, reach)
-    found = bumps_of(run, settings.ratio, floor, open_reach)
+    cheeks = np.array([all("cheek" in n for n in np.array(REGIONS)[own]) for own in chosen])
+    reach = _reach(run, settings)[:, None] * np.where(cheeks, settings.cheek, 1.0)
+    shut = (gates.regions()[:, None, :] & chosen[None]).any(2)
+    bumps = Bumps(
+        run,
+        least_ratio=settings.ratio,
+        least_px=settings.least_share * FACE_WIDTH_PX,
+        least_shape=settings.shape,
+    )
+    found = bumps.found(np.where(shut, np.inf, reach))
     kept = [_candidate(run, bump) for bump in found if _is_plausible(run, bump, gates, settings)]
-    taken = [bump for bump in found]
-    for bump in bumps_of(run, settings.ratio, floor, reach):
-        near = any(abs(bump.apex - one.apex) <= bump.half + one.half for one in taken)
+    for bump in bumps.found(reach):
+        near = any(abs(bump.apex - one.apex) <= bump.half + one.half for one in found)
         reasons = gates.reasons(*_span(bump), np.array(REGIONS)[chosen[bump.channel]])
-        if not near and reasons and bump.shape >= settings.shape:
+        if not near and reasons:
             kept.append(replace(_candidate(run, bump), gates=reasons))
     return kept
 
@@ -55,12 +71,14 @@ def _span(bump: Bump) -> tuple[int, int]:
 
 
 def _reach(run: UniformRun, settings: MeshSettings) -> Floats:
-    """Compute the factor on the noise while the head turns, ``(samples,)``."""
+    """Compute the factor on the noise while the head turns or is followed badly."""
     speed = np.zeros(len(run.regions_px))
     for name in ("yaw", "pitch"):
         angle = gaussian_filter1d(run.signal(name), 0.05 / run.step_s)
         speed = np.hypot(speed, np.gradient(angle, run.step_s))
-    return np.asarray(1 + settings.per_turn * gaussian_filter1d(speed, 0.1 / run.step_s))
+    turning = settings.per_turn * gaussian_filter1d(speed, 0.1 / run.step_s)
+    unsteady = maximum_filter1d(run.signal("spread_px"), 2 * run.samples(0.1) + 1)
+    return np.asarray(1 + turning + settings.per_spread * np.maximum(unsteady - _STEADY_PX, 0))
 
 
 def _is_plausible(run: UniformRun, bump: Bump, gates: Gates, settings: MeshSettings) -> bool:
@@ -74,8 +92,7 @@ def _is_plausible(run: UniformRun, bump: Bump, gates: Gates, settings: MeshSetti
     steps = run.regions_px[max(first, 0) : last + 1][:, channel_regions()[bump.channel]].mean(1)
     jump = np.hypot(*np.diff(steps, axis=0).T).max(initial=0) / max(bump.size_px, 1e-9)
     return bool(
-        bump.shape >= settings.shape
-        and share <= settings.most_share
+        share <= settings.most_share
         and speed <= settings.most_per_s
         and (jump <= settings.jump or bump.half <= 2)
         and run.samples(0.1) <= first
@@ -102,7 +119,7 @@ def _candidate(run: UniformRun, bump: Bump) -> Candidate:
 
 
 def _long(run: UniformRun, gates: Gates, settings: MeshSettings) -> list[Candidate]:
-    """Times at which the mesh is away from its rest for long."""
+    """Find times at which the mesh is away from its rest for long."""
     smooth = gaussian_filter1d(run.mesh_px, settings.long_smooth_s / run.step_s, axis=0)
     away = np.linalg.norm(smooth - _rest(run, smooth), axis=2) / FACE_WIDTH_PX
     talks = gates.flags["speech"][:, None] & _MOUTH

@@ -37,6 +37,7 @@ MOUTH = ("right corner of the mouth", "left corner of the mouth", "upper lip", "
 NEAR_EYES = tuple(name for name in REGIONS if "brow" in name or "root" in name)
 _EYES = ((0.31, 0.36), (0.69, 0.36))
 
+_NARROWER = 0.75  # windows of a face whose parts are known, so that less of a peak is lost
 STEP_PX = 2  # every second pixel of the flow is looked at
 
 
@@ -89,7 +90,7 @@ def layout_of(places: Mapping[str, NDArray[np.float64]]) -> Layout:
         _pair((places[f"{side} outer brow"] + places[f"{side} inner brow"]) / 2)
         for side in ("right", "left")
     )
-    reaches = {name: reach for name, (_, reach) in _WINDOWS.items()}
+    reaches = {name: (_NARROWER * x, _NARROWER * y) for name, (_, (x, y)) in _WINDOWS.items()}
     return Layout(
         regions=_shares(_window(_pair(places[name]), reaches[name]) for name in REGIONS),
         eyes=_shares(_window(middle, (0.055, 0.03)) for middle in eyes),

@@ -15,8 +15,9 @@ from openmer.video._event import MICRO_S, Interval, Kind
 from openmer.video.faces._patch import FACE_WIDTH_PX
 from openmer.video.faces._resample import UniformRun, uniform_runs
 from openmer.video.spotting._curves import FaceCurves
+from openmer.video.spotting._mesh_spotter import mesh_candidates
 from openmer.video.spotting._motion_spotter import Candidate, candidates_of, kept_apart
-from openmer.video.spotting._settings import SpotSettings
+from openmer.video.spotting._settings import MeshSettings, SpotSettings
 
 __all__ = [
     "MotionSpotter",
@@ -32,7 +33,10 @@ class Spotter(Protocol):
     """Finds movements in the curves of one face."""
 
     def __call__(self, curves: FaceCurves, /) -> tuple[Interval, ...]:
-        """Movements by time, none of them overlapping another."""
+        """Movements by time, none of them overlapping another of its kind.
+
+        Those with gates are no events, but candidates that are listed apart.
+        """
 
 
 _SPOTTERS: Registry[Callable[[], Spotter]] = Registry("spotter")
@@ -94,8 +98,14 @@ class MotionSpotter:
     fall of a raised cosine would be. 1/25 to 1/2 second is reported as micro, longer as macro, up
     to `longest_s`.
 
+    Faces that were followed by their mesh are spotted otherwise: micro-expressions are bumps in the
+    flow of a region or of a pair of them, found by matched filters of 0.1 to 0.5 s over the noise
+    around; longer movements are times away from the rest of the mesh. Gates (blink, speech, turn,
+    covered, light, gap) each concern some regions for a short time.
+
     Args:
         settings: Thresholds and windows, all with defaults that were tuned on synthetic videos.
+        mesh: Likewise for faces with a mesh, tuned on real footage with known movements.
 
     References:
         Durations: Yan et al. (2013), How fast are the leaked facial expressions. Flow apart from
@@ -105,12 +115,17 @@ class MotionSpotter:
     """
 
     settings: SpotSettings = field(default_factory=SpotSettings)
+    mesh: MeshSettings = field(default_factory=MeshSettings)
 
     def __call__(self, curves: FaceCurves, /) -> tuple[Interval, ...]:
-        """Movements by time, none of them overlapping another."""
+        """Movements by time, none of them overlapping another of its kind."""
         found = []
         for run in uniform_runs(curves):
-            for candidate in kept_apart(candidates_of(run, self.settings)):
+            if curves.has_mesh:
+                candidates = mesh_candidates(run, self.mesh)
+            else:
+                candidates = kept_apart(candidates_of(run, self.settings))
+            for candidate in candidates:
                 interval = _interval(curves, run, candidate)
                 if interval is not None:
                     found.append(interval)
@@ -137,6 +152,7 @@ def _interval(curves: FaceCurves, run: UniformRun, candidate: Candidate) -> Inte
         strength=candidate.strength,
         displacement=candidate.peak_px / FACE_WIDTH_PX,
         regions=candidate.regions,
+        gates=candidate.gates,
     )
 
 

@@ -61,6 +61,9 @@ class MeshSettings:
         most_per_s: Speed above which it is one, widths a second.
         jump: Largest step between two frames, over the height.
         shape: Share of the changes around that a brief movement must explain.
+        cheek: Factor on the noise of cheeks, at whose border hair and background move.
+        per_spread: Added to the factor on the noise for each pixel that the rigid parts of the face
+            do not move as one.
         per_turn: Added to the factor on the noise for each degree a second that the head turns.
         least_s: Shortest piece that can be measured.
         long_share: Distance from rest that a long movement must pass.
@@ -69,12 +72,14 @@ class MeshSettings:
         talk: Factor on the distance of the mouth from rest while it talks.
     """
 
-    ratio: float = 5.0
+    ratio: float = 4.5
     least_share: float = 0.0015
-    most_share: float = 0.06
+    most_share: float = 0.028
     most_per_s: float = 0.8
     jump: float = 0.95
-    shape: float = 0.5
+    shape: float = 0.7
+    cheek: float = 1.5
+    per_spread: float = 0.5
     per_turn: float = 0.03
     least_s: float = 1.2
     long_share: float = 0.035
