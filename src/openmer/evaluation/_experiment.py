@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from joblib import cpu_count
+from numpy.typing import NDArray
 from pydantic import model_validator
 
 from openmer.clip import Clip
@@ -173,6 +174,14 @@ class Task:
         return count_parameters(spec) if isinstance(spec, NetworkSpec) else 0
 
 
+def _targets(classes: Sequence[int], protocol: Protocol) -> NDArray[np.int64]:
+    """Return the class of each clip; permuted where the protocol asks for that control."""
+    truth = np.asarray(classes, dtype=np.int64)
+    if protocol.label_permutation is None:
+        return truth
+    return generator(protocol.label_permutation, "label permutation").permutation(truth)
+
+
 def prepare_task(
     method: Method,
     clips: Sequence[Clip] | ClipSource,
@@ -219,11 +228,9 @@ def prepare_task(
         failures=failures,
     )
     left = [i for i, clip in enumerate(asked) if clip.key not in failures.clips]
-    truth = np.asarray([classes[i] for i in left], dtype=np.int64)
+    truth = _targets([classes[i] for i in left], protocol)
     kept = tuple(asked[i] for i in left)
     _require_classes(scheme, truth.tolist(), failures)
-    if protocol.label_permutation is not None:
-        truth = generator(protocol.label_permutation, "label permutation").permutation(truth)
     data = TrainingData(
         inputs=inputs,
         targets=truth,

@@ -55,7 +55,7 @@ def _within(spec: S, epochs: int) -> S:
     if not isinstance(spec, NetworkSpec):
         return spec
     kept: list[Stage] = []
-    for stage in spec.training.passes:
+    for stage in spec.training.all_stages:
         left = epochs - sum(one.epochs for one in kept)
         if left > 0:
             budget = {"iterations": 1, "epochs": min(stage.epochs, left)}
