@@ -51,7 +51,7 @@ def _draw(clip: Clip, classes: tuple[str, ...], scores: NDArray[np.float64]) -> 
     paths = [clip.frame_paths[frame] for frame in (clip.onset or 0, clip.apex or -1)]
     flow_xy = optical_flow(*(read_gray(path) for path in paths))
     plt.rcParams.update({"font.size": 9, "text.color": INK, "font.family": "DejaVu Sans"})
-    figure, panels = plt.subplots(1, 5, figsize=(11, 2.5), layout="constrained")
+    figure, panels = plt.subplots(1, 5, figsize=(11, 2.35), layout="constrained")
     for panel, path, name in zip(panels, paths, ("onset", "apex"), strict=False):
         panel.imshow(np.moveaxis(read_rgb(path), 0, -1) / 255)
         panel.set_title(f"{name} frame")

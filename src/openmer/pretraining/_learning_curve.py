@@ -59,7 +59,11 @@ def draw_curve(card: Mapping[str, Any], epochs: Sequence[Epoch]) -> bytes:
         "training": ([epoch.training_loss for epoch in epochs], OTHER),
     }
     _lines(lower, numbers, losses)
-    _mark(lower, best.number, best.validation_loss, above=best.training_loss < best.validation_loss)
+    is_upper = best.training_loss < best.validation_loss
+    if not is_upper:  # room for the value below its line
+        low, high = lower.get_ylim()
+        lower.set_ylim(low - 0.1 * (high - low), high)
+    _mark(lower, best.number, best.validation_loss, above=is_upper)
     _words(upper, lower, epochs)
     return figure_bytes(figure)
 
@@ -82,7 +86,7 @@ def _titles(figure: Any, card: Mapping[str, Any]) -> None:  # noqa: ANN401 - mat
 def _frame(panel: Axes, epochs: Sequence[Epoch]) -> None:
     """Light lines, no box, and a wash behind every second part of the training."""
     draw_frame(panel)
-    panel.margins(y=0.2)
+    panel.margins(y=0.15)
     for place, (first, last, _) in enumerate(_parts(epochs)):
         if place % 2:
             panel.axvspan(first - 0.5, last + 0.5, color=RAISED, linewidth=0, zorder=0)
