@@ -61,16 +61,17 @@ UNTRAINED = "mixed attention, untrained"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One held-out clip under one network and one kind of heat.
+    """One held-out clip under one network and one kind of map.
 
     Attributes:
-        inside: Share of the saliency on what moved, by the name of the threshold; nan without heat.
-        hottest: Whether the hottest pixel moved, at half of the largest motion.
+        inside: Share of the saliency on what moved, by the name of the threshold; nan if
+            the map is empty.
+        largest: Whether the largest pixel moved, at half of the largest motion.
         right: Whether the network was.
     """
 
     inside: dict[str, float]
-    hottest: bool
+    largest: bool
     right: bool
 
 
@@ -212,16 +213,16 @@ def saliency_maps(
 def measured(shown: SaliencyMap, motion: NDArray[np.float32]) -> Measured:
     """Where the saliency of a clip lies."""
     saliency = shown.found.saliency
-    hottest = np.unravel_index(int(saliency.argmax()), saliency.shape)
+    largest = np.unravel_index(int(saliency.argmax()), saliency.shape)
     return Measured(
         inside={name: inside(saliency, motion >= share) for name, share in SHARES.items()},
-        hottest=bool(saliency.any() and motion[hottest] >= SHARES["half"]),
+        largest=bool(saliency.any() and motion[largest] >= SHARES["half"]),
         right=shown.predicted == shown.truth,
     )
 
 
 def inside(saliency: NDArray[np.float32], moved: NDArray[np.bool_]) -> float:
-    """Share of the saliency that lies on what moved; nan where there is no heat."""
+    """Share of the saliency that lies on what moved; nan if it is empty."""
     total = float(saliency.sum())
     return float(saliency[moved].sum()) / total if total else float("nan")
 
@@ -246,8 +247,8 @@ def report(
         line(VARIANTS[name], kind, maps[name][kind], motion) for kind in KINDS for name in VARIANTS
     ]
     rows += [line(UNTRAINED, kind, untrained[kind], motion) for kind in KINDS]
-    columns = ["network", "heat", "right", *(f"inside {name}, %" for name in SHARES)]
-    columns += ["inside half where right, %", "hottest pixel moved", "empty maps"]
+    columns = ["network", "map", "right", *(f"inside {name}, %" for name in SHARES)]
+    columns += ["inside half where right, %", "largest pixel moved", "empty maps"]
     command = " ".join(
         f"--{name} {getattr(options, name)}"
         for name in ("folds", "epochs", "subjects", "clips", "seed")
@@ -259,9 +260,9 @@ def report(
             f"`python benchmarks/saliency.py {command}`, {minutes:.0f} minutes, {processor()}, one "
             f"thread. {len(first)} clips, each explained by a network that was trained on the "
             f"{options.subjects - 1} other subjects. Input {len(fields[0])}x{len(fields[0])} "
-            f"pixels, maps of {cells}x{cells} cells. Inside: the share of a clip's heat that lies "
-            "where the true motion is at least half, or a tenth, of its largest; mean over clips "
-            "and its standard error. The class explained is the one that the network says.",
+            f"pixels, maps of {cells}x{cells} cells. Inside: the share of the saliency of a clip "
+            "that lies where the true motion is at least half, or a tenth, of its largest; mean "
+            "over clips and its standard error. The class explained is the predicted one.",
             "",
             f"| {' | '.join(columns)} |",
             f"|{' --- |' * len(columns)}",
@@ -282,7 +283,7 @@ def report(
 def line(
     title: str, kind: SaliencyKind, shown: list[SaliencyMap], motion: dict[str, NDArray[np.float32]]
 ) -> str:
-    """One network and one kind of heat."""
+    """One network and one kind of map."""
     found = [measured(each, motion[each.name]) for each in shown]
     right = [each for each in found if each.right]
     half = {
@@ -295,7 +296,7 @@ def line(
         f"{len(right)} of {len(found)}",
         *(percent([each.inside[name] for each in found]) for name in SHARES),
         percent(half["right"]),
-        f"{sum(each.hottest for each in found)} of {len(found)}",
+        f"{sum(each.largest for each in found)} of {len(found)}",
         str(int(np.isnan(half["all"]).sum())),
     ]
     return f"| {' | '.join(cells)} |"
@@ -304,7 +305,7 @@ def line(
 def given(
     title: str, saliency: list[NDArray[np.float32]], fields: list[NDArray[np.float32]]
 ) -> str:
-    """A heat that no network made."""
+    """A map that no network made."""
     shares = [
         percent([inside(h, f >= share) for h, f in zip(saliency, fields, strict=True)])
         for share in SHARES.values()
@@ -313,7 +314,7 @@ def given(
 
 
 def percent(shares: list[float]) -> str:
-    """Mean of shares and its standard error, in percent; maps without heat are left out."""
+    """Mean of shares and its standard error, in percent; empty maps are left out."""
     known = np.array([share for share in shares if not np.isnan(share)])
     if len(known) < 2:
         return "-"

@@ -17,12 +17,14 @@ NAMES = {
     "door": "security middleware",
     "film": "video",
     "films": "videos",
-    "heat_map": "saliency map",
+    "cut_of": "frozen prefix",
+    "heat": "saliency",
     "heated": "saliency",
     "judge": "evaluate",
     "judged": "evaluated",
     "likeness": "similarity",
     "machine": "svm, classifier",
+    "passes_of": "stages",
     "mirror": "flip",
     "mirrored": "flipped",
     "person": "subject",
@@ -39,7 +41,7 @@ PROSE = {
     r"astray": "drifted",
     r"desks?": "sessions",
     r"films?": "video",
-    r"heat[ -]?maps?": "saliency map",
+    r"heat(?:[ -]?maps?|s)?": "saliency, saliency map",
     r"judg(?:e|es|ed|ing)": "evaluate",
     r"likeness": "similarity",
     r"mirror(?:s|ed|ing)?": "flip",
@@ -133,10 +135,10 @@ def test_pages_say_the_fields_words(path):
 def test_a_wrong_word_is_named_with_its_line_and_the_right_one():
     source = '"""Faces.\n\nA heat map of persons."""\n\ndef film_of(heatMap, still): ...\n'
     assert wrong_names(source) == [
-        "5: film_of: say video", "5: heatMap: say saliency map", "5: still: say image, frozen",
+        "5: film_of: say video", "5: heatMap: say saliency", "5: still: say image, frozen",
     ]  # fmt: skip
     [(line, text)] = texts_of(source)
     assert wrong_words(text, line) == [
-        "3: heat map: say saliency map", "3: persons: say subjects",
+        "3: heat map: say saliency, saliency map", "3: persons: say subjects",
     ]  # fmt: skip
     assert not wrong_names("def is_distilled(filmed, personal): ...\n")

@@ -200,7 +200,7 @@ def _views(found: Evidence) -> Iterator[tuple[str, NDArray[np.uint8], str, str]]
     full = f"{found.flow_full_percent:g} % of the face's width"
     yield "flow", found.flow_rgb, "Movement", f"from onset to apex; full colour and arrow: {full}"
     if found.saliency_rgb is not None:
-        yield "heat", found.saliency_rgb, "What the model looked at", found.saliency_note
+        yield "saliency", found.saliency_rgb, "What the model looked at", found.saliency_note
 
 
 def _saved(path: Path, rgb: NDArray[np.uint8]) -> Path:

@@ -127,7 +127,7 @@ def draw_variants(
         _below(panel, saliency_map)
     _colour_bar(figure, drawn, (1 - 0.62 / width_in, 0.2, 0.1 / width_in, 0.475))
     figure.text(
-        0.012, 0.035, "Each map is stretched to its own hottest cell: colours compare places in "
+        0.012, 0.035, "Each map is scaled to its own maximum: colours compare places in "
         "one map, not strengths between maps. The saliency of a wrong network explains an error.",
         fontsize=8.5, color=SOFT, va="center",
     )  # fmt: skip
@@ -212,7 +212,7 @@ def _saliency(panel: Axes, shown: SaliencyMap, title: str, **style: Any) -> Any:
 
 
 def _saliency_colours() -> ListedColormap:
-    """From clear to glowing: what is cold leaves the picture as it is."""
+    """Make colours from clear to yellow; 0 leaves the picture as it is."""
     share = np.linspace(0, 1, 256)
     colours = mpl.colormaps["inferno"](0.25 + 0.7 * share)
     colours[:, 3] = 0.85 * share**0.7
@@ -227,7 +227,7 @@ def _colour_bar(
     bar = figure.add_axes(place)
     scale = figure.colorbar(drawn, cax=bar, ticks=[0, 0.5, 1])
     scale.outline.set_edgecolor(LINE)
-    bar.set_yticklabels(["0", "0.5", "hottest"])
+    bar.set_yticklabels(["0", "0.5", "largest"])
     bar.tick_params(labelsize=8, colors=SOFT, length=2)
 
 

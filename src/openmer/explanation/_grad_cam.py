@@ -23,8 +23,8 @@ class ClassSaliency:
 
     Attributes:
         cells: On the grid of the network's last maps, shape ``(rows, columns)``, 0..1: shares of
-            the hottest cell, or 0 everywhere where no place raises the class.
-        heat: The same, interpolated to the input, shape ``(height, width)``.
+            the largest cell, or 0 everywhere if no place raises the class.
+        saliency: The same, interpolated to the input, shape ``(height, width)``.
         layers: Names of the parts of the network whose maps were weighed.
         kind: How.
     """
