@@ -69,4 +69,4 @@ def test_a_budget_in_stages_ends_in_the_stage_of_the_chosen_epoch(epochs, expect
         Stage(epochs=5, learning_rate=0.01),
     )
     spec = make_spec(epochs=0, learning_rate=0, stages=stages)
-    assert [stage.epochs for stage in _within(spec, epochs).training.passes] == expected
+    assert [stage.epochs for stage in _within(spec, epochs).training.all_stages] == expected
