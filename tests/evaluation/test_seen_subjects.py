@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from tests.builders import make_task
+from tests.builders import make_clip, make_task
 
-from openmer.errors import DataError
-from openmer.evaluation import merged, seen_subjects, subjects_of_weights
-from openmer.evaluation._seen_subjects import SeenSubjects
+from openmer.errors import DataError, ProtocolError
+from openmer.evaluation import chose_settings, merged, seen_subjects, subjects_of_weights
+from openmer.evaluation._seen_subjects import SeenSubjects, content_of, refuse_searched
+from openmer.methods import load_method
 from openmer.models import save_weights
 from openmer.models._weights import list_weights
 from openmer.pretraining import ImageSet, subjects_of_images
+from openmer.training import Searched
 
 
 def image_set(subjects, corpora):
@@ -108,3 +110,22 @@ def test_subjects_are_compared_for_equality(tmp_path):
 def test_missing_weights_are_named():
     with pytest.raises(DataError, match=r"no file of weights gone\.safetensors"):
         subjects_of_weights("gone.safetensors")
+
+
+def test_clips_that_chose_settings_are_known_by_their_contents(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.png").write_bytes(name.encode())
+    flow = [make_clip(subject=name, flow_path=tmp_path / f"{name}.png") for name in ("a", "b")]
+    frames = make_clip(subject="c", frame_paths=(tmp_path / "a.png",) * 5)
+    assert len({content_of(clip) for clip in (*flow, frames)}) == 3
+    gone = make_clip(flow_path=tmp_path / "gone.png")
+    assert content_of(gone) == content_of(make_clip()) == ""
+    searched = Searched(
+        subjects=("other/a",), clips=1, sampler="tpe", trials=1, score="uf1", inner_score=0.5,
+        inner_folds=2, seed=0, settings={}, contents=(content_of(flow[0]),),
+    )  # fmt: skip
+    method = load_method("flow-svm").model_copy(update={"searched": searched})
+    assert chose_settings(method, ["demo/a", "demo/b"], flow) == ("demo/a",)
+    assert chose_settings(method, ["demo/a", "demo/b"]) == ()
+    with pytest.raises(ProtocolError, match="demo/a"):
+        refuse_searched(method, ["demo/a"], flow)

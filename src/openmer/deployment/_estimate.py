@@ -62,7 +62,7 @@ def estimate_of(
             "An honest estimate needs the epoch rule fixed or inner and the true labels. Choose "
             "one of these rules."
         )
-    chose = chose_settings(task.method, task.tested_subjects)
+    chose = chose_settings(task.method, task.tested_subjects, task.clips)
     if chose:
         raise ProtocolError(
             f"Clips of {len(chose)} of the {len(task.folds)} subjects, {chose[0]} for one, chose "

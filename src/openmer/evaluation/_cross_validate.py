@@ -99,7 +99,7 @@ def cross_validate(
     Raises:
         ProtocolError: Clips of tested subjects chose the method's settings before.
     """
-    refuse_searched(task.method, task.tested_subjects)
+    refuse_searched(task.method, task.tested_subjects, task.clips)
     folder = run_folder(task, protocol, out)
     jobs = [job for seed in protocol.seeds for job in fold_jobs(task, protocol.epoch_rule, seed)]
     pending = [job for job in jobs if not fold_path(folder, job).is_file()]

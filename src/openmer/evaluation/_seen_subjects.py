@@ -7,11 +7,13 @@ cannot be found.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from openmer.clip import Clip
 from openmer.errors import ProtocolError
 from openmer.evaluation._experiment import Task
 from openmer.methods import Method
@@ -73,24 +75,50 @@ def seen_subjects(task: Task) -> tuple[str, ...]:
     return tuple(sorted(set(task.tested_subjects) & set(seen)))
 
 
-def chose_settings(method: Method, tested: Iterable[str]) -> tuple[str, ...]:
-    """Return the tested subjects whose clips chose the settings of a method; none is right."""
-    chose = () if method.searched is None else method.searched.subjects
-    return tuple(sorted(set(tested) & set(chose)))
+def chose_settings(
+    method: Method, tested: Iterable[str], clips: Iterable[Clip] = ()
+) -> tuple[str, ...]:
+    """Return the tested subjects whose clips chose the settings of a method; none is right.
+
+    Args:
+        method: The method.
+        tested: Subjects (`Clip.subject_id`).
+        clips: Theirs and others'; they are known by their contents where names have changed.
+    """
+    if method.searched is None:
+        return ()
+    everybody, chose = set(tested), set(method.searched.subjects)
+    contents = set(method.searched.contents)
+    if contents:
+        chose |= {clip.subject_id for clip in clips if content_of(clip) in contents}
+    return tuple(sorted(everybody & chose))
 
 
-def refuse_searched(method: Method, tested: Iterable[str]) -> None:
+def content_of(clip: Clip) -> str:
+    """Return a digest of a clip's onset and apex frames, or its flow image; "" without files."""
+    apex = clip.onset if clip.apex is None else clip.apex
+    frames = [clip.frame_paths[i or 0] for i in (clip.onset, apex)] if clip.frame_paths else []
+    paths = frames or ([clip.flow_path] if clip.flow_path else [])
+    try:
+        content = b"".join(path.read_bytes() for path in paths)
+    except OSError:
+        return ""
+    return hashlib.sha256(content).hexdigest()[:12] if content else ""
+
+
+def refuse_searched(method: Method, tested: Iterable[str], clips: Iterable[Clip] = ()) -> None:
     """Refuse to report a score of settings on the subjects that chose them.
 
     Args:
         method: The method.
         tested: Subjects (`Clip.subject_id`).
+        clips: As in `chose_settings`.
 
     Raises:
         ProtocolError: A search on clips of some of them made the method.
     """
     everybody = set(tested)
-    chose = chose_settings(method, everybody)
+    chose = chose_settings(method, everybody, clips)
     if chose:
         raise ProtocolError(
             f"Clips of {len(chose)} of the {len(everybody)} subjects to be tested, {chose[0]} for "

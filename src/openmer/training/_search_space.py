@@ -191,6 +191,7 @@ class Searched(Record):
         inner_folds: Groups of subjects.
         seed: Seed of the trainings.
         settings: What was chosen.
+        contents: A digest of each clip's files, sorted, which finds the clips under other names.
     """
 
     subjects: tuple[str, ...]
@@ -202,6 +203,7 @@ class Searched(Record):
     inner_folds: int
     seed: int
     settings: Settings
+    contents: tuple[str, ...] = ()
 
 
 def _require_searchable(key: str, values: tuple[Scalar, ...] | Range, sampler: str) -> None:

@@ -239,11 +239,12 @@ def started_from(case: Case, path: Path, named: Sequence[str] | None) -> Case:
     return replace(case, task=replace(case.task, method=method))
 
 
-def searched_on(case: Case, subjects: Sequence[str]) -> Case:
+def searched_on(case: Case, subjects: Sequence[str], contents: Sequence[str] = ()) -> Case:
     """Let the method say that clips of these subjects chose its settings."""
     searched = Searched(
         subjects=tuple(subjects), clips=len(case.task.clips), sampler="tpe", trials=3,
         score="uf1", inner_score=0.5, inner_folds=2, seed=0, settings={"training.epochs": 4},
+        contents=tuple(contents),
     )  # fmt: skip
     method = case.task.method.model_copy(update={"searched": searched})
     return replace(case, task=replace(case.task, method=method))

@@ -171,6 +171,6 @@ def check_search(task: Task) -> list[Finding]:
         "is trained with settings that clips of this subject chose ([searched] in the method). Let "
         "every fold search without its own subject ([search]), or test other subjects"
     )
-    chose = set(chose_settings(task.method, task.tested_subjects))
+    chose = set(chose_settings(task.method, task.tested_subjects, task.clips))
     reached = [fold for fold in task.folds if task.subjects_of(fold) & chose]
     return [leak_of("search", fold, what) for fold in reached]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from openmer.errors import ConfigError
 from openmer.evaluation._experiment import Progress, Task, fold_job
+from openmer.evaluation._seen_subjects import content_of
 from openmer.evaluation._splits import Fold, groups_inside
 from openmer.evaluation.tuning._groups import FoldGroups, SearchRun
 from openmer.evaluation.tuning._record import (
@@ -200,6 +201,7 @@ def _settled_method(task: Task, fold: Fold, choice: Choice) -> Method:
         inner_folds=len(choice.groups),
         seed=choice.seed,
         settings=choice.settings,
+        contents=tuple(sorted({content_of(task.clips[i]) for i in fold.train} - {""})),
     )
     return with_settings(task.method, choice.settings).model_copy(update={"searched": searched})
 
