@@ -2,8 +2,9 @@
 
     python benchmarks/default_model.py [--data ../shared/data/megc2019_flow.zip] [--out RUNS]
 
-Evaluates `flow-mlp` by leave-one-subject-out on the real flow of the 442 clips of the MEGC 2019
-composite (three seeds), calibrates it, fits it on everybody (seed 0) and writes
+Evaluates `flow-mlp` by leave-one-subject-out and by leave-one-corpus-out on the real flow of the
+442 clips of the MEGC 2019 composite (three seeds), calibrates it, fits it on everybody (seed 0) and
+writes
 src/openmer/weights/default-model, docs/images/reliability.png and
 benchmarks/results/default_model.csv (what saying nothing gives) and default_model_parts.csv (by the
 class that is answered, and each corpus by the temperature and threshold of the others). An older
@@ -91,29 +92,38 @@ def main() -> None:
     clips = from_manifest(_unpacked(arguments.data, arguments.out))
     protocol = Protocol(seeds=SEEDS)
     task = prepare_task(load_method("flow-mlp"), clips, protocol=protocol, workers=1)
-    with progress("Default model") as report:
-        run = cross_validate(
-            task,
-            protocol,
-            out=arguments.out,
-            resources=ALONE,
-            command="python benchmarks/default_model.py",
-            on_progress=report,
-        )
-    model = _replaced(_fitted(task, run))
+    run = _run(task, protocol, arguments.out)
+    corpora = Protocol(seeds=SEEDS, folds="loco")
+    other = prepare_task(load_method("flow-mlp"), clips, protocol=corpora, workers=1)
+    model = _replaced(_fitted(task, run, _run(other, corpora, arguments.out)))
     _measure(run)
     output.print(f"{model.record.caution}\n{model.record.calibration}", highlight=False)
 
 
-def _fitted(task: Task, run: Path) -> FittedModel:
-    """On everybody, with what the run says of it."""
+def _run(task: Task, protocol: Protocol, out: Path) -> Path:
+    """Train what is not yet done of a run."""
+    with progress(f"Default model, {protocol.folds}") as report:
+        return cross_validate(
+            task,
+            protocol,
+            out=out,
+            resources=ALONE,
+            command="python benchmarks/default_model.py",
+            on_progress=report,
+        )
+
+
+def _fitted(task: Task, run: Path, corpora: Path) -> FittedModel:
+    """On everybody, with what the runs say of it."""
     model = train_model(
         task,
         estimate=estimate_from_run(run, task, "fixed"),
         calibration=calibration_from_run(run, task, "fixed"),
         resources=ALONE,
     )
-    return replace(model, record=model.record.model_copy(update={"note": NOTE}))
+    other = estimate_from_run(corpora, task, "fixed", "loco")
+    update = {"note": NOTE, "other_corpus": other}
+    return replace(model, record=model.record.model_copy(update=update))
 
 
 def _replaced(model: FittedModel) -> FittedModel:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Literal
 
 from openmer.deployment._record import Calibration, ModelEstimate, ProbabilityErrors
 from openmer.errors import DataError, ProtocolError
@@ -84,21 +85,24 @@ def estimate_of(
     return estimate_from_run(folder, task, protocol.epoch_rule)
 
 
-def estimate_from_run(folder: Path, task: Task, epoch_rule: str) -> ModelEstimate:
+def estimate_from_run(
+    folder: Path, task: Task, epoch_rule: str, folds: Literal["loso", "loco"] = "loso"
+) -> ModelEstimate:
     """Take the scores of a finished run as a model's estimate, if it evaluated the same thing.
 
     Args:
         folder: Of the run, with its ``run.toml``.
         task: What the model is trained on.
         epoch_rule: How the model's epoch is chosen.
+        folds: What the run held out: each subject, or each corpus.
 
     Raises:
         DataError: The folder is no finished run, or it evaluated another method, other arrays or
             other clips.
         ProtocolError: The run is leaky or was trained on shuffled labels, or its epoch rule is not
-            that of the model.
+            that of the model, or it held out something else.
     """
-    _checked_run(folder, task, epoch_rule)
+    _checked_run(folder, task, epoch_rule, folds)
     _, summary = load_run(folder)
     return ModelEstimate(
         scores={name: one for name, one in summary.scores.items() if not math.isnan(one.value)},
@@ -106,6 +110,7 @@ def estimate_from_run(folder: Path, task: Task, epoch_rule: str) -> ModelEstimat
         clips=summary.clips,
         subjects=summary.subjects,
         seeds=summary.seeds,
+        folds=folds,
         run=_name(folder),
     )
 
@@ -140,17 +145,19 @@ def calibration_from_run(folder: Path, task: Task, epoch_rule: str) -> Calibrati
     )
 
 
-def _checked_run(folder: Path, task: Task, epoch_rule: str) -> tuple[RunInfo, PredictionTable]:
+def _checked_run(
+    folder: Path, task: Task, epoch_rule: str, folds: str = "loso"
+) -> tuple[RunInfo, PredictionTable]:
     """Record and predictions of an honest run that evaluated the very same thing."""
     info = read_run_info(folder)
-    _require_honest(folder, info, epoch_rule)
+    _require_honest(folder, info, epoch_rule, folds)
     _require_same_method(folder, info, task)
     table = read_run(folder, seeds=info.seeds)
     _require_same_clips(folder, table, info, task)
     return info, table
 
 
-def _require_honest(folder: Path, info: RunInfo, epoch_rule: str) -> None:
+def _require_honest(folder: Path, info: RunInfo, epoch_rule: str, folds: str) -> None:
     if info.leaky or info.shuffled_labels:
         why = "is leaky: its epoch was chosen on the tested subjects"
         if info.leak:
@@ -163,10 +170,10 @@ def _require_honest(folder: Path, info: RunInfo, epoch_rule: str) -> None:
             f"{folder} {why}, so its scores are no estimate. Give a run with the epoch rule "
             f"{epoch_rule}, or leave --estimate out to have one made."
         )
-    if info.protocol != "loso":
+    if info.protocol != folds:
         raise ProtocolError(
-            f"{folder} held out clips by the protocol {info.protocol}; an estimate is made by "
-            "leave-one-subject-out (loso). Leave --estimate out to have one made."
+            f"{folder} held out clips by the protocol {info.protocol}; this estimate is made by "
+            f"{folds}. Leave --estimate out to have one made."
         )
     if info.epoch_rule != epoch_rule:
         raise ProtocolError(

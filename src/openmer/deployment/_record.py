@@ -15,10 +15,13 @@ from openmer.training import Record
 PACKAGES = ("numpy", "torch", "timm", "scikit-learn", "safetensors")
 
 
-class ModelEstimate(Record):
-    """How well the way of training does on subjects it has not seen: leave-one-subject-out.
+_LEFT_OUT = {"loso": "leave-one-subject-out", "loco": "leave-one-corpus-out"}
 
-    It speaks of models trained like this one on all subjects but one, on the same clips.
+
+class ModelEstimate(Record):
+    """How well the way of training does on subjects, or on a corpus, that it has not seen.
+
+    It speaks of models trained like this one on all but one, on the same clips.
 
     Attributes:
         scores: Every metric that is defined, pooled over folds, by its name.
@@ -26,6 +29,7 @@ class ModelEstimate(Record):
         clips: Clips that were tested.
         subjects: Subjects who were held out.
         seeds: Seeds that it is a mean of.
+        folds: What was held out: each subject (``loso``) or each corpus (``loco``).
         run: ``method/hash`` of the run that it comes from.
     """
 
@@ -34,14 +38,15 @@ class ModelEstimate(Record):
     clips: int
     subjects: int
     seeds: tuple[int, ...]
+    folds: Literal["loso", "loco"] = "loso"
     run: str
 
     def __str__(self) -> str:
         named = [(metric.title, self.scores.get(metric.name)) for metric in list_metrics(main=True)]
         scores = ", ".join(f"{title} {_with_ends(found)}" for title, found in named if found)
         return (
-            f"{scores}; leave-one-subject-out, {self.subjects} subjects, {self.clips} clips, epoch "
-            f"rule {self.epoch_rule}"
+            f"{scores}; {_LEFT_OUT[self.folds]}, {self.subjects} subjects, {self.clips} clips, "
+            f"epoch rule {self.epoch_rule}"
         )
 
 
@@ -183,6 +188,7 @@ class ModelRecord(Record):
         epoch: The epoch whose weights these are; 0 where there are no epochs.
         trained_on: What it has learned from.
         estimate: How well this way of training does on unseen subjects; None where nobody measured.
+        other_corpus: The same on a corpus it has not seen: the nearest to videos of another camera.
         calibration: What makes a confidence of its scores; None where nobody measured.
         note: What else a reader should know, a text in Markdown; shown on the card.
         method_sha256: Digest of ``method.toml``, 64 hex digits; "" where it is not in a folder.
@@ -203,6 +209,7 @@ class ModelRecord(Record):
     epoch: int
     trained_on: TrainedOn
     estimate: ModelEstimate | None = None
+    other_corpus: ModelEstimate | None = None
     calibration: Calibration | None = None
     note: str = ""
     method_sha256: str = ""
@@ -226,7 +233,9 @@ class ModelRecord(Record):
     def caution(self) -> str:
         """One line on how far the scores can be trusted."""
         if self.estimate is not None:
-            return f"On subjects it has not seen: {self.estimate}."
+            other = self.other_corpus
+            more = f" On a corpus it has not seen: {other}." if other is not None else ""
+            return f"On subjects it has not seen: {self.estimate}.{more}"
         if not self.trained_on.corpora:
             return (
                 f"Trained on {self.trained_on.what} only and never on a micro-expression: how well "

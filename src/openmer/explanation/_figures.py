@@ -58,7 +58,7 @@ def input_picture(array: FloatArray, recipe: Recipe) -> Picture:
         full_px = round_up(float(np.quantile(np.hypot(*array[:2]), _FULL_QUANTILE)))
         return Picture(
             title="flow",
-            words=f"hue is direction, full colour {full_px:g} px",
+            words=f"hue is direction, full colour {full_px:g}{'' if recipe.recovered else ' px'}",
             rgb=_eight_bit(255 * flow_to_rgb(array[:2], full_px)),
         )
     if recipe.flow is not None:
