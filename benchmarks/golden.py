@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 OPENMER = [sys.executable, "-c", "from openmer.cli import main; main()"]
 RUNS = {
     "flow-svm": [],
+    "flow-kernel": [],
     "ststnet": ["training.epochs=4"],
     "efficient-me": [
         "recipe.0.size=32",

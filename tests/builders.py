@@ -91,7 +91,7 @@ def make_task(method="flow-mlp", overrides=(), data=None, subjects=None):
     ]
     return Task(
         method=load_method(
-            method, ("training.epochs=3", *overrides) if method not in WITHOUT_EPOCHS else ()
+            method, overrides if method in WITHOUT_EPOCHS else ("training.epochs=3", *overrides)
         ),
         clips=tuple(clips),
         scheme=scheme,

@@ -8,7 +8,7 @@ from tests.builders import make_data, make_subjects, make_task
 
 from openmer.deployment import estimate_from_run, estimate_of, train_model
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation import Protocol, cross_validate, load_run
+from openmer.evaluation import Protocol, cross_validate, load_run, make_folds
 from openmer.models import create_model, save_weights
 from openmer.training import Resources
 
@@ -48,6 +48,21 @@ def test_a_model_carries_its_estimate(task, run):
     model = train_model(task, estimate=estimate_from_run(run, task, "fixed"))
     assert f"UF1 {model.record.estimate.scores['uf1'].value:.3f}" in model.record.caution
     assert "leave-one-subject-out" in model.record.caution
+
+
+def test_a_run_over_corpora_is_the_other_estimate(task, tmp_path):
+    subjects = [f"{'a' if i % 2 else 'b'}/s{i}" for i in range(18)]
+    task = make_task("flow-svm", data=task.data, subjects=subjects)
+    corpora = replace(task, folds=make_folds("loco", task.clips, task.data.targets.tolist()))
+    protocol = Protocol(folds="loco")
+    run = cross_validate(corpora, protocol, out=tmp_path, resources=ALONE)
+    with pytest.raises(ProtocolError, match="held out clips by the protocol loco"):
+        estimate_from_run(run, task, "fixed")
+    found = estimate_from_run(run, task, "fixed", "loco")
+    assert "leave-one-corpus-out" in str(found)
+    record = train_model(task, estimate=found).record
+    record = record.model_copy(update={"other_corpus": found})
+    assert f"On a corpus it has not seen: {found}." in record.caution
 
 
 def test_weights_that_have_seen_a_tested_subject_allow_no_estimate(tmp_path):
