@@ -85,7 +85,7 @@ def test_a_leaky_run_says_so_everywhere_and_is_no_estimate(leak, tmp_path):
         estimate_of(task, protocol, runs=tmp_path)
     record = folder / "run.toml"
     record.write_text(record.read_text().replace("leaky = true", "leaky = false"))
-    with pytest.raises(DataError, match="Set leaky = true"):
+    with pytest.raises(DataError, match="was edited after it was written"):
         load_run(folder)
 
 

@@ -186,7 +186,7 @@ def test_features_that_are_made_once_are_refused():
     perturb = "training.perturb.every=5"
     spec = load_method("efficient-me", (perturb,)).network_spec(3, (3, 32, 32))
     job = FitJob(subject_id="demo/s1", seed=0, train=(0, 1), predict=(2,))
-    with pytest.raises(ConfigError, match=r"training\.perturb.*features are made once.*Leave"):
+    with pytest.raises(ConfigError, match=r"training\.perturb.*features are computed once.*Leave"):
         plan_run(spec, [job], Resources(device="cpu"))
     off = load_method("efficient-me", ("training.perturb.every=0",)).network_spec(3, (3, 32, 32))
     assert plan_run(off, [job], Resources(device="cpu", compiled="never"))

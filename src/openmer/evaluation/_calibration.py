@@ -24,7 +24,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from openmer.errors import DataError, ProtocolError
 from openmer.evaluation._abstention import TARGET, Threshold, answered, choose_threshold
@@ -164,6 +163,8 @@ def fit_temperature(logits: Numbers, truth: NDArray[np.int64]) -> float:
     Raises:
         DataError: There is no clip, or not one true class for each.
     """
+    from scipy.optimize import brentq
+
     if not len(logits) or len(logits) != len(truth):
         raise DataError(
             f"Found {len(logits)} rows of scores and {len(truth)} true classes; expected as many "
