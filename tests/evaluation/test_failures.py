@@ -115,8 +115,6 @@ def test_a_lost_class_a_lone_subject_and_nothing_at_all_are_refused(tmp_path):
     spoilt(clips, *(i for i in range(12) if i % 3))
     message = r"(?s)needs two subjects.*found demo/s0.*8 clips could not"
     with pytest.raises(ProtocolError, match=message):
-        ProtocolError, match=r"(?s)needs two subjects.*found demo/s0.*8 clips could not"
-    ):
         task_of(clips)
     with pytest.raises(DataError, match="No clip was prepared"):
         task_of(spoilt(clips, *range(12)))

@@ -174,4 +174,4 @@ def test_a_trainer_that_draws_copies_of_the_tested_subject_is_caught(task):
         )
     finally:
         batches.training_rows = honest
-    assert any(one.check == "poison test" for one in findings)
+    assert any(one.check in {"labels", "poison test"} for one in findings)
