@@ -76,6 +76,45 @@ def test_merged_cells_have_one_value(tmp_path):
     assert read(tmp_path, packed(made)) == {"label": LINES}
 
 
+def test_cells_merged_over_the_whole_sheet_cost_nothing(tmp_path):
+    def whole(name, part):
+        return part.replace(b"A2:A3", b"A2:XFD1048576") if "sheet1" in name else part
+
+    made = book()
+    made.active.merge_cells("A2:A3")
+    (lines,) = read(tmp_path, packed(made, whole)).values()
+    assert lines[1:] == [(2, ["s1"] * 3), (3, ["s1"] * 3)]
+
+
+@pytest.mark.parametrize("count", [20_000, 1_000_000])
+def test_too_many_merged_cells_are_refused(tmp_path, count):
+    def many(name, part):
+        return part.replace(b"</mergeCells>", one * count + b"</mergeCells>")
+
+    one = b'<mergeCell ref="A1:XFD1048576"/>'
+    made = book()
+    made.active.merge_cells("A2:A3")
+    content = packed(made, many)
+    if count > 20_000:
+        with pytest.raises(DataError, match="20,000 merged cells"):
+            read(tmp_path, content)
+    else:
+        assert len(read(tmp_path, content)["label"]) == 3
+
+
+def test_too_many_cells_in_far_columns_are_refused(tmp_path):
+    row = b'<row r="%d"><c r="XFD%d"><v>1</v></c></row>'
+    rows = b"".join(row % (number, number) for number in range(1, 2000))
+
+    def far(name, part):
+        before = part.partition(b"<sheetData>")[0]
+        return before + b"<sheetData>" + rows + b"</sheetData></worksheet>"
+
+    content = packed(book(), lambda name, part: far(name, part) if "sheet1" in name else part)
+    with pytest.raises(DataError, match="5,000,000 cells"):
+        read(tmp_path, content)
+
+
 def test_too_much_is_refused_before_it_is_read(tmp_path):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

@@ -1,8 +1,8 @@
 """Read the cells of .xlsx workbooks within bounds, whatever else is in the file.
 
 Styles, charts and links are not looked at: a sheet whose colours are broken still has its words.
-Bounds: 40 MB of XML after unpacking, at most 200,000 rows with a value. Cells that are merged
-all have the value of the first one.
+Bounds: 40 MB of XML after unpacking, at most 200,000 rows with a value and 5,000,000 cells in them.
+Cells that are merged all have the value of the first one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +34,8 @@ class Cells(NamedTuple):
 
 MOST_BYTES = 40_000_000
 MOST_ROWS = 200_000
+MOST_MERGED = 20_000  # ranges
+MOST_PLACES = 5_000_000  # of cells, from the first one to the last that is filled
 _STYLES = "xl/styles.xml"
 _NO_STYLES = b'<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"/>'
 
@@ -101,12 +103,13 @@ def _sheets(path: Path, parts: dict[str, bytes]) -> dict[str, Cells]:
         reader.read()
     found = {}
     for sheet in reader.wb.worksheets:
-        source = io.BytesIO(parts[vars(sheet)["_worksheet_path"].lstrip("/")])
-        parser = WorkSheetParser(source, reader.shared_strings, data_only=True)
+        part = parts[vars(sheet)["_worksheet_path"].lstrip("/")]
+        if part.count(b"mergeCell") > 2 * MOST_MERGED:
+            raise DataError(f"{path} has more than {MOST_MERGED:,} merged cells. Unmerge them.")
+        parser = WorkSheetParser(io.BytesIO(part), reader.shared_strings, data_only=True)
         rows = dict(_lines(path, parser))
         ranges = list(parser.merged_cells.mergeCell) if parser.merged_cells else []
-        for merged in ranges:
-            _spread(rows, merged)
+        _spread(path, rows, ranges)
         if rows:
             found[str(sheet.title)] = Cells(sorted(rows.items()), len(ranges))
     return found
@@ -114,29 +117,38 @@ def _sheets(path: Path, parts: dict[str, bytes]) -> dict[str, Cells]:
 
 def _lines(path: Path, parser: WorkSheetParser) -> Iterator[Line]:
     """Yield the rows that hold a value."""
-    count = 0
+    count = places = 0
     for number, row in parser.parse():
         filled = {cell["column"]: _text(cell["value"]) for cell in row}
         last = max((column for column, text in filled.items() if text), default=0)
         if last:
             count += 1
-            if count > MOST_ROWS:
+            places += last
+            if count > MOST_ROWS or places > MOST_PLACES:
                 raise DataError(
-                    f"{path} has more than {MOST_ROWS:,} filled rows; no annotation sheet is that "
-                    "long. Delete what it holds beside the annotations."
+                    f"{path} has more than {MOST_ROWS:,} filled rows or {MOST_PLACES:,} cells in "
+                    "them; no annotation sheet is that large. Delete what it holds beside the "
+                    "annotations."
                 )
             yield number, [filled.get(column, "") for column in range(1, last + 1)]
 
 
-def _spread(rows: dict[int, list[str]], merged: MergeCell) -> None:
+def _spread(path: Path, rows: dict[int, list[str]], ranges: Iterable[MergeCell]) -> None:
     """Give merged cells the value of the first one of them, in the rows that hold a value."""
-    left, top, right, bottom = map(int, range_boundaries(merged.ref))  # type: ignore[arg-type]
-    above = rows.get(top, [])
-    value = above[left - 1] if left <= len(above) else ""
-    for number in [number for number in rows if value and top <= number <= bottom]:
-        cells = rows[number]
-        cells.extend([""] * (right - len(cells)))
-        cells[left - 1 : right] = [value] * (right - left + 1)
+    widest, places = max(map(len, rows.values()), default=0), 0
+    for merged in ranges:
+        left, top, right, bottom = map(int, range_boundaries(merged.ref))  # type: ignore[arg-type]
+        right = min(right, widest)
+        above = rows.get(top, [])
+        value = above[left - 1] if left <= len(above) else ""
+        below = range(top, bottom + 1) if bottom - top < len(rows) else sorted(rows)
+        inside = [number for number in below if value and top <= number <= bottom]
+        places += len(below) + len(inside) * (right - left + 1)
+        if places > MOST_PLACES:
+            raise DataError(f"{path} has more than {MOST_PLACES:,} merged cells. Unmerge them.")
+        for cells in (rows[number] for number in inside if number in rows):
+            cells.extend([""] * (right - len(cells)))
+            cells[left - 1 : right] = [value] * (right - left + 1)
 
 
 def _text(value: object) -> str:
