@@ -52,6 +52,9 @@ def analyze(
     no_replays: Annotated[
         bool, typer.Option("--no-replays", help="Write no magnified replay of the events.")
     ] = False,
+    signals: Annotated[
+        bool, typer.Option("--signals", help="Write signals.csv: pose, gaze, mouth, regions.")
+    ] = False,
     workers: Workers = 1,
     as_json: Json = False,
 ) -> None:
@@ -73,6 +76,7 @@ def analyze(
         ),
         annotate=annotate,
         replays=not no_replays,
+        signals=signals,
     )
     done, failed = _all(videos, out, request, workers)
     if as_json:

@@ -106,6 +106,9 @@ from .output._evidence import (
 from .output._report import (
     write_report as write_report,
 )
+from .output._signals import (
+    write_signals as write_signals,
+)
 from .output._timeline import (
     clock_text as clock_text,
 )
@@ -187,5 +190,6 @@ __all__ = [
     "write_all",
     "write_events",
     "write_report",
+    "write_signals",
     "write_video",
 ]

@@ -22,6 +22,7 @@ from openmer.video.output._events import read_events, write_events
 from openmer.video.output._evidence import Evidence, evidence_of
 from openmer.video.output._replay import replay_of
 from openmer.video.output._report import write_report
+from openmer.video.output._signals import write_signals
 
 if TYPE_CHECKING:
     from openmer.deployment import FittedModel
@@ -38,12 +39,14 @@ class Request:
         settings: How videos are analysed.
         annotate: Whether a copy of the video with boxes, curve and events is written.
         replays: Whether every event gets a magnified replay.
+        signals: Whether `signals.csv` is written, with what was measured in each frame.
     """
 
     model: str | None = ""
     settings: AnalyzeSettings = field(default_factory=AnalyzeSettings)
     annotate: bool = False
     replays: bool = True
+    signals: bool = False
 
     def load(self) -> FittedModel | None:
         """Load the model.
@@ -178,6 +181,8 @@ def write_all(
 
     settings = request.settings
     write_events(folder, analysis)
+    if request.signals:
+        write_signals(folder / "signals.csv", analysis.faces)
     with open_video(video, fps=settings.fps, threads=settings.threads, on_damage="skip") as reading:
         place = folder / "replays" if request.replays else None
         evidence, replays = drawn(reading, analysis, model, place, on_progress=on_progress)
@@ -239,6 +244,7 @@ def _asked(identity: Mapping[str, Any], request: Request, model: FittedModel | N
         "settings": asdict(request.settings),
         "annotate": request.annotate,
         "replays": request.replays,
+        "signals": request.signals,
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
