@@ -16,7 +16,10 @@ from openmer.training import (
     TrainingData,
 )
 
-WITHOUT_EPOCHS = ("flow-svm", "flow-svm-stretched", "flow-kernel")
+WITHOUT_EPOCHS = (
+    *("flow-svm", "flow-svm-stretched", "flow-kernel", "hoof", "mdmo", "bi-woof"),
+    *("lbp-top", "lbp-sip", "hog-top", "higo-top"),
+)
 
 
 def make_clip(corpus="demo", subject="s01", name="a", **changes):

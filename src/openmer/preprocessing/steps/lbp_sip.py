@@ -1,0 +1,32 @@
+"""The step that makes local binary patterns of six intersection points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+
+from openmer.preprocessing.steps._step import Array
+from openmer.preprocessing.steps._three_planes import Numbers, VolumeStep, signs
+
+_SIX = np.array([[0, 0, 1], [0, 0, -1], [0, 1, 0], [0, -1, 0], [1, 0, 0], [-1, 0, 0]])
+
+
+class LbpSipStep(VolumeStep):
+    """LBP-SIP: patterns of the neighbours along the three axes, in cells; 64 bins.
+
+    Wang, See, Phan, Oh (2014), ACCV.
+    """
+
+    step: Literal["lbp_sip"] = "lbp_sip"
+
+    def parts(self, volume: Array) -> Iterator[tuple[Numbers, Array, int]]:
+        """Yield the patterns, all of weight 1."""
+        labels = signs(volume, _SIX)
+        yield labels, np.ones(labels.shape, np.float32), 64
+
+    def flipped_bins(self) -> Numbers:
+        """Return the patterns with right and left exchanged."""
+        codes = np.arange(64)
+        return codes & ~3 | (codes & 1) << 1 | (codes & 2) >> 1
