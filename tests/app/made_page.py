@@ -37,7 +37,7 @@ def served(temporary, errors=None, end=signal.SIGTERM):
             yield address
     finally:
         page.send_signal(end)
-        code = page.wait(30)
+        code = page.wait(120)
     assert code == (0 if end == signal.SIGTERM else -end)
 
 
