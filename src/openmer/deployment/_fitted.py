@@ -16,7 +16,7 @@ from openmer.deployment._record import ModelRecord
 from openmer.errors import DataError
 from openmer.evaluation import logits_of, probabilities_at
 from openmer.methods import Method
-from openmer.preprocessing import Frames, Recipe
+from openmer.preprocessing import LUMA, Frames, Recipe
 from openmer.training import (
     CLASSIFIER,
     DecisionFunction,
@@ -30,7 +30,6 @@ from openmer.training import (
 FloatArray = NDArray[np.float32]
 
 _PARTS = {"standardize.": "0.", CLASSIFIER: CLASSIFIER, "": "1."}  # here, and in `FitResult`
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as the frames are read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +173,8 @@ class FittedModel:
 
     def _ready(self, array: FloatArray) -> FloatArray:
         if self.record.input_shape[0] == 1 and len(array) == 3 and self.recipe.flow is None:
-            array = np.tensordot(_LUMA, array, axes=1)[None]  # a model that was shown grays only
+            luma = np.array(LUMA, np.float32)  # a model of gray images
+            array = np.tensordot(luma, array, axes=1)[None]
         self._require_inputs(array[None])
         return array
 
