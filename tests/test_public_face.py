@@ -65,6 +65,7 @@ def test_clips_are_a_sequence(clips):
     assert len(clips) == 18
     assert list(clips)[3] == clips[3]
     assert list(clips.to_frame().label) == [clip.emotion for clip in clips]
+    assert openmer.load_clips(clips.to_frame()).clips == clips.clips
 
 
 def test_clips_come_from_a_table_in_memory_as_pandas_reads_it(clips):

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from openmer.datasets import read_folds
 from openmer.errors import ConfigError, DataError, ProtocolError
 from openmer.evaluation import (
     Protocol,
+    ProtocolSplitter,
     cross_validate,
     load_run,
     make_folds,
@@ -206,3 +208,23 @@ def test_a_protocol_of_ones_own_is_checked_like_the_others():
             make_folds("by-name:0", clips, targets)
     finally:
         del PROTOCOLS["by-name"]
+
+
+@pytest.mark.parametrize("spec", ["loso", "kfold:3", "loco"])
+def test_scikit_learn_takes_a_protocol_as_its_splitter(spec):
+    from sklearn.model_selection import cross_val_predict
+    from sklearn.tree import DecisionTreeClassifier
+
+    subjects = [f"{'ab'[i % 2]}/s{i % 6}" for i in range(24)]
+    inputs, targets = np.arange(24.0)[:, None], [i % 3 for i in range(24)]
+    splitter = ProtocolSplitter(spec)
+    folds = make_folds(spec, *clips_of(*subjects))
+    assert splitter.get_n_splits(inputs, targets, subjects) == len(folds)
+    for fold, (train, test) in zip(folds, splitter.split(inputs, targets, subjects), strict=True):
+        assert (tuple(train), tuple(test)) == (fold.train, fold.test)
+    said = cross_val_predict(
+        DecisionTreeClassifier(), inputs, targets, groups=subjects, cv=splitter
+    )
+    assert len(said) == 24
+    with pytest.raises(ConfigError, match="groups=subjects"):
+        next(splitter.split(inputs, targets))

@@ -6,7 +6,6 @@ import csv
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
@@ -24,6 +23,10 @@ Source = Union[str, Path, "DataFrame", ClipSource, Sequence[Clip]]
 
 Roots = str | Path | Mapping[str, str | Path] | None
 _PATHS = ("frames", "flow_path")
+_COLUMNS = (
+    "corpus", "subject", "clip", "label", "onset", "apex", "offset", "fps", "frames", "flow_path",
+    "same_subject_as", "faces", "action_units",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -40,12 +43,8 @@ class Clips(Displayed, ClipSource):
         return self.clips[index]
 
     def to_frame(self) -> DataFrame:
-        """Return a table with a row for each clip."""
-        columns = (
-            "corpus", "subject", "clip", "label", "onset", "apex", "offset", "fps", "frames",
-            "action_units",
-        )  # fmt: skip
-        return frame((dict(zip(columns, _row(clip), strict=True)) for clip in self), columns)
+        """Return a table with a row for each clip, which `load_clips` reads back."""
+        return frame(map(_row, self), _COLUMNS)
 
     def _line(self) -> str:
         return f"{len(self)} clips of {self.subjects} subjects from {self.title}"
@@ -183,16 +182,16 @@ def _cell(column: str, value: object) -> str:
     return str(Path(str(value)).absolute()) if column in _PATHS else str(value)
 
 
-def _row(clip: Clip) -> tuple[object, ...]:
-    fps = None if clip.fps is None else float(Fraction(clip.fps))
-    moments = (clip.onset, clip.apex, clip.offset)
-    return (
-        clip.corpus,
-        clip.subject,
-        clip.name,
-        clip.emotion,
-        *moments,
-        fps,
-        len(clip.frame_paths),
-        clip.action_units,
-    )
+def _row(clip: Clip) -> dict[str, object]:
+    """Return a clip as a row of a manifest, with whole paths."""
+    folder = None
+    if clip.frame_paths:
+        alone = len(clip.frame_paths) == 1
+        folder = str((clip.frame_paths[0] if alone else clip.frame_paths[0].parent).absolute())
+    cells = (
+        clip.corpus, clip.subject, clip.name, clip.emotion, clip.onset, clip.apex, clip.offset,
+        None if clip.fps is None else str(clip.fps), folder,
+        None if clip.flow_path is None else str(clip.flow_path.absolute()),
+        clip.same_as, "cropped" if clip.cropped else "", clip.action_units,
+    )  # fmt: skip
+    return dict(zip(_COLUMNS, cells, strict=True))

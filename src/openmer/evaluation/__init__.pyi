@@ -157,6 +157,7 @@ from ._splits import (
 from ._splits import (
     hold_out_inside as hold_out_inside,
 )
+from ._splitter import ProtocolSplitter as ProtocolSplitter
 from ._summary import Part as Part
 from ._summary import (
     SubjectScores as SubjectScores,
@@ -256,6 +257,7 @@ __all__ = [
     "PredictionTable",
     "Progress",
     "Protocol",
+    "ProtocolSplitter",
     "Quality",
     "ResultsAudit",
     "RunInfo",
