@@ -73,8 +73,22 @@ TARGETS = {
             "openmer.evaluation.audit._checks",
             "openmer.evaluation.audit._duplicates",
             "openmer.evaluation.audit._poison",
+            "openmer.evaluation.audit._scores",
+            "openmer.evaluation.audit._trainings",
         ),
-        ("tests/evaluation/audit",),
+        ("tests/evaluation/audit", "tests/contracts/test_leaks.py"),
+    ),
+    "copies": Target(
+        ("openmer.evaluation.audit._copies", "openmer.evaluation.audit._pictures"),
+        ("tests/evaluation/audit/test_copies.py",),
+    ),
+    "published results": Target(
+        (
+            "openmer.evaluation.audit._results",
+            "openmer.evaluation.audit._results_claims",
+            "openmer.evaluation.audit._results_table",
+        ),
+        ("tests/evaluation/audit/test_results.py",),
     ),
 }
 
