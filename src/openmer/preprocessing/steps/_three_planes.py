@@ -81,7 +81,8 @@ class VolumeStep(Step):
         counts = np.bincount(places.ravel(), weights.ravel(), self.size**2 * bins)
         cells = counts.reshape(self.size, self.size, bins)
         shares = cells / np.maximum(cells.sum(-1, keepdims=True), 1e-12)
-        return shares.transpose(2, 0, 1).astype(np.float32)
+        found: Array = shares.transpose(2, 0, 1).astype(np.float32)
+        return found
 
 
 def signs(volume: Array, steps: NDArray[np.int64]) -> Numbers:
