@@ -15,7 +15,7 @@ from openmer.video import (
     open_video,
     write_video,
 )
-from openmer.video.footage._judge import VideoTally
+from openmer.video.footage._evaluate import VideoTally
 from openmer.video.footage._truth import Movement, read_footage, write_footage
 
 

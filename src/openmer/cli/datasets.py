@@ -148,7 +148,7 @@ def inject(
     """Warp known micro-movements into real videos, locked to the head, and write what is true.
 
     Each video is written twice, with movements and without. `openmer evaluate-spotting --footage`
-    judges on the folder; call again to add videos of another kind.
+    evaluates on the folder; call again to add videos of another kind.
     """
     from openmer.video import inject_movements
 

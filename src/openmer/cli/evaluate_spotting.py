@@ -69,7 +69,7 @@ def evaluate_spotting(
     finished is kept; the same command goes on after it was stopped.
     """
     if footage is not None:
-        _judge(footage, spotter, out, workers, as_json)
+        _evaluate_footage(footage, spotter, out, workers, as_json)
         return
     loaded = model.load()
     videos, name = _videos(corpus, root, variant, frames, truth, synthetic, seed, out)
@@ -97,11 +97,11 @@ def evaluate_spotting(
     tell(f"Table: {out / f'{name}.md'}")
 
 
-def _judge(folder: Path, spotter: str, out: Path, workers: int, as_json: bool) -> None:
-    """Judge on footage of one's own; classes are not looked at."""
+def _evaluate_footage(folder: Path, spotter: str, out: Path, workers: int, as_json: bool) -> None:
+    """Evaluate on footage of one's own; classes are not looked at."""
     settings = video.AnalyzeSettings(spotter=spotter)
     with progress(folder.name) as report:
-        tallies = video.judge_footage(folder, settings, workers=workers, on_progress=report)
+        tallies = video.evaluate_footage(folder, settings, workers=workers, on_progress=report)
     rows = video.footage_rows(tallies)
     text = video.footage_markdown(rows)
     replace_files({out / "footage.md": text.encode()})

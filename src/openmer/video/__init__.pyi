@@ -61,17 +61,17 @@ from .faces._seen import (
 from .faces._track import (
     Tracker as Tracker,
 )
-from .footage._inject import (
-    inject_movements as inject_movements,
+from .footage._evaluate import (
+    evaluate_footage as evaluate_footage,
 )
-from .footage._judge import (
+from .footage._evaluate import (
     footage_markdown as footage_markdown,
 )
-from .footage._judge import (
+from .footage._evaluate import (
     footage_rows as footage_rows,
 )
-from .footage._judge import (
-    judge_footage as judge_footage,
+from .footage._inject import (
+    inject_movements as inject_movements,
 )
 from .io._frame import (
     VideoFrame as VideoFrame,
@@ -172,10 +172,10 @@ __all__ = [
     "clock_text",
     "drawn",
     "evaluate_detections",
+    "evaluate_footage",
     "footage_markdown",
     "footage_rows",
     "inject_movements",
-    "judge_footage",
     "list_spotters",
     "motion_percent",
     "open_video",

@@ -1,4 +1,4 @@
-"""How well a face could be measured, and what to film better."""
+"""How well a face could be measured, and what to record better."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Quality:
 
     @property
     def advice(self) -> tuple[str, ...]:
-        """What to film better, a sentence for each problem."""
+        """What to record better, a sentence for each problem."""
         return tuple(_ADVICE[name] for name in self.problems)
 
 

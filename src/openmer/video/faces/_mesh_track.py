@@ -42,7 +42,7 @@ _DETECT_S = 1.0  # between two looks for new faces
 _SAME_PLACE = 0.4  # overlap of two boxes that are one face
 
 
-class _Person:
+class _Subject:
     """One face and what is known of it."""
 
     def __init__(self, subject_id: int, mesh: Mesh) -> None:
@@ -101,7 +101,7 @@ class _Person:
         return found
 
     def _shape_again(self, mesh: Mesh) -> None:
-        """Make the template anew in a better pose; what the mesh has shown goes on."""
+        """Make the template again in a better pose; what the mesh has shown goes on."""
         before = self.mesh_px(self.template.pose(mesh))
         self.template, self.was_turned = Template(frontal(mesh)), False
         self.mesh_base = np.zeros_like(self.mesh_base)
@@ -137,10 +137,10 @@ class _Person:
         """Keep a picture that shows something new."""
         if np.abs(pose.degrees[:2]).max() > 30 or len(self.looks) >= _LOOKS:
             return
-        if not self.looks or self.likeness(look) < 0.9:
+        if not self.looks or self.similarity(look) < 0.9:
             self.looks.append(look)
 
-    def likeness(self, look: Floats) -> float:
+    def similarity(self, look: Floats) -> float:
         """Largest correlation with a kept picture, -1..1."""
         return max((_alike(look, kept) for kept in self.looks), default=-1.0)
 
@@ -175,8 +175,8 @@ class MeshTracker:
 
     def __init__(self, settings: TrackSettings, find: Callable[[Gray], Sequence[Face]]) -> None:
         self.settings, self._find = settings, find
-        self._in_view: list[_Person] = []
-        self._lost: list[_Person] = []
+        self._in_view: list[_Subject] = []
+        self._lost: list[_Subject] = []
         self._shots = _Shots()
         self._subjects = 0
         self._next_detection_s = -np.inf
@@ -191,20 +191,20 @@ class MeshTracker:
         seen: dict[int, Seen] = {}
         strayed: list[Mesh] = []
         is_cut = self._shots.cuts(gray)
-        for person in tuple(self._in_view):
-            mesh = find_mesh(gray, person.mesh)
+        for subject in tuple(self._in_view):
+            mesh = find_mesh(gray, subject.mesh)
             if not mesh.is_face:
                 continue
-            pose, patch, look = person.look(gray, mesh)
-            if is_cut and person.likeness(look) < _ANOTHER:
-                self._in_view.remove(person)
-                self._lost.append(person)
+            pose, patch, look = subject.look(gray, mesh)
+            if is_cut and subject.similarity(look) < _ANOTHER:
+                self._in_view.remove(subject)
+                self._lost.append(subject)
                 strayed.append(mesh)
             else:
-                seen[person.subject_id] = self._seen(
-                    person, gray, mesh, (pose, patch, look), frame, time_s
+                seen[subject.subject_id] = self._seen(
+                    subject, gray, mesh, (pose, patch, look), frame, time_s
                 )
-        missing = any(person.subject_id not in seen for person in self._in_view)
+        missing = any(subject.subject_id not in seen for subject in self._in_view)
         if strayed or missing or time_s >= self._next_detection_s:
             for mesh in (*strayed, *self._detected(gray, time_s)):
                 self._meet(gray, mesh, seen, frame, time_s)
@@ -213,7 +213,7 @@ class MeshTracker:
 
     def _seen(
         self,
-        person: _Person,
+        subject: _Subject,
         gray: Gray,
         mesh: Mesh,
         looked: tuple[Pose, Patch, Floats],
@@ -221,27 +221,27 @@ class MeshTracker:
         time_s: float,
     ) -> Seen:
         pose, patch, look = looked
-        found = person.advance(gray, mesh, pose, patch, time_s)
-        pose = person.template.pose(mesh)
-        person.remember(look, pose)
-        is_restarted, person.is_restarted = person.is_restarted, False
+        found = subject.advance(gray, mesh, pose, patch, time_s)
+        pose = subject.template.pose(mesh)
+        subject.remember(look, pose)
+        is_restarted, subject.is_restarted = subject.is_restarted, False
         opening, width = mouth_of(mesh)
         signals = (
-            *pose.degrees, *np.mean(person.gaze, axis=0), *person.eyes, *lids_of(mesh), opening,
+            *pose.degrees, *np.mean(subject.gaze, axis=0), *subject.eyes, *lids_of(mesh), opening,
             width, found.similarity, mesh.score, found.spread_px, float(patch.mean()),
             float(cv2.Laplacian(patch, cv2.CV_32F).std()),
         )  # fmt: skip
         return Seen(
-            subject_id=person.subject_id,
+            subject_id=subject.subject_id,
             frame=frame,
             time_s=time_s,
-            matrix=after(person.template.matrix(pose), _plain_head(found)),
-            regions_px=person.base + found.regions_px,
+            matrix=after(subject.template.matrix(pose), _plain_head(found)),
+            regions_px=subject.base + found.regions_px,
             warp_px=np.array([*pose.degrees[:2], 0.0, 0.0]),
-            eyes=sum(person.eyes) / 2,
+            eyes=sum(subject.eyes) / 2,
             similarity=found.similarity,
             is_restarted=is_restarted,
-            mesh_px=person.mesh_px(pose),
+            mesh_px=subject.mesh_px(pose),
             signals=np.array(signals),
         )
 
@@ -259,24 +259,24 @@ class MeshTracker:
     ) -> None:
         """Take a face that was found: followed already, one that was lost, or a new one."""
         near = [p for p in self._in_view if _overlap(p.mesh.box_xyxy, mesh.box_xyxy) > _SAME_PLACE]
-        if any(person.subject_id in seen for person in near):
+        if any(subject.subject_id in seen for subject in near):
             return
-        stranger = _Person(0, mesh)
+        stranger = _Subject(0, mesh)
         _, _, look = stranger.look(gray, mesh)
-        known = [(1.0, person) for person in near]
-        known += [(person.likeness(look), person) for person in self._lost]
-        likeness, person = max(known, key=lambda pair: pair[0], default=(-1.0, stranger))
-        if likeness < _KNOWN:
+        known = [(1.0, subject) for subject in near]
+        known += [(subject.similarity(look), subject) for subject in self._lost]
+        similarity, subject = max(known, key=lambda pair: pair[0], default=(-1.0, stranger))
+        if similarity < _KNOWN:
             self._subjects += 1
-            person = stranger
-            person.subject_id = self._subjects
-        elif person in self._lost:
-            self._lost.remove(person)
-            person.start_again(mesh)
-        if person not in self._in_view:
-            self._in_view.append(person)
-        looked = person.look(gray, mesh)
-        seen[person.subject_id] = self._seen(person, gray, mesh, looked, frame, time_s)
+            subject = stranger
+            subject.subject_id = self._subjects
+        elif subject in self._lost:
+            self._lost.remove(subject)
+            subject.start_again(mesh)
+        if subject not in self._in_view:
+            self._in_view.append(subject)
+        looked = subject.look(gray, mesh)
+        seen[subject.subject_id] = self._seen(subject, gray, mesh, looked, frame, time_s)
 
     def _give_up(self, time_s: float) -> None:
         gone = [p for p in self._in_view if time_s - p.last_seen_s > self.settings.lost_after_s]

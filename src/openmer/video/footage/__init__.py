@@ -1,1 +1,1 @@
-"""Judge the spotting on anybody's own footage, with known movements put into it."""
+"""Evaluate the spotting on anybody's own footage, with known movements put into it."""

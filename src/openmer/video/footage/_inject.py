@@ -1,7 +1,7 @@
-"""Known micro-movements warped into real videos, locked to the head, so that spotting is judged.
+"""Known micro-movements warped into real videos, locked to the head, to evaluate spotting.
 
 Nobody in ordinary footage is known to make a micro-expression. A small local warp of the skin on
-top of whatever the person does is a movement whose time, place and size are known.
+top of whatever the subject does is a movement whose time, place and size are known.
 """
 
 from __future__ import annotations

@@ -58,11 +58,11 @@ def channel_regions() -> NDArray[np.bool_]:
 
 def channels(regions_px: Floats) -> Floats:
     """Mean displacement of each channel, ``(samples, channels, 2)``, x of two sides outwards."""
-    mirrored = regions_px.copy()
-    mirrored[:, [name.startswith("right") for name in REGIONS], 0] *= -1
+    flipped = regions_px.copy()
+    flipped[:, [name.startswith("right") for name in REGIONS], 0] *= -1
     chosen = channel_regions()
     shares = chosen / chosen.sum(1, keepdims=True)
-    return np.asarray(np.einsum("cr,nrd->ncd", shares, mirrored))
+    return np.asarray(np.einsum("cr,nrd->ncd", shares, flipped))
 
 
 class Bumps:

@@ -87,7 +87,7 @@ class FootageRow:
     clear_share: float | None
 
 
-def judge_footage(
+def evaluate_footage(
     folder: Path,
     settings: AnalyzeSettings | None = None,
     *,
