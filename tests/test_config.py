@@ -61,6 +61,7 @@ step = "stretch"
 [[recipe]]
 step = "append_apex"
 """
+MOTION_HISTOGRAMS = ("hoof", "bi_woof", "main_direction")
 OTHER_RECIPES = (
     '[[recipe]]\nstep = "apex_frame"\n',
     '[[recipe]]\nstep = "dynamic_image"\n',
@@ -70,6 +71,12 @@ OTHER_RECIPES = (
         for name in ("flow", "strain", "center", "residual", "gradients", "power")
     ),
     '[[recipe]]\nstep = "flow"\n[[recipe]]\nstep = "strain"\n[[recipe]]\nstep = "recover"\n',
+    *(
+        '[[recipe]]\nstep = "flow"\n[[recipe]]\nstep = "strain"\n'
+        f'[[recipe]]\nstep = "{n}"\nsize = 4\n'
+        for n in MOTION_HISTOGRAMS
+    ),
+    *(f'[[recipe]]\nstep = "{n}"\nsize = 4\n' for n in ("hog_top", "lbp_sip", "lbp_top")),
 )
 STUDY = {
     "name": "mine",

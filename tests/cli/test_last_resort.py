@@ -24,7 +24,7 @@ def failing(openmer, monkeypatch):
         def fail(*_, **__):
             raise error
 
-        monkeypatch.setattr("openmer.cli.report._run_folders", fail)
+        monkeypatch.setattr("openmer.cli.report.reports.find_runs", fail, raising=False)
         return openmer("report", "runs", *options)
 
     return run
@@ -46,7 +46,7 @@ def test_a_fault_is_one_line_that_names_the_file_of_the_traceback(failing, kind)
 def test_debug_shows_the_traceback_of_every_error(failing, options):
     for error in (ValueError("odd"), DataError("No data.")):
         _, _, err = failing(error, *options)
-        assert "Traceback" in err and "_run_folders" in err
+        assert "Traceback" in err and "find_runs" in err
         assert str(error) in err.splitlines()[-1]
 
 

@@ -222,12 +222,18 @@ def test_every_step_is_listed():
         "apex_frame",
         "append_apex",
         "average",
+        "bi_woof",
         "center",
         "dynamic_image",
         "flow",
         "gradients",
+        "hog_top",
+        "hoof",
         "interpolate",
+        "lbp_sip",
+        "lbp_top",
         "magnify",
+        "main_direction",
         "power",
         "recover",
         "residual",
@@ -237,7 +243,7 @@ def test_every_step_is_listed():
     )
 
 
-# Their orders are those of test_motion.
+# Their orders are those of test_flow_motion.
 WITHOUT_UNIT = ("center", "gradients", "power", "recover", "residual")
 
 

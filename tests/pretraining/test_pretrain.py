@@ -269,7 +269,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path, change, image_set):
 def test_a_broken_checkpoint_is_named(tmp_path):
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(b"half a file")
-    with pytest.raises(DataError, match=r"checkpoint\.pt is broken"):
+    with pytest.raises(DataError, match=r"checkpoint\.pt cannot be read"):
         run(make_spec(), tmp_path)
     torch.save({"weights": 1}, path)
     with pytest.raises(DataError, match="no checkpoint of a pretraining"):

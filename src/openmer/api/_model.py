@@ -126,9 +126,10 @@ class Model(Displayed):
         return frame({"fact": list(facts), "value": [str(value) for value in facts.values()]})
 
     def _line(self) -> str:
-        return (
-            f"{self.fitted.record.title}, {', '.join(self.classes)}. {self.fitted.record.caution}"
-        )
+        record = self.fitted.record
+        known = record.estimate
+        trust = record.caution if known is None else f"On subjects it has not seen: {known}."
+        return f"{record.title}, {', '.join(self.classes)}. {trust}"
 
 
 def load_model(source: str | Path | None = None) -> Model:

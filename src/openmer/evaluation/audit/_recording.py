@@ -99,11 +99,15 @@ def check_recorded(calls: Iterable[list[Event]], allowed: Iterable[Path]) -> lis
     return [_finding(told, things) for told, things in leaks.items()]
 
 
+_LIBRARY_FOLDERS = frozenset({"site-packages", "dist-packages"})
+
+
 def allowed_roots(task: Task) -> list[Path]:
     """Return what a training of this method may read: libraries, the package, its own weights."""
     schemes = sysconfig.get_paths()
     roots = {sys.prefix, sys.base_prefix, *map(schemes.__getitem__, ("stdlib", "purelib"))}
     roots |= {*site.getsitepackages(), site.getusersitepackages(), *_SYSTEM}
+    roots |= {place for place in sys.path if Path(place).name in _LIBRARY_FOLDERS}
     roots |= {os.environ[name] for name in _CACHES if os.environ.get(name)}
     roots |= {str(Path(openmer.__file__).parent), str(Path.home() / ".triton")}
     roots |= {str(Path.home() / ".cache" / "matplotlib"), str(Path.home() / ".config/matplotlib")}

@@ -8,21 +8,25 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from openmer.preprocessing.steps._step import Array
-from openmer.preprocessing.steps._three_planes import PLANES, Numbers, VolumeStep
+from openmer.preprocessing.steps._step import Array, Step
+from openmer.preprocessing.steps._three_planes import PLANES, Numbers, OfThreePlanes
 
 
-class HogTopStep(VolumeStep):
+class HogTopStep(OfThreePlanes, Step):
     """HOG-TOP, or HIGO-TOP without `weighted`: directions of gradients on XY, XT and YT, in cells.
 
     Li, Hong, Moilanen, Huang, Pfister, Zhao, Pietikainen (2018), IEEE TAC 9.
 
     Attributes:
+        size: Cells along a side.
+        pixels: Frames become squares of this many pixels first; 0 keeps their own size.
         bins: Directions of the whole circle, for each plane.
         weighted: Weigh each place by the length of its gradient, else all gradients alike.
     """
 
     step: Literal["hog_top"] = "hog_top"
+    size: int = Field(ge=1)
+    pixels: int = Field(default=0, ge=0)
     bins: int = Field(default=8, ge=2, multiple_of=2)
     weighted: bool = True
 
