@@ -60,6 +60,22 @@ class PredictionTable:
         largest: NDArray[np.int64] = self.scores.argmax(axis=1).astype(np.int64)
         return largest
 
+    def at(self, rows: NDArray[np.int64]) -> PredictionTable:
+        """Return the rows of these positions, in their order."""
+        chosen = replace(
+            self,
+            clips=tuple(self.clips[row] for row in rows),
+            corpora=tuple(self.corpora[row] for row in rows),
+            subjects=tuple(self.subjects[row] for row in rows),
+            truth=self.truth[rows],
+            scores=self.scores[rows],
+            seed=self.seed[rows],
+            epoch=self.epoch[rows],
+        )
+        for column in (chosen.truth, chosen.scores, chosen.seed, chosen.epoch):
+            column.setflags(write=False)
+        return chosen
+
     def of_corpus(self, corpus: str) -> PredictionTable:
         """Return the rows of one corpus.
 
@@ -70,17 +86,7 @@ class PredictionTable:
         if not kept.any():
             known = ", ".join(sorted(set(self.corpora)))
             raise DataError(f"No prediction is of corpus {corpus}; there are those of {known}.")
-        rows = np.flatnonzero(kept)
-        return PredictionTable(
-            classes=self.classes,
-            clips=tuple(self.clips[row] for row in rows),
-            corpora=tuple(self.corpora[row] for row in rows),
-            subjects=tuple(self.subjects[row] for row in rows),
-            truth=self.truth[rows],
-            scores=self.scores[rows],
-            seed=self.seed[rows],
-            epoch=self.epoch[rows],
-        )
+        return self.at(np.flatnonzero(kept))
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -247,19 +253,7 @@ def on_clips(table: PredictionTable, clips: Collection[str]) -> PredictionTable:
             f"None of the {len(asked)} clips asked for is among the {len(table)} predictions. "
             "Give a run on these clips."
         )
-    chosen = replace(
-        table,
-        clips=tuple(table.clips[i] for i in rows),
-        corpora=tuple(table.corpora[i] for i in rows),
-        subjects=tuple(table.subjects[i] for i in rows),
-        truth=table.truth[rows],
-        scores=table.scores[rows],
-        seed=table.seed[rows],
-        epoch=table.epoch[rows],
-    )
-    for column in (chosen.truth, chosen.scores, chosen.seed, chosen.epoch):
-        column.setflags(write=False)
-    return chosen
+    return table.at(rows)
 
 
 def _check_record(record: Prediction, classes: tuple[str, ...]) -> None:

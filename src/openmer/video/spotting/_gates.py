@@ -92,12 +92,6 @@ def gates_of(run: UniformRun) -> Gates:
     return Gates(flags=MappingProxyType(flags))
 
 
-def eyes_closed(run: UniformRun) -> Flags:
-    """Find samples at which an eye is closed, or nearly."""
-    least = np.min([_opening(run, side) for side in ("right_eye", "left_eye")], axis=0)
-    return np.asarray(least < _BLINK)
-
-
 def _opening(run: UniformRun, name: str) -> Floats:
     """Divide the opening of an eye by what is usual around."""
     values = run.signal(name)
