@@ -1,5 +1,6 @@
 """Stages: what is held still stays still, what starts from stored weights starts from them."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from tests.builders import make_jobs, make_subjects
 
 from openmer.errors import ConfigError
 from openmer.models import create_model, load_weights, save_weights
+from openmer.preprocessing import ArrayCache
 from openmer.training import (
     FitJob,
     LossConfig,
@@ -119,6 +121,25 @@ def test_a_stack_of_staged_folds_equals_each_alone(stored, images, cached):
         own = alone(spec, data, job)
         np.testing.assert_allclose(result.losses, own.losses, rtol=1e-3)
         np.testing.assert_allclose(result.scores, own.scores, atol=2e-3)
+
+
+def test_kept_features_serve_the_same_weights_and_values_alone(stored, images, tmp_path):
+    cache, file = ArrayCache(tmp_path / "cache"), tmp_path / "own.safetensors"
+    shutil.copy(stored, file)
+    spec, kept = make(str(file), (HEAD,)), replace(images, store=cache)
+    made = shared_features(spec, kept, "cpu")
+    np.testing.assert_array_equal(made, shared_features(spec, images, "cpu"))
+
+    (entry,) = cache.root.rglob("*.npy")
+    cache.save(entry.stem, np.full_like(made, 7))  # what is kept is used
+    assert (shared_features(spec, kept, "cpu") == 7).all()
+    assert (shared_features(make(stored, (HEAD,)), kept, "cpu") == 7).all()
+
+    other = replace(kept, inputs=kept.inputs + np.float32(0.001))
+    assert not (shared_features(spec, other, "cpu") == 7).any()
+    state = load_weights(stored).state
+    save_weights(file, {name: value * 1.01 for name, value in state.items()}, {"data": "none"})
+    assert not (shared_features(spec, kept, "cpu") == 7).any()
 
 
 def test_features_are_shared_only_where_every_fold_has_the_same_still_backbone(stored, images):

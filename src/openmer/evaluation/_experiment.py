@@ -198,7 +198,7 @@ def prepare_task(
         method: The method.
         clips: Clips, or a corpus or manifest with its clips (see `openmer.datasets._source`).
         protocol: How clips are held out, and whether labels are permuted.
-        cache: Where prepared arrays are kept; None keeps none.
+        cache: Where prepared arrays are kept, and features of frozen parts; None keeps none.
         workers: Processes; 0 is one per core.
         on_failure: "list" leaves clips that cannot be prepared out of clips, classes and folds,
             and lists them in `Task.failures`; "error" stops at the first one.
@@ -236,14 +236,14 @@ def prepare_task(
         targets=truth,
         num_classes=len(scheme.classes),
         flipped=recipe.flipped(inputs) if _draws_flipped(method) else None,
+        store=cache,
     )
-    folds = _folds(protocol, kept, truth.tolist(), failures)
     return Task(
         method=method,
         clips=kept,
         scheme=scheme,
         data=scaled_together(data) if protocol.leak == "global_scaling" else data,
-        folds=folds,
+        folds=_folds(protocol, kept, truth.tolist(), failures),
         protocol=protocol.folds,
         failures=tuple(failures),
         lost_subjects=tuple(sorted({c.subject_id for c in asked} - {c.subject_id for c in kept})),

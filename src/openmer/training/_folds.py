@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from openmer.preprocessing import ArrayCache
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -102,6 +105,7 @@ class TrainingData:
         flipped: The same clips flipped left to right, same shape; None where no step needs them.
         features: What the first parts of the network, which all jobs share and begin with still,
             make of every row of `Rows`, shape ``(rows, ...)``; None where there are none.
+        store: Where such features are kept for other runs; None keeps none.
     """
 
     inputs: FloatArray
@@ -109,6 +113,7 @@ class TrainingData:
     num_classes: int
     flipped: FloatArray | None = None
     features: FloatArray | None = None
+    store: ArrayCache | None = field(default=None, repr=False, compare=False)
 
     @property
     def clips(self) -> int:

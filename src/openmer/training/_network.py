@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -11,7 +13,7 @@ from openmer.config import Record
 from openmer.errors import ConfigError, unknown_name
 from openmer.models import create_model, stored_backbone
 from openmer.training._config import LossConfig, ModelConfig, NetworkTraining, Stage
-from openmer.training._folds import FitJob, FloatArray, TrainingData
+from openmer.training._folds import FitJob, FloatArray, TrainingData, digest
 from openmer.training._frozen_prefix import FrozenPrefix, find_frozen_prefix
 from openmer.training._layers import Standardize
 from openmer.training._sampling import Rows
@@ -232,6 +234,9 @@ def shared_features(
 ) -> FloatArray | None:
     """Compute the features of every row from the first, frozen parts that all jobs share.
 
+    Features that `data.store` holds are taken from there: its names say which weights, and which
+    values of which rows, they were made of.
+
     Returns:
         float32, shape ``(rows, ...)``; None where there is nothing to share.
     """
@@ -244,7 +249,24 @@ def shared_features(
         torch.arange(start, min(start + batch, len(rows)), device=device)
         for start in range(0, len(rows), batch)
     ]
-    return np.concatenate([before(rows.take(part)).cpu().numpy() for part in parts])
+
+    def computed() -> FloatArray:
+        return np.concatenate([before(rows.take(part)).cpu().numpy() for part in parts])
+
+    if data.store is None:
+        return computed()
+    network = f"{spec.model.name} {dict(spec.model.parameters)} {prefix}"
+    computer = f"{batch} {torch.__version__} {device} {torch.get_num_threads()}"
+    state = hashlib.sha256(f"{network} {computer}".encode())
+    state.update(digest({k: v.cpu().numpy() for k, v in model.state_dict().items()}).encode())
+    for part in parts:
+        state.update(rows.take(part).cpu().numpy().tobytes())
+    key = state.hexdigest()
+    kept = data.store.load(key)
+    if kept is None:
+        kept = computed()
+        data.store.save(key, kept)
+    return kept
 
 
 def _mean_and_spread(

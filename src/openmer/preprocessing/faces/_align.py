@@ -4,9 +4,10 @@ The landmarks of a detector tremble by as much as a micro-expression moves. Ther
 found once, on one frame, and every frame of the clip goes through the same one: alignment takes
 away where the face was, and adds no motion. An image goes the same way as a clip of one frame.
 
-Policy: of several faces `choose_face` takes one; without a face, or with one so far in profile that
-its nose is not between its eyes, there is no alignment but a `DataError`. What lies outside of the
-image is black.
+Policy: an image in which no face is found is looked at again with a wider edge, and enlarged. Of
+several faces `choose_face` takes one; without a face, or with one so far in profile that its nose
+is not between its eyes, there is no alignment but a `DataError`. Outside of the image its edge goes
+on: a tight crop gets no black border.
 """
 
 from __future__ import annotations
@@ -188,7 +189,7 @@ def find_alignment(
     chosen = align_style(style)
     if size < 0:
         raise ConfigError(f"The size is {size}; give a number of pixels, or 0 for the paper's.")
-    faces = detect_faces([image], detector or chosen.detector, store=store)[0]
+    faces = detect_faces([image], detector or chosen.detector, store=store, retry=True)[0]
     return chosen.function(choose_face(faces), size or chosen.size)
 
 

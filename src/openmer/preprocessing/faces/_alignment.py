@@ -27,7 +27,7 @@ class Alignment:
         width: Of the result.
         height: Of the result.
         shown_xyxy: Part of the result that shows the image, whole pixels, right and lower edge
-            excluded; black elsewhere.
+            excluded; black elsewhere. Beyond the image its edge is continued.
         gray: Colour becomes brightness, 0.299 R + 0.587 G + 0.114 B.
         masked_eyes_xy: Middles of black ellipses, in the result; empty where no eye is masked.
         eye_axes_px: Half width and half height of these ellipses.
@@ -84,18 +84,15 @@ class Alignment:
         if self.gray and values.ndim == 3:
             values = values @ np.array(LUMA, np.float32)
         aligned = self._resampled(np.ascontiguousarray(values)).clip(0, 255)
-        aligned[~self._shows(image.shape[1], image.shape[0])] = 0
+        aligned[~self._shows()] = 0
         return mask_eyes(aligned, self.masked_eyes_xy, self.eye_axes_px)
 
-    def _shows(self, width: int, height: int) -> NDArray[np.bool_]:
-        """Which pixels of the result show an image of that size."""
-        (a, b, x0), (c, d, y0) = np.linalg.inv([*self.matrix, (0, 0, 1)])[:2]
-        y, x = np.mgrid[: self.height, : self.width]
-        before_x, before_y = a * x + b * y + x0 + 0.5, c * x + d * y + y0 + 0.5
+    def _shows(self) -> NDArray[np.bool_]:
+        """Which pixels of the result show the image or its continued edge."""
+        shown = np.zeros((self.height, self.width), np.bool_)
         left, top, right, bottom = self.shown_xyxy
-        part = (left <= x) & (x < right) & (top <= y) & (y < bottom)
-        inside = (before_x >= 0) & (before_x <= width) & (before_y >= 0) & (before_y <= height)
-        return np.asarray(part & inside)
+        shown[top:bottom, left:right] = True
+        return shown
 
     def _resampled(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         samples = min(_MOST_SAMPLES, max(1, math.ceil(1 / self.scale - 0.01)))
@@ -103,7 +100,7 @@ class Alignment:
         matrix = np.array(self.matrix) * samples
         matrix[:, 2] += (samples - 1) / 2
         size = (self.width * samples, self.height * samples)
-        # Continued beyond its border, for the cubic would ring against black.
+        # Continued beyond its border: black there would be an edge that no face has.
         warped = cv2.warpAffine(
             image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from openmer.errors import DataError
 from openmer.preprocessing.faces import _haar, _landmarks68, _mtcnn
+from openmer.preprocessing.faces._retry import look_again
 from openmer.registry import Registry
 
 LANDMARKS = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
@@ -192,6 +193,7 @@ def detect_faces(
     detector: str = "mtcnn",
     *,
     store: ArrayStore | None = None,
+    retry: bool = False,
 ) -> list[tuple[Face, ...]]:
     """Detect all faces that can count, in each image.
 
@@ -200,6 +202,7 @@ def detect_faces(
             size; 8 bits, or floating-point values in 0..255.
         detector: "mtcnn", "haar", "landmarks68", "mesh", "mesh-tight", "whole" or a registered one.
         store: Where found faces are kept and found again, by detector and pixels; None looks again.
+        retry: Whether an image without a face is looked at again with a wider edge, and enlarged.
 
     Returns:
         The faces of each image, the surest first; empty where there is none. "mtcnn" may leave out
@@ -214,7 +217,8 @@ def detect_faces(
     """
     chosen = face_detector(detector)
     return [
-        _detect(_eight_bit_rgb(image, place), chosen, store) for place, image in enumerate(images)
+        _detect(_eight_bit_rgb(image, place), chosen, store, retry=retry)
+        for place, image in enumerate(images)
     ]
 
 
@@ -249,18 +253,17 @@ def _from_middle_px(face: Face) -> float:
 
 
 def _detect(
-    image_rgb: NDArray[np.uint8], detector: FaceDetector, store: ArrayStore | None
+    image_rgb: NDArray[np.uint8],
+    detector: FaceDetector,
+    store: ArrayStore | None,
+    *,
+    retry: bool,
 ) -> tuple[Face, ...]:
     """Faces of one image, from the store if they are there."""
-    key = "" if store is None else _key(image_rgb, detector)
+    key = "" if store is None else _key(image_rgb, detector, retry=retry)
     rows = None if store is None else store.load(key)
     if rows is None:
-        threads = cv2.getNumThreads()
-        cv2.setNumThreads(1)
-        try:
-            found = [_to_row(face) for face in detector.function(image_rgb)]
-        finally:
-            cv2.setNumThreads(threads)
+        found = [_to_row(face) for face in _found(image_rgb, detector, retry=retry)]
         rows = np.stack(found) if found else np.empty((0, 0), np.float32)
         if store is not None:
             store.save(key, rows)
@@ -268,9 +271,25 @@ def _detect(
     return tuple(_from_row(row, (width, height)) for row in rows)
 
 
-def _key(image_rgb: NDArray[np.uint8], detector: FaceDetector) -> str:
+def _found(image_rgb: NDArray[np.uint8], detector: FaceDetector, *, retry: bool) -> list[Face]:
+    """Run the detector on one thread."""
+
+    def find(image: NDArray[np.uint8]) -> list[Face]:
+        return list(detector.function(image))
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        faces = find(image_rgb)
+        return look_again(image_rgb, find) if retry and not faces else faces
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _key(image_rgb: NDArray[np.uint8], detector: FaceDetector, *, retry: bool) -> str:
     pixels = hashlib.sha256(np.ascontiguousarray(image_rgb).data).hexdigest()
-    record = ["faces", _CHANGED_ROWS, detector.name, detector.version, image_rgb.shape, pixels]
+    shape = image_rgb.shape
+    record = ["faces", _CHANGED_ROWS, detector.name, detector.version, retry, shape, pixels]
     return hashlib.sha256(json.dumps(record).encode()).hexdigest()
 
 

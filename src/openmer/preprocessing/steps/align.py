@@ -32,6 +32,7 @@ class AlignStep(Step):
             sees no other frame.
     """
 
+    version: ClassVar[int] = 2
     gives: ClassVar = {FRAMES: ALIGNED}
 
     step: Literal["align"] = "align"
