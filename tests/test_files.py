@@ -482,7 +482,8 @@ def test_kills_at_any_moment_leave_old_or_new(tmp_path):
             check_replaceable(tmp_path / "folder")
             assert len({(tmp_path / "folder" / name).read_bytes() for name in "abc"}) == 1
     replace_file(tmp_path / "file", b"end")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
+    names = {p.name for p in tmp_path.iterdir()}
+    assert "file" in names <= {"file", "folder"}  # a slow machine may not come to the folder
 
 
 # Names
