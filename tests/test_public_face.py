@@ -11,7 +11,7 @@ import openmer
 from openmer.errors import ConfigError, DataError
 
 NAMES = {
-    "Augmentation", "Clip", "OpenMERError", "__version__", "analyze", "audit", "compare",
+    "Augmentation", "Clip", "Engine", "OpenMERError", "__version__", "analyze", "audit", "compare",
     "create_model",
     "evaluate", "explain", "export", "list_corpora", "list_methods", "list_models", "load_clips",
     "load_method", "load_model", "predict", "pretrain", "register_corpus", "register_detector",

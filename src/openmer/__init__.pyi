@@ -1,3 +1,6 @@
+from ._engine import (
+    Engine as Engine,
+)
 from .api._action_units import (
     evaluate_action_units as evaluate_action_units,
 )
@@ -100,6 +103,7 @@ __version__: str
 __all__ = [
     "Augmentation",
     "Clip",
+    "Engine",
     "OpenMERError",
     "Step",
     "__version__",

@@ -24,7 +24,7 @@ from openmer.training._memory import (
     models_in_budget,
     training_flops,
 )
-from openmer.training._parallel import COMPILE_FROM_FLOPS
+from openmer.training._plan import COMPILE_FROM_FLOPS
 
 JOBS = make_jobs(make_subjects())
 

@@ -16,6 +16,7 @@ import typer
 from rich.markup import escape
 
 from openmer import __version__
+from openmer._engine import LOCAL, VARIABLE, Engine, close_cluster
 from openmer._plugins import add_plugins
 from openmer._worker_files import sweep_at_start
 from openmer.cli._console import errors, stopping
@@ -25,6 +26,7 @@ from openmer.cli.analyze import analyze
 from openmer.cli.audit import audit
 from openmer.cli.datasets import app as datasets
 from openmer.cli.demo import demo
+from openmer.cli.engine import app as engine
 from openmer.cli.evaluate import evaluate
 from openmer.cli.evaluate_spotting import evaluate_spotting
 from openmer.cli.explain import explain
@@ -44,6 +46,7 @@ from openmer.cli.watch import watch
 from openmer.errors import DataError, OpenMERError, StoppedError
 
 FAULT = 70
+_COMMON = ("--plugin", "--engine")
 
 _EPILOG = (
     "Exit codes: 0 done; 1 the audit found a leak; 2 an unknown name or option; "
@@ -71,6 +74,7 @@ app.command(name="app")(spread(page))
 app.add_typer(methods, name="methods")
 app.add_typer(datasets, name="datasets")
 app.add_typer(models, name="models")
+app.add_typer(engine, name="engine")
 
 
 @app.callback(invoke_without_command=True)
@@ -87,24 +91,35 @@ def _version(
             help="Load a plug-in first; repeatable, before or after the command.",
         ),
     ] = None,
+    work: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            metavar="ENGINE",
+            help="Where folds are trained and videos analysed: local, dask, dask:ADDRESS or "
+            "slurm:PROFILE; before or after the command.",
+        ),
+    ] = None,
 ) -> None:
     add_plugins(plugin or ())
+    if work is not None:
+        os.environ[VARIABLE] = Engine(work).name
     if version:
         typer.echo(f"openmer {__version__}")
         raise typer.Exit
 
 
 def _common_first(words: list[str]) -> list[str]:
-    """Move every ``--plugin X`` and ``--debug`` before the command, from wherever it stands."""
+    """Move every ``--plugin X``, ``--engine X`` and ``--debug`` before the command."""
     first, rest = [], []
     left = iter(words)
     for word in left:
         if word == "--":
             rest += [word, *left]
-        elif word == "--plugin":
+        elif word in _COMMON:
             first += [word, *(value for value in [next(left, None)] if value is not None)]
         else:
-            common = word == "--debug" or word.startswith("--plugin=")
+            common = word == "--debug" or word.partition("=")[0] in _COMMON
             (first if common else rest).append(word)
     return first + rest
 
@@ -120,6 +135,16 @@ def main() -> None:
             if "--debug" in words:
                 errors.print_exception()
             _end(error)
+        finally:
+            _leave_engine()
+
+
+def _leave_engine() -> None:
+    """Disconnect from the engine, and say what it did."""
+    name = os.environ.get(VARIABLE, LOCAL)
+    done = close_cluster(name)
+    if done:
+        errors.print(f"Engine {name}: {done}", soft_wrap=True, highlight=False)
 
 
 def _end(error: Exception) -> NoReturn:

@@ -126,15 +126,6 @@ from ._optimizers import (
     make_optimizer as make_optimizer,
 )
 from ._parallel import (
-    Resources as Resources,
-)
-from ._parallel import (
-    RunPlan as RunPlan,
-)
-from ._parallel import (
-    compiler_at_hand as compiler_at_hand,
-)
-from ._parallel import (
     fit_carrying as fit_carrying,
 )
 from ._parallel import (
@@ -143,7 +134,16 @@ from ._parallel import (
 from ._parallel import (
     fit_jobs as fit_jobs,
 )
-from ._parallel import (
+from ._plan import (
+    Resources as Resources,
+)
+from ._plan import (
+    RunPlan as RunPlan,
+)
+from ._plan import (
+    compiler_at_hand as compiler_at_hand,
+)
+from ._plan import (
     plan_run as plan_run,
 )
 from ._schedulers import (

@@ -1,133 +1,48 @@
-"""All folds at once: how a whole set of jobs runs on the device at hand.
+"""All folds at once: a whole set of jobs runs as its plan says; nobody writes a loop over folds.
 
-On CUDA the models are stacked and one step trains them all. On a CPU a stack only costs time and
-memory (measured, see benchmarks), so there the jobs run side by side: one process per core, one
-thread each, arrays shared, and long runs compiled; but heads on ready features are stacked there,
-too. A user never writes a loop over folds.
+In stacks, side by side in processes, one by one, or on the workers of an engine: the results have
+the same bytes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Literal
 
 import torch
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from torch import nn
 
+from openmer._engine import Engine, current_engine
 from openmer._worker_files import shared_folder
-from openmer.config import Record
 from openmer.errors import ConfigError, OpenMERError
 from openmer.models import builder_of, ensure_registered
-from openmer.training._adapt import has_depthwise
 from openmer.training._config import Stage
 from openmer.training._folds import FitJob, FitResult, FloatArray, TrainingData, digest
 from openmer.training._kernel import fit_kernel
 from openmer.training._kernel_methods import KernelTraining, SvmTraining
 from openmer.training._loop import fit
 from openmer.training._memory import (
-    bytes_per_model,
-    default_budget_bytes,
     even_chunks,
     freed_memory_kept,
-    models_in_budget,
-    training_flops,
 )
 from openmer.training._network import (
     NetworkSpec,
-    build_network,
     shared_features,
-    trains_heads_alone,
 )
+from openmer.training._plan import RunPlan, Spec
 from openmer.training._retrain import retrained
 from openmer.training._single import SingleLearner
 from openmer.training._stacked import StackedLearner
 from openmer.training._svm import fit_svm
 
-# Beyond this many floating-point operations a compiled step earns back its half minute.
-COMPILE_FROM_FLOPS = 1e12
-_GIB = 1 << 30
-_PROCESS_BYTES = 700 << 20  # PyTorch itself, per worker process
-Spec = NetworkSpec | SvmTraining | KernelTraining
 _LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # PyTorch's switch, read as a process starts
-
-
-class Resources(Record):
-    """What a run may use; everything left at its default is chosen by the device.
-
-    Attributes:
-        device: ``auto`` takes CUDA where there is one.
-        strategy: ``stacked`` (one step trains all models), ``side_by_side`` (processes), or
-            ``one_by_one`` (a plain loop in this process, for comparison).
-        workers: Processes of ``side_by_side``; 0 means one per core.
-        memory_gib: Budget for models in training; 0 means four fifths of what is free.
-        compiled: Whether single models run a compiled step.
-    """
-
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    strategy: Literal["auto", "stacked", "side_by_side", "one_by_one"] = "auto"
-    workers: int = 0
-    memory_gib: float = 0.0
-    compiled: Literal["auto", "always", "never"] = "auto"
-
-
-class RunPlan(Record):
-    """How a set of jobs will run; saved with its results.
-
-    Attributes:
-        device: ``cpu`` or ``cuda``.
-        strategy: As in `Resources`, decided.
-        workers: Processes.
-        models_per_chunk: Models of one stack; 1 unless stacked.
-        compiled: Whether steps are compiled.
-        note: What a user should know about the choice; empty where there is nothing.
-    """
-
-    device: Literal["cpu", "cuda"]
-    strategy: Literal["stacked", "side_by_side", "one_by_one"]
-    workers: int = 1
-    models_per_chunk: int = 1
-    compiled: bool = False
-    note: str = ""
-
-
-def plan_run(spec: Spec, jobs: Sequence[FitJob], resources: Resources) -> RunPlan:
-    """Decide how to run the jobs of one seed; the same question always gets the same answer.
-
-    Raises:
-        ConfigError: CUDA was asked for and there is none.
-    """
-    device = _device(resources.device)
-    if isinstance(spec, KernelTraining):  # all folds share their kernels, in one process
-        return RunPlan(device="cpu", strategy="one_by_one")
-    if isinstance(spec, SvmTraining):
-        workers = _workers(resources, len(jobs), _PROCESS_BYTES)
-        if resources.strategy == "one_by_one":
-            return RunPlan(device="cpu", strategy="one_by_one")
-        return RunPlan(device="cpu", strategy="side_by_side", workers=workers)
-    strategy = resources.strategy
-    if strategy == "auto":
-        # Heads on ready features are so small that Python takes most of a step on any device.
-        alone = trains_heads_alone(spec) and bool(spec.training.all_stages)
-        one_step = device == "cuda" or alone
-        strategy = "stacked" if one_step else "side_by_side"
-    if strategy == "stacked":
-        budget = int(resources.memory_gib * _GIB) or default_budget_bytes(device)
-        chunk = max(even_chunks(len(jobs), models_in_budget(spec, budget)))
-        return RunPlan(device=device, strategy=strategy, models_per_chunk=chunk)
-    compiled, note = _compiled(spec, list(jobs), resources)
-    workers = 1
-    if strategy == "side_by_side" and device == "cpu":
-        workers = _workers(resources, len(jobs), _PROCESS_BYTES + bytes_per_model(spec))
-    return RunPlan(device=device, strategy=strategy, workers=workers, compiled=compiled, note=note)
 
 
 def fit_jobs(
@@ -170,7 +85,10 @@ def _fit_groups(
     known: dict[str, FloatArray | None],
 ) -> Iterator[tuple[int, FitResult]]:
     ready = [_with_features(spec, data, plan.device, known) for spec, _ in groups]
-    if plan.strategy == "stacked":
+    engine = current_engine()
+    if not engine.is_local and not isinstance(groups[0][0], KernelTraining):
+        yield from _on_engine(engine, groups, ready, plan)
+    elif plan.strategy == "stacked":
         for number, (spec, jobs) in enumerate(groups):
             for result in _stacked(jobs, spec, ready[number], plan):
                 yield number, result
@@ -266,6 +184,48 @@ def _side_by_side(
         ) from error
 
 
+def _on_engine(
+    engine: Engine,
+    groups: Sequence[tuple[Spec, Sequence[FitJob]]],
+    ready: Sequence[TrainingData],
+    plan: RunPlan,
+) -> Iterator[tuple[int, FitResult]]:
+    """Every job, or every stack of jobs, as one call on the workers of an engine."""
+    without_store = tuple(replace(data, store=None) for data in ready)
+    specs = tuple(spec for spec, _ in groups)
+    builds = tuple(builder_of(s.model.name) if isinstance(s, NetworkSpec) else None for s in specs)
+    stack = plan.models_per_chunk if plan.strategy == "stacked" else 1
+    calls = []
+    for number, (_, jobs) in enumerate(groups):
+        start = 0
+        for size in even_chunks(len(jobs), stack):
+            calls.append((number, jobs[start : start + size]))
+            start += size
+    common = (specs, without_store, builds, plan)
+    for number, results in engine.run(_in_cluster, calls, common, on_gpu=plan.device == "cuda"):
+        for result in results:
+            yield number, result
+
+
+def _in_cluster(
+    specs: Sequence[Spec],
+    ready: Sequence[TrainingData],
+    builds: Sequence[Callable[..., nn.Module] | None],
+    plan: RunPlan,
+    number: int,
+    jobs: Sequence[FitJob],
+) -> tuple[int, list[FitResult]]:
+    """Train some jobs of one group in a worker of an engine."""
+    spec, data, build = specs[number], ready[number], builds[number]
+    if isinstance(spec, NetworkSpec) and build:
+        ensure_registered(spec.model.name, build)
+    with _one_thread(plan.device):
+        if plan.strategy == "stacked":
+            return number, list(_stacked(jobs, spec, data, plan))
+        token = _token(data)
+        return number, [_fit_one(job, spec, data, token, plan) for job in jobs]
+
+
 @contextlib.contextmanager
 def _large_pages_offered() -> Iterator[None]:
     """Let processes that start inside ask the system for large pages."""
@@ -349,42 +309,6 @@ class _Arrays:
 def _learner(arrays: _Arrays, spec_json: str, device: str, compiled: bool) -> SingleLearner:
     spec = NetworkSpec.model_validate_json(spec_json)
     return SingleLearner(spec, arrays.data, device=device, compiled=compiled)
-
-
-def _device(wanted: str) -> Literal["cpu", "cuda"]:
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(
-            "Device 'cuda' was asked for, but PyTorch sees no CUDA device here. Use --device cpu, "
-            "or check the driver with nvidia-smi."
-        )
-    return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def _workers(resources: Resources, jobs: int, bytes_each: int) -> int:
-    cores = resources.workers or cpu_count()
-    budget = int(resources.memory_gib * _GIB) or default_budget_bytes("cpu")
-    return max(1, min(cores, jobs, budget // bytes_each))
-
-
-def _compiled(spec: NetworkSpec, jobs: list[FitJob], resources: Resources) -> tuple[bool, str]:
-    if resources.compiled == "never":
-        return False, ""
-    if resources.compiled == "auto" and not _worth_compiling(spec, jobs):
-        return False, ""
-    if not compiler_at_hand():
-        return False, "No C++ compiler found: training runs uncompiled, two to four times slower."
-    return True, ""
-
-
-def _worth_compiling(spec: NetworkSpec, jobs: list[FitJob]) -> bool:
-    """Whether a run is long enough; depthwise convolutions train no faster compiled."""
-    depthwise = has_depthwise(build_network(spec, seed=0))
-    return not depthwise and training_flops(spec, jobs) >= COMPILE_FROM_FLOPS
-
-
-def compiler_at_hand() -> bool:
-    """Whether there is a C++ compiler for PyTorch to compile steps with."""
-    return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++"))
 
 
 @contextlib.contextmanager

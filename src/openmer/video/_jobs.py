@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from joblib import Parallel, cpu_count, delayed
 
+from openmer._engine import Engine, current_engine
 from openmer._worker_files import shared_folder
 from openmer.errors import DataError
 from openmer.video._analyze import Progress
@@ -38,6 +40,10 @@ def run_jobs(
         ConfigError: The request names what does not exist.
     """
     pairs = list(zip(videos, folders_for(videos, out), strict=True))
+    engine = current_engine()
+    if not engine.is_local:
+        yield from _on_engine(engine, pairs, request, progress)
+        return
     processes = min(workers or cpu_count(), len(pairs))
     if processes <= 1:
         for video, folder in pairs:
@@ -51,6 +57,36 @@ def run_jobs(
         for number, result in enumerate(results, start=1):
             report("analyze", number, len(pairs))
             yield result
+
+
+def _on_engine(
+    engine: Engine,
+    pairs: Sequence[tuple[Path, Path]],
+    request: Request,
+    progress: Callable[[str], AbstractContextManager[Progress]],
+) -> Iterator[Done | DataError]:
+    """Analyse every video by a worker of an engine, which writes into the folder itself."""
+    calls = [
+        (number, video.absolute(), folder.absolute())
+        for number, (video, folder) in enumerate(pairs)
+    ]
+    found: dict[int, Done | DataError] = {}
+    with progress("all videos") as report:
+        for number, result in engine.run(_run_numbered, calls, (request,)):
+            found[number] = result
+            report("analyze", len(found), len(pairs))
+    for number, (video, folder) in enumerate(pairs):
+        result = found[number]
+        if isinstance(result, Done):
+            result = replace(result, video=video, folder=folder.parent / result.folder.name)
+        yield result
+
+
+def _run_numbered(
+    request: Request, number: int, video: Path, folder: Path
+) -> tuple[int, Done | DataError]:
+    """Analyse one video in a worker of an engine."""
+    return number, _run(video, folder, request)
 
 
 def _run(

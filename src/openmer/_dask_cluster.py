@@ -1,0 +1,213 @@
+"""A cluster of Dask as the engine uses it: calls out, results back, each call done exactly once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import distributed
+from distributed import Client, Future, LocalCluster, as_completed
+
+from openmer import _plugins
+from openmer._dask_versions import versions
+from openmer.errors import ConfigError, OpenMERError
+
+WAIT_S = 120  # for a scheduler to answer, and for the first worker
+TRIES = 4  # of a call whose worker, or whose data, was lost
+T = TypeVar("T")
+Calls = dict[int, tuple[Any, ...]]
+
+_LOST = (distributed.KilledWorker, distributed.CancelledError)
+
+_one_at_a_time = threading.Lock()
+
+
+class DaskCluster:
+    """A client of a scheduler; schedulers that it started end with it.
+
+    Args:
+        name: As in `openmer.Engine`, but not "local".
+
+    Raises:
+        ConfigError: The scheduler cannot be reached or started.
+    """
+
+    def __init__(self, name: str) -> None:
+        kind, _, where = name.partition(":")
+        self._own = None if kind == "dask" and where else _started(kind, where)
+        self.address = where if self._own is None else self._own.scheduler_address
+        try:
+            self.client = Client(self._own or where, timeout=WAIT_S, set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as error:
+            raise ConfigError(
+                f"No scheduler of Dask answers at {self.address!r}: {error}. Start one with `dask "
+                "scheduler`, or correct --engine."
+            ) from error
+        self._calls = self._again = 0
+        self._busy_s = 0.0
+        self._workers: set[str] = set()
+
+    def run(
+        self,
+        function: Callable[..., T],
+        calls: Sequence[tuple[Any, ...]],
+        common: tuple[Any, ...] = (),
+        *,
+        on_gpu: bool = False,
+    ) -> Iterator[T]:
+        """Make calls; see `openmer.Engine.run`."""
+        left: Calls = dict(enumerate(calls))
+        resources = {"GPU": 1} if on_gpu else {}
+        for _ in range(TRIES):
+            self._await_worker(on_gpu=on_gpu)
+            yield from self._try(function, left, common, resources)
+            if not left:
+                return
+            self._again += len(left)
+        raise OpenMERError(
+            f"{len(left)} of {len(calls)} calls were lost {TRIES} times with the workers that made "
+            "them, most often for want of memory. What was finished is kept: run the same command "
+            "to go on, with more memory for each worker."
+        )
+
+    def _try(
+        self,
+        function: Callable[..., T],
+        left: Calls,
+        common: tuple[Any, ...],
+        resources: dict[str, int],
+    ) -> Iterator[T]:
+        """Submit what is left, yield what finishes and take it off; lost calls stay."""
+        task = (function, versions(), os.environ.get(_plugins.VARIABLE, ""))
+        (shared,) = self.client.scatter([common], broadcast=True, hash=False)
+        numbers = {
+            self.client.submit(_call, task, shared, call, pure=False, resources=resources): number
+            for number, call in left.items()
+        }
+        try:
+            with self.client.as_current():  # it asks for the client of its futures once
+                ended = as_completed(list(numbers), raise_errors=False)
+            for future in ended:
+                if not self._is_done(future):
+                    continue
+                try:  # a result lies in its worker until it is asked for
+                    result, seconds, worker = future.result()
+                except _LOST:
+                    continue
+                self._calls, self._busy_s = self._calls + 1, self._busy_s + seconds
+                self._workers.add(worker)
+                del left[numbers[future]]
+                future.release()
+                yield result
+        finally:
+            with suppress(Exception):  # a scheduler that is gone has nothing to cancel
+                self.client.cancel([one for one in numbers if not one.done()])
+
+    def _is_done(self, future: Future) -> bool:
+        """Return whether a call finished; False where it was lost with its worker.
+
+        Raises:
+            OpenMERError: The scheduler is gone.
+            Exception: What the function raised.
+        """
+        if future.status == "finished":
+            return True
+        if self.client.status != "running":
+            raise OpenMERError(
+                f"The scheduler at {self.address} is gone. What was finished is kept: run the same "
+                "command to go on."
+            )
+        if future.status == "error":
+            error = future.exception()
+            if not isinstance(error, _LOST):
+                raise error
+        return False
+
+    def _await_worker(self, *, on_gpu: bool) -> None:
+        try:
+            self.client.wait_for_workers(1, timeout=WAIT_S)
+        except TimeoutError as error:
+            raise OpenMERError(
+                f"No worker came to the scheduler at {self.address} within {WAIT_S} s. Start one "
+                f"with `dask worker {self.address} --nthreads 1`."
+            ) from error
+        workers = self.workers().values()
+        if on_gpu and not any(worker["resources"].get("GPU") for worker in workers):
+            raise OpenMERError(
+                f"None of the {len(workers)} workers at {self.address} offers a GPU. Start one "
+                "with `dask worker ... --resources GPU=1`, or give --device cpu."
+            )
+
+    def workers(self) -> dict[str, dict[str, Any]]:
+        """Return what the scheduler knows of each worker, by its address."""
+        return dict(self.client.scheduler_info(n_workers=-1)["workers"])
+
+    def ask(self, function: Callable[[], T]) -> dict[str, T]:
+        """Call a function once in every worker; answers by address."""
+        return dict(self.client.run(function))
+
+    def close(self) -> str:
+        """Disconnect, end what was started, and say in one line what was done."""
+        with suppress(Exception):  # closing a connection that is gone
+            self.client.close()
+        if self._own is not None:
+            self._own.close()
+        if not self._calls:
+            return ""
+        again = f", {self._again} made again" if self._again else ""
+        return (
+            f"{self._calls} calls on {len(self._workers)} workers, "
+            f"{self._busy_s / 60:.1f} core minutes{again}."
+        )
+
+
+def _call(
+    task: tuple[Callable[..., T], dict[str, str], str], common: tuple[Any, ...], call: tuple[Any]
+) -> tuple[T, float, str]:
+    """Make one call in a worker: result, seconds it took, and the worker's address."""
+    function, wanted, plugins = task
+    worker = distributed.get_worker().address
+    found = versions()
+    if found != wanted:
+        other = [name for name in wanted if found.get(name) != wanted[name]]
+        pairs = ", ".join(f"{name} {found.get(name)} in place of {wanted[name]}" for name in other)
+        raise OpenMERError(
+            f"The worker {worker} has {pairs}. Results would differ: install the same versions."
+        )
+    if plugins:
+        _plugins.add_plugins(plugins.split(os.pathsep))
+    with _one_at_a_time:
+        started = time.perf_counter()
+        return function(*common, *call), time.perf_counter() - started, worker
+
+
+def _started(kind: str, where: str) -> LocalCluster:
+    """Start workers on this computer, or as jobs of Slurm."""
+    if kind == "dask":
+        return LocalCluster(
+            n_workers=os.cpu_count() or 1,
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        )
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError as error:
+        raise ConfigError(
+            "The engine slurm needs Dask-Jobqueue. Install it with: pip install 'openmer[cluster]'"
+        ) from error
+    profile, _, jobs = where.partition(":")
+    try:
+        cluster = SLURMCluster(config_name=profile or None)
+        cluster.scale(jobs=int(jobs or 2))
+    except (ValueError, OSError, RuntimeError) as error:
+        raise ConfigError(
+            f"The engine slurm:{where} cannot be started: {error}. Describe your cluster in "
+            "Dask-Jobqueue's configuration (jobqueue.yaml)."
+        ) from error
+    return cluster

@@ -1,0 +1,177 @@
+"""Engines: the same results as on one computer, whichever worker makes them and whichever dies."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from tests.training.test_strategies import JOBS, make_data, make_spec
+
+import openmer
+from openmer import _dask_cluster
+from openmer._engine import Engine, close_cluster, current_engine
+from openmer.cli import main
+from openmer.errors import ConfigError, DataError, OpenMERError
+from openmer.training import Resources, fit_jobs, plan_run
+
+pytest.importorskip("distributed")
+
+
+def start(*words):
+    return subprocess.Popen(
+        [sys.executable, "-m", "dask", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def scheduler(folder):
+    """A scheduler in a process of its own, and its address."""
+    file = folder / "scheduler.json"
+    process = start(
+        "scheduler", "--port", "0", "--no-dashboard", "--no-jupyter", "--host", "127.0.0.1",
+        "--scheduler-file", str(file),
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return process, json.loads(file.read_text())["address"]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """The scheduler of two workers, each a process that a nanny starts again."""
+    folder = tmp_path_factory.mktemp("cluster")
+    process, found = scheduler(folder)
+    workers = start(
+        "worker", found, "--nworkers", "2", "--nthreads", "1", "--no-dashboard",
+        "--local-directory", str(folder),
+    )  # fmt: skip
+    yield found
+    close_cluster(f"dask:{found}")
+    for one in (workers, process):
+        one.terminate()
+        one.wait(30)
+
+
+@pytest.fixture
+def engine(address):
+    return Engine(f"dask:{address}")
+
+
+def test_names_are_checked_at_once(monkeypatch):
+    for name in ("", "dusk", "local:2", "DASK"):
+        with pytest.raises(ConfigError, match="no engine"):
+            Engine(name)
+    monkeypatch.setenv("OPENMER_ENGINE", "ray")
+    with pytest.raises(ConfigError, match="no engine 'ray'"):
+        current_engine()
+
+
+def test_a_block_chooses_the_engine_and_gives_the_one_before_back(monkeypatch):
+    monkeypatch.delenv("OPENMER_ENGINE", raising=False)
+    with Engine("dask:tcp://nowhere:1"):
+        assert current_engine().name == "dask:tcp://nowhere:1"
+        with Engine("local"):
+            assert current_engine().is_local
+        assert not current_engine().is_local
+    assert current_engine().is_local
+
+
+@pytest.mark.parametrize("strategy", ["side_by_side", "stacked"])
+def test_folds_have_the_bytes_of_one_computer(engine, strategy):
+    data = make_data()
+    spec = make_spec(data=data)
+    plan = plan_run(spec, JOBS, Resources(strategy=strategy, workers=2, compiled="never"))
+    alone = plan.model_copy(update={"workers": 1})
+    own = {result.job: result for result in fit_jobs(JOBS, spec, data, alone)}
+    with engine:
+        results = list(fit_jobs(JOBS, spec, data, plan))
+    assert {result.job for result in results} == set(own)
+    for result in results:
+        np.testing.assert_array_equal(result.scores, own[result.job].scores)
+        np.testing.assert_array_equal(result.losses, own[result.job].losses)
+
+
+def test_a_call_whose_worker_dies_is_made_again_and_others_once(engine, tmp_path):
+    def note(folder, name, deadly):
+        made = folder / f"{name}-{len(list(folder.glob(f'{name}-*')))}"
+        made.touch()
+        if deadly and made.name.endswith("-0"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return name
+
+    calls = [(f"call{number}", number == 1) for number in range(5)]
+    results = list(engine.run(note, calls, (tmp_path,)))
+    assert sorted(results) == [name for name, _ in calls]
+    assert (tmp_path / "call1-1").exists()
+    assert len(list(tmp_path.glob("call4-*"))) == 1
+
+
+def test_what_is_common_is_lost_with_every_worker_and_sent_again(engine, tmp_path):
+    def die_first(values, number):
+        mark = tmp_path / f"mark{number}"
+        if not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number, float(values.sum())
+
+    found = list(engine.run(die_first, [(0,), (1,)], (np.ones(1000),)))
+    assert sorted(found) == [(0, 1000.0), (1, 1000.0)]
+
+
+def test_the_error_of_a_call_is_the_error_of_the_run(engine):
+    def fail(number):
+        raise DataError(f"Clip {number} is broken.")
+
+    with pytest.raises(DataError, match="Clip 7 is broken"):
+        list(engine.run(fail, [(7,)]))
+
+
+def test_other_versions_are_refused_by_name(engine, monkeypatch):
+    monkeypatch.setattr(_dask_cluster, "versions", lambda: {"openmer": "9.9", "python": "3.11.7"})
+    with pytest.raises(OpenMERError, match=r"openmer .* in place of 9\.9"):
+        list(engine.run(lambda: 1, [()]))
+
+
+def test_without_a_scheduler_there_is_one_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(_dask_cluster, "WAIT_S", 2)
+    with pytest.raises(ConfigError, match="No scheduler of Dask answers at 'tcp://127"):
+        Engine("dask:tcp://127.0.0.1:9").cluster()
+    process, found = scheduler(tmp_path)
+    lonely = Engine(f"dask:{found}")
+    try:
+        with pytest.raises(OpenMERError, match="No worker came"):
+            list(lonely.run(lambda: 1, [()]))
+    finally:
+        process.kill()
+        process.wait()
+        close_cluster(lonely.name)
+
+
+def test_a_gpu_that_no_worker_offers_is_named(engine):
+    with pytest.raises(OpenMERError, match="workers at .* offers a GPU"):
+        list(engine.run(lambda: 1, [()], on_gpu=True))
+
+
+def test_the_command_line_sends_folds_and_checks_workers(address, tmp_path, monkeypatch, capsys):
+    openmer.synthesize(tmp_path / "c", size="tiny", progress=False)
+    clips = ["--manifest", str(tmp_path / "c" / "manifest.csv")]
+    folders = []
+    monkeypatch.setenv("OPENMER_ENGINE", "local")
+    for out, words in (("own", []), ("sent", ["--engine", f"dask:{address}"])):
+        words = ["openmer", "evaluate", "flow-svm", *clips, "--out", str(tmp_path / out), *words]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert not end.value.code
+        folders.append({p.name: p.read_bytes() for p in (tmp_path / out).rglob("*.parquet")})
+    assert folders[0] == folders[1] and len(folders[0]) == 6
+    assert "core minutes" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["openmer", "engine", "check", f"dask:{address}", "--json"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    told = json.loads(capsys.readouterr().out)
+    assert not end.value.code and not told["faults"] and len(told["workers"]) == 2
