@@ -9,7 +9,6 @@ import time
 
 import numpy as np
 import pytest
-from tests.training.test_strategies import JOBS, make_data, make_spec
 
 import openmer
 from openmer import _dask_cluster
@@ -17,6 +16,7 @@ from openmer._engine import Engine, close_cluster, current_engine
 from openmer.cli import main
 from openmer.errors import ConfigError, DataError, OpenMERError
 from openmer.training import Resources, fit_jobs, plan_run
+from tests.training.test_strategies import JOBS, make_data, make_spec
 
 pytest.importorskip("distributed")
 
@@ -152,7 +152,7 @@ def test_without_a_scheduler_there_is_one_error(tmp_path, monkeypatch):
 
 
 def test_a_gpu_that_no_worker_offers_is_named(engine):
-    with pytest.raises(OpenMERError, match="workers at .* offers a GPU"):
+    with pytest.raises(OpenMERError, match=r"workers at .* offers a GPU"):
         list(engine.run(lambda: 1, [()], on_gpu=True))
 
 
@@ -167,7 +167,8 @@ def test_the_command_line_sends_folds_and_checks_workers(address, tmp_path, monk
         with pytest.raises(SystemExit) as end:
             main()
         assert not end.value.code
-        folders.append({p.name: p.read_bytes() for p in (tmp_path / out).rglob("*.parquet")})
+        place = tmp_path / out
+        folders.append({p.relative_to(place): p.read_bytes() for p in place.rglob("*.parquet")})
     assert folders[0] == folders[1] and len(folders[0]) == 6
     assert "core minutes" in capsys.readouterr().err
     monkeypatch.setattr(sys, "argv", ["openmer", "engine", "check", f"dask:{address}", "--json"])
