@@ -20,9 +20,11 @@ from openmer._temporary_names import unique_mark
 from openmer.errors import DataError, OpenMERError
 from openmer.files import (
     check_replaceable,
+    readable,
     replace_file,
     replace_files,
     replace_folder,
+    safe_name,
     short_name,
     sweep_stale,
     temporary_folder,
@@ -579,3 +581,32 @@ def test_a_temporary_folder_may_be_gone_at_the_end(tmp_path):
     with temporary_folder("x", inside=tmp_path) as folder:
         folder.rmdir()
     assert list(tmp_path.iterdir()) == []
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_a_safe_name_is_taken_by_every_system_and_tells_texts_apart(one, other):
+    name = safe_name(one)
+    assert (safe_name(other) == name) == (one == other)
+    assert 0 < len(name) <= 200 and name.isascii()
+    assert not set(name) & set('/\\:*?"<>| ') and not name.startswith(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("s06", "s06"),
+        ("..", "%2E."),
+        ("CON", "%43ON"),
+        ("nul.txt", "%6Eul.txt"),
+        ("a b/c", "a%20b%2Fc"),
+        ("被", "%E8%A2%AB"),
+    ],
+)
+def test_names_as_they_are_on_disk(text, name):
+    assert safe_name(text) == name
+
+
+def test_bytes_of_a_name_that_are_no_text_are_written_as_escapes(tmp_path):
+    replace_file(tmp_path / "a", "v\udcff")
+    assert (tmp_path / "a").read_bytes() == b"v\\udcff"
+    assert readable("v\udcff é") == "v\\udcff é"

@@ -68,6 +68,31 @@ def test_what_a_kill_of_all_processes_leaves_is_swept(tmp_path, monkeypatch):
     assert left_of(process, tmp_path) == []
 
 
+@pytest.mark.parametrize("moment", ["not waited for", "during the sweep"])
+def test_locks_go_with_the_folder_whenever_their_process_was_killed(tmp_path, monkeypatch, moment):
+    made = "import sys; from openmer._worker_files import shared_folder; shared_folder();"
+    code = f"{made} print(1, flush=True); sys.stdin.read()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen([sys.executable, "-c", code], **pipes)
+    process.stdout.readline()
+    lock = MEMORY / f"sem.loky-{process.pid}-x"
+    lock.touch()
+
+    def sweep_late(place, sweep=module.sweep_stale):
+        process.kill()
+        while start_s_of(process.pid) is not None:  # then it is dead, and still in the list
+            time.sleep(0.01)
+        sweep(place)
+
+    if moment == "not waited for":
+        sweep_late(tmp_path)
+    else:
+        monkeypatch.setattr(module, "sweep_stale", sweep_late)
+    sweep_at_start()
+    assert left_of(process, tmp_path) == []
+    process.communicate()
+
+
 def test_termination_ends_workers_and_leaves_nothing(tmp_path):
     with started(tmp_path) as process:
         process.terminate()

@@ -16,6 +16,7 @@ TEMPORARY = re.compile(
     r".+\.(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]+)-(?P<start>[0-9a-f]{8})-[0-9a-f]{12}\.tmp", re.DOTALL
 )
 _OLD_S = 30 * 24 * 3600  # what another host left is swept when it is older
+_ENDED = frozenset({b"Z", b"X"})  # states of a process whose parent has not asked yet
 _UNKNOWN = "0" * 8  # when a process began, where the system does not say
 
 
@@ -37,20 +38,20 @@ def is_stale(entry: os.DirEntry[str], name: re.Match[str]) -> bool:
     return _start_of(int(name["pid"])) not in {name["start"], _UNKNOWN}
 
 
-def dead_writer(entry: os.DirEntry[str]) -> int | None:
-    """Return the process of this host that left a temporary name; None while it lives."""
-    name = TEMPORARY.fullmatch(entry.name)
-    if name is None or name["host"] != _host() or not is_stale(entry, name):
-        return None
-    return int(name["pid"])
+def writer_of(name: str) -> int | None:
+    """Return the process that made a temporary name; None where it is of another host, or none."""
+    found = TEMPORARY.fullmatch(name)
+    return int(found["pid"]) if found is not None and found["host"] == _host() else None
 
 
 def start_s_of(pid: int) -> float | None:
     """Return when a process began, in seconds since 1970; None where none of that number lives."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        fields = _fields(pid)
         stat = Path("/proc/stat").read_bytes()
     except OSError:
+        return None
+    if fields[0] in _ENDED:
         return None
     booted_s = next(int(line.split()[1]) for line in stat.splitlines() if line.startswith(b"btime"))
     return booted_s + int(fields[19]) / os.sysconf("SC_CLK_TCK")
@@ -83,9 +84,12 @@ def _start_of(pid: int) -> str | None:
     except OSError:
         return _UNKNOWN
     try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        fields = _fields(pid)
     except OSError:
         return None
-    if fields[0] in {b"Z", b"X"}:  # ended, only its parent has not asked yet
-        return None
-    return hashlib.sha256(boot + fields[19]).hexdigest()[:8]
+    return None if fields[0] in _ENDED else hashlib.sha256(boot + fields[19]).hexdigest()[:8]
+
+
+def _fields(pid: int) -> list[bytes]:
+    """Read what Linux tells of a process, from its state on."""
+    return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()

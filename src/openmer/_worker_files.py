@@ -15,11 +15,12 @@ import shutil
 import signal
 import tempfile
 import threading
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from openmer._temporary_names import dead_writer, start_s_of
+from openmer._temporary_names import start_s_of, writer_of
 from openmer.files import sweep_stale, temporary_folder
 
 _MEMORY = Path("/dev/shm")
@@ -42,8 +43,8 @@ def shared_folder() -> Path:
 def sweep_at_start() -> None:
     """Remove what dead processes of this user left in memory and among temporary files."""
     for place in {_MEMORY, Path(tempfile.gettempdir())}:
-        _sweep_locks(place)
-        sweep_stale(place)
+        with _locks_swept(place):
+            sweep_stale(place)
 
 
 @functools.cache
@@ -51,7 +52,9 @@ def _shared_folder_of(pid: int) -> Path:
     """Make the folder of the process `pid`, which a fork changes."""
     sweep_at_start()
     opened = ExitStack()
-    folder = opened.enter_context(temporary_folder(_NAME, inside=_place()))
+    place = _place()
+    with _locks_swept(place):
+        folder = opened.enter_context(temporary_folder(_NAME, inside=place))
     atexit.register(_close, opened, pid)
     _end_cleanly_on_termination()
     return folder
@@ -62,27 +65,39 @@ def _close(opened: ExitStack, pid: int) -> None:
         opened.close()
 
 
-def _place() -> Path | None:
-    """Return the memory that processes share, where there is enough of it."""
+def _place() -> Path:
+    """Return the memory that processes share, where there is enough of it; else a folder."""
     with suppress(OSError):
         if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES:
             return _MEMORY
-    return None
+    return Path(tempfile.gettempdir())
 
 
-def _sweep_locks(place: Path) -> None:
-    """Remove the locks of dead processes that left a folder of ours in a place."""
+@contextmanager
+def _locks_swept(place: Path) -> Iterator[None]:
+    """Remove the locks of the processes whose folders in a place go in this block.
+
+    A process may end at any moment: its folder, which tells that the locks are ours, must not go
+    without them.
+    """
+    before = _writers(place)
+    yield
+    for pid in before - _writers(place):
+        _remove_locks(pid)
+
+
+def _writers(place: Path) -> set[int]:
+    """Return the processes of this host that have a folder of ours in a place."""
+    found: set[int | None] = set()
     with suppress(OSError):
-        for entry in list(os.scandir(place)):
-            pid = dead_writer(entry) if entry.name.startswith(_NAME) else None
-            if pid is not None:
-                _remove_locks(pid)
+        found = {writer_of(path.name) for path in place.iterdir() if path.name.startswith(_NAME)}
+    return {pid for pid in found if pid is not None}
 
 
 def _remove_locks(pid: int) -> None:
     """Remove the locks that a dead process made, not those of a later one of the same number."""
     later_s = start_s_of(pid)
-    for entry in list(os.scandir(_MEMORY)):
+    for entry in list(os.scandir(_MEMORY)) if _MEMORY.is_dir() else ():
         found = _LOCK.fullmatch(entry.name)
         if found is None or int(found["pid"]) != pid:
             continue

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _REASON = 160  # characters of what a library says
+_NO_MEMORY = re.compile(  # in the words of PyTorch, OpenCV, C++, and Python's threads
+    r"(?i)(can't|cannot|unable to|failed to) allocate|not enough memory|out ?of ?memory|"
+    r"insufficient memory|bad_alloc|can't start new thread"
+)
 
 
 class OpenMERError(Exception):
@@ -60,9 +65,20 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:
         known: Every name that would have worked.
     """
     choices = sorted(known)
-    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
-    hint = f"Did you mean {near[0]!r}? " if near else ""
+    folded = {choice.casefold(): choice for choice in reversed(choices)}
+    near = difflib.get_close_matches(name[:_REASON].casefold(), folded, n=1, cutoff=0.5)
+    hint = f"Did you mean {folded[near[0]]!r}? " if near else ""
     return ConfigError(f"There is no {kind} {name!r}. {hint}Known: {', '.join(choices)}.")
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Return whether an error, or what it arose from, is a want of memory, whoever raised it."""
+    while error is not None:
+        known = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+        if known or (isinstance(error, RuntimeError | OSError) and _NO_MEMORY.search(str(error))):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 @contextmanager
@@ -85,6 +101,8 @@ def reading_file(path: Path, what: str, remedy: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise DataError(f"There is no {path}, expected {what}. Correct the path.") from error
     except Exception as error:  # readers stumble over anything in a broken file
+        if lacks_memory(error):
+            raise MemoryError from error
         said = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         said = re.sub(r" at 0x[0-9a-f]+", "", said)  # the same words in every process
         reason = " ".join(said.split())[:_REASON]

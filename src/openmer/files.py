@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import hashlib
 import os
 import shutil
 import tempfile
@@ -17,12 +16,25 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from openmer._file_names import cut_name, readable, safe_name, short_name
 from openmer._folder_stamp import STAMP, names, print_of, read_stamp, write_stamp
 from openmer._temporary_names import TEMPORARY, is_stale, unique_mark
 from openmer.errors import DataError
 
-_NAME_BYTES = 200  # of a name that we choose: leaves room for a suffix and for temporary names
 _STEM_BYTES = 120  # of a final name that its temporary name repeats
+__all__ = [
+    "check_replaceable",
+    "readable",
+    "replace_file",
+    "replace_files",
+    "replace_folder",
+    "safe_name",
+    "short_name",
+    "sweep_stale",
+    "temporary_folder",
+    "writing_file",
+]
+
 _LONGEST_NAME = 255  # bytes, on all common disks
 _LOOKS = 20  # at a folder that others replace meanwhile
 _EXCHANGE, _HERE = 2, -100  # RENAME_EXCHANGE and AT_FDCWD of renameat2(2)
@@ -30,22 +42,23 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FILE_IN_THE_WAY = frozenset({errno.ENOTDIR, errno.EEXIST})
 
 
-def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
+def replace_file(path: Path, content: bytes | str, *, durable: bool = True) -> None:
     """Write a file so that a reader finds the old one or the new one, never a part.
 
     Args:
         path: The file; missing folders are made. Where it is a link, its target is replaced.
-        content: All of it.
+        content: All of it; a text is written as UTF-8, and what of a file's name is no text as
+            escapes.
         durable: Whether it is on the disk, and not in memory only, when this returns.
 
     Raises:
         DataError: It cannot be written, or a folder or device has this name.
     """
     with writing_file(path, durable=durable) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(_encoded(content))
 
 
-def replace_files(contents: Mapping[Path, bytes]) -> None:
+def replace_files(contents: Mapping[Path, bytes | str]) -> None:
     """Write several files; after an error none of them is changed.
 
     Raises:
@@ -57,7 +70,7 @@ def replace_files(contents: Mapping[Path, bytes]) -> None:
             target = _target(path)
             with _explained(target):
                 staged[target] = _prepare(target)
-                staged[target].write_bytes(content)
+                staged[target].write_bytes(_encoded(content))
                 _sync(staged[target])
         _rename_all(staged)
     finally:
@@ -189,20 +202,8 @@ def sweep_stale(folder: Path) -> None:
             _forget(Path(entry.path))
 
 
-def short_name(name: str) -> str:
-    """Shorten a name until it fits into a folder: a long one gets a part of its digest."""
-    encoded = os.fsencode(name)
-    if len(encoded) <= _NAME_BYTES:
-        return name
-    mark = f"-{hashlib.sha256(encoded).hexdigest()[:8]}"
-    return _cut(name, _NAME_BYTES - len(mark)) + mark
-
-
-def _cut(name: str, size: int) -> str:
-    """Cut a name to its longest beginning that has at most `size` bytes."""
-    while len(os.fsencode(name)) > size:
-        name = name[:-1]
-    return name
+def _encoded(content: bytes | str) -> bytes:
+    return content if isinstance(content, bytes) else readable(content).encode()
 
 
 def _target(path: Path) -> Path:
@@ -214,7 +215,7 @@ def _target(path: Path) -> Path:
 
 def _temporary(target: Path) -> Path:
     """Return a name beside `target` that nobody else uses."""
-    return target.with_name(f".{_cut(target.name, _STEM_BYTES)}{unique_mark()}")
+    return target.with_name(f".{cut_name(target.name, _STEM_BYTES)}{unique_mark()}")
 
 
 def _prepare(target: Path) -> Path:

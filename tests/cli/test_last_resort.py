@@ -1,12 +1,14 @@
 """Every error ends in one message and an exit code, whatever it is and wherever it arose."""
 
 import errno
+import inspect
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -54,6 +56,10 @@ def test_debug_shows_the_traceback_of_every_error(failing, options):
     ("error", "code", "told"),
     [
         (MemoryError(), 3, "--workers 1"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), 3, "--workers"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), 3, "--memory-gib"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 5000), 3, "(5000 characters)"),
+        (DataError("x" * 100_000), 3, "... (100000 characters)"),
         (OSError(errno.ENOSPC, "No space left on device", "runs/a"), 3, "no room left"),
         (PermissionError(errno.EACCES, "Permission denied", "runs/b"), 3, "runs/b"),
     ],
@@ -62,6 +68,31 @@ def test_what_the_machine_lacks_is_said_with_the_remedy(failing, error, code, to
     found, _, err = failing(error)
     assert found == code
     assert told in err and "Traceback" not in err
+
+
+def test_options_that_are_numbers_have_bounds():
+    commands = [*_app.app.registered_commands]
+    for group in _app.app.registered_groups:
+        commands += group.typer_instance.registered_commands
+    found = 0
+    for command in commands:
+        signature = inspect.signature(command.callback, eval_str=True)
+        for name, parameter in signature.parameters.items():
+            kind, *notes = get_args(parameter.annotation) or (None,)
+            kinds = {kind, *get_args(kind)}
+            if not kinds & {int, float} or not notes:
+                continue
+            found += 1
+            place = f"{command.name or command.callback.__name__} {name}"
+            assert notes[0].min is not None, f"{place} may be below zero"
+            assert float not in kinds or notes[0].max is not None, f"{place} may be infinite"
+    assert found > 30
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e400", "-1"])
+def test_no_number_beyond_the_bounds_is_taken(openmer, value):
+    code, _, err = openmer("evaluate", "flow-svm", "--manifest", "x.csv", "--memory-gib", value)
+    assert code == 2 and "--memory-gib" in err
 
 
 def test_a_reader_that_stops_reading_is_no_error():

@@ -1,5 +1,6 @@
 """``openmer datasets``: list, access, check, fake."""
 
+import dataclasses
 import json
 
 import pytest
@@ -77,3 +78,30 @@ def test_a_manifest_that_is_not_there_is_said_to_be_one(name):
     result = run.invoke(app, ["check", name])
     assert isinstance(result.exception, DataError)
     assert "manifest" in str(result.exception)
+
+
+def test_a_manifest_with_headers_of_its_own_and_merged_cells(tmp_path):
+    from openmer.datasets import load_clips
+
+    root, path = write_fake("smic", tmp_path / "s"), tmp_path / "clips.csv"
+    write_manifest(path, load_clips("smic", root))
+    lines = path.read_text().replace("smic,", ",").splitlines()
+    lines[1] = f"smic{lines[1]}"
+    path.write_text("\n".join(lines).replace("label", "情绪", 1))
+    assert run.invoke(app, ["check", str(path)]).exit_code == 1
+    result = run.invoke(app, ["check", str(path), "--column", "label=情绪", "--json"])
+    record = json.loads(result.stdout)
+    assert record["classes"] == {"negative": 2, "positive": 2, "surprise": 2}
+    assert record["notes"] == ["5 rows without a corpus were taken as of the one above"]
+
+
+def test_what_is_in_doubt_is_told_before_the_labels_are_refused(tmp_path):
+    from openmer.datasets import load_clips
+
+    root, path = write_fake("smic", tmp_path / "s"), tmp_path / "clips.csv"
+    clips = load_clips("smic", root)
+    twin = dataclasses.replace(clips[0], subject=clips[0].subject.upper(), emotion="odd")
+    write_manifest(path, [clips[0], twin])
+    result = run.invoke(app, ["check", str(path)])
+    assert isinstance(result.exception, DataError) and "'odd'" in str(result.exception)
+    assert "subjects 2" in result.stdout and "ids to be checked" in result.stdout

@@ -12,8 +12,9 @@ from PIL import Image
 
 from openmer.clip import Clip
 from openmer.datasets import list_frames, read_manifest
-from openmer.datasets._manifest import repair_manifest, write_manifest
-from openmer.errors import DataError
+from openmer.datasets._manifest import read_with_notes, repair_manifest, write_manifest
+from openmer.datasets._roots import headers_named
+from openmer.errors import ConfigError, DataError
 
 HEADER = "corpus,subject,clip,label,frames,onset,apex,offset,fps\n"
 CROPPED = [("a", "cropped"), ("b", "Cropped"), ("c", "find"), ("d", "")]
@@ -158,7 +159,7 @@ def test_missing_paths_are_counted_and_three_are_shown(tmp_path):
 
 
 def test_a_missing_flow_image_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"row 2: flow image .*x\.png does not exist"):
+    with pytest.raises(DataError, match=r"row 2: there is no flow image .*x\.png"):
         read_manifest(save_csv(tmp_path, "corpus,subject,clip,label,flow_path\nl,1,a,joy,x.png\n"))
 
 
@@ -177,7 +178,7 @@ def test_the_same_clip_twice_is_refused(tmp_path):
         ("corpus,subjct,clip,label,frames\n", r"subject \(is 'subjct' meant\?\)"),
         ("corpus,subject,clip,label,frames,apx\n", r"apex \(is 'apx' meant\?\)"),
         ("corpus,subject,clip,label\n", "frames or flow_path"),
-        ("corpus;subject;clip;labels;frames\n", "use commas"),
+        ("corpus;subject;clip;labels;frames\n", "label .is 'labels' meant"),
         ("corpus,dataset,subject,clip,label,frames\n", "'corpus' more than once"),
     ],
 )
@@ -389,3 +390,107 @@ def test_a_column_says_that_frames_are_cropped_faces(tmp_path):
     assert read_manifest(tmp_path / "again.csv") == clips
     with pytest.raises(DataError, match="row 2: faces 'tight' is not known; write cropped"):
         read_manifest(save_csv(tmp_path, header + "lab,1,a,joy,a,1,5,10,,tight\n"))
+
+
+@pytest.mark.parametrize(
+    ("subjects", "read"),
+    [
+        (["s1", "", "", "S2", ""], ["s1", "s1", "s1", "S2", "S2"]),
+        (["s1", "", "s2", "s2", ""], None),  # each row names its own; one was forgotten
+        (["s1", "s2", "", "s3", "s4"], None),
+        (["", "s1", "", "s2", ""], None),
+    ],
+)
+def test_a_subject_that_stands_once_is_that_of_the_rows_below(tmp_path, subjects, read):
+    save_frames(tmp_path / "a")
+    rows = [f"lab,{subject},c{i},joy,a,,,,\n" for i, subject in enumerate(subjects)]
+    path = save_csv(tmp_path, HEADER + "".join(rows))
+    if read is None:
+        with pytest.raises(DataError, match=r"subject is empty.* first of its rows alone"):
+            read_manifest(path)
+        return
+    clips, notes = read_with_notes(path)
+    assert [clip.subject for clip in clips] == read
+    assert notes == ("3 rows without a subject were taken as of the one above",)
+    changes = repair_manifest(path, tmp_path / "whole.csv")
+    assert "row 3: subject '' is now 's1'" in changes
+    assert read_with_notes(tmp_path / "whole.csv")[1] == ()
+
+
+def test_a_subject_is_not_taken_from_another_corpus(tmp_path):
+    save_frames(tmp_path / "a")
+    rows = "one,s1,a,joy,a,,,,\none,,b,joy,a,,,,\ntwo,,c,joy,a,,,,\n"
+    with pytest.raises(DataError, match=r"row 3: subject is empty.*row 4: subject is empty"):
+        read_manifest(save_csv(tmp_path, HEADER + rows))
+
+
+def test_paths_that_are_spelt_otherwise_are_noted(tmp_path):
+    save_frames(tmp_path / "EP12_01f")
+    path = save_csv(tmp_path, HEADER + "lab,1,a,joy,EP12_01F,,,,\n")
+    (note,) = read_with_notes(path)[1]
+    assert note == "1 paths are spelt otherwise on disk, such as EP12_01f, written as 'EP12_01F'"
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_headers_that_the_user_names(tmp_path, separator):
+    save_frames(tmp_path / "a")
+    cells = ["corpus,被试,clip,label,情绪,frames", "lab,s1,c,no,joy,a"]
+    path = save_csv(tmp_path, "\n".join(line.replace(",", separator) for line in cells))
+    with pytest.raises(DataError, match="lacks the column subject"):
+        read_manifest(path)
+    with headers_named(["subject=被试", "manifest.label=情绪"]):
+        (clip,) = read_manifest(path)
+    assert (clip.subject, clip.emotion) == ("s1", "joy")
+
+
+@pytest.mark.parametrize(
+    ("option", "kind", "said"),
+    [
+        ("subject", ConfigError, "expected \\[CORPUS.\\]COLUMN=HEADER"),
+        ("subject=", ConfigError, "expected \\[CORPUS.\\]COLUMN=HEADER"),
+        ("subjet=Who", ConfigError, "Did you mean 'subject'"),
+        ("samm.subject=Who", ConfigError, "a column of 'samm', but what was read is manifest"),
+        ("label=Emotion", DataError, "no column 'Emotion', which --column names for label"),
+    ],
+)
+def test_a_header_that_cannot_be_is_named(tmp_path, option, kind, said):
+    save_frames(tmp_path / "a")
+    path = save_csv(tmp_path, HEADER + "lab,1,a,joy,a,,,,\n")
+    with pytest.raises(kind, match=said), headers_named([option]):
+        read_manifest(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('lab,1,a,"joy,a,,,,\nlab,2,a,joy,a,,,,\n', "a quote that is not closed in row 2"),
+        ('lab,1,a,"jo\ny",a,,,,\n', r"label 'jo\\ny' holds a line break"),
+        ("lab,\x1b[31m1,a,joy,a,,,,\n", r"subject '\\x1b\[31m1' holds .* a control character"),
+        ("lab,\u200b,a,joy,a,,,,\n", "subject is empty"),
+        ("lab,1\0,a,joy,a,,,,\n", "is not UTF-8 text"),
+        ("lab,1,a,joy,clips.csv,,,,\n", r"no frames folder .* \(it is a file\)"),
+        (f"lab,1,a,joy,{'a' * 300},,,,\n", "row 2: a path cannot be looked up"),
+        ("lab,1,a,joy,a,,,,1e-30\n", "fps '1e-30' is not a rate"),
+    ],
+)
+def test_what_no_cell_may_hold_is_named(tmp_path, text, said):
+    save_frames(tmp_path / "a")
+    with pytest.raises(DataError, match=said):
+        read_manifest(save_csv(tmp_path, HEADER + text))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32"])
+def test_other_encodings_are_said(tmp_path, encoding):
+    path = tmp_path / "clips.csv"
+    path.write_bytes((HEADER + "lab,1,a,joy,a,,,,\n").encode(encoding))
+    with pytest.raises(DataError, match="is not UTF-8 text"):
+        read_manifest(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have names on Unix only")
+def test_what_is_no_table_is_called_by_its_kind(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "lost.csv").symlink_to("nothing")
+    for name, kind in (("pipe.csv", "a pipe or device"), ("lost.csv", "a link to nothing")):
+        with pytest.raises(DataError, match=f"found {kind}"):
+            read_manifest(tmp_path / name)

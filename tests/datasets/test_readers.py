@@ -6,6 +6,7 @@ import openpyxl
 import pytest
 
 from openmer import datasets
+from openmer.datasets._roots import headers_named
 from openmer.datasets.fakes import write_fake
 from openmer.errors import DataError
 
@@ -435,8 +436,15 @@ class TestSpellings:
         with pytest.raises(DataError, match=r"without Subject.*\[columns.casme2\] and subject ="):
             datasets.load_clips("casme2", root)
         columns = '[columns.casme2]\nsubject = "被试编号"\nclip = ["视频名称"]\nemotion = "情绪"\n'
-        config.write_text(config.read_text("utf-8") + columns, encoding="utf-8")
+        sheets = config.read_text("utf-8")
+        config.write_text(sheets + columns, encoding="utf-8")
         self.same(root, before)
+        config.write_text(sheets, encoding="utf-8")
+        with headers_named(["subject=被试编号", "casme2.clip=视频名称", "emotion=情绪"]):
+            self.same(root, before)
+        missing = pytest.raises(DataError, match=r"without 视频.* --column clip=HEADER")
+        with missing, headers_named(["subject=被试编号", "clip=视频", "emotion=情绪"]):
+            datasets.load_clips("casme2", root)
 
 
 class TestSmicLong:

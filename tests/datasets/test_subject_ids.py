@@ -29,10 +29,26 @@ def clip(subject, name="a", *, corpus="x", folder="f", onset=0, offset=9, count=
 
 @pytest.mark.parametrize(
     "other",
-    ["S06", "s6", "s06 ", "s 06", "\u00a0s06", "\uff53\uff10\uff16", "s006", "s\u200b06"],
+    [
+        "S06",
+        "s6",
+        "s06 ",
+        "s 06",
+        "\u00a0s06",
+        "\uff53\uff10\uff16",
+        "s006",
+        "s\u200b06",
+        "\u202es06",
+        "\u045506",
+    ],
 )
 def test_spellings_of_one_id_are_alike(other):
     assert alike_ids(["x/s06", f"x/{other}"]) == [tuple(sorted(("x/s06", f"x/{other}")))]
+
+
+def test_what_cannot_be_seen_in_an_id_is_written_out():
+    (text,) = ids_to_check([clip("s06"), clip("s\u200b06", folder="g")])
+    assert text == "x/s06 and x/s\\u200b06 may be one subject"
 
 
 def test_unicode_forms_are_alike():
@@ -105,3 +121,23 @@ def test_a_source_warns_once_and_records_it():
     settled = source.merged(["x/s06=x/S06"])
     assert settled.warning == ""
     assert "ids_to_check" not in settled.record()
+
+
+@pytest.mark.parametrize("kind", ["link", "second name", "dots"])
+def test_frames_are_the_same_by_whatever_name(tmp_path, kind):
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    for number in range(3):
+        (one / f"{number}.png").write_bytes(b"x")
+    if kind == "link":
+        other.symlink_to(one)
+    elif kind == "second name":
+        other.mkdir()
+        for path in one.iterdir():
+            (other / path.name).hardlink_to(path)
+    else:
+        other = tmp_path / "one/../one"
+    pair = [clip("a", folder=one, count=3, offset=2), clip("b", folder=other, count=3, offset=2)]
+    assert len(shared_frames(pair)) == 1
+    flows = [dataclasses.replace(c, frame_paths=(), flow_path=c.frame_paths[0]) for c in pair]
+    assert len(shared_frames(flows)) == 1

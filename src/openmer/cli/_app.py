@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -43,10 +44,12 @@ from openmer.cli.show import show
 from openmer.cli.study import study
 from openmer.cli.train import train
 from openmer.cli.watch import watch
-from openmer.errors import DataError, OpenMERError, StoppedError
+from openmer.errors import DataError, OpenMERError, StoppedError, lacks_memory
 
 FAULT = 70
 _COMMON = ("--plugin", "--engine")
+_SHOWN = 200  # characters of a path
+_LONGEST = 5000  # characters of a message
 
 _EPILOG = (
     "Exit codes: 0 done; 1 the audit found a leak; 2 an unknown name or option; "
@@ -127,6 +130,8 @@ def _common_first(words: list[str]) -> list[str]:
 def main() -> None:
     """Run the command line; every error ends in one message and an exit code."""
     words = _common_first(sys.argv[1:])
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names that this terminal cannot write
+        sys.stdout.reconfigure(errors="backslashreplace")
     sweep_at_start()
     with _stoppable():
         try:
@@ -155,8 +160,11 @@ def _end(error: Exception) -> NoReturn:
             sys.exit(error.exit_code)
         case OpenMERError():
             message, code = str(error), error.exit_code
-        case MemoryError():
-            message = "There is not enough memory. Give --workers 1, or less with --memory-gib."
+        case _ if lacks_memory(error):
+            message = (
+                "There is not enough memory. What was finished is kept: run the same command to "
+                "go on, with --workers 1, or with less by --memory-gib, where it has them."
+            )
             code = DataError.exit_code
         case OSError(errno=errno.ENOSPC):
             message = (
@@ -165,13 +173,18 @@ def _end(error: Exception) -> NoReturn:
             )
             code = DataError.exit_code
         case OSError():
-            message, code = str(error), DataError.exit_code
+            reason, name = error.strerror or str(error), str(error.filename or "")
+            place = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}... ({len(name)} characters)"
+            message = f"{place}: {reason}" if place else reason
+            code = DataError.exit_code
         case _:
             message = (
                 f"This is a fault of OpenMER: {type(error).__name__}: {_first_line(error)}. The "
                 f"traceback is in {_traceback_file(error)}; --debug shows it. Please report it."
             )
             code = FAULT
+    if len(message) > _LONGEST:
+        message = f"{message[:_LONGEST]}... ({len(message)} characters)"
     errors.print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
     sys.exit(code)
 

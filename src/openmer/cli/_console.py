@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
@@ -18,6 +20,7 @@ from rich.progress import (
 )
 
 from openmer.errors import StoppedError
+from openmer.files import readable
 
 output = Console()
 errors = Console(stderr=True)
@@ -36,6 +39,11 @@ _WORDS = {
     "draw": "drawing events",
     "analyze": "analysing",
 }
+
+
+def typed_command() -> str:
+    """Return the command as it was typed, for records."""
+    return readable(shlex.join(["openmer", *sys.argv[1:]]))
 
 
 def warn(text: str) -> None:

@@ -7,7 +7,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -79,6 +79,7 @@ class Clips:
     root: options.Roots = None
     variant: options.Variant = None
     frames: options.Frames = None
+    column: options.Columns = None
     same_subject: options.SameSubject = None
     faces: options.FacesOption = None
 
@@ -95,10 +96,13 @@ class Clips:
 
         Raises:
             ConfigError: Both or neither of --manifest and --corpus are given, or options of a
-                corpus without one; or a name, a root or a pair of subjects is wrong.
+                corpus without one; or a name, a root, a column or a pair of subjects is wrong.
             DataError: The clips cannot be read.
         """
-        source = self._source(strict).merged(self.same_subject or ())
+        headers = tuple(self.column or ())
+        with datasets.headers_named(headers):
+            source = replace(self._source(strict), headers=headers)
+        source = source.merged(self.same_subject or ())
         if self.faces is not None:
             source = source.with_faces(cropped=self.faces == options.Faces.cropped)
         warn(source.warning)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+MOST_SEED = 2**32 - 1
+MOST_WORKERS = 1024
 MethodName = Annotated[
     str, typer.Argument(help="A method's name (see `openmer methods`) or the path of a TOML file.")
 ]
@@ -68,6 +70,17 @@ SearchFile = Annotated[
 ]
 
 
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="[CORPUS.]COLUMN=HEADER",
+        help="Header of a column in a sheet or manifest that calls it otherwise, such as "
+        "subject=被试; repeatable.",
+    ),
+]
+
+
 class Faces(StrEnum):
     """What is known of the faces on frames."""
 
@@ -124,6 +137,8 @@ AbstainBelow = Annotated[
     float | None,
     typer.Option(
         "--abstain-below",
+        min=0,
+        max=1,
         metavar="P",
         help="Confidence in 0..1 under which no class is given; the model's own by default.",
     ),
@@ -131,9 +146,15 @@ AbstainBelow = Annotated[
 SpotterName = Annotated[str, typer.Option("--spotter", help="What finds movements.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for runs and reports.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
-Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 is one per core.")]
+Workers = Annotated[
+    int,
+    typer.Option("--workers", min=0, max=MOST_WORKERS, help="Processes; 0 is one per core."),
+]
 MemoryGib = Annotated[
-    float, typer.Option("--memory-gib", min=0, help="Memory for models; 0 is what is free.")
+    float,
+    typer.Option(
+        "--memory-gib", min=0, max=1_000_000, help="Memory for models; 0 is what is free."
+    ),
 ]
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +10,7 @@ from typing import Annotated
 import typer
 
 from openmer import evaluation, reports
-from openmer.cli._console import output, progress
+from openmer.cli._console import output, progress, typed_command
 from openmer.cli._option_groups import Clips, FoldCompute, Work
 from openmer.cli._options import Json, Out, ProtocolOption, Rule
 from openmer.errors import ConfigError
@@ -29,7 +27,7 @@ def action_units(
     minimum: Annotated[
         int, typer.Option(min=1, help="Clips that must show a unit, and that must not.")
     ] = 10,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds 0 to N-1.")] = 1,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, help="Seeds 0 to N-1.")] = 1,
     epoch_rule: Rule = None,
     folds: ProtocolOption = "loso",
     out: Out = Path("runs"),
@@ -51,7 +49,7 @@ def action_units(
             protocol,
             out=out,
             resources=compute.resources,
-            command=shlex.join(["openmer", *sys.argv[1:]]),
+            command=typed_command(),
             on_progress=report,
         )
     scores = evaluation.score_units(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +13,8 @@ import typer
 
 from openmer import datasets
 from openmer.cli._console import errors, output, progress
-from openmer.cli._options import Json, Variant
-from openmer.errors import unknown_name
+from openmer.cli._options import MOST_SEED, Columns, Json, Variant
+from openmer.errors import OpenMERError, unknown_name
 
 app = typer.Typer(
     help="List corpora, ask for them, check a copy or a manifest, write synthetic ones.",
@@ -86,17 +87,21 @@ def check(
         Path | None,
         typer.Option("--fix", metavar="OUT.csv", help="Write a repaired manifest; list changes."),
     ] = None,
+    column: Columns = None,
     as_json: Json = False,
 ) -> None:
     """Compare a copy of a corpus with a whole one, or read a manifest; every problem is named."""
     if what in datasets.list_datasets():
-        _check_corpus(what, root, variant, frames, as_json)
+        with datasets.headers_named(column or ()):
+            _check_corpus(what, root, variant, frames, as_json)
     elif root is not None or not (Path(what).suffix or Path(what).exists()):
         raise unknown_name("corpus or manifest", what, datasets.list_datasets())
     else:
-        for change in () if fix is None else datasets.repair_manifest(Path(what), fix):
-            errors.print(change, highlight=False, markup=False, soft_wrap=True)
-        _check_manifest(Path(what), scheme, as_json)
+        with datasets.headers_named(column or ()):
+            for change in () if fix is None else datasets.repair_manifest(Path(what), fix):
+                errors.print(change, highlight=False, markup=False, soft_wrap=True)
+            source = datasets.from_manifest(Path(what))
+        _check_manifest(source, scheme, as_json)
 
 
 @app.command()
@@ -122,7 +127,7 @@ def synthesize(
     size: Annotated[
         str, typer.Option(help="tiny, demo, or subtle: movements below half a pixel.")
     ] = "demo",
-    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Same seed, same bytes.")] = 0,
 ) -> None:
     """Write the synthetic corpus with known motion: frames, manifest.csv and truth.npz."""
     with progress("Synthetic corpus") as report:
@@ -140,7 +145,7 @@ def inject(
     out: Annotated[Path, typer.Option("--out", help="Folder for the videos and truth.csv.")] = Path(
         "footage"
     ),
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same movements.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Same seed, same movements.")] = 0,
     footage: Annotated[
         str, typer.Option("--footage", help="A word for their kind, such as talking.")
     ] = "",
@@ -185,12 +190,16 @@ def _check_corpus(
         raise typer.Exit(3)
 
 
-def _check_manifest(manifest: Path, scheme: str, as_json: bool) -> None:
-    """Print counts of a manifest, of the clips that the scheme keeps."""
-    clips = datasets.read_manifest(manifest)
-    found = datasets.label_scheme(scheme).resolved(clips)
-    kept, targets = datasets.labelled(clips, found)
-    classes = Counter(found.classes[target] for target in targets)
+def _check_manifest(source: datasets.ClipSource, scheme: str, as_json: bool) -> None:
+    """Print counts of a manifest, of the clips that the scheme keeps; all else before an error."""
+    clips = kept = source.clips
+    classes, wrong = dict[str, int](), None
+    try:
+        found = datasets.label_scheme(scheme).resolved(clips)
+        kept, targets = datasets.labelled(clips, found)
+        classes = Counter(found.classes[target] for target in targets)
+    except OpenMERError as error:
+        wrong = error
     record = {
         "clips": len(clips),
         "kept": len(kept),
@@ -198,13 +207,22 @@ def _check_manifest(manifest: Path, scheme: str, as_json: bool) -> None:
         "corpora": dict(sorted(Counter(clip.corpus for clip in kept).items())),
         "classes": dict(sorted(classes.items())),
     }
-    doubtful = datasets.ids_to_check(clips)
+    doubtful = source.ids_to_check
     if as_json:
-        typer.echo(json.dumps({**record, "ids_to_check": doubtful}))
+        found_so = {"notes": source.notes, "ids_to_check": doubtful}
+        typer.echo(json.dumps({**record, **found_so}))
     else:
         _print(record)
-        for text in doubtful:
-            output.print(f"ids to be checked: {text}", highlight=False, markup=False)
+        _tell("note    ", source.notes)
+        _tell("ids to be checked:", doubtful)
+    if wrong is not None:
+        raise wrong
+
+
+def _tell(kind: str, texts: Iterable[str]) -> None:
+    """One line per text."""
+    for text in texts:
+        output.print(f"{kind} {text}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _print(record: dict[str, object]) -> None:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from openmer import evaluation, preprocessing, reports
-from openmer.cli._console import errors, output, progress, tell
+from openmer.cli._console import errors, output, progress, tell, typed_command
 from openmer.cli._option_groups import Clips, FoldCompute, Work
-from openmer.cli._options import Json, LeakOption, Out, ProtocolOption, Rule, Storage
+from openmer.cli._options import MOST_SEED, Json, LeakOption, Out, ProtocolOption, Rule, Storage
 
 
 def evaluate(
     work: Work,
     clips: Clips,
     compute: FoldCompute,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds 0 to N-1.")] = 1,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, help="Seeds 0 to N-1.")] = 1,
     epoch_rule: Rule = None,
     leak: LeakOption = None,
     folds: ProtocolOption = "loso",
@@ -29,7 +27,12 @@ def evaluate(
     as_json: Json = False,
     shuffle_labels: Annotated[
         int | None,
-        typer.Option("--shuffle-labels", help="Control: permute the labels with this number."),
+        typer.Option(
+            "--shuffle-labels",
+            min=0,
+            max=MOST_SEED,
+            help="Control: permute the labels with this number.",
+        ),
     ] = None,
 ) -> None:
     """Evaluate a method, each subject held out once; stop and resume at will."""
@@ -49,7 +52,7 @@ def evaluate(
             protocol,
             out=out,
             resources=compute.resources,
-            command=shlex.join(["openmer", *sys.argv[1:]]),
+            command=typed_command(),
             storage=storage,
             on_progress=report,
         )

@@ -13,7 +13,9 @@ from openmer import datasets, reports, video
 from openmer.cli._console import output, progress, tell
 from openmer.cli._option_groups import VideoModel
 from openmer.cli._options import (
+    MOST_SEED,
     AbstainBelow,
+    Columns,
     Corpus,
     Frames,
     Json,
@@ -37,6 +39,7 @@ def evaluate_spotting(
     root: Roots = None,
     variant: Variant = None,
     frames: Frames = None,
+    column: Columns = None,
     truth: Annotated[
         Path | None,
         typer.Option(
@@ -48,7 +51,9 @@ def evaluate_spotting(
     synthetic: Annotated[
         str, typer.Option("--synthetic", metavar="SIZE", help="Synthetic videos: tiny, demo, ...")
     ] = "",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the synthetic videos.")] = 100,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Seed of the synthetic videos.")
+    ] = 100,
     footage: Annotated[
         Path | None,
         typer.Option(
@@ -72,7 +77,8 @@ def evaluate_spotting(
         _evaluate_footage(footage, spotter, out, workers, as_json)
         return
     loaded = model.load()
-    videos, name = _videos(corpus, root, variant, frames, truth, synthetic, seed, out)
+    with datasets.headers_named(column or ()):
+        videos, name = _videos(corpus, root, variant, frames, truth, synthetic, seed, out)
     settings = video.AnalyzeSettings(spotter=spotter, abstain_below=abstain_below)
     with progress(name) as report:
         results = video.analyze_videos(
@@ -89,7 +95,7 @@ def evaluate_spotting(
         ".md": reports.render_spotting_markdown(scores),
         ".csv": reports.render_spotting_csv(scores),
     }
-    replace_files({out / f"{name}{end}": text.encode() for end, text in texts.items()})
+    replace_files({out / f"{name}{end}": text for end, text in texts.items()})
     if as_json:
         typer.echo(json.dumps(_told(scores)))
         return
@@ -104,7 +110,7 @@ def _evaluate_footage(folder: Path, spotter: str, out: Path, workers: int, as_js
         tallies = video.evaluate_footage(folder, settings, workers=workers, on_progress=report)
     rows = video.footage_rows(tallies)
     text = video.footage_markdown(rows)
-    replace_files({out / "footage.md": text.encode()})
+    replace_files({out / "footage.md": text})
     if as_json:
         typer.echo(json.dumps({"rows": [asdict(row) for row in rows]}))
         return

@@ -12,7 +12,7 @@ import typer
 from openmer import deployment, evaluation, explanation, methods
 from openmer.cli._console import errors, output, progress, tell, warn
 from openmer.cli._option_groups import Clips, Compute, Movement, clip_named, prepare
-from openmer.cli._options import Json, Overrides, Saliency
+from openmer.cli._options import MOST_SEED, Json, Overrides, Saliency
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def explain(
         ),
     ] = Saliency.grad_cam,
     overrides: Overrides = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the training.")] = 0,
     out: Annotated[Path, typer.Option("--out", help="Figure to write, .png.")] = Path(
         "saliency.png"
     ),

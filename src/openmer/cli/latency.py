@@ -27,7 +27,10 @@ def latency(
         typer.Argument(metavar="METHOD...", help="Methods with a network; by default four."),
     ] = None,
     rounds: Annotated[
-        int, typer.Option("--rounds", min=1, help="Rounds in which all take turns; 5 calls each.")
+        int,
+        typer.Option(
+            "--rounds", min=1, max=10_000, help="Rounds in which all take turns; 5 calls each."
+        ),
     ] = 20,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.md", help="Also write the table.")
@@ -42,7 +45,7 @@ def latency(
     table = _table(found, before)
     if out is not None:
         text = "\n\n".join([f"# {table.title}", reports.markdown_table(table), *table.notes])
-        replace_file(out, f"{text}\n".encode())
+        replace_file(out, f"{text}\n")
         errors.print(f"Table: {out}", soft_wrap=True)
     if as_json:
         typer.echo(json.dumps([_record(one) for one in found]))

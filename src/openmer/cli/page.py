@@ -18,18 +18,27 @@ def page(
         str, typer.Option("--host", help="Address to serve at; by default this computer only.")
     ] = "127.0.0.1",
     port: Annotated[
-        int | None, typer.Option("--port", help="By default the first free one from 7860 on.")
+        int | None,
+        typer.Option(
+            "--port", min=0, max=65535, help="By default the first free one from 7860 on."
+        ),
     ] = None,
     max_minutes: Annotated[
-        float, typer.Option("--max-minutes", help="Longest video that is taken.")
+        float, typer.Option("--max-minutes", min=0, max=10_000, help="Longest video that is taken.")
     ] = 10.0,
     max_mb: Annotated[
-        float, typer.Option("--max-mb", help="Largest file that is taken, in megabytes.")
+        float,
+        typer.Option(
+            "--max-mb", min=0, max=1_000_000, help="Largest file that is taken, in megabytes."
+        ),
     ] = 500.0,
     max_gigapixels: Annotated[
         float,
         typer.Option(
-            "--max-gigapixels", help="Most frames times pixels of a frame that are taken, in 10^9."
+            "--max-gigapixels",
+            min=0,
+            max=1_000_000,
+            help="Most frames times pixels of a frame that are taken, in 10^9.",
         ),
     ] = 40.0,
     no_browser: Annotated[

@@ -13,9 +13,17 @@ from rich.table import Table
 
 from openmer import datasets, methods, preprocessing, pretraining
 from openmer.cli._console import errors, output, progress, tell, warn
-from openmer.cli._options import Device, DeviceOption, Json, MethodName, Overrides
+from openmer.cli._options import (
+    MOST_SEED,
+    MOST_WORKERS,
+    Device,
+    DeviceOption,
+    Json,
+    MethodName,
+    Overrides,
+)
 from openmer.errors import ConfigError, unknown_name
-from openmer.files import replace_file
+from openmer.files import readable, replace_file
 
 if TYPE_CHECKING:
     from openmer.methods import Method
@@ -54,10 +62,15 @@ def pretrain(
             "what the method says by default.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same bytes.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=MOST_SEED, help="Same seed, same bytes.")
+    ] = 0,
     device: DeviceOption = Device.auto,
     threads: Annotated[
-        int, typer.Option("--threads", min=0, help="PyTorch's threads; 0 is one per core.")
+        int,
+        typer.Option(
+            "--threads", min=0, max=MOST_WORKERS, help="PyTorch's threads; 0 is one per core."
+        ),
     ] = 0,
     half: Annotated[
         bool, typer.Option("--half", help="Store the weights in half precision: half the file.")
@@ -157,7 +170,9 @@ def _command(
     for override in overrides:
         words += ["--set", override]
     words += ["--half"] * half
-    return shlex.join(words) + "".join(f" --root {corpus}=FOLDER" for corpus in task.corpora)
+    return readable(shlex.join(words)) + "".join(
+        f" --root {corpus}=FOLDER" for corpus in task.corpora
+    )
 
 
 def _tell_failures(failures: Sequence[Failure], read: int) -> None:

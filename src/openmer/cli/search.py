@@ -12,7 +12,7 @@ import typer
 from openmer import deployment, evaluation
 from openmer.cli._console import errors, output, progress
 from openmer.cli._option_groups import Clips, FoldCompute, Work, tell_failures
-from openmer.cli._options import Json, Storage
+from openmer.cli._options import MOST_SEED, Json, Storage
 from openmer.errors import ConfigError, DataError
 from openmer.files import replace_file
 
@@ -27,7 +27,9 @@ def search(
     clips: Clips,
     compute: FoldCompute,
     storage: Storage = "",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the trainings.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=MOST_SEED, help="Seed of the trainings.")
+    ] = 0,
     runs: Annotated[
         Path, typer.Option("--runs", help="Where trials and their history are kept.")
     ] = Path("runs"),
@@ -77,7 +79,7 @@ def _refuse_taken(out: Path) -> None:
 def _write(out: Path, method: Method) -> None:
     named = {"name": f"{method.name}-searched", "title": f"{method.title}, searched"}
     table = method.model_copy(update=named).model_dump(mode="json", exclude_none=True)
-    replace_file(out, tomli_w.dumps(table).encode())
+    replace_file(out, tomli_w.dumps(table))
 
 
 def _show(out: Path, folder: Path, searched: Searched | None, *, as_json: bool) -> None:

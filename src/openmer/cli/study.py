@@ -29,7 +29,7 @@ def study(
     clips: Clips,
     compute: Compute,
     name: Annotated[str, typer.Argument(help="A study's name; without one all are listed.")] = "",
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds 0 to N-1.")] = 1,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, help="Seeds 0 to N-1.")] = 1,
     leaky: Annotated[
         bool,
         typer.Option("--leaky", help="Also choose the epoch on the tested subject, marked LEAKY."),
@@ -159,7 +159,7 @@ def _curves(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     path = _place(chosen, how, ".png")
     numbers = path.with_suffix(".csv")
     picture = reproduction.draw_curves(f"{chosen.title}; held out: {subject_id}", curves)
-    replace_files({path: picture, numbers: reproduction.curves_csv(curves).encode()})
+    replace_files({path: picture, numbers: reproduction.curves_csv(curves)})
     tell(chosen.note)
     errors.print(f"Picture: {path}", soft_wrap=True)
     errors.print(f"Numbers: {numbers}", soft_wrap=True)
@@ -222,7 +222,7 @@ def _write(path: Path, tables: list[Table]) -> None:
         return
     for table in tables:
         output.print(reproduction.study_terminal(table))
-    replace_file(path, reproduction.study_markdown(tables).encode())
+    replace_file(path, reproduction.study_markdown(tables))
     errors.print(f"Table: {path}", soft_wrap=True)
 
 

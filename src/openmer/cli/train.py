@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from openmer import deployment, evaluation
-from openmer.cli._console import output, progress
+from openmer.cli._console import output, progress, typed_command
 from openmer.cli._option_groups import Clips, FoldCompute, Work, tell_failures
-from openmer.cli._options import Json
+from openmer.cli._options import MOST_SEED, Json
 from openmer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,7 +39,9 @@ def train(
     runs: Annotated[
         Path, typer.Option("--runs", help="Where the runs are that estimates come from.")
     ] = Path("runs"),
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the training.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=MOST_SEED, help="Seed of the training.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Fit a method on all subjects; evaluated by leave-one-subject-out on the same clips before."""
@@ -91,7 +91,7 @@ def _estimate(
         protocol,
         runs=runs,
         resources=resources,
-        command=shlex.join(["openmer", *sys.argv[1:]]),
+        command=typed_command(),
         on_progress=report,
     )
 

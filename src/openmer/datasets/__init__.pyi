@@ -94,6 +94,7 @@ from ._registry import (
 from ._roots import (
     config_file as config_file,
 )
+from ._roots import headers_named as headers_named
 from ._roots import (
     variable as variable,
 )
@@ -154,6 +155,7 @@ __all__ = [
     "facts",
     "from_corpus",
     "from_manifest",
+    "headers_named",
     "ids_to_check",
     "label_scheme",
     "labelled",

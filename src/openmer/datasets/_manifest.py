@@ -17,8 +17,9 @@ as "4+L10".
 and no face is looked for. "find" or nothing looks for one.
 
 Paths are relative to the folder of the CSV; backslashes, and names of another case or Unicode form
-are taken where exactly one file fits. Numbers may be written as pandas does ("9.0", "nan"). Other
-columns are ignored.
+are taken where exactly one file fits. Numbers may be written as pandas does ("9.0", "nan"). A
+corpus or subject may stand in the first of its rows alone, as a spreadsheet writes merged cells.
+Other columns are ignored.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import io
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -45,7 +47,7 @@ from openmer.datasets._table import (
     shortened,
 )
 from openmer.errors import DataError
-from openmer.files import replace_file
+from openmer.files import readable, replace_file
 
 COLUMNS = (
     "corpus",
@@ -72,6 +74,7 @@ _FORM = TableForm(
     required=_REQUIRED,
     filled=_REQUIRED,
     either=("frames", "flow_path"),
+    once=("corpus", "subject"),
     aliases=MappingProxyType(
         {"dataset": "corpus", "au": "action_units", "aus": "action_units"}
     ),  # dataset: as in the released MEGC 2019 flow data
@@ -93,14 +96,31 @@ def read_manifest(path: Path) -> tuple[Clip, ...]:
         DataError: The file is missing, is no CSV, or lacks columns; or rows are wrong, in which
             case the first five problems are listed with their row numbers (the header is row 1).
     """
-    path = Path(path)
-    folders: dict[Path, tuple[Path, ...]] = {}
-    return read_table(
+    return read_with_notes(path)[0]
+
+
+def read_with_notes(path: Path) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
+    """As `read_manifest`; also say what was read otherwise than it is written, one text each.
+
+    Raises:
+        DataError: As `read_manifest`.
+    """
+    path, notes = Path(path), list[str]()
+    paths = _Paths(path.parent)
+    clips = read_table(
         path,
         _FORM,
-        make=lambda row: _clip(row, path.parent, folders),
+        make=lambda row: _clip(row, paths),
         key=lambda clip: clip.key,
+        notes=notes,
     )
+    if paths.others:
+        written, found = next(iter(paths.others.items()))
+        notes.append(
+            f"{len(paths.others)} paths are spelt otherwise on disk, such as "
+            f"{_relative(found, paths.root)}, written as {shortened(written)}"
+        )
+    return clips, tuple(notes)
 
 
 def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
@@ -123,7 +143,15 @@ def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
-    replace_file(path, text.getvalue().encode())
+    try:
+        content = text.getvalue().encode()
+    except UnicodeEncodeError as error:
+        name = readable(error.object[max(0, error.start - 40) : error.end + 20])
+        raise DataError(
+            f"A path of a clip is no UTF-8 text, near {name!r}, so a manifest cannot name it. "
+            "Rename the file or folder."
+        ) from error
+    replace_file(path, content)
 
 
 def repair_manifest(path: Path, out: Path) -> tuple[str, ...]:
@@ -186,15 +214,37 @@ def list_frames(folder: Path) -> tuple[Path, ...]:
     return tuple(by_number[number] for number in sorted(by_number))
 
 
-def _clip(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> Clip:
+@dataclass(slots=True)
+class _Paths:
+    """What the paths of a manifest mean.
+
+    Attributes:
+        root: Folder of the manifest.
+        folders: The images of each folder that was listed.
+        others: Paths as the manifest has them to paths that are spelt otherwise.
+    """
+
+    root: Path
+    folders: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
+    others: dict[str, Path] = field(default_factory=dict)
+
+    def find(self, text: str) -> Path:
+        """Return the path that a cell means."""
+        found = find_path(self.root, text)
+        if found != self.root / text:
+            self.others[text] = found
+        return found
+
+
+def _clip(row: Row, paths: _Paths) -> Clip:
     """One row as a clip."""
-    frames = _frames(row, root, folders)
+    frames = _frames(row, paths)
     flow = row.get("flow_path", "")
     if not frames and not flow:
         raise RowProblem("neither frames nor flow_path is given; one of them is needed")
-    flow_path = find_path(root, flow) if flow else None
+    flow_path = paths.find(flow) if flow else None
     if flow_path is not None and not flow_path.is_file():
-        raise MissingFile(f"flow image {flow_path} does not exist{near_misses(flow_path)}")
+        raise MissingFile(f"there is no flow image {flow_path}{near_misses(flow_path)}")
     onset, apex, offset = _interval(row, len(frames))
     return Clip(
         corpus=row["corpus"].lower(),
@@ -213,16 +263,16 @@ def _clip(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> Clip:
     )
 
 
-def _frames(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> tuple[Path, ...]:
+def _frames(row: Row, paths: _Paths) -> tuple[Path, ...]:
     """List the images of the row's folder, once per folder; of an image, itself; or none."""
     if not row.get("frames"):
         return ()
-    folder = find_path(root, row["frames"])
+    folder, folders = paths.find(row["frames"]), paths.folders
     if folder.is_file() and folder.suffix.lower() in _IMAGES:
         return (folder,)
     if folder not in folders:
         if not folder.is_dir():
-            raise MissingFile(f"frames folder {folder} does not exist{near_misses(folder)}")
+            raise MissingFile(f"there is no frames folder {folder}{near_misses(folder)}")
         try:
             folders[folder] = list_frames(folder)
         except DataError as error:

@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 
 MOST_FPS = 100_000
+_LEAST_FPS = Fraction(1, 100)
 _EMPTY = frozenset({"", "-", "/", "na", "n/a", "nan", "nat", "none", "null", "<na>"})
 _WHOLE = re.compile(r"(\d{1,15})(?:\.0*)?", flags=re.ASCII)
 _RATE = re.compile(r"\d{1,12}(?:\.\d{0,12})?(?:e[+-]?\d{1,2})?|\d{1,9}/\d{1,9}", flags=re.ASCII)
@@ -28,7 +29,7 @@ def read_whole(text: str) -> int | None:
 def read_rate(text: str) -> Fraction | None:
     """Read frames per second: "200", "29.97", "30000/1001"; None for what is no such rate.
 
-    A rate is above 0 and at most 100,000 per second; its text has 30 characters at most.
+    A rate is 0.01 to 100,000 per second; its text has 30 characters at most.
     """
     text = text.strip().lower()
     if not _RATE.fullmatch(text):
@@ -37,4 +38,4 @@ def read_rate(text: str) -> Fraction | None:
         rate = Fraction(text)
     except (ValueError, ZeroDivisionError):
         return None
-    return rate if 0 < rate <= MOST_FPS else None
+    return rate if _LEAST_FPS <= rate <= MOST_FPS else None

@@ -26,6 +26,7 @@ from openmer.clip import Image
 from openmer.datasets._labels import LabelScheme
 from openmer.datasets._table import MissingFile, Row, RowProblem, TableForm, read_table
 from openmer.errors import DataError
+from openmer.files import readable
 
 _REQUIRED = ("corpus", "subject", "image", "label")
 _FORM = TableForm(
@@ -74,7 +75,7 @@ def read_own_images(path: Path, scheme: LabelScheme) -> OwnImages:
         key=lambda image: image.path.resolve().as_posix(),
     )
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return OwnImages(images=images, file=path.name, sha256=digest)
+    return OwnImages(images=images, file=readable(path.name), sha256=digest)
 
 
 def _image(row: Row, root: Path, scheme: LabelScheme) -> Image:

@@ -53,11 +53,34 @@ def find_name(folders: Mapping[str, Path], name: str) -> Path:
 
 
 def near_misses(path: Path) -> str:
-    """Name what lies beside a path that is not there and is spelt most alike; "" for nothing."""
+    """Name what is at a path after all, or lies beside it and is spelt most alike; or ""."""
+    if kind := kind_of(path):
+        return f" (it is {kind})"
     while not _exists(path.parent) and path.parent != path:
         path = path.parent
     near = difflib.get_close_matches(path.name, _entries(path.parent), n=1, cutoff=0.7)
     return f" ({path.parent / near[0]} does)" if near else ""
+
+
+def kind_of(path: Path) -> str:
+    """Say what is at a path: "a file", "a folder", "a pipe or device", "" for nothing."""
+    try:
+        if path.is_file():
+            return "a file"
+        if path.is_dir():
+            return "a folder"
+        if path.exists():
+            return "a pipe or device"
+        return "a link to nothing" if path.is_symlink() else ""
+    except (OSError, ValueError):
+        return ""
+
+
+def visible(text: str) -> str:
+    """Return a text with its invisible characters written as Python does; "" for no other ones."""
+    if not any(character.isprintable() and not character.isspace() for character in text):
+        return ""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _exists(path: Path) -> bool:

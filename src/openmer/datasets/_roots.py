@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +17,17 @@ from openmer.errors import ConfigError, unknown_name
 T = TypeVar("T")
 
 _DEFAULT_CONFIG = Path("~/.config/openmer/datasets.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class _Headers:
+    """Headers that a user named for one command: corpus, our name, header; and which were used."""
+
+    given: tuple[tuple[str, str, str], ...] = ()
+    used: set[str] = field(default_factory=set)
+
+
+_HEADERS: ContextVar[_Headers | None] = ContextVar("headers", default=None)
 
 
 def variable(name: str) -> str:
@@ -97,7 +111,65 @@ def column_names(corpus: str, known: Mapping[str, Sequence[str]]) -> dict[str, S
                 "sheet, or a list of headers."
             )
         made[name] = (*headers, *known[name])
+    return made | given_headers(corpus, known)
+
+
+@contextmanager
+def headers_named(given: Sequence[str]) -> Iterator[None]:
+    """Read the sheets and tables in this block by headers that the user names.
+
+    Args:
+        given: ``[CORPUS.]COLUMN=HEADER`` each; without a corpus it holds for whatever is read.
+
+    Raises:
+        ConfigError: One has another form, or nothing that was read has such a column.
+    """
+    headers = _Headers(tuple(map(_header, given)))
+    token = _HEADERS.set(headers)
+    try:
+        yield
+    finally:
+        _HEADERS.reset(token)
+    for corpus, _, _ in headers.given:
+        if corpus and corpus not in headers.used:
+            read = ", ".join(sorted(headers.used)) or "nothing with named columns"
+            raise ConfigError(
+                f"--column names a column of {corpus!r}, but what was read is {read}. Write the "
+                "name of the corpus, or leave it out."
+            )
+
+
+def given_headers(corpus: str, known: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return the headers that the user named for the columns of a sheet or table, and no others.
+
+    Args:
+        corpus: Whose sheet it is; "manifest" for a table of one's own.
+        known: Our names of its columns.
+
+    Raises:
+        ConfigError: A name is not known.
+    """
+    headers = _HEADERS.get() or _Headers()
+    made: dict[str, tuple[str, ...]] = {}
+    for owner, name, header in headers.given:
+        if owner not in ("", corpus):
+            continue
+        if name not in known:
+            raise unknown_name(f"column for --column in {corpus}", name, known)
+        made[name] = (*made.get(name, ()), header)
+    headers.used.add(corpus)
     return made
+
+
+def _header(text: str) -> tuple[str, str, str]:
+    """Split ``[CORPUS.]COLUMN=HEADER``."""
+    place, _, header = text.partition("=")
+    corpus, _, name = place.strip().rpartition(".")
+    if not name or not header.strip():
+        raise ConfigError(
+            f"--column is {text!r}, expected [CORPUS.]COLUMN=HEADER, such as subject=被试."
+        )
+    return corpus, name, header.strip()
 
 
 def sheet_name(corpus: str) -> str | None:

@@ -82,7 +82,7 @@ def read_sheet(
         optional: Names in `wanted` that may be absent.
 
     Raises:
-        ConfigError: The config file names a column that is not wanted.
+        ConfigError: The config file or the user names a column that is not wanted.
         DataError: No row is such a header; says which column is missing from the best one.
     """
     sheets = _named(path, sheet) if sheet else read_workbook(path)
@@ -104,8 +104,8 @@ def read_sheet(
         f"{path} has no header row with {', '.join(wanted[name][0] for name in required)} in any "
         f"of its sheets ({', '.join(sheets) or 'none holds a value'}); nearest is row {best[1]} of "
         f"{best[0] or 'the first'}, without {', '.join(wanted[n][0] for n in best[2])}. Use the "
-        f"authors' file as it was released, or write [columns.{corpus}] and {best[2][0]} = "
-        f'"its header" into {config_file()}.'
+        f"authors' file as it was released, give --column {best[2][0]}=HEADER, or write "
+        f'[columns.{corpus}] and {best[2][0]} = "its header" into {config_file()}.'
     )
 
 

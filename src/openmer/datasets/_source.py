@@ -18,7 +18,7 @@ from typing import Any, Literal
 from openmer.clip import Clip
 from openmer.datasets._corrections import read_corrections
 from openmer.datasets._facts import NAMES_ONLY, CorpusFacts, options_of
-from openmer.datasets._manifest import read_manifest
+from openmer.datasets._manifest import read_with_notes
 from openmer.datasets._reading import Problem
 from openmer.datasets._registry import (
     GivenRoot,
@@ -31,6 +31,7 @@ from openmer.datasets._registry import (
 )
 from openmer.datasets._subject_ids import ids_to_check, merge_subjects
 from openmer.errors import ConfigError, DataError, unknown_name
+from openmer.files import readable
 
 __all__ = ["ClipSource", "clip_corpora", "from_corpus", "from_manifest"]
 
@@ -56,6 +57,8 @@ class ClipSource:
         differences: Every way in which a corpus differs from a whole copy, one text each, the
             counts of the corpus first: other counts, and items that could not be read.
         same_subject: Pairs of ids that were said to be one subject, ``A=B`` each.
+        headers: Headers of the sheet or manifest that the user named, ``COLUMN=HEADER`` each.
+        notes: What of a manifest was read otherwise than it is written, one text each.
         corrections: For each corpus whose annotation is corrected, a digest of its corrections.
     """
 
@@ -72,6 +75,8 @@ class ClipSource:
     subjects_expected: int | None = None
     differences: tuple[str, ...] = ()
     same_subject: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     corrections: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -105,7 +110,8 @@ class ClipSource:
     @property
     def warning(self) -> str:
         """What to know before a score of it is believed; "" where there is nothing to say."""
-        return "\n".join(text for text in (self._difference, self._doubt) if text)
+        said = [f"{self.title}: {text}." for text in self.notes]
+        return "\n".join(text for text in (self._difference, *said, self._doubt) if text)
 
     @property
     def _doubt(self) -> str:
@@ -130,6 +136,7 @@ class ClipSource:
         folder = [] if self.root is None else [str(self.root)]
         command = ["openmer", "datasets", "check", self.name, *folder, "--variant", self.variant]
         command += ["--frames", self.frames] if self.frames else []
+        command += [word for header in self.headers for word in ("--column", header)]
         return (
             f"{self.title} ({self.variant}) differs from a whole copy: {'; '.join(shown)}. "
             f"All differences: {shlex.join(command)}"
@@ -174,6 +181,8 @@ class ClipSource:
             "cropped": sum(clip.cropped for clip in self.clips) or None,
             "apex_only": sum(clip.apex_only for clip in self.clips) or None,
             "same_subject": list(self.same_subject),
+            "headers": list(self.headers),
+            "notes": list(self.notes),
             "corrections": dict(self.corrections),
         }
         return {key: value for key, value in known.items() if value not in (None, "", [], {})}
@@ -193,10 +202,12 @@ def from_manifest(path: Path) -> ClipSource:
     Raises:
         DataError: As `read_manifest`.
     """
-    clips = read_manifest(path)
+    clips, notes = read_with_notes(path)
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    name = Path(path).name
-    return ClipSource(clips=clips, kind="manifest", name=name, title=name, sha256=digest)
+    name = readable(Path(path).name)
+    return ClipSource(
+        clips=clips, kind="manifest", name=name, title=name, sha256=digest, notes=notes
+    )
 
 
 def from_corpus(

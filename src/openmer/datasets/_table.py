@@ -7,15 +7,20 @@ import csv
 import difflib
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import accumulate, pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
 from openmer.datasets._numbers import MOST_FPS, is_empty, read_rate
-from openmer.errors import DataError
+from openmer.datasets._paths import kind_of, spelling_of, visible
+from openmer.datasets._roots import given_headers
+from openmer.errors import DataError, reading_file
 
 Row = Mapping[str, str]
 Item = TypeVar("Item")
@@ -45,6 +50,7 @@ class TableForm:
         required: The columns that must be there.
         filled: The columns of which no cell may be empty.
         either: Columns of which one must be there; empty where there is no choice.
+        once: Columns whose value may stand in the first row of a block alone, as merged cells do.
         aliases: Other names of columns to their own.
         repeated: What to do about an item that is listed twice.
     """
@@ -55,12 +61,17 @@ class TableForm:
     required: tuple[str, ...]
     filled: tuple[str, ...]
     either: tuple[str, ...] = ()
+    once: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     repeated: str = "leave one out"
 
 
 def read_table(
-    path: Path, form: TableForm, make: Callable[[Row], Item], key: Callable[[Item], str]
+    path: Path,
+    form: TableForm,
+    make: Callable[[Row], Item],
+    key: Callable[[Item], str],
+    notes: list[str] | None = None,
 ) -> tuple[Item, ...]:
     """Read the items of a table, in the order of its rows; every cell is read as text.
 
@@ -69,6 +80,7 @@ def read_table(
         form: Its columns.
         make: The item of a row, by the names of the columns; raises `RowProblem` or `MissingFile`.
         key: What tells one item from another; no two rows may have the same.
+        notes: Gets a text on each column in which empty cells were taken as the ones above.
 
     Raises:
         DataError: The file is missing, is no CSV, or lacks columns; or rows are wrong, in which
@@ -78,7 +90,7 @@ def read_table(
     problems: list[str] = []
     missing: list[str] = []
     first_row: dict[str, int] = {}
-    for number, row in raw_rows(path, form):
+    for number, row in _filled(raw_rows(path, form), form, [] if notes is None else notes):
         try:
             _check_cells(row, form)
             item = make(row)
@@ -92,7 +104,8 @@ def read_table(
         except RowProblem as problem:
             problems.append(f"row {number}: {problem}")
         except (OSError, ValueError) as problem:  # of a path that no system takes
-            problems.append(f"row {number}: {shortened(str(problem))}")
+            reason = getattr(problem, "strerror", None) or problem
+            problems.append(f"row {number}: a path cannot be looked up ({reason})")
         else:
             first_row[name] = number
             items.append(item)
@@ -112,8 +125,8 @@ def raw_rows(path: Path, form: TableForm) -> list[tuple[int, Row]]:
         raise DataError(
             f"{path} is empty. Expected a header row ({wanted}) and one row per {form.item}."
         )
-    header = [cell.strip().lower() for cell in lines[0]]
-    header = [form.aliases.get(name, name) for name in header]
+    header = _names(lines[0], form)
+    _check_given(path, lines[0], form)
     _check_columns(path, header, form)
     rows: list[tuple[int, Row]] = []
     for number, line in enumerate(lines[1:], start=first_row + 1):
@@ -126,32 +139,93 @@ def raw_rows(path: Path, form: TableForm) -> list[tuple[int, Row]]:
     return rows
 
 
+def _filled(
+    rows: list[tuple[int, Row]], form: TableForm, notes: list[str]
+) -> list[tuple[int, Row]]:
+    """Take empty cells as the ones above, in columns that name each value once, first of a block.
+
+    That is so where no value follows on itself and at least as many cells are empty as not.
+    Anything else stays as it is, and `_check_cells` names it.
+    """
+    for column in form.once:
+        told = [row.get(column, "") for _, row in rows]
+        named = [text for text in told if text]
+        if not told[0] or len(named) == len(told) or 2 * len(named) > len(told):
+            continue
+        if any(one == other for one, other in pairwise(named)) or _leaves(rows, column):
+            continue
+        above = accumulate(bool(text) for text in told)  # how many were named so far
+        rows = [
+            (n, {**row, column: named[at - 1]}) for (n, row), at in zip(rows, above, strict=True)
+        ]
+        lacking = len(told) - len(named)
+        notes.append(f"{lacking} rows without a {column} were taken as of the one above")
+    return rows
+
+
+def _leaves(rows: Sequence[tuple[int, Row]], column: str) -> bool:
+    """Return whether a row without a value is of another corpus than the one above."""
+    inner = [(row.get(_IDS[0], ""), row.get(column, "")) for _, row in rows]
+    return column != _IDS[0] and any(
+        above[0] != row[0] and not row[1] for above, row in pairwise(inner)
+    )
+
+
 def _lines(path: Path, form: TableForm) -> tuple[list[list[str]], int]:
     """Split a table into cells; return them with the number of the header's row.
 
-    A first line ``sep=;`` is obeyed. Without one, semicolons or tabs are taken where commas give
-    no header and they do.
+    A first line ``sep=;`` is obeyed. Without one, semicolons or tabs are taken where they give
+    more of the columns than commas do.
     """
     text = _text(path, form)
     stated = re.match(r"\s*sep=(.)\s*?(?:\r\n|\r|\n)", text, flags=re.IGNORECASE)
     if stated:
         return _split(path, text[stated.end() :], stated[1]), 2
     first = text.split("\n", 1)[0]
-    separators = [",", ";", "\t"]
-    fitting = [one for one in separators if _has_columns(first.split(one), form)]
-    return _split(path, text, (fitting or separators)[0]), 1
+    return _split(path, text, max(",;\t", key=lambda one: _columns(first.split(one), form))), 1
 
 
-def _has_columns(cells: Sequence[str], form: TableForm) -> bool:
-    names = [cell.strip(' \r"').lower() for cell in cells]
-    return set(form.required) <= {form.aliases.get(name, name) for name in names}
+def _columns(cells: Sequence[str], form: TableForm) -> int:
+    """Count the columns of a table among the cells of a line."""
+    return len(set(form.columns) & set(_names([cell.strip(' \r"') for cell in cells], form)))
+
+
+def _names(cells: Sequence[str], form: TableForm) -> list[str]:
+    """Return our names of the columns of a header; of others, theirs.
+
+    A column whose header the user named counts in place of one that has our name.
+    """
+    given = given_headers("manifest", form.columns)
+    own = {spelling_of(header): name for name, all_of in given.items() for header in all_of}
+    names = [own.get(spelling_of(cell.strip())) for cell in cells]
+    taken = set(filter(None, names))
+    for at, cell in enumerate(cells):
+        name = cell.strip().lower()
+        name = form.aliases.get(name, name)
+        names[at] = names[at] or (f"{name} (not used)" if name in taken else name)
+    return [name or "" for name in names]
 
 
 def _split(path: Path, text: str, separator: str) -> list[list[str]]:
     try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+        with suppress(csv.Error):  # strict also refuses what can be understood
+            return list(_reader(text, separator, strict=True))
+        lines = list(_reader(text, separator, strict=False))
     except (csv.Error, TypeError) as error:
         raise DataError(f"{path} is no CSV table: {error}. Save the table as CSV.") from error
+    if _is_open(text, separator):
+        raise DataError(f"{path} has a quote that is not closed in row {len(lines)}. Close it.")
+    return lines
+
+
+def _is_open(text: str, separator: str) -> bool:
+    """Return whether a table ends inside of a quote: whatever follows belongs to its last cell."""
+    beyond = list(_reader(f"{text}\nbeyond", separator, strict=False))
+    return beyond[-1] != ["beyond"]
+
+
+def _reader(text: str, separator: str, *, strict: bool) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
 
 
 def fps_of(row: Row) -> Fraction | None:
@@ -178,7 +252,7 @@ def shortened(text: str) -> str:
 def _text(path: Path, form: TableForm) -> str:
     """Read the file as text; refuse one that is none."""
     if not path.is_file():
-        found = "a folder" if path.is_dir() else "nothing"
+        found = kind_of(path) or "nothing"
         raise DataError(
             f"Expected {form.kind}, a CSV table of {form.item}s, at {path}, found {found}. Give "
             "the path of the CSV file."
@@ -188,20 +262,35 @@ def _text(path: Path, form: TableForm) -> str:
             f"{path} has more than {MOST_BYTES // 10**6} MB; expected {form.kind}, a CSV table. "
             "Give the path of the CSV file."
         )
-    content = path.read_bytes()
+    with reading_file(path, form.kind, "Give the path of a CSV file that you may read."):
+        content = path.read_bytes()
     if content.startswith(b"PK\x03\x04"):
         what = "an Excel sheet" if path.suffix.lower() == ".xlsx" else "a zip archive"
         todo = "Save it as CSV" if path.suffix.lower() == ".xlsx" else "Unzip it"
         raise DataError(f"{path} is {what}, expected a CSV file. {todo} and give the path of that.")
-    try:
-        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return content.decode("utf-16")  # Excel's "Unicode text"
-        return content.decode("utf-8-sig")  # Excel writes a byte order mark
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:  # Excel's "Unicode text"; and it writes a byte order mark before UTF-8
+        text = content.decode("utf-16" if is_wide else "utf-8-sig")
+        at = text.find("\0")
     except UnicodeDecodeError as error:
+        text, at = "", error.start
+    if at >= 0:
         raise DataError(
-            f"{path} is not UTF-8 text (byte {error.start}), expected a CSV file. Save the table "
-            "as 'CSV UTF-8' and give that file."
-        ) from error
+            f"{path} is not UTF-8 text (byte {at}), expected a CSV file. Save the table as 'CSV "
+            "UTF-8' and give that file."
+        )
+    return text
+
+
+def _check_given(path: Path, cells: Sequence[str], form: TableForm) -> None:
+    """Raise if a header that the user named is not there."""
+    found = set(map(spelling_of, map(str.strip, cells)))
+    for name, headers in given_headers("manifest", form.columns).items():
+        if found.isdisjoint(map(spelling_of, headers)):
+            raise DataError(
+                f"{path} has no column {headers[0]!r}, which --column names for {name}. Found: "
+                f"{', '.join(cells)}. Correct the option."
+            )
 
 
 def _check_columns(path: Path, header: Sequence[str], form: TableForm) -> None:
@@ -225,11 +314,9 @@ def _check_columns(path: Path, header: Sequence[str], form: TableForm) -> None:
             hints.append(name)
     if not hints:
         return
-    advice = "Rename or add columns in the first row."
-    if len(header) == 1 and re.search(r"[;\t]", header[0]):
-        advice = "The columns seem to be separated by semicolons or tabs; use commas."
     raise DataError(
-        f"{path} lacks the column {', '.join(hints)}. Found: {', '.join(header)}. {advice}"
+        f"{path} lacks the column {', '.join(hints)}. Found: {', '.join(header)}. Rename or add "
+        "columns in the first row, or give --column NAME=HEADER."
     )
 
 
@@ -238,8 +325,15 @@ def _check_cells(row: Row, form: TableForm) -> None:
     if row[""]:
         raise RowProblem(f"more cells than columns, from {row['']!r} on; quote cells with commas")
     for column in form.filled:
-        if not row.get(column):
-            raise RowProblem(f"{column} is empty; every {form.item} needs one")
+        if not visible(row.get(column, "")):
+            hint = f", unless each {column} stands in the first of its rows alone"
+            hint = hint if column in form.once else ""
+            raise RowProblem(f"{column} is empty; every {form.item} needs one{hint}")
+        if any(unicodedata.category(c) == "Cc" for c in row[column]):
+            raise RowProblem(
+                f"{column} {shortened(row[column])} holds a line break or a control character; "
+                "take it out"
+            )
     for column in _IDS:
         if re.search(r"[/\\]", row.get(column, "")):
             raise RowProblem(f"{column} {row[column]!r} holds a slash; use another character")

@@ -126,7 +126,7 @@ def write_audit(folder: Path, record: AuditRecord) -> None:
     """
     content = record.to_json()
     stamped = {**content, "sha256": digest_of(content)}
-    replace_file(folder / AUDIT_FILE, (json.dumps(stamped, indent=1) + "\n").encode())
+    replace_file(folder / AUDIT_FILE, json.dumps(stamped, indent=1) + "\n")
 
 
 def read_audit(folder: Path) -> AuditRecord | None:

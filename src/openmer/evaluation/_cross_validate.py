@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 from openmer.clip import Clip, Prediction
 from openmer.datasets import ClipSource
@@ -22,6 +21,7 @@ from openmer.evaluation._write_run import (
 )
 from openmer.evaluation.tuning._groups import SearchRun
 from openmer.evaluation.tuning._search import fit_folds
+from openmer.files import safe_name
 from openmer.methods import Method
 from openmer.preprocessing import ArrayCache, OnFailure
 from openmer.training import FitJob, FitResult, NetworkSpec, Resources, fit_carrying, plan_run
@@ -142,8 +142,8 @@ def cross_validate(
 def fold_path(folder: Path, job: FitJob) -> Path:
     """Return the file of one fold: its seed and its subject, unsafe characters encoded."""
     corpus, _, subject = job.subject_id.partition("/")
-    name = f"{quote(subject, safe='')}.parquet"
-    return folder / "folds" / f"seed{job.seed}" / quote(corpus, safe="") / name
+    name = f"{safe_name(subject)}.parquet"
+    return folder / "folds" / f"seed{job.seed}" / safe_name(corpus) / name
 
 
 def _predictions(task: Task, result: FitResult) -> Sequence[Prediction]:

@@ -157,7 +157,7 @@ def write_record(
         record["search"] = summary
     record |= _clips_record(task)
     stamped = {"record_sha256": digest_of(tomllib.loads(tomli_w.dumps(record))), **record}
-    replace_file(folder / "run.toml", tomli_w.dumps(stamped).encode())
+    replace_file(folder / "run.toml", tomli_w.dumps(stamped))
 
 
 def _clips_record(task: Task) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer._worker_files import shared_folder
+from openmer._workers import in_workers
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing._array_store import Rows
@@ -117,13 +117,7 @@ def _arrays_elsewhere(
     work = partial(_array_elsewhere, recipe, cache, method, detector)
     if can_fork():
         return in_order(work, clips, workers, loaded=_loaded(recipe))
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        folder = str(shared_folder())
-        pool = joblib.Parallel(n_jobs=workers, return_as="generator", temp_folder=folder)
-    arrays: Iterator[NDArray[np.float32] | DataError] = pool(
-        joblib.delayed(work)(clip) for clip in clips
-    )
-    return arrays
+    return in_workers((joblib.delayed(work)(clip) for clip in clips), workers, threads=1)
 
 
 def _loaded(recipe: Recipe) -> tuple[str, ...]:

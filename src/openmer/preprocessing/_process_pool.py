@@ -17,6 +17,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from itertools import islice
@@ -26,11 +27,13 @@ from typing import IO, Any, TypeVar
 import cv2
 from joblib import wrap_non_picklable_objects as by_value
 
+from openmer._workers import told_if_ended
 from openmer.errors import OpenMERError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_GONE = (BrokenProcessPool, EOFError, BrokenPipeError)  # what a lost process shows
 _AHEAD = 4  # items under way per worker
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _PR_SET_PDEATHSIG = 1  # of <sys/prctl.h>
@@ -61,32 +64,20 @@ def in_order(
         loaded: Modules that the workers share; none that starts a thread.
 
     Raises:
-        OpenMERError: A process was ended from outside.
+        DataError: A process was ended from outside.
         Exception: What the function raises.
     """
     waiting = iter(items)
     with _server() as (sink, source):
-        with _ended_from_outside():
+        with told_if_ended(*_GONE):
             _write((by_value(function), workers, tuple(loaded)), sink)
             under_way = _send(waiting, _AHEAD * workers, sink)
         while under_way:
-            with _ended_from_outside():
+            with told_if_ended(*_GONE):
                 answer = _read(source)
             yield _result(*answer)
-            with _ended_from_outside():
+            with told_if_ended(*_GONE):
                 under_way += _send(waiting, 1, sink) - 1
-
-
-@contextmanager
-def _ended_from_outside() -> Generator[None]:
-    """Say what a broken pipe means."""
-    try:
-        yield
-    except (EOFError, BrokenPipeError) as error:
-        raise OpenMERError(
-            "A worker process was ended from outside, most often for want of memory. What is in "
-            "the cache stays there: run the same again to go on, with fewer workers."
-        ) from error
 
 
 def serve() -> None:

@@ -222,9 +222,9 @@ def run_pretraining(
     save_weights(out / f"{task.method.name}.safetensors", stored, card)
     replace_files(
         {
-            out / "history.csv": _history(made.epochs).encode(),
+            out / "history.csv": _history(made.epochs),
             out / "curve.png": draw_curve(card, made.epochs),
-            out / "card.md": render_card(card, seconds=made.seconds).encode(),
+            out / "card.md": render_card(card, seconds=made.seconds),
         }
     )
     return card

@@ -56,5 +56,5 @@ def write_report(
         "tex": render_latex(runs),
     }
     paths = {name: folder / f"report.{name}" for name in texts}
-    replace_files({paths[name]: text.encode() for name, text in texts.items()})
+    replace_files({paths[name]: text for name, text in texts.items()})
     return paths

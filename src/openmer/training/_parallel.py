@@ -16,12 +16,11 @@ from functools import lru_cache
 
 import torch
 from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from torch import nn
 
 from openmer._engine import Engine, current_engine
-from openmer._worker_files import shared_folder
-from openmer.errors import ConfigError, OpenMERError
+from openmer._workers import in_workers
+from openmer.errors import ConfigError
 from openmer.models import builder_of, ensure_registered
 from openmer.training._config import Stage
 from openmer.training._folds import FitJob, FitResult, FloatArray, TrainingData, digest
@@ -158,30 +157,21 @@ def _side_by_side(
     """Every job in a process of its own, as many at once as the plan says."""
     # libsvm works outside Python's lock, so its folds share one process.
     threads = any(isinstance(spec, SvmTraining) for spec, _ in groups)
-    # From its start on, so that one still loading PyTorch ends with its parent, too.
-    end_with_parent = {"initializer": _end_with_parent, "initargs": (os.getpid(),)}
-    place = {} if threads else {"temp_folder": str(shared_folder()), **end_with_parent}
-    run = Parallel(
-        n_jobs=plan.workers,
-        backend="threading" if threads else "loky",
-        return_as="generator_unordered",
-        mmap_mode="c",
-        **place,
-    )
     tasks = []
     for number, (spec, jobs) in enumerate(groups):
         token = _token(ready[number])
         build = builder_of(spec.model.name) if isinstance(spec, NetworkSpec) else None
         work = delayed(_in_worker)
         tasks += [work(number, job, spec, ready[number], token, plan, build) for job in jobs]
-    try:
-        with _large_pages_offered():
-            yield from run(tasks)
-    except TerminatedWorkerError as error:
-        raise OpenMERError(
-            "A worker process was ended from outside, most often for want of memory. What was "
-            "finished is kept: run the same command to go on, with fewer --workers."
-        ) from error
+    if threads:
+        run = Parallel(plan.workers, backend="threading", return_as="generator_unordered")
+        yield from run(tasks)
+        return
+    # From its start on, so that one still loading PyTorch ends with its parent, too.
+    end_with_parent = {"initializer": _end_with_parent, "initargs": (os.getpid(),)}
+    how = {"mmap_mode": "c", **end_with_parent}
+    with _large_pages_offered():
+        yield from in_workers(tasks, plan.workers, ordered=False, how=how)
 
 
 def _on_engine(

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from joblib import Parallel, cpu_count, delayed
+from joblib import cpu_count, delayed
 
 from openmer._engine import Engine, current_engine
-from openmer._worker_files import shared_folder
+from openmer._workers import in_workers
 from openmer.errors import DataError
 from openmer.video._analyze import Progress
 from openmer.video._job import Done, Request, folders_for, run_job
@@ -51,10 +51,9 @@ def run_jobs(
                 result = _run(video, folder, request, report)
             yield result
         return
-    run = Parallel(n_jobs=processes, return_as="generator", temp_folder=str(shared_folder()))
+    tasks = (delayed(_run)(video, folder, request) for video, folder in pairs)
     with progress("all videos") as report:
-        results = run(delayed(_run)(video, folder, request) for video, folder in pairs)
-        for number, result in enumerate(results, start=1):
+        for number, result in enumerate(in_workers(tasks, processes), start=1):
             report("analyze", number, len(pairs))
             yield result
 

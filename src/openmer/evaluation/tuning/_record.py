@@ -12,12 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
 from openmer.errors import reading_file
-from openmer.files import replace_file
+from openmer.files import replace_file, safe_name
 from openmer.training import Search, Settings
 
 FOLDER, HISTORY, TRIALS = "search", "history.csv", "trials.db"
@@ -53,7 +52,7 @@ def choice_path(folder: Path, seed: int, subject_id: str) -> Path:
     """Return the file of one search in a run's folder; unsafe characters are encoded."""
     corpus, _, subject = subject_id.rpartition("/")
     inside = folder / FOLDER / f"seed{seed}"
-    return inside / quote(corpus, safe="") / f"{quote(subject, safe='')}.json"
+    return inside / safe_name(corpus) / f"{safe_name(subject)}.json"
 
 
 def write_choice(folder: Path, choice: Choice) -> None:
@@ -68,7 +67,7 @@ def write_choice(folder: Path, choice: Choice) -> None:
         "trials": choice.trials,
     }
     text = json.dumps(table, indent=1, allow_nan=False)
-    replace_file(choice_path(folder, choice.seed, choice.subject_id), f"{text}\n".encode())
+    replace_file(choice_path(folder, choice.seed, choice.subject_id), f"{text}\n")
 
 
 def read_choice(folder: Path, seed: int, subject_id: str) -> Choice | None:
@@ -105,7 +104,7 @@ def write_history(folder: Path, search: Search) -> Path:
             place = trial["place"]
             rows.writerow([choice.seed, choice.subject_id, place, chosen, *values, *cells, curve])
     path = folder / FOLDER / HISTORY
-    replace_file(path, text.getvalue().encode())
+    replace_file(path, text.getvalue())
     return path
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from joblib import Parallel, delayed
+from joblib import cpu_count, delayed
 
+from openmer._workers import in_workers
 from openmer.errors import DataError
 from openmer.evaluation import Span, match_spans, overlap, span_of
 from openmer.video._analyze import AnalyzeSettings, analyze_video
@@ -112,10 +113,9 @@ def evaluate_footage(
     for row in rows:
         by_video.setdefault(row.video, []).append(row)
     chosen = settings or AnalyzeSettings()
-    run = Parallel(n_jobs=workers or -1, return_as="generator")
-    jobs = run(delayed(_tally)(folder, name, each, chosen) for name, each in by_video.items())
+    tasks = (delayed(_tally)(folder, name, each, chosen) for name, each in by_video.items())
     done: list[VideoTally] = []
-    for tally in jobs:
+    for tally in in_workers(tasks, workers or cpu_count()):
         done.append(tally)
         if on_progress is not None:
             on_progress("videos", len(done), len(by_video))

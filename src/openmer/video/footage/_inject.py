@@ -6,6 +6,7 @@ top of whatever the subject does is a movement whose time, place and size are kn
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ def _one(video: Video, path: Path, out: Path, seed: int, footage: str) -> list[M
     fps = video.info.fps or Fraction(25)
     meshes, numbers = _followed(video, fps)
     order = _played(len(numbers), fps)
-    rng = np.random.default_rng([seed, zlib.crc32(path.stem.encode())])
+    rng = np.random.default_rng([seed, zlib.crc32(os.fsencode(path.stem))])
     movements = _drawn(rng, order, meshes, fps, f"{path.stem}.mp4", footage)
     if not movements:
         raise DataError(f"{path} shows no face long enough. Give a video with one face in view.")

@@ -106,5 +106,5 @@ def write_footage(folder: Path, movements: Sequence[Movement], plain: Mapping[st
     writer = csv.DictWriter(sheet, _COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(one) for one in rows)
-    replace_file(path, sheet.getvalue().encode())
+    replace_file(path, sheet.getvalue())
     return path

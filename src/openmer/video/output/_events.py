@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from openmer import __version__
 from openmer.errors import DataError, reading_file
-from openmer.files import replace_files
+from openmer.files import readable, replace_files
 from openmer.video._analysis import Analysis
 from openmer.video._event import Event, Interval, Kind
 from openmer.video._quality import Quality
@@ -88,7 +88,7 @@ def rate_text(fps: Fraction | None) -> str:
 
 def video_name(analysis: Analysis) -> str:
     """Return the name of the file or folder, without where it lies."""
-    return Path(analysis.info.name).name or analysis.info.name
+    return readable(Path(analysis.info.name).name or analysis.info.name)
 
 
 def _encoded(text: str) -> bytes:

@@ -50,7 +50,7 @@ def write_signals(path: Path | str, faces: Sequence[FaceCurves]) -> Path:
             place = (curves.subject_id, int(curves.frames[row]), time_s)
             writer.writerow([*place, *_cells(told[row]), *_cells(moved[row])])
     path = Path(path)
-    replace_file(path, sheet.getvalue().encode())
+    replace_file(path, sheet.getvalue())
     return path
 
 

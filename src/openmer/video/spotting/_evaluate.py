@@ -10,11 +10,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from joblib import Parallel, cpu_count, delayed
+from joblib import cpu_count, delayed
 from pydantic import TypeAdapter
 
 from openmer import __version__
-from openmer._worker_files import shared_folder
+from openmer._workers import in_workers
 from openmer.datasets import AnnotatedVideo
 from openmer.errors import DataError, reading_file
 from openmer.evaluation import Span, SpottingScores, score_spotting, span_of
@@ -103,10 +103,8 @@ def _all(
             _analyze(video, file, model, settings)
             yield
         return
-    run = Parallel(
-        n_jobs=processes, return_as="generator_unordered", temp_folder=str(shared_folder())
-    )
-    yield from run(delayed(_analyze)(video, file, model, settings) for video, file in missing)
+    tasks = (delayed(_analyze)(video, file, model, settings) for video, file in missing)
+    yield from in_workers(tasks, processes, ordered=False)
 
 
 def _analyze(
@@ -124,7 +122,7 @@ def _analyze(
         faces=len(analysis.faces),
         frames=analysis.frames,
     )
-    replace_file(file, f"{json.dumps(asdict(result))}\n".encode())
+    replace_file(file, f"{json.dumps(asdict(result))}\n")
 
 
 def _read(file: Path) -> VideoResult:
