@@ -1,4 +1,4 @@
-"""Worker processes that start anew: what they share is swept, and their end from outside is told.
+"""Worker processes with a Python of their own: what they share is swept, their end is told.
 
 On Linux, preparing clips forks its workers instead (`openmer.preprocessing._process_pool`).
 """

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _REASON = 160  # characters of what a library says
-_NO_MEMORY = re.compile(  # in the words of PyTorch, OpenCV, C++, and Python's threads
+_NO_MEMORY = re.compile(  # in the words of PyTorch, OpenCV, C++, threads and loaders
     r"(?i)(can't|cannot|unable to|failed to) allocate|not enough memory|out ?of ?memory|"
-    r"insufficient memory|bad_alloc|can't start new thread"
+    r"insufficient memory|bad_alloc|can't start new thread|failed to map segment"
 )
 
 
@@ -75,7 +75,7 @@ def lacks_memory(error: BaseException | None) -> bool:
     """Return whether an error, or what it arose from, is a want of memory, whoever raised it."""
     while error is not None:
         known = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
-        if known or (isinstance(error, RuntimeError | OSError) and _NO_MEMORY.search(str(error))):
+        if known or (not isinstance(error, OpenMERError) and _NO_MEMORY.search(str(error))):
             return True
         error = error.__cause__ or error.__context__
     return False
