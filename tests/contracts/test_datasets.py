@@ -78,6 +78,12 @@ def test_clips_count_their_own_frames(fake, name):
         assert clip.apex is None or clip.onset < clip.apex <= clip.offset
 
 
+@pytest.mark.parametrize("name", MICRO)
+def test_action_units_are_read_as_the_corpus_writes_them(fake, name):
+    for clip in read(name, fake(name)):
+        datasets.parse_action_units(clip.action_units)  # raises where the grammar knows it not
+
+
 @pytest.mark.parametrize("name", MACRO)
 def test_images_are_there(fake, name):
     for image in read(name, fake(name)):

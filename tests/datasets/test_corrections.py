@@ -89,3 +89,23 @@ def test_a_file_of_another_form_is_refused(tmp_path, text):
     (tmp_path / "lab.csv").write_text(text)
     with pytest.raises(DataError, match=r"lab\.csv"):
         read_corrections("lab", tmp_path)
+
+
+def test_a_correction_may_name_a_row_of_the_sheet():
+    by_row = {**fix(was="impossible"), "clip": "row 7"}
+    (fixed,) = corrected([annotation(apex="99", row=7)], [by_row])
+    assert fixed.apex == "125"
+    assert corrected([annotation(apex="99", row=8)], [by_row])[0].apex == "99"
+
+
+@pytest.mark.parametrize(("found", "expected"), [("150", "90"), ("", "90"), ("100", "100")])
+def test_an_onset_that_is_not_before_the_offset_is_impossible(found, expected):
+    (fixed,) = corrected([annotation(onset=found)], [fix("onset", "impossible", "90")])
+    assert fixed.onset == expected
+
+
+@pytest.mark.parametrize("corpus", ["casme", "casme3", "mmew", "samm"])
+def test_every_correction_names_its_source(corpus):
+    rows = read_corrections(corpus)
+    assert rows
+    assert all("MEB" in row["reason"] for row in rows)

@@ -39,6 +39,7 @@ class Annotation:
         folder: Where its frames are; None where only names and sheets are read.
         whole_folder: The folder holds the movement and nothing else; there are no frame numbers.
         has_apex: The authors annotate an apex; where they do not, none is missed.
+        row: Row of the sheet, counted from 1; 0 where there is none.
     """
 
     corpus: str
@@ -53,6 +54,7 @@ class Annotation:
     folder: Path | None
     whole_folder: bool = False
     has_apex: bool = True
+    row: int = 0
 
     @property
     def key(self) -> str:

@@ -1,10 +1,11 @@
 """Known annotation faults as data: `corrections/<corpus>.csv`, guarded by what they replace.
 
-Columns: `clip` ("subject/name"), `field` (onset, apex, offset or emotion), `was`, `now`, `reason`.
+Columns: `clip` ("subject/name", or "row 35" where a source names rows of the sheet), `field`
+(onset, apex, offset or emotion), `was`, `now`, `reason`.
 A field that says `now` is left alone; one that says neither `was` nor `now` is an error, because
 the sheet is then another release than the one that was corrected. Where `was` is the word
 "impossible", the wrong value is not known: only a value that no clip can have (no number, an apex
-outside its interval, an offset not after the onset) is replaced, and any other is left alone.
+outside its interval, an onset not before the offset) is replaced, and any other is left alone.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def corrected(
         fixes.setdefault(fix["clip"], []).append(fix)
     result = []
     for annotation in annotations:
-        for fix in fixes.get(f"{annotation.subject}/{annotation.name}", ()):
+        names = (f"{annotation.subject}/{annotation.name}", f"row {annotation.row}")
+        for fix in (fix for name in names for fix in fixes.get(name, ())):
             annotation = _fixed(annotation, fix)  # noqa: PLW2901 - one correction after the other
         result.append(annotation)
     return result
@@ -88,6 +90,8 @@ def _impossible(annotation: Annotation, field: str) -> bool:
     value = frame_number(getattr(annotation, field))
     if value is None or onset is None or offset is None:
         return True
+    if field == "onset":
+        return value >= offset > 0
     if field == "apex":
         return not onset < value <= offset
     return field == "offset" and (value <= onset or value < (frame_number(annotation.apex) or 0))

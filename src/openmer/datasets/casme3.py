@@ -1,9 +1,12 @@
-"""CAS(ME)^3, part A, micro-expressions: 860 clips at 30 fps, colour and depth.
+"""CAS(ME)^3, parts A and C, micro-expressions at 30 fps, colour and depth: 860 clips in part A.
 
 A copy holds ``cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx`` (sheet "label") and
 ``spNO.1/b/color/175.jpg``, unpadded. The sheet writes spNO and spNo, "others" and "Others"; some
 offsets are 0; 28 apex frames are missing. A recording (subject, filename) holds several movements,
 so the onset is part of a clip's name: ``b_175``. The objective class is not read.
+
+Part C (a mock crime) has ``CAS(ME)3_part_C_ME.xlsx`` with action units and neither emotion nor
+apex: its clips are "unlabelled". Part B has no annotation of movements, so no clip is read of it.
 """
 
 from __future__ import annotations
@@ -18,12 +21,12 @@ from openmer.datasets._corrections import corrected, read_corrections
 from openmer.datasets._facts import CorpusFacts, Counts, Options, advice, find_file, words
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
-from openmer.datasets._sheets import SheetRow, read_sheet
+from openmer.datasets._sheets import SheetRow, padded, read_sheet
 from openmer.errors import DataError
 
 FACTS = CorpusFacts(
     name="casme3",
-    title="CAS(ME)^3 part A",
+    title="CAS(ME)^3",
     holds="clips",
     paper="Li et al. (2023), CAS(ME)^3: A Third Generation Facial Spontaneous Micro-Expression "
     "Database With Depth Information and High Ecological Validity, IEEE TPAMI 45(3)",
@@ -38,10 +41,14 @@ FACTS = CorpusFacts(
                 words=words(
                     disgust=250, surprise=187, others=161, fear=86, anger=64, sad=57, happy=55
                 ),
-            )
+            ),
+            "C": Counts(words=words("unlabelled"), words_recalled=True),
         }
     ),
-    unsure=("100 subjects were recorded; how many of them have a clip is not declared.",),
+    unsure=(
+        "Where the frames of part C are, below spNO.1 or the bare number of the subject.",
+        "100 subjects were recorded; how many of them have a clip is not declared.",
+    ),
 )
 
 _COLUMNS = {
@@ -55,14 +62,57 @@ _COLUMNS = {
 }
 
 
+_COLUMNS_C = {
+    "subject": ("sub",),
+    "clip": ("count",),
+    "onset": ("onset",),
+    "offset": ("offset",),
+    "action_units": ("au",),
+}
+
+
 @register_corpus(FACTS)
 def read(root: Path, options: Options) -> Reading:
-    """All clips of part A."""
+    """All clips of a part."""
+    if options.variant == "C":
+        return _read_part_c(root, options)
     path = find_file(FACTS, root, "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx")
     sheet = read_sheet("casme3", path, _COLUMNS, sheet="label")
     folders = _subject_folders(root) if options.wants_frames else {}
     annotations = [_annotation(row, folders, options) for row in sheet.rows if row["clip"]]
     return read_annotations(corrected(annotations, read_corrections("casme3")), sheet.notes)
+
+
+def _read_part_c(root: Path, options: Options) -> Reading:
+    path = find_file(FACTS, root, "CAS(ME)3_part_C_ME.xlsx")
+    sheet = read_sheet("casme3", path, _COLUMNS_C)
+    annotations = [
+        Annotation(
+            corpus="casme3",
+            subject=f"C{padded(row['subject'], 2)}",
+            name=f"{row['clip']}_{row['onset']}",
+            emotion="unlabelled",
+            onset=row["onset"],
+            offset=row["offset"],
+            fps=FACTS.fps,
+            action_units=row["action_units"],
+            folder=_folder_c(root, row, options) if options.wants_frames else None,
+            has_apex=False,
+            row=row.number,
+        )
+        for row in sheet.rows
+        if row["clip"]
+    ]
+    return read_annotations(annotations, sheet.notes)
+
+
+def _folder_c(root: Path, row: SheetRow, options: Options) -> Path:
+    """Return the first folder of the subject that is there; its name is not known for certain."""
+    number = row["subject"]
+    names = (f"spNO.{number}", f"spNo.{number}", padded(number, 2), number)
+    there = (root / part / name for part in ("", "part_C") for name in names)
+    subject = next((folder for folder in there if folder.is_dir()), root / names[0])
+    return subject / row["clip"] / options.frames
 
 
 def _subject_folders(root: Path) -> dict[str, Path]:
@@ -89,5 +139,6 @@ def _annotation(row: SheetRow, folders: dict[str, Path], options: Options) -> An
         offset=row["offset"],
         fps=FACTS.fps,
         action_units=row["action_units"],
+        row=row.number,
         folder=folder,
     )

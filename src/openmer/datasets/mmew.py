@@ -93,5 +93,6 @@ def _annotation(row: SheetRow, folders: dict[str, Path] | None) -> Annotation:
         offset=row["offset"],
         fps=FACTS.fps,
         action_units=row["action_units"],
+        row=row.number,
         folder=None if folders is None else find_name(folders, row["clip"]),
     )

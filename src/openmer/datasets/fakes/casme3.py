@@ -1,4 +1,4 @@
-"""A fake CAS(ME)^3 part A: spNO and spNo, several clips in a recording, lost apex frames."""
+"""A fake CAS(ME)^3: spNO and spNo, several clips in a recording, lost apex frames; part C."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ _LOST_APEX, _NO_OFFSET, _CAPITAL = 1, 3, 5  # which clip has which quirk
 
 def write(root: Path, plan: FakePlan) -> None:
     """Write sheet, colour and depth frames; the first two clips of a subject share a recording."""
+    if plan.variant == "C":
+        _write_part_c(root, plan)
+        return
     lines: list[tuple[object, ...]] = []
     for made in fake_clips("casme3", plan.each(), frames=plan.frames):
         turn = made.at // plan.subjects
@@ -41,3 +44,16 @@ def write(root: Path, plan: FakePlan) -> None:
         root / "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx",
         {"about": [("JPG index", 2)], "label": [_HEADER, *lines]},
     )
+
+
+def _write_part_c(root: Path, plan: FakePlan) -> None:
+    lines: list[tuple[object, ...]] = []
+    for clip in fake_clips("casme3", plan.each(), frames=plan.frames):
+        subject, count = clip.subject_id + 1, clip.at + 1
+        lines.append((subject, count, clip.onset, clip.offset, "4\uff0c7"))
+        if plan.frames:
+            folder = root / f"spNO.{subject}" / str(count)
+            save_frames(folder / "color", clip, "{}.jpg")
+            save_frames(folder / "depth", clip, "{}.png", grey=True)
+    header = ("sub", "count", "onset", "offset", "au")
+    save_book(root / "CAS(ME)3_part_C_ME.xlsx", {"Sheet1": [header, *lines]})

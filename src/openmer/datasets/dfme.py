@@ -1,0 +1,86 @@
+"""DFME: clips at 200, 300 and 500 frames per second; each says how many.
+
+A copy of the challenge release holds ``training_full_with_AU.xlsx`` (and the sheets of test A and
+B, without labels) and ``<Filename>/00109.png``, right in the root or in a folder of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import MappingProxyType
+
+from openmer.datasets._annotations import Annotation, read_annotations
+from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, words
+from openmer.datasets._numbers import read_rate
+from openmer.datasets._paths import find_name, spelling_of
+from openmer.datasets._reading import Reading
+from openmer.datasets._registry import register_corpus
+from openmer.datasets._sheets import SheetRow, read_sheet
+
+FACTS = CorpusFacts(
+    name="dfme",
+    title="DFME",
+    holds="clips",
+    paper="Zhao et al. (2023), DFME: A New Benchmark for Dynamic Facial Micro-Expression "
+    "Recognition, IEEE Transactions on Affective Computing",
+    access="sign the agreement at mea-lab-421.github.io",
+    terms="research only; no redistribution",
+    forms=("frames",),
+    variants=MappingProxyType(
+        {
+            "training": Counts(
+                items=1856,
+                words=words(
+                    "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise"
+                ),
+            )
+        }
+    ),
+    unsure=(
+        "Clips per word; how many subjects the challenge release has.",
+        "What the folder above the clips is called.",
+    ),
+)
+
+_COLUMNS = {
+    "subject": ("Subject",),
+    "clip": ("Filename",),
+    "onset": ("OnsetFrame",),
+    "apex": ("ApexFrame",),
+    "offset": ("OffsetFrame",),
+    "emotion": ("Emotion",),
+    "fps": ("Fps",),
+    "action_units": ("AU", "AUs"),
+}
+
+
+@register_corpus(FACTS)
+def read(root: Path, options: Options) -> Reading:
+    """All clips with a label."""
+    path = find_file(FACTS, root, "training_full_with_AU.xlsx")
+    sheet = read_sheet("dfme", path, _COLUMNS)
+    rows = [row for row in sheet.rows if row["clip"]]
+    folders: dict[str, Path] | None = None
+    if options.wants_frames:
+        names = {spelling_of(row["clip"]) for row in rows}
+        found = (one for one in sorted(root.rglob("*")) if spelling_of(one.name) in names)
+        folders = {one.name: one for one in found if one.is_dir()}
+    annotations = [_annotation(row, folders) for row in rows]
+    return read_annotations(corrected(annotations, read_corrections("dfme")), sheet.notes)
+
+
+def _annotation(row: SheetRow, folders: dict[str, Path] | None) -> Annotation:
+    return Annotation(
+        corpus="dfme",
+        subject=row["subject"],
+        name=row["clip"],
+        emotion=row["emotion"],
+        onset=row["onset"],
+        apex=row["apex"],
+        offset=row["offset"],
+        fps=read_rate(row["fps"]),
+        action_units=row["action_units"],
+        folder=None if folders is None else find_name(folders, row["clip"]),
+        row=row.number,
+    )
