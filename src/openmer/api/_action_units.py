@@ -11,13 +11,15 @@ from openmer.api._clips import Source, clips_of
 from openmer.api._display import Displayed, frame
 from openmer.api._evaluate import Device, Result, method_of
 from openmer.api._progress import progress as shown
+from openmer.datasets import ClipSource, units_of
 from openmer.evaluation import (
     LOSO,
     Protocol,
     UnitScores,
     evaluate_units,
+    levels_of,
+    read_units,
     score_units,
-    units_of,
 )
 from openmer.methods import Method
 from openmer.training import EpochRule, Resources
@@ -32,7 +34,7 @@ class ActionUnitResult(Displayed):
 
     Attributes:
         title: Title of the method.
-        results: The run of each unit, by its number.
+        results: The run of each unit, by its number; the same one where one network learned all.
         scores: Scores of each unit, and their mean last.
     """
 
@@ -63,6 +65,7 @@ class ActionUnitResult(Displayed):
                     for end, part in (("", "value"), ("_low", "low"), ("_high", "high"))
                 },
                 "auc": one.auc,
+                "icc": one.icc,
             }
             for one in self.scores
         )
@@ -92,7 +95,7 @@ def evaluate_action_units(
     """Train and test a method on every action unit: is it present or absent?
 
     Args:
-        method: As in `evaluate`.
+        method: As in `evaluate`; its task says whether each unit has a model, or one network all.
         clips: As in `evaluate`; with the column ``action_units``. Clips that nobody coded are left
             out.
         units: Numbers of the units; None takes those that enough clips show.
@@ -119,11 +122,14 @@ def evaluate_action_units(
     chosen, source = method_of(method, overrides), clips_of(clips)
     rule = epoch_rule or chosen.epoch_rule
     how = Protocol(epoch_rule=rule, seeds=tuple(range(seeds)), folds=protocol)
+    listed = source.clips if isinstance(source, ClipSource) else source
+    numbers = units or chosen.action_units.units or units_of(listed, minimum)
     with shown(progress) as report:
         folders = evaluate_units(
-            chosen, source, units_of(source, minimum) if units is None else units, how,
+            chosen, source, numbers, how,
             out=Path(out), resources=Resources(device=device, workers=workers), on_progress=report,
         )  # fmt: skip
     results = {unit: Result.read(folder) for unit, folder in folders.items()}
-    tables = {unit: result.table for unit, result in results.items()}
-    return ActionUnitResult(chosen.title, results, score_units(tables))
+    levels = levels_of(source, tuple(folders)) if chosen.trains_intensity else None
+    scores = score_units(read_units(folders), levels=levels)
+    return ActionUnitResult(chosen.title, results, scores)

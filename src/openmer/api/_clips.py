@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import csv
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from openmer.api._display import Displayed, frame
 from openmer.api._progress import progress as shown
 from openmer.clip import Clip
-from openmer.datasets import ClipSource, from_corpus, from_manifest, list_datasets, write_corpus
+from openmer.datasets import (
+    DESCRIPTION,
+    ClipSource,
+    from_corpus,
+    from_manifest,
+    hugging_face_dataset,
+    list_datasets,
+    read_bids,
+    write_bids,
+    write_corpus,
+)
 from openmer.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -46,6 +57,31 @@ class Clips(Displayed, ClipSource):
         """Return a table with a row for each clip, which `load_clips` reads back."""
         return frame(map(_row, self), _COLUMNS)
 
+    def to_hugging_face(self, *, images: bool = False) -> Any:  # noqa: ANN401
+        """Return the same table as a `datasets.Dataset`, which `load_clips` reads back.
+
+        Args:
+            images: Add a column `images`, which opens the frames of a clip when it is asked for.
+
+        Raises:
+            ConfigError: The extra ``hugging-face`` is not installed.
+        """
+        frames = [clip.frame_paths for clip in self] if images else None
+        return hugging_face_dataset(self.to_frame(), frames)
+
+    def to_bids(self, folder: str | Path) -> Path:
+        """Write the clips in a layout like that of BIDS, which `load_clips` reads back.
+
+        Args:
+            folder: A new folder. Images stay where they are.
+
+        Raises:
+            DataError: The folder holds something, or cannot be written.
+        """
+        generator = f"OpenMER {version('openmer')}"
+        write_bids(Path(folder), map(_row, self), _COLUMNS, generator)
+        return Path(folder)
+
     def _line(self) -> str:
         return f"{len(self)} clips of {self.subjects} subjects from {self.title}"
 
@@ -62,8 +98,9 @@ def load_clips(
     """Read annotated clips.
 
     Args:
-        source: The path of a manifest (CSV), the name of a corpus (`list_corpora`), or a pandas
-            table with the columns of a manifest, whose paths are relative to the current folder.
+        source: The path of a manifest (CSV), the name of a corpus (`list_corpora`), a folder that
+            `Clips.to_bids` wrote, or a pandas table or a dataset of Hugging Face with the columns
+            of a manifest, whose paths are relative to the current folder.
         root: Folder of the corpus, or the folder of each part of a composite by its name. None asks
             the environment and the config file.
         variant: Coding or recording of the corpus; None is the first.
@@ -138,6 +175,8 @@ def synthesize(
 def _read(
     source: Source, root: Roots, *, variant: str | None, frames: str | None, strict: bool
 ) -> ClipSource:
+    if isinstance(source, str | Path) and (Path(source) / DESCRIPTION).is_file():
+        return _from_rows(read_bids(Path(source)), _COLUMNS, str(source))
     named = isinstance(source, str) and Path(source).suffix.lower() != ".csv"
     if isinstance(source, str) and named:
         return from_corpus(source, root, variant=variant, frames=frames, strict=strict)
@@ -148,7 +187,7 @@ def _read(
         )
     if isinstance(source, str | Path):
         return from_manifest(Path(source))
-    if hasattr(source, "to_dict"):
+    if hasattr(source, "to_dict") or hasattr(source, "select_columns"):
         return _from_frame(source)
     raise ConfigError(
         f"Found clips as {type(source).__name__}, expected the path of a manifest, the name of a "
@@ -156,26 +195,35 @@ def _read(
     )
 
 
-def _from_frame(table: DataFrame) -> ClipSource:
-    """Read a table as the manifest that it would be as a file."""
-    rows = [
-        {key: _cell(key, value) for key, value in row.items()} for row in table.to_dict("records")
-    ]
+def _from_frame(table: Any) -> ClipSource:  # noqa: ANN401
+    """Read a pandas table, or a dataset of Hugging Face without its images."""
+    if hasattr(table, "select_columns"):
+        kept = [name for name in table.column_names if name != "images"]
+        table = table.select_columns(kept).to_pandas()
+    columns = [str(name) for name in table.columns]
+    return _from_rows(table.to_dict("records"), columns, "The table")
+
+
+def _from_rows(
+    found: Iterable[Mapping[str, object]], columns: Sequence[str], title: str
+) -> ClipSource:
+    """Read rows as the manifest that they would be as a file."""
+    rows = [{key: _cell(key, value) for key, value in row.items()} for row in found]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "DataFrame.csv"
         with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, [str(name) for name in table.columns])
+            writer = csv.DictWriter(file, columns, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(rows)
         try:
             return from_manifest(path)
         except DataError as error:
-            raise DataError(str(error).replace(str(path), "The table")) from error
+            raise DataError(str(error).replace(str(path), title)) from error
 
 
 def _cell(column: str, value: object) -> str:
     """Return a value as a manifest has it: 4.0 is 4, what is missing is empty, paths are whole."""
-    if value is None or value != value or str(value) in {"<NA>", "NaT"}:  # noqa: PLR0124 - NaN
+    if value is None or value != value or str(value) in {"", "<NA>", "NaT"}:  # noqa: PLR0124 - NaN
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)

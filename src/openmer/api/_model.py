@@ -51,6 +51,7 @@ class Predictions(Displayed):
         scores: Its scores of each class, for each.
         classes: Names of the classes.
         failures: Why the others could not be scored.
+        units: Action units that each shows; empty where the model learned none.
     """
 
     samples: tuple[Sample, ...]
@@ -58,6 +59,7 @@ class Predictions(Displayed):
     scores: tuple[tuple[float, ...], ...]
     classes: tuple[str, ...]
     failures: tuple[str, ...]
+    units: tuple[tuple[int, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.decisions)
@@ -77,7 +79,12 @@ class Predictions(Displayed):
             + (said.probabilities or scores)
             for one, said, scores in parts
         ]
-        return frame((dict(zip(columns, row, strict=True)) for row in rows), columns)
+        if not self.units:
+            return frame((dict(zip(columns, row, strict=True)) for row in rows), columns)
+        columns = (*columns, "action_units")
+        told = ["+".join(map(str, units)) for units in self.units]
+        parted = zip(rows, told, strict=True)
+        return frame((dict(zip(columns, (*row, own), strict=True)) for row, own in parted), columns)
 
     def _line(self) -> str:
         sure = sum(said.class_name is not None for said in self.decisions)
@@ -246,17 +253,21 @@ def predict(
     samples = samples_of(inputs, Moments(onset=onset, apex=apex, offset=offset, fps=rate))
     fitted = fitted_of(model)
     done, scores, failures = [], [], []
+    units: list[tuple[int, ...]] = []
     for sample in samples:
         try:
-            scores.append(tuple(map(float, sample.score(fitted))))
+            array = sample.prepare(fitted)[None]
+            scores.append(tuple(map(float, fitted.scores(array)[0])))
+            units += fitted.shown_units(array)
             done.append(sample)
         except DataError as error:
             failures.append(str(error))
     if failures and not done:
         raise DataError(failures[0])
     decisions = tuple(map(fitted.record.decide, scores))
+    found = tuple(units) if fitted.record.units else ()
     return Predictions(
-        tuple(done), decisions, tuple(scores), fitted.record.classes, tuple(failures)
+        tuple(done), decisions, tuple(scores), fitted.record.classes, tuple(failures), found
     )
 
 

@@ -25,6 +25,7 @@ from openmer.cli._option_groups import spread
 from openmer.cli.action_units import action_units
 from openmer.cli.analyze import analyze
 from openmer.cli.audit import audit
+from openmer.cli.challenge import app as challenge
 from openmer.cli.datasets import app as datasets
 from openmer.cli.demo import demo
 from openmer.cli.engine import app as engine
@@ -78,6 +79,7 @@ app.add_typer(methods, name="methods")
 app.add_typer(datasets, name="datasets")
 app.add_typer(models, name="models")
 app.add_typer(engine, name="engine")
+app.add_typer(challenge, name="challenge")
 
 
 @app.callback(invoke_without_command=True)

@@ -13,6 +13,7 @@ from openmer import evaluation, reports
 from openmer.cli._console import output, progress, typed_command
 from openmer.cli._option_groups import Clips, FoldCompute, Work
 from openmer.cli._options import Json, Out, ProtocolOption, Rule
+from openmer.datasets import units_of
 from openmer.errors import ConfigError
 
 
@@ -33,7 +34,11 @@ def action_units(
     out: Out = Path("runs"),
     as_json: Json = False,
 ) -> None:
-    """Evaluate a method on each action unit: is it present or absent?"""
+    """Evaluate a method on each action unit: is it present or absent?
+
+    Each unit is a run of its own; with --set task=action_units one network learns all of them,
+    with --set task=both the classes, too.
+    """
     chosen = work.load()
     source = work.read(clips)
     protocol = evaluation.Protocol(
@@ -45,21 +50,31 @@ def action_units(
         runs = evaluation.evaluate_units(
             chosen,
             source,
-            _numbers(units) or evaluation.units_of(source, minimum),
+            _numbers(units) or chosen.action_units.units or units_of(source.clips, minimum),
             protocol,
             out=out,
             resources=compute.resources,
             command=typed_command(),
             on_progress=report,
         )
-    scores = evaluation.score_units(
-        {unit: evaluation.read_run(run, seeds=protocol.seeds) for unit, run in runs.items()}
-    )
+    levels = evaluation.levels_of(source, tuple(runs)) if chosen.trains_intensity else None
+    tables = evaluation.read_units(runs, protocol.seeds)
+    scores, corpora = evaluation.score_units(tables, levels=levels), None
+    if len({corpus for table in tables.values() for corpus in table.corpora}) > 1:
+        corpora = evaluation.score_units_by_corpus(tables)
     if as_json:
-        record = {"method": chosen.name, "protocol": folds, "units": list(map(asdict, scores))}
-        typer.echo(json.dumps({**record, "runs": {unit: str(run) for unit, run in runs.items()}}))
+        record = {
+            "method": chosen.name,
+            "protocol": folds,
+            "units": list(map(asdict, scores)),
+            "corpora": {name: asdict(own) for name, own in (corpora or {}).items()},
+            "runs": {unit: str(run) for unit, run in runs.items()},
+        }
+        typer.echo(json.dumps(record))
     else:
         output.print(reports.terminal_table(reports.unit_table(chosen.title, scores)))
+        if corpora:
+            output.print(reports.terminal_table(reports.unit_corpora_table(chosen.title, corpora)))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openmer import datasets, reports, video
+from openmer import datasets, evaluation, reports, video
 from openmer.cli._console import output, progress, tell
 from openmer.cli._option_groups import VideoModel
 from openmer.cli._options import (
@@ -62,6 +62,12 @@ def evaluate_spotting(
             help="Your own footage with its truth.csv, as `openmer datasets inject` writes it.",
         ),
     ] = None,
+    found: Annotated[
+        Path | None,
+        typer.Option(
+            "--found", metavar="CSV", help="Score an entry to a challenge; nothing is searched."
+        ),
+    ] = None,
     abstain_below: AbstainBelow = None,
     spotter: SpotterName = "motion",
     out: Out = Path("runs/spotting"),
@@ -76,9 +82,12 @@ def evaluate_spotting(
     if footage is not None:
         _evaluate_footage(footage, spotter, out, workers, as_json)
         return
-    loaded = model.load()
     with datasets.headers_named(column or ()):
         videos, name = _videos(corpus, root, variant, frames, truth, synthetic, seed, out)
+    if found is not None:
+        _print(evaluation.score_spotting(evaluation.read_spotted(found), videos), as_json)
+        return
+    loaded = model.load()
     settings = video.AnalyzeSettings(spotter=spotter, abstain_below=abstain_below)
     with progress(name) as report:
         results = video.analyze_videos(
@@ -96,11 +105,17 @@ def evaluate_spotting(
         ".csv": reports.render_spotting_csv(scores),
     }
     replace_files({out / f"{name}{end}": text for end, text in texts.items()})
+    evaluation.write_spotted(out / f"{name}-found.csv", {one.key: one.spans for one in results})
+    _print(scores, as_json)
+    if not as_json:
+        tell(f"Table: {out / f'{name}.md'}; as an entry to a challenge: {name}-found.csv")
+
+
+def _print(scores: SpottingScores, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(_told(scores)))
-        return
-    output.print(reports.render_spotting_terminal(scores))
-    tell(f"Table: {out / f'{name}.md'}")
+    else:
+        output.print(reports.render_spotting_terminal(scores))
 
 
 def _evaluate_footage(folder: Path, spotter: str, out: Path, workers: int, as_json: bool) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class _Scored:
     sample: Sample
     scores: tuple[float, ...]
+    units: tuple[int, ...]
     decision: Decision
 
 
@@ -105,13 +106,14 @@ def _scored(model: FittedModel, samples: tuple[Sample, ...]) -> tuple[list[_Scor
     failed: list[str] = []
     for sample in samples:
         try:
-            scores = tuple(sample.score(model).tolist())
+            array = sample.prepare(model)[None]
+            scores, (units,) = tuple(model.scores(array)[0].tolist()), model.shown_units(array)
         except DataError as error:
             if len(samples) == 1:
                 raise
             failed.append(str(error))
         else:
-            scored.append(_Scored(sample, scores, model.record.decide(scores)))
+            scored.append(_Scored(sample, scores, units, model.record.decide(scores)))
     return scored, failed
 
 
@@ -143,6 +145,8 @@ def _as_json(record: ModelRecord, one: _Scored) -> dict[str, object]:
         "reason": found.reason,
         "scores": dict(zip(record.classes, one.scores, strict=True)),
     }
+    if record.units:
+        told["action_units"] = list(one.units)
     if found.probabilities:
         told["probabilities"] = dict(zip(record.classes, found.probabilities, strict=True))
     if one.sample.label:
@@ -158,12 +162,13 @@ def _print(model: FittedModel, scored: list[_Scored]) -> None:
     table = Table(box=None, caption=f"{record.title}; {numbers}.")
     for title in ("input", "class", *(["label"] if labels else [])):
         table.add_column(title, overflow="fold")
-    for name in record.classes:
+    for name in (*record.classes, *(["action units"] if record.units else [])):
         table.add_column(name, justify="right")
     for one in scored:
         words = [one.sample.name, one.decision.class_name or "not sure"]
         words += [one.sample.label] if labels else []
         cells = [f"{number:.3f}" for number in one.decision.probabilities or one.scores]
+        cells += ["+".join(map(str, one.units)) or "none"] if record.units else []
         table.add_row(*(Text(word) for word in (*words, *cells)))
     if scored:
         output.print(table)

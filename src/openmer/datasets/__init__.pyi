@@ -1,5 +1,10 @@
 from ._action_units import ActionUnit as ActionUnit
 from ._action_units import parse_action_units as parse_action_units
+from ._action_units import unit_targets as unit_targets
+from ._action_units import units_of as units_of
+from ._bids import DESCRIPTION as DESCRIPTION
+from ._bids import read_bids as read_bids
+from ._bids import write_bids as write_bids
 from ._facts import (
     CorpusFacts as CorpusFacts,
 )
@@ -13,8 +18,10 @@ from ._facts import (
     options_of as options_of,
 )
 from ._folds_table import read_folds as read_folds
+from ._hugging_face import hugging_face_dataset as hugging_face_dataset
 from ._label_files import LabelSchemeField as LabelSchemeField
 from ._label_files import label_scheme as label_scheme
+from ._labels import UNIT_SCHEME as UNIT_SCHEME
 from ._labels import (
     LabelScheme as LabelScheme,
 )
@@ -133,7 +140,9 @@ from .synthetic._long_videos import (
 )
 
 __all__ = [
+    "DESCRIPTION",
     "KINDS",
+    "UNIT_SCHEME",
     "ActionUnit",
     "AnnotatedVideo",
     "ClipSource",
@@ -156,6 +165,7 @@ __all__ = [
     "from_corpus",
     "from_manifest",
     "headers_named",
+    "hugging_face_dataset",
     "ids_to_check",
     "label_scheme",
     "labelled",
@@ -171,6 +181,7 @@ __all__ = [
     "parse_action_units",
     "parts_of",
     "pretraining_scheme",
+    "read_bids",
     "read_folds",
     "read_long_videos",
     "read_manifest",
@@ -180,7 +191,10 @@ __all__ = [
     "register_corpus",
     "register_label_scheme",
     "repair_manifest",
+    "unit_targets",
+    "units_of",
     "variable",
+    "write_bids",
     "write_corpus",
     "write_long",
 ]

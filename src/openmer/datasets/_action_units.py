@@ -8,13 +8,19 @@ signs are taken as the plain ones. An empty text and ``?`` say that nobody coded
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import prod
 
-from openmer.errors import DataError
+import numpy as np
+from numpy.typing import NDArray
+
+from openmer.clip import Clip
+from openmer.errors import DataError, ProtocolError
 
 _UNKNOWN = frozenset({"", "?", "/", "-", "nan", "none", "n/a", "na"})
 _MOST_COMBINATIONS = 10_000
@@ -79,13 +85,76 @@ def combinations_of(text: str) -> tuple[str, ...]:
     for place in parse_action_units(text) or ():
         doubtful = len(place) == 1 and place[0].doubtful
         ways.append([unit.number for unit in place] + ([0] if doubtful else []))
-    if prod(map(len, ways)) > _MOST_COMBINATIONS:
+    if math.prod(map(len, ways)) > _MOST_COMBINATIONS:
         raise DataError(
             f"Action units {text[:60]!r} allow more than {_MOST_COMBINATIONS:,} combinations. "
             "Leave out the doubtful ones."
         )
     chosen = {tuple(sorted(set(one) - {0})) for one in product(*ways)} if ways else set()
     return tuple("+".join(map(str, one)) for one in sorted(chosen) if one)
+
+
+def units_of(clips: Iterable[Clip], minimum: int = 10) -> tuple[int, ...]:
+    """List the action units that so many clips show, and so many do not, ascending.
+
+    Args:
+        clips: Clips; those that nobody coded do not count.
+        minimum: How many.
+
+    Raises:
+        DataError: A coding cannot be read.
+        ProtocolError: There is no such unit.
+    """
+    found: Counter[int] = Counter()
+    coded = 0
+    for clip in clips:
+        places = parse_action_units(clip.action_units)
+        coded += places is not None
+        found.update({unit.number for place in places or () for unit in place})
+    units = tuple(sorted(n for n, count in found.items() if minimum <= count <= coded - minimum))
+    if not units:
+        raise ProtocolError(
+            f"No action unit is shown by {minimum} of {coded} coded clips, and not by as many. "
+            "Give clips with the column action_units, or a smaller number."
+        )
+    return units
+
+
+def unit_targets(
+    clips: Sequence[Clip], units: Sequence[int], *, intensity: bool = False
+) -> NDArray[np.float32]:
+    """Say which action units clips show, as targets of a network.
+
+    Args:
+        clips: Clips.
+        units: Numbers.
+        intensity: Give a fifth of the level in place of 1, so 0.2 for A and 1 for E; NaN for a
+            unit that is present without a level.
+
+    Returns:
+        1 where present, a doubtful one included, and 0 where absent; NaN where nobody coded the
+        clip. Shape ``(clips, units)``.
+
+    Raises:
+        DataError: A coding cannot be read; the clip is named.
+    """
+    rows = [_target(clip, units, intensity=intensity) for clip in clips]
+    return np.array(rows, np.float32).reshape(len(rows), len(units))
+
+
+def _target(clip: Clip, units: Sequence[int], *, intensity: bool) -> list[float]:
+    try:
+        places = parse_action_units(clip.action_units)
+    except DataError as error:
+        raise DataError(f"{clip.key}: {error}") from error
+    if places is None:
+        return [math.nan] * len(units)
+    shown = {unit.number: unit for place in places for unit in place}
+    levels = {"": math.nan, **dict(zip("ABCDE", (0.2, 0.4, 0.6, 0.8, 1.0), strict=True))}
+    return [
+        (levels[shown[one].intensity] if intensity else 1.0) if one in shown else 0.0
+        for one in units
+    ]
 
 
 def _place(part: str, text: str) -> tuple[ActionUnit, ...]:

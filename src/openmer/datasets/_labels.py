@@ -336,5 +336,12 @@ def _plain(word: str) -> str:
     return word.strip().lower()
 
 
+UNIT_SCHEME = LabelScheme(
+    name="action-units",
+    classes=("absent", "present"),
+    source="Facial Action Coding System: one answer for each clip and each action unit",
+)
+"""What a clip and an action unit say where units are the targets and there are no classes."""
+
 for _table in read_toml(resources.files("openmer.datasets") / "label_schemes.toml")["label_scheme"]:
     register_label_scheme(LabelScheme.model_validate(_table))

@@ -10,6 +10,7 @@ from ._estimate import (
 from ._estimate import (
     estimate_of as estimate_of,
 )
+from ._estimator import MethodClassifier as MethodClassifier
 from ._export import (
     Exported as Exported,
 )
@@ -99,6 +100,7 @@ __all__ = [
     "Exported",
     "FittedModel",
     "Latency",
+    "MethodClassifier",
     "ModelEstimate",
     "ModelRecord",
     "Moments",

@@ -80,6 +80,11 @@ class FittedModel:
         return _network(self.method, self.record, self.state).eval()
 
     @cached_property
+    def _unit_network(self) -> nn.Module:
+        """As `network`, with the logits of action units in place of those of classes."""
+        return _network(self.method, self.record, self.state, units=True).eval()
+
+    @cached_property
     def recipe(self) -> Recipe:
         """The preprocessing of the method."""
         return self.method.steps
@@ -103,6 +108,26 @@ class FittedModel:
             rows = [module(clips[i : i + 1]).numpy() for i in range(len(clips))]
         empty = np.empty((0, len(self.record.classes)), dtype=np.float32)
         return np.concatenate([empty, *rows])
+
+    def shown_units(self, inputs: FloatArray) -> tuple[tuple[int, ...], ...]:
+        """Say which action units prepared clips show; none for a model that learned no units.
+
+        Args:
+            inputs: As in `scores`.
+
+        Raises:
+            DataError: As `scores`.
+        """
+        self._require_inputs(inputs)
+        if not self.record.units:
+            return ((),) * len(inputs)
+        with torch.inference_mode():
+            logits = self._unit_network(torch.from_numpy(np.array(inputs, dtype=np.float32)))
+        present = torch.sigmoid(logits) >= torch.tensor(self.record.unit_thresholds)
+        return tuple(
+            tuple(unit for unit, own in zip(self.record.units, row, strict=True) if own)
+            for row in present.tolist()
+        )
 
     def probabilities(self, inputs: FloatArray) -> NDArray[np.float64]:
         """Calibrated class probabilities of prepared clips.
@@ -210,13 +235,15 @@ def _renamed(name: str, *, back: bool) -> str:
     return name
 
 
-def _network(method: Method, record: ModelRecord, state: Mapping[str, Tensor]) -> nn.Module:
+def _network(
+    method: Method, record: ModelRecord, state: Mapping[str, Tensor], *, units: bool = False
+) -> nn.Module:
     if method.model is None or not isinstance(method.training, NetworkTraining):
         raise DataError(f"Method {method.name} has no [model]. Train it again.")
     spec = method.network_spec(len(record.classes), record.input_shape)
     try:
         network = trained_network(
-            spec, {_renamed(name, back=False): v for name, v in state.items()}
+            spec, {_renamed(name, back=False): v for name, v in state.items()}, units=units
         )
     except RuntimeError as error:
         raise DataError(

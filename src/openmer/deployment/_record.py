@@ -181,6 +181,8 @@ class ModelRecord(Record):
             it. ``kernel``: scores are probabilities that inner subjects calibrated.
         classes: Class names in the order of the scores.
         label_scheme: What groups annotators' words into these classes.
+        units: Action units that it answers beside the class; empty for none.
+        unit_thresholds: From which probability each of them is present, in (0, 1).
         input_shape: ``(channels, height, width)`` of a prepared clip.
         parameters: Trainable numbers of the network; 0 where there is none.
         seed: Seed of the training.
@@ -202,6 +204,8 @@ class ModelRecord(Record):
     kind: ScoreKind
     classes: tuple[str, ...]
     label_scheme: str
+    units: tuple[int, ...] = ()
+    unit_thresholds: tuple[float, ...] = ()
     input_shape: tuple[int, int, int]
     parameters: int
     seed: int

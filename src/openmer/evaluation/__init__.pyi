@@ -4,8 +4,9 @@ from ._abstention import (
 from ._action_units import CD6ME_UNITS as CD6ME_UNITS
 from ._action_units import UnitScores as UnitScores
 from ._action_units import evaluate_units as evaluate_units
+from ._action_units import levels_of as levels_of
 from ._action_units import score_units as score_units
-from ._action_units import units_of as units_of
+from ._action_units import score_units_by_corpus as score_units_by_corpus
 from ._audit_stamp import LIMITS as LIMITS
 from ._audit_stamp import NOT_AUDITED as NOT_AUDITED
 from ._audit_stamp import AuditRecord as AuditRecord
@@ -58,6 +59,14 @@ from ._calibration import (
 from ._calibration import (
     probabilities_at as probabilities_at,
 )
+from ._challenge import Answer as Answer
+from ._challenge import AnswerScores as AnswerScores
+from ._challenge import Shown as Shown
+from ._challenge import answer_by_prior as answer_by_prior
+from ._challenge import answer_by_template as answer_by_template
+from ._challenge import read_answers as read_answers
+from ._challenge import score_answers as score_answers
+from ._challenge import write_answers as write_answers
 from ._cross_validate import (
     cross_validate as cross_validate,
 )
@@ -168,6 +177,9 @@ from ._summary import (
 from ._summary import (
     summarise as summarise,
 )
+from ._task_dataset import TaskDataset as TaskDataset
+from ._unit_predictions import above_threshold as above_threshold
+from ._unit_predictions import read_units as read_units
 from ._warnings import warnings_of as warnings_of
 from ._write_run import (
     run_folder as run_folder,
@@ -216,6 +228,8 @@ from .spotting._scores import (
 from .spotting._scores import (
     SpottingScores as SpottingScores,
 )
+from .spotting._spotted_csv import read_spotted as read_spotted
+from .spotting._spotted_csv import write_spotted as write_spotted
 from .tuning._record import (
     FOLDER as FOLDER,
 )
@@ -240,6 +254,8 @@ __all__ = [
     "LOSO",
     "METRICS",
     "NOT_AUDITED",
+    "Answer",
+    "AnswerScores",
     "AuditRecord",
     "CalibratedByOthers",
     "CalibrationReport",
@@ -264,13 +280,18 @@ __all__ = [
     "ScopeScores",
     "ScoreKind",
     "SeenSubjects",
+    "Shown",
     "Span",
     "SpottingScores",
     "SubjectScores",
     "Summary",
     "Task",
+    "TaskDataset",
     "UnitScores",
+    "above_threshold",
     "accuracy",
+    "answer_by_prior",
+    "answer_by_template",
     "audit_method",
     "calibrate",
     "check_published",
@@ -287,6 +308,7 @@ __all__ = [
     "fold_jobs",
     "hold_out_inside",
     "kind_of_scores",
+    "levels_of",
     "list_metrics",
     "list_protocols",
     "load_run",
@@ -300,18 +322,23 @@ __all__ = [
     "per_class_of",
     "prepare_task",
     "probabilities_at",
+    "read_answers",
     "read_audit",
     "read_predictions",
     "read_run",
     "read_run_info",
+    "read_spotted",
+    "read_units",
     "register_metric",
     "register_protocol",
     "require_every_class",
     "run_audit",
     "run_folder",
+    "score_answers",
     "score_differences",
     "score_spotting",
     "score_units",
+    "score_units_by_corpus",
     "seen_subjects",
     "settled",
     "shortened",
@@ -322,10 +349,11 @@ __all__ = [
     "summarise",
     "uar",
     "uf1",
-    "units_of",
     "versions",
     "warnings_of",
     "weights_digest",
+    "write_answers",
     "write_audit",
     "write_predictions",
+    "write_spotted",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from openmer.clip import Clip
-from openmer.datasets import ClipSource, parse_action_units
+from openmer.datasets import ClipSource, unit_targets
 from openmer.errors import ConfigError, ProtocolError
 from openmer.evaluation._bootstrap import LEVEL, Estimate, outcomes_of
 from openmer.evaluation._cross_validate import evaluate
 from openmer.evaluation._experiment import Progress, Protocol
 from openmer.evaluation._metrics import Numbers, macro_auc, per_class_of
 from openmer.evaluation._predictions import PredictionTable
+from openmer.evaluation._unit_predictions import above_threshold, intensity_agreement
 from openmer.methods import Method, with_label_scheme
-from openmer.training import Resources
+from openmer.training import LEVEL_OF_PRESENT, Resources
 
 CD6ME_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
 """The units that CD6ME evaluates."""
@@ -36,6 +36,7 @@ class UnitScores:
         f1_macro: Mean F1 of "present" and "absent", 0..1, which is UF1 of the unit's run. Where
             most clips do not show the unit it is far above `f1_present`.
         auc: Area under the ROC curve, 0..1.
+        icc: Agreement of the levels, ICC(3,1), where intensities were trained; else None.
     """
 
     unit: int
@@ -44,33 +45,7 @@ class UnitScores:
     f1_present: Estimate
     f1_macro: Estimate
     auc: float
-
-
-def units_of(clips: Sequence[Clip] | ClipSource, minimum: int = 10) -> tuple[int, ...]:
-    """List the action units that so many clips show, and so many do not, ascending.
-
-    Args:
-        clips: Clips; those that nobody coded do not count.
-        minimum: How many.
-
-    Raises:
-        DataError: A coding cannot be read.
-        ProtocolError: There is no such unit.
-    """
-    given = clips.clips if isinstance(clips, ClipSource) else clips
-    found: Counter[int] = Counter()
-    coded = 0
-    for clip in given:
-        places = parse_action_units(clip.action_units)
-        coded += places is not None
-        found.update({unit.number for place in places or () for unit in place})
-    units = tuple(sorted(n for n, count in found.items() if minimum <= count <= coded - minimum))
-    if not units:
-        raise ProtocolError(
-            f"No action unit is shown by {minimum} of {coded} coded clips, and not by as many. "
-            "Give clips with the column action_units, or a smaller number."
-        )
-    return units
+    icc: float | None = None
 
 
 def evaluate_units(
@@ -84,10 +59,11 @@ def evaluate_units(
     command: str = "",
     on_progress: Progress | None = None,
 ) -> dict[int, Path]:
-    """Evaluate a method on every action unit, each as a run of its own.
+    """Evaluate a method on every action unit: each as a run of its own, or all as one.
 
     Args:
-        method: The method; its classes become "absent" and "present".
+        method: The method. With its task "classes" these become "absent" and "present", in a run
+            for each unit; with "action_units" or "both" one network learns all units.
         clips: All clips; those that nobody coded are left out.
         units: Numbers of the units.
         protocol: As in `evaluate`.
@@ -97,7 +73,7 @@ def evaluate_units(
         on_progress: As in `evaluate`.
 
     Returns:
-        The folder of the run of each unit.
+        The folder of the run of each unit, for `read_units`.
 
     Raises:
         ConfigError: No unit is given.
@@ -106,22 +82,35 @@ def evaluate_units(
     """
     if not units:
         raise ConfigError("Found no action unit, expected numbers such as 1, 2, 4.")
+    chosen = tuple(dict.fromkeys(units))
+    if method.task != "classes":
+        config = method.action_units.model_copy(update={"units": chosen})
+        folder = evaluate(
+            method.model_copy(update={"action_units": config}), clips, protocol, out=out,
+            resources=resources, command=command, on_progress=on_progress,
+        )  # fmt: skip
+        return dict.fromkeys(chosen, folder)
     return {
         unit: evaluate(
             with_label_scheme(method, f"au:{unit}"), clips, protocol, out=out, resources=resources,
             command=command, on_progress=on_progress,
         )
-        for unit in dict.fromkeys(units)
+        for unit in chosen
     }  # fmt: skip
 
 
 def score_units(
-    tables: Mapping[int, PredictionTable], *, draws: int = 2000, seed: int = 0
+    tables: Mapping[int, PredictionTable],
+    *,
+    levels: Mapping[int, Mapping[str, float]] | None = None,
+    draws: int = 2000,
+    seed: int = 0,
 ) -> tuple[UnitScores, ...]:
     """Score every unit, and their mean last; intervals draw whole subjects, for all units alike.
 
     Args:
-        tables: Predictions of each unit's run, all of the same clips.
+        tables: Predictions of each unit, all of the same clips, from `read_units`.
+        levels: From `levels_of`, where the method trained intensities; None where it did not.
         draws: How many times subjects are drawn.
         seed: Of the draws.
 
@@ -138,6 +127,7 @@ def score_units(
     drawn = np.random.default_rng(seed).multinomial(
         subjects, np.full(subjects, 1 / subjects), size=draws
     )
+    agreed = [_agreement(table, (levels or {}).get(unit)) for unit, table in tables.items()]
     values, again = _f1(counts.sum(axis=1)), _f1(np.einsum("ds,usij->duij", drawn, counts))
     once = np.ones((1, len(outcomes[0].truth)))
     aucs = [
@@ -152,6 +142,7 @@ def score_units(
             f1_present=_estimate(values[i, 0], again[:, i, 0]),
             f1_macro=_estimate(values[i, 1], again[:, i, 1]),
             auc=aucs[i],
+            icc=agreed[i],
         )
         for i, unit in enumerate(tables)
     ]
@@ -163,8 +154,50 @@ def score_units(
         f1_present=_estimate(mean[0], means[:, 0]),
         f1_macro=_estimate(mean[1], means[:, 1]),
         auc=float(np.mean(aucs)),
+        icc=None if levels is None else float(np.mean([one or 0.0 for one in agreed])),
     )
     return (*found, whole)
+
+
+def score_units_by_corpus(
+    tables: Mapping[int, PredictionTable],
+) -> dict[str, UnitScores]:
+    """Score each corpus by itself: the mean over units, by the name of the corpus.
+
+    CD6ME is the mean over its six corpora of these. A unit that no clip of a corpus shows has an F1
+    of 0 there.
+
+    Args:
+        tables: As in `score_units`.
+    """
+    corpora = sorted({name for table in tables.values() for name in table.corpora})
+    return {
+        name: score_units({unit: own.of_corpus(name) for unit, own in tables.items()})[-1]
+        for name in corpora
+    }
+
+
+def levels_of(
+    clips: Sequence[Clip] | ClipSource, units: Sequence[int]
+) -> dict[int, dict[str, float]]:
+    """Return the annotated level of every clip, 0 to 5, by unit and `Clip.key`, where known."""
+    given = clips.clips if isinstance(clips, ClipSource) else clips
+    found = 5 * unit_targets(given, units, intensity=True)
+    return {
+        unit: {c.key: float(v) for c, v in zip(given, own, strict=True) if not np.isnan(v)}
+        for unit, own in zip(units, found.T, strict=True)
+    }
+
+
+def _agreement(table: PredictionTable, levels: Mapping[str, float] | None) -> float | None:
+    """Compute the ICC of the levels that scores of a method with intensities stand for."""
+    if levels is None:
+        return None
+    scores = above_threshold(table.scores[:, 1], np.array(1 - LEVEL_OF_PRESENT))
+    known = [row for row, clip in enumerate(table.clips) if clip in levels]
+    return intensity_agreement(
+        [levels[table.clips[row]] for row in known], [5 * float(scores[row]) for row in known]
+    )
 
 
 def _f1(counts: Numbers) -> Numbers:

@@ -8,10 +8,11 @@ from contextlib import closing
 from pathlib import Path
 
 from openmer.clip import Clip, Prediction
-from openmer.datasets import ClipSource
+from openmer.datasets import UNIT_SCHEME, ClipSource
 from openmer.evaluation._experiment import Progress, Protocol, Task, fold_jobs, prepare_task
 from openmer.evaluation._predictions import write_predictions
 from openmer.evaluation._seen_subjects import refuse_searched
+from openmer.evaluation._unit_predictions import FOLDER, unit_predictions
 from openmer.evaluation._write_run import (
     RunProgress,
     read_record,
@@ -93,7 +94,8 @@ def cross_validate(
 
     Returns:
         The run's folder, with ``run.toml`` and ``folds/seed<n>/<corpus>/<subject>.parquet``
-        (``folds/seed<n>/kfold/1.parquet`` and the like for groups); of searches
+        (``folds/seed<n>/kfold/1.parquet`` and the like for groups), beside classes also
+        ``action_units/folds/...``, with a row for each clip and unit; of searches
         ``search/history.csv`` and ``search/seed<n>/<corpus>/<subject>.json``.
 
     Raises:
@@ -130,8 +132,7 @@ def cross_validate(
         trained = fit_folds(task, pending, how)
     with closing(trained) as results:
         for result in results:
-            path = fold_path(folder, result.job)
-            write_predictions(path, _predictions(task, result), task.scheme.classes)
+            _write(folder, task, result)
             done += 1
             report("train", done, len(jobs))
     finished = progress.with_seeds(protocol.seeds, time.perf_counter() - started)
@@ -146,6 +147,17 @@ def fold_path(folder: Path, job: FitJob) -> Path:
     return folder / "folds" / f"seed{job.seed}" / safe_name(corpus) / name
 
 
+def _write(folder: Path, task: Task, result: FitResult) -> None:
+    """Write the predictions of a fold; those of its classes last, which say that it is done."""
+    path, units = fold_path(folder, result.job), unit_predictions(task, result)
+    if task.data.num_classes == 0:
+        write_predictions(path, units, UNIT_SCHEME.classes)
+        return
+    if units:
+        write_predictions(fold_path(folder / FOLDER, result.job), units, UNIT_SCHEME.classes)
+    write_predictions(path, _predictions(task, result), task.scheme.classes)
+
+
 def _predictions(task: Task, result: FitResult) -> Sequence[Prediction]:
     return [
         Prediction(
@@ -157,5 +169,7 @@ def _predictions(task: Task, result: FitResult) -> Sequence[Prediction]:
             seed=result.job.seed,
             epoch=result.epoch,
         )
-        for i, scores in zip(result.job.predict, result.scores, strict=True)
+        for i, scores in zip(
+            result.job.predict, result.scores[:, : task.data.num_classes], strict=True
+        )
     ]

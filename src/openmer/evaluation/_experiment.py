@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from openmer.clip import Clip
-from openmer.datasets import ClipSource, LabelScheme, labelled
+from openmer.datasets import ClipSource, LabelScheme, labelled, unit_targets
 from openmer.errors import ConfigError, DataError, ProtocolError
 from openmer.evaluation._leaks import (
     Leak,
@@ -36,6 +36,7 @@ from openmer.preprocessing import (
 from openmer.training import (
     EpochRule,
     FitJob,
+    FloatArray,
     KernelTraining,
     NetworkSpec,
     NetworkTraining,
@@ -174,12 +175,39 @@ class Task:
         return count_parameters(spec) if isinstance(spec, NetworkSpec) else 0
 
 
-def _targets(classes: Sequence[int], protocol: Protocol) -> NDArray[np.int64]:
-    """Return the class of each clip; permuted where the protocol asks for that control."""
-    truth = np.asarray(classes, dtype=np.int64)
+def _order(clips: int, protocol: Protocol) -> NDArray[np.int64]:
+    """Say whose labels each clip has: its own, or permuted where the protocol asks for that."""
     if protocol.label_permutation is None:
-        return truth
-    return generator(protocol.label_permutation, "label permutation").permutation(truth)
+        return np.arange(clips)
+    return generator(protocol.label_permutation, "label permutation").permutation(clips)
+
+
+def _asked(method: Method, clips: Sequence[Clip]) -> tuple[tuple[Clip, ...], tuple[int, ...]]:
+    """Return the clips to evaluate and their classes: those of the scheme, or those with units."""
+    if method.task != "action_units":
+        return labelled(clips, method.scheme)
+    coded = ~np.isnan(unit_targets(clips, method.action_units.units)[:, 0])
+    kept = tuple(clip for clip, own in zip(clips, coded, strict=True) if own)
+    return kept, (0,) * len(kept)
+
+
+def _units(method: Method, clips: Sequence[Clip]) -> NDArray[np.float32]:
+    """Return the targets of action units; each is seen present and absent.
+
+    Raises:
+        ProtocolError: One is not, so that there is nothing to tell apart.
+    """
+    config = method.action_units
+    found = unit_targets(clips, config.units, intensity=config.intensity)
+    for unit, targets in zip(config.units, found.T, strict=True):
+        present, absent = int((targets > 0).sum()), int((targets == 0).sum())
+        if not present or not absent:
+            of = " with a level" if config.intensity else ""
+            raise ProtocolError(
+                f"Action unit {unit} is present{of} in {present} clips and absent in {absent}: "
+                "there is nothing to tell apart. Leave it out of action_units.units."
+            )
+    return found
 
 
 def prepare_task(
@@ -214,7 +242,7 @@ def prepare_task(
     method = method.with_classes_of(clips)
     require_possible(protocol.leak, method)
     scheme = method.scheme
-    asked, classes = labelled(clips, scheme)
+    asked, classes = _asked(method, clips)
     make_folds(protocol.folds, asked, classes)  # refuses what does not serve at once
     _require_keys(asked)
     report = None if on_progress is None else lambda done, of: on_progress("prepare", done, of)
@@ -227,28 +255,44 @@ def prepare_task(
         on_progress=report,
         failures=failures,
     )
-    left = [i for i, clip in enumerate(asked) if clip.key not in failures.clips]
-    truth = _targets([classes[i] for i in left], protocol)
-    kept = tuple(asked[i] for i in left)
-    _require_classes(scheme, truth.tolist(), failures)
-    data = TrainingData(
-        inputs=inputs,
-        targets=truth,
-        num_classes=len(scheme.classes),
-        flipped=recipe.flipped(inputs) if _draws_flipped(method) else None,
-        store=cache,
-    )
+    kept, data = _data(method, asked, classes, inputs, protocol, failures, cache)
     return Task(
         method=method,
         clips=kept,
         scheme=scheme,
         data=scaled_together(data) if protocol.leak == "global_scaling" else data,
-        folds=_folds(protocol, kept, truth.tolist(), failures),
+        folds=_folds(protocol, kept, data.targets.tolist(), failures),
         protocol=protocol.folds,
         failures=tuple(failures),
         lost_subjects=tuple(sorted({c.subject_id for c in asked} - {c.subject_id for c in kept})),
         source=MappingProxyType(source),
         prepared=count_preprocessing(recipe, kept),
+    )
+
+
+def _data(
+    method: Method,
+    asked: Sequence[Clip],
+    classes: Sequence[int],
+    inputs: FloatArray,
+    protocol: Protocol,
+    failures: Failures,
+    cache: ArrayCache | None,
+) -> tuple[tuple[Clip, ...], TrainingData]:
+    """Return the clips that could be prepared, and their arrays and targets."""
+    left = [i for i, clip in enumerate(asked) if clip.key not in failures.clips]
+    kept, order = tuple(asked[i] for i in left), _order(len(left), protocol)
+    truth = np.asarray([classes[i] for i in left], dtype=np.int64)[order]
+    only_units = method.task == "action_units"
+    if not only_units:
+        _require_classes(method.scheme, truth.tolist(), failures)
+    return kept, TrainingData(
+        inputs=inputs,
+        targets=truth,
+        num_classes=0 if only_units else len(method.scheme.classes),
+        flipped=method.steps.flipped(inputs) if _draws_flipped(method) else None,
+        units=None if method.task == "classes" else _units(method, kept)[order],
+        store=cache,
     )
 
 

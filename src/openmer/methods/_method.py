@@ -5,16 +5,24 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from openmer.augmentation import Planes
 from openmer.clip import Clip
 from openmer.config import read_toml, validate
-from openmer.datasets import LabelScheme, LabelSchemeField, label_scheme, list_label_schemes
+from openmer.datasets import (
+    UNIT_SCHEME,
+    LabelScheme,
+    LabelSchemeField,
+    label_scheme,
+    list_label_schemes,
+    units_of,
+)
 from openmer.errors import ConfigError
 from openmer.methods._registry import method_file
 from openmer.preprocessing import Recipe, RecipeField
 from openmer.training import (
+    ActionUnitConfig,
     EpochRule,
     KernelTraining,
     LossConfig,
@@ -43,6 +51,8 @@ class Method(Record):
             clip is scored alone. Every table of results says it.
         label_scheme: A name (`openmer.datasets.list_label_schemes`), a table ``[label_scheme]``, or
             what else `openmer.datasets.label_scheme` reads.
+        task: What a network learns: ``classes``, ``action_units``, or ``both`` at once.
+        action_units: Which units, and how their losses count; of no effect with ``classes``.
         recipe: Preprocessing steps, read from `[[recipe]]` tables. `recipe.run(clip)` makes the
             array of a clip, ``(channels, height, width)``.
         model: The network; None for a method without one.
@@ -60,6 +70,8 @@ class Method(Record):
     note: str = ""
     transductive: str = ""
     label_scheme: LabelSchemeField = "megc2019-3"
+    task: Literal["classes", "action_units", "both"] = "classes"
+    action_units: ActionUnitConfig = ActionUnitConfig()
     recipe: RecipeField
     model: ModelConfig | None = None
     loss: LossConfig = LossConfig()
@@ -76,18 +88,29 @@ class Method(Record):
 
     @property
     def scheme(self) -> LabelScheme:
-        """The label scheme that its name stands for, or its own."""
-        return label_scheme(self.label_scheme)
+        """The label scheme: that of its name, or its own; of units alone, absent and present."""
+        return UNIT_SCHEME if self.task == "action_units" else label_scheme(self.label_scheme)
+
+    @property
+    def trains_intensity(self) -> bool:
+        """Whether levels of action units are learned."""
+        return self.task != "classes" and self.action_units.intensity
 
     def with_classes_of(self, clips: Iterable[Clip]) -> Method:
-        """Return the method with the classes that its label scheme finds among clips.
+        """Return the method with the classes and action units that it finds among clips.
 
         Raises:
-            ProtocolError: Fewer than two words have enough clips.
+            DataError: A coding of action units cannot be read.
+            ProtocolError: Fewer than two words have enough clips, or no action unit has.
         """
-        found = self.scheme.resolved(clips)
-        same = found is self.scheme
-        return self if same else self.model_copy(update={"label_scheme": found})
+        clips, found, changes = tuple(clips), self.scheme, dict[str, object]()
+        if (resolved := found.resolved(clips)) is not found:
+            changes["label_scheme"] = resolved
+        config = self.action_units
+        if self.task != "classes" and not config.units:
+            own = {"units": units_of(clips, config.minimum)}
+            changes["action_units"] = config.model_copy(update=own)
+        return self.model_copy(update=changes) if changes else self
 
     def network_spec(self, num_classes: int, input_shape: tuple[int, int, int]) -> NetworkSpec:
         """Build the trainer's specification of the network for inputs of a shape.
@@ -108,8 +131,9 @@ class Method(Record):
             model=self.model,
             loss=self.loss,
             training=self.training,
-            num_classes=num_classes,
+            num_classes=0 if self.task == "action_units" else num_classes,
             input_shape=input_shape,
+            units=None if self.task == "classes" else self.action_units,
             planes=Planes(flow=recipe.flow_channels, stretched=recipe.stretched),
         )
 
@@ -201,6 +225,8 @@ def _check(method: Method) -> None:
         )
     if isinstance(method.training, NetworkTraining):
         _check_network(method, method.training)
+    if method.task != "classes":
+        _check_units(method)
     if isinstance(method.training, KernelTraining):
         _check_kernel(method, method.training)
     if not isinstance(method.training, NetworkTraining) and method.model is not None:
@@ -209,6 +235,20 @@ def _check(method: Method) -> None:
         )
     if method.search is not None:
         _check_search(method, method.search)
+
+
+def _check_units(method: Method) -> None:
+    """Check that something can learn several action units at once."""
+    training = method.training
+    head = isinstance(training, NetworkTraining) and training.svm is None
+    if head and method.search is None:
+        return
+    what = "a [search]" if head else "a classifier that learns one problem at a time"
+    raise ConfigError(
+        f"Method {method.name} has {what}, but task = {method.task!r} trains all action units as "
+        'outputs of one network. Take a network, or task = "classes" with openmer action-units, '
+        "which trains one model per unit."
+    )
 
 
 def _check_search(method: Method, search: Search) -> None:

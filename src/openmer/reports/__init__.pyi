@@ -1,4 +1,6 @@
+from ._action_units import unit_corpora_table as unit_corpora_table
 from ._action_units import unit_table as unit_table
+from ._answers import answers_table as answers_table
 from ._find_runs import (
     find_runs as find_runs,
 )
@@ -49,6 +51,7 @@ __all__ = [
     "Marked",
     "PublishedResult",
     "Table",
+    "answers_table",
     "corpus_word",
     "counted",
     "escape_markdown",
@@ -60,6 +63,7 @@ __all__ = [
     "render_spotting_terminal",
     "render_terminal",
     "terminal_table",
+    "unit_corpora_table",
     "unit_table",
     "write_report",
 ]

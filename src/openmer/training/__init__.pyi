@@ -8,6 +8,12 @@ from ._classifier import (
     trained_network as trained_network,
 )
 from ._config import (
+    LEVEL_OF_PRESENT as LEVEL_OF_PRESENT,
+)
+from ._config import (
+    ActionUnitConfig as ActionUnitConfig,
+)
+from ._config import (
     EpochRule as EpochRule,
 )
 from ._config import (
@@ -170,6 +176,8 @@ from ._seeding import (
 
 __all__ = [
     "CLASSIFIER",
+    "LEVEL_OF_PRESENT",
+    "ActionUnitConfig",
     "DecisionFunction",
     "EpochRule",
     "Feature",

@@ -54,12 +54,15 @@ def final_scores(
     return made
 
 
-def trained_network(spec: NetworkSpec, state: Mapping[str, Tensor]) -> nn.Module:
+def trained_network(
+    spec: NetworkSpec, state: Mapping[str, Tensor], *, units: bool = False
+) -> nn.Module:
     """Build the trained network in evaluation mode: ``(batch, *shape)`` to ``(batch, classes)``.
 
     Args:
         spec: The network and its training.
         state: As `FitResult.state`.
+        units: Give the logits of action units, where they are targets, in place of the classes.
 
     Returns:
         Gives logits; decision values where a classifier of the features scores.
@@ -71,10 +74,25 @@ def trained_network(spec: NetworkSpec, state: Mapping[str, Tensor]) -> nn.Module
     network = build_network(spec, seed=0)
     own = {name: value for name, value in state.items() if not name.startswith(CLASSIFIER)}
     network.load_state_dict(own)
+    if spec.units is not None:
+        first, end = (spec.num_classes, None) if units else (0, spec.num_classes)
+        network.append(_Outputs(first, end))
     if spec.training.svm is None:
         return network.eval()
     numbers = {n.removeprefix(CLASSIFIER): v for n, v in state.items() if n not in own}
     return _Classified(network, DecisionFunction(numbers)).eval()
+
+
+class _Outputs(nn.Module):
+    """Some of the numbers that a network gives."""
+
+    def __init__(self, first: int, end: int | None) -> None:
+        super().__init__()
+        self._first, self._end = first, end
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """``(batch, outputs)`` to those from the first on, before the end."""
+        return logits[:, self._first : self._end]
 
 
 class _Classified(nn.Module):

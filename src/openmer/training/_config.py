@@ -63,6 +63,33 @@ class LossConfig(Record):
     head_l2: float = Field(default=0.0, ge=0)
 
 
+LEVEL_OF_PRESENT = 0.1
+"""From here on a unit of predicted intensity is present: half of the lowest level, of 0..1."""
+
+
+class ActionUnitConfig(Record):
+    """Action units as targets of a network: an output with a sigmoid for each.
+
+    Attributes:
+        units: Their numbers; empty takes those that `minimum` clips show and do not show.
+        minimum: How many clips are enough.
+        share: Beside classes, the loss of a clip is that of its class and this times the mean over
+            units.
+        balanced: Weigh present and absent by their inverse frequency among the fold's own training
+            clips, for each unit.
+        gamma: Focusing exponent, as of the focal loss; 0 is binary cross-entropy.
+        intensity: Train on a fifth of the annotated level (A 1 to E 5, absent 0) in place of 1 and
+            0; a unit without a level is then not known of its clip.
+    """
+
+    units: tuple[PositiveInt, ...] = ()
+    minimum: PositiveInt = 10
+    share: PositiveFloat = 1.0
+    balanced: bool = True
+    gamma: float = Field(default=0.0, ge=0)
+    intensity: bool = False
+
+
 class InnerConfig(Record):
     """The inner split of the epoch rule ``inner``: subjects held out inside the training subjects.
 

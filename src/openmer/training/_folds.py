@@ -73,7 +73,8 @@ class FitResult:
 
     Attributes:
         job: The job.
-        scores: One row per clip of `FitJob.predict`, shape ``(clips, classes)``.
+        scores: One row per clip of `FitJob.predict`, shape ``(clips, classes)``; behind the classes
+            stand the probabilities of action units, where they are targets.
         epoch: Epoch whose weights made the scores, from 1, as its place in the whole budget, with
             those that were stopped early counted; 0 where there are no epochs.
         losses: Mean training loss of each epoch that ran.
@@ -82,6 +83,7 @@ class FitResult:
         weights_sha256: Digest of every trained number, for bit-wise comparison.
         state: Every trained number by its name, where the job asked to keep them.
         settings: What a search chose for the job, by keys of the method; empty without a search.
+        thresholds: From which probability each action unit is present; None without units.
     """
 
     job: FitJob
@@ -92,6 +94,7 @@ class FitResult:
     followed: tuple[tuple[float, ...], ...] = ()
     state: Mapping[str, npt.NDArray[np.generic]] | None = None
     settings: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+    thresholds: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,8 @@ class TrainingData:
         features: What the first parts of the network, which all jobs share and begin with still,
             make of every row of `Rows`, shape ``(rows, ...)``; None where there are none.
         store: Where such features are kept for other runs; None keeps none.
+        units: Targets of action units in 0..1, NaN where nobody coded the clip, shape ``(clips,
+            units)``; None where units are no targets. Without classes all `targets` are 0.
     """
 
     inputs: FloatArray
@@ -114,6 +119,7 @@ class TrainingData:
     flipped: FloatArray | None = None
     features: FloatArray | None = None
     store: ArrayCache | None = field(default=None, repr=False, compare=False)
+    units: FloatArray | None = None
 
     @property
     def clips(self) -> int:
@@ -128,6 +134,8 @@ class TrainingData:
         }
         if self.flipped is not None:
             arrays["flipped"] = self.flipped
+        if self.units is not None:
+            arrays["units"] = self.units
         return digest(arrays)[:16]
 
 

@@ -36,7 +36,7 @@ class Learner(Protocol):
         """
 
     def scores(self, rows: Sequence[IntArray]) -> list[FloatArray]:
-        """Class probabilities in evaluation mode, one array ``(rows, classes)`` per model."""
+        """Scores in evaluation mode, as in `FitResult`, one array per model."""
 
     def features(self, rows: Sequence[IntArray]) -> list[FloatArray]:
         """Return what each model's head reads in evaluation mode, each ``(rows, features)``.

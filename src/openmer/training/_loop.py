@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from openmer.errors import ConfigError
 from openmer.training._batches import epoch_batches
 from openmer.training._classifier import Numbers, final_scores
-from openmer.training._config import NetworkTraining, Stage
+from openmer.training._config import ActionUnitConfig, NetworkTraining, Stage
 from openmer.training._folds import (
     FitJob,
     FitResult,
@@ -21,6 +22,7 @@ from openmer.training._folds import (
 )
 from openmer.training._learner import Learner
 from openmer.training._schedulers import Plateau
+from openmer.training._targets import best_thresholds, usual_thresholds, validation_value
 
 _NO_ROWS: IntArray = np.empty(0, dtype=np.int64)
 
@@ -28,14 +30,14 @@ _NO_ROWS: IntArray = np.empty(0, dtype=np.int64)
 class _Monitor:
     """Follows one model's validation score: is this epoch its best, and may it stop?"""
 
-    def __init__(self, validation: Validation, targets: IntArray) -> None:
+    def __init__(self, validation: Validation, data: TrainingData) -> None:
         self.rows = np.asarray(validation.clips, dtype=np.int64)
         self.best_epoch = 0
         self.stopped = False
         self._patience = validation.patience
         self._began = 0
         self._validation = validation
-        self._truth = targets[self.rows]
+        self._data = data
         self._best = -np.inf
 
     def enter(self, stage: Stage, epoch: int) -> None:
@@ -56,17 +58,15 @@ class _Monitor:
 
     def value(self, scores: FloatArray) -> float:
         """Return the validation score; higher is better."""
-        if self._validation.score == "accuracy":
-            return float(np.mean(scores.argmax(axis=1) == self._truth))
-        if self._validation.score == "uar":
-            right = scores.argmax(axis=1) == self._truth
-            return float(np.mean([right[self._truth == one].mean() for one in set(self._truth)]))
-        chosen = scores[np.arange(len(self._truth)), self._truth]
-        return float(np.mean(np.log(np.maximum(chosen, 1e-12))))
+        return validation_value(scores, self._data, self.rows, self._validation.score)
 
 
 def fit(
-    jobs: Sequence[FitJob], learner: Learner, training: NetworkTraining, data: TrainingData
+    jobs: Sequence[FitJob],
+    learner: Learner,
+    training: NetworkTraining,
+    data: TrainingData,
+    units: ActionUnitConfig | None = None,
 ) -> list[FitResult]:
     """Train one model per job, all at once, each on nothing but its own training clips.
 
@@ -75,6 +75,7 @@ def fit(
         learner: One model or a stack of them.
         training: Budget and batches.
         data: Arrays to draw from.
+        units: Action units that are targets; None for none.
 
     Returns:
         One result per job, in their order.
@@ -88,7 +89,7 @@ def fit(
             "TrainingData.flipped, or set it to 0."
         )
     learner.begin(jobs)
-    monitors = [_Monitor(job.validation, data.targets) if job.validation else None for job in jobs]
+    monitors = [_Monitor(job.validation, data) if job.validation else None for job in jobs]
     losses: list[list[float]] = [[] for _ in jobs]
     followed: list[list[list[float]]] = [[[] for _ in job.follow] for job in jobs]
     begun = 0  # an epoch is numbered by its place in the whole budget, stopped ones included,
@@ -113,7 +114,8 @@ def fit(
         if monitor:
             learner.recall(model)
     made = final_scores(jobs, learner, training, data)
-    return _results(jobs, learner, monitors, losses, followed, made)
+    results = _results(jobs, learner, monitors, losses, followed, made)
+    return results if units is None else _with_thresholds(results, learner, units, data)
 
 
 def _enter(learner: Learner, monitors: list[_Monitor | None], stage: Stage, epoch: int) -> None:
@@ -147,7 +149,8 @@ def _follow(
         ]
         for model, scores in enumerate(learner.scores(rows)):
             if running[model] and len(rows[model]):
-                right = scores.argmax(axis=1) == data.targets[rows[model]]
+                own = scores[:, : data.num_classes or None]
+                right = own.argmax(axis=1) == data.targets[rows[model]]
                 followed[model][place].append(float(right.mean()))
 
 
@@ -219,3 +222,19 @@ def _results(
             )
         )
     return results
+
+
+def _with_thresholds(
+    results: list[FitResult], learner: Learner, units: ActionUnitConfig, data: TrainingData
+) -> list[FitResult]:
+    """Choose thresholds on each job's validation clips; without any they are the usual ones."""
+    seen = [one.job.validation.clips if one.job.validation else () for one in results]
+    rows = [np.asarray(clips, dtype=np.int64) for clips in seen]
+    if not any(seen) or data.units is None:
+        return [replace(one, thresholds=usual_thresholds(units)) for one in results]
+    found = []
+    for one, scores, own in zip(results, learner.scores(rows), rows, strict=True):
+        probabilities = scores[:, data.num_classes :]
+        chosen = best_thresholds(probabilities, data.units[own], units) if len(own) else None
+        found.append(replace(one, thresholds=usual_thresholds(units) if chosen is None else chosen))
+    return found

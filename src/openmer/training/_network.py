@@ -12,7 +12,13 @@ from openmer.augmentation import Planes
 from openmer.config import Record
 from openmer.errors import ConfigError, unknown_name
 from openmer.models import create_model, stored_backbone
-from openmer.training._config import LossConfig, ModelConfig, NetworkTraining, Stage
+from openmer.training._config import (
+    ActionUnitConfig,
+    LossConfig,
+    ModelConfig,
+    NetworkTraining,
+    Stage,
+)
 from openmer.training._folds import FitJob, FloatArray, TrainingData, digest
 from openmer.training._frozen_prefix import FrozenPrefix, find_frozen_prefix
 from openmer.training._layers import Standardize
@@ -30,6 +36,7 @@ class NetworkSpec(Record):
         num_classes: Number of classes.
         input_shape: ``(channels, height, width)`` of one clip.
         planes: What the channels are; None where nobody needs to know.
+        units: Action units that have outputs behind those of the classes; None for none.
     """
 
     model: ModelConfig
@@ -38,6 +45,12 @@ class NetworkSpec(Record):
     num_classes: int
     input_shape: tuple[int, int, int]
     planes: Planes | None = None
+    units: ActionUnitConfig | None = None
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the network gives."""
+        return self.num_classes + (len(self.units.units) if self.units else 0)
 
 
 def build_network(spec: NetworkSpec, seed: int) -> nn.Sequential:
@@ -48,7 +61,7 @@ def build_network(spec: NetworkSpec, seed: int) -> nn.Sequential:
         model = create_model(
             spec.model.name,
             in_channels=channels,
-            num_classes=spec.num_classes,
+            num_classes=spec.outputs,
             size=height,
             **spec.model.parameters,
         )

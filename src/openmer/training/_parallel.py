@@ -236,7 +236,7 @@ def _stacked(
     learner = StackedLearner(spec, data, device=plan.device)
     start = 0
     for size in even_chunks(len(jobs), plan.models_per_chunk):
-        yield from fit(jobs[start : start + size], learner, spec.training, data)
+        yield from fit(jobs[start : start + size], learner, spec.training, data, spec.units)
         start += size
 
 
@@ -262,7 +262,7 @@ def _fit_one(job: FitJob, spec: Spec, data: TrainingData, token: str, plan: RunP
         return fit_kernel(job, spec, data)
     learner = _learner(_Arrays(data, token), spec.model_dump_json(), plan.device, plan.compiled)
     with freed_memory_kept():
-        return fit([job], learner, spec.training, data)[0]
+        return fit([job], learner, spec.training, data, spec.units)[0]
 
 
 def _end_with_parent(parent: int) -> None:

@@ -28,26 +28,28 @@ def retrained(
     Yields:
         As `fit_groups`; of a job that was trained again the second result, as its own.
     """
-    chosen: dict[tuple[int, int], list[FitJob]] = defaultdict(list)
+    chosen: dict[tuple[int, int], list[FitResult]] = defaultdict(list)
     for number, result in fit(groups):
         if result.job.whole is None:
             yield number, result
         else:
-            chosen[number, result.epoch].append(result.job)
+            chosen[number, result.epoch].append(result)
     again = list(chosen.items())
     short: list[tuple[S, Sequence[FitJob]]] = []
-    asked: dict[tuple[int, str, int], FitJob] = {}
-    for place, ((number, epoch), jobs) in enumerate(again):
+    asked: dict[tuple[int, str, int], FitResult] = {}
+    for place, ((number, epoch), first) in enumerate(again):
+        jobs = [result.job for result in first]
         wholes = [
             replace(job.whole, predict=job.predict, keep_state=job.keep_state)
             for job in jobs
             if job.whole
         ]
         short.append((_within(groups[number][0], epoch), wholes))
-        asked |= {(place, job.subject_id, job.seed): job for job in jobs}
+        asked |= {(place, one.job.subject_id, one.job.seed): one for one in first}
     for place, result in fit(short) if short else ():
-        job = asked[place, result.job.subject_id, result.job.seed]
-        yield again[place][0][0], replace(result, job=job, epoch=again[place][0][1])
+        one = asked[place, result.job.subject_id, result.job.seed]
+        number, epoch = again[place][0]
+        yield number, replace(result, job=one.job, epoch=epoch, thresholds=one.thresholds)
 
 
 def _within(spec: S, epochs: int) -> S:

@@ -16,7 +16,7 @@ from openmer.training._adapt import (
 )
 from openmer.training._config import Stage
 from openmer.training._folds import FitJob, FloatArray, IntArray, TrainingData
-from openmer.training._losses import class_weights, clip_losses, head_penalty, loss_function
+from openmer.training._losses import head_penalty, loss_function
 from openmer.training._network import (
     NetworkSpec,
     build_network,
@@ -31,6 +31,14 @@ from openmer.training._optimizers import make_optimizer
 from openmer.training._perturb import Perturbation
 from openmer.training._sampling import Rows
 from openmer.training._seeding import dropout_key
+from openmer.training._targets import (
+    LossWeights,
+    Targets,
+    loss_weights,
+    losses_of,
+    scores_of,
+    targets_of,
+)
 
 _SCORE_BATCH = 64
 
@@ -54,7 +62,7 @@ class SingleLearner:
         ready = data.features
         self._features = None if ready is None else torch.from_numpy(ready).to(device)
         self._device = device
-        self._targets = torch.from_numpy(data.targets).to(device)
+        self._targets = targets_of(data, device)
         self._network = build_network(spec, seed=0)
         self._dropouts = key_dropouts(self._network)
         keep_inputs_of_silu(self._network)
@@ -65,7 +73,10 @@ class SingleLearner:
         last = runs_channels_last(self._network, compiled=compiled)
         self._layout = torch.channels_last if last else torch.contiguous_format
         self._network.to(device).to(memory_format=self._layout)
-        self._class_weights = torch.ones(spec.num_classes, device=device)
+        units = self._targets.units.shape[1]
+        self._weights = LossWeights(
+            torch.ones(spec.num_classes, device=device), torch.ones(2, units, device=device)
+        )
         self._function = loss_function(spec.loss)
         self._loss = torch.compile(self._mean_loss) if compiled else self._mean_loss
         self._compiled = compiled
@@ -85,7 +96,9 @@ class SingleLearner:
         """Fresh weights for the one job of `jobs`."""
         (self._job,) = jobs
         self._network.load_state_dict(fresh_state(self._spec, self._job, self._data))
-        self._class_weights.copy_(_class_weights(self._spec, self._job, self._data))
+        own = loss_weights(self._spec, self._data, self._job.train)
+        for held, weights in zip(self._weights, own, strict=True):
+            held.copy_(weights)
         self._perturbation = Perturbation(self._spec, self._data, jobs)
         self._kept = {}
         self._is_frozen = True
@@ -116,28 +129,29 @@ class SingleLearner:
             set_learning(self._network, self._network[1], self._stage)
             self._learning = True
         self._optimizer.zero_grad()
-        loss = self._step_loss(chosen, self._targets[chosen % len(self._targets)], moment)
+        targets = self._targets.at(chosen % self._data.clips)
+        loss = self._step_loss(chosen, targets, moment)
         torch.autograd.backward(loss)
         self._optimizer.step()
         return loss.detach().reshape(1)
 
-    def _step_loss(self, chosen: Tensor, targets: Tensor, moment: tuple[int, int]) -> Tensor:
+    def _step_loss(self, chosen: Tensor, targets: Targets, moment: tuple[int, int]) -> Tensor:
         if self._ready is not None:
             return self._penalised(self._head(self._after(self._ready[chosen])), targets)
         taken = self._rows.take(chosen)
         inputs = self._laid_out(self._perturbation(taken[None], [len(chosen)], moment)[0])
         if self._compiled:
             torch._dynamo.maybe_mark_dynamic(inputs, 0)
-            torch._dynamo.maybe_mark_dynamic(targets, 0)
+            torch._dynamo.maybe_mark_dynamic(targets.classes, 0)
+            torch._dynamo.maybe_mark_dynamic(targets.units, 0)
         return self._loss(inputs, targets)
 
-    def _mean_loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+    def _mean_loss(self, inputs: Tensor, targets: Targets) -> Tensor:
         return self._penalised(self._network(inputs), targets)
 
-    def _penalised(self, logits: Tensor, targets: Tensor) -> Tensor:
-        loss = self._spec.loss
-        mean = clip_losses(logits, targets, loss, self._class_weights, self._function).mean()
-        return mean if self._last is None else mean + head_penalty(self._last, loss)
+    def _penalised(self, logits: Tensor, targets: Targets) -> Tensor:
+        mean = losses_of(logits, targets, self._spec, self._weights, self._function).mean()
+        return mean if self._last is None else mean + head_penalty(self._last, self._spec.loss)
 
     def _inputs(self, chosen: Tensor) -> Tensor:
         return self._laid_out(self._rows.take(chosen))
@@ -156,12 +170,12 @@ class SingleLearner:
 
     @torch.no_grad()
     def scores(self, rows: Sequence[IntArray]) -> list[FloatArray]:
-        """Class probabilities of the rows."""
+        """Probabilities of classes, and of units behind them, of the rows."""
         self._network.eval()
         self._learning = False
         chosen = torch.from_numpy(rows[0]).to(self._device)
         parts = [self._logits(part) for part in torch.split(chosen, _SCORE_BATCH)]
-        return [torch.softmax(torch.cat(parts), dim=1).cpu().numpy()]
+        return [scores_of(torch.cat(parts), self._spec.num_classes).cpu().numpy()]
 
     @torch.no_grad()
     def features(self, rows: Sequence[IntArray]) -> list[FloatArray]:
@@ -196,7 +210,3 @@ class SingleLearner:
         """Return the state as arrays, which later jobs leave alone."""
         state = self._network.state_dict()
         return {name: value.detach().cpu().numpy().copy() for name, value in state.items()}
-
-
-def _class_weights(spec: NetworkSpec, job: FitJob, data: TrainingData) -> Tensor:
-    return class_weights(spec.loss, data.targets[list(job.train)], spec.num_classes)

@@ -14,7 +14,7 @@ from openmer.training._adapt import key_dropouts, weight_batch_norms
 from openmer.training._config import Stage
 from openmer.training._folds import FitJob, FloatArray, IntArray, TrainingData
 from openmer.training._frozen_prefix import FrozenPrefix
-from openmer.training._losses import class_weights, clip_losses, head_penalty, loss_function
+from openmer.training._losses import head_penalty, loss_function
 from openmer.training._network import (
     NetworkSpec,
     build_network,
@@ -29,6 +29,14 @@ from openmer.training._optimizers import StackedOptimizer, decaying
 from openmer.training._perturb import Perturbation
 from openmer.training._sampling import Rows
 from openmer.training._seeding import dropout_key
+from openmer.training._targets import (
+    LossWeights,
+    Targets,
+    loss_weights,
+    losses_of,
+    scores_of,
+    targets_of,
+)
 
 
 class StackedLearner:
@@ -50,7 +58,7 @@ class StackedLearner:
         self._rows = Rows(data, spec.training, device, spec.planes)
         ready = data.features
         self._features = None if ready is None else torch.from_numpy(ready).to(device)
-        self._targets = torch.from_numpy(data.targets).to(device)
+        self._targets = targets_of(data, device)
         network = build_network(spec, seed=0)
         self._dropout_count = len(key_dropouts(network))
         weight_batch_norms(network)
@@ -71,20 +79,20 @@ class StackedLearner:
         self._names: list[str] = []  # of the weights that move
         self._changing: list[str] = []  # these, and what batch norms among them measure
         self._is_frozen = True  # whether the prefix has not changed since the beginning
-        self._class_weights: Tensor
+        self._weights: LossWeights
         self._optimizer: StackedOptimizer
 
     def begin(self, jobs: Sequence[FitJob]) -> None:
         """Fresh weights for every job, stacked in their order."""
-        self._jobs, num_classes = jobs, self._spec.num_classes
+        self._jobs = jobs
         fresh = [fresh_state(self._spec, job, self._data) for job in jobs]
         self._state = {
             name: torch.stack([state[name] for state in fresh]).to(self._device)
             for name in fresh[0]
         }
-        trained = [self._data.targets[list(job.train)] for job in jobs]
-        weights = [class_weights(self._spec.loss, own, num_classes) for own in trained]
-        self._class_weights = torch.stack(weights).to(self._device)
+        weights = [loss_weights(self._spec, self._data, job.train) for job in jobs]
+        of_each = (torch.stack(own).to(self._device) for own in zip(*weights, strict=True))
+        self._weights = LossWeights(*of_each)
         self._function = loss_function(self._spec.loss)
         self._perturbation = Perturbation(self._spec, self._data, jobs)
         self._kept = {}
@@ -113,13 +121,13 @@ class StackedLearner:
         active = [len(own) > 0 for own in rows]
         held = {} if all(active) else {n: self._state[n].detach().clone() for n in self._changing}
         padded, weights = self._pad(rows)
-        targets = self._targets[padded % len(self._targets)]
+        targets = self._targets.at(padded % self._data.clips)
         if not self._learning:  # going through all modules takes time
             set_learning(self._network, self._network[1], self._stage)
             self._learning = True
         state = {**self._state, **self._step_buffers(weights, moment)}
         inputs = self._perturbation(self._inputs(padded), [len(own) for own in rows], moment)
-        losses = self._losses(state, inputs, targets, weights, self._class_weights)
+        losses = self._losses(state, inputs, targets, weights, self._weights)
         parameters = self._parameters()
         gradients = torch.autograd.grad(losses.sum(), list(parameters.values()))
         mask = torch.tensor(active, device=self._device)
@@ -153,18 +161,18 @@ class StackedLearner:
         self,
         state: dict[str, Tensor],
         inputs: Tensor,
-        targets: Tensor,
+        targets: Targets,
         weights: Tensor,
-        class_weights: Tensor,
+        loss_weights: LossWeights,
     ) -> Tensor:
         loss = self._spec.loss
         logits = self._logits(state, inputs)
-        losses = clip_losses(logits, targets, loss, class_weights, self._function)
+        losses = losses_of(logits, targets, self._spec, loss_weights, self._function)
         mean = (losses * weights).sum() / weights.sum()
         return mean + head_penalty(state[self._last], loss) if self._last else mean
 
     def _one_models_scores(self, state: dict[str, Tensor], inputs: Tensor) -> Tensor:
-        return torch.softmax(self._logits(state, inputs), dim=1)
+        return scores_of(self._logits(state, inputs), self._spec.num_classes)
 
     @property
     def _ready(self) -> Tensor | None:
@@ -195,11 +203,11 @@ class StackedLearner:
 
     @torch.no_grad()
     def scores(self, rows: Sequence[IntArray]) -> list[FloatArray]:
-        """Class probabilities of each model's rows."""
+        """Probabilities of classes, and of units behind them, of each model's rows."""
         self._network.eval()
         self._learning = False
         if not any(len(own) for own in rows):
-            return [np.empty((0, self._spec.num_classes), dtype=np.float32) for _ in rows]
+            return [np.empty((0, self._spec.outputs), dtype=np.float32) for _ in rows]
         padded, _ = self._pad(rows)
         scores = self._scores(self._state, self._inputs(padded)).cpu().numpy()
         return [own_scores[: len(own)] for own_scores, own in zip(scores, rows, strict=True)]

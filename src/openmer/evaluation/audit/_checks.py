@@ -97,14 +97,24 @@ def check_training_classes(task: Task) -> list[Finding]:
     """Note folds whose training subjects lack a class, which they cannot learn."""
     findings = []
     for fold in task.folds:
-        seen = {int(task.data.targets[i]) for i in fold.train}
-        missing = [name for i, name in enumerate(task.scheme.classes) if i not in seen]
+        missing = _untrained(task, fold)
         if missing:
-            message = f"Fold {fold.held_out} trains without any clip of class {', '.join(missing)}."
+            message = f"Fold {fold.held_out} trains without any clip of {', '.join(missing)}."
             findings.append(
                 Finding(check="classes", severity="note", fold=fold.held_out, message=message)
             )
     return findings
+
+
+def _untrained(task: Task, fold: Fold) -> list[str]:
+    """Say which classes and action units no training clip of a fold shows."""
+    seen, classes = {int(task.data.targets[i]) for i in fold.train}, task.data.num_classes
+    missing = [f"class {task.scheme.classes[i]}" for i in range(classes) if i not in seen]
+    if task.data.units is not None:
+        shown = np.nansum(task.data.units[list(fold.train)], axis=0) > 0
+        units = zip(task.method.action_units.units, shown, strict=True)
+        missing += [f"AU{unit}" for unit, own in units if not own]
+    return missing
 
 
 def check_pretraining(task: Task) -> list[Finding]:

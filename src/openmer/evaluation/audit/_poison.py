@@ -21,7 +21,7 @@ from openmer.evaluation.audit._scores import (
     same_scores,
 )
 from openmer.evaluation.audit._trainings import FitFolds, Trial, chosen_folds, trial_of
-from openmer.training import EpochRule, FitResult, Scalar, TrainingData
+from openmer.training import EpochRule, FitResult, FloatArray, Scalar, TrainingData
 
 _TESTS = 4  # trainings of a fold: as it is, other labels, other clips, NaN
 _CLIPS_CHANGE = "when the held-out subject's clips change"
@@ -158,9 +158,15 @@ def _difference(clean: FitResult, outcome: FitResult | str, when: str) -> str:
         changed = "has other training losses"
     elif outcome.epoch != clean.epoch:
         changed = f"takes epoch {outcome.epoch} in place of {clean.epoch}"
+    elif not np.array_equal(_thresholds(outcome), _thresholds(clean)):
+        changed = "has other thresholds"
     elif outcome.weights_sha256 != clean.weights_sha256:
         changed = "has other weights"
     return f"{changed} {when}" if changed else ""
+
+
+def _thresholds(result: FitResult) -> FloatArray:
+    return np.empty(0, np.float32) if result.thresholds is None else result.thresholds
 
 
 def _said(settings: Mapping[str, Scalar]) -> str:
@@ -168,6 +174,9 @@ def _said(settings: Mapping[str, Scalar]) -> str:
 
 
 def _rotated_labels(data: TrainingData, fold: Fold) -> TrainingData:
-    targets = data.targets.copy()
-    targets[list(fold.test)] = (targets[list(fold.test)] + 1) % data.num_classes
-    return replace(data, targets=targets)
+    test, targets, units = list(fold.test), data.targets.copy(), data.units
+    targets[test] = (targets[test] + 1) % max(1, data.num_classes)
+    if units is not None:
+        units = units.copy()
+        units[test] = np.where(units[test] > 0, 0, 1)
+    return replace(data, targets=targets, units=units)

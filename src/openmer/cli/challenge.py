@@ -1,0 +1,92 @@
+"""``openmer challenge``: answer the questions of the MEGC challenges, and score answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+
+import typer
+
+from openmer import evaluation, reports
+from openmer.cli._console import errors, output
+from openmer.cli._options import Json
+from openmer.errors import DataError, reading_file
+
+app = typer.Typer(help="Answer the questions of the MEGC challenges, and score answers.")
+_Train = Annotated[
+    Path | None,
+    typer.Option("--train", metavar="JSONL", help="Answered questions about other videos."),
+]
+_Predictions = typer.Option(metavar="JSON", help="From `openmer predict --json`.")
+
+
+@app.command()
+def answer(
+    questions: Annotated[Path, typer.Argument(help="Questions as JSON lines.")],
+    train: Annotated[
+        Path, typer.Option("--train", metavar="JSONL", help="Answered questions to learn from.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="JSONL", help="The answers.")],
+    coarse: Annotated[Path | None, _Predictions] = None,
+    fine: Annotated[Path | None, _Predictions] = None,
+) -> None:
+    """Answer by what models say of each video; what they do not say, by the prior of the questions.
+
+    Without --coarse and --fine all answers are the prior: the most frequent answer to the words of
+    a question. Videos are found by the last part of the names of the inputs.
+    """
+    asked = evaluation.read_answers(questions)
+    prior = evaluation.answer_by_prior(asked, evaluation.read_answers(train))
+    said = {"coarse": _predicted(coarse), "fine": _predicted(fine)}
+    shown = {
+        video: evaluation.Shown(
+            coarse=said["coarse"].get(video, {}).get("likeliest", ""),
+            fine=said["fine"].get(video, {}).get("likeliest", ""),
+            units=_units(video, list(said.values())),
+        )
+        for video in {*said["coarse"], *said["fine"]}
+    }
+    answers = evaluation.answer_by_template(asked, shown, prior)
+    evaluation.write_answers(out, answers)
+    known = sum(one.video in shown for one in asked)
+    text = f"{out}: {len(answers)} answers, {len(answers) - known} of them by prior alone"
+    errors.print(text, markup=False, soft_wrap=True)
+
+
+@app.command()
+def score(
+    truth: Annotated[Path, typer.Argument(help="The true answers.")],
+    answers: Annotated[Path, typer.Argument(help="The answers.")],
+    train: _Train = None,
+    as_json: Json = False,
+) -> None:
+    """Score answers; with --train, beside what answers without a look at the videos score."""
+    true = evaluation.read_answers(truth)
+    rows = {"answers": evaluation.score_answers(true, evaluation.read_answers(answers))}
+    if train is not None:
+        prior = evaluation.answer_by_prior(true, evaluation.read_answers(train))
+        rows["prior alone"] = evaluation.score_answers(true, prior)
+    if as_json:
+        typer.echo(json.dumps({name: asdict(found) for name, found in rows.items()}))
+    else:
+        output.print(reports.terminal_table(reports.answers_table(rows)))
+
+
+def _predicted(path: Path | None) -> dict[str, dict[str, Any]]:
+    """Return the predictions of a model by the name of the video."""
+    if path is None:
+        return {}
+    with reading_file(path, "what openmer predict --json prints", "Write it again."):
+        found = json.loads(path.read_text(encoding="utf-8"))["predictions"]
+        named = {PurePosixPath(one["input"]).stem: one for one in found}
+    if len(named) < len(found):
+        raise DataError(f"{path}: two inputs have one name. Give each video a name of its own.")
+    return named
+
+
+def _units(video: str, models: Sequence[dict[str, dict[str, Any]]]) -> tuple[int, ...]:
+    found = (one[video].get("action_units") for one in models if video in one)
+    return tuple(next((units for units in found if units), ()))

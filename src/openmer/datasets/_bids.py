@@ -1,0 +1,150 @@
+"""Clips in the layout of BIDS: a folder and a table of events for each subject.
+
+It is like BIDS, the Brain Imaging Data Structure (https://bids.neuroimaging.io), and no checked
+part of it: BIDS has no suffix for clips of faces. Images stay where they are, and their paths stand
+in the tables::
+
+    dataset_description.json
+    participants.tsv                                  participant_id, corpus, subject
+    task-expression_events.json                       what the columns say
+    sub-0001/beh/sub-0001_task-expression_events.tsv  onset, duration, trial_type, ...
+
+A row has onset and duration in seconds, the annotators' word as `trial_type`, and the columns of a
+manifest; frames are `onset_frame`, `apex_frame` and `offset_frame`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from openmer.errors import DataError, reading_file
+from openmer.files import replace_folder
+
+DESCRIPTION = "dataset_description.json"
+_TASK = "task-expression_events"
+_MOMENTS = ("onset", "apex", "offset")
+_PATHS = ("frames", "flow_path")
+_MISSING = "n/a"
+_COLUMNS = {
+    "onset": "Beginning of the movement in its recording, in seconds.",
+    "duration": "From onset to offset, both frames included, in seconds.",
+    "trial_type": "The annotators' word.",
+    "clip": "Name of the clip.",
+    "frames": "Folder of images, one per frame; below this folder, or whole.",
+    "onset_frame": "First frame of the movement, counted from 0.",
+    "apex_frame": "Frame of the largest movement.",
+    "offset_frame": "Last frame of the movement.",
+    "fps": "Frames per second.",
+    "flow_path": "A ready flow image.",
+    "same_subject_as": "Another id of the subject.",
+    "faces": "Whether the frames are cut-out faces.",
+    "action_units": "The annotators' action units.",
+}
+
+Rows = Iterable[Mapping[str, object]]
+
+
+def write_bids(folder: Path, rows: Rows, columns: Sequence[str], generator: str) -> None:
+    """Write rows of a manifest in a new folder.
+
+    Args:
+        folder: Must not hold anything else.
+        rows: With whole paths.
+        columns: Of the manifest.
+        generator: Name and version of what writes it.
+
+    Raises:
+        DataError: The folder holds something, or cannot be written.
+    """
+    people: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for row in rows:
+        cells = {name: _text(row.get(name)) for name in columns}
+        people.setdefault((cells["corpus"], cells["subject"]), []).append(_event(cells, folder))
+    name, _, version = generator.partition(" ")
+    about = {
+        "Name": "Micro-expression clips",
+        "BIDSVersion": "1.10.0",
+        "DatasetType": "raw",
+        "GeneratedBy": [{"Name": name, "Version": version}],
+    }
+    ids = {one: f"sub-{number:04}" for number, one in enumerate(people, start=1)}
+    told = [dict(zip(_PEOPLE, (ids[one], *one), strict=True)) for one in people]
+    meanings = {column: {"Description": text} for column, text in _COLUMNS.items()}
+    with replace_folder(folder) as made:
+        (made / DESCRIPTION).write_text(json.dumps(about, indent=2), encoding="utf-8")
+        (made / f"{_TASK}.json").write_text(json.dumps(meanings, indent=2), encoding="utf-8")
+        (made / "participants.tsv").write_text(_table(_PEOPLE, told), encoding="utf-8")
+        for one, events in people.items():
+            below = made / ids[one] / "beh"
+            below.mkdir(parents=True)
+            text = _table(tuple(_COLUMNS), events)
+            (below / f"{ids[one]}_{_TASK}.tsv").write_text(text, encoding="utf-8")
+
+
+_PEOPLE = ("participant_id", "corpus", "subject")
+
+
+def read_bids(folder: Path) -> list[dict[str, str]]:
+    """Read the rows of a manifest that `write_bids` wrote, with whole paths.
+
+    Raises:
+        DataError: A table is missing, or lacks a column.
+    """
+    rows = []
+    for participant in _lines(folder / "participants.tsv", _PEOPLE):
+        name = participant["participant_id"]
+        for event in _lines(folder / name / "beh" / f"{name}_{_TASK}.tsv", tuple(_COLUMNS)):
+            moments = {one: event[f"{one}_frame"] for one in _MOMENTS}
+            whole = {n: str((folder / event[n]).absolute()) for n in _PATHS if event[n]}
+            own = {"corpus": participant["corpus"], "subject": participant["subject"]}
+            rows.append({**event, **moments, **whole, **own, "label": event["trial_type"]})
+    return rows
+
+
+def _event(cells: Mapping[str, str], folder: Path) -> dict[str, str]:
+    found = {name: cells.get(name, "") for name in _COLUMNS}
+    found |= {f"{one}_frame": cells[one] for one in _MOMENTS}
+    found |= {name: _below(cells.get(name, ""), folder) for name in _PATHS}
+    start, end, fps = cells["onset"], cells["offset"], cells["fps"]
+    known = bool(start and end and fps)
+    seconds = (
+        (int(start) / Fraction(fps), (int(end) - int(start) + 1) / Fraction(fps)) if known else ()
+    )
+    told = [f"{float(one):.6g}" for one in seconds] or [_MISSING, _MISSING]
+    return {**found, "onset": told[0], "duration": told[1], "trial_type": cells["label"]}
+
+
+def _below(path: str, folder: Path) -> str:
+    """Return a path below the folder as it is below it; any other one whole."""
+    inside = path and Path(path).is_relative_to(folder.absolute())
+    return Path(os.path.relpath(path, folder.absolute())).as_posix() if inside else path
+
+
+def _text(value: object) -> str:
+    return "" if value is None or value != value else str(value)  # noqa: PLR0124 - NaN
+
+
+def _table(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(
+        text, columns, delimiter="\t", lineterminator="\n", extrasaction="ignore"
+    )
+    writer.writeheader()
+    writer.writerows({name: row[name] or _MISSING for name in columns} for row in rows)
+    return text.getvalue()
+
+
+def _lines(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    with reading_file(path, "a table of a BIDS-like folder", "Write the folder again."):
+        text = path.read_text(encoding="utf-8")
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t")
+    lacking = [name for name in columns if name not in (reader.fieldnames or ())]
+    if lacking:
+        raise DataError(f"{path} has no column {', '.join(lacking)}. Write the folder again.")
+    return [{n: "" if v == _MISSING else v or "" for n, v in row.items() if n} for row in reader]

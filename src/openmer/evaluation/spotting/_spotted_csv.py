@@ -1,0 +1,78 @@
+"""The CSV files of the spotting challenges: what was found in which video.
+
+The columns are ``vid``, ``pred_onset``, ``pred_offset`` and ``type`` (``me`` a micro-expression,
+``mae`` a macro-expression), as entries of MEGC 2022 and 2023 have them; for spot-then-recognise
+``emotion`` beside them, a name that no published entry was found for. Frames are as OpenMER counts
+them, from 0; `first` moves them to where a challenge begins.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from openmer.datasets import Kind
+from openmer.errors import DataError, reading_file
+from openmer.evaluation.spotting._matching import Span
+from openmer.files import replace_file
+
+_COLUMNS = ("vid", "pred_onset", "pred_offset", "type", "emotion")
+_TYPES: Mapping[str, Kind] = {"me": "micro", "mae": "macro"}
+
+
+def read_spotted(path: Path, *, first: int = 0) -> dict[str, list[Span]]:
+    """Read what was found, by the name of the video.
+
+    Args:
+        path: The file.
+        first: Number of the first frame of a video there.
+
+    Raises:
+        DataError: The file is missing, lacks a column, or a row is wrong; the row is named.
+    """
+    with reading_file(path, "a CSV file of spotted movements", "Write it again."):
+        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
+        rows = list(reader)
+    lacking = [name for name in _COLUMNS[:4] if name not in (reader.fieldnames or ())]
+    if lacking:
+        raise DataError(f"{path} has no column {', '.join(lacking)}; it needs {_COLUMNS[:4]}.")
+    found: dict[str, list[Span]] = {}
+    for number, row in enumerate(rows, start=2):
+        onset, offset, kind = (row[name] or "" for name in _COLUMNS[1:4])
+        if not (onset.isdecimal() and offset.isdecimal() and kind.lower() in _TYPES):
+            raise DataError(
+                f"{path} row {number}: found {onset!r} to {offset!r} of type {kind!r}, expected "
+                "two frame numbers and me or mae."
+            )
+        span = Span(
+            kind=_TYPES[kind.lower()],
+            onset=int(onset) - first,
+            offset=int(offset) - first,
+            class_name=row.get("emotion") or None,
+        )
+        found.setdefault(row["vid"] or "", []).append(span)
+    return found
+
+
+def write_spotted(path: Path, found: Mapping[str, Sequence[Span]], *, first: int = 0) -> None:
+    """Write what was found, sorted by video and onset; all of it or nothing.
+
+    Args:
+        path: The file.
+        found: By the name of the video. Without any class the column `emotion` is left out.
+        first: As in `read_spotted`.
+    """
+    named = any(span.class_name for spans in found.values() for span in spans)
+    columns = _COLUMNS if named else _COLUMNS[:4]
+    kinds = {kind: name for name, kind in _TYPES.items()}
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for vid in sorted(found):
+        for span in sorted(found[vid], key=lambda one: (one.onset, one.offset)):
+            moments = (span.onset + first, span.offset + first)
+            cells = (vid, *moments, kinds[span.kind], span.class_name or "")
+            writer.writerow(cells[: len(columns)])
+    replace_file(path, text.getvalue().encode())

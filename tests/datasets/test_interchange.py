@@ -1,0 +1,71 @@
+"""Clips to other forms and back: BIDS-like folders and datasets of Hugging Face."""
+
+import csv
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import openmer
+from openmer.datasets import hugging_face_dataset, read_bids, write_bids
+from openmer.errors import ConfigError, DataError
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8)
+COLUMNS = ("corpus", "subject", "clip", "label", "onset", "apex", "offset", "fps", "frames")
+
+
+@pytest.fixture(name="clips", scope="module")
+def _clips(tmp_path_factory):
+    return openmer.synthesize(tmp_path_factory.mktemp("made") / "tiny", size="tiny", progress=False)
+
+
+def test_a_bids_like_folder_is_read_back(clips, tmp_path):
+    folder = clips.to_bids(tmp_path / "bids")
+    found = openmer.load_clips(folder)
+    by_key = {clip.key: clip for clip in clips}
+    assert {clip.key: clip for clip in found} == by_key
+    assert json.loads((folder / "dataset_description.json").read_text())["BIDSVersion"]
+    (first, *_) = sorted(folder.glob("sub-*/beh/*_events.tsv"))
+    with first.open(newline="") as file:
+        row = next(csv.DictReader(file, delimiter="\t"))
+    clip = next(one for one in clips if one.name == row["clip"])
+    assert float(row["onset"]) == pytest.approx(float(clip.onset / clip.fps))
+    assert float(row["duration"]) == pytest.approx(clip.duration_s)
+    assert row["trial_type"] == clip.emotion
+    with pytest.raises(DataError):
+        clips.to_bids(tmp_path)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(rows=st.lists(st.tuples(WORDS, WORDS, WORDS), min_size=1, unique=True))
+def test_any_words_come_back_as_they_were(rows, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bids") / "made"
+    given_rows = [
+        {**dict.fromkeys(COLUMNS), "corpus": "ours", "subject": s, "clip": c, "label": e}
+        for s, c, e in rows
+    ]
+    write_bids(folder, given_rows, COLUMNS, "tests 1")
+    found = {(one["subject"], one["clip"], one["label"]) for one in read_bids(folder)}
+    assert found == {tuple("" if word == "n/a" else word for word in row) for row in rows}
+
+
+def test_a_table_that_lacks_something_is_named(clips, tmp_path):
+    folder = clips.to_bids(tmp_path / "bids")
+    (folder / "participants.tsv").write_text("participant_id\nsub-0001\n")
+    with pytest.raises(DataError, match=r"participants\.tsv has no column corpus, subject"):
+        openmer.load_clips(folder)
+
+
+def test_a_dataset_of_hugging_face_is_read_back(clips):
+    pytest.importorskip("datasets", reason="the extra hugging-face is not installed")
+    made = clips.to_hugging_face(images=True)
+    assert openmer.load_clips(made).clips == clips.clips
+    assert len(made[0]["images"]) == len(clips[0].frame_paths)
+    assert made[0]["images"][0].size[0] > 0
+
+
+def test_a_missing_extra_is_one_clear_error(clips, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "datasets", None)
+    with pytest.raises(ConfigError, match="hugging-face"):
+        hugging_face_dataset(clips.to_frame())
