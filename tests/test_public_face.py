@@ -185,7 +185,9 @@ def test_an_analysis_knows_its_events_and_signals(tmp_path):
     found = Analysis(tmp_path, made(event()), AnalyzeSettings(), None)
     signals = found.signals
     assert len(signals) == sum(len(face) for face in found.found.faces)
-    assert {"frame", "time_s", "face", "motion_percent", "chin_x", "head_angle"} <= set(signals)
+    assert {"subject_id", "frame", "time_s", "motion_percent", "chin_x", "head_angle"} <= set(
+        signals
+    )
     assert len(found.to_frame()) == len(found.events) > 0
     shaded = [patch for axes in found.plot().axes for patch in axes.patches]
     assert len(shaded) == len(found.events)

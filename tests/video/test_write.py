@@ -15,11 +15,18 @@ from tests.video.made_analysis import analysis, event, info
 from openmer.deployment import default_model
 from openmer.errors import DataError
 from openmer.video import write_events
+from openmer.video._event import UnitHint
 from openmer.video.output._events import read_events
 from openmer.video.spotting._regions import REGIONS
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 shares = st.floats(0, 1)
+
+
+hints = st.builds(
+    UnitHint, unit=st.integers(1, 26), side=st.sampled_from(["both", "left", "right"]),
+    strength=st.floats(0.15, 20).map(lambda value: round(value, 3)),
+)  # fmt: skip
 
 
 @st.composite
@@ -35,6 +42,7 @@ def made_events(draw):
         scores={name: draw(st.floats(-50, 50)) for name in names},
         regions=tuple(draw(st.lists(st.sampled_from(REGIONS), unique=True, max_size=3))),
         reason=draw(texts),
+        looks_like=tuple(draw(st.lists(hints, max_size=3))),
         face_xyxy=tuple(draw(st.tuples(*[st.floats(-1e4, 1e4)] * 4))),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,18 +10,16 @@ from typing import TYPE_CHECKING, Literal
 from openmer.api._display import Displayed, frame
 from openmer.api._model import Model, fitted_of
 from openmer.api._progress import progress as shown
+from openmer.video import Analysis as Found
 from openmer.video import (
-    FACE_WIDTH_PX,
-    REGIONS,
     AnalyzeSettings,
     Event,
-    FaceCurves,
     Request,
     analyze_video,
     motion_percent,
+    signal_columns,
     write_all,
 )
-from openmer.video import Analysis as Found
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,18 +51,8 @@ class Analysis(Displayed):
 
     @property
     def signals(self) -> DataFrame:
-        """A table with a row for each face and frame: time, head, and movement of each region.
-
-        Columns: ``motion_percent`` is the largest movement of a region, ``<region>_x`` and
-        ``<region>_y`` its place, in percent of the face's width; ``head_x`` and ``head_y`` are in
-        eye distances, ``head_angle`` in radians, ``head_size`` is a natural logarithm.
-        """
-        from pandas import concat
-
-        tables = [frame(dict(_columns(face))) for face in self.found.faces]
-        return (
-            concat(tables, ignore_index=True) if tables else frame([], ("frame", "time_s", "face"))
-        )
+        """The table of signals: a row for each face and frame, as `openmer analyze --signals`."""
+        return frame(signal_columns(self.found))
 
     def to_frame(self) -> DataFrame:
         """Return a table with a row for each event."""
@@ -146,14 +133,3 @@ def analyze(
     with shown(progress) as report:
         found = analyze_video(video, model=fitted, settings=settings, on_progress=report)
     return Analysis(Path(video), found, settings, fitted)
-
-
-def _columns(face: FaceCurves) -> Iterator[tuple[str, object]]:
-    yield from (("frame", face.frames), ("time_s", face.times_s), ("face", face.subject_id))
-    yield "motion_percent", motion_percent(face)
-    for number, region in enumerate(REGIONS):
-        for axis, letter in enumerate("xy"):
-            percent = 100 * face.regions_px[:, number, axis] / FACE_WIDTH_PX
-            yield f"{region.replace(' ', '_')}_{letter}", percent
-    for number, name in enumerate(("head_x", "head_y", "head_angle", "head_size")):
-        yield name, face.head[:, number]

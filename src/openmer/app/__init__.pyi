@@ -1,3 +1,24 @@
+from ._agreement import (
+    agreement_of as agreement_of,
+)
+from ._agreement import (
+    agreement_table as agreement_table,
+)
+from ._decisions import (
+    read_reviews as read_reviews,
+)
+from ._decisions import (
+    review_items as review_items,
+)
+from ._decisions import (
+    reviews_folder as reviews_folder,
+)
+from ._review import (
+    review as review,
+)
+from ._reviewed import (
+    write_reviewed as write_reviewed,
+)
 from ._server import (
     serve as serve,
 )
@@ -10,6 +31,13 @@ from ._settings import (
 
 __all__ = [
     "PageSettings",
+    "agreement_of",
+    "agreement_table",
     "is_loopback",
+    "read_reviews",
+    "review",
+    "review_items",
+    "reviews_folder",
     "serve",
+    "write_reviewed",
 ]

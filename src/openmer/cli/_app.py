@@ -30,7 +30,9 @@ from openmer.cli.datasets import app as datasets
 from openmer.cli.demo import demo
 from openmer.cli.engine import app as engine
 from openmer.cli.evaluate import evaluate
+from openmer.cli.evaluate_hints import evaluate_hints
 from openmer.cli.evaluate_spotting import evaluate_spotting
+from openmer.cli.events import app as events
 from openmer.cli.explain import explain
 from openmer.cli.export import export
 from openmer.cli.latency import latency
@@ -40,6 +42,7 @@ from openmer.cli.page import page
 from openmer.cli.predict import predict
 from openmer.cli.pretrain import pretrain
 from openmer.cli.report import report
+from openmer.cli.review import review
 from openmer.cli.search import search
 from openmer.cli.show import show
 from openmer.cli.study import study
@@ -69,8 +72,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 COMMANDS = (
-    demo, analyze, watch, evaluate, action_units, evaluate_spotting, pretrain, audit, report,
-    search, train, predict, explain, export, study, show, latency,
+    demo, analyze, watch, review, evaluate, action_units, evaluate_spotting, evaluate_hints,
+    pretrain, audit, report, search, train, predict, explain, export, study, show, latency,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(name=command.__name__.replace("_", "-"))(spread(command))
@@ -80,6 +83,7 @@ app.add_typer(datasets, name="datasets")
 app.add_typer(models, name="models")
 app.add_typer(engine, name="engine")
 app.add_typer(challenge, name="challenge")
+app.add_typer(events, name="events")
 
 
 @app.callback(invoke_without_command=True)

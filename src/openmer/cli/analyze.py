@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from openmer import reports
 from openmer import video as room
 from openmer.cli._console import output, progress, tell, warn
 from openmer.cli._option_groups import VideoModel, fps_of
@@ -35,7 +36,8 @@ class Included(StrEnum):
 def analyze(
     model: VideoModel,
     videos: Annotated[
-        list[Path], typer.Argument(metavar="VIDEO...", help="Video files, or folders of images.")
+        list[Path],
+        typer.Argument(metavar="VIDEO...", help="Video files, folders of them, or of images."),
     ],
     out: Annotated[
         Path, typer.Option("--out", help="Folder that gets a folder for each video.")
@@ -53,15 +55,24 @@ def analyze(
         bool, typer.Option("--no-replays", help="Write no magnified replay of the events.")
     ] = False,
     signals: Annotated[
-        bool, typer.Option("--signals", help="Write signals.csv: pose, gaze, mouth, regions.")
+        bool, typer.Option("--signals", help="Write signals.csv and .parquet, a line a frame.")
     ] = False,
+    signals_form: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--signals-form",
+            metavar="NAME",
+            help="Write signals as wide (the default), long or openface; repeatable.",
+        ),
+    ] = None,
     workers: Workers = 1,
     as_json: Json = False,
 ) -> None:
     """Find micro-expressions in ordinary videos: when, which class, how sure, and why.
 
-    Each video gets a folder with events.csv, events.json, report.html and replays. Videos that were
-    analysed before in the same way are not analysed again. Exit code 5 where a video shows no
+    Each video gets a folder with events.csv, events.json, report.html and replays; several end in
+    summary.html and summary.csv, a line for each face. Videos that were analysed before in the
+    same way are not analysed again. Exit code 5 where a video shows no
     face, 6 where nothing was found because no face could be measured well enough, 3 where one
     cannot be read to its end; an honest "nothing found" is 0.
     """
@@ -76,13 +87,19 @@ def analyze(
         ),
         annotate=annotate,
         replays=not no_replays,
-        signals=signals,
+        signals=tuple(dict.fromkeys([*["wide"] * signals, *(signals_form or ())])),
     )
-    done, failed = _all(videos, out, request, workers)
+    chosen = room.videos_in(videos)
+    done, failed = _all(chosen, out, request, workers)
     if as_json:
         typer.echo(json.dumps({"videos": [_record(one) for one in done], "failures": failed}))
     else:
         _print(done)
+    if len(chosen) > 1 and done:
+        lines = room.write_summary(out, [one.folder for one in done], failed)
+        if not as_json:
+            output.print(reports.terminal_table(room.summary_table(lines), fold=True))
+            output.print(f"Summary: {out / 'summary.html'}", markup=False, soft_wrap=True)
     for one in done:
         if one.is_renamed:
             tell(

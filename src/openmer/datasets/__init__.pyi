@@ -127,6 +127,9 @@ from ._true_events import (
     Kind as Kind,
 )
 from ._truth_table import (
+    VIDEO_SUFFIXES as VIDEO_SUFFIXES,
+)
+from ._truth_table import (
     read_truth_csv as read_truth_csv,
 )
 from .fer2013 import (
@@ -143,6 +146,7 @@ __all__ = [
     "DESCRIPTION",
     "KINDS",
     "UNIT_SCHEME",
+    "VIDEO_SUFFIXES",
     "ActionUnit",
     "AnnotatedVideo",
     "ClipSource",

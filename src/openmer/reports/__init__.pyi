@@ -35,7 +35,13 @@ from ._table import (
     Table as Table,
 )
 from ._table import (
+    csv_table as csv_table,
+)
+from ._table import (
     escape_markdown as escape_markdown,
+)
+from ._table import (
+    html_table as html_table,
 )
 from ._table import (
     markdown_table as markdown_table,
@@ -54,8 +60,10 @@ __all__ = [
     "answers_table",
     "corpus_word",
     "counted",
+    "csv_table",
     "escape_markdown",
     "find_runs",
+    "html_table",
     "markdown_table",
     "published_results",
     "render_spotting_csv",

@@ -13,11 +13,17 @@ from ._analyze import (
 from ._analyze import (
     analyze_video as analyze_video,
 )
+from ._evaluate_hints import (
+    evaluate_hints as evaluate_hints,
+)
 from ._event import (
     Event as Event,
 )
 from ._event import (
     Interval as Interval,
+)
+from ._event import (
+    UnitHint as UnitHint,
 )
 from ._job import (
     Done as Done,
@@ -37,6 +43,9 @@ from ._job import (
 from ._jobs import (
     run_jobs as run_jobs,
 )
+from ._jobs import (
+    videos_in as videos_in,
+)
 from ._live import (
     LiveAnalyzer as LiveAnalyzer,
 )
@@ -51,6 +60,24 @@ from ._quality import (
 )
 from ._quality import (
     quality_of as quality_of,
+)
+from .coding._coding import (
+    EventFormat as EventFormat,
+)
+from .coding._coding import (
+    export_events as export_events,
+)
+from .coding._coding import (
+    register_event_format as register_event_format,
+)
+from .coding._coding import (
+    result_folders as result_folders,
+)
+from .coding._coding import (
+    video_of as video_of,
+)
+from .coding._import import (
+    import_events as import_events,
 )
 from .faces._patch import (
     FACE_WIDTH_PX as FACE_WIDTH_PX,
@@ -92,10 +119,16 @@ from .io._writer import (
     write_video as write_video,
 )
 from .output._events import (
+    read_events as read_events,
+)
+from .output._events import (
     video_name as video_name,
 )
 from .output._events import (
     write_events as write_events,
+)
+from .output._evidence import (
+    EventFrames as EventFrames,
 )
 from .output._evidence import (
     Evidence as Evidence,
@@ -103,11 +136,32 @@ from .output._evidence import (
 from .output._evidence import (
     RegionShift as RegionShift,
 )
+from .output._replay import (
+    magnified as magnified,
+)
+from .output._replay import (
+    replay_margin_s as replay_margin_s,
+)
+from .output._replay import (
+    replay_plan as replay_plan,
+)
 from .output._report import (
     write_report as write_report,
 )
 from .output._signals import (
+    register_signal_form as register_signal_form,
+)
+from .output._signals import (
+    signal_columns as signal_columns,
+)
+from .output._signals import (
     write_signals as write_signals,
+)
+from .output._summary import (
+    summary_table as summary_table,
+)
+from .output._summary import (
+    write_summary as write_summary,
 )
 from .output._timeline import (
     clock_text as clock_text,
@@ -150,6 +204,8 @@ __all__ = [
     "AnalyzeSettings",
     "Done",
     "Event",
+    "EventFormat",
+    "EventFrames",
     "Evidence",
     "FaceCurves",
     "Interval",
@@ -162,6 +218,7 @@ __all__ = [
     "Request",
     "TrackSettings",
     "Tracker",
+    "UnitHint",
     "Video",
     "VideoFrame",
     "VideoInfo",
@@ -173,23 +230,38 @@ __all__ = [
     "drawn",
     "evaluate_detections",
     "evaluate_footage",
+    "evaluate_hints",
+    "export_events",
     "footage_markdown",
     "footage_rows",
+    "import_events",
     "inject_movements",
     "list_spotters",
+    "magnified",
     "motion_percent",
     "open_video",
     "quality_of",
+    "read_events",
+    "register_event_format",
+    "register_signal_form",
     "register_spotter",
+    "replay_margin_s",
+    "replay_plan",
+    "result_folders",
     "run_job",
     "run_jobs",
+    "signal_columns",
+    "summary_table",
     "timeline_of",
     "timeline_svg",
     "video_name",
+    "video_of",
+    "videos_in",
     "watch",
     "write_all",
     "write_events",
     "write_report",
     "write_signals",
+    "write_summary",
     "write_video",
 ]

@@ -8,6 +8,8 @@ from typing import Literal
 
 Kind = Literal["micro", "macro"]
 
+Side = Literal["both", "left", "right"]
+
 MICRO_S = (1 / 25, 1 / 2)  # shortest and longest micro-expression in seconds
 
 
@@ -54,6 +56,25 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitHint:
+    """An action unit that a movement looks like.
+
+    Attributes:
+        unit: Its number.
+        side: "both", or the subject's own "left" or "right".
+        strength: Displacement that it explains, percent of the face's width.
+    """
+
+    unit: int
+    side: Side
+    strength: float
+
+    def __str__(self) -> str:
+        letter = {"both": "", "left": "L", "right": "R"}[self.side]
+        return f"{letter}{self.unit}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event(Interval):
     """A spotted movement and the class that a trained method sees in it.
 
@@ -63,6 +84,8 @@ class Event(Interval):
             where the model is not calibrated.
         scores: Of each class, in the order of the model; empty without a model.
         reason: In words, why this was reported and, where no class is given, why not.
+        looks_like: Action units that its displacements look like, the strongest first; nobody coded
+            them.
         face_xyxy: Left, top, right and bottom edge of the face at the apex, pixels of the video.
     """
 
@@ -70,6 +93,7 @@ class Event(Interval):
     confidence: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
+    looks_like: tuple[UnitHint, ...] = ()
     face_xyxy: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
     @property

@@ -22,7 +22,7 @@ from openmer.video.output._events import read_events, write_events
 from openmer.video.output._evidence import Evidence, evidence_of
 from openmer.video.output._replay import replay_of
 from openmer.video.output._report import write_report
-from openmer.video.output._signals import write_signals
+from openmer.video.output._signals import SIGNAL_FORMS, write_signals
 
 if TYPE_CHECKING:
     from openmer.deployment import FittedModel
@@ -39,14 +39,18 @@ class Request:
         settings: How videos are analysed.
         annotate: Whether a copy of the video with boxes, curve and events is written.
         replays: Whether every event gets a magnified replay.
-        signals: Whether `signals.csv` is written, with what was measured in each frame.
+        signals: Forms in which the signals of each frame are written (`write_signals`).
     """
 
     model: str | None = ""
     settings: AnalyzeSettings = field(default_factory=AnalyzeSettings)
     annotate: bool = False
     replays: bool = True
-    signals: bool = False
+    signals: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.signals:
+            SIGNAL_FORMS[name]
 
     def load(self) -> FittedModel | None:
         """Load the model.
@@ -181,8 +185,7 @@ def write_all(
 
     settings = request.settings
     write_events(folder, analysis)
-    if request.signals:
-        write_signals(folder / "signals.csv", analysis.faces)
+    write_signals(folder, analysis, request.signals)
     with open_video(video, fps=settings.fps, threads=settings.threads, on_damage="skip") as reading:
         place = folder / "replays" if request.replays else None
         evidence, replays = drawn(reading, analysis, model, place, on_progress=on_progress)

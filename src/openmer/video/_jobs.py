@@ -11,6 +11,7 @@ from joblib import cpu_count, delayed
 
 from openmer._engine import Engine, current_engine
 from openmer._workers import in_workers
+from openmer.datasets import VIDEO_SUFFIXES
 from openmer.errors import DataError
 from openmer.video._analyze import Progress
 from openmer.video._job import Done, Request, folders_for, run_job
@@ -86,6 +87,16 @@ def _run_numbered(
 ) -> tuple[int, Done | DataError]:
     """Analyse one video in a worker of an engine."""
     return number, _run(video, folder, request)
+
+
+def videos_in(given: Sequence[Path]) -> list[Path]:
+    """Replace each folder that holds video files by these, sorted; others are folders of images."""
+    found: list[Path] = []
+    for path in given:
+        inside = sorted(path.iterdir()) if path.is_dir() else []
+        videos = [one for one in inside if one.suffix.lower() in VIDEO_SUFFIXES and one.is_file()]
+        found += [one for one in videos if not one.name.startswith(".")] or [path]
+    return list(dict.fromkeys(found))
 
 
 def _run(

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from openmer.video._analyze import AnalyzeSettings, stride_of
 from openmer.video._event import Event, Interval
-from openmer.video._recognize import at_threshold, recognized, spotted
+from openmer.video._quality import quality_of
+from openmer.video._recognize import at_threshold, no_class_because, recognized, spotted
 from openmer.video.faces._choice import tracker_for
 from openmer.video.faces._seen import Seen
 from openmer.video.io._frame import VideoFrame, VideoInfo
 from openmer.video.io._reader import open_video
 from openmer.video.spotting._curves import CurveBook, FaceCurves
+from openmer.video.spotting._registry import Spotter
 from openmer.video.spotting._registry import spotter as spotter_named
 
 if TYPE_CHECKING:
@@ -66,13 +68,14 @@ class LiveAnalyzer:
         if model is not None and threshold is not None:
             model = at_threshold(model, threshold)
         self._model, self._live = model, live
-        self._spot = spotter_named(self._settings.spotter)
+        self._settled = Settled(
+            spotter_named(self._settings.spotter), include_gated=self._settings.include_gated
+        )
         self._tracker, self.without_mesh = tracker_for(self._settings.track)
         self._book = CurveBook()
         self._stride = stride_of(info)
         self._frames: deque[VideoFrame] = deque()
         self._next_spot_s = live.settle_s
-        self._reported_s: dict[tuple[int, str], float] = {}
         self._now_s = 0.0
 
     def push(self, frame: VideoFrame) -> tuple[tuple[Seen, ...], tuple[Event, ...]]:
@@ -106,22 +109,50 @@ class LiveAnalyzer:
 
     def _events(self, until_s: float) -> tuple[Event, ...]:
         """Return what ended before a time and was not reported yet."""
-        events = []
-        for curves in self._book.curves():
-            for interval in self._spot(curves):
-                if interval.gates and not self._settings.include_gated:
-                    continue
-                place = (curves.subject_id, interval.kind)
-                after_s = self._reported_s.get(place, -1.0)
-                if interval.offset_s <= until_s and interval.apex_s > after_s:
-                    self._reported_s[place] = interval.offset_s
-                    events.append(self._event(interval, curves))
-        return tuple(sorted(events, key=lambda event: event.onset_frame))
+        found = self._settled.told(self._book.curves(), until_s)
+        return tuple(self._event(interval, curves) for curves, interval in found)
 
     def _event(self, interval: Interval, curves: FaceCurves) -> Event:
         if self._model is None:
             return spotted(interval, curves, "No model was given.")
+        withheld = no_class_because(interval, curves, quality_of(curves))
+        if withheld:
+            return spotted(interval, curves, withheld)
         return recognized(interval, curves, self._frames, self._model)
+
+
+class Settled:
+    """Tells each movement once, as soon as what follows it can no longer change much.
+
+    Args:
+        spot: Finds movements in the curves of a face.
+        include_gated: Whether movements under a gate are told.
+    """
+
+    def __init__(self, spot: Spotter, *, include_gated: bool = False) -> None:
+        self._spot, self._include_gated = spot, include_gated
+        self._told_s: dict[tuple[int, str], float] = {}
+
+    def told(
+        self, faces: Iterable[FaceCurves], until_s: float
+    ) -> list[tuple[FaceCurves, Interval]]:
+        """Return the movements that ended before a time and were not told yet, by onset.
+
+        Args:
+            faces: What is known of every face so far.
+            until_s: Now, less the seconds that a movement has to settle.
+        """
+        found = []
+        for curves in faces:
+            for interval in self._spot(curves):
+                if interval.gates and not self._include_gated:
+                    continue
+                place = (curves.subject_id, interval.kind)
+                after_s = self._told_s.get(place, -1.0)
+                if interval.offset_s <= until_s and interval.apex_s > after_s:
+                    self._told_s[place] = interval.offset_s
+                    found.append((curves, interval))
+        return sorted(found, key=lambda pair: pair[1].onset_frame)
 
 
 def watch(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
 from openmer.video._event import Event, Interval
+from openmer.video._looks_like import looks_like
 from openmer.video._quality import Quality
 from openmer.video.faces._crops import TIGHT, WIDE, FaceFrames, Framing
 from openmer.video.io._frame import VideoFrame
@@ -36,9 +37,13 @@ def rows_of(curves: FaceCurves, interval: Interval) -> NDArray[np.int64]:
 
 def spotted(interval: Interval, curves: FaceCurves, note: str = "") -> Event:
     """Build an event without a class; its reason is what moved, and the note."""
-    row = int(np.searchsorted(curves.frames, interval.apex_frame))
-    reason = f"{_seen(interval)} {note}".strip()
-    return Event(**asdict(interval), reason=reason, face_xyxy=curves.box_xyxy(row))
+    onset, apex = np.searchsorted(curves.frames, [interval.onset_frame, interval.apex_frame])
+    return Event(
+        **asdict(interval),
+        reason=f"{_seen(interval)} {note}".strip(),
+        looks_like=looks_like(curves, int(onset), int(apex)),
+        face_xyxy=curves.box_xyxy(int(apex)),
+    )
 
 
 def frames_read(interval: Interval, curves: FaceCurves, model: FittedModel) -> dict[int, int]:

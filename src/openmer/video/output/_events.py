@@ -20,7 +20,7 @@ from openmer import __version__
 from openmer.errors import DataError, reading_file
 from openmer.files import readable, replace_files
 from openmer.video._analysis import Analysis
-from openmer.video._event import Event, Interval, Kind
+from openmer.video._event import Event, Interval, Kind, UnitHint
 from openmer.video._quality import Quality
 from openmer.video.spotting._curves import FaceCurves
 
@@ -35,7 +35,7 @@ _FRAMES = ("onset_frame", "apex_frame", "offset_frame")
 _EDGES = ("face_left", "face_top", "face_right", "face_bottom")
 _COLUMNS = (
     "video", "subject_id", "kind", "onset_s", "apex_s", "offset_s", *_FRAMES, "duration_s", "class",
-    "confidence", "strength", "displacement", "regions", *_EDGES, "reason",
+    "confidence", "strength", "displacement", "regions", "looks_like", *_EDGES, "reason",
 )  # fmt: skip
 _SCORE = "score_"
 _BETWEEN = "; "
@@ -111,6 +111,10 @@ def _record(event: Event) -> dict[str, Any]:
         "strength": number["strength"],
         "displacement": number["displacement"],
         "regions": list(event.regions),
+        "looks_like": [
+            {"unit": hint.unit, "side": hint.side, "strength": _rounded(hint.strength, 3)}
+            for hint in event.looks_like
+        ],
         "face_xyxy": [_rounded(edge, 1) for edge in event.face_xyxy],
         "reason": event.reason,
     }
@@ -143,6 +147,7 @@ def _event(row: Mapping[str, Any]) -> Event:
         confidence=None if row["confidence"] is None else float(row["confidence"]),
         scores={name: float(score) for name, score in row["scores"].items()},
         reason=row["reason"],
+        looks_like=tuple(UnitHint(**hint) for hint in row["looks_like"]),
         face_xyxy=(left, top, right, bottom),
     )
 
@@ -251,6 +256,7 @@ def _csv_text(analysis: Analysis) -> str:
     for record in records:
         flat = record | dict(zip(_EDGES, record["face_xyxy"], strict=True))
         flat |= {"video": video_name(analysis), "regions": _BETWEEN.join(record["regions"])}
+        flat["looks_like"] = _BETWEEN.join(map(_hint_text, record["looks_like"]))
         scores = [record["scores"].get(name) for name in classes]
         writer.writerow([_cell(value) for value in [*(flat[name] for name in _COLUMNS), *scores]])
     return sheet.getvalue()
@@ -260,6 +266,17 @@ def _classes(analysis: Analysis, records: Sequence[Mapping[str, Any]]) -> tuple[
     """All classes that have a score, those of the model first."""
     names = () if analysis.model is None else analysis.model.classes
     return tuple(dict.fromkeys([*names, *(name for row in records for name in row["scores"])]))
+
+
+def _hint_text(hint: Mapping[str, Any]) -> str:
+    """Write a hint in a cell: "L12 0.83"."""
+    return f"{UnitHint(**hint)} {hint['strength']}"
+
+
+def _hint(text: str) -> dict[str, Any]:
+    unit, strength = text.split()
+    side = {"L": "left", "R": "right"}.get(unit[0], "both")
+    return {"unit": int(unit.lstrip("LR")), "side": side, "strength": float(strength)}
 
 
 def _cell(value: object) -> str:
@@ -282,7 +299,8 @@ def _csv_rows(text: str) -> Iterable[Mapping[str, Any]]:
 def _from_cells(row: Mapping[str, str]) -> dict[str, Any]:
     if not all(isinstance(name, str) and isinstance(value, str) for name, value in row.items()):
         raise ValueError("found a line with more or fewer cells than columns")
-    texts = {name: _plain(row[name]) for name in ("class", "regions", "reason")}
+    names = ("class", "regions", "looks_like", "reason")
+    texts = {name: _plain(row[name]) for name in names}
     scores = {
         name.removeprefix(_SCORE): value for name, value in row.items() if name not in _COLUMNS
     }
@@ -292,6 +310,7 @@ def _from_cells(row: Mapping[str, str]) -> dict[str, Any]:
         "confidence": row["confidence"] or None,
         "scores": {name: value for name, value in scores.items() if value},
         "regions": texts["regions"].split(_BETWEEN) if texts["regions"] else [],
+        "looks_like": [_hint(part) for part in texts["looks_like"].split(_BETWEEN) if part],
         "face_xyxy": [row[edge] for edge in _EDGES],
         "reason": texts["reason"],
     }

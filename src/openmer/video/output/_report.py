@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import numpy as np
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image as Pillow
@@ -130,19 +130,24 @@ def write_report(
     return path
 
 
-def render_report(
-    analysis: Analysis, evidence: Mapping[int, Evidence], replays: Mapping[int, Path], folder: Path
-) -> str:
-    """Write the page of `write_report` as text; links are relative to the folder."""
+def page_template(name: str) -> Template:
+    """Load a template of a page about videos; it may include our one style sheet."""
     packages = ("openmer.video", "openmer.reports")
     environment = Environment(
-        loader=ChoiceLoader([PackageLoader(name, "templates") for name in packages]),
+        loader=ChoiceLoader([PackageLoader(package, "templates") for package in packages]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    return environment.get_template(name)
+
+
+def render_report(
+    analysis: Analysis, evidence: Mapping[int, Evidence], replays: Mapping[int, Path], folder: Path
+) -> str:
+    """Write the page of `write_report` as text; links are relative to the folder."""
     room = _Room(_PAGE_BYTES)
     sections = [
         _section(number, event, evidence.get(number), room)
@@ -151,7 +156,7 @@ def render_report(
     shown = [
         _with_replay(section, replays.get(section.number), folder, room) for section in sections
     ]
-    return environment.get_template("video_report.html.j2").render(
+    return page_template("video_report.html.j2").render(
         colours=css_colours(),
         analysis=analysis,
         state=_state(analysis),
@@ -236,6 +241,7 @@ def _section(number: int, event: Event, found: Evidence | None, room: _Room) -> 
             ("Strength", f"{event.strength:.1f} times the threshold"),
             ("Movement", f"{100 * event.displacement:.1f} % of the face's width"),
             ("Where", ", ".join(event.regions) or "not known"),
+            ("Looks like", _hint_words(event) or "no action unit that is known here"),
         ),
         scores=_score_bars(event),
         regions=_region_bars(moved[:_REGIONS_SHOWN]),
@@ -244,6 +250,14 @@ def _section(number: int, event: Event, found: Evidence | None, room: _Room) -> 
         replay_type="",
         is_linked=False,
         left_out=left_out,
+    )
+
+
+def _hint_words(event: Event) -> str:
+    """Name the action units that the movement looks like, with side and size."""
+    return ", ".join(
+        f"AU{hint.unit}{'' if hint.side == 'both' else f' ({hint.side})'} {hint.strength:.1f} %"
+        for hint in event.looks_like
     )
 
 

@@ -1,0 +1,188 @@
+"""What coders decide about found events: kept at once, one file for each coder, and exported."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+
+from openmer.errors import ConfigError, DataError, reading_file
+from openmer.files import replace_file
+from openmer.video import Event, read_events, result_folders, video_of
+
+_FORMAT = 1
+_FOLDER = "reviews"
+_CODER = re.compile(r"[\w][\w .-]{0,63}")
+_Text = Field(default="", max_length=500)
+
+
+class Decision(BaseModel):
+    """What one coder decided about one event; frames count from 0 over the whole video.
+
+    Attributes:
+        state: Whether it is an expression.
+        onset: First frame.
+        apex: Frame of the largest movement.
+        offset: Last frame.
+        action_units: Such as "4+L12"; "" where nobody said.
+        class_name: What it shows; "" where nobody said.
+        comment: Anything else.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    state: Literal["accepted", "rejected"]
+    onset: int = Field(ge=0)
+    apex: int = Field(ge=0)
+    offset: int = Field(ge=0)
+    action_units: str = _Text
+    class_name: str = _Text
+    comment: str = _Text
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if not self.onset <= self.apex <= self.offset or self.onset == self.offset:
+            raise ValueError("expected onset <= apex <= offset, and offset after onset")
+        return self
+
+
+_DECISIONS = TypeAdapter(dict[str, Decision])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewItem:
+    """One found event to decide about.
+
+    Attributes:
+        key: Names it in the files of all coders: folder, face, kind and onset.
+        folder: Results of the video.
+        number: Of the event in the report, from 1.
+        event: As it was found.
+    """
+
+    key: str
+    folder: Path
+    number: int
+    event: Event
+
+    @property
+    def video(self) -> Path:
+        """The video itself.
+
+        Raises:
+            DataError: It is not there any more, or the results do not name it.
+        """
+        path = Path(video_of(self.folder))
+        if not path.name or not path.exists():
+            raise DataError(
+                f"The video of {self.folder} is not at {path} any more. Put it back there, or "
+                "analyse it again where it is."
+            )
+        return path
+
+    @property
+    def found(self) -> Decision:
+        """The event as a decision that accepts it as it was found."""
+        event = self.event
+        return Decision(
+            state="accepted",
+            onset=event.onset_frame,
+            apex=event.apex_frame,
+            offset=event.offset_frame,
+            class_name=event.class_name or "",
+        )
+
+
+def review_items(folders: Sequence[Path]) -> tuple[ReviewItem, ...]:
+    """List the events of analysed videos, by video and onset.
+
+    Raises:
+        DataError: A folder holds no results.
+    """
+    return tuple(
+        ReviewItem(
+            key=f"{folder.resolve().name}/{event.subject_id}/{event.kind}/{event.onset_frame}",
+            folder=folder,
+            number=number,
+            event=event,
+        )
+        for folder in result_folders(folders)
+        for number, event in enumerate(read_events(folder), 1)
+    )
+
+
+def reviews_folder(results: Path) -> Path:
+    """Return where the files of coders lie: beside the folders of the videos."""
+    is_one = (results / "events.json").is_file()
+    return (results.resolve().parent if is_one else results) / _FOLDER
+
+
+class Review:
+    """The decisions of one coder; each is on the disk when `decide` returns.
+
+    Args:
+        folder: For the files of all coders.
+        coder: Letters, digits, space, dot and hyphen.
+
+    Raises:
+        ConfigError: The name of the coder is no such name.
+        DataError: There is a file of this coder that cannot be read.
+    """
+
+    def __init__(self, folder: Path, coder: str) -> None:
+        if not _CODER.fullmatch(coder):
+            raise ConfigError(
+                f"Found the coder {coder[:80]!r}; expected letters, digits, spaces, dots and "
+                "hyphens, such as --coder anna."
+            )
+        self.coder = coder
+        self._path = folder / f"{coder}.json"
+        self.decisions = read_review(self._path) if self._path.exists() else {}
+
+    def decide(self, key: str, decision: Decision | None) -> None:
+        """Keep what was decided about an event; None takes a decision back.
+
+        Raises:
+            DataError: The file cannot be written.
+        """
+        changed = {name: one for name, one in self.decisions.items() if name != key}
+        if decision is not None:
+            changed[key] = decision
+        told = {
+            "format": _FORMAT,
+            "coder": self.coder,
+            "decisions": {name: changed[name].model_dump() for name in sorted(changed)},
+        }
+        text = json.dumps(told, indent=1, ensure_ascii=False)
+        replace_file(self._path, f"{text}\n".encode())
+        self.decisions = changed
+
+
+def read_review(path: Path) -> dict[str, Decision]:
+    """Read the decisions of a coder by the keys of the events.
+
+    Raises:
+        DataError: It cannot be read, or has a later format.
+    """
+    with reading_file(path, "a review", "Move it away to begin again."):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["format"] != _FORMAT:
+            raise ValueError(f"found format {told['format']}, expected {_FORMAT}")
+        return _DECISIONS.validate_python(told["decisions"])
+
+
+def read_reviews(folder: Path) -> dict[str, dict[str, Decision]]:
+    """Read the decisions of all coders, by their names.
+
+    Raises:
+        DataError: There is none, or one cannot be read.
+    """
+    found = {path.stem: read_review(path) for path in sorted(folder.glob("*.json"))}
+    if not found:
+        raise DataError(f"{folder} holds no review. Run `openmer review` first.")
+    return found

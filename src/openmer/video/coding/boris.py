@@ -1,0 +1,158 @@
+"""BORIS's projects: JSON with an ethogram and the events of an observation, times in seconds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from openmer.video.coding._coding import (
+    CodedEvent,
+    Coding,
+    EventFormat,
+    event_from,
+    register_event_format,
+)
+from openmer.video.coding._tiers import with_apex
+
+_VERSION = "7.0"
+_KEYS = {"micro": "i", "macro": "a", "apex": "x"}
+_NO_DATE = "1970-01-01T00:00:00"
+_BETWEEN = "|"  # of the modifiers: class and action units
+_PLAYERS = 8
+
+
+def _write(path: Path, coding: Coding) -> None:
+    rows: list[tuple[float, str, str, str, str, int]] = []
+    for event in coding.events:
+        subject = f"subject {event.subject_id}"
+        told = _BETWEEN.join((event.class_name or "None", event.action_units or "None"))
+        for at_s, comment in ((event.onset_s, event.comment), (event.offset_s, "")):
+            rows.append((at_s, subject, event.kind, told, comment, -1))
+        if event.apex_s is not None:
+            rows.append((event.apex_s, subject, "apex", "", "", -1))
+    name = Path(coding.video).stem or "video"
+    project = {
+        "time_format": "seconds",
+        "project_date": _NO_DATE,
+        "project_name": name,
+        "project_description": "Events found by OpenMER.",
+        "project_format_version": _VERSION,
+        "subjects_conf": _subjects(coding),
+        "behaviors_conf": _ethogram(coding),
+        "observations": {name: _observation(coding, [list(row) for row in sorted(rows)])},
+        "behavioral_categories": [],
+        "independent_variables": {},
+        "coding_map": {},
+        "behaviors_coding_map": [],
+        "converters": {},
+    }
+    path.write_text(json.dumps(project, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _subjects(coding: Coding) -> dict[str, Any]:
+    numbers = sorted({event.subject_id for event in coding.events} | {1})
+    return {
+        str(place): {"key": str(number)[-1], "name": f"subject {number}", "description": ""}
+        for place, number in enumerate(numbers)
+    }
+
+
+def _ethogram(coding: Coding) -> dict[str, Any]:
+    """Give the behaviours: both kinds as states with class and action units, the apex a point."""
+    sets = {
+        "class": sorted({event.class_name for event in coding.events} - {""}),
+        "action units": sorted({event.action_units for event in coding.events} - {""}),
+    }
+    modifiers = {
+        str(place): {"name": name, "type": 0, "values": values, "description": ""}
+        for place, (name, values) in enumerate(sets.items())
+    }
+    return {
+        str(place): {
+            "type": "Point event" if code == "apex" else "State event",
+            "key": key,
+            "code": code,
+            "description": "",
+            "category": "",
+            "modifiers": {} if code == "apex" else modifiers,
+            "excluded": "",
+            "coding map": "",
+            "color": "",
+        }
+        for place, (code, key) in enumerate(_KEYS.items())
+    }
+
+
+def _observation(coding: Coding, rows: list[list[Any]]) -> dict[str, Any]:
+    files = {str(player + 1): [coding.video] if player == 0 else [] for player in range(_PLAYERS)}
+    rate = round(1 / coding.step_s, 3) if coding.step_s else 0.0
+    return {
+        "file": files,
+        "type": "MEDIA",
+        "date": _NO_DATE,
+        "description": "",
+        "time offset": 0,
+        "events": rows,
+        "observation time interval": [0, 0],
+        "independent_variables": {},
+        "visualize_spectrogram": False,
+        "visualize_waveform": False,
+        "media_creation_date_as_offset": False,
+        "close_behaviors_between_videos": False,
+        "scan_sampling_time": 0,
+        "media_info": {
+            "length": {coding.video: coding.duration_s},
+            "fps": {coding.video: rate},
+            "hasVideo": {coding.video: True},
+            "hasAudio": {coding.video: False},
+            "offset": {"1": 0.0},
+        },
+    }
+
+
+def _read(path: Path) -> Coding:
+    project = json.loads(path.read_text(encoding="utf-8"))
+    if len(project["observations"]) != 1:
+        raise ValueError(f"found {len(project['observations'])} observations, expected one")
+    (observation,) = project["observations"].values()
+    names = [str(one["name"]) for one in project["subjects_conf"].values()]
+    media = observation["file"].get("1") or [""]
+    return Coding(video=media[0], events=_events(observation["events"], names))
+
+
+def _events(rows: list[list[Any]], names: list[str]) -> tuple[CodedEvent, ...]:
+    """Pair the starts and ends of states; points of a behaviour "apex" are apexes."""
+    open_at: dict[tuple[str, str, str], tuple[float, str]] = {}
+    found: list[CodedEvent] = []
+    apexes: list[tuple[int, str, float]] = []
+    for at_s, subject, code, modifier, comment in (row[:5] for row in sorted(rows)):
+        key, number = (subject, code, modifier), _number(subject, names)
+        if code == "apex":
+            apexes.append((number, "", float(at_s)))
+        elif key not in open_at:
+            open_at[key] = (float(at_s), comment)
+        else:
+            start_s, said = open_at.pop(key)
+            label = _label(code, modifier, said)
+            found.append(event_from(label, start_s, float(at_s), subject_id=number))
+    return tuple(with_apex(event, apexes) for event in found)
+
+
+def _label(code: str, modifier: str, said: str) -> str:
+    class_name, _, units = modifier.replace("None", "").partition(_BETWEEN)
+    parts = (code, class_name, units and f"AU {units}", said and f"note {said}")
+    return "; ".join(part for part in parts if part)
+
+
+def _number(subject: str, names: list[str]) -> int:
+    """Return the number in a subject's name, else its place among the subjects."""
+    last = subject.split()[-1:]
+    if last and last[0].isdigit():
+        return int(last[0])
+    return names.index(subject) + 1 if subject in names else 1
+
+
+register_event_format(
+    EventFormat(name="boris", suffix=".boris", title="BORIS", write=_write, read=_read)
+)

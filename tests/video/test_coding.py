@@ -1,0 +1,194 @@
+"""Events go to the programs in which people code, open in their libraries, and come back."""
+
+import json
+import subprocess
+import sys
+from fractions import Fraction
+
+import av
+import numpy as np
+import pympi
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from praatio import textgrid
+from tests.video.made_analysis import analysis, event, info
+
+from openmer.datasets import read_truth_csv
+from openmer.errors import ConfigError, DataError
+from openmer.video import export_events, import_events, write_events, write_video
+from openmer.video.coding._coding import EVENT_FORMATS, CodedEvent, Coding, event_from
+from openmer.video.coding._import import read_coding
+
+FPS = 25
+TEXT = st.text(st.characters(categories=("L", "N"), exclude_characters=";"), max_size=12)
+WORD = TEXT.filter(lambda text: not text.lower().startswith(("micro", "macro", "au", "note")))
+UNITS = st.lists(st.sampled_from(["1", "2", "L4", "12", "R14", "25"]), unique=True, max_size=3)
+
+
+@st.composite
+def codings(draw):
+    """Any number of events of two faces; they may overlap."""
+    events = []
+    for _ in range(draw(st.integers(0, 5))):
+        onset = draw(st.integers(0, 200))
+        length = draw(st.integers(1, 40))
+        apex = draw(st.none() | st.integers(0, length))
+        events.append(
+            CodedEvent(
+                subject_id=draw(st.integers(1, 2)), kind=draw(st.sampled_from(["micro", "macro"])),
+                onset_s=onset / FPS, offset_s=(onset + length) / FPS,
+                apex_s=None if apex is None else (onset + apex) / FPS,
+                class_name=draw(WORD), action_units="+".join(draw(UNITS)), comment=draw(TEXT),
+            )
+        )  # fmt: skip
+    return Coding(video="/v/face.mp4", duration_s=12.0, step_s=1 / FPS, events=tuple(events))
+
+
+def key(one):
+    return (one.onset_s, one.offset_s, one.subject_id, one.kind, one.label)
+
+
+@pytest.mark.parametrize("name", sorted(EVENT_FORMATS))
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(coding=codings())
+def test_what_is_written_reads_back(name, coding, tmp_path):
+    form = EVENT_FORMATS[name]
+    path = tmp_path / f"face{form.suffix}"
+    path.unlink(missing_ok=True)
+    unique = {(e.subject_id, e.kind): e for e in coding.events}  # programs pair by these
+    alone = Coding(**{n: getattr(coding, n) for n in ("video", "duration_s", "step_s")},
+                   events=tuple(unique.values()))  # fmt: skip
+    form.write(path, alone)
+    found = sorted(form.read(path).events, key=key)
+    assert [key(one) for one in found] == [
+        key(one) for one in sorted(map(rounded, alone.events), key=key)
+    ]
+    own = {(e.subject_id, e.kind): e.apex_s for e in alone.events}
+    if name != "boris":  # whose points do not say of which kind they are
+        assert {(e.subject_id, e.kind): e.apex_s for e in found} == pytest.approx(own, abs=1e-3)
+
+
+def rounded(one):
+    times = {n: round(getattr(one, n), 3) for n in ("onset_s", "offset_s")}
+    return CodedEvent(
+        **times, subject_id=one.subject_id, kind=one.kind, class_name=one.class_name,
+        action_units=one.action_units, comment=one.comment,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Results of a video of 8 s whose name has a space and a letter beyond ASCII."""
+    video = tmp_path / "Gespräch 1.mkv"
+    images = np.zeros((8 * 30, 16, 16, 3), np.uint8)
+    write_video(video, images, Fraction(30), codec="ffv1")
+    folder = tmp_path / "analysis" / "Gespräch 1"
+    found = analysis(
+        event(onset_s=2.0), event(onset_s=4.0, length_s=1.0, kind="macro", class_name=None),
+        info=info(str(video), fps=Fraction(30)),
+    )  # fmt: skip
+    write_events(folder, found)
+    (folder / "done.json").write_text(json.dumps({"video": {"path": str(video)}}))
+    return folder
+
+
+def test_each_file_opens_in_its_library(results, tmp_path):
+    paths = export_events([tmp_path / "analysis"], list(EVENT_FORMATS), tmp_path / "coding")
+    by_end = {path.suffix: path for path in paths}
+    document = pympi.Eaf(str(by_end[".eaf"]))
+    (micro,) = document.get_annotation_data_for_tier("subject 1 micro")
+    assert micro[:2] == (2000, 2300) and micro[2].startswith("micro; positive; note found by")
+    assert document.get_annotation_data_for_tier("subject 1 micro apex")[0][0] == 2150
+    assert document.get_linked_files()[0]["MEDIA_URL"].endswith("Gespr%C3%A4ch%201.mkv")
+    grid = textgrid.openTextgrid(str(by_end[".TextGrid"]), includeEmptyIntervals=False)
+    assert grid.getTier("subject 1 macro").entries[0][:2] == (4.0, 5.0)
+    assert grid.getTier("subject 1 micro apex").entries[0].time == pytest.approx(2.15)
+    with av.open(str(by_end[".vtt"])) as subtitles:
+        cues = [packet for packet in subtitles.demux() if packet.size]
+    assert [float(cue.pts * cue.time_base) for cue in cues] == [2.0, 4.0]
+    project = json.loads(by_end[".boris"].read_text(encoding="utf-8"))
+    (observation,) = project["observations"].values()
+    assert [row[2] for row in observation["events"]].count("micro") == 2  # start and stop
+
+
+def test_the_same_events_give_the_same_bytes(results, tmp_path):
+    for folder in ("one", "other"):
+        export_events([results], list(EVENT_FORMATS), tmp_path / folder)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("name", sorted(EVENT_FORMATS))
+def test_coded_events_become_truth_at_their_frames(results, tmp_path, name):
+    paths = export_events([results], [name], tmp_path)  # beside the video
+    assert import_events(paths, tmp_path / "truth" / "truth.csv") == (2,)
+    (video,) = read_truth_csv(tmp_path / "truth" / "truth.csv")
+    assert video.path.samefile(tmp_path / "Gespräch 1.mkv")
+    micro, macro = video.events
+    assert (micro.kind, micro.onset, micro.offset, micro.emotion) == ("micro", 60, 69, "positive")
+    assert micro.apex == 64 and (macro.onset, macro.offset, macro.kind) == (120, 150, "macro")
+
+
+@pytest.mark.parametrize(
+    ("label", "lasts_s", "expected"),
+    [
+        ("happiness", 0.3, ("micro", "happiness", "", "")),
+        ("AU 6 + 12", 2.0, ("macro", "", "6+12", "")),
+        ("AU4", 0.2, ("micro", "", "4", "")),
+        ("Micro; surprise; AU 1,2; note sure", 0.9, ("micro", "surprise", "1+2", "sure")),
+        ("", 0.1, ("micro", "", "", "")),
+        ("autumn; leaves", 0.1, ("micro", "autumn", "", "leaves")),
+    ],
+)
+def test_labels_of_coders_are_understood(label, lasts_s, expected):
+    found = event_from(label, 1.0, 1.0 + lasts_s)
+    assert (found.kind, found.class_name, found.action_units, found.comment) == expected
+
+
+def test_tiers_of_a_coders_own_name_are_read(tmp_path):
+    document = pympi.Eaf()
+    document.add_tier("mimic", part="subject 2")
+    document.add_annotation("mimic", 1000, 1400, "disgust")
+    document.to_file(str(tmp_path / "own.eaf"))
+    (found,) = read_coding(tmp_path / "own.eaf").events
+    assert (found.subject_id, found.kind, found.class_name) == (2, "micro", "disgust")
+
+
+@pytest.mark.parametrize("name", sorted(EVENT_FORMATS))
+def test_a_broken_file_is_one_clear_error(name, tmp_path):
+    path = tmp_path / f"broken{EVENT_FORMATS[name].suffix}"
+    with pytest.raises(DataError, match="broken"):
+        import_events([path], tmp_path / "truth.csv")
+    path.write_text("{}")
+    with pytest.raises(DataError, match="broken"):
+        import_events([path], tmp_path / "truth.csv")
+    assert not (tmp_path / "truth.csv").exists()
+
+
+def test_what_cannot_be_is_refused(results, tmp_path):
+    with pytest.raises(ConfigError, match="eaf"):
+        export_events([results], ["eaff"], tmp_path)
+    with pytest.raises(DataError, match="no results"):
+        export_events([tmp_path / "coding"], ["vtt"], tmp_path)
+    (tmp_path / "notes.docx").touch()
+    with pytest.raises(ConfigError, match="textgrid"):
+        import_events([tmp_path / "notes.docx"], tmp_path / "truth.csv")
+    (path,) = export_events([results], ["vtt"], tmp_path / "away")
+    with pytest.raises(DataError, match="--video"):
+        import_events([path], tmp_path / "truth.csv")
+
+
+def test_without_the_package_the_extra_is_named(results, tmp_path):
+    code = (
+        "import importlib.util as u, sys; from pathlib import Path; find = u.find_spec\n"
+        "u.find_spec = lambda name, *a: None if name == 'pympi' else find(name, *a)\n"
+        "from openmer.video import export_events\n"
+        f"export_events([Path({str(results)!r})], sys.argv[1:], Path({str(tmp_path)!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "eaf"], capture_output=True, text=True, check=False
+    )
+    assert "openmer[coding]" in done.stderr
