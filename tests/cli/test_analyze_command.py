@@ -93,7 +93,10 @@ def test_a_broken_video_stops_no_other(openmer, videos, tmp_path):
     assert len(told["failures"]) == 3
     assert all(name in err for name in ("noise.mp4", "empty.mp4", "nowhere.mp4"))
     assert "Traceback" not in err
-    assert sorted(p.name for p in (tmp_path / "analysis").iterdir()) == ["still"]
+    written = {p.name for p in (tmp_path / "analysis").iterdir()}
+    assert written == {"still", "summary.csv", "summary.html"}
+    page = (tmp_path / "analysis" / "summary.html").read_text(encoding="utf-8")
+    assert all(name in page for name in ("noise.mp4", "empty.mp4", "nowhere.mp4"))
 
 
 def test_a_video_that_breaks_off_is_reported_and_not_fine(openmer, videos, tmp_path):

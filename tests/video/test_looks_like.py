@@ -40,7 +40,7 @@ def moved(**regions):
         ({20}, {"corner_of_the_mouth": (1, 0.3)}, CLOSED),
         ({23}, {"upper_lip": (0, 0.7), "lower_lip": (0, -0.7)}, np.array([0, 0, -0.7])),
         ({25}, {"lower_lip": (0, 0.4), "upper_lip": (0, -0.2)}, np.array([0, 0, 1.2])),
-        ({26}, {"chin": (0, 0.8), "lower_lip": (0, 1)}, np.array([0, 0, 0.9])),
+        ({26}, {"chin": (0, 0.5), "lower_lip": (0, 1)}, np.array([0, 0, 0.9])),
         ({4, 15}, {"inner_brow": (-0.5, 0.9), "corner_of_the_mouth": (0, 1.2)}, CLOSED),
         ({6, 12}, {"cheek": (0.3, -1.2), "corner_of_the_mouth": (0.8, -0.6)}, CLOSED),
     ],

@@ -53,7 +53,7 @@ _MIDDLE: Mapping[int, Mapping[str, tuple[float, float]]] = MappingProxyType(
         17: {"chin": (0.0, -1.0), "lower lip": (0.0, -0.8)},
         23: {"upper lip": (0.0, 0.7), "lower lip": (0.0, -0.7), _MOUTH: (0.0, -0.7)},
         25: {_MOUTH: (0.0, 1.0), "lower lip": (0.0, 0.4), "upper lip": (0.0, -0.2)},
-        26: {"lower lip": (0.0, 1.0), "chin": (0.0, 0.7), "upper lip": (0.0, 0.1),
+        26: {"lower lip": (0.0, 1.0), "chin": (0.0, 0.4), "upper lip": (0.0, 0.1),
              _MOUTH: (0.0, 0.8)},
     }
 )  # fmt: skip
@@ -67,6 +67,7 @@ _SURER = MappingProxyType(
     {5: 0.5, 17: 0.6, 26: 0.6}
 )  # likewise; chin and lids follow head and brows
 _OPPOSITE = ((14, 20), (12, 14), (12, 15), (17, 26), (17, 25))  # no net movement is both
+_SMILE, _JAW = 12, 26  # a smile shifts what is taken for the head, and with it the chin
 _ONE_SIDE = 0.4  # of the stronger side, below which the other does not count
 
 
@@ -99,11 +100,13 @@ def hints_of(moved_percent: Floats, opened_percent: Floats) -> tuple[UnitHint, .
     """
     strengths = _strengths(np.concatenate([moved_percent.ravel(), opened_percent]))
     most = max(strengths.values(), default=0.0)
+    smile = max(strengths.get((_SMILE, side), 0.0) for side in ("right", "left"))
     found = []
     for unit in UNITS:
         sides = {side: strengths.get((unit, side), 0.0) for side in ("right", "left")}
         strength = strengths.get((unit, "both"), max(sides.values()))
-        if strength >= max(_LEAST_PERCENT, _SURER.get(unit, _LEAST_SHARE) * most):
+        beside = smile if unit == _JAW else 0.0
+        if strength >= max(_LEAST_PERCENT, _SURER.get(unit, _LEAST_SHARE) * most, beside):
             weaker = min(sides.values()) if unit in _SIDED else strength
             one: Side = "right" if sides["right"] > sides["left"] else "left"
             side: Side = "both" if weaker >= _ONE_SIDE * strength else one
@@ -113,7 +116,7 @@ def hints_of(moved_percent: Floats, opened_percent: Floats) -> tuple[UnitHint, .
 
 def _strengths(moved: Floats) -> dict[tuple[int, str], float]:
     """Fit the patterns of the fewest units that are needed, none with a negative strength."""
-    if not np.isfinite(moved).all():
+    if not np.isfinite(moved).all() or np.abs(moved).max() < _LEAST_PERCENT:
         return {}
     weighted = _WEIGHTS * moved
     kept = list(UNITS)
