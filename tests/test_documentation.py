@@ -285,7 +285,7 @@ def test_nothing_names_a_place_on_this_machine():
 def test_no_file_is_large_and_none_is_of_a_corpus():
     for path in repository_files():
         name = str(path.relative_to(ROOT))
-        most = 10 if path.parent == ROOT / "src" / "openmer" / "weights" else 1
+        most = 10 if path.is_relative_to(ROOT / "packages" / "weights") else 1
         assert path.stat().st_size <= most * MEBIBYTE, f"{name} is larger than {most} MiB"
         assert path.suffix.lower() not in CORPUS_FILES, f"{name} may be data of a corpus"
         if path.suffix.lower() in PICTURES:

@@ -7,10 +7,9 @@ that `openmer pretrain` wrote beside them.
 from __future__ import annotations
 
 import csv
-from importlib import resources
 from pathlib import Path
 
-from openmer.models import load_weights
+from openmer.models import load_weights, weights_path
 from openmer.pretraining._learning_curve import draw_curve
 from openmer.pretraining._spec import Epoch
 
@@ -30,7 +29,7 @@ def main() -> None:
 
 def epochs_of(name: str) -> list[Epoch]:
     """The history of a file of weights."""
-    file = resources.files("openmer.weights").joinpath(f"{name}-history.csv")
+    file = weights_path(name).with_name(f"{name}-history.csv")
     return [
         Epoch(
             number=int(row["number"]),

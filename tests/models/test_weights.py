@@ -76,9 +76,17 @@ def test_a_missing_and_a_broken_file_are_named(tmp_path):
 def test_an_unknown_name_is_one_clear_error(monkeypatch):
     with pytest.raises(ConfigError, match="efficient-mee"):
         load_weights("efficient-mee")
-    monkeypatch.setattr(weights, "list_weights", lambda: ["efficient-me"])
+    monkeypatch.setattr(weights, "_installed", lambda: {"efficient-me": None})
     with pytest.raises(ConfigError, match="Did you mean 'efficient-me'"):
         load_weights("efficient-mee")
+
+
+def test_weights_that_are_not_installed_name_the_line_that_gets_them(monkeypatch):
+    monkeypatch.setattr(weights, "entry_points", lambda **_: ())
+    weights._installed.cache_clear()
+    with pytest.raises(ConfigError, match=r'pip install "openmer\[weights\]"'):
+        load_weights("efficient-me")
+    weights._installed.cache_clear()
 
 
 def test_what_ships_carries_a_card():
@@ -173,7 +181,8 @@ def test_a_flipped_bit_changes_nothing_in_silence(tmp_path_factory, data):
 
 
 def test_weights_of_the_package_are_those_of_its_list(monkeypatch):
-    load_weights("efficient-me")
-    monkeypatch.setattr(weights, "_digests_of_package", frozenset)
-    with pytest.raises(DataError, match="Install OpenMER again"):
+    stored = weights._installed()["efficient-me"]
+    changed = {"efficient-me": stored._replace(sha256="0" * 64)}
+    monkeypatch.setattr(weights, "_installed", lambda: changed)
+    with pytest.raises(DataError, match="Install the package it is in again"):
         load_weights("efficient-me")

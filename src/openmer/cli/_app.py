@@ -48,12 +48,14 @@ from openmer.cli.show import show
 from openmer.cli.study import study
 from openmer.cli.train import train
 from openmer.cli.watch import watch
-from openmer.errors import DataError, OpenMERError, StoppedError, lacks_memory
+from openmer.errors import ConfigError, DataError, OpenMERError, StoppedError, lacks_memory
 
 FAULT = 70
 _COMMON = ("--plugin", "--engine")
 _SHOWN = 200  # characters of a path
 _LONGEST = 5000  # characters of a message
+
+PYTORCH = ("torch", "timm", "safetensors")  # the extra `torch`
 
 _EPILOG = (
     "Exit codes: 0 done; 1 the audit found a leak; 2 an unknown name or option; "
@@ -166,6 +168,12 @@ def _end(error: Exception) -> NoReturn:
             sys.exit(error.exit_code)
         case OpenMERError():
             message, code = str(error), error.exit_code
+        case ModuleNotFoundError(name=str(name)) if name in PYTORCH:
+            message = (
+                f'This needs PyTorch: {name} is not installed. Type: pip install "openmer[torch]" '
+                "(with a small PyTorch for the CPU: docs/how-to/install.md)."
+            )
+            code = ConfigError.exit_code
         case _ if lacks_memory(error):
             message = (
                 "There is not enough memory. What was finished is kept: run the same command to "

@@ -29,6 +29,9 @@ from ._weights import (
     stored_backbone as stored_backbone,
 )
 from ._weights import (
+    weights_path as weights_path,
+)
+from ._weights import (
     without_head as without_head,
 )
 
@@ -43,5 +46,6 @@ __all__ = [
     "register_model",
     "save_weights",
     "stored_backbone",
+    "weights_path",
     "without_head",
 ]

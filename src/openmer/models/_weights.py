@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load, save
@@ -20,6 +21,9 @@ from torch import Tensor, nn
 
 from openmer.errors import ConfigError, DataError, reading_file, unknown_name
 from openmer.files import replace_file
+
+GROUP = "openmer.weights"
+"""Entry points that name a package with files of weights and their ``SHA256SUMS``."""
 
 _HEAD = "head."
 _WHOLE = "backbone."  # before timm's own names, in models that hold a whole backbone
@@ -44,14 +48,12 @@ class Weights:
 
 
 def list_weights() -> list[str]:
-    """Names of the weights that come with the package, sorted."""
-    folder = resources.files("openmer.weights")
-    suffix = ".safetensors"
-    return sorted(f.name.removesuffix(suffix) for f in folder.iterdir() if f.name.endswith(suffix))
+    """Names of the weights that are installed, those of `openmer-weights` and of others, sorted."""
+    return sorted(_installed())
 
 
 def load_weights(name: str) -> Weights:
-    """Weights by the name of a file of the package, or by a path that ends in ``.safetensors``.
+    """Weights by the name of an installed file, or by a path that ends in ``.safetensors``.
 
     A file is read once and kept; its arrays are not to be changed.
 
@@ -59,7 +61,7 @@ def load_weights(name: str) -> Weights:
         ConfigError: No such name; the nearest is given.
         DataError: No such file, or it is broken.
     """
-    path = _path(name)
+    path = weights_path(name)
     try:
         found = path.stat()
     except OSError as error:
@@ -68,9 +70,28 @@ def load_weights(name: str) -> Weights:
             "path of another safetensors file."
         ) from error
     weights = _read(path.resolve(), found.st_mtime_ns, found.st_size)
-    if not name.endswith(".safetensors") and weights.sha256 not in _digests_of_package():
-        raise DataError(f"{path} is damaged. Install OpenMER again.")
+    if not name.endswith(".safetensors") and weights.sha256 != _installed()[name].sha256:
+        raise DataError(f"{path} is damaged. Install the package it is in again.")
     return weights
+
+
+def weights_path(name: str) -> Path:
+    """Return the file that `load_weights` reads.
+
+    Raises:
+        ConfigError: No such name; the error says what to install, or the nearest name.
+    """
+    if name.endswith(".safetensors"):
+        return Path(name)
+    if name in _installed():
+        return _installed()[name].path
+    if not _installed():
+        raise ConfigError(
+            f"The weights {name!r} are not installed. Those that OpenMER was published with: "
+            'pip install "openmer[weights]" (in a clone: pip install ./packages/weights). Or give '
+            "a safetensors file."
+        )
+    raise unknown_name("file of weights", name, list_weights())
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor], card: Mapping[str, object]) -> None:
@@ -256,11 +277,23 @@ def _digest(state: Mapping[str, Tensor], card: Mapping[str, Any]) -> str:
     return found.hexdigest()
 
 
+class _Installed(NamedTuple):
+    """A file of weights that a package brings."""
+
+    path: Path
+    sha256: str
+
+
 @cache
-def _digests_of_package() -> frozenset[str]:
-    """Read the digests of the weights that come with the package."""
-    lines = (resources.files("openmer.weights") / "SHA256SUMS").read_text("ascii").splitlines()
-    return frozenset(line.partition(" ")[0] for line in lines)
+def _installed() -> dict[str, _Installed]:
+    """Read the list of every package with weights: where each file is, and its digest."""
+    found = {}
+    for entry in entry_points(group=GROUP):
+        folder = Path(str(resources.files(entry.module)))
+        for line in (folder / "SHA256SUMS").read_text("ascii").splitlines():
+            digest, file = line.split()
+            found[file.removesuffix(".safetensors")] = _Installed(folder / file, digest)
+    return found
 
 
 def _stored_names(own: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> dict[str, str]:
@@ -304,13 +337,3 @@ def _quiet(*loggers: str) -> Iterator[None]:
     finally:
         for name, level in before.items():
             logging.getLogger(name).setLevel(level)
-
-
-def _path(name: str) -> Path:
-    if name.endswith(".safetensors"):
-        return Path(name)
-    if name not in list_weights():
-        if not list_weights():
-            raise ConfigError(f"There are no weights called {name!r}. Give a safetensors file.")
-        raise unknown_name("file of weights", name, list_weights())
-    return Path(str(resources.files("openmer.weights") / f"{name}.safetensors"))

@@ -1,1 +1,1 @@
-"""Weights that come with the package, each with its card; `openmer.models._weights` reads them."""
+"""The model that comes with the package; `openmer.deployment` reads it."""

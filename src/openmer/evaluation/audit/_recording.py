@@ -19,6 +19,7 @@ from openmer.evaluation._experiment import Task
 from openmer.evaluation._seen_subjects import start_of
 from openmer.evaluation.audit import _hook
 from openmer.evaluation.audit._finding import Finding, some
+from openmer.models import weights_path
 
 _SITE = Path(__file__).parent / "_site"
 _SYSTEM = ("/proc", "/sys", "/dev/null", "/dev/urandom", "/etc", "/usr", "/lib", "/lib64")
@@ -117,6 +118,8 @@ def allowed_roots(task: Task) -> list[Path]:
         roots |= {str(Path.home() / ".cache" / name) for name in ("huggingface", "torch")}
     elif start.endswith(".safetensors"):
         roots.add(start)
+    elif start not in ("", "scratch"):
+        roots.add(str(weights_path(start).parent))
     return [Path(root) for root in roots]
 
 
