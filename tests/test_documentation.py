@@ -4,6 +4,7 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import itertools
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
 import openmer
 from openmer.datasets import list_datasets, write_corpus
@@ -202,10 +204,18 @@ def python_examples():
     return re.findall(r"(?ms)^```python\n(.*?)^```", PYTHON)
 
 
-def test_every_example_of_the_reference_calls_what_exists_with_arguments_that_exist():
-    for example in python_examples():
+def python_of_pages():
+    """Every block of Python on any page, wherever it is indented."""
+    for page in pages():
+        found = re.findall(r"(?ms)^( *)```python\n(.*?)^ *```", page.read_text(encoding="utf-8"))
+        yield from (textwrap.dedent(block) for _, block in found)
+
+
+def test_every_example_calls_what_exists_with_arguments_that_exist():
+    public = re.compile(r"openmer\.\w+")
+    for example in python_of_pages():
         for node in ast.walk(ast.parse(example)):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("openmer."):
+            if isinstance(node, ast.Call) and public.fullmatch(ast.unparse(node.func)):
                 function = getattr(openmer, node.func.attr)
                 named = {keyword.arg: None for keyword in node.keywords}
                 inspect.signature(function).bind(*node.args, **named)
@@ -246,6 +256,26 @@ def test_every_command_line_in_the_docs_exists():
             words = line.split()
             command = " ".join(words[: 3 if " ".join(words[:2]) in groups else 2])
             assert command in known or " ".join(words[:2]) in known, f"{page.name}: {line}"
+
+
+def test_every_option_in_the_docs_exists():
+    from openmer.cli._app import app
+
+    known = {}
+    waiting = [("openmer", typer.main.get_command(app))]
+    for name, command in waiting:
+        options = [[*each.opts, *each.secondary_opts] for each in command.params]
+        known[name] = set(itertools.chain(*options))
+        waiting += [
+            (f"{name} {word}", one) for word, one in getattr(command, "commands", {}).items()
+        ]
+    common = {"--plugin", "--debug", "--help", "--version"}
+    for page in pages():
+        for line in re.findall(r"(?m)^ *(openmer [a-z].*)$", page.read_text(encoding="utf-8")):
+            words = line.partition("#")[0].split()
+            name = " ".join(words[:3]) if " ".join(words[:3]) in known else " ".join(words[:2])
+            given = {word.partition("=")[0] for word in words if word.startswith("--")}
+            assert given <= known[name] | common, f"{page.name}: {line}"
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
