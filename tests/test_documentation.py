@@ -269,7 +269,7 @@ def test_every_option_in_the_docs_exists():
         waiting += [
             (f"{name} {word}", one) for word, one in getattr(command, "commands", {}).items()
         ]
-    common = {"--plugin", "--debug", "--help", "--version"}
+    common = {"--plugin", "--engine", "--debug", "--help", "--version"}
     for page in pages():
         for line in re.findall(r"(?m)^ *(openmer [a-z].*)$", page.read_text(encoding="utf-8")):
             words = line.partition("#")[0].split()
