@@ -36,6 +36,7 @@ from openmer.cli.events import app as events
 from openmer.cli.explain import explain
 from openmer.cli.export import export
 from openmer.cli.latency import latency
+from openmer.cli.leaderboard import app as leaderboard
 from openmer.cli.methods import app as methods
 from openmer.cli.models import app as models
 from openmer.cli.page import page
@@ -83,6 +84,7 @@ app.command(name="app")(spread(page))
 app.add_typer(methods, name="methods")
 app.add_typer(datasets, name="datasets")
 app.add_typer(models, name="models")
+app.add_typer(leaderboard, name="leaderboard")
 app.add_typer(engine, name="engine")
 app.add_typer(challenge, name="challenge")
 app.add_typer(events, name="events")

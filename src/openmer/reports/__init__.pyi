@@ -4,6 +4,9 @@ from ._answers import answers_table as answers_table
 from ._find_runs import (
     find_runs as find_runs,
 )
+from ._leaderboard import add_record as add_record
+from ._leaderboard import check_records as check_records
+from ._leaderboard import leaderboard_page as leaderboard_page
 from ._published import (
     PublishedResult as PublishedResult,
 )
@@ -57,13 +60,16 @@ __all__ = [
     "Marked",
     "PublishedResult",
     "Table",
+    "add_record",
     "answers_table",
+    "check_records",
     "corpus_word",
     "counted",
     "csv_table",
     "escape_markdown",
     "find_runs",
     "html_table",
+    "leaderboard_page",
     "markdown_table",
     "published_results",
     "render_spotting_csv",

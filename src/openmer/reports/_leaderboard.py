@@ -1,0 +1,212 @@
+"""Records of runs that anyone can check: scores, and the counts that they are computed from.
+
+A record holds confusion matrices by seed and subject, and no clip, name or label of one clip;
+subjects are numbered. All scores that count answers, with their intervals, follow from these.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+
+from openmer.clip import Prediction
+from openmer.errors import ProtocolError, reading_file
+from openmer.evaluation import (
+    PredictionTable,
+    RunInfo,
+    Summary,
+    compare_runs,
+    load_run,
+    read_run,
+    summarise,
+)
+from openmer.files import replace_file
+from openmer.reports._rows import interval_text, score
+from openmer.reports._table import Cell, Marked, Table, markdown_table
+
+SCORES = ("uf1", "uar", "accuracy")
+_LEAKY = "leaky"
+
+
+def add_record(run: Path, board: Path, *, leaky: bool = False) -> Path:
+    """Write the record of a finished run into a folder of records.
+
+    Args:
+        run: The run, as `openmer evaluate` wrote it.
+        board: The folder; leaky records have the prefix ``leaky-`` in their names.
+        leaky: Whether it is meant for the table of leaky runs.
+
+    Returns:
+        The file.
+
+    Raises:
+        ProtocolError: The run is leaky or was not audited and is meant for the honest table; or it
+            is a control on shuffled labels.
+        DataError: It is unfinished or damaged.
+    """
+    info, _ = load_run(run)
+    _require_place(info, run, leaky=leaky)
+    table = read_run(run)
+    record = {"run": _about(info, table), "counts": _counts_of(table)}
+    record["scores"] = _scores_of(_summary(record))
+    digest = hashlib.sha256(tomli_w.dumps(record).encode()).hexdigest()[:12]
+    path = board / f"{'leaky-' if leaky else ''}{info.method}-{digest}.toml"
+    replace_file(path, tomli_w.dumps(record).encode())
+    return path
+
+
+def check_records(board: Path) -> list[str]:
+    """Compute every score of every record again from its counts; return what is wrong, best none.
+
+    Raises:
+        DataError: A file is no record.
+    """
+    wrong = []
+    for path, record in _records(board):
+        run = record["run"]
+        found = _scores_of(_summary(record))
+        if found != record["scores"]:
+            wrong.append(f"{path.name}: its counts give {found}, it says {record['scores']}.")
+        if not path.name.startswith("leaky-") and not _is_honest(run["leaky"], run["audit"]):
+            wrong.append(f"{path.name}: a leaky or unaudited run stands among the honest ones.")
+    return wrong
+
+
+def leaderboard_page(board: Path) -> str:
+    """Return the page with the honest and the leaky table, best UF1 first.
+
+    Raises:
+        DataError: A file is no record.
+    """
+    records = sorted(_records(board), key=lambda one: -_summary(one[1]).uf1)
+    honest = [record for path, record in records if not path.name.startswith("leaky-")]
+    leaky = [record for path, record in records if path.name.startswith("leaky-")]
+    tables = [
+        Table("Honest runs", _COLUMNS, tuple(_row(one, honest) for one in honest)),
+        Table("LEAKY runs", _COLUMNS, tuple(_row(one, []) for one in leaky)),
+    ]
+    return "\n\n".join(
+        f"## {table.title}\n\n{markdown_table(table) if table.rows else 'None yet.'}"
+        for table in tables
+    )
+
+
+_COLUMNS = ("Method", "Data", "Protocol", "Seeds", "UF1", "UAR", "Accuracy", "To the best", "Audit")
+
+
+def _row(record: dict[str, Any], ranked: list[dict[str, Any]]) -> tuple[Cell, ...]:
+    run, scores = record["run"], _summary(record).scores
+    name: Cell = Marked(run["title"], "leaky") if run["leaky"] else run["title"]
+    numbers = [f"{score(scores[key].value)} {interval_text(scores[key])}" for key in SCORES]
+    data = f"{run['clips']} clips of {run['subjects']} subjects, {run['clips_sha256']}"
+    seeds = str(len(run["seeds"]))
+    return (name, data, run["protocol"], seeds, *numbers, _to_best(record, ranked), run["audit"])
+
+
+def _to_best(record: dict[str, Any], ranked: list[dict[str, Any]]) -> str:
+    """Return the difference of UF1 to the best record on the same clips, paired by subject."""
+    digest = record["run"]["clips_sha256"]
+    best = next((one for one in ranked if one["run"]["clips_sha256"] == digest), record)
+    if best is record:
+        return ""
+    found = compare_runs(_table(record), _table(best))
+    return f"{found.difference:+.3f} ({found.interval.low:+.3f} to {found.interval.high:+.3f})"
+
+
+def _is_honest(leaky: bool, audit: str) -> bool:
+    return not leaky and audit.startswith("audited")
+
+
+def _require_place(info: RunInfo, run: Path, *, leaky: bool) -> None:
+    if info.shuffled_labels:
+        raise ProtocolError(f"{run} was trained on shuffled labels: it is a control, no result.")
+    if not leaky and not _is_honest(info.leaky, info.audit):
+        why = "leaky" if info.leaky else info.audit
+        raise ProtocolError(
+            f"{run} cannot stand among honest runs: {why}. Audit it (openmer audit {info.method}), "
+            f"or add it to the other table with --{_LEAKY}."
+        )
+
+
+def _about(info: RunInfo, table: PredictionTable) -> dict[str, Any]:
+    rows = zip(table.clips, table.truth, table.predicted, table.seed, strict=True)
+    lines = "\n".join(" ".join(map(str, row)) for row in rows)
+    return {
+        "method": info.method,
+        "title": info.title,
+        "protocol": info.protocol,
+        "epoch_rule": info.epoch_rule,
+        "leaky": info.leaky,
+        "audit": info.audit,
+        "classes": list(info.classes),
+        "clips": info.clips,
+        "subjects": info.subjects,
+        "seeds": list(info.seeds),
+        "parameters": info.parameters,
+        "seconds": info.seconds,
+        "device": info.device,
+        "command": info.command,
+        "clips_sha256": str(info.data.get("clips_sha256", "")),
+        "predictions_sha256": hashlib.sha256(lines.encode()).hexdigest(),
+        "versions": {name: str(version) for name, version in info.versions.items()},
+    }
+
+
+def _counts_of(table: PredictionTable) -> list[list[int]]:
+    """Return rows of seed, number of the subject, truth, prediction, and how many clips."""
+    number = {name: place for place, name in enumerate(sorted(set(table.subjects)))}
+    numbers = [number[name] for name in table.subjects]
+    cells = zip(
+        table.seed.tolist(), numbers, table.truth.tolist(), table.predicted.tolist(), strict=True
+    )
+    return [[*cell, count] for cell, count in sorted(Counter(cells).items())]
+
+
+def _table(record: dict[str, Any]) -> PredictionTable:
+    """Return predictions that give these counts: clips have numbers, scores are 0 and 1."""
+    classes = tuple(record["run"]["classes"])
+    found, clip = [], Counter[tuple[int, int, int]]()
+    for seed, subject, truth, predicted, count in record["counts"]:
+        for _ in range(count):
+            clip[seed, subject, truth] += 1
+            name = f"board/{subject:04d}"
+            found.append(
+                Prediction(
+                    clip=f"{name}/{truth}-{clip[seed, subject, truth]}",
+                    corpus="board",
+                    subject_id=name,
+                    truth=truth,
+                    scores=tuple(np.eye(len(classes))[predicted].tolist()),
+                    seed=seed,
+                    epoch=0,
+                )
+            )
+    return PredictionTable.from_predictions(found, classes)
+
+
+def _summary(record: dict[str, Any]) -> Summary:
+    return summarise(_table(record), tuple(record["run"]["classes"]))
+
+
+def _scores_of(summary: Summary) -> dict[str, list[float]]:
+    """Return each score with the ends of its interval, to four digits."""
+    found = {name: summary.scores[name] for name in SCORES}
+    return {
+        name: [round(value, 4) for value in (one.value, one.low, one.high) if value is not None]
+        for name, one in found.items()
+    }
+
+
+def _records(board: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    for path in sorted(board.glob("*.toml")):
+        with reading_file(path, "a record of a run", "Make it with openmer leaderboard add."):
+            record = tomllib.loads(path.read_text("utf-8"))
+            _table(record), record["scores"], record["run"]["audit"], record["run"]["leaky"]
+        yield path, record
