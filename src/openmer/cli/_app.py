@@ -55,7 +55,6 @@ FAULT = 70
 _COMMON = ("--plugin", "--engine")
 _SHOWN = 200  # characters of a path
 _LONGEST = 5000  # characters of a message
-
 PYTORCH = ("torch", "timm", "safetensors")  # the extra `torch`
 
 _EPILOG = (
