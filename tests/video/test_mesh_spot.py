@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from openmer.video import MotionSpotter, quality_of
@@ -55,6 +55,7 @@ def spotted(face):
     at_s=st.floats(2, 8), lasts_s=st.floats(0.15, 0.45), size_px=st.floats(0.6, 2.5),
     region=st.sampled_from(["left inner brow", "right corner of the mouth", "upper lip"]),
 )  # fmt: skip
+@example(at_s=2.748, lasts_s=0.152, size_px=0.625, region="upper lip")  # between two frames
 def test_a_bump_is_found_where_it_is(at_s, lasts_s, size_px, region):
     events, _ = spotted(curves([(region, 1, size_px * bump(at_s, lasts_s))]))
     near = [one for one in events if abs(one.apex_s - at_s) < 0.1]

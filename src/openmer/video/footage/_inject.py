@@ -57,7 +57,7 @@ _APART_S, _EVERY_S = 1.2, 2.0
 _LONG_S = (16.0, 24.0)
 _REACH = 0.08  # standard deviation of the warp, widths of the face
 _WIDTH_EYES = 2.2  # widths of the face are so many distances of the eyes
-_PIECE = 24  # frames that are read at once to be shown backwards
+_PIECE_BYTES = 400_000_000  # of frames that are read at once, to be shown backwards
 _STEADY = 2  # frames to each side over which a place is averaged
 
 
@@ -190,10 +190,16 @@ def _drawn(
 
 
 def _frames(video: Video, order: Sequence[int]) -> Iterator[VideoFrame]:
-    """Give the frames in an order that runs forwards and backwards, a piece at a time."""
-    for start in range(0, len(order), _PIECE):
-        part = order[start : start + _PIECE]
-        read = {frame.number: frame for frame in video.between(min(part), max(part))}
+    """Give the frames in an order that runs forwards and backwards, a piece at a time.
+
+    What the next piece shows again is not read again: a short clip is decoded once.
+    """
+    piece = max(24, _PIECE_BYTES // (4 * video.info.width * video.info.height))
+    read: dict[int, VideoFrame] = {}
+    for start in range(0, len(order), piece):
+        part = order[start : start + piece]
+        if not set(part) <= set(read):
+            read = {frame.number: frame for frame in video.between(min(part), max(part))}
         yield from (read[number] for number in part)
 
 

@@ -89,12 +89,9 @@ def _is_plausible(run: UniformRun, bump: Bump, gates: Gates, settings: MeshSetti
         return False
     share = bump.size_px / FACE_WIDTH_PX
     speed = share / (bump.half * run.step_s)
-    steps = run.regions_px[max(first, 0) : last + 1][:, channel_regions()[bump.channel]].mean(1)
-    jump = np.hypot(*np.diff(steps, axis=0).T).max(initial=0) / max(bump.size_px, 1e-9)
     return bool(
         share <= settings.most_share
         and speed <= settings.most_per_s
-        and (jump <= settings.jump or bump.half <= 2)
         and run.samples(0.1) <= first
         and last <= len(run.regions_px) - 1 - run.samples(0.1)
     )

@@ -59,7 +59,6 @@ class MeshSettings:
         least_share: Least height.
         most_share: Height above which a brief movement is an error of tracking.
         most_per_s: Speed above which it is one, widths a second.
-        jump: Largest step between two frames, over the height.
         shape: Share of the changes around that a brief movement must explain.
         cheek: Factor on the noise of cheeks, at whose border hair and background move.
         per_spread: Added to the factor on the noise for each pixel that the rigid parts of the face
@@ -76,7 +75,6 @@ class MeshSettings:
     least_share: float = 0.0015
     most_share: float = 0.028
     most_per_s: float = 0.8
-    jump: float = 0.95
     shape: float = 0.7
     cheek: float = 1.5
     per_spread: float = 0.5
