@@ -82,12 +82,12 @@ def evaluate_spotting(
     if footage is not None:
         _evaluate_footage(footage, spotter, out, workers, as_json)
         return
+    loaded = model.load() if found is None else None
     with datasets.headers_named(column or ()):
         videos, name = _videos(corpus, root, variant, frames, truth, synthetic, seed, out)
     if found is not None:
         _print(evaluation.score_spotting(evaluation.read_spotted(found), videos), as_json)
         return
-    loaded = model.load()
     settings = video.AnalyzeSettings(spotter=spotter, abstain_below=abstain_below)
     with progress(name) as report:
         results = video.analyze_videos(
