@@ -79,7 +79,7 @@ set = ["training.learning_rate=1e-2"]
 LOADED = (  # by this process, before it forks
     "matplotlib.figure", "openmer.cli._app", "openmer.pretraining._run",
     "openmer.training._parallel", "openmer.video._jobs", "pandas", "pyarrow.parquet",
-    "sklearn.svm", "tomli_w",
+    "sklearn.svm", "tomli_w", "torch._dynamo", "torch.utils.flop_counter",
 )  # fmt: skip
 QUICK = ("--workers", "2", "--device", "cpu")
 PRETRAIN = (
@@ -127,8 +127,12 @@ class Plan:
     is_kept: bool
 
 
-def commands(given: Path) -> list[Command]:
-    """Make the inputs of all commands; list them."""
+def make_inputs(given: Path) -> None:
+    """Make the inputs of all commands in a fork, for libraries must start no threads here."""
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+        return
     rng = np.random.default_rng(0)
     rows = ["corpus,subject,clip,label,flow_path"]
     for i in range(18):
@@ -139,14 +143,15 @@ def commands(given: Path) -> list[Command]:
     (given / "sizes.toml").write_text(STUDY)
     from openmer.datasets.fakes import write_fake
 
-    fer = write_fake("fer2013", given / "fer2013")
-    films = [given / f"{name}.mp4" for name in "ab"]
-    pid = os.fork()  # so that libraries start no threads in this process
-    if not pid:
-        for number, path in enumerate(films, 1):
-            film(path, number)
-        os._exit(0)
-    os.waitpid(pid, 0)
+    write_fake("fer2013", given / "fer2013")
+    for number, name in enumerate("ab", 1):
+        film(given / f"{name}.mp4", number)
+    os._exit(0)
+
+
+def commands(given: Path) -> list[Command]:
+    """List the commands."""
+    films = [str(given / f"{name}.mp4") for name in "ab"]
     clips = ("--manifest", str(given / "clips.csv"), *QUICK, "--set", "training.epochs=3")
     tried = ("--search", str(given / "search.toml"))
     return [
@@ -163,12 +168,12 @@ def commands(given: Path) -> list[Command]:
         ),
         Command(
             "pretrain",
-            ("pretrain", "efficient-me", *PRETRAIN, "--root", f"fer2013={fer}"),
+            ("pretrain", "efficient-me", *PRETRAIN, "--root", f"fer2013={given / 'fer2013'}"),
             ("**/*.safetensors", "**/history.csv"),
         ),
         Command(
             "analyze",
-            ("analyze", *map(str, films), "--out", "out", "--workers", "2"),
+            ("analyze", *films, "--out", "out", "--workers", "2"),
             ("out/*/events.csv", "out/*/*.mp4"),
         ),
     ]
@@ -406,6 +411,7 @@ def kill(asked: argparse.Namespace, work: Path) -> None:
     if asked.forked:
         set_start_method("fork", force=True)
     (work / "given").mkdir()
+    make_inputs(work / "given")
     every = [one for one in commands(work / "given") if not asked.only or one.name in asked.only]
     seconds, references = measure(every, work)
     number = getattr(signal, f"SIG{asked.signal}")

@@ -85,6 +85,7 @@ def test_a_relative_path_holds_for_workers_in_other_folders(tmp_path, plugins, m
         ("raise RuntimeError('no licence')", "RuntimeError: no licence"),
         ("import not_installed_anywhere", "No module named 'not_installed_anywhere'"),
         ("def (", "SyntaxError"),
+        ("import sys; sys.exit(0)", "SystemExit: 0"),
         (MODEL.replace('"mine"', '"ststnet"'), "'ststnet' is taken"),
     ],
 )

@@ -1,5 +1,6 @@
 """The quirks of each corpus, on fakes that have them."""
 
+import datetime
 import shutil
 
 import openpyxl
@@ -13,6 +14,12 @@ from openmer.errors import DataError
 
 def clips_by_name(name, root, **options):
     return {clip.name: clip for clip in datasets.load_clips(name, root, **options)}
+
+
+ODD_CELLS = (
+    True, datetime.datetime(2014, 5, 8), "#N/A", "=1+1", "inf", "nan", 46.5, -5, 10**18, 1e300, 3,
+    "..", "/etc", "../../x", "x" * 5000, "\u200b", " ", "[red]", "a\nb",
+)  # fmt: skip
 
 
 def edit(path, change, sheet=None):
@@ -366,6 +373,23 @@ class TestSpellings:
 
         edit(root / self.SHEET, respell)
         self.same(root, before)
+
+    @pytest.mark.parametrize("header", ["Subject", "Filename", "OnsetFrame", "Estimated Emotion"])
+    def test_no_odd_cell_costs_more_than_its_own_clip(self, root, header):
+        before = {clip.key for clip in datasets.load_clips("casme2", root)}
+        book = openpyxl.load_workbook(root / self.SHEET)
+        sheet = book.worksheets[0]
+        column = [cell.value for cell in sheet[1]].index(header) + 1
+        sound = sheet.cell(3, column).value
+        for value in ODD_CELLS:
+            sheet.cell(3, column).value = value
+            book.save(root / self.SHEET)
+            datasets.check("casme2", root)
+            after = {clip.key for clip in datasets.load_clips("casme2", root, strict=False)}
+            assert len(before - after) <= 1, value
+        sheet.cell(3, column).value = sound
+        book.save(root / self.SHEET)
+        self.same(root, [clip.key for clip in datasets.load_clips("casme2", root)])
 
     def test_folders_of_another_case_where_one_fits(self, root):
         before = [clip.key for clip in datasets.load_clips("casme2", root)]

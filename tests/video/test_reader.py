@@ -425,7 +425,7 @@ def test_a_folder_of_images(tmp_path):
             assert frame.time_s == Fraction(frame.number, 200)
             np.testing.assert_array_equal(frame.image_rgb, image)
         assert [frame.number for frame in video.between(9, 20)] == [9, 10, 11]
-    with pytest.raises(DataError, match="frame rate"):
+    with pytest.raises(DataError, match="frame rate: --fps 200"):
         open_video(tmp_path)
 
 

@@ -35,7 +35,7 @@ from types import MappingProxyType
 
 from openmer.clip import Clip
 from openmer.datasets._numbers import is_empty, read_whole
-from openmer.datasets._paths import find_path, near_misses
+from openmer.datasets._paths import find_path, kind_of, near_misses
 from openmer.datasets._table import (
     MissingFile,
     Row,
@@ -65,6 +65,7 @@ COLUMNS = (
     "action_units",
 )
 
+_SHOWN = 500  # characters of a path
 _SELDOM = ("same_subject_as", "faces", "action_units")  # written where a row has something to say
 _REQUIRED = ("corpus", "subject", "clip", "label")
 _FORM = TableForm(
@@ -187,8 +188,8 @@ def list_frames(folder: Path) -> tuple[Path, ...]:
         DataError: There is no such folder; one of several images carries no number, or two carry
             the same one, so that the order of the frames would be a guess.
     """
-    if not folder.is_dir():
-        raise DataError(f"There is no frames folder {folder}. Correct the path.")
+    if kind_of(folder) != "a folder":
+        raise DataError(f"There is no frames folder {str(folder)[:_SHOWN]}. Correct the path.")
     images = [
         file
         for file in folder.iterdir()

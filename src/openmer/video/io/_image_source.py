@@ -38,7 +38,7 @@ class ImageFolder:
         if settings.fps is None:
             raise DataError(
                 f"{folder} is a folder of images, which does not say how fast they follow. Give "
-                "the frame rate, in the code as fps=Fraction(200)."
+                "the frame rate: --fps 200, or fps=Fraction(200) in Python."
             )
         self._fps = settings.fps
         first = read_pixels(self._paths[0])
