@@ -15,6 +15,7 @@ from openmer.api._progress import progress as shown
 from openmer.clip import Clip
 from openmer.datasets import ClipSource, LabelScheme
 from openmer.deployment import (
+    HUB,
     Decision,
     FittedModel,
     Moments,
@@ -23,7 +24,9 @@ from openmer.deployment import (
     default_model,
     epoch_rule_of,
     estimate_of,
+    fetch_model,
     packaged_model,
+    push_model,
     read_model,
     samples_of_paths,
     train_model,
@@ -119,6 +122,16 @@ class Model(Displayed):
         write_model(Path(folder), self.fitted)
         return Path(folder)
 
+    def push_to_hub(self, name: str, *, private: bool = True) -> str:
+        """Upload the model with its card to ``OWNER/NAME`` on the Hugging Face hub.
+
+        `load_model` takes it from there by ``hf://OWNER/NAME``. Returns the address of the commit.
+
+        Raises:
+            DataError: It cannot be uploaded.
+        """
+        return push_model(self.fitted, name, private=private)
+
     def to_frame(self) -> DataFrame:
         """Return a table of facts."""
         record = self.fitted.record
@@ -143,11 +156,12 @@ def load_model(source: str | Path | None = None) -> Model:
     """Load a model for use.
 
     Args:
-        source: A folder that `Model.save` or `openmer train` wrote, or a method that comes with
-            weights; None is the model that comes with OpenMER.
+        source: A folder that `Model.save` or `openmer train` wrote, ``hf://OWNER/NAME`` on the
+            Hugging Face hub, or a method that comes with weights; None is the model that comes
+            with OpenMER.
 
     Returns:
-        The model; `predict` and `save` are its methods.
+        The model; `predict`, `save` and `push_to_hub` are its methods.
 
     Raises:
         ConfigError: The method has no weights.
@@ -161,6 +175,8 @@ def load_model(source: str | Path | None = None) -> Model:
         return Model(default_model())
     if str(source) in list_methods() and not Path(source).is_dir():
         return Model(packaged_model(str(source)))
+    if str(source).startswith(HUB):
+        return Model(fetch_model(str(source)))
     return Model(read_model(Path(source)))
 
 

@@ -55,7 +55,7 @@ FAULT = 70
 _COMMON = ("--plugin", "--engine")
 _SHOWN = 200  # characters of a path
 _LONGEST = 5000  # characters of a message
-PYTORCH = ("torch", "timm", "safetensors")  # the extra `torch`
+PYTORCH = ("torch", "timm", "safetensors", "huggingface_hub")  # the extra `torch`
 
 _EPILOG = (
     "Exit codes: 0 done; 1 the audit found a leak; 2 an unknown name or option; "

@@ -32,6 +32,9 @@ from ._folder import (
 from ._folder import (
     write_model as write_model,
 )
+from ._hub import HUB as HUB
+from ._hub import fetch_model as fetch_model
+from ._hub import push_model as push_model
 from ._latency import (
     Latency as Latency,
 )
@@ -94,6 +97,7 @@ from ._train import (
 )
 
 __all__ = [
+    "HUB",
     "Calibration",
     "CorpusCount",
     "Decision",
@@ -115,8 +119,10 @@ __all__ = [
     "estimate_of",
     "export_model",
     "export_module",
+    "fetch_model",
     "measure_latency",
     "packaged_model",
+    "push_model",
     "quantize_file",
     "quantize_model",
     "quartiles_ms",
