@@ -5,6 +5,7 @@ from PIL import Image as Picture
 
 from openmer.cli.study import KINDS
 from openmer.datasets import read_manifest, write_corpus
+from openmer.datasets.fakes import write_fake
 from openmer.reproduction import Study
 
 OWN = """
@@ -103,7 +104,36 @@ def test_a_study_of_saliency_draws_its_rows_on_the_clip_that_is_named(openmer, t
     with Picture.open(picture) as drawn:
         width, height = drawn.size
     assert width > height > 200
-    before = picture.read_bytes()
-    assert openmer(*command, key)[0] == 0 and picture.read_bytes() == before
+    other = read_manifest(manifest)[4].key
+    assert openmer(*command, key, "--clip", other)[0] == 0
+    first, second = (picture.with_name(f"saliency-{number}.png") for number in (1, 2))
+    assert first.read_bytes() == picture.read_bytes() != second.read_bytes()
     code, _, told = openmer(*command, "synth-a/nobody/x")
     assert code != 0 and "There is no clip" in told
+
+
+MACRO = """
+title = "Macro beside micro"
+kind = "macro"
+source = "ours"
+method = "dense-attention"
+
+[[rows]]
+label = "as stated"
+set = ["recipe.align.size=32", "recipe.align.detector=haar"]
+"""
+
+
+def test_macro_expressions_stand_beside_magnified_frames(openmer, tmp_path, manifest, monkeypatch):
+    path = tmp_path / "macro.toml"
+    path.write_text(MACRO)
+    monkeypatch.setenv("OPENMER_FER2013_ROOT", str(write_fake("fer2013", tmp_path / "fer2013")))
+    code, _, told = openmer("study", path, "--manifest", manifest)
+    assert code == 0, told
+    (picture,) = (tmp_path / "runs" / "studies").glob("*.png")
+    with Picture.open(picture) as drawn:
+        width, height = drawn.size
+    assert height > 900 and width > 900, "three classes, three pictures of each"
+    monkeypatch.delenv("OPENMER_FER2013_ROOT")
+    code, _, told = openmer("study", path, "--manifest", manifest)
+    assert code == 2 and "fer2013" in told

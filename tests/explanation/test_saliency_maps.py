@@ -19,11 +19,10 @@ from openmer.explanation import (
     variant_saliency_maps,
     write_figure,
 )
-from openmer.explanation._figures import Picture, input_picture
 from openmer.explanation._held_out import held_out_network
 from openmer.methods import load_method
 from openmer.models import save_weights
-from openmer.preprocessing import Failure, Recipe
+from openmer.preprocessing import Failure, Picture, Recipe, input_pictures
 from openmer.training import Resources, fit_jobs, plan_run
 
 ONE = Resources(device="cpu", workers=1, compiled="never")
@@ -179,14 +178,17 @@ def test_the_figure_holds_the_saliency_and_the_scores_and_has_the_same_bytes(sho
         ("dynamic_image", 3, "gray is no movement"),
     ],
 )
-def test_every_input_has_its_picture(recipe, channels, words):
+def test_every_input_has_its_pictures(recipe, channels, words):
     steps = Recipe.from_tables([{"step": step} for step in recipe.split()])
     array = np.zeros((channels, 6, 8), np.float32)
     array[0, :3] = 20.0
-    picture = input_picture(array, steps)
+    picture, *others = input_pictures(array, steps)
     assert picture.rgb.shape == (6, 8, 3) and picture.rgb.dtype == np.uint8
     assert words in picture.words
     still = {"flow": 255, "dynamic_image": 128}.get(recipe.split()[0], 0)
     if "stretch" not in recipe:
         assert (picture.rgb[3:] == still).all()
     assert len(np.unique(picture.rgb[:, 0], axis=0)) == 2
+    titles = ["strain"] * ("strain" in recipe and "stretch" not in recipe)
+    titles += ["apex frame"] * ("append_apex" in recipe)
+    assert [one.title for one in others] == titles, "no channel is left out"

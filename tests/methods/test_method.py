@@ -111,3 +111,37 @@ def test_rrmfnet_reads_flow_and_the_apex_frame_and_is_perturbed_every_20th_epoch
     for scheme, classes in (("casme2-5", 5), ("samm-5", 5)):
         assert load_method("rrmfnet-pt", (f"label_scheme={scheme}",)).label_scheme == scheme
         assert len(label_scheme(scheme).classes) == classes
+
+
+def test_a_method_that_extends_another_says_only_what_differs(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('extends = "ststnet"\nname = "mine"\n[training]\nbatch_size = 3\n')
+    mine, base = load_method(str(path)), load_method("ststnet")
+    assert mine.training == base.training.model_copy(update={"batch_size": 3})
+    assert (mine.recipe, mine.model, mine.title) == (base.recipe, base.model, base.title)
+    shown = tmp_path / "whole.toml"
+    shown.write_text(method_text(str(path)))
+    assert "extends" not in shown.read_text() and load_method(str(shown)) == mine
+
+
+@pytest.mark.parametrize(
+    ("base", "message"), [('"ststnett"', "Did you mean 'ststnet'"), ("3", "the name of a method")]
+)
+def test_a_base_that_is_none_is_one_clear_error(tmp_path, base, message):
+    path = tmp_path / "mine.toml"
+    path.write_text(f'extends = {base}\nname = "mine"\n')
+    with pytest.raises(ConfigError, match=message):
+        load_method(str(path))
+
+
+def test_methods_that_extend_each_other_are_refused(tmp_path):
+    one, other = tmp_path / "one.toml", tmp_path / "other.toml"
+    one.write_text(f'extends = "{other}"\n')
+    other.write_text(f'extends = "{one}"\n')
+    with pytest.raises(ConfigError, match="extends itself"):
+        load_method(str(one))
+
+
+def test_an_override_can_name_a_step():
+    method = load_method("ststnet", ["recipe.resize.size=32"])
+    assert method == load_method("ststnet", ["recipe.2.size=32"])

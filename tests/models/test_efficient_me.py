@@ -97,3 +97,23 @@ def test_the_head_reads_the_pooled_maps():
 def test_a_wrong_request_is_one_clear_error(arguments, message):
     with pytest.raises(ConfigError, match=message):
         build(**arguments)
+
+
+def test_the_layers_of_tensorflow_take_the_same_weights_and_pad_at_the_end():
+    ours, keras = build(size=48).eval(), build(size=48, origin="tensorflow").eval()
+    keras.load_state_dict(ours.state_dict())
+    pixels = torch.full((1, 3, 48, 48), 128.0)
+    pixels[..., 20:30, 20:30] = 250
+    with torch.no_grad():
+        assert not torch.allclose(ours.stem(pixels), keras.stem(pixels))
+        shifted = torch.nn.functional.pad(pixels, (0, 1, 0, 1))
+        conv = ours.stem[0]
+        expected = torch.nn.functional.conv2d(shifted, conv.weight, stride=2)
+        torch.testing.assert_close(keras.stem[0](pixels), expected)
+    norms = [part for part in keras.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    assert {(norm.eps, norm.momentum) for norm in norms} == {(1e-3, 0.01)}
+    paths = [part.drop_prob for part in keras.modules() if type(part).__name__ == "DropPath"]
+    assert paths == sorted(paths) and paths[-1] == pytest.approx(0.2 * 10 / 16)
+    assert keras.timm_backbone == "tf_efficientnet_b0.aa_in1k"
+    with pytest.raises(ConfigError, match="Did you mean 'tensorflow'"):
+        build(origin="tensorflw")

@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -309,3 +310,18 @@ def test_a_cropped_face_is_used_as_it_is(clips, tmp_path):
         recipe.run(clips[1])
     cache = ArrayCache(tmp_path)
     assert cache.key(recipe, clips[0]) != cache.key(recipe, replace(clips[0], cropped=True))
+
+
+def test_frames_can_be_magnified_before_the_face_is_cropped(clips):
+    magnify = {"step": "magnify", "alpha": 5, "band_hz": [1.0, 4.0], "frames": "all"}
+    align = {**ALIGN, "locked_at": "apex"}
+    clip = replace(clips[0], fps=Fraction(10))
+    before, after, plain = (
+        Recipe.from_tables([*steps, {"step": "apex_frame"}]).run(clip)
+        for steps in ([magnify, align], [align, magnify], [align])
+    )
+    assert before.shape == after.shape == plain.shape == (3, 96, 96)
+    changes = [made - plain for made in (before, after)]
+    assert min(np.abs(change).max() for change in changes) > 1, "both magnify"
+    alike = np.corrcoef(changes[0].ravel(), changes[1].ravel())[0, 1]
+    assert 0.5 < alike < 1, "the same movement, on other pixels"

@@ -16,6 +16,7 @@ from openmer.clip import Image
 from openmer.datasets import load_pretraining
 from openmer.datasets.fakes import write_fake
 from openmer.errors import ConfigError, DataError
+from openmer.methods import load_method
 from openmer.models import halved, load_weights, save_weights, without_head
 from openmer.preprocessing import Failures, Recipe
 from openmer.pretraining import ImageSet, PretrainResources
@@ -23,8 +24,16 @@ from openmer.pretraining import _loop as module
 from openmer.pretraining._images import ImageReader, split_images
 from openmer.pretraining._loop import pretrain
 from openmer.pretraining._plan import plan_pretraining, start_state
+from openmer.pretraining._search import trials_of
 from openmer.pretraining._spec import PretrainSpec, all_stages_of, begun, fresh_network
-from openmer.training import ImageAugment, LossConfig, ModelConfig, Pretraining, Stage
+from openmer.training import (
+    ImageAugment,
+    LossConfig,
+    ModelConfig,
+    Oversample,
+    Pretraining,
+    Stage,
+)
 
 ALL = Stage(epochs=2, learning_rate=1e-3)
 HEAD = Stage(epochs=2, learning_rate=1e-2, trainable="head")
@@ -431,3 +440,49 @@ def test_what_cannot_be_read_is_listed_and_left_out(tmp_path):
 def test_a_specification_survives_json():
     spec = make_spec(HEAD, ALL, loss=LossConfig(name="focal", class_weights=(0.2, 0.3, 0.5)))
     assert PretrainSpec.model_validate(json.loads(spec.model_dump_json())) == spec
+
+
+def uneven(count=30):
+    """Images of which the first class has twice as many as the others."""
+    image_set = make_image_set(count)
+    targets = np.where(np.arange(count) % 4 < 2, 0, np.arange(count) % 4 - 1)
+    return replace(image_set, targets=targets)
+
+
+def test_balanced_draws_have_as_many_of_each_class_in_every_step():
+    image_set = uneven()
+    copies = Oversample(copies=1, flip_probability=0.5, shift=0.1)
+    spec = make_spec(order="balanced", oversample=copies, batch_size=6)
+    begun_run = module._Run(spec, image_set, {})
+    order, size = begun_run._order(1)
+    classes = image_set.targets[order % 30].reshape(-1, size)
+    assert all(set(np.bincount(step)) == {size // 3} for step in classes)
+    assert (order >= 30).any(), "copies train, too"
+    assert not np.isin(order % 30, begun_run._validation).any()
+    other, _ = begun_run._order(2)
+    assert not np.array_equal(order, other)
+    originals = begun_run._pixels(torch.arange(30))
+    changed = begun_run._pixels(torch.arange(30) + 30)
+    assert torch.equal(originals, torch.from_numpy(image_set.images).float())
+    assert not torch.equal(originals, changed)
+
+
+def test_a_training_with_copies_goes_on_where_it_was(tmp_path):
+    spec = make_spec(
+        oversample=Oversample(), order="balanced", weight_decay=0.01, decayed="kernels"
+    )
+    whole = run(spec, tmp_path / "whole", uneven())
+    with pytest.raises(StopError):
+        run(spec, tmp_path / "cut", uneven(), on_epoch=stop_after(1))
+    assert same(whole.state, run(spec, tmp_path / "cut", uneven()).state)
+
+
+def test_the_grid_of_a_pretraining_has_every_combination_and_refuses_what_is_none():
+    grid = "pretraining.search={batch_size=[16,32],'stages.0.epochs'=[1,2]}"
+    trials = trials_of(load_method("mobilevit-svm-paper", [grid]))
+    assert [settings["batch_size"] for settings, _ in trials] == [16, 16, 32, 32]
+    assert [config.stages[0].epochs for _, config in trials] == [1, 2, 1, 2]
+    assert not any(config.search for _, config in trials)
+    wrong = load_method("mobilevit-svm-paper", ["pretraining.search={batch_sise=[16]}"])
+    with pytest.raises(ConfigError, match="batch_size"):
+        trials_of(wrong)

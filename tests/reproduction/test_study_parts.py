@@ -13,6 +13,7 @@ from openmer.evaluation import Protocol
 from openmer.reproduction import (
     Changes,
     StudyRun,
+    draw_scores,
     load_study,
     run_study,
     study_table,
@@ -242,3 +243,23 @@ def test_each_row_is_judged_under_its_methods_own_rule(tmp_path, evaluated):
     rules = [(method.name, rule) for method, rule in evaluated]
     assert ("dense-attention", "inner") in rules and ("dense-attention", "held_out") in rules
     assert ("ststnet", "fixed") in rules
+
+
+def test_parts_stand_side_by_side_where_the_paper_has_them_so():
+    study = load_study("mobilevit-svm/comparison")
+    row, run = study.rows[0], make_run()
+    table = study_table(study, [StudyResult(row=row, honest=run)])
+    assert len(table.rows) == 1 and "clips" not in table.columns
+    found = dict(zip(table.columns, table.rows[0], strict=True))
+    assert found["UF1 SAMM, ours"].startswith(f"{run[1].parts['samm'].uf1:.3f}")
+    assert found["Accuracy all, printed"] == "0.8427" and found["UF1 SMIC, printed"] == "-"
+
+
+@pytest.mark.parametrize("name", ["interval", "operations"])
+def test_scores_are_drawn_with_a_panel_for_each_part(name):
+    study = load_study(f"rrmfnet-pt/{name}")
+    results = [StudyResult(row=row, honest=make_run()) for row in study.rows[:-1]]
+    results.append(StudyResult(row=study.rows[-1], why_not="stopped"))
+    drawn = draw_scores(study, results)
+    assert drawn == draw_scores(study, results) and drawn[:4] == b"\x89PNG"
+    assert drawn != draw_scores(study, results[:-1])

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from timm.layers import DropPath
 from torch import nn
 
 from openmer.training._adapt import (
@@ -205,3 +206,14 @@ def test_gated_channels_are_the_block_of_timm(layout):
         found.append([made, *torch.autograd.grad(made, [own, *weights], upper)])
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_whole_rows_are_dropped_like_the_paths_of_timm():
+    layers = nn.Sequential(DropPath(0.3), nn.Dropout(0.2))
+    rows, values = key_dropouts(layers)
+    assert rows.whole_rows and not values.whole_rows
+    rows.key.copy_(torch.tensor((5, -7)))
+    out = rows(torch.ones(4000, 2, 3, 3)).flatten(1)
+    assert (out == out[:, :1]).all(), "all of a row, or nothing of it"
+    assert (out[:, 0] == 0).float().mean() == pytest.approx(0.3, abs=0.03)
+    assert out.max() == pytest.approx(1 / 0.7)

@@ -35,7 +35,7 @@ def export(
         typer.Option(
             "--int8",
             help="8-bit integers in place of float32: smaller and mostly faster, and not the same "
-            "scores; refused where more than one clip in twenty changes its class.",
+            "scores; refused where more than one clip in fifty changes its class.",
         ),
     ] = False,
     manifest: Annotated[
@@ -104,7 +104,8 @@ def _report_int8(written: Quantized, fitted: FittedModel, as_json: bool) -> None
     line = (
         f"{written.path.resolve()}: {written.bytes / 1e6:.1f} MB, in float32 "
         f"{written.exact_bytes / 1e6:.1f} MB. 8-bit, {written.kind}, calibrated on "
-        f"{written.calibrated} clips. Of {written.compared} {'other ' * written.on_clips}{what} "
+        f"{written.calibrated} clips; {written.left_exact} layers stay float32. "
+        f"Of {written.compared} {'other ' * written.on_clips}{what} "
         f"{written.same_class:.1%} keep their class; scores differ by "
         f"{written.largest_difference:.2g} at most."
     )

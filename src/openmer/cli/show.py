@@ -64,6 +64,8 @@ def _draw_method(name: str, source: ClipSource, out: Path) -> None:
         task = prepare(chosen, source, evaluation.Protocol(), 0, report)
     title = f"{chosen.title}: what it sees"
     data, classes = task.data, task.scheme.classes
-    picture = pretraining.draw_prepared(title, data.inputs, data.targets.tolist(), classes)
+    picture = pretraining.draw_prepared(
+        title, data.inputs, data.targets.tolist(), classes, recipe=chosen.steps
+    )
     replace_file(out, picture)
     errors.print(f"Sheet: {out.resolve()}", soft_wrap=True)

@@ -51,13 +51,14 @@ def study(
         typer.Option("--quick", help="Two epochs a stage in every row, to try it; marked QUICK."),
     ] = False,
     clip: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             "--clip",
             metavar="CORPUS/SUBJECT/NAME",
-            help="The clip that a study of pictures draws; the first one by default.",
+            help="The clip that a study of pictures draws; the first one by default. Of saliency "
+            "maps repeatable.",
         ),
-    ] = "",
+    ] = None,
     overrides: Overrides = None,
     out: Out = Path("runs"),
 ) -> None:
@@ -80,21 +81,37 @@ def study(
         resources=compute.resources,
         changes=changes,
     )
-    _write(_place(chosen, how, ".md"), KINDS[chosen.kind](chosen, how, _Given(clips, clip)))
+    _write(
+        _place(chosen, how, ".md"),
+        KINDS[chosen.kind](chosen, how, _Given(clips, tuple(clip or ()))),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """The options that name clips, and the one that a figure shows."""
+    """The options that name clips, and those that figures show."""
 
     clips: Clips
-    clip: str
+    named: tuple[str, ...]
+
+    def all_shown(self, source: ClipSource, scheme: LabelScheme) -> list[Clip]:
+        """Choose the clips of figures: those named, or the first that the scheme keeps."""
+        if self.named:
+            return [clip_named(source, name) for name in self.named]
+        return [datasets.labelled(source.clips, scheme.resolved(source.clips))[0][0]]
 
     def shown(self, source: ClipSource, scheme: LabelScheme) -> Clip:
-        """Choose the clip of a figure: the one named, or the first that the scheme keeps."""
-        if self.clip:
-            return clip_named(source, self.clip)
-        return datasets.labelled(source.clips, scheme.resolved(source.clips))[0][0]
+        """Choose the one clip of a figure.
+
+        Raises:
+            ConfigError: Several are named.
+        """
+        if len(self.named) > 1:
+            raise ConfigError(
+                f"Found --clip {len(self.named)} times, but this study draws one clip. Run it once "
+                "for each."
+            )
+        return self.all_shown(source, scheme)[0]
 
 
 def _results(chosen: Study, how: StudyRun, given: _Given) -> list[StudyResult]:
@@ -109,6 +126,10 @@ def _scores(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     results = reproduction.run_study(
         chosen, given.clips.read(), how, lambda row: progress(row.label)
     )
+    if chosen.drawn:
+        path = _place(chosen, how, ".png")
+        replace_file(path, reproduction.draw_scores(chosen, results))
+        errors.print(f"Picture: {path}", soft_wrap=True)
     tables = reproduction.study_tables(chosen, results, how.changes)
     return tables + reproduction.difference_tables(chosen, results)
 
@@ -119,8 +140,10 @@ def _size(chosen: Study, how: StudyRun, _: _Given) -> list[Table]:
 
 def _maps(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
     scheme = reproduction.row_method(chosen, chosen.rows[0], how.changes).scheme
-    clip = given.shown(given.clips.read(), scheme)
-    for path in reproduction.draw_study(chosen, clip, how.changes, how.out / "studies"):
+    source = given.clips.read()
+    clip = given.shown(source, scheme)
+    tell(chosen.note)
+    for path in reproduction.draw_study(chosen, source, clip, how, lambda row: progress(row.label)):
         errors.print(f"Picture: {path}", soft_wrap=True)
     return []
 
@@ -131,14 +154,29 @@ def _saliency(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
         (row.label, reproduction.row_method(chosen, row, how.changes)) for row in chosen.rows
     ]
     source = given.clips.read()
-    clip = given.shown(source, methods[0][1].scheme).key
-    with progress(chosen.title) as report:
-        found = explanation.variant_saliency_maps(
-            methods, source, clip, resources=how.resources, on_progress=report
-        )
+    clips = given.all_shown(source, methods[0][1].scheme)
+    tell(chosen.note)
+    for number, clip in enumerate(clips, start=1):
+        with progress(f"{chosen.title}, {clip.key}") as report:
+            found = explanation.variant_saliency_maps(
+                methods, source, clip.key, resources=how.resources, on_progress=report
+            )
+        path = _place(chosen, how, f"-{number}.png" if len(clips) > 1 else ".png")
+        figure = explanation.draw_variants(f"{chosen.title} ({chosen.source})", found)
+        explanation.write_figure(path, figure)
+        errors.print(f"Picture: {path}", soft_wrap=True)
+    return []
+
+
+def _macro(chosen: Study, how: StudyRun, given: _Given) -> list[Table]:
+    """Draw an image of the pretraining beside an apex frame, for each class."""
+    methods = [
+        (row.label, reproduction.row_method(chosen, row, how.changes)) for row in chosen.rows
+    ]
+    lines = reproduction.macro_and_micro(methods, given.clips.read().clips)
     path = _place(chosen, how, ".png")
-    figure = explanation.draw_variants(f"{chosen.title} ({chosen.source})", found)
-    explanation.write_figure(path, figure)
+    picture = reproduction.draw_macro_and_micro(f"{chosen.title} ({chosen.source})", lines)
+    replace_file(path, picture)
     tell(chosen.note)
     errors.print(f"Picture: {path}", soft_wrap=True)
     return []
@@ -187,6 +225,7 @@ KINDS: Mapping[str, Callable[[Study, StudyRun, _Given], list[Table]]] = {
     "maps": _maps,
     "saliency": _saliency,
     "curves": _curves,
+    "macro": _macro,
     "t-tests": _t_tests,
 }
 """What makes the tables of each kind of study."""

@@ -35,6 +35,9 @@ from ._held_out import (
     explain_held_out as explain_held_out,
 )
 from ._held_out import (
+    held_out_network as held_out_network,
+)
+from ._held_out import (
     honest_rule as honest_rule,
 )
 from ._held_out import (
@@ -55,6 +58,7 @@ __all__ = [
     "explain",
     "explain_held_out",
     "explain_sample",
+    "held_out_network",
     "honest_rule",
     "last_maps",
     "require_captum",

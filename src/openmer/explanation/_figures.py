@@ -4,75 +4,26 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import ListedColormap
-from numpy.typing import NDArray
 
 from openmer.errors import ConfigError
 from openmer.explanation._held_out import SaliencyMap
 from openmer.files import replace_file
-from openmer.preprocessing import LUMA, DynamicImageStep, Recipe, flow_to_rgb, round_up
+from openmer.preprocessing import LUMA, Picture, input_pictures
 from openmer.theme import ACCENT, ALARM, INK, LINE, SOFT, figure_bytes, new_figure
-from openmer.training import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
 _DPI = 120
+_PANEL_IN = 3.6  # from the left side of a picture to that of the next
 _LONGEST_NAME = 72  # characters that fit on a figure
-_FULL_QUANTILE = 0.995  # of flow lengths; the longest ones are outliers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Picture:
-    """An image with its words.
-
-    Attributes:
-        title: What it is.
-        words: How to read it; empty where there is nothing to say.
-        rgb: Red, green and blue, shape ``(height, width, 3)``.
-    """
-
-    title: str
-    words: str = ""
-    rgb: NDArray[np.uint8]
-
-
-def input_picture(array: FloatArray, recipe: Recipe) -> Picture:
-    """Draw a network's input as an image.
-
-    Args:
-        array: As the recipe makes it, shape ``(channels, height, width)``.
-        recipe: Flow of true magnitude becomes colours, a dynamic image is laid on middle gray,
-            everything else is in 0..255.
-    """
-    planes = np.repeat(array, 3, axis=0) if len(array) == 1 else array
-    shown = np.moveaxis(planes, 0, -1)
-    if recipe.flow is not None and not recipe.stretched:
-        full_px = round_up(float(np.quantile(np.hypot(*array[:2]), _FULL_QUANTILE)))
-        return Picture(
-            title="flow",
-            words=f"hue is direction, full colour {full_px:g}{'' if recipe.recovered else ' px'}",
-            rgb=_eight_bit(255 * flow_to_rgb(array[:2], full_px)),
-        )
-    if recipe.flow is not None:
-        shown = shown[..., : recipe.flow_channels]
-        missing = 3 - shown.shape[-1]
-        return Picture(
-            title="flow, 8 bit",
-            words="red is u, green v" + ("" if missing else ", blue strain"),
-            rgb=_eight_bit(np.pad(shown, ((0, 0), (0, 0), (0, missing)))),
-        )
-    if isinstance(recipe.source, DynamicImageStep) and not recipe.stretched:
-        rgb = _eight_bit(127.5 + shown / 2)
-        return Picture(title="dynamic image", words="gray is no movement", rgb=rgb)
-    return Picture(title=recipe.source.step.replace("_", " "), rgb=_eight_bit(shown))
 
 
 def draw_saliency_map(shown: SaliencyMap) -> Figure:
@@ -80,18 +31,23 @@ def draw_saliency_map(shown: SaliencyMap) -> Figure:
     notes = [(text, ALARM) for text in shown.cautions] + [(shown.by.origin, SOFT)]
     lines = [(line, colour) for text, colour in notes for line in textwrap.wrap(text, 150)]
     foot_in = 0.2 * len(lines) + 0.25
-    figure = new_figure(11.0, 4.4 + foot_in, dpi=_DPI, paper="white")
+    pictures = input_pictures(shown.array, shown.by.recipe)
+    width_in = 7.4 + _PANEL_IN * len(pictures)
+    figure = new_figure(width_in, 4.4 + foot_in, dpi=_DPI, paper="white")
     body, foot = figure.subfigures(2, 1, height_ratios=(4.4, foot_in), squeeze=False)[:, 0]
     body.text(0.02, 0.95, _short(shown.name), fontsize=15, weight="bold", color=INK, va="center")
     body.text(0.02, 0.878, _verdict(shown), fontsize=10.5, color=SOFT, va="center")
-    picture = input_picture(shown.array, shown.by.recipe)
-    title = f"{picture.title}: {picture.words}" if picture.words else picture.title
-    _picture(body.add_axes((0.02, 0.02, 0.31, 0.75)), picture, title)
+    left_in = 0.22
+    for picture in pictures:
+        title = f"{picture.title}: {picture.words}" if picture.words else picture.title
+        _picture(body.add_axes(_place(left_in, 3.4, width_in)), picture, title)
+        left_in += _PANEL_IN
     rows, columns = shown.found.cells.shape
     title = f"saliency of {_explained(shown)}, {rows}x{columns} cells ({shown.found.kind})"
-    drawn = _saliency(body.add_axes((0.35, 0.02, 0.31, 0.75)), shown, title)
-    _colour_bar(body, drawn, (0.672, 0.06, 0.011, 0.67))
-    _scores(body.add_axes((0.815, 0.12, 0.165, 0.6)), shown)
+    drawn = _saliency(body.add_axes(_place(left_in, 3.4, width_in)), shown, title)
+    bar = ((left_in + 3.54) / width_in, 0.06, 0.12 / width_in, 0.67)
+    _colour_bar(body, drawn, bar)
+    _scores(body.add_axes((1 - 2.0 / width_in, 0.12, 1.8 / width_in, 0.6)), shown)
     for number, (line, colour) in enumerate(lines):
         height = 1 - (0.12 + 0.2 * number) / foot_in
         foot.text(0.02, height, line, fontsize=9, color=colour, va="center")
@@ -105,11 +61,11 @@ def draw_variants(
 
     Args:
         title: Above them.
-        shown: Label and saliency map of each, at least one; the first one's input is drawn.
+        shown: Label and saliency map of each, at least one; the first one's inputs are drawn.
         beside: A further picture between the input and the maps.
     """
     first = shown[0][1]
-    pictures = [input_picture(first.array, first.by.recipe), *([beside] if beside else [])]
+    pictures = [*input_pictures(first.array, first.by.recipe), *([beside] if beside else [])]
     count = len(pictures) + len(shown)
     width_in = 2.35 * count + 0.75
     figure = new_figure(width_in, 3.95, dpi=_DPI, paper="white")
@@ -193,6 +149,11 @@ def _below(panel: Axes, shown: SaliencyMap) -> None:
     panel.set_xlabel("\n".join(lines), **_under(ALARM if wrong else INK))
 
 
+def _place(left_in: float, side_in: float, width_in: float) -> tuple[float, float, float, float]:
+    """Return the place of a panel in the body of a figure, as shares of its width and height."""
+    return left_in / width_in, 0.02, side_in / width_in, 0.75
+
+
 def _picture(panel: Axes, picture: Picture, title: str) -> None:
     panel.imshow(picture.rgb, interpolation="nearest")
     _bare(panel)
@@ -201,7 +162,8 @@ def _picture(panel: Axes, picture: Picture, title: str) -> None:
 
 def _saliency(panel: Axes, shown: SaliencyMap, title: str, **style: Any) -> Any:  # noqa: ANN401 - of matplotlib
     """Draw the saliency over the input in gray; return what a colour bar needs."""
-    gray = input_picture(shown.array, shown.by.recipe).rgb @ np.array(LUMA)
+    pictures = input_pictures(shown.array, shown.by.recipe)
+    gray = next((one for one in pictures if one.is_image), pictures[0]).rgb @ np.array(LUMA)
     panel.imshow(gray, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     drawn = panel.imshow(
         shown.found.saliency, cmap=_saliency_colours(), vmin=0, vmax=1, interpolation="nearest"
@@ -268,7 +230,3 @@ def _title() -> dict[str, Any]:
 
 def _under(colour: str) -> dict[str, Any]:
     return {"fontsize": 9, "color": colour, "loc": "left", "labelpad": 5}
-
-
-def _eight_bit(image: NDArray[np.floating]) -> NDArray[np.uint8]:
-    return np.asarray(np.rint(image).clip(0, 255), np.uint8)

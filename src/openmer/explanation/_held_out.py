@@ -156,11 +156,10 @@ def held_out_network(
         The network whose scores of that subject `cross_validate` stores, under `honest_rule`.
 
     Raises:
-        ConfigError: The method has no network, or a network without maps; or Captum is missing.
+        ConfigError: The method has no network, or a network without maps.
         DataError: Nobody of that name has a clip in the task.
         ProtocolError: The stored weights that the method starts from have seen the subject.
     """
-    require_captum()
     require_maps(task.method)
     _require_unseen(task.method, subject_id)
     rule = honest_rule(task.method)
@@ -269,10 +268,11 @@ def explain_held_out(
         resources: As in `held_out_network`.
 
     Raises:
-        ConfigError: As `explain` and `held_out_network`.
+        ConfigError: As `explain` and `held_out_network`; or Captum is missing.
         DataError: The clip is not in the task; it says why.
         ProtocolError: As `held_out_network`.
     """
+    require_captum()
     _require_class(class_name, task.scheme.classes)
     place = _place(task, clip)
     by = held_out_network(task, task.clips[place].subject_id, seed=seed, resources=resources)

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import tomli_w
+
 from openmer.augmentation import Planes
 from openmer.clip import Clip
-from openmer.config import read_toml, validate
+from openmer.config import read_text, read_toml, validate
 from openmer.datasets import (
     UNIT_SCHEME,
     LabelScheme,
@@ -31,9 +33,9 @@ from openmer.training import (
     NetworkTraining,
     Pretraining,
     Record,
-    Scalar,
     Search,
     Searched,
+    Setting,
     SvmTraining,
     Training,
 )
@@ -141,10 +143,14 @@ class Method(Record):
 def load_method(name: str, overrides: Sequence[str] = (), search: Path | None = None) -> Method:
     """Read a method by its name or the path of a TOML file, with single values replaced.
 
+    A file with ``extends = "NAME"`` says only what differs from that method: its tables are merged
+    with the other's, its lists and single values replace them.
+
     Args:
         name: One of `list_methods()`, or a path that ends in ``.toml``.
         overrides: ``key=value`` each; keys are dotted paths into the file (``training.epochs``,
-            ``recipe.2.size`` counts steps from 0), values are TOML, or plain text.
+            ``recipe.2.size`` counts steps from 0, ``recipe.resize.size`` names one), values are
+            TOML, or plain text.
         search: A TOML file whose table ``[search]`` takes the place of the method's.
 
     Returns:
@@ -158,7 +164,7 @@ def load_method(name: str, overrides: Sequence[str] = (), search: Path | None = 
         method = openmer.load_method("ststnet", ["training.epochs=50"])
         print(method.title, method.training.epochs)
     """
-    table = read_toml(method_file(name), "method file")
+    table = _method_table(name)
     if search is not None:
         table["search"] = _search_table(search)
     for override in overrides:
@@ -166,7 +172,20 @@ def load_method(name: str, overrides: Sequence[str] = (), search: Path | None = 
     return _validated(name, table)
 
 
-def with_settings(method: Method, settings: Mapping[str, Scalar]) -> Method:
+def method_text(name: str) -> str:
+    """Return the TOML of a method as `load_method` reads it; with its comments, if it extends none.
+
+    Raises:
+        ConfigError: No such method (the nearest name is given), or the file cannot be read.
+    """
+    text = read_text(method_file(name), "method file")
+    base = tomllib.loads(text).get("extends")
+    if base is None:
+        return text
+    return f"# As {base}, but for what its own file says.\n{tomli_w.dumps(_method_table(name))}"
+
+
+def with_settings(method: Method, settings: Mapping[str, Setting]) -> Method:
     """Return the method with single values replaced, and without a search.
 
     Args:
@@ -206,6 +225,34 @@ def _validated(name: str, table: dict[str, Any]) -> Method:
             raise
         raise ConfigError(f"{name}: {error}") from error
     return method
+
+
+def _method_table(name: str, below: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Read a method file over the one that it extends: tables are merged, all else replaced."""
+    if name in below:
+        raise ConfigError(
+            f"Method {name} extends itself, by way of {', '.join(below)}. Let one of them extend "
+            "another method, or none."
+        )
+    own = read_toml(method_file(name), "method file")
+    base = own.pop("extends", None)
+    if base is None:
+        return own
+    if not isinstance(base, str):
+        raise ConfigError(f"{name}: extends is {base!r}, expected the name of a method.")
+    return _merged(_method_table(base, (*below, name)), own)
+
+
+def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table with the values of another in it, table by table."""
+    both = dict(base)
+    for key, value in own.items():
+        under = base.get(key)
+        if isinstance(value, dict) and isinstance(under, dict):
+            both[key] = _merged(under, value)
+        else:
+            both[key] = value
+    return both
 
 
 def _search_table(path: Path) -> object:
@@ -330,6 +377,9 @@ def _child(place: object, part: str, key: str) -> object:
 def _index(place: list[Any], part: str, key: str) -> int:
     if not place:
         raise ConfigError(f"Override {key!r}: {part!r} is below an empty list. Replace the list.")
+    steps = [item.get("step") if isinstance(item, dict) else None for item in place]
+    if part in steps:
+        return steps.index(part)
     if not (part.isascii() and part.isdigit() and len(part) < 9 and int(part) < len(place)):
         raise ConfigError(f"Override {key!r}: {part!r} is not one of 0..{len(place) - 1}.")
     return int(part)

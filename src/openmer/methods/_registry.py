@@ -6,7 +6,6 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from openmer.config import read_text
 from openmer.registry import Registry
 
 _METHODS: Registry[Traversable] = Registry("method")
@@ -53,12 +52,3 @@ def method_file(name: str) -> Path | Traversable:
     """
     path = Path(name)
     return path if path.suffix == ".toml" else _METHODS[name]
-
-
-def method_text(name: str) -> str:
-    """Read the TOML of a listed method, or of the file `name` if it is a path.
-
-    Raises:
-        ConfigError: No such method (the nearest name is given), or the file cannot be read.
-    """
-    return read_text(method_file(name), "method file")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor, nn
 
-from openmer.errors import ConfigError
+from openmer.errors import ConfigError, unknown_name
 from openmer.models._registry import register_model
 from openmer.models._timm import PixelNormalize, check_image
+
+_ORIGINS: dict[str, tuple[str, dict[str, Any]]] = {
+    "timm": ("efficientnet_b0", {}),
+    "tensorflow": ("tf_efficientnet_b0.aa_in1k", {"bn_momentum": 0.01, "drop_path_rate": 0.2}),
+}
+"""Name in timm whose ImageNet weights fit, and what is set beside it."""
 
 _CHANNELS = (16, 24, 40, 80, 112, 192, 1280)  # after each stage; with 7, after the convolution
 
@@ -30,6 +36,10 @@ class EfficientMe(nn.Module):
             EfficientNet-B0. 5 in the paper; 3 in its variant ``tr3``.
         dropout: Share of pooled features dropped in training.
         stem_stride: Stride of the first convolution; 2 in EfficientNet, 1 for very small images.
+        origin: "timm", or "tensorflow" for the layers as Keras, which the authors used, has them:
+            maps padded more at the end than at the start, batch norm with an eps of 1e-3 and
+            running statistics that move by 0.01, and, in training, whole residual branches left
+            out, up to one in five in the last block. The numbers have the same names and shapes.
 
     Raises:
         ConfigError: An argument is out of its range.
@@ -38,8 +48,6 @@ class EfficientMe(nn.Module):
         Efficient-ME, section 3 (the card of the method lists what it states); Tan and Le (2019),
         EfficientNet, ICML. The layers are timm's.
     """
-
-    timm_backbone: ClassVar[str] = "efficientnet_b0"  # whose ImageNet weights fit
 
     def __init__(
         self,
@@ -50,13 +58,15 @@ class EfficientMe(nn.Module):
         depth: int = 5,
         dropout: float = 0.5,
         stem_stride: int = 2,
+        origin: str = "timm",
     ) -> None:
         super().__init__()
         check_image("Efficient-ME", in_channels=in_channels, size=size)
-        _check(depth=depth, stem_stride=stem_stride)
+        _check(depth=depth, stem_stride=stem_stride, origin=origin)
         import timm  # seconds to import: only who makes this model waits for it
 
-        whole: Any = timm.create_model(self.timm_backbone, num_classes=0)
+        self.timm_backbone, options = _ORIGINS[origin]
+        whole: Any = timm.create_model(self.timm_backbone, num_classes=0, **options)
         self.normalize = PixelNormalize()
         whole.conv_stem.stride = (stem_stride, stem_stride)
         self.stem = nn.Sequential(whole.conv_stem, whole.bn1)
@@ -80,7 +90,9 @@ class EfficientMe(nn.Module):
         return logits
 
 
-def _check(*, depth: int, stem_stride: int) -> None:
+def _check(*, depth: int, stem_stride: int, origin: str) -> None:
+    if origin not in _ORIGINS:
+        raise unknown_name("origin of EfficientNet-B0 called", origin, _ORIGINS)
     if not 1 <= depth <= len(_CHANNELS) or stem_stride not in (1, 2):
         raise ConfigError(
             f"Efficient-ME takes a depth of 1..{len(_CHANNELS)} and a stem_stride of 1 or 2, found "

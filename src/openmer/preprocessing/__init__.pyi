@@ -46,6 +46,8 @@ from ._frames import (
 from ._frames import (
     read_rgb as read_rgb,
 )
+from ._input_pictures import Picture as Picture
+from ._input_pictures import input_pictures as input_pictures
 from ._interpolate import (
     interpolate_frames as interpolate_frames,
 )
@@ -250,6 +252,7 @@ __all__ = [
     "MagnifySettings",
     "Mesh",
     "OnFailure",
+    "Picture",
     "Pixels",
     "Recipe",
     "RecipeField",
@@ -275,6 +278,7 @@ __all__ = [
     "flow_to_rgb",
     "gray_of",
     "has_face_mesh",
+    "input_pictures",
     "inspect_clip",
     "interpolate_frames",
     "linear_limit_px",

@@ -1,3 +1,4 @@
+from ._images import ImageReader as ImageReader
 from ._images import (
     ImageSet as ImageSet,
 )
@@ -22,6 +23,7 @@ from ._run import (
 )
 
 __all__ = [
+    "ImageReader",
     "ImageSet",
     "PretrainResources",
     "PretrainingTask",

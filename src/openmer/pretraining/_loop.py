@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from openmer.augmentation import resize_images
+from openmer.augmentation import Planes, apply_all, resize_images
 from openmer.errors import ConfigError
 from openmer.files import replace_file
 from openmer.models import halved, load_weights
@@ -32,12 +32,15 @@ from openmer.pretraining._spec import (
     read_checkpoint,
 )
 from openmer.training import (
+    Changes,
     FloatArray,
     IntArray,
     Plateau,
     Stage,
+    balanced_rows,
     class_weights,
     clip_losses,
+    copies_of,
     derive_seed,
     freed_memory_kept,
     generator,
@@ -47,6 +50,7 @@ from openmer.training import (
     make_optimizer,
     penalised_weight,
     set_learning,
+    with_copies,
 )
 
 _EVALUATION_BATCH = 256
@@ -117,6 +121,8 @@ class _Run:
             image_set.targets, self._config.validation, spec.seed, image_set.subjects
         )
         self._image_set = image_set
+        self._rows = with_copies(self._train, image_set.targets, self._config.oversample)
+        self._copies = self._drawn_copies()
         self.network = _started(spec, image_set, start).to(spec.device)
         self._function = loss_function(self._config.loss)
         self._class_weights = class_weights(
@@ -185,8 +191,7 @@ class _Run:
 
     def _train_epoch(self, stage: Stage) -> float:
         number = len(self.progress.epochs) + 1
-        order = generator(self._spec.seed, "order", number).permutation(self._train)
-        size = min(self._config.batch_size, len(order))
+        order, size = self._order(number)
         steps = len(order) // size  # what is left over waits for the next epoch's order
         draws = torch.Generator(self._spec.device)
         draws.manual_seed(derive_seed(self._spec.seed, "augment", number))
@@ -201,9 +206,36 @@ class _Run:
             total += self._step(torch.from_numpy(rows), draws)
         return total / steps
 
+    def _order(self, number: int) -> tuple[IntArray, int]:
+        """Draw the rows of an epoch in their order, and how many make a step."""
+        rng, size = generator(self._spec.seed, "order", number), self._config.batch_size
+        if self._config.order == "balanced":
+            order, size = balanced_rows(self._rows, self._image_set.targets, size, rng)
+        else:
+            order = rng.permutation(self._rows)
+        return order, min(size, len(order))
+
+    def _drawn_copies(self) -> Changes:
+        """Draw the copies of all images, with change 0, none; nothing where there are none."""
+        if self._config.oversample is None:
+            return []
+        _, channels, height, width = self._images.shape
+        shape = (channels, height, width)
+        drawn = copies_of(self._config.oversample, len(self._images), shape)
+        return [(change, values.flatten(0, 1).to(self._spec.device)) for change, values in drawn]
+
+    def _pixels(self, rows: Tensor) -> Tensor:
+        """Return images, or copies of them, by their rows."""
+        pixels = self._images[rows % len(self._images)].float()
+        if not self._copies:
+            return pixels
+        changes, values = zip(*self._copies, strict=True)
+        return apply_all(list(changes), pixels, [one[rows] for one in values], Planes())
+
     def _step(self, rows: Tensor, draws: torch.Generator) -> float:
-        rows, images = rows.to(self._images.device), self._images
-        pixels = augment_images(images[rows].float(), self._size(), self._config.augment, draws)
+        rows = rows.to(self._images.device)
+        pixels = augment_images(self._pixels(rows), self._size(), self._config.augment, draws)
+        rows = rows % len(self._images)
         self._optimizer.zero_grad()
         loss = self._loss(_laid_out(pixels), self._targets[rows])
         torch.autograd.backward(loss)

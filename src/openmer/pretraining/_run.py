@@ -6,8 +6,9 @@ import csv
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ from openmer.pretraining._images import ImageReader, ImageSet, subjects_of_image
 from openmer.pretraining._learning_curve import draw_curve
 from openmer.pretraining._loop import pretrain
 from openmer.pretraining._plan import PretrainResources, plan_pretraining, start_state
+from openmer.pretraining._search import score_of, trials_of
 from openmer.pretraining._spec import Epoch, Pretrained, PretrainSpec
 from openmer.training import ModelConfig, Pretraining
 
@@ -188,7 +190,8 @@ def run_pretraining(
     Args:
         task: From `prepare_pretraining`.
         out: Folder for ``<method>.safetensors``, ``card.md``, ``history.csv``, ``curve.png`` and,
-            while it goes on, ``checkpoint.pt``; made where it is missing.
+            while it goes on, ``checkpoint.pt``, of a search one for each trial in ``search``; made
+            where it is missing.
         resources: What may be used; None lets the device decide.
         command: The command that repeats it, for the card.
         half: Store the weights in half precision: half the file. They are scored as stored.
@@ -203,21 +206,21 @@ def run_pretraining(
             sense.
         DataError: The weights it starts from are not at hand; the checkpoint is broken.
     """
-    checkpoint = out / "checkpoint.pt"
-    model = task.model.model_copy(update={"weights": ""})  # of the method, once they are made
-    asked = PretrainSpec(model=model, pretraining=task.pretraining, seed=task.seed)
-    spec = plan_pretraining(asked, task.image_set, resources or PretrainResources(), checkpoint)
-    start = {} if checkpoint.is_file() else start_state(spec, task.image_set)
     report = on_progress or (lambda *_: None)
-    made = pretrain(
-        spec,
-        task.image_set,
-        start,
-        checkpoint=checkpoint,
-        half=half,
-        on_epoch=lambda done, total: report("epochs", done, total),
-    )
-    card = make_card(task, spec, made, command, half=half)
+    trials = trials_of(task.method.model_copy(update={"pretraining": task.pretraining}))
+    tried: list[dict[str, Any]] = []
+    made_by: list[tuple[float, PretrainSpec, Pretrained]] = []
+    for number, (settings, config) in enumerate(trials):
+        checkpoint = out / ("checkpoint.pt" if len(trials) == 1 else f"search/{number:03}.pt")
+        stage = "epochs" if len(trials) == 1 else f"trial {number + 1} of {len(trials)}"
+        on_epoch = partial(report, stage)
+        found, result = _trained(task, config, checkpoint, resources, half, on_epoch)
+        tried.append({"settings": settings, "score": score_of(config, result)})
+        made_by = sorted([*made_by, (tried[-1]["score"], found, result)], key=lambda one: one[0])[
+            :1
+        ]
+    ((_, spec, made),) = made_by
+    card = make_card(task, spec, made, command, half=half, tried=tried)
     stored = halved(made.state) if half else made.state
     save_weights(out / f"{task.method.name}.safetensors", stored, card)
     replace_files(
@@ -230,6 +233,25 @@ def run_pretraining(
     return card
 
 
+def _trained(
+    task: PretrainingTask,
+    config: Pretraining,
+    checkpoint: Path,
+    resources: PretrainResources | None,
+    half: bool,
+    on_epoch: Callable[[int, int], None],
+) -> tuple[PretrainSpec, Pretrained]:
+    """Train with one set of settings, or go on training."""
+    model = task.model.model_copy(update={"weights": ""})  # of the method, once they are made
+    asked = PretrainSpec(model=model, pretraining=config, seed=task.seed)
+    spec = plan_pretraining(asked, task.image_set, resources or PretrainResources(), checkpoint)
+    start = {} if checkpoint.is_file() else start_state(spec, task.image_set)
+    made = pretrain(
+        spec, task.image_set, start, checkpoint=checkpoint, half=half, on_epoch=on_epoch
+    )
+    return spec, made
+
+
 def make_card(
     task: PretrainingTask,
     spec: PretrainSpec,
@@ -237,6 +259,7 @@ def make_card(
     command: str = "",
     *,
     half: bool = False,
+    tried: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Build the card of weights: plain values, the same for the same training.
 
@@ -246,6 +269,7 @@ def make_card(
         made: The result.
         command: The command that repeats it.
         half: Whether the numbers are stored in half precision.
+        tried: Settings and score of every trial of a search; a card of one trial says none.
     """
     config = spec.pretraining.model_dump(mode="json")
     config["start"] = _start(spec.pretraining.start)["from"]  # without the folders of this machine
@@ -271,6 +295,8 @@ def make_card(
         "versions": versions(_PACKAGES),
         "command": command,
     }
+    if len(tried) > 1:
+        card["search"] = [dict(trial) for trial in tried]
     return {**card, **limits_of(card)}
 
 

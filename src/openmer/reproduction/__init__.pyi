@@ -4,6 +4,12 @@ from ._differences import (
 from ._feature_maps import (
     draw_study as draw_study,
 )
+from ._macro_figure import (
+    draw_macro_and_micro as draw_macro_and_micro,
+)
+from ._macro_figure import (
+    macro_and_micro as macro_and_micro,
+)
 from ._model_size import (
     size_table as size_table,
 )
@@ -33,6 +39,9 @@ from ._run_study import (
 )
 from ._run_study import (
     run_study as run_study,
+)
+from ._score_figure import (
+    draw_scores as draw_scores,
 )
 from ._study import (
     Study as Study,
@@ -67,9 +76,12 @@ __all__ = [
     "curves_csv",
     "difference_tables",
     "draw_curves",
+    "draw_macro_and_micro",
+    "draw_scores",
     "draw_study",
     "list_studies",
     "load_study",
+    "macro_and_micro",
     "row_method",
     "run_study",
     "run_table",

@@ -18,7 +18,7 @@ from openmer.reports import (
     markdown_table,
     terminal_table,
 )
-from openmer.reproduction._rows import QUICK_EPOCHS, Changes
+from openmer.reproduction._rows import QUICK_EPOCHS, Changes, row_method
 from openmer.reproduction._run_study import StudyResult
 from openmer.reproduction._study import WHOLE, Study, part_word
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 IMPOSSIBLE = "impossible: a mean of recalls cannot exceed 1"
 _NONE = "-"
+_WHOSE = ("ours", "printed")
 
 
 def study_table(study: Study, results: Sequence[StudyResult]) -> Table:
@@ -37,17 +38,28 @@ def study_table(study: Study, results: Sequence[StudyResult]) -> Table:
         results: One per row, from `run_study`.
     """
     leaky = any(result.leaky for result in results)
-    several = len(study.shown_parts) > 1
-    words = [METRICS[score].title for score in study.scores]
-    columns = ["", *["clips"] * several, *(f"{word}, ours" for word in words), "epoch rule"]
-    columns += ["F1 by class, ours"] * study.per_class
+    words = _headings(study)
+    columns = ["", *["clips"] * _below(study), *(f"{word}, ours" for word in words), "epoch rule"]
+    columns += [f"F1 {name}, {whose}" for name in _classes(study, results) for whose in _WHOSE]
     columns += ["clips with a bin in the band", "a movement becomes"] * study.magnified
     columns += [f"{word}, LEAKY" for word in words if leaky]
     columns += [f"{word}, printed" for word in words if study.prints]
-    rows = [
-        _row(study, result, part, leaky=leaky) for part in study.shown_parts for result in results
-    ]
+    groups = [study.shown_parts] if study.across else [(part,) for part in study.shown_parts]
+    rows = [_row(study, result, parts, leaky=leaky) for parts in groups for result in results]
     return Table(study_title(study), tuple(columns), tuple(rows), _notes(study, results))
+
+
+def _headings(study: Study) -> list[str]:
+    """Write the name of every score of a line; of parts side by side with the part."""
+    words = [METRICS[score].title for score in study.scores]
+    if not study.across:
+        return words
+    return [f"{word} {part_word(part)}" for part in study.shown_parts for word in words]
+
+
+def _below(study: Study) -> bool:
+    """Whether the parts of a study have lines of their own."""
+    return len(study.shown_parts) > 1 and not study.across
 
 
 def study_tables(
@@ -168,30 +180,33 @@ def epoch_rule(run: tuple[RunInfo, Summary] | None) -> str:
     return run[0].epoch_rule + " (LEAKY)" * run[0].leaky
 
 
-def _row(study: Study, result: StudyResult, part: str, *, leaky: bool) -> tuple[str, ...]:
-    several = len(study.shown_parts) > 1
-    cells = [result.row.label, *[part_word(part)] * several]
-    cells += [*_ours(study, result.honest, part), epoch_rule(result.honest)]
+def _row(
+    study: Study, result: StudyResult, parts: Sequence[str], *, leaky: bool
+) -> tuple[str, ...]:
+    """Write the line of a row with the scores of some parts, one after another."""
+    cells = [result.row.label, *[part_word(parts[0])] * _below(study)]
+    cells += [cell for part in parts for cell in _ours(study, result.honest, part)]
+    cells.append(epoch_rule(result.honest))
     if study.per_class:
-        cells.append(_by_class(result.honest))
+        cells += _by_class(result)
     if study.magnified:
         cells += _magnified(result)
     if leaky:
-        cells += _ours(study, result.leaky, part)
+        cells += [cell for part in parts for cell in _ours(study, result.leaky, part)]
     if study.prints:
-        cells += _printed(study, result, part)
+        cells += [cell for part in parts for cell in _printed(study, result, part)]
     return tuple(cells)
 
 
-def _scores(run: tuple[RunInfo, Summary] | None, part: str) -> Part | None:
-    """Scores of some of a run's clips; None where it has none of them."""
+def scores_of(run: tuple[RunInfo, Summary] | None, part: str) -> Part | None:
+    """Return the scores of some of a run's clips; None where it has none of them."""
     if run is None:
         return None
     return run[1] if part == WHOLE else run[1].parts.get(part)
 
 
 def _ours(study: Study, run: tuple[RunInfo, Summary] | None, part: str) -> list[str]:
-    found = _scores(run, part)
+    found = scores_of(run, part)
     if found is None:
         return [_NONE] * len(study.scores)
     return [_score(found, score) for score in study.scores]
@@ -205,10 +220,23 @@ def _score(found: Part, score: str) -> str:
     return f"{estimate.value:.3f} ({estimate.low:.3f}-{estimate.high:.3f})"
 
 
-def _by_class(run: tuple[RunInfo, Summary] | None) -> str:
-    if run is None:
-        return _NONE
-    return ", ".join(f"{found.name} {found.f1:.2f}" for found in run[1].per_class)
+def _classes(study: Study, results: Sequence[StudyResult]) -> tuple[str, ...]:
+    """Return the classes that have columns of their own: none where the paper's table has none."""
+    if not study.per_class:
+        return ()
+    runs = [result.honest for result in results if result.honest]
+    return tuple(runs[0][0].classes) if runs else row_method(study, study.rows[0]).scheme.classes
+
+
+def _by_class(result: StudyResult) -> list[str]:
+    """Write F1 of every class, ours and printed."""
+    printed = result.row.printed_f1
+    if result.honest is None:
+        ours = [_NONE] * len(printed)
+    else:
+        ours = [f"{found.f1:.3f}" for found in result.honest[1].per_class]
+    told = [f"{value:g}" for value in printed] or [_NONE] * len(ours)
+    return [cell for pair in zip(ours, told, strict=True) for cell in pair]
 
 
 def _magnified(result: StudyResult) -> list[str]:
@@ -243,7 +271,7 @@ def _parts_apart(study: Study, results: Sequence[StudyResult]) -> list[str]:
     notes = []
     runs = [result.honest for result in results if result.honest]
     for part in study.shown_parts if runs else ():
-        found = [scores for scores in (_scores(run, part) for run in runs) if scores is not None]
+        found = [scores for scores in (scores_of(run, part) for run in runs) if scores is not None]
         if not found:
             notes.append(f"{part_word(part)}: no clip of it was given.")
         lacking = sorted({name for one in found for name in getattr(one, "skipped", ())})

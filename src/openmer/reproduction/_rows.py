@@ -57,7 +57,7 @@ def row_method(study: Study, row: StudyRow, changes: Changes | None = None) -> M
         method = load_method(name, [*set_by(study, row), *given, weights])
     if changes.quick:
         method = shortened_method(method, QUICK_EPOCHS)
-    return _without(method, row.without)
+    return without_steps(method, row.without)
 
 
 def method_name(study: Study, row: StudyRow, changes: Changes) -> str:
@@ -172,7 +172,12 @@ def _key(text: str) -> str:
     return text.partition("=")[0].strip()
 
 
-def _without(method: Method, steps: Sequence[str]) -> Method:
+def without_steps(method: Method, steps: Sequence[str]) -> Method:
+    """Return a method whose recipe leaves steps out, by their names.
+
+    Raises:
+        ConfigError: The recipe has no such step.
+    """
     names = [step.step for step in method.recipe.steps]
     for name in steps:
         if name not in names:

@@ -69,7 +69,8 @@ class StudyRun:
     changes: Changes = field(default_factory=Changes)
 
 
-def _silent(_: StudyRow) -> AbstractContextManager[Progress | None]:
+def silent(_: StudyRow) -> AbstractContextManager[Progress | None]:
+    """Report nothing."""
     return nullcontext()
 
 
@@ -77,7 +78,7 @@ def run_study(
     study: Study,
     clips: Sequence[Clip] | ClipSource,
     how: StudyRun,
-    on_progress: Callable[[StudyRow], AbstractContextManager[Progress | None]] = _silent,
+    on_progress: Callable[[StudyRow], AbstractContextManager[Progress | None]] = silent,
 ) -> list[StudyResult]:
     """Train and evaluate every row of a study of kind ``scores`` or ``t-tests``.
 

@@ -33,6 +33,9 @@ class StudyRow(Record):
         parts: Of a study of kind ``size``: whether its parts follow, each on a line.
         run: Whether OpenMER can run it; a line that is only quoted cannot be.
         published: The paper's name of it, in the list of published numbers.
+        printed_f1: F1 of each class that the paper prints, in the order of the classes.
+        pretrained: Of a study of kind ``maps``: whether the network is drawn with the weights that
+            every fold begins with, and not as the fold without the clip's subject trains it.
     """
 
     label: str
@@ -45,6 +48,8 @@ class StudyRow(Record):
     parts: bool = False
     run: bool = True
     published: str = ""
+    printed_f1: tuple[float, ...] = ()
+    pretrained: bool = False
 
 
 class Study(Record):
@@ -55,15 +60,18 @@ class Study(Record):
         title: What it compares.
         kind: ``scores`` trains and evaluates every row, ``size`` counts weights and operations,
             ``maps`` draws feature maps, ``saliency`` saliency maps, ``curves`` the accuracy of a
-            training epoch by epoch, ``t-tests`` compares the first row with every other.
+            training epoch by epoch, ``macro`` shows macro- beside micro-expressions, ``t-tests``
+            compares the first row with every other.
         source: The paper, as the list of published numbers calls it.
         tables: Numbers of its tables.
         method: The method that the rows change.
         corpus: The corpus whose clips alone are evaluated; empty for all clips that are given.
         parts: Of which clips the table has scores, all from the same predictions: names of
             corpora, or "full". Empty is the `corpus`, else all clips.
+        across: Whether the parts stand beside one another, and not below.
         scores: Names of the metrics of the paper's table, in its order.
         per_class: Whether the paper's table has a score per class.
+        drawn: Whether the paper shows the scores as a figure.
         magnified: Whether the table tells what the step ``magnify`` did to the clips.
         per_weight: Whether the table has two operations per weight beside the real count.
         note: What to know before comparing.
@@ -73,14 +81,16 @@ class Study(Record):
 
     name: str
     title: str
-    kind: Literal["scores", "size", "maps", "saliency", "curves", "t-tests"]
+    kind: Literal["scores", "size", "maps", "saliency", "curves", "macro", "t-tests"]
     source: str
     tables: tuple[str, ...] = ()
     method: str
     corpus: str = ""
     parts: tuple[str, ...] = ()
+    across: bool = False
     scores: tuple[str, ...] = ("uf1", "uar")
     per_class: bool = False
+    drawn: bool = False
     magnified: bool = False
     per_weight: bool = False
     note: str = ""

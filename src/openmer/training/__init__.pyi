@@ -1,6 +1,8 @@
 from ._adapt import (
     has_depthwise as has_depthwise,
 )
+from ._batches import balanced_rows as balanced_rows
+from ._batches import with_copies as with_copies
 from ._classifier import (
     CLASSIFIER as CLASSIFIER,
 )
@@ -66,6 +68,7 @@ from ._folds import (
 from ._folds import (
     IntArray as IntArray,
 )
+from ._folds import Setting as Setting
 from ._folds import (
     TrainingData as TrainingData,
 )
@@ -152,6 +155,8 @@ from ._plan import (
 from ._plan import (
     plan_run as plan_run,
 )
+from ._sampling import Changes as Changes
+from ._sampling import copies_of as copies_of
 from ._schedulers import (
     Plateau as Plateau,
 )
@@ -178,6 +183,7 @@ __all__ = [
     "CLASSIFIER",
     "LEVEL_OF_PRESENT",
     "ActionUnitConfig",
+    "Changes",
     "DecisionFunction",
     "EpochRule",
     "Feature",
@@ -204,6 +210,7 @@ __all__ = [
     "Scalar",
     "Search",
     "Searched",
+    "Setting",
     "Settings",
     "Stage",
     "SvmTraining",
@@ -211,10 +218,12 @@ __all__ = [
     "TrainingData",
     "Validation",
     "Variants",
+    "balanced_rows",
     "build_network",
     "class_weights",
     "clip_losses",
     "compiler_at_hand",
+    "copies_of",
     "count_parameters",
     "derive_seed",
     "fit_carrying",
@@ -236,4 +245,5 @@ __all__ = [
     "register_loss",
     "set_learning",
     "trained_network",
+    "with_copies",
 ]

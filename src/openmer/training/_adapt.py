@@ -13,12 +13,14 @@ from openmer.training._layers import (
 
 
 def key_dropouts(model: nn.Module) -> list[KeyedDropout]:
-    """Replace every ``nn.Dropout`` in place; returns the replacements in their order."""
+    """Replace every ``nn.Dropout`` and timm's ``DropPath``; return what replaced them, in order."""
     keyed: list[KeyedDropout] = []
     for parent in list(model.modules()):
         for name, child in parent.named_children():
-            if isinstance(child, nn.Dropout):
-                keyed.append(KeyedDropout(child.p, layer=len(keyed)))
+            of_rows = type(child).__name__ == "DropPath"
+            if of_rows or isinstance(child, nn.Dropout):
+                share: float = getattr(child, "drop_prob" if of_rows else "p")
+                keyed.append(KeyedDropout(share, layer=len(keyed), whole_rows=of_rows))
                 setattr(parent, name, keyed[-1])
     return keyed
 

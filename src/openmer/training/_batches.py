@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from openmer.training._config import NetworkTraining
+from openmer.training._config import NetworkTraining, Oversample
 from openmer.training._folds import FitJob, IntArray, TrainingData
 from openmer.training._seeding import generator
 
@@ -19,12 +19,23 @@ def training_rows(job: FitJob, training: NetworkTraining, data: TrainingData) ->
         training: How many copies.
         data: For the classes and the number of clips.
     """
-    rows = np.asarray(job.train, dtype=np.int64)
-    if training.oversample is None:
+    return with_copies(np.asarray(job.train, dtype=np.int64), data.targets, training.oversample)
+
+
+def with_copies(rows: IntArray, targets: IntArray, oversample: Oversample | None) -> IntArray:
+    """Append the copies of the classes that are smaller than the largest among some rows.
+
+    Args:
+        rows: Indices into `targets`.
+        targets: Class index of every clip or image; copy ``k`` of row ``r`` is ``r + k * their
+            number``.
+        oversample: How many copies; None makes none.
+    """
+    if oversample is None:
         return rows
-    counts = np.bincount(data.targets[rows], minlength=data.num_classes)
-    smaller = rows[counts[data.targets[rows]] < counts.max()]
-    copies = [smaller + copy * data.clips for copy in range(1, training.oversample.copies + 1)]
+    counts = np.bincount(targets[rows])
+    smaller = rows[counts[targets[rows]] < counts.max()]
+    copies = [smaller + copy * len(targets) for copy in range(1, oversample.copies + 1)]
     return np.concatenate([rows, *copies])
 
 
@@ -53,8 +64,7 @@ def epoch_batches(
     elif training.order == "class_by_class":
         rows = rows[np.argsort(_classes(rows, data), kind="stable")]
     elif training.order == "balanced":
-        rows, present = _balanced(rows, data, rng)
-        size = max(1, size // present) * present
+        rows, size = balanced_rows(rows, data.targets, size, rng)
     rows = rows + data.clips * _changes(len(rows), training, rng)
     starts = list(range(0, len(rows), size))
     if len(starts) > 1 and len(rows) - starts[-1] == 1:
@@ -66,16 +76,26 @@ def _classes(rows: IntArray, data: TrainingData) -> IntArray:
     return data.targets[rows % data.clips]
 
 
-def _balanced(rows: IntArray, data: TrainingData, rng: np.random.Generator) -> tuple[IntArray, int]:
-    """Rows that take turns by class, as many of each as the smallest has, and the classes' number.
+def balanced_rows(
+    rows: IntArray, targets: IntArray, size: int, rng: np.random.Generator
+) -> tuple[IntArray, int]:
+    """Draw rows that take turns by class, as many of each as the smallest has.
 
-    Classes that the job does not train on are no classes here.
+    Args:
+        rows: To draw from, as `with_copies` gives them.
+        targets: Class index of every clip or image; a class that no row has is none here.
+        size: Rows in a step.
+        rng: Draws.
+
+    Returns:
+        The rows, and the size of a step in which every class has the same number of them.
     """
     drawn = rng.permutation(rows)
-    classes = _classes(drawn, data)
+    classes = targets[drawn % len(targets)]
     own = [drawn[classes == number] for number in np.unique(classes)]
     least = min(map(len, own))
-    return np.stack([of_class[:least] for of_class in own], axis=1).ravel(), len(own)
+    turns = np.stack([of_class[:least] for of_class in own], axis=1).ravel()
+    return turns, max(1, size // len(own)) * len(own)
 
 
 def _changes(count: int, training: NetworkTraining, rng: np.random.Generator) -> IntArray:

@@ -176,6 +176,24 @@ class ImageAugment(Record):
     noise_levels: float = Field(default=0.0, ge=0, le=255)
 
 
+class Oversample(Record):
+    """Copies of the clips of smaller classes, each changed once and for all, beside the originals.
+
+    Copies are made of a fold's own training clips only; validation and test clips are originals.
+
+    Attributes:
+        copies: Copies of each training clip of every class but the largest of the fold; 0 makes
+            none.
+        flip_probability: Chance that a copy is a flipped image; else it is shifted.
+        shift: Largest shift, left, right, up or down, as a share of the side; the border goes on
+            into what becomes free.
+    """
+
+    copies: int = Field(default=1, ge=0)
+    flip_probability: float = Field(default=0.5, ge=0, le=1)
+    shift: float = Field(default=0.03, ge=0, lt=0.5)
+
+
 class Pretraining(Record):
     """How a model learns macro-expressions on images before any micro-expression.
 
@@ -190,15 +208,21 @@ class Pretraining(Record):
         rounds: How often all stages are run in a row.
         stages: At least one.
         batch_size: Images per step.
+        order: ``shuffled`` or ``balanced``, as in `NetworkTraining`.
         optimizer: As in `NetworkTraining`.
         momentum: As there.
         weight_decay: As there.
+        decayed: As there.
+        oversample: Copies of training images of smaller classes; None for none.
         label_smoothing: Share of the target that is spread over all classes.
         loss: Loss of one image.
         augment: Random changes of the training images.
         model: Arguments of the model that differ from those of the method; none changes a weight's
             shape (the dropout, for instance).
         recipe: Preprocessing of an image; None takes its gray values as they are.
+        search: By dotted keys of this table (``batch_size``, ``stages.0.epochs``), lists of values.
+            Every combination is trained, and the one with the best validation score is kept: that
+            score is then the best of many.
     """
 
     scheme: str
@@ -209,14 +233,18 @@ class Pretraining(Record):
     rounds: PositiveInt = 1
     stages: tuple[Stage, ...] = Field(min_length=1)
     batch_size: PositiveInt = 16
+    order: Literal["shuffled", "balanced"] = "shuffled"
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     momentum: float = Field(default=0.0, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
+    decayed: Literal["all", "kernels"] = "all"
+    oversample: Oversample | None = None
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     loss: LossConfig = LossConfig()
     augment: ImageAugment = ImageAugment()
     model: dict[str, Scalar] = Field(default_factory=dict)
     recipe: Annotated[RecipeField | None, BeforeValidator(lambda tables: tables or None)] = None
+    search: dict[str, tuple[Scalar, ...]] = Field(default_factory=dict)
 
 
 class Variants(Record):
@@ -236,24 +264,6 @@ class Variants(Record):
     count: PositiveInt = 11
     flip: bool = True
     brightness: float = Field(default=0.0, ge=0, le=1)
-
-
-class Oversample(Record):
-    """Copies of the clips of smaller classes, each changed once and for all, beside the originals.
-
-    Copies are made of a fold's own training clips only; validation and test clips are originals.
-
-    Attributes:
-        copies: Copies of each training clip of every class but the largest of the fold; 0 makes
-            none.
-        flip_probability: Chance that a copy is a flipped image; else it is shifted.
-        shift: Largest shift, left, right, up or down, as a share of the side; the border goes on
-            into what becomes free.
-    """
-
-    copies: int = Field(default=1, ge=0)
-    flip_probability: float = Field(default=0.5, ge=0, le=1)
-    shift: float = Field(default=0.03, ge=0, lt=0.5)
 
 
 class Perturb(Record):

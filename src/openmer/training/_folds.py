@@ -13,6 +13,9 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from openmer.preprocessing import ArrayCache
 
+Setting = bool | int | float | str | tuple[bool | int | float | str, ...]
+"""A value of a method file: one, or a list such as the class weights of a loss."""
+
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
@@ -93,7 +96,7 @@ class FitResult:
     weights_sha256: str
     followed: tuple[tuple[float, ...], ...] = ()
     state: Mapping[str, npt.NDArray[np.generic]] | None = None
-    settings: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict)
     thresholds: FloatArray | None = None
 
 

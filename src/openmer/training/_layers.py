@@ -37,21 +37,26 @@ class KeyedDropout(nn.Module):
     Args:
         p: Share of values dropped, 0..1.
         layer: Number of the layer in its model, so that no two layers share a mask.
+        whole_rows: Drop all values of a row of the batch or none, as timm's ``DropPath``.
     """
 
     key: Tensor
 
-    def __init__(self, p: float, layer: int) -> None:
+    def __init__(self, p: float, layer: int, *, whole_rows: bool = False) -> None:
         super().__init__()
         self.p = p
         self.layer = layer
+        self.whole_rows = whole_rows
         self.register_buffer("key", torch.zeros(2, dtype=torch.int32), persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Set a share `p` of the inputs to zero and scale the rest by ``1 / (1 - p)``."""
         if not self.training or self.p == 0:
             return inputs
-        uniform = _uniform(inputs.shape, self.key, self.layer, inputs.device)
+        shape = inputs.shape
+        if self.whole_rows:
+            shape = torch.Size((shape[0], *(1 for _ in shape[1:])))
+        uniform = _uniform(shape, self.key, self.layer, inputs.device)
         return torch.where(uniform >= self.p, inputs * (1 / (1 - self.p)), 0.0)
 
 

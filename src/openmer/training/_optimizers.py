@@ -46,7 +46,7 @@ def make_optimizer(
 
 def decaying(network: nn.Module, training: NetworkTraining | Pretraining) -> set[str]:
     """Names of the weights that a training lets decay."""
-    if isinstance(training, Pretraining) or training.decayed == "all":
+    if training.decayed == "all":
         return {name for name, _ in network.named_parameters()}
     return kernel_names(network)
 

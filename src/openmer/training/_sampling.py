@@ -89,7 +89,7 @@ def changes_of(training: NetworkTraining, clips: int, shape: tuple[int, ...]) ->
     if training.variants is not None:
         return _of_variants(training.variants, clips, (channels, height, width))
     if training.oversample is not None:
-        return _of_copies(training.oversample, clips, (channels, height, width))
+        return copies_of(training.oversample, clips, (channels, height, width))
     return []
 
 
@@ -105,8 +105,14 @@ def _of_variants(variants: Variants, clips: int, shape: tuple[int, int, int]) ->
     return _after_none(used, drawn)
 
 
-def _of_copies(oversample: Oversample, clips: int, shape: tuple[int, int, int]) -> Changes:
-    """Draw each copy of each clip, whoever is held out and whatever the seed; shift or flip it."""
+def copies_of(oversample: Oversample, clips: int, shape: tuple[int, int, int]) -> Changes:
+    """Draw each copy of each clip, whoever is held out and whatever the seed; shift or flip it.
+
+    Args:
+        oversample: How many copies, and how far they are changed.
+        clips: How many clips or images there are.
+        shape: ``(channels, height, width)`` of one.
+    """
     used = [
         HorizontalFlip(probability=oversample.flip_probability), Translate(share=oversample.shift)
     ]  # fmt: skip

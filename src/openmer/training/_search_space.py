@@ -10,8 +10,9 @@ from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, mo
 
 from openmer.config import Record
 from openmer.training._config import Scalar
+from openmer.training._folds import Setting
 
-Settings = dict[str, Scalar]
+Settings = dict[str, Setting]
 """Values by the dotted keys of a method file, as ``--set`` takes them."""
 
 # Below these keys nothing changes the prepared arrays or the stored weights.
@@ -66,7 +67,7 @@ def _kind(values: object) -> str:
 
 
 Values = Annotated[
-    Annotated[tuple[Scalar, ...], Tag("list")] | Annotated[Range, Tag("range")],
+    Annotated[tuple[Setting, ...], Tag("list")] | Annotated[Range, Tag("range")],
     Discriminator(_kind),
 ]
 
@@ -103,7 +104,8 @@ class Search(Record):
         startup: Trials of ``tpe`` that are drawn at random before it learns from any.
         together: Trials of ``tpe`` that are drawn from the same earlier ones, so that they can run
             at once and come out the same in any number of processes.
-        space: By dotted keys of the method file, lists of values or ranges.
+        space: By dotted keys of the method file, lists of values or ranges; a value may be a list
+            itself (``"loss.class_weights" = [[0.2, 0.3, 0.5], [0.3, 0.3, 0.4]]``).
     """
 
     sampler: Literal["grid", "tpe"] = "grid"
@@ -146,7 +148,7 @@ class Search(Record):
         return any("flip" in key for key in self.space)
 
     @property
-    def _lists(self) -> dict[str, tuple[Scalar, ...]]:
+    def _lists(self) -> dict[str, tuple[Setting, ...]]:
         return {
             key: found.values if isinstance(found, Range) else found
             for key, found in self.space.items()
@@ -160,7 +162,7 @@ class Search(Record):
             settings[key] = values[number]
         return {key: settings[key] for key in self.space}
 
-    def extremes(self) -> Iterator[tuple[str, Scalar]]:
+    def extremes(self) -> Iterator[tuple[str, Setting]]:
         """Every key with each of its values, or with both ends of its range."""
         for key, found in self.space.items():
             ends = (found.low, found.high) if isinstance(found, Range) else found
@@ -168,7 +170,7 @@ class Search(Record):
 
     def corners(self, epochs: int) -> Search:
         """Shorten the search for a proof: few trials of at most `epochs` epochs."""
-        space: dict[str, tuple[Scalar, ...] | Range] = {}
+        space: dict[str, tuple[Setting, ...] | Range] = {}
         for key, found in self.space.items():
             most = epochs if key.endswith((".epochs", ".iterations")) else math.inf
             space[key] = _shorter(found, most)
@@ -206,7 +208,7 @@ class Searched(Record):
     contents: tuple[str, ...] = ()
 
 
-def _require_searchable(key: str, values: tuple[Scalar, ...] | Range, sampler: str) -> None:
+def _require_searchable(key: str, values: tuple[Setting, ...] | Range, sampler: str) -> None:
     if not key.startswith(_SEARCHED) or key == "training.kind":
         raise ValueError(
             f"the key {key!r} cannot be searched; expected one below "
@@ -222,7 +224,7 @@ def _require_searchable(key: str, values: tuple[Scalar, ...] | Range, sampler: s
         raise ValueError(f"the list of {key} holds a value twice")
 
 
-def _shorter(found: tuple[Scalar, ...] | Range, most: float) -> tuple[Scalar, ...] | Range:
+def _shorter(found: tuple[Setting, ...] | Range, most: float) -> tuple[Setting, ...] | Range:
     """Shorten to the first and the last value, or the range, with no number above `most`."""
     if not isinstance(found, Range):
         kept = [_at_most(value, most) for value in dict.fromkeys((found[0], found[-1]))]
@@ -234,5 +236,5 @@ def _shorter(found: tuple[Scalar, ...] | Range, most: float) -> tuple[Scalar, ..
     return _shorter(found.values or (found.low, found.high), most)
 
 
-def _at_most(value: Scalar, most: float) -> Scalar:
+def _at_most(value: Setting, most: float) -> Setting:
     return int(most) if isinstance(value, int | float) and value > most else value

@@ -414,3 +414,19 @@ def test_flipped_copies_are_prepared_where_a_trial_may_draw_them():
     space = 'search.space={"training.flip_probability"=[0.0,0.5]}'
     assert not _draws_flipped(load_method("flow-mlp", plain))
     assert _draws_flipped(load_method("flow-mlp", (*plain, space)))
+
+
+@pytest.mark.parametrize("text", [GRID, TPE])
+def test_a_list_can_be_a_value_of_a_search(tmp_path, text):
+    weights = '"loss.class_weights"=[[1.0,2.0,3.0],[1.0,1.0,1.0]]'
+    text = text.replace('"training.batch_size"=[4,8]', weights).replace("trials=5", "trials=3")
+    task = searching(text, clips=6)
+    folder = tmp_path / "m" / "h"
+    url = f"sqlite:///{tmp_path / 'trials.db'}"
+    asked = run_of(task, folder=folder, storage=url)
+    (choice,) = search_folds(task, [(0, task.folds[0])], asked)
+    assert choice.settings["loss.class_weights"] in [(1.0, 2.0, 3.0), (1.0, 1.0, 1.0)]
+    (again,) = search_folds(task, [(0, task.folds[0])], asked)
+    assert (again.settings, again.place) == (choice.settings, choice.place), "read back"
+    method = with_settings(task.method, choice.settings)
+    assert method.loss.class_weights == choice.settings["loss.class_weights"]

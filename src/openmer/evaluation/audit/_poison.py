@@ -21,7 +21,7 @@ from openmer.evaluation.audit._scores import (
     same_scores,
 )
 from openmer.evaluation.audit._trainings import FitFolds, Trial, chosen_folds, trial_of
-from openmer.training import EpochRule, FitResult, FloatArray, Scalar, TrainingData
+from openmer.training import EpochRule, FitResult, FloatArray, Setting, TrainingData
 
 _TESTS = 4  # trainings of a fold: as it is, other labels, other clips, NaN
 _CLIPS_CHANGE = "when the held-out subject's clips change"
@@ -169,7 +169,7 @@ def _thresholds(result: FitResult) -> FloatArray:
     return np.empty(0, np.float32) if result.thresholds is None else result.thresholds
 
 
-def _said(settings: Mapping[str, Scalar]) -> str:
+def _said(settings: Mapping[str, Setting]) -> str:
     return ", ".join(f"{key} {value}" for key, value in settings.items()) or "nothing"
 
 

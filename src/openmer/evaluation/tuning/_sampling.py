@@ -6,6 +6,7 @@ Here a trial draws from a fixed set of earlier ones, and any number of processes
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import create_trial
 
-from openmer.training import Range, Search, Settings, derive_seed
+from openmer.training import Range, Scalar, Search, Setting, Settings, derive_seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +89,29 @@ def settings_of(search: Search, place: int, done: Mapping[int, Trial], name: str
     study.add_trials(
         [
             create_trial(
-                params=dict(trial.settings), distributions=space, value=trial.score(search)
+                params=as_params(trial.settings), distributions=space, value=trial.score(search)
             )
             for trial in history
         ]
     )
     drawn = study.ask(space).params
-    return {key: drawn[key] for key in search.space}
+    return {key: _drawn(search.space[key], drawn[key]) for key in search.space}
+
+
+def as_params(settings: Settings) -> dict[str, Scalar]:
+    """Return settings as Optuna stores them, which has no lists: a list becomes its JSON text."""
+    return {key: _param(value) for key, value in settings.items()}
+
+
+def _param(value: Setting) -> Scalar:
+    return json.dumps(value) if isinstance(value, tuple) else value
+
+
+def _drawn(values: tuple[Setting, ...] | Range, param: Scalar) -> Setting:
+    """Return the value that a parameter of Optuna's stands for."""
+    if isinstance(values, Range):
+        return param
+    return next(value for value in values if _param(value) == param)
 
 
 def direction(search: Search) -> Literal["maximize", "minimize"]:
@@ -110,7 +127,7 @@ def distributions(search: Search) -> dict[str, BaseDistribution]:
 def _distribution(search: Search, key: str) -> BaseDistribution:
     found = search.space[key]
     if not isinstance(found, Range):
-        return CategoricalDistribution(found)
+        return CategoricalDistribution([_param(value) for value in found])
     with warnings.catch_warnings():
         # A step need not lead to the end exactly; Optuna then ends at the last value, as we do.
         warnings.simplefilter("ignore")

@@ -26,7 +26,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
 from openmer.errors import ConfigError, DataError
-from openmer.evaluation.tuning._sampling import Trial, direction, distributions
+from openmer.evaluation.tuning._sampling import Trial, as_params, direction, distributions
 from openmer.training import Search, Settings
 
 BEAT_S = 20.0
@@ -114,7 +114,7 @@ class TrialBook:
             study.add_trial(
                 create_trial(
                     state=TrialState.RUNNING,
-                    params=dict(settings),
+                    params=as_params(settings),
                     distributions=self._space,
                     user_attrs={"place": place, "owner": self._owner},
                 )
@@ -140,7 +140,7 @@ class TrialBook:
             except ValueError:
                 study.add_trial(
                     create_trial(
-                        params=dict(trial.settings),
+                        params=as_params(trial.settings),
                         distributions=self._space,
                         value=trial.score(self._search),
                         user_attrs={"place": trial.place, "owner": self._owner},
@@ -255,7 +255,8 @@ def _place(trial: FrozenTrial) -> int:
 
 
 def _read(stored: dict[str, Any]) -> Trial:
-    return Trial(**{**stored, "losses": tuple(stored["losses"])})
+    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in stored["settings"].items()}
+    return Trial(**{**stored, "settings": settings, "losses": tuple(stored["losses"])})
 
 
 def _key(place: int) -> str:

@@ -15,14 +15,15 @@ from openmer.preprocessing.faces._align import align_style, find_alignment
 from openmer.preprocessing.faces._alignment import Alignment
 from openmer.preprocessing.faces._detect import WHOLE, ArrayStore, face_detector
 from openmer.preprocessing.steps._apex import apex_number, in_clip
-from openmer.preprocessing.steps._step import ALIGNED, FRAMES, ApexPolicy, ClipData, Step
+from openmer.preprocessing.steps._step import ALIGNED, FRAMES, MAGNIFIED, ApexPolicy, ClipData, Step
 
 
 class AlignStep(Step):
     """Bring the face to one place and size, by one transform for all frames of a clip.
 
-    Stands first. Frames are aligned before anything is measured on them. Of a clip that is
-    declared cropped (`Clip.cropped`) the whole frame is the face, and none is looked for.
+    Stands first, or right after `magnify`; the face is looked for in the frame as it was. Frames
+    are aligned before anything is measured on them. Of a clip that is declared cropped
+    (`Clip.cropped`) the whole frame is the face, and none is looked for.
 
     Attributes:
         style: "efficient-me", "dense-attention" or "mobilevit": as that paper states it.
@@ -33,7 +34,7 @@ class AlignStep(Step):
     """
 
     version: ClassVar[int] = 2
-    gives: ClassVar = {FRAMES: ALIGNED}
+    gives: ClassVar = {FRAMES: ALIGNED, MAGNIFIED: MAGNIFIED}
 
     step: Literal["align"] = "align"
     style: str
@@ -104,4 +105,6 @@ class AlignStep(Step):
         reference = data.files.colours(self.frame_number(data.clip, data.apex))
         alignment = self.find(reference, data.store, cropped=data.clip.cropped)
         frames = data.frames.mapped(alignment.apply)
-        return replace(data, aligned=frames, frames=frames)
+        plain = data.aligned is data.frames
+        aligned = frames if plain else data.aligned.mapped(alignment.apply)
+        return replace(data, aligned=aligned, frames=frames)
