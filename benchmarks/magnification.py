@@ -38,7 +38,7 @@ from openmer.preprocessing import (
     magnify,
     optical_flow,
 )
-from openmer.preprocessing.flow._apex import POLICIES
+from openmer.preprocessing.steps._apex import POLICIES
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 RESULTS = Path(__file__).parent / "results" / "magnification.csv"

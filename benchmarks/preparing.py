@@ -51,7 +51,7 @@ from openmer.preprocessing import (
     optical_strain,
     prepare,
 )
-from openmer.preprocessing._frame_sequence import FrameFiles
+from openmer.preprocessing._frames import FrameFiles
 
 RESULTS = Path(__file__).parent / "results" / "preparing.md"
 SUBJECTS = {"synth-a": 16, "synth-b": 24, "synth-c": 28}

@@ -328,14 +328,25 @@ def draw(
     path: Path,
 ) -> None:
     """The four variants of the first held-out clip, beside its true motion."""
-    shown = [(VARIANTS[name], maps[name][KINDS[0]][0]) for name in VARIANTS]
-    field = motion[shown[0][1].name]
+    found = [(VARIANTS[name], maps[name][KINDS[0]][0]) for name in VARIANTS]
+    field = motion[found[0][1].name]
+    shown = [(title, renamed(one)) for title, one in found]
     rgb = (255 * mpl.colormaps["viridis"](field)[..., :3]).astype(np.uint8)
     moved = (field >= SHARES["half"]).astype(np.uint8)
     rgb[moved - cv2.erode(moved, np.ones((3, 3), np.uint8)) > 0] = 255
     beside = Picture(title="true motion", words="outlined: half of the largest", rgb=rgb)
     title = "Grad-CAM of four attention variants"
     write_figure(path, draw_variants(title, shown, beside=beside))
+
+
+def renamed(one: SaliencyMap) -> SaliencyMap:
+    """The map with its corpus called synthetic; the name it is drawn by decides the networks."""
+    if one.by.training is None:
+        raise SystemExit("The network of a picture must be a trained one.")
+    job = one.by.training.job
+    name, subject_id = (f"synthetic/{key.partition('/')[2]}" for key in (one.name, job.subject_id))
+    training = replace(one.by.training, job=replace(job, subject_id=subject_id))
+    return replace(one, name=name, by=replace(one.by, training=training))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from openmer.evaluation import Protocol, evaluate
 from openmer.methods import load_method
 from openmer.training import Resources
 
-START, END = "openmer.preprocessing._prepare._array", "openmer.preprocessing._plan.run"
+START, END = "openmer.preprocessing._prepare._array", "openmer.preprocessing.steps._step.run"
 
 
 class DoneError(Exception):

@@ -131,13 +131,19 @@ def test_the_python_of_the_readme_runs(tmp_path):
     assert "UF1" in done.stdout
 
 
+@pytest.fixture(scope="module")
+def one_folder(tmp_path_factory):
+    """Where all examples run, as a reader runs them: the first one makes the corpus for all."""
+    return tmp_path_factory.mktemp("examples")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_runs(path, tmp_path):
-    done = run_python(path, tmp_path)
+def test_an_example_runs(path, one_folder):
+    done = run_python(path, one_folder)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
-    assert [entry.name for entry in tmp_path.iterdir()] == ["openmer-demo"]
+    assert [entry.name for entry in one_folder.iterdir()] == ["openmer-demo"]
 
 
 def test_examples_are_numbered_and_fit_on_a_page():

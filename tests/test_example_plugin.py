@@ -41,18 +41,35 @@ def environment(tmp_path_factory):
     return run
 
 
+COMMANDS = """
+import json, sys
+from openmer.cli import main
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["openmer", *words]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            sys.exit(f"{words}: {end.code}")
+"""
+
+
 @pytest.mark.slow
 def test_an_installed_plug_in_is_listed_evaluated_and_audited(environment, tmp_path):
-    def openmer(*words):
-        code = "from openmer.cli import main; main()"
-        return environment("-c", code, *words, folder=tmp_path)
-
-    assert "plain-net" in openmer("methods")
+    """All in one process: each that starts takes seconds to load PyTorch."""
     manifest = str(write_corpus(tmp_path / "corpus", "tiny"))
-    spread = ("--strategy", "side_by_side", "--workers", "2")
-    found = json.loads(openmer("evaluate", "plain-net", "--manifest", manifest, "--json", *spread))
+    given = ("plain-net", "--manifest", manifest)
+    commands = [
+        ("methods",),
+        ("evaluate", *given, "--json", "--strategy", "side_by_side", "--workers", "2"),
+        ("audit", *given, "--subjects", "1"),
+    ]
+    printed = environment("-c", COMMANDS, json.dumps(commands), folder=tmp_path)
+    listed, _, after = printed.partition("{")
+    assert "plain-net" in listed
+    found, _ = json.JSONDecoder().raw_decode("{" + after)
     assert found["parameters"] == 2 * 7 * 7 * 3 + 3
-    openmer("audit", "plain-net", "--manifest", manifest, "--subjects", "1")
+    assert "clean" in printed
 
 
 def test_the_package_is_small_and_not_installed_here():

@@ -158,8 +158,13 @@ def test_a_label_scheme_with_a_word_of_no_class_is_refused():
 def test_a_registry_loads_plugins_after_what_comes_with_the_package(monkeypatch):
     asked = []
     monkeypatch.setattr("openmer.registry.load_plugins", lambda: asked.append("plugins"))
+    monkeypatch.setattr(Registry, "_plugins", None)
     things = Registry("thing")
     things.add("one", 1)
     assert not asked
     assert things.names() == ["one"]
-    assert asked
+    assert things["one"] == 1
+    assert asked == ["plugins"]
+    monkeypatch.setenv("OPENMER_PLUGINS", "another.module")
+    assert "one" in things
+    assert asked == 2 * ["plugins"], "asked again where another plug-in is listed"

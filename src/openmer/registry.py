@@ -7,15 +7,33 @@ Plug-ins are loaded then, too.
 
 from __future__ import annotations
 
+import os
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
-from openmer._plugins import is_loading, load_plugins
+from openmer._plugins import VARIABLE, is_loading, load_plugins
 from openmer.errors import unknown_name
 
 T = TypeVar("T")
+F = TypeVar("F")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Versioned(Generic[T]):
+    """A function of a name whose results are kept.
+
+    Attributes:
+        name: How a recipe calls it.
+        version: Raised whenever its results change, so that nothing kept outlives them.
+        function: What it does.
+    """
+
+    name: str
+    version: int
+    function: T
 
 
 class Registry(Generic[T]):
@@ -26,6 +44,8 @@ class Registry(Generic[T]):
         package: Name of the package whose public modules register what comes with OpenMER; empty
             where the module that makes the registry does so itself.
     """
+
+    _plugins: ClassVar[str | None] = None  # those that were listed when they were last loaded
 
     def __init__(self, kind: str, package: str = "") -> None:
         self.kind = kind
@@ -45,6 +65,20 @@ class Registry(Generic[T]):
                 f"The {self.kind} name {name!r} is taken by {self._found[name]!r}; choose another."
             )
         self._found[name] = thing
+
+    def keep(self, name: str, thing: T) -> None:
+        """List a thing unless the name is known: in a process that was started later."""
+        if name not in self:
+            self.add(name, thing)
+
+    def decorator(self, name: str, make: Callable[[Any], T] | None = None) -> Callable[[F], F]:
+        """Return a decorator that lists what it decorates, or what is made of it."""
+
+        def add(given: F) -> F:
+            self.add(name, given if make is None else make(given))  # type: ignore[arg-type]
+            return given
+
+        return add
 
     def __getitem__(self, name: str) -> T:
         """Return the thing of that name.
@@ -77,7 +111,10 @@ class Registry(Generic[T]):
     def _load(self) -> None:
         """Import what comes with the package, then what plug-ins add, each once."""
         self._load_package()
-        load_plugins()
+        listed = os.environ.get(VARIABLE, "")
+        if listed != Registry._plugins and not is_loading():
+            load_plugins()
+            Registry._plugins = listed
 
     def _load_package(self) -> None:
         package, self._package = self._package, ""

@@ -20,10 +20,10 @@ from typer.testing import CliRunner
 
 from openmer.app import PageSettings, is_loopback
 from openmer.app._jobs import Failed, Job, Stopped, Waiting, Working
-from openmer.app._queue import Line
-from openmer.app._results import Findings, check_size, shown_event
+from openmer.app._queue import Queue
+from openmer.app._results import Results, check_size, shown_event
 from openmer.app._sessions import Sessions
-from openmer.app._text import choices, event_text, findings_text, state_text
+from openmer.app._text import choices, event_text, results_text, state_text
 from openmer.cli._option_groups import spread
 from openmer.cli.page import page as command
 from openmer.errors import ConfigError, DataError
@@ -78,8 +78,8 @@ def end_of(job):
 def test_an_event_is_found_and_everything_about_it_can_be_kept(sessions, give, tmp_path):
     upload = give("event")
     found = end_of(sessions.begin("ada", upload))
-    assert isinstance(found, Findings)
-    assert sessions.findings("ada") is found
+    assert isinstance(found, Results)
+    assert sessions.results("ada") is found
     shown, number = found.events[0], len(found.events)
     assert [picture.title for picture in shown.pictures] == ["Onset", "Apex", "Movement"]
     assert shown.replay.is_file()
@@ -91,7 +91,7 @@ def test_an_event_is_found_and_everything_about_it_can_be_kept(sessions, give, t
     text = event_text(shown)
     assert "A movement, without a class" in text
     assert all(picture.path.name in text for picture in shown.pictures)
-    assert 'href="#event-1"' in findings_text(found)
+    assert 'href="#event-1"' in results_text(found)
     words = choices(found)
     assert [place for _, place in words] == list(range(1, number + 1))
     assert all(re.fullmatch(r"\d · 0:0\d\.\d\d · (micro|macro)", text) for text, _ in words)
@@ -101,7 +101,7 @@ def test_files_go_when_their_visitor_goes(sessions, give, tmp_path):
     for visitor in ("ada", "bob"):
         end_of(sessions.begin(visitor, give("calm")))
     sessions.leave("ada")
-    assert sessions.findings("ada") is None
+    assert sessions.results("ada") is None
     assert len(list((tmp_path / "results").iterdir())) == 1
     end_of(sessions.begin("bob", give("wall")))
     assert len(list((tmp_path / "results").iterdir())) == 1, "bob's first video stays"
@@ -121,13 +121,13 @@ def test_who_gives_no_sign_leaves(sessions, give, tmp_path):
     for visitor in ("ada", "bob"):
         end_of(sessions.begin(visitor, give("calm")))
     sessions.expire()
-    assert sessions.findings("bob") is not None
+    assert sessions.results("bob") is not None
     for room in sessions._rooms.values():
         room.seen_s -= 61
     sessions.note("ada")
     sessions.note("nobody")
     sessions.expire()
-    assert sessions.findings("ada") is not None and sessions.findings("bob") is None
+    assert sessions.results("ada") is not None and sessions.results("bob") is None
     assert len(list((tmp_path / "results").iterdir())) == 1
 
 
@@ -136,7 +136,7 @@ def test_so_many_visitors_and_no_more(sessions, give, monkeypatch):
     sessions.begin("ada", give("calm"))
     with pytest.raises(DataError, match="works for 1 others"):
         sessions.begin("bob", give("calm"))
-    assert isinstance(end_of(sessions.begin("ada", give("wall"))), Findings)
+    assert isinstance(end_of(sessions.begin("ada", give("wall"))), Results)
 
 
 def test_a_video_that_would_keep_others_waiting_is_refused(films, sessions, give):
@@ -188,7 +188,7 @@ def test_a_saliency_map_is_shown_where_there_is_one(tmp_path):
 def test_no_event_is_a_result(sessions, give, name, words):
     found = end_of(sessions.begin("ada", give(name)))
     assert found.events == ()
-    assert words in findings_text(found)
+    assert words in results_text(found)
 
 
 def test_what_cannot_be_analysed_gets_a_sentence_without_paths(sessions, give, tmp_path):
@@ -235,7 +235,7 @@ def test_a_video_that_is_too_long_is_refused(films, sessions, give, tmp_path):
 
 
 def test_one_at_a_time_in_the_order_of_their_coming():
-    line, order, per_batch = Line(), [], []
+    line, order, per_batch = Queue(), [], []
     go = threading.Event()
 
     def work(name):
@@ -277,7 +277,7 @@ def test_a_mistake_of_ours_is_no_traceback(caplog):
     def work(_on_progress):
         raise ZeroDivisionError("a mistake")
 
-    job = Job(work, Line())
+    job = Job(work, Queue())
     job.start()
     assert "Something went wrong inside OpenMER" in end_of(job).message
     assert "ZeroDivisionError" in caplog.text
@@ -285,7 +285,7 @@ def test_a_mistake_of_ours_is_no_traceback(caplog):
     def full(_on_progress):
         raise OSError(28, "No space left on device")
 
-    job = Job(full, Line())
+    job = Job(full, Queue())
     job.start()
     assert "No space left on device. Make room" in end_of(job).message
 

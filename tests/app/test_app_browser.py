@@ -123,7 +123,7 @@ def test_what_cannot_be_shown_is_said(page, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(wall.read_bytes()[:2000])
     assert give(page, broken, "#status .callout").startswith("broken.mp4")
-    assert not page.is_visible("#found"), "findings of the video before stay"
+    assert not page.is_visible("#found"), "results of the video before stay"
     large = tmp_path / "large.mp4"
     large.write_bytes(bytes(2**21 + 1))
     page.set_input_files(DROP, large)

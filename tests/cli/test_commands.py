@@ -85,11 +85,12 @@ def test_audit_passes_the_honest_and_fails_the_leaky_rule(openmer, manifest):
     code, out, _ = openmer("audit", "flow-mlp", "--manifest", manifest, "--json", "--epochs", 2)
     assert (code, json.loads(out)["clean"], json.loads(out)["findings"]) == (0, True, [])
     code, out, _ = openmer(
-        "audit", "flow-mlp", "--manifest", manifest, "--epoch-rule", "held_out", "--json"
-    )
+        "audit", "flow-mlp", "--manifest", manifest, "--epoch-rule", "held_out", "--json",
+        "--subjects", 1,
+    )  # fmt: skip
     assert (code, json.loads(out)["clean"]) == (1, False)
     assert json.loads(out)["findings"][0]["severity"] == "leak"
-    code, out, _ = openmer("audit", "flow-svm", "--manifest", manifest)
+    code, out, _ = openmer("audit", "flow-svm", "--manifest", manifest, "--subjects", 1)
     assert code == 0
     assert "clean" in out
 
@@ -195,10 +196,13 @@ def test_a_missing_manifest_and_a_folder_without_runs(openmer):
     assert code == 3 and "no run" in err
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
-def test_stopped_at_any_moment_it_goes_on_to_the_same_bytes(manifest, tmp_path, kill):
-    """A real process, stopped in the middle of its folds, then run again."""
+def folds_of(run):
+    return {path.relative_to(run): path.read_bytes() for path in run.glob("**/s*/**/*.parquet")}
+
+
+@pytest.fixture(scope="module")
+def whole(manifest, tmp_path_factory):
+    """A command of a real process, and the folds that it writes where nobody stops it."""
     # A shell that starts the tests in the background makes its children deaf to Ctrl-C.
     hear = "import signal as s; s.signal(s.SIGINT, s.default_int_handler)"
     command = [
@@ -206,6 +210,16 @@ def test_stopped_at_any_moment_it_goes_on_to_the_same_bytes(manifest, tmp_path, 
         "ststnet", "--manifest", str(manifest), "--set", "training.epochs=150", "--workers", "2",
         "--compiled", "never", "--device", "cpu", "--out",
     ]  # fmt: skip
+    out = tmp_path_factory.mktemp("whole")
+    subprocess.run([*command, str(out)], check=True, capture_output=True)
+    return command, folds_of(out)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_at_any_moment_it_goes_on_to_the_same_bytes(whole, tmp_path, kill):
+    """A real process, stopped in the middle of its folds, then run again."""
+    command, folds = whole
     with (tmp_path / "err").open("wb") as err:
         cut = subprocess.Popen([*command, str(tmp_path / "cut")], stderr=err)
     deadline = time.monotonic() + 120
@@ -219,10 +233,7 @@ def test_stopped_at_any_moment_it_goes_on_to_the_same_bytes(manifest, tmp_path, 
         assert cut.returncode == 130
         assert b"run the same command to go on" in (tmp_path / "err").read_bytes()
     subprocess.run([*command, str(tmp_path / "cut")], check=True, capture_output=True)
-    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
-    folds = [{p.name: p.read_bytes() for p in tmp_path.glob(f"{run}/**/s*/**/*.parquet")}
-             for run in ("cut", "whole")]  # fmt: skip
-    assert folds[0] == folds[1]
+    assert folds_of(tmp_path / "cut") == folds
 
 
 @pytest.mark.slow

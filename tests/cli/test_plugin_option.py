@@ -1,13 +1,13 @@
 """A plug-in that is named on the command line serves every command, in worker processes, too."""
 
 import json
-import os
 import subprocess
 import sys
 
 import pytest
 
 from openmer.cli._app import _common_first
+from openmer.datasets import write_corpus
 
 PLUGIN = """
 from torch import nn
@@ -44,29 +44,45 @@ def test_the_option_may_stand_anywhere(words, ordered):
     assert _common_first(words) == ordered
 
 
+COMMANDS = """
+import json, sys
+from openmer.cli import main
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["openmer", *words]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            sys.exit(f"{words}: {end.code}")
+"""
+
+
 @pytest.mark.slow
 def test_a_model_and_a_metric_of_a_file_serve_workers_too(tmp_path):
+    """Commands of one process, which this one does not share: a name is registered for good."""
     (tmp_path / "mine.py").write_text(PLUGIN, encoding="utf-8")
-    run = [sys.executable, "-c", "from openmer.cli import main; main()"]
-    options = {"cwd": tmp_path, "text": True, "capture_output": True, "env": dict(os.environ)}
-    made = ["datasets", "synthesize", "corpus", "--size", "tiny"]
-    subprocess.run([*run, *made], **options, check=True)
-    evaluate = [
-        *("evaluate", "ststnet", "--manifest", "corpus/manifest.csv", "--json"),
+    manifest = str(write_corpus(tmp_path / "corpus", "tiny"))
+    given = [
+        *("ststnet", "--manifest", manifest, "--plugin", "mine.py"),
         *("--set", "model.name=mean_of_planes", "--set", "training.epochs=2"),
-        *("--strategy", "side_by_side", "--workers", "2", "--plugin", "mine.py"),
     ]
-    done = subprocess.run([*run, *evaluate], **options, check=False)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    commands = [
+        ["evaluate", *given, "--json", "--strategy", "side_by_side", "--workers", "2"],
+        ["audit", *given, "--subjects", "1"],
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS, json.dumps(commands)], cwd=tmp_path, text=True,
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    found, _ = json.JSONDecoder().raw_decode(done.stdout)
     assert found["right_share"] == pytest.approx(found["accuracy"])
     assert found["parameters"] == 12
-    audit = [word for word in evaluate if word not in ("--json",)]
-    audit[0] = "audit"
-    audit = [*audit[: audit.index("--strategy")], "--plugin", "mine.py", "--subjects", "1"]
-    done = subprocess.run([*run, *audit], **options, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    done = subprocess.run([*run, "methods", "--plugin", "no.py"], **options, check=False)
-    assert done.returncode == 2
-    assert "no.py" in done.stderr
-    assert "Traceback" not in done.stderr
+
+
+def test_a_plugin_that_is_not_there_is_named(openmer, monkeypatch):
+    monkeypatch.setenv("OPENMER_PLUGINS", "")  # which the option adds to
+    code, _, err = openmer("methods", "--plugin", "no.py")
+    assert code == 2
+    assert "no.py" in err
+    assert "Traceback" not in err

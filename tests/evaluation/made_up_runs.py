@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +109,7 @@ def write_run(
     info, _ = make_run(predictions=predictions, draws=1, **changes)
     kept = [one for one in make_predictions(**(predictions or {})) if one.clip not in without]
     write_predictions(folder / "folds" / "seed0" / "all.parquet", kept, info.classes)
-    record = asdict(info)
+    record = info.model_dump()
     tables = {name: record.pop(name) for name in ("data", "prepared", "source", "versions")}
     tables["method"] = record.pop("method_table")
     del record["failures"], record["seen_subjects"]

@@ -51,23 +51,23 @@ def test_a_record_is_read(tmp_path):
 @pytest.mark.parametrize("key", RUN)
 def test_a_missing_key_is_named(key, tmp_path):
     run = {name: value for name, value in RUN.items() if name != key}
-    with pytest.raises(DataError, match=rf"run\.toml lacks '{key}' in \[run\]"):
+    with pytest.raises(DataError, match=rf"run\.toml: \[run\] The key '{key}' is missing"):
         read_run_info(write(tmp_path, run))
 
 
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("method", 3, "expected text"),
+        ("method", 3, "expected a text"),
         ("leaky", "no", "expected true or false"),
         ("clips", True, "expected a whole number"),
-        ("parameters", -1, "0 or more"),
-        ("seconds", -0.5, "expected seconds"),
-        ("seconds", float("nan"), "expected seconds"),
-        ("classes", [], "expected a list of texts"),
-        ("seeds", [True], "expected a list of whole numbers"),
+        ("parameters", -1, "at least 0"),
+        ("seconds", -0.5, "expected a number at least 0"),
+        ("seconds", float("nan"), "expected a number"),
+        ("classes", [], "expected a list, each value a text not empty"),
+        ("seeds", [True], "seeds.0 is True, expected a whole number"),
         ("seeds", [], "no seed is finished"),
-        ("epoch_rule", "best", "expected one of fixed, inner, held_out"),
+        ("epoch_rule", "best", "expected one of 'fixed', 'inner', 'held_out'"),
         ("epoch_rule", "held_out", "set leaky = true"),
         ("seen_subjects", ["samm/006"], "names 1 seen_subjects.*set leaky = true"),
     ],

@@ -27,7 +27,7 @@ from openmer.preprocessing import (
     read_rgb,
     register_detector,
 )
-from openmer.preprocessing import _frame_sequence as film_module
+from openmer.preprocessing import _frames as frames_module
 from openmer.preprocessing.faces import _detect as faces
 
 ALIGN = {"step": "align", "style": "efficient-me", "size": 96}
@@ -85,8 +85,8 @@ def test_each_file_is_read_once_and_gives_the_same(clips, source, kind, tmp_path
         Image.fromarray(made).save(paths[-1])
     clip = replace(clips[0], frame_paths=tuple(paths))
     alignment = find_alignment(np.moveaxis(read_rgb(paths[0]), 0, -1), size=96)
-    read, plain = [], film_module.read_pixels
-    monkeypatch.setattr(film_module, "read_pixels", lambda path: read.append(path) or plain(path))
+    read, plain = [], frames_module.read_pixels
+    monkeypatch.setattr(frames_module, "read_pixels", lambda path: read.append(path) or plain(path))
     array = Recipe.from_tables([ALIGN, source]).run(clip)
     assert read == paths[:2]
     if source is FLOW[0]:

@@ -12,7 +12,7 @@ from openmer.datasets.synthetic._clips import SyntheticClip, generate
 from openmer.datasets.synthetic._plan import CorpusPlan, Part
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import FlowApex, find_apex
-from openmer.preprocessing.flow._apex import POLICIES
+from openmer.preprocessing.steps._apex import POLICIES
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 

@@ -29,7 +29,7 @@ from openmer.preprocessing import (
     read_rgb,
     stretch_8bit,
 )
-from openmer.preprocessing import _frame_sequence as film_module
+from openmer.preprocessing import _frames as frames_module
 from openmer.preprocessing._dynamic_image import dynamic_image
 from openmer.preprocessing.magnification._filters import Butterworth
 from openmer.preprocessing.steps.magnify import MagnifyStep
@@ -285,13 +285,13 @@ RECIPES = {
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_exactly_the_inputs_are_read_each_once(clip, name, monkeypatch):
-    read, plain = [], film_module.read_pixels
-    monkeypatch.setattr(film_module, "read_pixels", lambda path: read.append(path) or plain(path))
+    read, plain = [], frames_module.read_pixels
+    monkeypatch.setattr(frames_module, "read_pixels", lambda path: read.append(path) or plain(path))
     made = recipe(*RECIPES[name])
     array = made.run(clip)
     assert sorted(read) == sorted(made.inputs(clip))
     assert len(read) == len(set(read))
-    monkeypatch.setattr(film_module, "_KEPT_BYTES", 3 * 48 * 56)  # one frame: others read again
+    monkeypatch.setattr(frames_module, "_KEPT_BYTES", 3 * 48 * 56)  # one frame: others read again
     assert np.array_equal(made.run(clip), array)
     assert set(read) == set(made.inputs(clip))
 

@@ -349,7 +349,7 @@ def test_a_stream_refuses_what_needs_the_end_or_changes_its_size():
 
 
 def test_the_rest_of_preprocessing_needs_no_torch():
-    names = "_dynamic_image _interpolate flow._apex magnification._filters"
+    names = "_dynamic_image _interpolate steps._apex magnification._filters"
     modules = "; ".join(f"import openmer.preprocessing.{name}" for name in names.split())
     code = f"import sys; {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

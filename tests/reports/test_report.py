@@ -1,7 +1,6 @@
 """Reports in every format: leaky is marked, nothing is loaded or forged, bytes repeat."""
 
 import csv
-import dataclasses
 import io
 import re
 import shutil
@@ -322,7 +321,7 @@ def test_a_folder_of_a_run_is_loaded(tmp_path):
     for seed in (0, 1, 2):
         rows = make_predictions(seeds=(seed,))[: 442 if seed < 2 else 9]
         write_predictions(tmp_path / f"folds/seed{seed}/all.parquet", rows, CLASSES)
-    record = dataclasses.asdict(info)
+    record = info.model_dump()
     tables = {name: record.pop(name) for name in ("data", "versions")}
     tables["method"] = record.pop("method_table")
     record |= {"classes": list(info.classes), "seeds": list(info.seeds)}

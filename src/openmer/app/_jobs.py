@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import final
 
-from openmer.app._queue import Line
-from openmer.app._results import Findings
+from openmer.app._queue import Queue
+from openmer.app._results import Results
 from openmer.errors import OpenMERError, StoppedError
 from openmer.video import Progress
 
-_TOLD_EVERY_S = 0.25
+_REPORT_EVERY_S = 0.25
 _SURE_AFTER_S = 1.0  # before, nothing is said of the time left
 
 
@@ -62,21 +62,21 @@ class Failed:
     message: str
 
 
-State = Waiting | Working | Stopped | Failed | Findings
+State = Waiting | Working | Stopped | Failed | Results
 
 
 @final
 class Job:
-    """One analysis: waits for its turn, works, ends in findings, a message, or stopped.
+    """One analysis: waits for its turn, works, ends in results, a message, or stopped.
 
     Attributes:
         state: How far it is.
     """
 
-    def __init__(self, work: Callable[[Progress], Findings], line: Line) -> None:
+    def __init__(self, work: Callable[[Progress], Results], queue: Queue) -> None:
         self.state: State = Working()
         self._work = work
-        self._line = line
+        self._queue = queue
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="openmer analysis")
         self._stage = ""
@@ -98,12 +98,12 @@ class Job:
         """How far it is, four times a second, and at last how it ended."""
         while self._thread.is_alive():
             yield self.state
-            self._thread.join(_TOLD_EVERY_S)
+            self._thread.join(_REPORT_EVERY_S)
         yield self.state
 
     def _run(self) -> None:
         try:
-            with self._line.turn(self._wait):
+            with self._queue.turn(self._wait):
                 self.state = self._work(self._report)
         except StoppedError:
             self.state = Stopped()

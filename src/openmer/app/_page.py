@@ -13,7 +13,7 @@ import gradio as gr
 
 from openmer.app import _text
 from openmer.app._jobs import Failed, State, Waiting, Working
-from openmer.app._results import Findings
+from openmer.app._results import Results
 from openmer.app._sessions import Sessions
 from openmer.app._settings import PageSettings
 from openmer.errors import DataError
@@ -94,7 +94,7 @@ class _Page:
         blocks.unload(self._left)
 
     def _analyze(self, upload: str | None, request: gr.Request) -> Iterator[Update]:
-        """Yield what happens to the parts of the page from a video given to its findings."""
+        """Yield what happens to the parts of the page from a video given to its results."""
         if upload is None:
             return
         name = Path(upload).name
@@ -129,9 +129,9 @@ class _Page:
             self._stop: gr.Button(visible=False),
             self._status: _part(_text.state_text(state, name)),
         }
-        if not isinstance(state, Findings):
+        if not isinstance(state, Results):
             return update
-        update[self._found] = _part(_text.findings_text(state))
+        update[self._found] = _part(_text.results_text(state))
         update[self._files] = _part(_text.files_text(state))
         if state.events:
             numbers = _text.choices(state)
@@ -144,10 +144,10 @@ class _Page:
 
     def _chosen(self, number: int, request: gr.Request) -> str:
         """Show the event that was chosen."""
-        findings = self._sessions.findings(_visitor(request))
-        if findings is None:
-            return _text.message("These findings are not here any more.", "Give the video again.")
-        return _text.event_text(findings.events[number - 1])
+        results = self._sessions.results(_visitor(request))
+        if results is None:
+            return _text.message("These results are not here any more.", "Give the video again.")
+        return _text.event_text(results.events[number - 1])
 
     def _left(self, request: gr.Request) -> None:
         self._sessions.leave(_visitor(request))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 _DETECT_AGAIN_S = 0.1
 
 
-class Line:
+class Queue:
     """A waiting line in front of work that is done for one at a time."""
 
     def __init__(self) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from openmer.deployment import FittedModel
 
 _JPEG_QUALITY = 90
-_TOLD_EVERY = 20  # frames
+_REPORT_EVERY = 20  # frames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Findings:
+class Results:
     """All that the page shows of a video.
 
     Attributes:
@@ -91,7 +91,7 @@ def find(
     model: FittedModel | None,
     settings: PageSettings,
     on_progress: Progress,
-) -> Findings:
+) -> Results:
     """Analyse a video and write everything about it into a folder.
 
     Args:
@@ -123,7 +123,7 @@ def find(
         for number, found in evidence.items()
     )
     files = (page, *tables)
-    return Findings(
+    return Results(
         analysis=analysis,
         events=events,
         files=(*files, _bundle(folder, video.stem, [*files, *replays.values()])),
@@ -156,7 +156,7 @@ def check_size(video: Path, settings: PageSettings, on_progress: Progress) -> tu
             count = frame.number + 1
             _refuse_longer(float(frame.time_s), most, "does not end after {}")
             settings.refuse_work(count, pixels)
-            if not frame.number % _TOLD_EVERY:
+            if not frame.number % _REPORT_EVERY:
                 on_progress("measure", count, 0)
     return count, pixels
 

@@ -150,11 +150,7 @@ class SecurityMiddleware:
 
 
 def _check_origin(scope: Scope) -> None:
-    """Refuse what another page has the browser ask; a link to this page is no harm.
-
-    Raises:
-        RefusedError: The browser says that the request comes from elsewhere.
-    """
+    """Refuse what another page has the browser ask; a link to this page is no harm."""
     site = _header(scope, b"sec-fetch-site")
     is_link = scope["path"] == "/" and _header(scope, b"sec-fetch-dest") in {"document", "empty"}
     origin = _header(scope, b"origin")
@@ -165,11 +161,7 @@ def _check_origin(scope: Scope) -> None:
 
 
 def _header(scope: Scope, name: bytes) -> str:
-    """Return the only header of that name; "" without one.
-
-    Raises:
-        RefusedError: It comes twice.
-    """
+    """Return the only header of that name; "" without one."""
     found = [value for key, value in scope["headers"] if key == name]
     if len(found) > 1:
         raise RefusedError(400, f"The header {name.decode()} comes twice.")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from openmer.app._jobs import Job
-from openmer.app._queue import Line
-from openmer.app._results import Findings, find
+from openmer.app._queue import Queue
+from openmer.app._results import Results, find
 from openmer.app._settings import PageSettings
 from openmer.errors import DataError
 from openmer.video import Progress
@@ -44,20 +44,12 @@ class Sessions:
         self._root = root
         self._model = model
         self._settings = settings
-        self._line = Line()
+        self._queue = Queue()
         self._lock = threading.Lock()
         self._rooms: dict[str, _Room] = {}
 
     def begin(self, visitor: str, upload: Path) -> Job:
-        """Take a visitor's video and start to analyse it; what they had before is removed.
-
-        Args:
-            visitor: Tells sessions apart.
-            upload: A file that is moved away from where it lies.
-
-        Raises:
-            DataError: It is not there any more, there is no room, or too many others are here.
-        """
+        """Take a visitor's video and start to analyse it; what they had before is removed."""
         room = _Room(folder=self._root / secrets.token_urlsafe(16))
         self._enter(visitor, room)
         try:
@@ -66,10 +58,10 @@ class Sessions:
             self._clear(room)
             raise
 
-        def work(on_progress: Progress) -> Findings:
+        def work(on_progress: Progress) -> Results:
             return self._work(video, room, on_progress)
 
-        room.job = Job(work, self._line)
+        room.job = Job(work, self._queue)
         room.job.start()
         return room.job
 
@@ -79,11 +71,11 @@ class Sessions:
         if job is not None:
             job.stop()
 
-    def findings(self, visitor: str) -> Findings | None:
+    def results(self, visitor: str) -> Results | None:
         """Return what was found in a visitor's video; None before its end, and after they left."""
         job = self._job(visitor)
         state = None if job is None else job.state
-        return state if isinstance(state, Findings) else None
+        return state if isinstance(state, Results) else None
 
     def leave(self, visitor: str) -> None:
         """Stop what a visitor began and remove their files."""
@@ -155,8 +147,8 @@ class Sessions:
             )
         return video
 
-    def _work(self, video: Path, room: _Room, on_progress: Progress) -> Findings:
-        """Analyse; the video is removed afterwards, and without findings everything."""
+    def _work(self, video: Path, room: _Room, on_progress: Progress) -> Results:
+        """Analyse; the video is removed afterwards, and without results everything."""
         is_done = False
         try:
             found = find(video, room.folder, self._model, self._settings, on_progress)

@@ -11,7 +11,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from openmer import __version__
 from openmer.app._jobs import Failed, State, Stopped, Waiting, Working
-from openmer.app._results import Findings, Shown
+from openmer.app._results import Results, Shown
 from openmer.app._settings import PageSettings, is_loopback
 from openmer.theme import css_colours
 from openmer.video import clock_text, timeline_of, timeline_svg, video_name
@@ -53,7 +53,7 @@ def foot() -> str:
 
 
 def state_text(state: State, name: str) -> str:
-    """How far an analysis is, or why it ended without findings; "" with findings.
+    """How far an analysis is, or why it ended without results; "" with results.
 
     Args:
         state: Of the job.
@@ -75,12 +75,12 @@ def message(text: str, more: str = "") -> str:
     return _render("message.html.j2", text=text, more=more)
 
 
-def findings_text(findings: Findings) -> str:
+def results_text(results: Results) -> str:
     """Write the verdict and the timeline of every face."""
-    analysis = findings.analysis
+    analysis = results.analysis
     timeline = timeline_of(analysis)
     return _render(
-        "findings.html.j2",
+        "results.html.j2",
         analysis=analysis,
         name=video_name(analysis),
         rate="" if analysis.info.fps is None else f"{float(analysis.info.fps):.4g}",
@@ -91,10 +91,10 @@ def findings_text(findings: Findings) -> str:
     )
 
 
-def choices(findings: Findings) -> list[tuple[str, int]]:
+def choices(results: Results) -> list[tuple[str, int]]:
     """One line and the number of each event."""
-    several = len(findings.analysis.faces) > 1
-    return [(_line(shown, several), shown.number) for shown in findings.events]
+    several = len(results.analysis.faces) > 1
+    return [(_line(shown, several), shown.number) for shown in results.events]
 
 
 def event_text(shown: Shown) -> str:
@@ -117,13 +117,13 @@ def event_text(shown: Shown) -> str:
     )
 
 
-def files_text(findings: Findings) -> str:
+def files_text(results: Results) -> str:
     """Links to what can be kept."""
-    stem = Path(video_name(findings.analysis)).stem
+    stem = Path(video_name(results.analysis)).stem
     files = [
-        (_link(path), f"{stem}-{path.name}", _KEPT[path.name], path.name) for path in findings.files
+        (_link(path), f"{stem}-{path.name}", _KEPT[path.name], path.name) for path in results.files
     ]
-    return _render("files.html.j2", files=files, has_pictures=bool(findings.events))
+    return _render("files.html.j2", files=files, has_pictures=bool(results.events))
 
 
 def _line(shown: Shown, several: bool) -> str:

@@ -58,9 +58,6 @@ class Uploads:
             receive: Gives the parts of the body, as ASGI has it.
             stated: What the request says of the length of its body; "" for nothing.
             is_file: Whether it is a video; else a short text.
-
-        Raises:
-            RefusedError: There is no room for it.
         """
         most = _AROUND_BYTES + (self._most if is_file else 0)
         length = int(stated) if stated.isascii() and stated.isdigit() else most

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from openmer.augmentation._augmentation import Augmentation, Draws, Planes, column, on_image, signed
-
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as frames are read
+from openmer.preprocessing import LUMA
 
 
 class ColorJitter(Augmentation):
@@ -38,7 +37,7 @@ class ColorJitter(Augmentation):
         brightness, contrast, saturation = (column(change) for change in parameters.T)
         image = image + brightness * image
         image = image + contrast * (image - image.mean((1, 2, 3), keepdim=True))
-        if image.shape[1] == len(_LUMA):
-            luma = torch.tensor(_LUMA, device=batch.device)[:, None, None]
+        if image.shape[1] == len(LUMA):
+            luma = torch.tensor(LUMA, device=batch.device)[:, None, None]
             image = image + saturation * (image - (image * luma).sum(1, keepdim=True))
         return torch.cat([flow, image], dim=1)

@@ -57,9 +57,6 @@ from ._quantize import (
     quantize_model as quantize_model,
 )
 from ._record import (
-    Calibration as Calibration,
-)
-from ._record import (
     CorpusCount as CorpusCount,
 )
 from ._record import (
@@ -70,9 +67,6 @@ from ._record import (
 )
 from ._record import (
     ModelRecord as ModelRecord,
-)
-from ._record import (
-    ProbabilityErrors as ProbabilityErrors,
 )
 from ._record import (
     TrainedOn as TrainedOn,
@@ -98,7 +92,6 @@ from ._train import (
 
 __all__ = [
     "HUB",
-    "Calibration",
     "CorpusCount",
     "Decision",
     "Exported",
@@ -108,7 +101,6 @@ __all__ = [
     "ModelEstimate",
     "ModelRecord",
     "Moments",
-    "ProbabilityErrors",
     "Quantized",
     "Sample",
     "TrainedOn",

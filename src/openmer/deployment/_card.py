@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from openmer.deployment._record import Calibration, ModelRecord, TrainedOn
+from openmer.deployment._record import ModelRecord, TrainedOn
+from openmer.evaluation import Calibration
 from openmer.methods import Method
 
 
@@ -42,7 +43,7 @@ def card_text(record: ModelRecord, method: Method) -> str:
 
 def _about_estimate(record: ModelRecord) -> str:
     if record.estimate is None:
-        return "Evaluate the method with `openmer cross_validate` before relying on it."
+        return "Evaluate the method with `openmer evaluate` before relying on it."
     return (
         "The estimate is of this way of training, on the same clips. Each subject is tested by one "
         "that has not seen that subject. This model has seen all of them: scores on these subjects "

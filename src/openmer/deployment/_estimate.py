@@ -9,14 +9,13 @@ import math
 from pathlib import Path
 from typing import Literal
 
-from openmer.deployment._record import Calibration, ModelEstimate, ProbabilityErrors
+from openmer.deployment._record import ModelEstimate
 from openmer.errors import DataError, ProtocolError
 from openmer.evaluation import (
-    BINS,
+    Calibration,
     PredictionTable,
     Progress,
     Protocol,
-    Quality,
     RunInfo,
     Task,
     calibrate,
@@ -129,20 +128,7 @@ def calibration_from_run(folder: Path, task: Task, epoch_rule: str) -> Calibrati
     """
     info, table = _checked_run(folder, task, epoch_rule)
     found = calibrate(table, kind_of_scores(info))
-    return Calibration(
-        temperature=found.temperature,
-        before=_errors(found.before),
-        after=_errors(found.after),
-        bins=BINS,
-        abstain_below=found.abstain_below,
-        target=found.target,
-        coverage=found.coverage,
-        accuracy=found.accuracy,
-        clips=found.clips,
-        subjects=found.subjects,
-        seeds=found.seeds,
-        run=_name(folder),
-    )
+    return found.model_copy(update={"run": _name(folder)})
 
 
 def _checked_run(
@@ -221,7 +207,3 @@ def _require_same_clips(folder: Path, table: PredictionTable, info: RunInfo, tas
 
 def _name(folder: Path) -> str:
     return "/".join(folder.resolve().parts[-2:])
-
-
-def _errors(found: Quality) -> ProbabilityErrors:
-    return ProbabilityErrors(ece=found.ece, brier=found.brier, nll=found.nll)

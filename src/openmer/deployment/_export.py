@@ -107,8 +107,8 @@ def export_module(
     """
     _require_packages()
     with writing_file(path) as temporary:
-        told = {"largest_input": f"{largest_input:g}"} | dict(metadata or {})
-        _write(module, input_shape, temporary, told)
+        entries = {"largest_input": f"{largest_input:g}"} | dict(metadata or {})
+        _write(module, input_shape, temporary, entries)
         rng = np.random.default_rng(0)
         checks = [generated_inputs(rng, (batch, *input_shape), largest_input) for batch in _BATCHES]
         checks += [] if examples is None else [examples]

@@ -138,11 +138,7 @@ def quartiles_ms(latency: Latency, way: tuple[str, int]) -> tuple[float, float, 
 
 
 def network_of(method: Method) -> tuple[nn.Module, tuple[int, int, int]]:
-    """Build a method's network with random weights; also return the shape of one clip.
-
-    Raises:
-        ConfigError: As `measure_latency`.
-    """
+    """Build a method's network with random weights; also return the shape of one clip."""
     size = method.steps.size
     if method.model is None or size is None:
         raise ConfigError(

@@ -98,10 +98,10 @@ def _channels(weights: Weights) -> int:
 def _learned_from(weights: Weights) -> str:
     card = weights.card
     titles = [corpus["title"] for corpus in card.get("data", {}).get("corpora", {}).values()]
-    told = [", ".join(titles)] if titles else []
+    parts = [", ".join(titles)] if titles else []
     if "scores" in card:
-        told.append(f"accuracy on images that chose its epoch {card['scores']['accuracy']:.3f}")
-    return f"macro-expression images ({'; '.join(told)})" if told else "macro-expression images"
+        parts.append(f"accuracy on images that chose its epoch {card['scores']['accuracy']:.3f}")
+    return f"macro-expression images ({'; '.join(parts)})" if parts else "macro-expression images"
 
 
 def _whole(card: Mapping[str, Any], key: str) -> int:

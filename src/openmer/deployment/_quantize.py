@@ -1,4 +1,4 @@
-"""ONNX in 8-bit integers: smaller and mostly faster, with its agreement measured and told."""
+"""ONNX in 8-bit integers: smaller and mostly faster, with its measured agreement."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def quantize_file(
     with writing_file(path) as temporary:
         left_exact = _write(exact, temporary, calibrating, least_same)
         expected, found = _scores(exact, compared), _scores(temporary, compared)
-        told = Quantized(
+        quantized = Quantized(
             path=path,
             bytes=0,
             exact_bytes=exact.stat().st_size,
@@ -130,10 +130,10 @@ def quantize_file(
             same_class=float(np.mean(expected.argmax(1) == found.argmax(1))),
             largest_difference=float(np.abs(expected - found).max()),
         )
-        _require_agreement(told, least_same)
-        _tell_in_file(exact, temporary, told)
+        _require_agreement(quantized, least_same)
+        _tell_in_file(exact, temporary, quantized)
         size = temporary.stat().st_size
-    return Quantized(**(asdict(told) | {"bytes": size}))
+    return Quantized(**(asdict(quantized) | {"bytes": size}))
 
 
 def _shared_out(exact: Path, clips: FloatArray | None) -> tuple[FloatArray, FloatArray]:
@@ -291,28 +291,30 @@ def _input_of(path: Path) -> tuple[tuple[int, ...], float]:
     """Shape of one clip, and the largest value that an exported file is checked with."""
     model = onnx.load(path)
     (given,) = model.graph.input
-    told = {entry.key: entry.value for entry in model.metadata_props}
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
     shape = tuple(size.dim_value for size in given.type.tensor_type.shape.dim)[1:]
-    return shape, float(told["largest_input"])
+    return shape, float(metadata["largest_input"])
 
 
-def _require_agreement(told: Quantized, least_same: float) -> None:
-    if told.same_class >= least_same and np.isfinite(told.largest_difference):
+def _require_agreement(made: Quantized, least_same: float) -> None:
+    if made.same_class >= least_same and np.isfinite(made.largest_difference):
         return
-    what = "clips" if told.on_clips else "generated inputs"
+    what = "clips" if made.on_clips else "generated inputs"
     raise OpenMERError(
-        f"In 8-bit integers {told.same_class:.1%} of {told.compared} {what} keep their class, "
+        f"In 8-bit integers {made.same_class:.1%} of {made.compared} {what} keep their class, "
         f"expected at least {least_same:.0%}; scores differ by up to "
-        f"{told.largest_difference:.2g}. No file was written. Give more clips to calibrate on, or "
+        f"{made.largest_difference:.2g}. No file was written. Give more clips to calibrate on, or "
         "export without --int8."
     )
 
 
-def _tell_in_file(exact: Path, path: Path, told: Quantized) -> None:
+def _tell_in_file(exact: Path, path: Path, quantized: Quantized) -> None:
     """Add what was measured to the metadata of the exact file."""
     entries = onnx.load(exact).metadata_props
     kept = {entry.key: entry.value for entry in entries}
-    measured = {key: value for key, value in asdict(told).items() if key not in ("path", "bytes")}
+    measured = {
+        key: value for key, value in asdict(quantized).items() if key not in ("path", "bytes")
+    }
     model = onnx.load(path)
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, kept | {"int8": json.dumps(measured)})

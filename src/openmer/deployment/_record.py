@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from openmer.evaluation import Estimate, ScoreKind, list_metrics, logits_of, probabilities_at
+from openmer.evaluation import Calibration, Estimate, ScoreKind, list_metrics
 from openmer.training import Record
 
 PACKAGES = ("numpy", "torch", "timm", "scikit-learn", "safetensors")
@@ -47,78 +47,6 @@ class ModelEstimate(Record):
         return (
             f"{scores}; {_LEFT_OUT[self.folds]}, {self.subjects} subjects, {self.clips} clips, "
             f"epoch rule {self.epoch_rule}"
-        )
-
-
-class ProbabilityErrors(Record):
-    """How far probabilities are off; smaller is better.
-
-    Attributes:
-        ece: Expected calibration error in bins of equal width, 0..1.
-        brier: Brier score, 0..2.
-        nll: Negative log-likelihood of the true class, in nats.
-    """
-
-    ece: float
-    brier: float
-    nll: float
-
-
-class Calibration(Record):
-    """What makes a confidence of scores, and how far it was right on subjects not seen.
-
-    All but the temperature and the threshold themselves was measured on every held-out subject with
-    the temperature and the threshold of the others.
-
-    Attributes:
-        temperature: Divides the logits before the softmax.
-        before: Errors of the scores as they are.
-        after: Errors of the calibrated probabilities.
-        bins: Of the expected calibration error.
-        abstain_below: Below this confidence the model says nothing.
-        target: Share of right answers that the threshold was chosen for; None where none reaches
-            it, so that the threshold is one half.
-        coverage: Share of clips that are answered.
-        accuracy: Share of these that are right; None where nothing is answered.
-        clips: Clips that were scored.
-        subjects: Subjects who were held out.
-        seeds: Seeds whose predictions were taken together.
-        run: ``method/hash`` of the run that it comes from.
-    """
-
-    temperature: float = Field(gt=0)
-    before: ProbabilityErrors
-    after: ProbabilityErrors
-    bins: int
-    abstain_below: float = Field(ge=0, le=1)
-    target: float | None
-    coverage: float
-    accuracy: float | None
-    clips: int
-    subjects: int
-    seeds: tuple[int, ...]
-    run: str
-
-    def probabilities(self, scores: Sequence[float], kind: ScoreKind) -> tuple[float, ...]:
-        """Calibrated probabilities of one clip, in the order of its scores; they sum to 1.
-
-        Args:
-            scores: Of the model, one per class.
-            kind: `ModelRecord.kind`.
-
-        Raises:
-            DataError: A score is not finite, or is none of this kind.
-        """
-        logits = logits_of(np.asarray(scores, dtype=np.float64), kind)
-        return tuple(probabilities_at(logits, self.temperature).tolist())
-
-    def __str__(self) -> str:
-        answers = "none of them"
-        if self.accuracy is not None:
-            answers = f"{self.accuracy:.0%} of these answers were right"
-        return (
-            f"from {self.abstain_below:.2f} on the model answers: {self.coverage:.0%} of the clips "
-            f"of {self.subjects} subjects it had not seen, {answers}"
         )
 
 

@@ -12,7 +12,6 @@ import numpy as np
 from openmer.deployment._fitted import FittedModel, plain_names
 from openmer.deployment._record import (
     PACKAGES,
-    Calibration,
     CorpusCount,
     ModelEstimate,
     ModelRecord,
@@ -20,6 +19,7 @@ from openmer.deployment._record import (
 )
 from openmer.errors import ConfigError, OpenMERError
 from openmer.evaluation import (
+    Calibration,
     Progress,
     Protocol,
     ScoreKind,

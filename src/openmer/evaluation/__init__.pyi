@@ -36,10 +36,10 @@ from ._calibration import (
     CalibratedByOthers as CalibratedByOthers,
 )
 from ._calibration import (
-    CalibrationReport as CalibrationReport,
+    Calibration as Calibration,
 )
 from ._calibration import (
-    Quality as Quality,
+    ProbabilityErrors as ProbabilityErrors,
 )
 from ._calibration import (
     ScoreKind as ScoreKind,
@@ -258,7 +258,7 @@ __all__ = [
     "AnswerScores",
     "AuditRecord",
     "CalibratedByOthers",
-    "CalibrationReport",
+    "Calibration",
     "Comparison",
     "Estimate",
     "Finding",
@@ -271,10 +271,10 @@ __all__ = [
     "Part",
     "PerClass",
     "PredictionTable",
+    "ProbabilityErrors",
     "Progress",
     "Protocol",
     "ProtocolSplitter",
-    "Quality",
     "ResultsAudit",
     "RunInfo",
     "ScopeScores",

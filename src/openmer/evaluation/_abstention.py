@@ -78,9 +78,6 @@ def choose_threshold(
         probabilities: Calibrated, of held-out subjects, shape ``(clips, classes)``.
         truth: True class index of each clip.
         target: Share of right answers, above 0 and at most 1.
-
-    Raises:
-        ConfigError: The target is none.
     """
     if not 0 < target <= 1:
         raise ConfigError(f"The share of right answers is {target}; expected above 0, at most 1.")

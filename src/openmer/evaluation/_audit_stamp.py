@@ -139,15 +139,19 @@ def read_audit(folder: Path) -> AuditRecord | None:
     if not path.is_file():
         return None
     try:
-        told = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
         record = AuditRecord(
-            **{name: told[name] for name in AuditRecord.__dataclass_fields__ if name != "findings"},
-            findings=_findings(told["findings"]),
+            **{
+                name: content[name]
+                for name in AuditRecord.__dataclass_fields__
+                if name != "findings"
+            },
+            findings=_findings(content["findings"]),
         )
-        stamp = told.pop("sha256")
+        stamp = content.pop("sha256")
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is no audit: {error!r}. Delete it and audit again.") from error
-    if digest_of(told) != stamp or record.run != folder.name:
+    if digest_of(content) != stamp or record.run != folder.name:
         raise DataError(
             f"{path} is not as it was written, or is that of another run. Delete it, and run "
             "openmer audit again."
@@ -156,11 +160,7 @@ def read_audit(folder: Path) -> AuditRecord | None:
 
 
 def audit_state(folder: Path) -> str:
-    """Say of a run whether it was audited, how much of it, or what was found.
-
-    Raises:
-        DataError: As `read_audit`.
-    """
+    """Say of a run whether it was audited, how much of it, or what was found."""
     record = read_audit(folder)
     return NOT_AUDITED if record is None else record.state
 
@@ -171,5 +171,5 @@ def digest_of(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _findings(told: Sequence[Mapping[str, Any]]) -> tuple[Finding, ...]:
-    return tuple(Finding(**found) for found in told)
+def _findings(tables: Sequence[Mapping[str, Any]]) -> tuple[Finding, ...]:
+    return tuple(Finding(**found) for found in tables)

@@ -172,11 +172,6 @@ def per_seed_scores(outcomes: Outcomes) -> dict[str, Numbers]:
 def estimate_scores(outcomes: Outcomes, *, draws: int = 2000, seed: int = 0) -> dict[str, Estimate]:
     """Compute every metric with its 95 % percentile interval by drawing subjects.
 
-    Args:
-        outcomes: A class without a clip in any of them is left out of means over classes.
-        draws: How many times subjects are drawn with replacement.
-        seed: Of the random draws; the same seed gives the same intervals.
-
     Returns:
         An estimate for each metric, by its name. It has no interval for fewer than two subjects,
         and where half of the draws or more lack a class.
@@ -302,11 +297,7 @@ def score_differences(
 
 
 def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> McNemar:
-    """Exact McNemar test on which clips two runs get right, both of shape ``(clips,)``.
-
-    Raises:
-        DataError: The two arrays differ in length.
-    """
+    """Exact McNemar test on which clips two runs get right, both of shape ``(clips,)``."""
     if first_right.shape != second_right.shape:
         raise DataError(
             f"{first_right.size} and {second_right.size} clips cannot be paired; expected the same."

@@ -18,13 +18,16 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from openmer.config import Record
 from openmer.errors import DataError, ProtocolError
 from openmer.evaluation._abstention import TARGET, Threshold, answered, choose_threshold
 from openmer.evaluation._metrics import Numbers
@@ -37,23 +40,6 @@ BINS = 10
 COLDEST, HOTTEST = 0.05, 100.0
 
 _LEAST = float(np.finfo(np.float32).tiny)  # a float32 softmax can come out as 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
-    """How good probabilities are; smaller is better in all three.
-
-    Attributes:
-        ece: Expected calibration error, 0..1: in bins of equal width, the distance between the mean
-            confidence and the share of right answers, weighted by the bins' clips.
-        brier: Brier score, 0..2: squared distance to the truth as a one-hot vector, mean
-            over clips.
-        nll: Negative log-likelihood of the true class in nats, mean over clips.
-    """
-
-    ece: float
-    brier: float
-    nll: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,34 +69,76 @@ class CalibratedByOthers:
         return np.asarray(self.before.argmax(axis=1) == self.truth)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalibrationReport:
-    """A temperature and a threshold, and what they are worth on subjects not seen.
+class ProbabilityErrors(Record):
+    """How far probabilities are off; smaller is better.
 
     Attributes:
-        temperature: T, fitted on all subjects, `COLDEST`..`HOTTEST`.
-        before: Of the scores as they are.
-        after: Of every subject by the temperature of the others.
-        abstain_below: Below this confidence the model says nothing; chosen on all subjects.
-        target: Share of right answers that the threshold was chosen for; None where none reaches it
-            and the least one was taken.
-        coverage: Share of clips that are answered, every subject by the threshold of the others.
-        accuracy: Share of these that are right; None where nothing is answered.
-        subjects: Held-out subjects.
-        clips: Clips, each scored once per seed.
-        seeds: Seeds whose predictions were taken together.
+        ece: Expected calibration error in bins of equal width, 0..1.
+        brier: Brier score, 0..2.
+        nll: Negative log-likelihood of the true class, in nats.
     """
 
-    temperature: float
-    before: Quality
-    after: Quality
-    abstain_below: float
+    ece: float
+    brier: float
+    nll: float
+
+
+class Calibration(Record):
+    """What makes a confidence of scores, and how far it was right on subjects not seen.
+
+    All but the temperature and the threshold themselves was measured on every held-out subject with
+    the temperature and the threshold of the others.
+
+    Attributes:
+        temperature: Divides the logits before the softmax, `COLDEST`..`HOTTEST`.
+        before: Errors of the scores as they are.
+        after: Errors of the calibrated probabilities.
+        bins: Of the expected calibration error.
+        abstain_below: Below this confidence the model says nothing.
+        target: Share of right answers that the threshold was chosen for; None where none reaches
+            it, so that the threshold is one half.
+        coverage: Share of clips that are answered.
+        accuracy: Share of these that are right; None where nothing is answered.
+        clips: Clips that were scored.
+        subjects: Subjects who were held out.
+        seeds: Seeds whose predictions were taken together.
+        run: ``method/hash`` of the run that it comes from; empty where no file has it.
+    """
+
+    temperature: float = Field(gt=0)
+    before: ProbabilityErrors
+    after: ProbabilityErrors
+    bins: int = BINS
+    abstain_below: float = Field(ge=0, le=1)
     target: float | None
     coverage: float
     accuracy: float | None
-    subjects: int
     clips: int
+    subjects: int
     seeds: tuple[int, ...]
+    run: str = ""
+
+    def probabilities(self, scores: Sequence[float], kind: ScoreKind) -> tuple[float, ...]:
+        """Calibrated probabilities of one clip, in the order of its scores; they sum to 1.
+
+        Args:
+            scores: Of the model, one per class.
+            kind: As in `logits_of`.
+
+        Raises:
+            DataError: A score is not finite, or is none of this kind.
+        """
+        logits = logits_of(np.asarray(scores, dtype=np.float64), kind)
+        return tuple(probabilities_at(logits, self.temperature).tolist())
+
+    def __str__(self) -> str:
+        answers = "none of them"
+        if self.accuracy is not None:
+            answers = f"{self.accuracy:.0%} of these answers were right"
+        return (
+            f"from {self.abstain_below:.2f} on the model answers: {self.coverage:.0%} of the clips "
+            f"of {self.subjects} subjects it had not seen, {answers}"
+        )
 
 
 def logits_of(scores: Numbers, kind: ScoreKind) -> Numbers:
@@ -159,9 +187,6 @@ def fit_temperature(logits: Numbers, truth: NDArray[np.int64]) -> float:
     Returns:
         T in `COLDEST`..`HOTTEST`; an end of it where the minimum lies beyond. Scores that say
         nothing get the hottest, and so the same probability for every class.
-
-    Raises:
-        DataError: There is no clip, or not one true class for each.
     """
     from scipy.optimize import brentq
 
@@ -190,7 +215,9 @@ def confidence_bins(confidence: Numbers, bins: int = BINS) -> NDArray[np.int64]:
     return np.digitize(confidence, edges, right=True).astype(np.int64)
 
 
-def quality_of(probabilities: Numbers, truth: NDArray[np.int64], *, bins: int = BINS) -> Quality:
+def quality_of(
+    probabilities: Numbers, truth: NDArray[np.int64], *, bins: int = BINS
+) -> ProbabilityErrors:
     """Compute expected calibration error, Brier score and negative log-likelihood.
 
     Args:
@@ -203,7 +230,7 @@ def quality_of(probabilities: Numbers, truth: NDArray[np.int64], *, bins: int = 
     gaps = np.bincount(confidence_bins(confidence, bins), weights=off, minlength=bins)
     wanted = np.eye(probabilities.shape[1])[truth]
     of_truth = np.take_along_axis(probabilities, truth[:, None], axis=1)
-    return Quality(
+    return ProbabilityErrors(
         ece=float(np.abs(gaps).sum() / len(truth)),
         brier=float(((probabilities - wanted) ** 2).sum(axis=1).mean()),
         nll=float(-np.log(np.maximum(of_truth, _LEAST)).mean()),
@@ -213,17 +240,7 @@ def quality_of(probabilities: Numbers, truth: NDArray[np.int64], *, bins: int = 
 def calibrated_by_others(
     table: PredictionTable, kind: ScoreKind, *, target: float = TARGET
 ) -> CalibratedByOthers:
-    """Calibrate every subject by the others.
-
-    Args:
-        table: Leave-one-subject-out predictions of an honest run.
-        kind: As in `logits_of`.
-        target: As in `choose_threshold`.
-
-    Raises:
-        DataError: As `logits_of`; or the seeds differ in clips.
-        ProtocolError: There are fewer than two subjects.
-    """
+    """Calibrate every subject by the others."""
     require_same_clips(table)
     subjects = np.array(table.subjects)
     if len(set(table.subjects)) < 2:
@@ -248,9 +265,7 @@ def calibrated_by_others(
     )
 
 
-def calibrate(
-    table: PredictionTable, kind: ScoreKind, *, target: float = TARGET
-) -> CalibrationReport:
+def calibrate(table: PredictionTable, kind: ScoreKind, *, target: float = TARGET) -> Calibration:
     """Fit temperature and threshold, and measure what they are worth on subjects not seen.
 
     Args:
@@ -265,7 +280,7 @@ def calibrate(
     found = calibrated_by_others(table, kind, target=target)
     temperature, threshold = _settled(logits_of(table.scores, kind), table.truth, target)
     says = found.answered
-    return CalibrationReport(
+    return Calibration(
         temperature=temperature,
         before=quality_of(found.before, found.truth),
         after=quality_of(found.after, found.truth),
@@ -284,10 +299,6 @@ def predictions_to_calibrate(folder: Path) -> tuple[PredictionTable, ScoreKind]:
 
     Args:
         folder: Of the run, with its ``run.toml``.
-
-    Raises:
-        DataError: The folder is no finished run.
-        ProtocolError: The run is leaky, or was trained on shuffled labels.
     """
     info = read_run_info(folder)
     if info.leaky or info.shuffled_labels:

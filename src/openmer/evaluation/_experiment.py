@@ -297,7 +297,7 @@ def _data(
 
 
 def _require_keys(clips: Sequence[Clip]) -> None:
-    """Raise if two clips have one key: what fails is told by its key."""
+    """Raise if two clips have one key: what fails is named by its key."""
     twice = [key for key, count in Counter(clip.key for clip in clips).items() if count > 1]
     if twice:
         raise DataError(

@@ -22,11 +22,7 @@ LEAKS: tuple[Leak, ...] = get_args(Leak)
 
 
 def require_possible(leak: Leak | None, method: Method) -> None:
-    """Refuse a leak that a method cannot have.
-
-    Raises:
-        ConfigError: Weights cannot be carried on, or inputs cannot be scaled.
-    """
+    """Refuse a leak that a method cannot have."""
     training = method.training
     carries = isinstance(training, NetworkTraining) and method.search is None
     if leak == "carried_weights" and not carries:

@@ -95,11 +95,9 @@ def register_metric(
     if not name.isidentifier() or name != name.lower():
         raise ValueError(f"The metric name {name!r} must be lower case letters, digits and _.")
 
-    def add(function: _F) -> _F:
-        METRICS.add(name, Metric(name=name, title=title, of=of, function=function, main=main))
-        return function
-
-    return add
+    return METRICS.decorator(
+        name, lambda found: Metric(name=name, title=title, of=of, function=found, main=main)
+    )
 
 
 def list_metrics(*, main: bool | None = None) -> list[Metric]:

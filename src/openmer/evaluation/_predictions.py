@@ -199,10 +199,6 @@ def read_run(folder: Path, *, seeds: Collection[int] | None = None) -> Predictio
 def fold_digests(folder: Path, seeds: Collection[int]) -> dict[str, str]:
     """Compute SHA-256, in hex, of every file of predictions of some seeds.
 
-    Args:
-        folder: Of a run.
-        seeds: Whose files.
-
     Returns:
         The digests by the files' paths below ``folds``, with forward slashes, sorted.
     """
@@ -215,11 +211,7 @@ def fold_digests(folder: Path, seeds: Collection[int]) -> dict[str, str]:
 
 
 def require_same_clips(table: PredictionTable) -> None:
-    """Check that every seed speaks of the same clips, and says the same about them.
-
-    Raises:
-        DataError: A seed lacks clips, or a clip's truth, subject or corpus differs between seeds.
-    """
+    """Check that every seed speaks of the same clips, and says the same about them."""
     facts: dict[str, tuple[str, str, int]] = {}
     per_seed: dict[int, set[str]] = {}
     rows = zip(table.clips, table.corpora, table.subjects, table.truth, table.seed, strict=True)

@@ -65,12 +65,7 @@ def register_protocol(name: str, *, partial: bool = False) -> Callable[[MakeFold
             train = tuple(i for i in range(len(clips)) if i not in test)
             return [Fold(held_out="first-subject/only", train=train, test=test)]
     """
-
-    def register(make: MakeFolds) -> MakeFolds:
-        PROTOCOLS.add(name, FoldProtocol(make=make, partial=partial))
-        return make
-
-    return register
+    return PROTOCOLS.decorator(name, lambda make: FoldProtocol(make=make, partial=partial))
 
 
 def list_protocols() -> list[str]:

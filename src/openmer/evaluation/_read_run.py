@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from openmer.config import read_toml
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, field_validator
+
+from openmer.config import explain, read_toml
 from openmer.errors import DataError
 from openmer.evaluation._audit_stamp import NOT_AUDITED, audit_state, digest_of
 from openmer.evaluation._predictions import fold_digests, read_run
 from openmer.evaluation._summary import Summary, summarise
 
-EPOCH_RULES = ("fixed", "inner", "held_out")
-_NUMBER = (int, float)
 _FAILURE = ("clip", "step", "reason")
+_TABLES = ("data", "versions", "source", "prepared")
+
+Count = Annotated[int, Field(ge=0)]
+Texts = Annotated[tuple[str, ...], Field(strict=False)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunInfo:
-    """The record of one run.
+class RunInfo(BaseModel):
+    """The record of one run; keys that it does not know are ignored: newer runs are read, too.
 
     Attributes:
         method: Name of the method ("ststnet").
@@ -59,33 +61,43 @@ class RunInfo:
         audit: Whether the run was audited, in part or not at all, or what was found.
     """
 
+    model_config = ConfigDict(frozen=True, strict=True)
+
     method: str
     title: str
-    epoch_rule: str
+    epoch_rule: Literal["fixed", "inner", "held_out"]
     leaky: bool
-    classes: tuple[str, ...]
-    clips: int
-    subjects: int
-    seeds: tuple[int, ...]
-    parameters: int
-    seconds: float
+    classes: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    clips: Count
+    subjects: Count
+    seeds: Annotated[tuple[StrictInt, ...], Field(strict=False, min_length=1)]
+    parameters: Count
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     device: str
     strategy: str
     shuffled_labels: bool = False
     command: str = ""
-    method_table: Mapping[str, Any] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, Any] = field(default_factory=dict)
-    source: Mapping[str, Any] = field(default_factory=dict)
-    prepared: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    failures: tuple[Mapping[str, str], ...] = ()
-    lost_subjects: tuple[str, ...] = ()
+    method_table: Mapping[str, Any] = Field(default_factory=dict)
+    data: Mapping[str, Any] = Field(default_factory=dict)
+    versions: Mapping[str, Any] = Field(default_factory=dict)
+    source: Mapping[str, Any] = Field(default_factory=dict)
+    prepared: Mapping[str, Mapping[str, int]] = Field(default_factory=dict)
+    failures: Annotated[tuple[Mapping[str, str], ...], Field(strict=False)] = ()
+    lost_subjects: Texts = ()
     protocol: str = "loso"
-    seen_subjects: tuple[str, ...] = ()
-    motionless: int = 0
+    seen_subjects: Texts = ()
+    motionless: Count = 0
     leak: str = ""
     transductive: str = ""
     audit: str = NOT_AUDITED
+
+    @field_validator("failures", mode="before")
+    @classmethod
+    def _all_of_texts(cls, found: object) -> object:
+        """Refuse a list of failures that lacks a text; leave out what else it says."""
+        if not isinstance(found, list | tuple) or not all(map(_is_failure, found)):
+            raise ValueError(f"expected tables [[failures]] with the texts {', '.join(_FAILURE)}")
+        return tuple({key: failure[key] for key in _FAILURE} for failure in found)
 
     @property
     def asked(self) -> int:
@@ -98,43 +110,34 @@ def read_run_info(folder: Path) -> RunInfo:
 
     ``[run]`` holds the fields of `RunInfo`, ``[[failures]]`` the clips that could not be prepared;
     ``[method]``, ``[data]``, ``[source]``, ``[prepared]`` and ``[versions]`` are kept as they are.
-    Keys that `RunInfo` does not know are ignored: an older OpenMER reads newer runs.
 
     Raises:
         DataError: The file is missing, is no TOML, lacks a key, or a value is not what it must be.
     """
     path = folder / "run.toml"
     tables = _read_toml(path)
-    run = _Table(path, _sub_table(path, tables, "run", required=True))
-    info = RunInfo(
-        method=run.text("method"),
-        title=run.text("title"),
-        epoch_rule=run.text("epoch_rule"),
-        leaky=run.boolean("leaky"),
-        classes=run.texts("classes"),
-        clips=run.count("clips"),
-        subjects=run.count("subjects"),
-        seeds=run.finished_seeds(),
-        parameters=run.count("parameters"),
-        seconds=run.seconds("seconds"),
-        device=run.text("device"),
-        strategy=run.text("strategy"),
-        shuffled_labels="shuffled_labels" in run.values and run.boolean("shuffled_labels"),
-        command=run.text("command") if "command" in run.values else "",
-        method_table=_sub_table(path, tables, "method"),
-        data=_sub_table(path, tables, "data"),
-        versions=_sub_table(path, tables, "versions"),
-        source=_sub_table(path, tables, "source"),
-        prepared=_sub_table(path, tables, "prepared"),
-        failures=_failures(path, tables),
-        lost_subjects=run.texts("lost_subjects") if run.values.get("lost_subjects") else (),
-        protocol=str(_sub_table(path, tables, "protocol").get("folds", "loso")),
-        seen_subjects=run.texts("seen_subjects") if run.values.get("seen_subjects") else (),
-        leak=run.text("leak") if "leak" in run.values else "",
-        motionless=run.count("motionless") if "motionless" in run.values else 0,
-        transductive=str(_sub_table(path, tables, "method").get("transductive", "")),
-        audit=audit_state(folder),
-    )
+    run = _sub_table(path, tables, "run", required=True)
+    if run.get("seeds") == []:
+        raise DataError(
+            f"{path} says that no seed is finished. Run the method again; finished folds are kept."
+        )
+    method = _sub_table(path, tables, "method")
+    whole = {
+        **run,
+        **{name: _sub_table(path, tables, name) for name in _TABLES},
+        "method_table": method,
+        "transductive": str(method.get("transductive", "")),
+        "failures": tables.get("failures", []),
+        "protocol": str(_sub_table(path, tables, "protocol").get("folds", "loso")),
+        "audit": audit_state(folder),
+    }
+    try:
+        info = RunInfo.model_validate(whole)
+    except ValidationError as error:
+        raise DataError(
+            f"{path}: [run] {explain(RunInfo, whole, error)} Run the method again; finished folds "
+            "are kept."
+        ) from error
     _require_unedited(path, tables)
     _require_honest_record(path, info)
     _require_same_folds(folder, info.seeds, tables.get("folds"))
@@ -144,8 +147,8 @@ def read_run_info(folder: Path) -> RunInfo:
 def _require_unedited(path: Path, tables: Mapping[str, Any]) -> None:
     """Refuse a record that was changed after it was written; older ones have no digest."""
     stamp = tables.get("record_sha256")
-    told = {name: table for name, table in tables.items() if name != "record_sha256"}
-    if stamp is not None and stamp != digest_of(told):
+    content = {name: table for name, table in tables.items() if name != "record_sha256"}
+    if stamp is not None and stamp != digest_of(content):
         raise DataError(
             f"{path} was edited after it was written: its digest is another one. Delete it and run "
             "the method again; finished folds are kept."
@@ -181,64 +184,6 @@ def load_run(folder: Path) -> tuple[RunInfo, Summary]:
         raise DataError(f"{folder}: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """One table of a TOML file, read strictly."""
-
-    path: Path
-    values: Mapping[str, Any]
-
-    def text(self, key: str) -> str:
-        return str(self._value(key, (str,), "text"))
-
-    def boolean(self, key: str) -> bool:
-        return bool(self._value(key, (bool,), "true or false"))
-
-    def count(self, key: str) -> int:
-        value = int(self._value(key, (int,), "a whole number, 0 or more"))
-        if value < 0:
-            raise self._wrong(key, value, "a whole number, 0 or more")
-        return value
-
-    def seconds(self, key: str) -> float:
-        value = float(self._value(key, _NUMBER, "seconds, 0 or more"))
-        if not 0 <= value < float("inf"):
-            raise self._wrong(key, value, "seconds, 0 or more")
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        return tuple(self._list(key, str, "a list of texts"))
-
-    def finished_seeds(self) -> tuple[int, ...]:
-        if self.values.get("seeds") == []:
-            raise DataError(
-                f"{self.path} says that no seed is finished. Run the method again; finished folds "
-                "are kept."
-            )
-        return tuple(self._list("seeds", int, "a list of whole numbers"))
-
-    def _list(self, key: str, kind: type, expected: str) -> list[Any]:
-        values: list[Any] = self._value(key, (list,), expected)
-        if not values or not all(type(value) is kind for value in values):
-            raise self._wrong(key, values, expected)
-        return values
-
-    def _value(self, key: str, kinds: tuple[type, ...], expected: str) -> Any:  # noqa: ANN401
-        if key not in self.values:
-            raise DataError(
-                f"{self.path} lacks {key!r} in [run]. It has {', '.join(sorted(self.values))}. "
-                "Run the method again; finished folds are kept."
-            )
-        value = self.values[key]
-        # True is an int in Python, and a seed of True is a mistake.
-        if type(value) not in kinds:
-            raise self._wrong(key, value, expected)
-        return value
-
-    def _wrong(self, key: str, value: object, expected: str) -> DataError:
-        return DataError(f"{self.path}: [run] {key} = {value!r}; expected {expected}.")
-
-
 def _read_toml(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise DataError(
@@ -256,27 +201,11 @@ def _sub_table(
     return table
 
 
-def _failures(path: Path, tables: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
-    """Read which clips could not be prepared; none where the record has no such list."""
-    found = tables.get("failures", [])
-    if not isinstance(found, list) or not all(map(_is_failure, found)):
-        raise DataError(
-            f"{path}: [[failures]] is {found!r}; expected tables with the texts "
-            f"{', '.join(_FAILURE)}. Run the method again; finished folds are kept."
-        )
-    return tuple({key: failure[key] for key in _FAILURE} for failure in found)
-
-
 def _is_failure(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in _FAILURE)
 
 
 def _require_honest_record(path: Path, info: RunInfo) -> None:
-    if info.epoch_rule not in EPOCH_RULES:
-        raise DataError(
-            f"{path}: [run] epoch_rule = {info.epoch_rule!r}; expected one of "
-            f"{', '.join(EPOCH_RULES)}."
-        )
     if info.epoch_rule == "held_out" and not info.leaky:
         raise DataError(
             f"{path} says epoch_rule = 'held_out' and leaky = false. An epoch chosen on the tested "

@@ -107,16 +107,7 @@ def content_of(clip: Clip) -> str:
 
 
 def refuse_searched(method: Method, tested: Iterable[str], clips: Iterable[Clip] = ()) -> None:
-    """Refuse to report a score of settings on the subjects that chose them.
-
-    Args:
-        method: The method.
-        tested: Subjects (`Clip.subject_id`).
-        clips: As in `chose_settings`.
-
-    Raises:
-        ProtocolError: A search on clips of some of them made the method.
-    """
+    """Refuse to report a score of settings on the subjects that chose them."""
     everybody = set(tested)
     chose = chose_settings(method, everybody, clips)
     if chose:

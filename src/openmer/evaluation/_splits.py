@@ -29,14 +29,7 @@ class Fold:
 
 
 def leave_one_subject_out(subjects: Sequence[str]) -> tuple[Fold, ...]:
-    """One fold per subject, sorted by subject; compared for equality, never by substring.
-
-    Args:
-        subjects: `Clip.subject_id` of every clip.
-
-    Raises:
-        ProtocolError: There is one subject only, so nobody would be left to train on.
-    """
+    """One fold per subject, sorted by subject; compared for equality, never by substring."""
     everybody = sorted(set(subjects))
     if len(everybody) < 2:
         raise ProtocolError(
@@ -131,9 +124,6 @@ def groups_inside(
     Returns:
         One fold per group; each training clip of the outer fold is tested once, and the outer
         fold's own held-out subject is nowhere.
-
-    Raises:
-        ProtocolError: The fold trains on one subject only.
     """
     inside = sorted({subjects[i] for i in fold.train})
     if len(inside) < 2:

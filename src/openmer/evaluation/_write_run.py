@@ -59,11 +59,7 @@ def run_folder(task: Task, protocol: Protocol, out: Path) -> Path:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """Read a run's ``run.toml``; empty where the run has not begun.
-
-    Raises:
-        DataError: The file is there but not TOML.
-    """
+    """Read a run's ``run.toml``; empty where the run has not begun."""
     path = folder / "run.toml"
     if not path.is_file():
         return {}

@@ -38,12 +38,7 @@ def register_model(name: str) -> Callable[[type[nn.Module]], type[nn.Module]]:
             def forward(self, flow):
                 return self.head(flow.mean(dim=(-2, -1)))
     """
-
-    def add(build: type[nn.Module]) -> type[nn.Module]:
-        _MODELS.add(name, build)
-        return build
-
-    return add
+    return _MODELS.decorator(name)
 
 
 def create_model(name: str, **hyperparameters: object) -> nn.Module:
@@ -85,8 +80,8 @@ def builder_of(name: str) -> Callable[..., nn.Module]:
 
 def ensure_registered(name: str, build: Callable[..., nn.Module]) -> None:
     """List a model where it is not listed yet, as in a worker process."""
-    if name not in _MODELS and not name.startswith(_TIMM):
-        _MODELS.add(name, build)
+    if not name.startswith(_TIMM):
+        _MODELS.keep(name, build)
 
 
 def list_models() -> list[str]:

@@ -138,15 +138,6 @@ from .faces._mesh_files import (
 from .faces._mesh_files import (
     has_face_mesh as has_face_mesh,
 )
-from .flow._apex import (
-    Apex as Apex,
-)
-from .flow._apex import (
-    FlowApex as FlowApex,
-)
-from .flow._apex import (
-    find_apex as find_apex,
-)
 from .flow._colours import (
     flow_to_rgb as flow_to_rgb,
 )
@@ -189,12 +180,6 @@ from .flow._resample import (
 from .flow._resample import (
     resize_image as resize_image,
 )
-from .flow._resample import (
-    stretch_8bit as stretch_8bit,
-)
-from .flow._strain import (
-    optical_strain as optical_strain,
-)
 from .magnification._filters import (
     BandReport as BandReport,
 )
@@ -219,6 +204,15 @@ from .magnification._magnify import (
 from .magnification._settings import (
     MagnifySettings as MagnifySettings,
 )
+from .steps._apex import (
+    Apex as Apex,
+)
+from .steps._apex import (
+    FlowApex as FlowApex,
+)
+from .steps._apex import (
+    find_apex as find_apex,
+)
 from .steps._step import (
     ClipData as ClipData,
 )
@@ -227,6 +221,12 @@ from .steps._step import (
 )
 from .steps.dynamic_image import (
     DynamicImageStep as DynamicImageStep,
+)
+from .steps.strain import (
+    optical_strain as optical_strain,
+)
+from .steps.stretch import (
+    stretch_8bit as stretch_8bit,
 )
 
 __all__ = [

@@ -63,11 +63,7 @@ class Rows:
         return self._count
 
     def array(self) -> NDArray[np.float32]:
-        """All rows, at least one, shape ``(rows, *shape)``, to read and write; no more can follow.
-
-        Raises:
-            StoreError: The disk is full.
-        """
+        """All rows, one or more, ``(rows, *shape)``, to read and write; no more can follow."""
         if self._array is not None:
             return self._array[: self._count]
         if self._file is None:

@@ -17,8 +17,8 @@ from openmer.clip import Clip
 from openmer.errors import DataError
 from openmer.files import replace_file
 from openmer.preprocessing._failures import StepError, StoreError
-from openmer.preprocessing._plan import Plan
 from openmer.preprocessing._recipe import Recipe
+from openmer.preprocessing.steps._step import Plan
 
 _DIGEST_BYTES = 32
 

@@ -42,9 +42,6 @@ def pooled(frames: Iterable[NDArray[Any]], weights: NDArray[np.float64]) -> NDAr
 
     Returns:
         float64, shape of one frame.
-
-    Raises:
-        DataError: Values are not finite.
     """
     come = iter(frames)
     first = next(come).astype(np.float64)
@@ -70,9 +67,6 @@ def rank_pooling_weights(n_frames: int, *, averaged: bool = True) -> NDArray[np.
 
     Returns:
         Shape ``(n_frames,)``; they sum to zero.
-
-    Raises:
-        DataError: There are fewer than two frames.
 
     References:
         Bilen, Fernando, Gavves, Vedaldi, Gould (2016), Dynamic image networks for action

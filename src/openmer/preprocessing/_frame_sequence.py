@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -13,12 +12,8 @@ from numpy.typing import NDArray
 
 from openmer.clip import Clip
 from openmer.errors import DataError
-from openmer.preprocessing._failures import StepError
-from openmer.preprocessing._frames import Pixels, colours_of, gray_of, read_pixels
 
 Image = NDArray[np.float32]
-
-_KEPT_BYTES = 64 * 2**20  # of the decoded frames of one clip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +39,6 @@ class FrameSequence:
 
         Args:
             numbers: Frames of the clip, rising, fewer than there are images.
-
-        Raises:
-            DataError: The sequence does not reach to such a frame.
         """
         positions: list[int] = []
         for number in numbers:
@@ -75,11 +67,7 @@ class FrameSequence:
         return replace(self, images=lambda positions: map(change, self.images(positions)))
 
     def all(self) -> Iterator[Image]:
-        """All images, one after the other.
-
-        Raises:
-            DataError: They are not of one size.
-        """
+        """All images, one after the other."""
         shape = None
         for image in self.images(range(len(self.places))):
             if image.shape != (shape or image.shape):
@@ -89,51 +77,6 @@ class FrameSequence:
                 )
             shape = image.shape
             yield image
-
-
-class FrameFiles:
-    """The frames of one clip as its files hold them; each file is read and decoded once.
-
-    What is decoded is kept for the steps that ask again, up to 64 MiB (72 colour frames of 640 x
-    480); a frame beyond that is read again, so that memory does not grow with the clip.
-
-    Args:
-        clip: With frames.
-    """
-
-    def __init__(self, clip: Clip) -> None:
-        self.clip = clip
-        self._kept: dict[Path, Pixels] = {}
-        self._room = _KEPT_BYTES
-
-    def gray(self, number: int) -> Image:
-        """Return a frame as `read_gray` gives it, ``(height, width)``.
-
-        Raises:
-            DataError: As `read_gray`; a `StepError` that names the clip.
-        """
-        return gray_of(self._pixels(number))
-
-    def colours(self, number: int) -> Image:
-        """Return a frame as `read_rgb` gives it, but ``(height, width, 3)``.
-
-        Raises:
-            DataError: As `read_rgb`; a `StepError` that names the clip.
-        """
-        return colours_of(self._pixels(number))
-
-    def _pixels(self, number: int) -> Pixels:
-        path = self.clip.frame_paths[number]
-        if path in self._kept:
-            return self._kept[path]
-        try:
-            pixels = read_pixels(path)
-        except DataError as error:
-            raise StepError(self.clip.key, "read", str(error)) from error
-        if pixels.nbytes <= self._room:
-            self._room -= pixels.nbytes
-            self._kept[path] = pixels
-        return pixels
 
 
 class Frames(Protocol):
@@ -148,32 +91,12 @@ class Frames(Protocol):
         """Return a frame, ``(height, width, 3)``, 0..255."""
 
 
-def read_frames(files: Frames, *, gray: bool) -> FrameSequence:
-    """Return all frames of a clip; each is read from its file when it is asked for.
-
-    Args:
-        files: Of the clip, on disk or elsewhere.
-        gray: Read ``(height, width)``, else ``(height, width, 3)``.
-    """
-    read = files.gray if gray else files.colours
-    clip = files.clip
-    return FrameSequence(
-        clip=clip,
-        places=tuple(map(float, range(len(clip.frame_paths)))),
-        fps=clip.fps,
-        images=lambda numbers: map(read, numbers),
-    )
-
-
 def movement(clip: Clip, step: str) -> range:
     """Numbers of the frames from onset to offset, both included.
 
     Args:
         clip: With frames.
         step: Name of the recipe step that needs them, for the error.
-
-    Raises:
-        DataError: The clip has no onset or no later offset, or not these frames.
     """
     onset, offset, count = clip.onset, clip.offset, len(clip.frame_paths)
     if onset is None or offset is None or not 0 <= onset < offset < count:

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from openmer.clip import Clip
 from openmer.errors import DataError, reading_file
+from openmer.preprocessing._failures import StepError
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
@@ -22,6 +24,7 @@ FORMATS = (
     "TIFF", "WEBP",
 )  # fmt: skip
 """The formats of images that are read, by their names in Pillow."""
+_KEPT_BYTES = 64 * 2**20  # of the decoded frames of one clip
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and MATLAB
 
@@ -95,6 +98,43 @@ def read_pixels(path: Path) -> Pixels:
     if image.mode.startswith("I"):  # 16-bit gray
         return np.asarray(image).astype(np.float32) / np.float32(257)
     return np.asarray(image.convert(_plain(image.mode)), np.uint8)
+
+
+class FrameFiles:
+    """The frames of one clip as its files hold them; each file is read and decoded once.
+
+    What is decoded is kept for the steps that ask again, up to 64 MiB (72 colour frames of 640 x
+    480); a frame beyond that is read again, so that memory does not grow with the clip.
+
+    Args:
+        clip: With frames.
+    """
+
+    def __init__(self, clip: Clip) -> None:
+        self.clip = clip
+        self._kept: dict[Path, Pixels] = {}
+        self._room = _KEPT_BYTES
+
+    def gray(self, number: int) -> NDArray[np.float32]:
+        """Return a frame as `read_gray` gives it, ``(height, width)``."""
+        return gray_of(self._pixels(number))
+
+    def colours(self, number: int) -> NDArray[np.float32]:
+        """Return a frame as `read_rgb` gives it, but ``(height, width, 3)``."""
+        return colours_of(self._pixels(number))
+
+    def _pixels(self, number: int) -> Pixels:
+        path = self.clip.frame_paths[number]
+        if path in self._kept:
+            return self._kept[path]
+        try:
+            pixels = read_pixels(path)
+        except DataError as error:
+            raise StepError(self.clip.key, "read", str(error)) from error
+        if pixels.nbytes <= self._room:
+            self._room -= pixels.nbytes
+            self._kept[path] = pixels
+        return pixels
 
 
 def _decoded(path: Path) -> tuple[Image.Image, str | None]:

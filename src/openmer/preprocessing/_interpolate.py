@@ -62,10 +62,6 @@ def interpolation_weights(
     Returns:
         Shape ``(n_after, n_before)``; each row sums to 1.
 
-    Raises:
-        ConfigError: The method is not known.
-        DataError: There are fewer than two frames, before or after.
-
     References:
         Zhou, Zhao, Pietikäinen (2011), Towards a practical lipreading system (TIM);
         Pfister, Li, Zhao, Pietikäinen (2011), Recognising spontaneous facial micro-expressions.

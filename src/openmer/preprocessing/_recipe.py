@@ -46,7 +46,6 @@ from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing._failures import StepError
 from openmer.preprocessing._frame_sequence import Frames
-from openmer.preprocessing._plan import Plan
 from openmer.preprocessing._recipe_rules import lacking, read_step, refused
 from openmer.preprocessing.faces._detect import ArrayStore, face_detector
 from openmer.preprocessing.flow._flow import flow_method
@@ -56,6 +55,7 @@ from openmer.preprocessing.steps._step import (
     RECOVERED_FLOW,
     STEPS,
     ApexPolicy,
+    Plan,
     Step,
     is_stretched,
 )

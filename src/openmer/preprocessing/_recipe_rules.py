@@ -12,11 +12,7 @@ from openmer.registry import Registry
 
 
 def require_tables(value: object) -> Sequence[Mapping[str, object]]:
-    """Return a value that is a list of tables.
-
-    Raises:
-        ConfigError: It is none.
-    """
+    """Return a value that is a list of tables."""
     if not isinstance(value, list | tuple) or not all(isinstance(one, Mapping) for one in value):
         raise ConfigError(
             f"The recipe is {value!r:.60}, expected a list of tables: [[recipe]], with step = in "
@@ -32,9 +28,6 @@ def read_step(number: int, table: Mapping[str, object], kinds: Registry[type[Ste
         number: Its place in the recipe, from 1, for errors.
         table: The name of the step and its options.
         kinds: All steps by name.
-
-    Raises:
-        ConfigError: The step or one of its options is not known, or a value is wrong.
     """
     name = table.get("step")
     if not isinstance(name, str):

@@ -22,9 +22,9 @@ from openmer.preprocessing._frames import LUMA, read_rgb
 from openmer.preprocessing.faces._align import STYLES
 from openmer.preprocessing.faces._alignment import Alignment
 from openmer.preprocessing.faces._detect import ArrayStore, Face, choose_face, detect_faces
-from openmer.preprocessing.flow._apex import Apex, FlowApex, find_apex, middle_frame
 from openmer.preprocessing.flow._flow import optical_flow
-from openmer.preprocessing.flow._strain import optical_strain
+from openmer.preprocessing.steps._apex import Apex, FlowApex, find_apex, middle_frame
+from openmer.preprocessing.steps.strain import optical_strain
 from openmer.theme import figure_bytes
 
 if TYPE_CHECKING:

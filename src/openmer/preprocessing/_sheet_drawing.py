@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from openmer.preprocessing.faces._detect import LANDMARKS
-from openmer.preprocessing.flow._apex import Apex
 from openmer.preprocessing.flow._colours import colour_wheel, flow_to_rgb, round_up
+from openmer.preprocessing.steps._apex import Apex
 from openmer.theme import (
     APEX,
     GLOW,

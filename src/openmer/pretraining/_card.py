@@ -44,19 +44,19 @@ def limits_of(card: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def _who(subjects: Mapping[str, Sequence[str]], corpora: Mapping[str, Any]) -> list[str]:
     """Where `openmer audit` can find a tested subject among those of the images, and where not."""
-    told = []
+    texts = []
     if subjects["named"]:
-        told.append(
+        texts.append(
             f"The ids of {len(subjects['named']):,} subjects are kept in the file: openmer audit "
             "finds them among those that a method is tested on."
         )
     blind = [corpora[name]["title"] if name in corpora else name for name in subjects["unnamed"]]
     if blind or subjects["unknown"]:
-        told.append(
+        texts.append(
             f"Whether a tested subject is among the images cannot be told of "
             f"{', '.join([*blind, *subjects['unknown']])}: nobody is named there."
         )
-    return told
+    return texts
 
 
 def render_card(card: Mapping[str, Any], *, seconds: float | None = None) -> str:

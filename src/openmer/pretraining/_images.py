@@ -69,10 +69,6 @@ class ImageReader:
 
         Returns:
             One channel without a recipe, else the recipe's three; values rounded to 0..255.
-
-        Raises:
-            DataError: No image is left, images differ in size, or one is no square of at least 16
-                pixels; or the first image failed and `failures` is None or asks for an error.
         """
         failures = Failures("error") if self.failures is None else self.failures
         tables = _tables(images)
@@ -130,9 +126,6 @@ def split_images(
         share: Share that validates, 0..1.
         seed: Decides which.
         subjects: As in `ImageSet`.
-
-    Raises:
-        DataError: A class would have no image on one of the sides.
     """
     everyone = np.array(subjects) if subjects else np.full(len(targets), "")
     names = np.array(sorted(set(everyone) - {""}), dtype=str)

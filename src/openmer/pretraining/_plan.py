@@ -37,17 +37,6 @@ def plan_pretraining(
     """Choose device, threads and compilation for a specification.
 
     What was decided for a checkpoint stays, unless `resources` asks for something else by name.
-
-    Args:
-        spec: The model and how it is trained.
-        image_set: The images.
-        resources: What may be used.
-        checkpoint: Where the state after each epoch lies, or will.
-
-    Raises:
-        ConfigError: CUDA was asked for and there is none; or the pretraining was begun with
-            compiled steps, and there is no compiler any more.
-        DataError: The checkpoint is broken.
     """
     before = begun(checkpoint)
     device: str = resources.device

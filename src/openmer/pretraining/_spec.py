@@ -125,11 +125,7 @@ def fresh_network(spec: PretrainSpec, image_set: ImageSet) -> nn.Module:
 
 
 def read_checkpoint(path: Path, device: str) -> dict[str, Any]:
-    """Read what `openmer.pretraining._loop.pretrain` keeps after each epoch.
-
-    Raises:
-        DataError: The file is broken, or something else.
-    """
+    """Read what `openmer.pretraining._loop.pretrain` keeps after each epoch."""
     with reading_file(path, "a checkpoint", "Delete it to begin again."):
         record: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     if not isinstance(record, dict) or not set(record) >= _KEYS:

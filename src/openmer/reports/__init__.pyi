@@ -11,6 +11,9 @@ from ._published import (
     PublishedResult as PublishedResult,
 )
 from ._published import (
+    printed_records as printed_records,
+)
+from ._published import (
     published_results as published_results,
 )
 from ._report import (
@@ -71,6 +74,7 @@ __all__ = [
     "html_table",
     "leaderboard_page",
     "markdown_table",
+    "printed_records",
     "published_results",
     "render_spotting_csv",
     "render_spotting_markdown",

@@ -14,8 +14,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
+from typing import TypeVar
+
+from pydantic import TypeAdapter
 
 from openmer.evaluation import Summary
+
+T = TypeVar("T")
 
 SOURCES: Mapping[str, str] = MappingProxyType(
     {
@@ -73,38 +78,33 @@ class PublishedResult:
     method: str
     task: str
     part: str
-    uf1: float | None
-    uar: float | None
-    accuracy: float | None
-    parameters: int | None
-    macs: int | None
+    uf1: float | None = None
+    uar: float | None = None
+    accuracy: float | None = None
+    parameters: int | None = None
+    macs: int | None = None
     epoch_rule: str
     kind: str
-    note: str
+    note: str = ""
 
 
 @cache
 def published_results() -> tuple[PublishedResult, ...]:
     """Every published number that comes with the package, in the order of its table."""
-    text = files("openmer.reports").joinpath("published.csv").read_text(encoding="utf-8")
-    return tuple(
-        PublishedResult(
-            source=row["source"],
-            table=row["table"],
-            method=row["method"],
-            task=row["task"],
-            part=row["part"],
-            uf1=float(row["uf1"]) if row["uf1"] else None,
-            uar=float(row["uar"]) if row["uar"] else None,
-            accuracy=float(row["accuracy"]) if row["accuracy"] else None,
-            parameters=int(row["parameters"]) if row["parameters"] else None,
-            macs=int(row["macs"]) if row["macs"] else None,
-            epoch_rule=row["epoch_rule"],
-            kind=row["kind"],
-            note=row["note"],
-        )
-        for row in csv.DictReader(text.splitlines())
-    )
+    return printed_records(PublishedResult, "openmer.reports", "published.csv")
+
+
+def printed_records(kind: type[T], package: str, name: str) -> tuple[T, ...]:
+    """Read the lines of a table of printed numbers; an empty cell leaves a field at its default.
+
+    Args:
+        kind: The record of a line.
+        package: Where the table lies.
+        name: Of the CSV file.
+    """
+    read = TypeAdapter(kind).validate_python
+    rows = csv.DictReader(files(package).joinpath(name).read_text(encoding="utf-8").splitlines())
+    return tuple(read({key: cell for key, cell in row.items() if cell}) for row in rows)
 
 
 def is_composite(summary: Summary) -> bool:

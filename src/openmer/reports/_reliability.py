@@ -12,10 +12,10 @@ from openmer.evaluation import (
     BINS,
     LEVEL,
     CalibratedByOthers,
-    CalibrationReport,
+    Calibration,
     Interval,
     Numbers,
-    Quality,
+    ProbabilityErrors,
     confidence_bins,
     coverage_curve,
 )
@@ -102,7 +102,7 @@ def reliability_bins(
 
 def draw_reliability(
     title: str,
-    report: CalibrationReport,
+    report: Calibration,
     found: CalibratedByOthers,
     *,
     form: Literal["png", "svg"] = "png",
@@ -149,9 +149,11 @@ def _prepare(panel: Axes, title: str, below: str) -> None:
     panel.text(0, 1.025, below, transform=panel.transAxes, fontsize=8.5, color=SOFT, va="bottom")
 
 
-def _draw_bins(panel: Axes, title: str, bins: tuple[ReliabilityBin, ...], quality: Quality) -> None:
-    told = f"ECE {quality.ece:.3f}   Brier {quality.brier:.3f}   NLL {quality.nll:.3f}"
-    _prepare(panel, title, told)
+def _draw_bins(
+    panel: Axes, title: str, bins: tuple[ReliabilityBin, ...], quality: ProbabilityErrors
+) -> None:
+    scores = f"ECE {quality.ece:.3f}   Brier {quality.brier:.3f}   NLL {quality.nll:.3f}"
+    _prepare(panel, title, scores)
     panel.set_xlim(0, 1.02)
     panel.plot([0, 1], [0, 1], color=SOFT, linewidth=0.9, linestyle=(0, (1, 2)))
     most = max(one.rows for one in bins)
@@ -176,7 +178,7 @@ def _draw_bins(panel: Axes, title: str, bins: tuple[ReliabilityBin, ...], qualit
     panel.set_ylabel("share that is right", color=SOFT, fontsize=9.5)
 
 
-def _draw_coverage(panel: Axes, report: CalibrationReport, found: CalibratedByOthers) -> None:
+def _draw_coverage(panel: Axes, report: Calibration, found: CalibratedByOthers) -> None:
     _prepare(panel, "saying nothing when unsure", "of the clips that are answered")
     points = coverage_curve(found.after, found.truth, [step / 100 for step in range(100)])
     shown = [one for one in points if one.coverage >= 0.05]

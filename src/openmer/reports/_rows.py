@@ -107,11 +107,7 @@ class LeakRow:
 
 
 def ordered(runs: Sequence[Run]) -> list[Run]:
-    """Order the runs: those of one title together, as they first occur, honest ones first.
-
-    Raises:
-        DataError: There is no run, or a run's record does not fit its scores.
-    """
+    """Order the runs: those of one title together, as they first occur, honest ones first."""
     if not runs:
         raise DataError("There is no run to report. Pass at least one folder of a finished run.")
     for info, summary in runs:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 from openmer.errors import DataError
 from openmer.evaluation import METRICS, Estimate, read_run, score_differences
-from openmer.reports import Table
+from openmer.reports import Table, printed_records
 from openmer.reproduction._run_study import StudyResult
 from openmer.reproduction._study import WHOLE, Study, part_word
 
@@ -44,18 +42,8 @@ class PrintedDifference:
 @cache
 def printed_differences() -> tuple[PrintedDifference, ...]:
     """Read every printed difference, in the order of the text."""
-    text = files("openmer.reproduction").joinpath("published_differences.csv").read_text("utf-8")
-    return tuple(
-        PrintedDifference(
-            study=row["study"],
-            first=row["first"],
-            second=row["second"],
-            part=row["part"],
-            score=row["score"],
-            difference=float(row["difference"]),
-        )
-        for row in csv.DictReader(text.splitlines())
-    )
+    name = "published_differences.csv"
+    return printed_records(PrintedDifference, "openmer.reproduction", name)
 
 
 def difference_tables(study: Study, results: Sequence[StudyResult]) -> list[Table]:

@@ -36,11 +36,7 @@ class ModelSize:
 
 
 def model_size(method: Method) -> ModelSize:
-    """Count a method's network at the input that its recipe makes.
-
-    Raises:
-        ConfigError: The method has no network, or its recipe leaves the size to the frames.
-    """
+    """Count a method's network at the input that its recipe makes."""
     size = method.steps.size
     if size is None:
         raise ConfigError(
@@ -83,13 +79,13 @@ def size_table(study: Study, changes: Changes | None = None) -> Table:
     columns += ["2 x weights"] * study.per_weight + ["printed", "MACs, printed"]
     rows: list[tuple[str, ...]] = []
     for row in study.rows:
-        told = _printed(study.published(row))
+        printed = _printed(study.published(row))
         if not row.run:
-            rows.append((row.label, *["-"] * (len(columns) - 3), *told))
+            rows.append((row.label, *["-"] * (len(columns) - 3), *printed))
             continue
         size = model_size(row_method(study, row, changes))
         shape = "x".join(map(str, size.input_shape))
-        rows.append((row.label, shape, *_counts(size, study), *told))
+        rows.append((row.label, shape, *_counts(size, study), *printed))
         if row.parts:
             rows += [(f"- {name}", "", *_counts(part, study), "", "")
                      for name, part in size.parts.items()]  # fmt: skip

@@ -48,9 +48,6 @@ def paired_t_test(
         first: Numbers, at least two.
         second: As many, in the same order.
         alternative: "greater" asks whether the first are larger; it halves p where they are.
-
-    Raises:
-        DataError: There are not two or more pairs, or all differences are the same.
     """
     if len(first) != len(second) or len(first) < 2:
         raise DataError(

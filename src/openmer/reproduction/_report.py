@@ -86,8 +86,8 @@ def study_tables(
         rows = [result for result in results if result in block]
         table, run = study_table(study, rows), block[0].honest
         if run is not None and len(blocks) > 1:
-            told = f"{run[0].clips} clips, {', '.join(run[0].classes)}"
-            table = replace(table, title=f"{table.title}; set {number} of {len(blocks)}: {told}")
+            summary = f"{run[0].clips} clips, {', '.join(run[0].classes)}"
+            table = replace(table, title=f"{table.title}; set {number} of {len(blocks)}: {summary}")
         tables.append(replace(table, title=table.title + marks))
     return tables
 

@@ -103,17 +103,7 @@ def run_study(
 def study_clips(
     study: Study, clips: Sequence[Clip] | ClipSource, changes: Changes | None = None
 ) -> Sequence[Clip] | ClipSource:
-    """Return the clips that a study evaluates: those of its corpus, or all where it names none.
-
-    Args:
-        study: The study.
-        clips: Clips of any corpora.
-        changes: What the user changes in the rows.
-
-    Raises:
-        DataError: There is no clip of that corpus, or one has a word outside a row's label scheme.
-        ProtocolError: A class of a row's label scheme has no clip.
-    """
+    """Return the clips that a study evaluates: those of its corpus, or all where it names none."""
     if not study.corpus:
         return clips
     given = clips.clips if isinstance(clips, ClipSource) else clips

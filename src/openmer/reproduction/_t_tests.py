@@ -7,11 +7,9 @@ the same clips say.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 from openmer.errors import ConfigError, DataError, ProtocolError
 from openmer.evaluation import (
@@ -23,7 +21,7 @@ from openmer.evaluation import (
     on_clips,
     read_run,
 )
-from openmer.reports import Table
+from openmer.reports import Table, printed_records
 from openmer.reproduction._paired_t import paired_t_test
 from openmer.reproduction._report import (
     epoch_rule,
@@ -80,17 +78,11 @@ class TTestAgain:
 @cache
 def printed_t_tests() -> tuple[PrintedTTest, ...]:
     """Every printed p-value that comes with the package, in the order of its table."""
-    text = (
-        files("openmer.reproduction").joinpath("published_t_tests.csv").read_text(encoding="utf-8")
-    )
-    return tuple(PrintedTTest(**row) for row in csv.DictReader(text.splitlines()))
+    return printed_records(PrintedTTest, "openmer.reproduction", "published_t_tests.csv")
 
 
 def t_tests_again(study: Study) -> list[TTestAgain]:
     """Compute the t-tests that a study's paper prints, from the scores that its tables print.
-
-    Args:
-        study: With the whole set and its corpora as `parts`; its first row is the method.
 
     Raises:
         ConfigError: A score that such a test needs is not in the list of printed numbers.

@@ -23,9 +23,6 @@ def identity_of(video: Path, known: Mapping[str, Any] | None = None) -> dict[str
         video: A file, or a folder of numbered images, of which all are read.
         known: What was returned before. Its digest is taken where size, inode and times of the
             file are the same, and were more than two seconds old when it was read.
-
-    Raises:
-        DataError: It is not there, cannot be read, or is no ordinary file.
     """
     try:
         if video.is_dir():
@@ -36,10 +33,10 @@ def identity_of(video: Path, known: Mapping[str, Any] | None = None) -> dict[str
         if not video.is_file():
             raise DataError(f"{video} is no ordinary file. Save the video in one, and give that.")
         state = [found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns]
-        told = {"path": os.path.realpath(video), "state": state, "read_ns": now_ns}
+        identity = {"path": os.path.realpath(video), "state": state, "read_ns": now_ns}
         if known is not None and _may_be_taken(known, state):
-            return {**told, "sha256": known["sha256"], "read_ns": known["read_ns"]}
-        return {**told, "sha256": _sha256(video)}
+            return {**identity, "sha256": known["sha256"], "read_ns": known["read_ns"]}
+        return {**identity, "sha256": _sha256(video)}
     except OSError as error:
         raise DataError(f"Cannot read {video}: {error.strerror}. Correct the path.") from error
 

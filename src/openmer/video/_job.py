@@ -139,10 +139,10 @@ def run_job(
     identity = identity_of(video, None if before is None else before["video"])
     asked = _asked(identity, request, model)
     if before is not None and before["asked"] == asked:
-        return _done(video, folder, before["told"], was_done=True)
+        return _done(video, folder, before["result"], was_done=True)
     check_replaceable(folder)
     analysis = analyze_video(video, model=model, settings=request.settings, on_progress=on_progress)
-    told = {
+    result = {
         "verdict": analysis.verdict,
         "faces": len(analysis.faces),
         "duration_s": analysis.duration_s,
@@ -154,9 +154,9 @@ def run_job(
         folder = _beside(folder, video)
     with replace_folder(folder) as place:
         write_all(place, video, analysis, request, model=model, on_progress=on_progress)
-        stamp = json.dumps({"asked": asked, "video": identity, "told": told})
+        stamp = json.dumps({"asked": asked, "video": identity, "result": result})
         (place / _STAMP).write_text(f"{stamp}\n", encoding="utf-8")
-    return _done(video, folder, told)
+    return _done(video, folder, result)
 
 
 def write_all(
@@ -234,13 +234,13 @@ def _tell(on_progress: Progress | None, done: int, total: int) -> None:
         on_progress("draw", done, total)
 
 
-def _done(video: Path, folder: Path, told: Mapping[str, Any], *, was_done: bool = False) -> Done:
-    return Done(video=video, folder=folder, events=read_events(folder), was_done=was_done, **told)
+def _done(video: Path, folder: Path, result: Mapping[str, Any], *, was_done: bool = False) -> Done:
+    return Done(video=video, folder=folder, events=read_events(folder), was_done=was_done, **result)
 
 
 def _asked(identity: Mapping[str, Any], request: Request, model: FittedModel | None) -> str:
     """Compute a digest of the video, the settings and this version."""
-    told = {
+    question = {
         "version": __version__,
         "video": identity["sha256"],
         "model": None if model is None else model.record.weights_sha256,
@@ -249,7 +249,7 @@ def _asked(identity: Mapping[str, Any], request: Request, model: FittedModel | N
         "replays": request.replays,
         "signals": request.signals,
     }
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(question, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _stamp(folder: Path) -> dict[str, Any] | None:
@@ -258,7 +258,7 @@ def _stamp(folder: Path) -> dict[str, Any] | None:
         found = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    whole = isinstance(found, dict) and {"asked", "video", "told"} <= set(found)
+    whole = isinstance(found, dict) and {"asked", "video", "result"} <= set(found)
     return found if whole and (folder / "events.json").is_file() else None
 
 

@@ -90,12 +90,12 @@ def recognized(
     except DataError as error:
         return replace(event, reason=f"{event.reason} No class: {error}")
     decision = model.record.decide(scores)
-    told = decision.probabilities or tuple(scores)
+    shares = decision.probabilities or tuple(scores)
     return replace(
         event,
         class_name=decision.class_name,
         confidence=decision.confidence,
-        scores=dict(zip(model.record.classes, told, strict=True)),
+        scores=dict(zip(model.record.classes, shares, strict=True)),
         reason=f"{event.reason} {_decision_text(decision)}",
     )
 
@@ -117,11 +117,7 @@ def no_class_because(interval: Interval, curves: FaceCurves, quality: Quality) -
 
 
 def at_threshold(model: FittedModel, abstain_below: float) -> FittedModel:
-    """Return the model with another confidence below which it names no class.
-
-    Raises:
-        ConfigError: It is no probability, or the model is not calibrated.
-    """
+    """Return the model with another confidence below which it names no class."""
     calibration = model.record.calibration
     if not 0 <= abstain_below <= 1:
         raise ConfigError(f"The confidence is {abstain_below}; give a number in 0..1.")

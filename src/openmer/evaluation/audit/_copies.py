@@ -53,7 +53,7 @@ class _Match:
     face: float
     motion: float
     clips: tuple[str, ...] = ()
-    told: str = ""
+    remark: str = ""
 
 
 def check_pictures(clips: Sequence[Clip]) -> list[Finding]:
@@ -71,9 +71,9 @@ def check_pictures(clips: Sequence[Clip]) -> list[Finding]:
             match = match_of(shown[i], shown[j].flipped() if flipped else shown[j])
             two = one.subject_id != other.subject_id
             pair = (one.subject_id, other.subject_id) if two else (one.key, other.key)
-            told = _told(match, two=two, flow=kind == "flow", flipped=flipped)
-            if told:
-                named = replace(match, clips=(one.key, other.key), told=told)
+            remark = _remark(match, two=two, flow=kind == "flow", flipped=flipped)
+            if remark:
+                named = replace(match, clips=(one.key, other.key), remark=remark)
                 found[tuple(sorted(pair))].append(named)
     return [_finding(matches) for matches in found.values()]
 
@@ -84,10 +84,10 @@ def _finding(matches: Sequence[_Match]) -> Finding:
     more = f" {len(matches) - 1} more pairs of them are alike." if len(matches) > 1 else ""
     return Finding(
         check="copies",
-        severity="note" if best.told == _LIKE else "leak",
+        severity="note" if best.remark == _LIKE else "leak",
         fold="",
         message=(
-            f"{' and '.join(best.clips)} {best.told} Correlation {best.face:.3f}, of what moves "
+            f"{' and '.join(best.clips)} {best.remark} Correlation {best.face:.3f}, of what moves "
             f"{best.motion:.3f}.{more}"
         ),
     )
@@ -130,7 +130,7 @@ def _overlap(one: Clip, other: Clip, shared: int, share: float) -> Finding:
     )
 
 
-def _told(match: _Match, *, two: bool, flow: bool, flipped: bool) -> str:
+def _remark(match: _Match, *, two: bool, flow: bool, flipped: bool) -> str:
     """Say what clips that look alike are to each other; empty where they are nothing."""
     same = f"are the same {'flow' if flow else 'picture'}{' flipped' if flipped else ''}. "
     if two:

@@ -24,11 +24,6 @@ _LARGEST_PATCH = 32  # pixels
 def check_copies(subjects: Sequence[str], data: TrainingData) -> list[Finding]:
     """Clips that are another one, its flipped image or a shift of it along one axis.
 
-    Args:
-        subjects: Who is on each clip.
-        data: The clips. Of flow all channels but u are compared, which a flipped image leaves
-            alone.
-
     Returns:
         A leak for each group of copies: under several subjects they would train what is tested,
         under one they would be tested more than once.

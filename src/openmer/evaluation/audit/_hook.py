@@ -75,8 +75,8 @@ def _words(event: str, arguments: tuple[object, ...]) -> list[str]:
     program, words = arguments[0], arguments[1]
     if isinstance(words, str | bytes):
         return [os.fsdecode(words)]
-    told = [os.fsdecode(word) for word in words or ()]  # type: ignore[attr-defined]
-    return [os.fsdecode(program), *told[1:]] if program else told  # type: ignore[arg-type]
+    command = [os.fsdecode(word) for word in words or ()]  # type: ignore[attr-defined]
+    return [os.fsdecode(program), *command[1:]] if program else command  # type: ignore[arg-type]
 
 
 def _is_path(value: object) -> bool:

@@ -61,8 +61,8 @@ def poison_test(
         # Before anything else is trained here: what this process would hand on is not there yet.
         alone = fresh_outcome(fit, task.data, trials[0].job, recorder) if fresh else None
         for number, trial in enumerate(trials):
-            told = partial(_tell, report, number * _TESTS, len(trials) * _TESTS)
-            findings += _check_fold(task, trial, told)
+            on_step = partial(_tell, report, number * _TESTS, len(trials) * _TESTS)
+            findings += _check_fold(task, trial, on_step)
         if alone is not None:
             findings += _check_fresh(task, trials[0], alone)
     return findings + check_recorded(recorder.calls, allowed_roots(task))
@@ -72,19 +72,19 @@ def _tell(report: Progress, before: int, total: int, step: int) -> None:
     report("audit", before + step, total)
 
 
-def _check_fold(task: Task, trial: Trial, told: Callable[[int], None]) -> list[Finding]:
+def _check_fold(task: Task, trial: Trial, on_step: Callable[[int], None]) -> list[Finding]:
     """Report the first thing that the held-out subject changes; go on after what is declared."""
     clean = trial.outcome(task.data)
-    told(1)
+    on_step(1)
     if isinstance(clean, str):
         return [leak_of("poison test", trial.fold, f"cannot be trained at all: {clean}")]
     findings: list[Finding] = []
     for step, test in enumerate((_labels_test, _clips_test, _nan_test), start=2):
         findings += test(task, trial, clean)
-        told(step)
+        on_step(step)
         if any(finding.severity == "leak" for finding in findings):
             break
-    told(_TESTS)
+    on_step(_TESTS)
     return findings
 
 

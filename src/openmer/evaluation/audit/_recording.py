@@ -55,7 +55,7 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
         folder = self._opened.enter_context(tempfile.TemporaryDirectory(prefix="openmer-audit-"))
         self._log = Path(folder) / "log"
         self._log.touch()
-        self._opened.enter_context(_told_to_workers(self._log))
+        self._opened.enter_context(_log_of_workers(self._log))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -91,13 +91,13 @@ def check_recorded(calls: Iterable[list[Event]], allowed: Iterable[Path]) -> lis
     for events in calls:
         written = {event.what for event in events if event.kind == "write"}
         for event in events:
-            told = _told(event, roots, written)
-            if told:
-                found[told, event.what] = None
+            action = _action(event, roots, written)
+            if action:
+                found[action, event.what] = None
     leaks: dict[str, set[str]] = {}
-    for told, what in found:
-        leaks.setdefault(told, set()).add(what)
-    return [_finding(told, things) for told, things in leaks.items()]
+    for action, what in found:
+        leaks.setdefault(action, set()).add(what)
+    return [_finding(action, things) for action, things in leaks.items()]
 
 
 _LIBRARY_FOLDERS = frozenset({"site-packages", "dist-packages"})
@@ -123,7 +123,7 @@ def allowed_roots(task: Task) -> list[Path]:
     return [Path(root) for root in roots]
 
 
-def _told(event: Event, roots: list[Path], written: set[str]) -> str:
+def _action(event: Event, roots: list[Path], written: set[str]) -> str:
     """Say what is wrong with an event; nothing where nothing is."""
     kind, what = event
     if kind == "connect":
@@ -147,14 +147,14 @@ def _is_allowed(path: Path, roots: list[Path]) -> bool:
     return path == temporary or any(path.is_relative_to(root) for root in roots)
 
 
-def _finding(told: str, things: set[str]) -> Finding:
+def _finding(action: str, things: set[str]) -> Finding:
     remedy = "Everything a fold learns from belongs into the arrays, or into weights with a card"
-    message = f"While a fold trains or is tested, the program {told} {some(things)}. {remedy}."
+    message = f"While a fold trains or is tested, the program {action} {some(things)}. {remedy}."
     return Finding(check="recording", severity="leak", fold="", message=message)
 
 
 @contextlib.contextmanager
-def _told_to_workers(log: Path) -> Iterator[None]:
+def _log_of_workers(log: Path) -> Iterator[None]:
     """Let Python processes that start inside record, too."""
     before = {name: os.environ.get(name) for name in (_hook.VARIABLE, "PYTHONPATH")}
     rest = [before["PYTHONPATH"]] if before["PYTHONPATH"] else []

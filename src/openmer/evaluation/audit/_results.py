@@ -108,9 +108,9 @@ def check_published(
         DataError: A file cannot be read, or a column is missing.
     """
     rows = read_rows(predictions)
-    told = [*(read_claims(log) if log else ()), *claims_of(claims)]
+    stated = [*(read_claims(log) if log else ()), *claims_of(claims)]
     truth = _classes_of_clips(clips, rows, scheme) if clips else None
-    return check_results(rows, read_splits(folds) if folds else (), told, truth)
+    return check_results(rows, read_splits(folds) if folds else (), stated, truth)
 
 
 def _classes_of_clips(clips: Sequence[Clip], rows: Sequence[Row], scheme: str) -> dict[str, str]:
@@ -160,8 +160,8 @@ def _check_rows(rows: Sequence[Row]) -> tuple[list[Row], list[Finding]]:
         seed: {row.clip for row in once if row.seed == seed} for seed in {r.seed for r in once}
     }
     if len({frozenset(clips) for clips in seeds.values()}) > 1:
-        told = ", ".join(f"{len(clips)} of seed {seed}" for seed, clips in sorted(seeds.items()))
-        message = f"Seeds are tested on different clips: {told}. Test every seed on all clips."
+        stated = ", ".join(f"{len(clips)} of seed {seed}" for seed, clips in sorted(seeds.items()))
+        message = f"Seeds are tested on different clips: {stated}. Test every seed on all clips."
         findings.append(_mistake("test sizes", message))
     return once, findings
 

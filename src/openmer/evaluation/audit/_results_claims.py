@@ -82,8 +82,8 @@ def _explained(
     corrected = scores_of(kept)
     if abs(claim.value - right) < _NEAR and claim.value <= 1:
         return None
-    for check, told in _ways(claim, rows, final, kept):
-        return _finding(check, f"{claim.name} {claim.value:g} {told}", corrected)
+    for check, how in _ways(claim, rows, final, kept):
+        return _finding(check, f"{claim.name} {claim.value:g} {how}", corrected)
     if claim.value > 1:
         message = f"{claim.name} {claim.value:g} is impossible: no share is above 1"
         return _finding("impossible value", message, corrected)
@@ -184,35 +184,35 @@ def _right(rows: Sequence[Row]) -> int:
 
 
 def _check_log(claims: Sequence[Claim]) -> list[Finding]:
-    """Find folds whose told score is the best of their epochs in a log."""
+    """Find folds whose stated score is the best of their epochs in a log."""
     findings = []
     for name in METRICS:
         epochs: dict[str, dict[int, float]] = defaultdict(dict)
-        told: dict[str, float] = {}
+        stated: dict[str, float] = {}
         for claim in claims:
             if claim.name == name and claim.epoch >= 0:
                 epochs[claim.fold][claim.epoch] = claim.value
             elif claim.name == name:
-                told[claim.fold] = claim.value
+                stated[claim.fold] = claim.value
         folds = {fold: own for fold, own in epochs.items() if len(own) > 1}
         if folds:
-            findings += _chosen(name, folds, told)
+            findings += _chosen(name, folds, stated)
     return findings
 
 
 def _chosen(
-    name: str, folds: Mapping[str, Mapping[int, float]], told: Mapping[str, float]
+    name: str, folds: Mapping[str, Mapping[int, float]], claimed: Mapping[str, float]
 ) -> list[Finding]:
     last = {fold: own[max(own)] for fold, own in folds.items()}
     best = {fold: max(own.values()) for fold, own in folds.items()}
-    named = [fold for fold in folds if fold in told]
+    named = [fold for fold in folds if fold in claimed]
     taken = [
-        fold for fold in named if _is(told[fold], best[fold]) and not _is(best[fold], last[fold])
+        fold for fold in named if _is(claimed[fold], best[fold]) and not _is(best[fold], last[fold])
     ]
     honest = [
-        fold for fold in named if _is(told[fold], last[fold]) and not _is(best[fold], last[fold])
+        fold for fold in named if _is(claimed[fold], last[fold]) and not _is(best[fold], last[fold])
     ]
-    whole = told.get("")
+    whole = claimed.get("")
     mean = _mean(best.values())
     if (
         whole is not None

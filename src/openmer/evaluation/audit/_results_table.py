@@ -82,9 +82,6 @@ def read_rows(path: Path) -> list[Row]:
 
     Columns: subject, truth, and predicted or one score per class; clip, fold, seed, epoch and
     corpus where there are. Common other names are understood.
-
-    Raises:
-        DataError: The file is missing or no table, or lacks one of these columns.
     """
     lines = list(_lines(path))
     first = lines[0]
@@ -99,23 +96,19 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def read_splits(path: Path) -> list[Split]:
-    """Read folds from a CSV file: fold, part (train, validation or test) and subject, or clip.
-
-    Raises:
-        DataError: As `read_rows`.
-    """
+    """Read folds from a CSV file: fold, part (train, validation or test) and subject, or clip."""
     found = []
     for line in _lines(path):
-        told = _known(line)
-        if not {"fold", "part", "subject"} <= set(told):
+        cells = _known(line)
+        if not {"fold", "part", "subject"} <= set(cells):
             raise DataError(
                 f"{path} has the columns {', '.join(line)}; expected fold, part (train or test) "
                 "and subject. Rename them."
             )
-        part = "test" if told["part"].lower().startswith("test") else told["part"].lower()
-        subject = _qualified(told, told["subject"])
-        fold = _qualified(told, told["fold"])
-        found.append(Split(fold=fold, part=part, subject=subject, clip=told.get("clip", "")))
+        part = "test" if cells["part"].lower().startswith("test") else cells["part"].lower()
+        subject = _qualified(cells, cells["subject"])
+        fold = _qualified(cells, cells["fold"])
+        found.append(Split(fold=fold, part=part, subject=subject, clip=cells.get("clip", "")))
     return found
 
 
@@ -131,17 +124,13 @@ def read_claims(path: Path) -> list[Claim]:
 
 
 def claims_of(texts: Sequence[str]) -> list[Claim]:
-    """Read scores given as ``uf1=0.871``.
-
-    Raises:
-        DataError: A text holds none.
-    """
+    """Read scores given as ``uf1=0.871``."""
     found = []
     for text in texts:
-        told = list(_claims(text))
-        if not told:
+        claims = list(_claims(text))
+        if not claims:
             raise DataError(f"{text!r} names no score. Expected uf1, uar or accuracy: uf1=0.871.")
-        found += told
+        found += claims
     return found
 
 
@@ -167,20 +156,20 @@ def classes_of(rows: Sequence[Row]) -> list[str]:
 
 
 def _row(line: Mapping[str, str], number: int, scores: Sequence[str]) -> Row:
-    told = _known(line)
-    predicted = told.get("predicted", "")
+    cells = _known(line)
+    predicted = cells.get("predicted", "")
     if not predicted and scores:
         best = max(scores, key=lambda name: float(line[name]))
         predicted = re.split(r"[_ ]", best, maxsplit=1)[1]
-    subject = _qualified(told, told["subject"])
+    subject = _qualified(cells, cells["subject"])
     return Row(
-        fold=_qualified(told, told["fold"]) if told.get("fold") else subject,
+        fold=_qualified(cells, cells["fold"]) if cells.get("fold") else subject,
         subject=subject,
-        clip=_key(subject, told.get("clip", "")) or f"line {number}",
-        truth=told["truth"],
+        clip=_key(subject, cells.get("clip", "")) or f"line {number}",
+        truth=cells["truth"],
         predicted=predicted,
-        seed=told.get("seed", ""),
-        epoch=int(float(told["epoch"])) if told.get("epoch") else -1,
+        seed=cells.get("seed", ""),
+        epoch=int(float(cells["epoch"])) if cells.get("epoch") else -1,
     )
 
 
@@ -188,8 +177,8 @@ def _key(subject: str, clip: str) -> str:
     return clip if not clip or clip.startswith(f"{subject}/") else f"{subject}/{clip}"
 
 
-def _qualified(told: Mapping[str, str], subject: str) -> str:
-    corpus = told.get("corpus", "")
+def _qualified(cells: Mapping[str, str], subject: str) -> str:
+    corpus = cells.get("corpus", "")
     return subject if not corpus or subject.startswith(f"{corpus}/") else f"{corpus}/{subject}"
 
 
@@ -237,16 +226,16 @@ def _tabled(path: Path) -> Iterator[Claim]:
     if not re.match(r"[^\n]*[,;\t]", _text(path)):
         return
     for line in _lines(path):
-        told = _known(line)
-        fold = told.get("fold") or told.get("subject") or ""
+        cells = _known(line)
+        fold = cells.get("fold") or cells.get("subject") or ""
         for column, value in line.items():
             name = column.lower().removeprefix("test_").removeprefix("test ")
             if re.fullmatch(r"uf1|uar|accuracy|acc|war", name) and value.strip():
                 yield Claim(
                     name=_metric(name),
                     value=_fraction(float(value)),
-                    epoch=int(float(told["epoch"])) if told.get("epoch") else -1,
-                    fold=_qualified(told, fold) if fold else "",
+                    epoch=int(float(cells["epoch"])) if cells.get("epoch") else -1,
+                    fold=_qualified(cells, fold) if fold else "",
                 )
 
 

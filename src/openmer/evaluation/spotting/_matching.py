@@ -120,11 +120,7 @@ def named_as_in_truth(
 
 
 def checked(span: Span, where: str) -> Span:
-    """Return the span; refuse an impossible one.
-
-    Raises:
-        DataError: Its kind is unknown, it ends before it begins, or its apex is outside.
-    """
+    """Return the span; refuse an impossible one."""
     apex = span.onset if span.apex is None else span.apex
     if span.kind not in KINDS or not 0 <= span.onset <= apex <= span.offset:
         raise DataError(

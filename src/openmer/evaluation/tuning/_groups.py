@@ -89,15 +89,6 @@ class FoldGroups:
     ) -> str:
         """Add the training of one fold.
 
-        Args:
-            settings: Values by dotted keys of the method.
-            fold: The fold.
-            seed: Seed of the run.
-            asked: A job of the same fold, whose clips are scored and whose state is kept in place
-                of the fold's own.
-            apart: Name of the search that chose the settings, where one did: in a stack its
-                trainings are then no group with those of other searches.
-
         Returns:
             The name of its group.
 

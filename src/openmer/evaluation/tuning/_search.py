@@ -56,11 +56,6 @@ def fit_folds(
 ) -> Generator[FitResult, None, None]:
     """Train folds of a task, each with the settings that its own search chose, if there is one.
 
-    Args:
-        task: The task.
-        jobs: From `openmer.evaluation.fold_job`, by the epoch rule of `how`.
-        how: Epoch rule, plan, storage.
-
     Yields:
         Results as they finish, in no promised order.
     """
@@ -81,11 +76,6 @@ def fit_folds(
 
 def search_folds(task: Task, wanted: Sequence[tuple[int, Fold]], how: SearchRun) -> list[Choice]:
     """Search for every seed and fold, all of them at once; what is done is read from its file.
-
-    Args:
-        task: A task whose method has a search.
-        wanted: Seeds and folds; of a fold the training clips alone are used.
-        how: Epoch rule, plan, storage.
 
     Returns:
         What each chose, in the order of `wanted`.

@@ -55,13 +55,6 @@ def align_efficient_me(face: Face, size: int = 224) -> Alignment:
     The box is the one found before the turn, as stated: the further a tilted face is from the
     middle of the image, the more it leaves its box.
 
-    Args:
-        face: Where the face is.
-        size: Width and height of the result.
-
-    Raises:
-        DataError: As `require_frontal`.
-
     References:
         Efficient-ME: rotation by ``atan(dy / dx)`` of the eyes, MTCNN box, 224 x 224 "scaled
         appropriately".
@@ -79,13 +72,6 @@ def align_efficient_me(face: Face, size: int = 224) -> Alignment:
 def align_dense_attention(face: Face, size: int = 112) -> Alignment:
     """Cut out the box and scale it to a square; nothing is turned.
 
-    Args:
-        face: Where the face is.
-        size: Width and height of the result.
-
-    Raises:
-        DataError: As `require_frontal`.
-
     References:
         Dense connections with mixed attention: OpenCV face detection, crop, 112 x 112.
 
@@ -101,13 +87,6 @@ def align_dense_attention(face: Face, size: int = 112) -> Alignment:
 
 def align_mobilevit(face: Face, size: int = 256) -> Alignment:
     """Turn about the middle between the eyes until they are level, gray, eyes masked.
-
-    Args:
-        face: Where the face is.
-        size: Width and height of the result.
-
-    Raises:
-        DataError: As `require_frontal`.
 
     References:
         MobileViT with a support vector machine: OpenCV and Dlib, gray, 256 x 256, rotation about
@@ -155,11 +134,7 @@ STYLES = MappingProxyType(
 
 
 def align_style(name: str) -> AlignStyle:
-    """Return the style of that name.
-
-    Raises:
-        ConfigError: There is none; the nearest name is suggested.
-    """
+    """Return the style of that name."""
     if name not in STYLES:
         raise unknown_name("alignment", name, STYLES)
     return STYLES[name]
@@ -229,11 +204,7 @@ def align_clip(
 
 
 def require_frontal(face: Face) -> None:
-    """Raise where eyes do not say how a face lies.
-
-    Raises:
-        DataError: The box is empty, or the nose is not between the eyes: a profile.
-    """
+    """Raise where eyes do not say how a face lies."""
     if min(face.size_xy) <= 0 or not 0 < face.turn < 1:
         raise DataError(
             "The face is turned too far to be aligned by its eyes: its nose is not between them. "

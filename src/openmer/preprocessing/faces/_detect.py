@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from openmer.errors import DataError
 from openmer.preprocessing.faces import _haar, _landmarks68, _mtcnn
 from openmer.preprocessing.faces._retry import look_again
-from openmer.registry import Registry
+from openmer.registry import Registry, Versioned
 
 LANDMARKS = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
 WHOLE = "whole"  # the detector that takes the whole image for the face
@@ -123,20 +123,7 @@ class ArrayStore(Protocol):
         """Keep an array under a name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaceDetector:
-    """A named detector.
-
-    Attributes:
-        name: How a recipe calls it ("mtcnn").
-        version: Raised whenever it finds something else, so that no cached face outlives it.
-        function: The detector.
-    """
-
-    name: str
-    version: int
-    function: Detector
-
+FaceDetector = Versioned[Detector]
 
 _DETECTORS: Registry[FaceDetector] = Registry("face detector")
 
@@ -160,12 +147,9 @@ def register_detector(name: str, *, version: int = 1) -> Callable[[Detector], De
         def blind(image_rgb):
             return []
     """
-
-    def add(function: Detector) -> Detector:
-        _DETECTORS.add(name, FaceDetector(name=name, version=version, function=function))
-        return function
-
-    return add
+    return _DETECTORS.decorator(
+        name, lambda function: Versioned(name=name, version=version, function=function)
+    )
 
 
 def list_detectors() -> tuple[str, ...]:
@@ -184,8 +168,7 @@ def face_detector(name: str) -> FaceDetector:
 
 def ensure_detector(detector: FaceDetector) -> None:
     """Make a detector known under its name, unless the name is: for processes started later."""
-    if detector.name not in _DETECTORS:
-        _DETECTORS.add(detector.name, detector)
+    _DETECTORS.keep(detector.name, detector)
 
 
 def detect_faces(

@@ -80,11 +80,7 @@ def fetch_face_mesh(wheel: Path | None = None) -> Path:
 
 
 def read_network(name: str) -> bytes:
-    """Return the bytes of "mesh" or "iris", fetched where they are not there.
-
-    Raises:
-        DataError: As `fetch_face_mesh`.
-    """
+    """Return the bytes of "mesh" or "iris", fetched where they are not there."""
     file = {"mesh": _MESH, "iris": _IRIS}[name]
     if not _is_whole(file):
         fetch_face_mesh()

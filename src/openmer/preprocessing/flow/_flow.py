@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from openmer.errors import DataError
-from openmer.registry import Registry
+from openmer.registry import Registry, Versioned
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,21 +25,7 @@ FlowFunction = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.f
 _SMALLEST_PX = 16  # the coarsest level that OpenCV's methods can still match
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowMethod:
-    """A named way to compute optical flow.
-
-    Attributes:
-        name: How a recipe calls it ("tvl1").
-        version: Raised whenever its numbers change, so that no cached array outlives them.
-        function: Two gray frames in 0..255, shape ``(height, width)``, in; flow in pixels, shape
-            ``(2, height, width)``, out.
-    """
-
-    name: str
-    version: int
-    function: FlowFunction
-
+FlowMethod = Versioned[FlowFunction]
 
 _METHODS: Registry[FlowMethod] = Registry("flow method")
 
@@ -64,12 +49,9 @@ def register_flow(name: str, *, version: int = 1) -> Callable[[FlowFunction], Fl
         def no_motion(first, second):
             return np.zeros((2, *first.shape), np.float32)
     """
-
-    def add(function: FlowFunction) -> FlowFunction:
-        _METHODS.add(name, FlowMethod(name=name, version=version, function=function))
-        return function
-
-    return add
+    return _METHODS.decorator(
+        name, lambda function: Versioned(name=name, version=version, function=function)
+    )
 
 
 def list_flow_methods() -> tuple[str, ...]:
@@ -88,8 +70,7 @@ def flow_method(name: str) -> FlowMethod:
 
 def ensure_registered(method: FlowMethod) -> None:
     """Make a method known under its name, unless the name is: for processes started later."""
-    if method.name not in _METHODS:
-        _METHODS.add(method.name, method)
+    _METHODS.keep(method.name, method)
 
 
 def optical_flow(

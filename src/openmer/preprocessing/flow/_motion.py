@@ -36,9 +36,6 @@ def recover_flow(flow: NDArray[np.float32], *, stretched: bool) -> NDArray[np.fl
     Returns:
         u and v less their medians, over the root mean square of their length; and strain over twice
         its mean; shape ``(3, height, width)``.
-
-    Raises:
-        DataError: `flow` has another shape.
     """
     if flow.ndim != 3 or len(flow) != 3 or min(flow.shape[1:]) < 4:
         raise DataError(

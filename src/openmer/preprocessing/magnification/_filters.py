@@ -164,9 +164,6 @@ def design_filter(
         fps: Frames per second.
         band_hz: Lower and upper edge, ``0 < low < high <= fps / 2``; None only where a first-order
             filter has its own `r1` and `r2`.
-
-    Raises:
-        ConfigError: A number is out of its range, or the filter is not known.
     """
     if isinstance(filter, str):
         if filter not in FILTERS:
@@ -223,11 +220,7 @@ def band_report(
 
 
 def frequency_bins(n_frames: int, fps: float) -> NDArray[np.float64]:
-    """Return the frequencies in Hz that a clip of `n_frames` frames can tell apart, from 0.
-
-    Raises:
-        DataError: There are fewer than two frames.
-    """
+    """Return the frequencies in Hz that a clip of `n_frames` frames can tell apart, from 0."""
     if n_frames < 2:
         raise DataError(
             f"Found {n_frames} frame(s); a filter along time needs at least 2. Give a longer clip."

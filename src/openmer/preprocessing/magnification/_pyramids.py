@@ -146,10 +146,6 @@ def gaussian_weights(band_gains: tuple[float, ...], residual_gain: float) -> tup
 
     Band n is level n minus level n + 1 made as large, so that neighbours with equal gains cancel.
 
-    Args:
-        band_gains: Gain of each band, from the finest.
-        residual_gain: Gain of the image that is left below the last band.
-
     Returns:
         One weight more than there are bands.
     """

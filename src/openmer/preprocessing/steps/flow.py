@@ -43,7 +43,7 @@ class FlowStep(Step):
             annotated, the middle frame ``onset + (offset - onset + 1) // 2``, but never the onset
             itself. "annotated": a clip without one is an error. "middle": always the middle frame.
             "flow": the frame with the largest movement since the onset, measured on the aligned
-            frames before they are magnified (`openmer.preprocessing.flow._apex`).
+            frames before they are magnified (`openmer.preprocessing.steps._apex`).
     """
 
     gives: ClassVar = dict.fromkeys(ALL_FRAMES, FLOW)

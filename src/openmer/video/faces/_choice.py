@@ -28,11 +28,7 @@ class FaceTracker(Protocol):
 
 
 def tracker_for(settings: TrackSettings) -> tuple[FaceTracker, str]:
-    """Return the tracker of the settings; also, in words, what is lost where it is not the mesh.
-
-    Raises:
-        DataError: The mesh was asked for and cannot be had.
-    """
+    """Return the tracker of the settings; also, in words, what is lost where it is not the mesh."""
     find = finder(settings.detector)
     if settings.landmarks == "patch":
         return Tracker(settings, find=find), ""

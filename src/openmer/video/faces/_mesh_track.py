@@ -18,7 +18,7 @@ from openmer.video.faces._mesh_pose import (
     mouth_of,
     region_shifts,
 )
-from openmer.video.faces._patch import Matrix, Patch, after, evened
+from openmer.video.faces._patch import Patch, after, evened, overlap, similar
 from openmer.video.faces._seen import Seen, TrackSettings
 from openmer.video.spotting._motion import Measured, Reference
 from openmer.video.spotting._regions import REGIONS
@@ -235,7 +235,7 @@ class MeshTracker:
             subject_id=subject.subject_id,
             frame=frame,
             time_s=time_s,
-            matrix=after(subject.template.matrix(pose), _plain_head(found)),
+            matrix=after(subject.template.matrix(pose), similar(found.head)),
             regions_px=subject.base + found.regions_px,
             warp_px=np.array([*pose.degrees[:2], 0.0, 0.0]),
             eyes=sum(subject.eyes) / 2,
@@ -258,7 +258,7 @@ class MeshTracker:
         self, gray: Gray, mesh: Mesh, seen: dict[int, Seen], frame: int, time_s: float
     ) -> None:
         """Take a face that was found: followed already, one that was lost, or a new one."""
-        near = [p for p in self._in_view if _overlap(p.mesh.box_xyxy, mesh.box_xyxy) > _SAME_PLACE]
+        near = [p for p in self._in_view if overlap(p.mesh.box_xyxy, mesh.box_xyxy) > _SAME_PLACE]
         if any(subject.subject_id in seen for subject in near):
             return
         stranger = _Subject(0, mesh)
@@ -296,16 +296,6 @@ def _unmoved(found: Measured) -> Measured:
     )
 
 
-def _plain_head(found: Measured) -> Matrix:
-    """Turn, scale and shift of the head inside the patch beyond its pose."""
-    head = found.head
-    a, b = (head[0, 0] + head[1, 1]) / 2, (head[1, 0] - head[0, 1]) / 2
-    linear = np.array([[a, -b], [b, a]])
-    middle = np.full(2, 80.0)
-    goes_to = head[:, :2] @ middle + head[:, 2]
-    return np.hstack([linear, (goes_to - linear @ middle)[:, None]])
-
-
 def _small(patch: Patch) -> Floats:
     """Small picture without slow light, of mean 0 and norm 1; the outer edge does not count."""
     inner = evened(patch)[8:-8, 16:-16]
@@ -317,12 +307,3 @@ def _small(patch: Patch) -> Floats:
 
 def _alike(first: Floats, second: Floats) -> float:
     return float(first @ second)
-
-
-def _overlap(first: Sequence[float], second: Sequence[float]) -> float:
-    """Area that two boxes share over the area of both."""
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    shared = max(width, 0.0) * max(height, 0.0)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
-    return shared / max(sum(areas) - shared, 1e-9)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -87,3 +89,21 @@ def _by_eyes(face: Face) -> Matrix:
     target = PLACES[0] * SIDE_PX
     linear = np.array([[cos, sin], [-sin, cos]])
     return np.hstack([linear, (target - linear @ (x, y))[:, None]])
+
+
+def similar(head: Matrix) -> Matrix:
+    """Find the turn, scale and shift nearest to an affine movement, about the patch's middle."""
+    a, b = (head[0, 0] + head[1, 1]) / 2, (head[1, 0] - head[0, 1]) / 2
+    linear = np.array([[a, -b], [b, a]])
+    middle = np.full(2, SIDE_PX / 2)
+    goes_to = head[:, :2] @ middle + head[:, 2]
+    return np.hstack([linear, (goes_to - linear @ middle)[:, None]])
+
+
+def overlap(first: Sequence[float], second: Sequence[float]) -> float:
+    """Area that two boxes share over the area of both."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    shared = max(width, 0.0) * max(height, 0.0)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
+    return shared / max(sum(areas) - shared, 1e-9)

@@ -20,6 +20,8 @@ from openmer.video.faces._patch import (
     eye_distance,
     inverse,
     matrix_of,
+    overlap,
+    similar,
 )
 from openmer.video.faces._seen import Seen, TrackSettings
 from openmer.video.spotting._motion import Measured, Reference
@@ -88,7 +90,7 @@ class _Followed:
         total: Floats = self.base + measured.regions_px
         warp: Floats = self.base_warp + np.array([*measured.turn_px, *_warp_px(measured.head)])
         self.total, self.total_warp = total, warp
-        self.matrix = after(self.matrix, _similar(measured.head))
+        self.matrix = after(self.matrix, similar(measured.head))
         self.last_seen_s = time_s
         if self._is_stale(measured, time_s, renew_s):
             self.base, self.base_warp = total, warp
@@ -194,7 +196,7 @@ class Tracker:
 
     def _at(self, box_xyxy: tuple[float, float, float, float]) -> _Followed | None:
         """Find the face in view that a box shows."""
-        overlaps = [(_overlap(box_of(f.matrix), box_xyxy), f) for f in self._in_view]
+        overlaps = [(overlap(box_of(f.matrix), box_xyxy), f) for f in self._in_view]
         best = max(overlaps, key=lambda pair: pair[0], default=(0.0, None))
         return best[1] if best[0] > 0.25 else None
 
@@ -253,15 +255,6 @@ def _apart_px(first: Matrix, second: Matrix) -> float:
     return float(np.hypot(*(here - places).T).mean())
 
 
-def _similar(head: Matrix) -> Matrix:
-    """Find the turn, scale and shift nearest to an affine movement, about the patch's middle."""
-    a, b = (head[0, 0] + head[1, 1]) / 2, (head[1, 0] - head[0, 1]) / 2
-    linear = np.array([[a, -b], [b, a]])
-    middle = np.full(2, SIDE_PX / 2)
-    goes_to = head[:, :2] @ middle + head[:, 2]
-    return np.hstack([linear, (goes_to - linear @ middle)[:, None]])
-
-
 def _warp_px(head: Matrix) -> tuple[float, float]:
     """Measure what of an affine movement is no turn, scale or shift, at the face's edge."""
     stretch, shear = head[0, 0] - head[1, 1], head[0, 1] + head[1, 0]
@@ -274,14 +267,3 @@ def _similarity(first: Patch, second: Patch) -> float:
     a, b = a - a.mean(), b - b.mean()
     norm = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float(a @ b) / norm if norm > 0 else 0.0
-
-
-def _overlap(
-    first: tuple[float, float, float, float], second: tuple[float, float, float, float]
-) -> float:
-    """Area that two boxes share over the area of both."""
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    shared = max(width, 0.0) * max(height, 0.0)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
-    return shared / max(sum(areas) - shared, 1e-9)

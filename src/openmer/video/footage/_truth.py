@@ -50,11 +50,7 @@ _REQUIRED = ("video", "kind", "onset", "offset")
 
 
 def read_footage(folder: Path) -> tuple[Movement, ...]:
-    """Read the table of a folder of footage.
-
-    Raises:
-        DataError: It is missing or wrong; the line is named.
-    """
+    """Read the table of a folder of footage."""
     path = folder / TRUTH
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -71,28 +67,25 @@ def read_footage(folder: Path) -> tuple[Movement, ...]:
 
 
 def _row(row: Mapping[str, str], place: str) -> Movement:
-    told = {name: (row.get(name) or "").strip() for name in _COLUMNS}
-    if told["kind"] not in ("micro", "macro", NONE):
-        raise DataError(f"{place}: found the kind {told['kind']!r}, expected micro, macro or none.")
+    cells = {name: (row.get(name) or "").strip() for name in _COLUMNS}
+    if cells["kind"] not in ("micro", "macro", NONE):
+        raise DataError(
+            f"{place}: found the kind {cells['kind']!r}, expected micro, macro or none."
+        )
     try:
-        numbers = {name: int(told[name] or -1) for name in ("onset", "apex", "offset")}
-        size = float(told["size_px"] or 0)
+        numbers = {name: int(cells[name] or -1) for name in ("onset", "apex", "offset")}
+        size = float(cells["size_px"] or 0)
     except ValueError as error:
         raise DataError(f"{place}: {error}. Give whole frames and a size in pixels.") from error
-    if told["kind"] != NONE and not 0 <= numbers["onset"] <= numbers["offset"]:
+    if cells["kind"] != NONE and not 0 <= numbers["onset"] <= numbers["offset"]:
         raise DataError(f"{place}: found the frames {numbers}; expected 0 <= onset <= offset.")
-    texts = {name: told[name] for name in _COLUMNS if name not in {*numbers, "size_px"}}
+    texts = {name: cells[name] for name in _COLUMNS if name not in {*numbers, "size_px"}}
     fields_of = {**texts, **numbers, "size_px": size}
     return Movement(**fields_of)  # type: ignore[arg-type]
 
 
 def write_footage(folder: Path, movements: Sequence[Movement], plain: Mapping[str, str]) -> Path:
     """Add rows to the table of a folder; rows of the same videos are replaced.
-
-    Args:
-        folder: That holds the videos.
-        movements: In these videos.
-        plain: Videos in which there is no micro-movement, with the word for their kind.
 
     Raises:
         DataError: The table that is there is wrong, or cannot be written.

@@ -41,11 +41,7 @@ def reason_of(error: Exception) -> str:
 
 
 def open_file(path: Path) -> InputContainer:
-    """Open a video file.
-
-    Raises:
-        DataError: There is none, it may not be read, is empty, or no video.
-    """
+    """Open a video file."""
     try:
         found = path.stat()
         if stat.S_ISREG(found.st_mode):
@@ -63,11 +59,7 @@ def open_file(path: Path) -> InputContainer:
 
 
 def open_stream(stream: BinaryIO, name: str) -> InputContainer:
-    """Open what a binary stream delivers; the stream stays the caller's.
-
-    Raises:
-        DataError: It is no binary stream, or delivers no video.
-    """
+    """Open what a binary stream delivers; the stream stays the caller's."""
     if not hasattr(stream, "read") or hasattr(stream, "encoding"):
         raise DataError(
             f"Found {type(stream).__name__} as a video; expected a path or a binary stream. Open "
@@ -77,11 +69,7 @@ def open_stream(stream: BinaryIO, name: str) -> InputContainer:
 
 
 def open_camera(number: int) -> InputContainer:
-    """Open a camera of this computer, Linux only (Video4Linux2).
-
-    Raises:
-        DataError: There is no such camera, or it cannot be used.
-    """
+    """Open a camera of this computer, Linux only (Video4Linux2)."""
     import av
 
     device = Path(f"/dev/video{number}")
@@ -119,11 +107,7 @@ def _opened(source: str | BinaryIO, name: str) -> InputContainer:
 
 
 def video_stream(container: InputContainer, name: str, threads: int) -> VideoStream:
-    """Find the first stream of pictures that is a video, ready to decode.
-
-    Raises:
-        DataError: There is none, no decoder for it, or its frames are too large.
-    """
+    """Find the first stream of pictures that is a video, ready to decode."""
     from av.stream import Disposition
 
     videos = [
@@ -147,11 +131,7 @@ def video_stream(container: InputContainer, name: str, threads: int) -> VideoStr
 
 
 def check_size(width: int, height: int, name: str) -> None:
-    """Refuse frames that are too large.
-
-    Raises:
-        DataError: A side is longer than `LONGEST_SIDE_PX`.
-    """
+    """Refuse frames that are too large."""
     if max(width, height) > LONGEST_SIDE_PX:
         raise DataError(
             f"{name} has frames of {width} x {height} pixels; at most {LONGEST_SIDE_PX} a side "

@@ -56,7 +56,7 @@ class _FaceMotion:
         row = int(np.searchsorted(self.curves.frames, number, side="right")) - 1
         return row if row >= 0 and time_s - self.curves.times_s[row] <= _HELD_S else None
 
-    def told(self, time_s: float) -> Event | None:
+    def event_at(self, time_s: float) -> Event | None:
         """Return the last event that text is shown for."""
         past = [e for e in self.events if e.onset_s <= time_s]
         last = past[-1] if past else None
@@ -194,16 +194,16 @@ def _annotated(frame: VideoFrame, faces: Sequence[_FaceMotion], highest: float) 
 
 
 def _draw_face(image: Image, face: _FaceMotion, row: int, time_s: float) -> None:
-    told = face.told(time_s)
-    is_now = told is not None and time_s <= told.offset_s
-    colour = KIND_COLOURS[told.kind] if told and is_now else PAPER
+    event = face.event_at(time_s)
+    is_now = event is not None and time_s <= event.offset_s
+    colour = KIND_COLOURS[event.kind] if event and is_now else PAPER
     box = [round(edge) for edge in face.curves.box_xyxy(row)]
     size_px = _letters_px(image)
     _draw_corners(image, box, colour, max(1, size_px // 9))
     words = f"subject {face.curves.subject_id}"
-    if told is not None:
-        words = f"{face.curves.subject_id}  {event_words(told)}"
-    ink, paper = (INK, KIND_COLOURS[told.kind]) if told else (PAPER, INK)
+    if event is not None:
+        words = f"{face.curves.subject_id}  {event_words(event)}"
+    ink, paper = (INK, KIND_COLOURS[event.kind]) if event else (PAPER, INK)
     top = max(box[1] - round(1.8 * size_px), 0)
     put_words(image, words, (max(box[0], 0), top), size_px=size_px, ink=ink, paper=paper)
 

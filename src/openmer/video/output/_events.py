@@ -209,7 +209,7 @@ def _quality(quality: Quality | None) -> dict[str, Any]:
     """Say how well a face could be measured."""
     if quality is None:
         return {}
-    told: dict[str, Any] = {
+    content: dict[str, Any] = {
         "clear_s": _rounded(quality.clear_s, 3),
         "clear_share": _rounded(quality.clear_share, 4),
         "is_measurable": quality.is_measurable,
@@ -221,10 +221,10 @@ def _quality(quality: Quality | None) -> dict[str, Any]:
     }
     for name in ("sharpness", "light"):
         value = getattr(quality, name)
-        told[name] = None if value is None else _rounded(value, 2)
+        content[name] = None if value is None else _rounded(value, 2)
     for name in ("gated", "region_share"):
-        told[name] = {key: _rounded(share, 4) for key, share in getattr(quality, name).items()}
-    return {"quality": told}
+        content[name] = {key: _rounded(share, 4) for key, share in getattr(quality, name).items()}
+    return {"quality": content}
 
 
 def _gated(interval: Interval) -> dict[str, Any]:

@@ -149,15 +149,6 @@ def evidence_of(
     The flow is TV-L1 between the pictures of the onset and the apex, its median over the face taken
     away, shown where the face is. The saliency map is Grad-CAM; it needs the extra ``explain``, a
     convolutional network, and a method that takes faces as they are cut out.
-
-    Args:
-        video: That was analysed.
-        curves: Of the event's face.
-        event: The event.
-        model: The model that gave the class, for a saliency map.
-
-    Raises:
-        DataError: As `event_frames`.
     """
     rows = rows_of(curves, event)
     apex_row = int(np.searchsorted(curves.frames, event.apex_frame))
@@ -306,8 +297,8 @@ def _saliency_picture(
         return None, f"There is no saliency map: {error}"
     if not found.cells.any():
         return None, f"There is no saliency map: no place raises the class {names[target]}."
-    told = f"Bright places raise the class {names[target]} (Grad-CAM)."
-    return _overlay(faces.gray(faces.clip.apex or 0), found.saliency), told
+    caption = f"Bright places raise the class {names[target]} (Grad-CAM)."
+    return _overlay(faces.gray(faces.clip.apex or 0), found.saliency), caption
 
 
 def _overlay(gray: NDArray[np.float32], saliency: NDArray[np.floating]) -> Image:

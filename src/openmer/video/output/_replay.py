@@ -100,9 +100,6 @@ def magnified(seen: EventFrames, plan: ReplayPlan) -> Image:
 
     Returns:
         0..255, shape ``(frames, side, side, 3)``.
-
-    Raises:
-        DataError: There are fewer than 8 pictures.
     """
     if len(seen.numbers) < _FEWEST:
         raise DataError(
@@ -132,10 +129,6 @@ def write_replay(path: Path | str, seen: EventFrames, plan: ReplayPlan | None = 
 
     Returns:
         The path.
-
-    Raises:
-        ConfigError: The path has another ending.
-        DataError: As `magnified`, or the file cannot be written.
     """
     seen = _thinned(seen)
     chosen = plan or replay_plan(seen.event, seen.fps)
@@ -144,17 +137,7 @@ def write_replay(path: Path | str, seen: EventFrames, plan: ReplayPlan | None = 
 
 
 def replay_of(video: Video, curves: FaceCurves, event: Event, path: Path) -> Path | None:
-    """Write the replay of an event of a video; None where it has too few frames for one.
-
-    Args:
-        video: That was analysed.
-        curves: Of the event's face.
-        event: The event.
-        path: As in `write_replay`; its folder is made.
-
-    Raises:
-        DataError: As `event_frames` and `write_replay`.
-    """
+    """Write the replay of an event of a video; None where it has too few frames for one."""
     seen = event_frames(video, curves, event, margin_s=replay_margin_s(event))
     if len(seen.numbers) < _FEWEST:
         return None

@@ -134,14 +134,14 @@ def _digest(video: AnnotatedVideo, model: FittedModel | None, settings: AnalyzeS
     """Compute a digest of the video, the model, the settings and the version."""
     path = video.path
     there = path.stat() if path is not None and path.is_file() else None
-    told: Mapping[str, object] = {
+    table: Mapping[str, object] = {
         "version": __version__,
         "video": [video.key, str(path), there and [there.st_size, there.st_mtime_ns]],
         "frames": len(video.frame_paths),
         "model": None if model is None else model.record.weights_sha256,
         "settings": asdict(settings),
     }
-    text = json.dumps(told, sort_keys=True, default=_plain)
+    text = json.dumps(table, sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 

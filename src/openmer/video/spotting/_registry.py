@@ -61,12 +61,7 @@ def register_spotter(name: str) -> Callable[[Callable[[], Spotter]], Callable[[]
             def __call__(self, curves):
                 return ()
     """
-
-    def add(make: Callable[[], Spotter]) -> Callable[[], Spotter]:
-        _SPOTTERS.add(name, make)
-        return make
-
-    return add
+    return _SPOTTERS.decorator(name)
 
 
 def list_spotters() -> tuple[str, ...]:
