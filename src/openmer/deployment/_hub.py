@@ -5,6 +5,7 @@ What is fetched is read as any folder of a model: safetensors, TOML and JSON, wi
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -75,10 +76,8 @@ tags: [micro-expression, openmer]
 
 
 def _require_name(name: str) -> None:
-    try:
-        huggingface_hub.utils.validate_repo_id(name)
-    except ValueError as error:
-        raise ConfigError(f"Found {name!r}, expected OWNER/NAME on the hub: {error}.") from error
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise ConfigError(f"Found {name!r}, expected OWNER/NAME on the hub.")
 
 
 def _failed(what: str, error: Exception) -> DataError:
