@@ -13,7 +13,13 @@ import time
 from pathlib import Path
 
 from openmer.datasets import read_manifest
-from openmer.evaluation.audit._copies import _SCREEN, _alike, check_pictures, match_of
+from openmer.evaluation.audit._copies import (
+    _SCREEN,
+    VIEWS,
+    alike_pairs,
+    check_pictures,
+    match_of,
+)
 from openmer.evaluation.audit._pictures import read_pictures
 
 
@@ -28,9 +34,8 @@ def main() -> None:
         best: dict[str, tuple[float, float]] = {}
         for kind in _SCREEN:
             known = [i for i, one in enumerate(pictures) if one is not None and one.kind == kind]
-            for i, j, flipped in _alike([pictures[k] for k in known], _SCREEN[kind]):
-                one, other = pictures[known[i]], pictures[known[j]]
-                match = match_of(one, other.flipped() if flipped else other)
+            for i, j, view in alike_pairs([pictures[k] for k in known], _SCREEN[kind]):
+                match = match_of(pictures[known[i]], VIEWS[view](pictures[known[j]]))
                 same = clips[known[i]].subject_id == clips[known[j]].subject_id
                 side = f"{kind}, {'one subject' if same else 'two subjects'}"
                 face, motion = best.get(side, (0.0, 0.0))

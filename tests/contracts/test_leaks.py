@@ -1,16 +1,20 @@
 """The audit on every planted leak: caught, or a limit that is said; and on the honest ground."""
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 from tests.contracts.leaks import planted_leaks, published_leaks
-from tests.contracts.leaks._ground import honest_case
+from tests.contracts.leaks._ground import copied, honest_case
 from tests.contracts.leaks._published import honest_results
 
-from openmer.evaluation import run_audit
+from openmer.evaluation import LIMITS, run_audit
 from openmer.evaluation.audit._results import check_results
 from openmer.evaluation.audit._results_table import Claim
 
 LEAKS = planted_leaks()
 PUBLISHED = published_leaks()
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(name="honest", scope="session")
@@ -19,30 +23,43 @@ def _honest(tmp_path_factory):
 
 
 @pytest.fixture(name="case")
-def _case(tmp_path):
-    return honest_case(tmp_path)
+def _case(honest, tmp_path):
+    return copied(honest, tmp_path)
+
+
+def found_in(case, **options):
+    told = {"fresh": False, "images": case.images, "epoch_rule": case.epoch_rule} | options
+    return run_audit(case.task, case.fit, **told)
 
 
 def leaks_of(case, **options):
-    found = run_audit(case.task, case.fit, epoch_rule=case.epoch_rule, fresh=False, **options)
-    return [finding for finding in found if finding.severity == "leak"]
+    return [finding for finding in found_in(case, **options) if finding.severity == "leak"]
 
 
 def test_the_honest_ground_is_clean(honest):
-    assert leaks_of(honest, subjects=0) == []
+    assert found_in(honest, subjects=0, fresh=True) == []
 
 
 def test_there_are_enough_leaks_of_enough_kinds():
     every = {**LEAKS, **PUBLISHED}.values()
     assert len(every) >= 40
     assert len({module.KIND for module in every}) >= 12
+    seen = [module for module in every if not hasattr(module, "LIMIT")]
+    assert len(seen) >= 34
 
 
 @pytest.mark.parametrize("name", [name for name, one in LEAKS.items() if not hasattr(one, "LIMIT")])
 def test_a_planted_leak_is_caught(name, case):
-    planted = LEAKS[name].plant(case)
-    full = getattr(LEAKS[name], "FULL", False)
-    assert leaks_of(planted, subjects=0 if full else 3)
+    leak = LEAKS[name]
+    full, fresh = (getattr(leak, option, False) for option in ("FULL", "FRESH"))
+    found = found_in(leak.plant(case), subjects=0 if full else 3, fresh=fresh)
+    worst = "note" if getattr(leak, "NOTED", False) else "leak"
+    assert leak.BY in {finding.check for finding in found if finding.severity == worst}
+
+
+@pytest.mark.parametrize("name", [name for name, one in LEAKS.items() if hasattr(one, "LIMIT")])
+def test_what_the_audit_cannot_see_is_said_beside_its_verdict(name):
+    assert any(LEAKS[name].LIMIT in limit for limit in LIMITS)
 
 
 def checked(published):
@@ -58,5 +75,16 @@ def test_honest_published_results_are_clean():
 def test_published_results_that_are_wrong_are_caught_and_corrected(name):
     honest = honest_results()
     found = checked(PUBLISHED[name].publish(honest))
-    assert not found.clean
-    assert any(finding.corrected for finding in found.findings if finding.severity == "leak")
+    leaks = [finding for finding in found.findings if finding.severity == "leak"]
+    assert PUBLISHED[name].BY in {finding.check for finding in leaks}
+    assert any(finding.corrected or "cannot be corrected" in finding.message for finding in leaks)
+
+
+def test_the_page_of_leaks_is_that_of_the_suite():
+    path = DOCS / "make_leaks.py"
+    specification = importlib.util.spec_from_file_location("make_leaks", path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    assert module.PAGE.read_text(encoding="utf-8") == module.page(), (
+        "run: python docs/make_leaks.py"
+    )

@@ -16,6 +16,7 @@ from openmer.evaluation import (
     LOSO,
     Protocol,
     UnitScores,
+    audit_sentence,
     evaluate_units,
     levels_of,
     read_units,
@@ -66,14 +67,18 @@ class ActionUnitResult(Displayed):
                 },
                 "auc": one.auc,
                 "icc": one.icc,
+                "audit": self.results[one.unit].audit if one.unit else None,
             }
             for one in self.scores
         )
 
+    def _audit(self) -> str:
+        return audit_sentence({f"AU{unit}": one.audit for unit, one in self.results.items()})
+
     def _line(self) -> str:
         return (
             f"{self.title}, {len(self.results)} action units, F1 of present "
-            f"{self.f1_present:.3f}, macro F1 {self.f1_macro:.3f}"
+            f"{self.f1_present:.3f}, macro F1 {self.f1_macro:.3f}. {self._audit()}"
         )
 
 

@@ -13,6 +13,7 @@ from openmer.api._evaluate import Device, method_of, task_of
 from openmer.api._progress import progress as shown
 from openmer.datasets import LabelScheme
 from openmer.evaluation import LIMITS, LOSO, Finding, Protocol, audit_method
+from openmer.evaluation import pretraining_images as find_images
 from openmer.methods import Method
 from openmer.training import EpochRule, Resources
 
@@ -72,7 +73,9 @@ def audit(
     protocol: str = LOSO,
     subjects: int = 3,
     epochs: int = 4,
+    minutes: float = 10,
     full: bool = False,
+    pretraining_images: str | Path | None = None,
     device: Device = "auto",
     workers: int = 0,
     progress: bool = True,
@@ -88,7 +91,10 @@ def audit(
         protocol: As in `evaluate`.
         subjects: How many held-out subjects, or groups of them, are poisoned; 0 is everybody.
         epochs: Budget of the poisoned trainings; 0 is the method's own.
-        full: All subjects and the whole budget.
+        minutes: After which no other subject is begun; at least one is poisoned. 0 is no bound.
+        full: All subjects and the whole budget, however long that takes.
+        pretraining_images: Folder or table of the images that made the method's weights, to look
+            for tested subjects on them.
         device: As in `evaluate`.
         workers: As in `evaluate`.
         progress: As in `evaluate`.
@@ -105,6 +111,8 @@ def audit(
     """
     chosen = method_of(method, overrides, label_scheme)
     rule = epoch_rule or chosen.epoch_rule
+    images = None if pretraining_images is None else Path(pretraining_images)
+    made_by = find_images(images, chosen)
     with shown(progress) as report:
         how = Protocol(epoch_rule=rule, folds=protocol)
         task = task_of(chosen, clips, how, workers, report)
@@ -114,6 +122,8 @@ def audit(
             Resources(device=device),
             subjects=0 if full else subjects,
             epochs=0 if full else epochs,
+            minutes=0 if full else minutes,
+            images=made_by,
             on_progress=report,
         )
     return Audit(chosen.title, rule, found.subjects, found.findings, found.state)

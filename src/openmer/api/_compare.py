@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from openmer.api._display import Displayed, frame
 from openmer.api._evaluate import Result
-from openmer.evaluation import Comparison, compare_runs
+from openmer.evaluation import Comparison, audit_sentence, compare_runs
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -22,11 +22,13 @@ class Compared(Displayed):
         first: Title of the first method.
         second: Title of the second method.
         found: Difference of UF1 with its interval, and tests.
+        audits: What is proven of each run.
     """
 
     first: str
     second: str
     found: Comparison
+    audits: tuple[str, str]
 
     @property
     def difference(self) -> float:
@@ -46,6 +48,7 @@ class Compared(Displayed):
             "uf1_first": self.found.uf1_first, "uf1_second": self.found.uf1_second,
             "difference": self.difference, "low": self.found.interval.low,
             "high": self.found.interval.high, "p_value": self.p_value,
+            "audit_first": self.audits[0], "audit_second": self.audits[1],
             **{f"mcnemar_{name}": value for name, value in test.items()},
         }])  # fmt: skip
 
@@ -53,7 +56,8 @@ class Compared(Displayed):
         low, high = self.found.interval.low, self.found.interval.high
         return (
             f"UF1 of {self.first} minus {self.second} is {self.difference:+.3f} ({low:+.3f} to "
-            f"{high:+.3f}), p = {self.p_value:.3f} by subjects"
+            f"{high:+.3f}), p = {self.p_value:.3f} by subjects. "
+            f"{audit_sentence({'first': self.audits[0], 'second': self.audits[1]})}"
         )
 
 
@@ -76,4 +80,5 @@ def compare(first: Result | str | Path, second: Result | str | Path) -> Compared
         print(openmer.compare(first, second).p_value)
     """
     one, other = (r if isinstance(r, Result) else Result.read(r) for r in (first, second))
-    return Compared(one.info.title, other.info.title, compare_runs(one.table, other.table))
+    found = compare_runs(one.table, other.table)
+    return Compared(one.info.title, other.info.title, found, (one.audit, other.audit))

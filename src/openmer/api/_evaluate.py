@@ -89,6 +89,11 @@ class Result(Displayed):
         return self.info.leaky
 
     @property
+    def audit(self) -> str:
+        """What is proven: audited, audited in part and how much, not audited, or what was found."""
+        return self.info.audit
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What makes the scores worth less than they look, a sentence each."""
         return warnings_of(self.info, self.summary)
@@ -133,8 +138,9 @@ class Result(Displayed):
 
     def to_frame(self) -> DataFrame:
         """Return a table of scores: a row for all clips, and one for each corpus among them."""
-        parts = [_scores(name, part) for name, part in self.summary.parts.items()]
-        return frame([_scores("all", self.summary), *parts])
+        parts = {"all": self.summary, **self.summary.parts}
+        rows = (_scores(name, part) for name, part in parts.items())
+        return frame({**row, "audit": self.audit} for row in rows)
 
     def report(self, folder: str | Path | None = None) -> Path:
         """Write report.html, .md, .csv and .tex, and return the path of the page.
@@ -174,7 +180,7 @@ class Result(Displayed):
         honest = "LEAKY" if self.leaky else "honest"
         return (
             f"{self.info.title}, UF1 {self.uf1:.3f}{around}, {self.info.clips} clips of "
-            f"{self.info.subjects} subjects, {honest}"
+            f"{self.info.subjects} subjects, {honest}, {self.audit}"
         )
 
 

@@ -62,17 +62,19 @@ def action_units(
     scores, corpora = evaluation.score_units(tables, levels=levels), None
     if len({corpus for table in tables.values() for corpus in table.corpora}) > 1:
         corpora = evaluation.score_units_by_corpus(tables)
+    states = {f"AU{unit}": evaluation.audit_state(run) for unit, run in runs.items()}
     if as_json:
         record = {
             "method": chosen.name,
             "protocol": folds,
             "units": list(map(asdict, scores)),
             "corpora": {name: asdict(own) for name, own in (corpora or {}).items()},
+            "audit": states,
             "runs": {unit: str(run) for unit, run in runs.items()},
         }
         typer.echo(json.dumps(record))
     else:
-        output.print(reports.terminal_table(reports.unit_table(chosen.title, scores)))
+        output.print(reports.terminal_table(reports.unit_table(chosen.title, scores, states)))
         if corpora:
             output.print(reports.terminal_table(reports.unit_corpora_table(chosen.title, corpora)))
 

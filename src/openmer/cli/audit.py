@@ -66,6 +66,17 @@ def audit(
     full: Annotated[
         bool, typer.Option("--full", help="All subjects, and the whole budget of the method.")
     ] = False,
+    minutes: Annotated[
+        float,
+        typer.Option(min=0, help="After which no other subject is begun; 0 is no bound."),
+    ] = 10,
+    pretraining_images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER|FILE.csv",
+            help="Images that made the method's weights: no tested subject may be on them.",
+        ),
+    ] = None,
     out: Out = Path("runs"),
     as_json: Json = False,
 ) -> None:
@@ -86,6 +97,7 @@ def audit(
     source = work.read(clips)
     rule = EpochRule(epoch_rule or chosen.epoch_rule)
     how = evaluation.Protocol(epoch_rule=rule.value, folds=protocol)
+    made_by = evaluation.pretraining_images(pretraining_images, chosen)
     with progress(chosen.title) as report:
         task = work.prepare(chosen, source, how, compute.workers, report)
         record = evaluation.audit_method(
@@ -94,6 +106,8 @@ def audit(
             compute.resources,
             subjects=0 if full else subjects,
             epochs=0 if full else epochs,
+            minutes=0 if full else minutes,
+            images=made_by,
             on_progress=report,
         )
     folder = evaluation.run_folder(task, how, out)

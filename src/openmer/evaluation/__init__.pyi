@@ -11,6 +11,8 @@ from ._audit_stamp import LIMITS as LIMITS
 from ._audit_stamp import NOT_AUDITED as NOT_AUDITED
 from ._audit_stamp import AuditRecord as AuditRecord
 from ._audit_stamp import Finding as Finding
+from ._audit_stamp import audit_sentence as audit_sentence
+from ._audit_stamp import audit_state as audit_state
 from ._audit_stamp import read_audit as read_audit
 from ._audit_stamp import write_audit as write_audit
 from ._bootstrap import (
@@ -196,6 +198,7 @@ from .audit._audit import (
 from .audit._audit import (
     run_audit as run_audit,
 )
+from .audit._pretraining_pictures import pretraining_images as pretraining_images
 from .audit._results import ResultsAudit as ResultsAudit
 from .audit._results import check_published as check_published
 from .audit._trainings import (
@@ -293,6 +296,8 @@ __all__ = [
     "answer_by_prior",
     "answer_by_template",
     "audit_method",
+    "audit_sentence",
+    "audit_state",
     "calibrate",
     "check_published",
     "chose_settings",
@@ -321,6 +326,7 @@ __all__ = [
     "package_trainer",
     "per_class_of",
     "prepare_task",
+    "pretraining_images",
     "probabilities_at",
     "read_answers",
     "read_audit",

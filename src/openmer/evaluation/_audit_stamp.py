@@ -18,7 +18,10 @@ LIMITS = (
     "settings, clips or class weights that were decided outside of the program, by looking at "
     "tested subjects",
     "what was done to the files before: normalised over the corpus, or labels drawn into frames",
-    "files that native code opens without Python, and code that changes the audit itself",
+    "files that native code opens without Python, and names, sizes and times of files, which are "
+    "asked for without opening them",
+    "code that changes the audit, knows that it is audited, or leaks only after the audit",
+    "answers typed into the code by the name of a subject",
     "weights whose card does not say whose pictures made them, or names them otherwise",
     "one subject under two ids, where the frames show them in another light or are not there",
     "attempts that were not reported: the best of many runs",
@@ -163,6 +166,17 @@ def audit_state(folder: Path) -> str:
     """Say of a run whether it was audited, how much of it, or what was found."""
     record = read_audit(folder)
     return NOT_AUDITED if record is None else record.state
+
+
+def audit_sentence(states: Mapping[str, str]) -> str:
+    """Say of the runs of one table what is proven of them.
+
+    Args:
+        states: What `audit_state` says of each, by its name in the table.
+    """
+    if len(set(states.values())) == 1:
+        return f"Audit: {next(iter(states.values()))}."
+    return f"Audit: {'; '.join(f'{name}: {state}' for name, state in states.items())}."
 
 
 def digest_of(content: Mapping[str, Any]) -> str:

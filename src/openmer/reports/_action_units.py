@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from openmer.evaluation import UnitScores
+from openmer.evaluation import UnitScores, audit_sentence
 from openmer.reports._rows import interval_text, score
 from openmer.reports._table import Table
 
@@ -27,12 +27,16 @@ def unit_corpora_table(title: str, corpora: Mapping[str, UnitScores]) -> Table:
     return Table(f"{title}, each corpus by itself", columns, (*rows, last), (), "lrrr")
 
 
-def unit_table(title: str, scores: Sequence[UnitScores]) -> Table:
+def unit_table(
+    title: str, scores: Sequence[UnitScores], states: Mapping[str, str] | None = None
+) -> Table:
     """Write the scores of units, and their mean last, as a table.
 
     Args:
         title: Of the method.
         scores: From `openmer.evaluation.score_units`.
+        states: What the audit says of the run of each unit, by the unit's name; None where
+            there is no run.
     """
     leveled = any(one.icc is not None for one in scores)
     rows = tuple(
@@ -54,4 +58,5 @@ def unit_table(title: str, scores: Sequence[UnitScores]) -> Table:
         "F1 present is that of the clips that show the unit; macro F1 is the mean of that and of "
         "F1 of the others, which is higher where few clips show a unit. Papers print either."
     )
-    return Table(title, columns, rows, (note,), align)
+    notes = (note, audit_sentence(states)) if states else (note,)
+    return Table(title, columns, rows, notes, align)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from openmer.evaluation import METRICS, Part, RunInfo, Summary
+from openmer.evaluation import METRICS, Part, RunInfo, Summary, audit_sentence
 from openmer.preprocessing import HOLDS_BINS
 from openmer.reports import (
     Marked,
@@ -260,6 +260,8 @@ def _printed_score(published: PublishedResult | None, score: str) -> str:
 
 def _notes(study: Study, results: Sequence[StudyResult]) -> tuple[str, ...]:
     notes = [study.note] * bool(study.note) + rows_not_run(results) + rows_apart(results)
+    states = {result.row.label: result.honest[0].audit for result in results if result.honest}
+    notes += [audit_sentence(states)] * bool(states)
     notes += _parts_apart(study, results) + _flags(study, results)
     if any(result.leaky for result in results):
         notes.append("LEAKY: the epoch was chosen on the tested subject. Not a result.")

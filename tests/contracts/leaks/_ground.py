@@ -6,6 +6,7 @@ openmer's own audit takes.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,12 +38,13 @@ class Case:
         fit: ``fit(data, jobs)`` trains one model per job on ``job.train`` and scores
             ``job.predict``; both are indices into ``data.inputs`` and ``data.targets``.
         epoch_rule: How the epoch is chosen.
-        budget: Epochs that the audit may run at most; 0 for the whole budget.
+        images: Images that made the weights which the folds start from, where they are at hand.
     """
 
     task: Task
     fit: Callable[[TrainingData, Sequence[FitJob]], Sequence[FitResult]]
     epoch_rule: str = "fixed"
+    images: Sequence[Path] = ()
 
     def with_clips(self, clips: Sequence[Clip]) -> Case:
         """The same with other clips, whose arrays and folds are made again."""
@@ -118,6 +120,19 @@ def honest_case(folder: Path, trainer: Trainer | None = None, corpus: str = "dem
             paths = write_clip(path, face, label, seed=10 * number + i)
             clips.append(clip_of(corpus, f"s{number}", f"ep{i}", EMOTIONS[label], paths))
     return Case(task_of(clips), trainer or Trainer())
+
+
+def copied(case: Case, folder: Path) -> Case:
+    """Return the same case with its frames copied below another folder."""
+    first = case.task.clips[0].frame_paths[0].parents[3]
+    shutil.copytree(first, folder, dirs_exist_ok=True)
+    clips = [
+        replace(
+            clip, frame_paths=tuple(folder / path.relative_to(first) for path in clip.frame_paths)
+        )
+        for clip in case.task.clips
+    ]
+    return replace(case, task=replace(case.task, clips=tuple(clips)))
 
 
 def clip_of(corpus, subject, name, emotion, paths):

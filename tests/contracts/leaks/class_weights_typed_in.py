@@ -7,7 +7,7 @@ import numpy as np
 from ._ground import Trainer
 
 KIND = "before the program"
-LIMIT = "decisions taken outside of the program"
+LIMIT = "decided outside of the program"
 
 
 class TypedIn(Trainer):

@@ -3,6 +3,7 @@
 from ._ground import with_copy
 
 KIND = "copies"
+BY = "copies"
 
 
 def plant(honest):

@@ -5,6 +5,7 @@ from PIL import ImageOps
 from ._ground import with_copy
 
 KIND = "copies"
+BY = "copies"
 
 
 def plant(honest):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 KIND = "copies"
+BY = "copies"
 
 
 def plant(honest):

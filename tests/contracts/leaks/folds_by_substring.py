@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 KIND = "folds"
+BY = "foreign test clips"
 
 
 def plant(honest):

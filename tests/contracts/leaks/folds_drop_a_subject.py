@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 KIND = "folds"
+BY = "test sizes"
 
 
 def plant(honest):

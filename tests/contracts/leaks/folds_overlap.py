@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 KIND = "folds"
+BY = "subject overlap"
 
 
 def plant(honest):

@@ -7,7 +7,7 @@ import cv2
 from ._ground import Trainer, write
 
 KIND = "data from elsewhere"
-LIMIT = "native code opens files without Python"
+LIMIT = "files that native code opens without Python"
 
 
 class Native(Trainer):

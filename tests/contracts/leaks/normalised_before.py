@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 KIND = "before the program"
-LIMIT = "what was done to the files before the program began"
+LIMIT = "what was done to the files before"
 
 
 def plant(honest):

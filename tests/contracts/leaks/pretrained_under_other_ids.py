@@ -3,7 +3,7 @@
 from ._ground import started_from
 
 KIND = "pretraining"
-LIMIT = "the card names somebody else"
+LIMIT = "or names them otherwise"
 
 
 def plant(honest):

@@ -3,7 +3,7 @@
 from ._ground import started_from
 
 KIND = "pretraining"
-LIMIT = "weights without a card"
+LIMIT = "weights whose card does not say"
 
 
 def plant(honest):

@@ -6,6 +6,7 @@ from openmer.evaluation import per_class_of
 from openmer.evaluation.audit._results_table import counts_of
 
 KIND = "published results"
+BY = "absent class"
 
 
 def publish(honest):

@@ -5,6 +5,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 KIND = "published results"
+BY = "best epoch"
 
 
 def publish(honest):

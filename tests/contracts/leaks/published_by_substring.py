@@ -5,6 +5,7 @@ from dataclasses import replace
 from ._published import uar
 
 KIND = "published results"
+BY = "substring"
 
 
 def publish(honest):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 KIND = "published results"
+BY = "duplicates"
 
 
 def publish(honest):

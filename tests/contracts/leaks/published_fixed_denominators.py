@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 KIND = "published results"
+BY = "substring"
 
 
 def publish(honest):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 KIND = "published results"
+BY = "misaligned order"
 
 
 def publish(honest):

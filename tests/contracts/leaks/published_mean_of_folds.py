@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 KIND = "published results"
+BY = "mean of folds"
 
 
 def publish(honest):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from openmer.evaluation.audit._results_table import Split
 
 KIND = "published results"
+BY = "subject overlap"
 
 
 def publish(honest):

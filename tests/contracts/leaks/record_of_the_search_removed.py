@@ -5,7 +5,7 @@ from dataclasses import replace
 from ._ground import searched_on
 
 KIND = "settings"
-LIMIT = "decisions taken outside of the program"
+LIMIT = "decided outside of the program"
 
 
 def plant(honest):

@@ -8,7 +8,14 @@ import torch
 from tests.builders import make_data, make_subjects, make_task
 from torch import nn
 
-from openmer.evaluation import Fold, package_trainer, run_audit, shortened
+from openmer.evaluation import (
+    Fold,
+    Protocol,
+    audit_method,
+    package_trainer,
+    run_audit,
+    shortened,
+)
 from openmer.evaluation._splits import leave_one_subject_out
 from openmer.evaluation.audit._checks import (
     check_folds,
@@ -17,6 +24,7 @@ from openmer.evaluation.audit._checks import (
     check_rule,
 )
 from openmer.evaluation.audit._poison import poison_test
+from openmer.evaluation.audit._trainings import Budget
 from openmer.methods import load_method
 from openmer.models import create_model, save_weights
 from openmer.training import FitResult, Resources, Validation
@@ -267,6 +275,18 @@ def test_shortening_brings_perturbed_epochs_into_the_proof():
     assert shortened(task, 500) is task
     never = load_method("rrmfnet-pt", ("training.perturb.every=0",))
     assert shortened(replace(task, method=never), 3).method.training.perturb.every == 0
+
+
+def test_a_budget_of_time_ends_the_audit_after_a_whole_subject():
+    budget = Budget(3.5)
+    for folds in (1, 2, 3):
+        assert budget.allows_another()
+        budget.folds, budget._began = folds, budget._began - 60
+    assert not budget.allows_another()
+    assert Budget(folds=3, _began=0.0).allows_another()
+    task, resources = make_task(), Resources(device="cpu", strategy="one_by_one")
+    record = audit_method(task, Protocol(), resources, epochs=1, minutes=1e-9)
+    assert record.subjects == 1 and "1 of 7 held-out subjects" in record.state
 
 
 def test_shortening_never_lengthens():

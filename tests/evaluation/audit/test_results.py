@@ -1,5 +1,6 @@
 """Published results from files: what is wrong is found, named, and corrected."""
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -210,3 +211,47 @@ def test_files_are_judged_with_folds_log_claims_and_clips(tmp_path):
     (tmp_path / "f.csv").write_text("fold,who\n1,2\n")
     with pytest.raises(DataError, match="expected fold, part"):
         read_splits(tmp_path / "f.csv")
+
+
+def seeded(honest, seeds=3):
+    rng = random.Random(1)
+    return [
+        replace(row, seed=str(seed), predicted=row.truth if rng.random() < 0.6 else "negative")
+        for seed in range(seeds)
+        for row in honest.rows
+    ]
+
+
+def test_the_mean_over_seeds_is_no_mistake_and_their_vote_is_noted(honest):
+    rows = seeded(honest)
+    mean = sum(scores_of([r for r in rows if r.seed == str(s)])["uf1"] for s in range(3)) / 3
+    assert check_results(rows, claims=[claim("uf1", round(mean, 4))]).findings == ()
+    votes = {}
+    for row in rows:
+        votes.setdefault(row.clip, []).append(row.predicted)
+    voted = [replace(r, predicted=max(votes[r.clip], key=votes[r.clip].count)) for r in honest.rows]
+    told = round(scores_of(voted)["uf1"], 4)
+    (finding,) = check_results(rows, claims=[claim("uf1", told)]).findings
+    assert (finding.check, finding.severity) == ("vote of seeds", "note")
+
+
+def test_other_numbers_of_clips_than_the_composite_has_are_noted(honest):
+    (finding,) = check_results(honest.rows[1:]).findings
+    assert (finding.check, finding.severity) == ("clips", "note")
+    assert "163 clips of smic in place of 164" in finding.message
+    assert check_results([row for row in honest.rows if row.subject[0] == "c"]).findings == ()
+
+
+def test_folds_of_clips_are_told_from_groups_of_subjects(honest):
+    rows = [replace(row, fold=str(i % 5)) for i, row in enumerate(honest.rows)]
+    (finding,) = check_results(rows).findings
+    assert finding.check == "folds of clips" and "cannot be corrected" in finding.message
+    repeated = [replace(row, fold=str(fold)) for fold in range(2) for row in honest.rows]
+    assert checks(check_results(repeated)) == ["duplicates"]
+
+
+def test_an_accuracy_that_no_number_of_clips_gives_is_impossible(honest):
+    (finding,) = check_results(honest.rows, claims=[claim("accuracy", 0.9012)]).findings
+    assert finding.check == "impossible value" and "of 442 gives it" in finding.message
+    (finding,) = check_results(honest.rows, claims=[claim("accuracy", 0.9005)]).findings
+    assert finding.check == "another number"

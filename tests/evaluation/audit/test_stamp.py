@@ -8,12 +8,15 @@ import pytest
 import tomli_w
 from tests.builders import make_task
 
+import openmer
+from openmer.api._evaluate import Result
 from openmer.errors import DataError
 from openmer.evaluation import (
     AuditRecord,
     Finding,
     Protocol,
     audit_method,
+    audit_sentence,
     cross_validate,
     load_run,
     read_audit,
@@ -21,6 +24,7 @@ from openmer.evaluation import (
     run_folder,
     write_audit,
 )
+from openmer.reports import unit_table
 from openmer.reports._csv_sheet import render_csv
 from openmer.reports._markdown import render_markdown
 from openmer.training import Resources
@@ -135,3 +139,26 @@ def test_a_transductive_method_is_noted_and_said(run):
         replace(task, method=method), Protocol(), Resources(device="cpu"), subjects=1, epochs=1
     )
     assert made.transductive == told and made.state.endswith("transductive")
+
+
+def test_results_and_comparisons_of_the_public_face_say_what_is_proven(run):
+    folder, made, _ = run
+    (folder / "audit.json").unlink(missing_ok=True)
+    bare = Result.read(folder)
+    assert bare.audit == "not audited" and "not audited" in repr(bare)
+    write_audit(folder, made)
+    told = Result.read(folder)
+    assert set(told.to_frame().audit) == {made.state} and made.state in told._repr_html_()
+    both = openmer.compare(bare, told)
+    (row,) = both.to_frame().itertuples()
+    assert (row.audit_first, row.audit_second) == (bare.audit, told.audit)
+    assert f"first: not audited; second: {made.state}" in repr(both)
+
+
+def test_a_sentence_names_runs_that_differ():
+    assert audit_sentence({"AU1": "audited", "AU2": "audited"}) == "Audit: audited."
+    assert audit_sentence({"AU1": "audited", "AU2": "not audited"}) == (
+        "Audit: AU1: audited; AU2: not audited."
+    )
+    table = unit_table("MLP", (), {"AU1": "not audited"})
+    assert "Audit: not audited." in table.notes

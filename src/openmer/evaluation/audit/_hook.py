@@ -9,11 +9,17 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TypeGuard
 
 VARIABLE = "OPENMER_AUDIT_LOG"  # a file: processes that are started record there, too
 _STARTS = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system")
 _SENDS = ("socket.connect", "socket.sendto")
 _LISTS = ("os.listdir", "os.scandir")
+# Functions of the system library that read or ask past Python, if they are looked up by ctypes.
+_PAST_PYTHON = frozenset(
+    {"open", "open64", "openat", "fopen", "fopen64", "read", "pread", "mmap", "mmap64", "syscall"}
+    | {"connect", "system", "popen", "execve", "posix_spawn", "shm_open"}
+)
 _log: list[int] = []  # descriptor of the file that is recorded to; empty where nothing is
 _installed: list[bool] = []
 
@@ -42,12 +48,29 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
         _listed(arguments[0])
     elif event == "sqlite3.connect" and Path(str(arguments[0])).is_file():
         _note("read", _path(arguments[0]))
-    elif event == "ctypes.dlopen" and Path(str(arguments[0])).is_file():
-        _note("code", _path(arguments[0]))
     elif event in _STARTS:
         _note("start", " ".join(_words(event, arguments)))
-    elif event in _SENDS and isinstance(arguments[1], tuple):
-        _note("connect", ":".join(map(str, arguments[1][:2])))
+    elif event in _SENDS:
+        _sent(arguments[1])
+    else:
+        _went_past(event, arguments)
+
+
+def _went_past(event: str, arguments: tuple[object, ...]) -> None:
+    """Note what goes past the files and sockets of Python."""
+    if event == "ctypes.dlopen" and Path(str(arguments[0])).is_file():
+        _note("code", _path(arguments[0]))
+    elif event == "ctypes.dlsym" and _PAST_PYTHON & {one for one in arguments if _is_text(one)}:
+        _note("call", " ".join(one for one in arguments if _is_text(one)))
+    elif event == "mmap.__new__":
+        _mapped(arguments[0])
+
+
+def _sent(address: object) -> None:
+    if isinstance(address, tuple):
+        _note("connect", ":".join(map(str, address[:2])))
+    elif _is_path(address):
+        _note("connect", os.fsdecode(address))  # type: ignore[arg-type]
 
 
 def _opened(path: object, _: object, flags: object) -> None:
@@ -61,6 +84,13 @@ def _opened(path: object, _: object, flags: object) -> None:
         return
     code = name.endswith((".py", ".pyc", ".so", ".pyd", ".pth"))
     _note("code" if code else "read", name)
+
+
+def _mapped(descriptor: object) -> None:
+    """Note a file that is read as memory; Linux alone tells which one it is."""
+    name = os.path.realpath(f"/proc/self/fd/{descriptor}")
+    if Path(name).is_file():
+        _note("read", name)
 
 
 def _listed(folder: object) -> None:
@@ -77,6 +107,10 @@ def _words(event: str, arguments: tuple[object, ...]) -> list[str]:
         return [os.fsdecode(words)]
     command = [os.fsdecode(word) for word in words or ()]  # type: ignore[attr-defined]
     return [os.fsdecode(program), *command[1:]] if program else command  # type: ignore[arg-type]
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str)
 
 
 def _is_path(value: object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from openmer.training import FloatArray
 SIDE = 64  # pixels of a frame, whatever its shape
 _FLOW_SIDE = 32
 _FINE, _COARSE = 0.7, 5.0  # pixels: what is smaller is noise, what is larger is light
+_MARKS = 3.0  # times the mean: larger values are cut off
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,11 @@ class Picture:
             return Picture(onset=onset)
         return Picture(onset=onset, motion=self.motion[..., ::-1].copy())
 
+    def changed(self, change: Callable[[FloatArray], FloatArray]) -> Picture:
+        """Change the planes of a picture of frames."""
+        motion = None if self.motion is None else np.ascontiguousarray(change(self.motion))
+        return Picture(onset=np.ascontiguousarray(change(self.onset)), motion=motion)
+
 
 def read_pictures(clips: Sequence[Clip]) -> list[Picture | None]:
     """Read every clip's frames or flow; None where there are none that can be read."""
@@ -60,6 +66,21 @@ def _picture(clip: Clip) -> Picture | None:
         return None if clip.flow_path is None else _of_flow(clip.flow_path)
     except DataError:
         return None
+
+
+def picture_of_onset(clip: Clip) -> Picture | None:
+    """Read the face of a clip, without what moves; None where there is no frame to be read."""
+    frames = clip.frame_paths
+    return picture_of_image(frames[min(clip.onset or 0, len(frames) - 1)]) if frames else None
+
+
+def picture_of_image(path: Path) -> Picture | None:
+    """Read what a single image shows; None where it cannot be read."""
+    try:
+        onset = _detail(_small(path))[None]
+    except DataError:
+        return None
+    return Picture(onset=onset, motion=np.zeros_like(onset))
 
 
 def _of_frames(clip: Clip) -> Picture:
@@ -89,9 +110,10 @@ def _resized(plane: FloatArray, side: int) -> FloatArray:
 
 
 def _detail(plane: FloatArray) -> FloatArray:
-    """Leave out noise and light."""
+    """Leave out noise and light; an edge as of a mark or a frame counts no more than a brow."""
     fine: FloatArray = gaussian_filter(plane, _FINE) - gaussian_filter(plane, _COARSE)
-    return fine
+    most = _MARKS * float(np.abs(fine).mean())
+    return fine.clip(-most, most)
 
 
 def scaled(plane: FloatArray, factor: float) -> FloatArray:

@@ -9,8 +9,9 @@ import site
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import openmer
@@ -23,7 +24,7 @@ from openmer.models import weights_path
 
 _SITE = Path(__file__).parent / "_site"
 _SYSTEM = ("/proc", "/sys", "/dev/null", "/dev/urandom", "/etc", "/usr", "/lib", "/lib64")
-_OF_LIBRARIES = ("joblib_memmapping_folder", "torchinductor_", "torch_", "psm_", "sem.", "pym-")
+_OF_LIBRARIES = ("joblib_memmapping_folder", "torchinductor_", "torch_", "sem.", "pym-")
 _CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR")
 _STORED = ("HF_HOME", "HF_HUB_CACHE", "TORCH_HOME")
 # Programs that libraries ask for the machine, and compilers of their kernels.
@@ -34,7 +35,7 @@ _UNRECORDED = ("-I", "-S", "-E")  # options of Python that leave the hook out
 class Event(NamedTuple):
     """One thing that a process did."""
 
-    kind: Literal["read", "write", "code", "list", "start", "connect"]
+    kind: Literal["read", "write", "code", "list", "start", "connect", "call", "mapped"]
     what: str
 
 
@@ -66,17 +67,66 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
     def recording(self) -> Iterator[None]:
         """Record one training, in a list of its own."""
         begin = self._log.stat().st_size
+        mapped, places = mapped_files(), reading_places()
         _hook.start(str(self._log))
         try:
             yield
         finally:
             _hook.stop()
-            self.calls.append(_events(self._log.read_bytes()[begin:]))
+            events = [Event("mapped", path) for path in mapped]
+            events += [Event("read", file) for file in _gone_on(places, reading_places())]
+            self.calls.append(events + _events(self._log.read_bytes()[begin:]))
 
 
 def _events(log: bytes) -> list[Event]:
     """Return what was recorded, in its order."""
     return [Event(*json.loads(line)) for line in log.splitlines()]
+
+
+def mapped_files() -> list[str]:
+    """List the files that are memory of this process and no code; none where no system tells."""
+    code: set[str] = set()
+    data: set[str] = set()
+    for line in _lines_of("/proc/self/maps"):
+        rights, path = line.split(maxsplit=5)[1::4] if line.count("/") else ("", "")
+        (code if "x" in rights or ".so" in path else data).add(path.strip())
+    return sorted(path for path in data - code if Path(path).is_file())
+
+
+def reading_places() -> dict[tuple[str, str], int]:
+    """Return how far this process has read each file that it has open, by descriptor and path."""
+    found = {}
+    for descriptor in _names_in("/proc/self/fd"):
+        path = os.path.realpath(f"/proc/self/fd/{descriptor}")
+        told = dict(
+            line.split(":", 1)
+            for line in _lines_of(f"/proc/self/fdinfo/{descriptor}")
+            if ":" in line
+        )
+        if told and Path(path).is_file() and not int(told["flags"], 8) & os.O_WRONLY:
+            found[descriptor, path] = int(told["pos"])
+    return found
+
+
+def _gone_on(
+    before: Mapping[tuple[str, str], int], after: Mapping[tuple[str, str], int]
+) -> list[str]:
+    """List the files that were open before and have been read since."""
+    return sorted({one[1] for one, place in before.items() if after.get(one, place) != place})
+
+
+def _lines_of(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return [path.name for path in Path(folder).iterdir()]
+    except OSError:
+        return []
 
 
 def check_recorded(calls: Iterable[list[Event]], allowed: Iterable[Path]) -> list[Finding]:
@@ -123,19 +173,26 @@ def allowed_roots(task: Task) -> list[Path]:
     return [Path(root) for root in roots]
 
 
+_TORCHS_SOCKET = "/pymp-"  # over which processes of multiprocessing hand on what they share
+_MAPPED = "has had in its memory since before"
+_SAID = MappingProxyType({"read": "reads", "list": "lists the folder", "mapped": _MAPPED})
+
+
 def _action(event: Event, roots: list[Path], written: set[str]) -> str:
     """Say what is wrong with an event; nothing where nothing is."""
     kind, what = event
     if kind == "connect":
-        return "connects to"
+        return "" if _TORCHS_SOCKET in what else "connects to"
+    if kind == "call":
+        return "goes past Python by"
     if kind == "start":
         program, *options = what.split()
         own = Path(program).name == Path(sys.executable).name
         known = own and not set(options) & set(_UNRECORDED)
         return "" if known or Path(program).name in _TOOLS else "starts"
-    if kind not in ("read", "list") or what in written or _is_allowed(Path(what), roots):
+    if kind not in _SAID or what in written or _is_allowed(Path(what), roots):
         return ""
-    return "reads" if kind == "read" else "lists the folder"
+    return _SAID[kind]
 
 
 def _is_allowed(path: Path, roots: list[Path]) -> bool:
@@ -149,8 +206,12 @@ def _is_allowed(path: Path, roots: list[Path]) -> bool:
 
 def _finding(action: str, things: set[str]) -> Finding:
     remedy = "Everything a fold learns from belongs into the arrays, or into weights with a card"
-    message = f"While a fold trains or is tested, the program {action} {some(things)}. {remedy}."
-    return Finding(check="recording", severity="leak", fold="", message=message)
+    also = " Whether a training reads it there cannot be seen." if action == _MAPPED else ""
+    message = (
+        f"While a fold trains or is tested, the program {action} {some(things)}.{also} {remedy}."
+    )
+    severity: Literal["note", "leak"] = "note" if action == _MAPPED else "leak"
+    return Finding(check="recording", severity=severity, fold="", message=message)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from openmer.clip import Clip
 from openmer.datasets import label_scheme, labelled
 from openmer.evaluation._audit_stamp import Finding
 from openmer.evaluation.audit._finding import some
-from openmer.evaluation.audit._results_claims import check_claims, check_shape
+from openmer.evaluation.audit._results_claims import check_claims, check_shape, check_sizes
 from openmer.evaluation.audit._results_table import (
     Claim,
     Row,
@@ -67,6 +67,7 @@ def check_results(
     """
     findings = _check_folds(rows, splits)
     final = _last_epochs(rows)
+    findings += _check_scores(final) + _check_grouping(final)
     kept, found = _check_rows(final)
     findings += found
     if truth is not None:
@@ -75,6 +76,7 @@ def check_results(
     corrected = scores_of(kept)
     findings += check_claims(rows, final, kept, claims)
     findings += check_shape(kept)
+    findings += check_sizes(kept) if truth is None else []
     return ResultsAudit(
         findings=tuple(findings),
         scores=scores_of(final),
@@ -97,7 +99,7 @@ def check_published(
 
     Args:
         predictions: CSV with subject, truth, and predicted or one score per class; clip, fold,
-            seed, epoch and corpus where there are.
+            seed, epoch and corpus where there are. Or a folder with one for each fold, or ``.npz``.
         folds: CSV with fold, part (train or test) and subject.
         log: Text or CSV with scores, of the whole or by epoch and fold.
         claims: Printed scores, as ``uf1=0.871``.
@@ -164,6 +166,41 @@ def _check_rows(rows: Sequence[Row]) -> tuple[list[Row], list[Finding]]:
         message = f"Seeds are tested on different clips: {stated}. Test every seed on all clips."
         findings.append(_mistake("test sizes", message))
     return once, findings
+
+
+def _check_scores(rows: Sequence[Row]) -> list[Finding]:
+    """Find predictions that are not the class with the highest score."""
+    other = [row for row in rows if row.best and row.best != row.predicted]
+    if not other:
+        return []
+    right = [replace(row, predicted=row.best or row.predicted) for row in rows]
+    gained = sum((row.predicted == row.truth) - (row.best == row.truth) for row in other)
+    message = (
+        f"{len(other)} of {len(rows)} predictions are not the class with the highest score "
+        f"({some({row.clip for row in other})}), which makes {gained:+d} of them right. Corrected "
+        "by the scores."
+    )
+    return [_mistake("other than scores", message, right)]
+
+
+def _check_grouping(rows: Sequence[Row]) -> list[Finding]:
+    """Find folds of clips in place of subjects: they train and test each subject."""
+    folds: dict[tuple[str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for row in rows:
+        folds[row.seed, row.subject][row.fold].add(row.clip)
+    split = {
+        subject
+        for (_, subject), own in folds.items()
+        if len(own) > 1 and subject not in own and not set.intersection(*own.values())
+    }
+    if not split:
+        return []
+    message = (
+        f"The clips of {len(split)} subjects are tested in several folds ({some(split)}), so each "
+        "of these models has trained on its tested subjects: the folds are of clips, not of "
+        "subjects. It cannot be corrected: train again by subjects."
+    )
+    return [_mistake("folds of clips", message)]
 
 
 def _foreign(rows: Sequence[Row]) -> set[Row]:

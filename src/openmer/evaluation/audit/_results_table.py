@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,20 +11,18 @@ import numpy as np
 
 from openmer.errors import DataError
 from openmer.evaluation._metrics import accuracy, confusion_matrix, uar, uf1
+from openmer.evaluation.audit._results_files import (
+    known_cells,
+    near_misses,
+    read_lines,
+    table_lines,
+    text_of,
+)
 
-METRICS = {"uf1": uf1, "uar": uar, "accuracy": accuracy}
-_NAMES = {
-    "subject": ("subject", "subjectid", "sub", "person", "participant"),
-    "clip": ("clip", "sample", "video", "file", "filename", "name", "path", "image"),
-    "truth": ("truth", "true", "label", "ytrue", "gt", "groundtruth", "target", "actual"),
-    "predicted": ("predicted", "prediction", "pred", "ypred", "output"),
-    "fold": ("fold", "heldout", "testsubject", "testfold"),
-    "epoch": ("epoch",),
-    "seed": ("seed", "run", "repeat"),
-    "corpus": ("corpus", "dataset", "database"),
-    "part": ("part", "split", "set", "phase"),
-}
-_SCORES = ("score", "prob", "p", "logit")
+Counts = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+Score = Callable[[Counts], np.ndarray[tuple[int, ...], np.dtype[np.float64]]]
+METRICS: dict[str, Score] = {"uf1": uf1, "uar": uar, "accuracy": accuracy}
+_SCORES = re.compile(r"(?:score|prob|proba|probability|p|logit)s?[_ .-]+(.+)", re.IGNORECASE)
 _CLAIM = re.compile(
     r"\b(?P<name>uf1|uar|accuracy|acc|war)\b\s*(?:is|[:=])?\s*(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>%?)",
     re.IGNORECASE,
@@ -46,6 +43,7 @@ class Row:
         predicted: Class, as written.
         seed: Seed or run, as written.
         epoch: Epoch, from 0; -1 where the file does not say.
+        best: Class with the highest score, where the file has scores beside predictions.
     """
 
     fold: str
@@ -55,6 +53,7 @@ class Row:
     predicted: str
     seed: str = ""
     epoch: int = -1
+    best: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,28 +77,68 @@ class Split:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Read predictions from a CSV or TSV file.
+    """Read predictions from a table, a folder of a table for each fold, or an ``.npz`` file.
 
     Columns: subject, truth, and predicted or one score per class; clip, fold, seed, epoch and
-    corpus where there are. Common other names are understood.
+    corpus where there are. Common other names are understood, and truth as rows of 0 and 1.
+
+    Raises:
+        DataError: The file is missing or no table, lacks one of these columns, or names its classes
+            in two ways.
     """
-    lines = list(_lines(path))
+    lines = read_lines(path)
     first = lines[0]
-    scores = [name for name in first if re.match(rf"(?:{'|'.join(_SCORES)})[_ ]", name.lower())]
-    lacking = {"subject", "truth"} - set(_known(first))
-    if lacking or not ({"predicted"} & set(_known(first)) or scores):
+    known = set(known_cells(first))
+    scores = _scores_of(lines)
+    lacking = sorted({"subject", "truth"} - known)
+    lacking += ["predicted"] * ("predicted" not in known and not scores)
+    if lacking:
         raise DataError(
             f"{path} has the columns {', '.join(first)}; expected subject, truth, and predicted or "
-            "score_<class> columns. Rename them."
+            f"score_<class> columns, found no {' and no '.join(lacking)}"
+            f"{near_misses(list(first), lacking)}. Rename them."
         )
-    return [_row(line, number, scores) for number, line in enumerate(lines, start=2)]
+    rows = [_row(line, number, scores, path) for number, line in enumerate(lines, start=2)]
+    _require_one_wording(path, rows)
+    return rows
+
+
+def _scores_of(lines: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return the column of each class's score, by class."""
+    first = lines[0]
+    found = {told[1]: name for name in first if (told := _SCORES.fullmatch(name.strip()))}
+    if found:
+        return found
+    words = {known_cells(line).get("truth", "") for line in lines}
+    return {word: word for word in sorted(words & set(first))} if words <= set(first) else {}
+
+
+def _require_one_wording(path: Path, rows: Sequence[Row]) -> None:
+    """Refuse classes that are called one thing as truth and another as prediction."""
+    truth, told = {row.truth for row in rows}, {row.predicted for row in rows}
+    if truth & told or "" in truth:
+        empty = sum(not row.truth for row in rows)
+        if empty:
+            raise DataError(
+                f"{path} has {empty} lines without a truth. Fill them or leave them out."
+            )
+        return
+    if len(truth) < 2 and len(told) < 2:
+        return  # one class, always wrong
+    near = {word.lower() for word in truth} & {word.lower() for word in told}
+    why = "They differ in case only. " if near else ""
+    raise DataError(
+        f"{path} calls the classes {', '.join(sorted(truth)[:4])} as truth and "
+        f"{', '.join(sorted(told)[:4])} as predictions: no prediction could be right. {why}"
+        "Write both in one way."
+    )
 
 
 def read_splits(path: Path) -> list[Split]:
     """Read folds from a CSV file: fold, part (train, validation or test) and subject, or clip."""
     found = []
-    for line in _lines(path):
-        cells = _known(line)
+    for line in table_lines(path):
+        cells = known_cells(line)
         if not {"fold", "part", "subject"} <= set(cells):
             raise DataError(
                 f"{path} has the columns {', '.join(line)}; expected fold, part (train or test) "
@@ -118,7 +157,7 @@ def read_claims(path: Path) -> list[Claim]:
     Raises:
         DataError: The file is missing or no text.
     """
-    return [claim for line in _text(path).splitlines() for claim in _claims(line)] or list(
+    return [claim for line in text_of(path).splitlines() for claim in _claims(line)] or list(
         _tabled(path)
     )
 
@@ -140,9 +179,7 @@ def scores_of(rows: Sequence[Row], classes: Sequence[str] = ()) -> dict[str, flo
     return {name: float(metric(counts)) for name, metric in METRICS.items()}
 
 
-def counts_of(
-    rows: Sequence[Row], classes: Sequence[str]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def counts_of(rows: Sequence[Row], classes: Sequence[str]) -> Counts:
     """Return the confusion matrix of predictions."""
     place = {name: i for i, name in enumerate(classes)}
     truth = np.array([place[row.truth] for row in rows], np.int64)
@@ -155,12 +192,10 @@ def classes_of(rows: Sequence[Row]) -> list[str]:
     return sorted({row.truth for row in rows} | {row.predicted for row in rows})
 
 
-def _row(line: Mapping[str, str], number: int, scores: Sequence[str]) -> Row:
-    cells = _known(line)
-    predicted = cells.get("predicted", "")
-    if not predicted and scores:
-        best = max(scores, key=lambda name: float(line[name]))
-        predicted = re.split(r"[_ ]", best, maxsplit=1)[1]
+def _row(line: Mapping[str, str], number: int, scores: Mapping[str, str], path: Path) -> Row:
+    cells = known_cells(line)
+    best = _best(line, scores, f"{path}, line {number}") if scores else ""
+    predicted = cells.get("predicted", "") or best
     subject = _qualified(cells, cells["subject"])
     return Row(
         fold=_qualified(cells, cells["fold"]) if cells.get("fold") else subject,
@@ -169,8 +204,23 @@ def _row(line: Mapping[str, str], number: int, scores: Sequence[str]) -> Row:
         truth=cells["truth"],
         predicted=predicted,
         seed=cells.get("seed", ""),
-        epoch=int(float(cells["epoch"])) if cells.get("epoch") else -1,
+        epoch=int(_number(cells["epoch"], f"{path}, line {number}")) if cells.get("epoch") else -1,
+        best=best if cells.get("predicted") else "",
     )
+
+
+def _best(line: Mapping[str, str], scores: Mapping[str, str], place: str) -> str:
+    """Return the class with the highest score; "" where two share it."""
+    values = {name: _number(line[column], place) for name, column in scores.items()}
+    best = [name for name, value in values.items() if value == max(values.values())]
+    return best[0] if len(best) == 1 else ""
+
+
+def _number(text: str, place: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise DataError(f"{place} has {text!r}, expected a number.") from error
 
 
 def _key(subject: str, clip: str) -> str:
@@ -180,34 +230,6 @@ def _key(subject: str, clip: str) -> str:
 def _qualified(cells: Mapping[str, str], subject: str) -> str:
     corpus = cells.get("corpus", "")
     return subject if not corpus or subject.startswith(f"{corpus}/") else f"{corpus}/{subject}"
-
-
-def _known(line: Mapping[str, str]) -> dict[str, str]:
-    """Return the cells of a line by what their columns mean."""
-    found: dict[str, str] = {}
-    for meaning, names in _NAMES.items():
-        for column, value in line.items():
-            if re.sub(r"[^a-z0-9]", "", column.lower()) in names:
-                found.setdefault(meaning, value.strip())
-    return found
-
-
-def _lines(path: Path) -> Iterator[dict[str, str]]:
-    text = _text(path)
-    head = text.splitlines()[0] if text.strip() else ""
-    separator = max(",;\t", key=head.count)
-    lines = list(csv.DictReader(text.splitlines(), delimiter=separator))
-    if not lines or separator not in head:
-        raise DataError(f"{path} is no table. Expected CSV with a header and a line a prediction.")
-    for line in lines:
-        yield {str(name): value or "" for name, value in line.items() if name is not None}
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as text ({error}). Give a CSV file.") from error
 
 
 def _claims(line: str) -> Iterator[Claim]:
@@ -223,10 +245,10 @@ def _claims(line: str) -> Iterator[Claim]:
 
 def _tabled(path: Path) -> Iterator[Claim]:
     """Read a table with a column for each metric."""
-    if not re.match(r"[^\n]*[,;\t]", _text(path)):
+    if not re.match(r"[^\n]*[,;\t]", text_of(path)):
         return
-    for line in _lines(path):
-        cells = _known(line)
+    for line in table_lines(path):
+        cells = known_cells(line)
         fold = cells.get("fold") or cells.get("subject") or ""
         for column, value in line.items():
             name = column.lower().removeprefix("test_").removeprefix("test ")

@@ -31,16 +31,16 @@ class Change:
     place: Mapping[int, int]
 
 
-def everything(data: TrainingData, fold: Fold) -> Change:
+def everything(data: TrainingData, fold: Fold, factor: np.float32 = _NUDGE) -> Change:
     """Change all at once: half of the clips are noise, the others change places and order.
 
-    Of one clip nothing stays.
+    Of one clip nothing stays. What stays is multiplied by a factor, which changes its bytes.
     """
     kept = fold.test[: (len(fold.test) + 1) // 2 if len(fold.test) > 1 else 0]
     places = [*fold.test[1:], *fold.test[:1]]
     place = dict(zip(fold.test, places, strict=True))
     place = {clip: place[clip] for clip in kept}
-    changed = moved(_noise(data, fold.test), data, place, _NUDGE)
+    changed = moved(_noise(data, fold.test), data, place, factor)
     left = [clip for clip in fold.test if clip not in place.values()][:1]
     return Change(changed, (*reversed(place.values()), *left), place)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -36,6 +37,7 @@ def package_trainer(task: Task, resources: Resources, epoch_rule: EpochRule = "f
     """
     model = task.method.model
     build = builder_of(model.name) if model else None
+    bare = replace(task, data=_emptied(task.data))  # nothing is found in what holds no clips
 
     def fit(data: TrainingData, jobs: Sequence[FitJob]) -> list[FitResult]:
         if model and build:
@@ -43,9 +45,16 @@ def package_trainer(task: Task, resources: Resources, epoch_rule: EpochRule = "f
         one = resources.model_copy(update={"workers": 1})
         plan = plan_run(task.spec, jobs, one)
         how = SearchRun(epoch_rule=epoch_rule, plan=plan, resources=one)
-        return list(fit_folds(replace(task, data=data), jobs, how))
+        return list(fit_folds(replace(bare, data=data), jobs, how))
 
     return fit
+
+
+def _emptied(data: TrainingData) -> TrainingData:
+    flipped = None if data.flipped is None else data.flipped[:0].copy()
+    return replace(
+        data, inputs=data.inputs[:0].copy(), targets=data.targets[:0].copy(), flipped=flipped
+    )
 
 
 def shortened(task: Task, epochs: int) -> Task:
@@ -95,6 +104,27 @@ def chosen_folds(folds: Sequence[Fold], subjects: int) -> list[Fold]:
         return by_size
     places = np.linspace(0, len(by_size) - 1, subjects).round().astype(int)
     return [by_size[place] for place in places]
+
+
+@dataclass(slots=True)
+class Budget:
+    """How long poisoned trainings may go on, and how far they came.
+
+    Attributes:
+        minutes: No fold is begun that would not end by then, going by those before; the first one
+            always is. 0 is no bound.
+        folds: How many folds were poisoned.
+    """
+
+    minutes: float = 0.0
+    folds: int = 0
+    _began: float = field(default_factory=time.monotonic)
+
+    def allows_another(self) -> bool:
+        """Whether one more fold can be expected to end in time."""
+        passed = time.monotonic() - self._began
+        expected = passed * (self.folds + 1) / max(1, self.folds)
+        return not (self.minutes and self.folds) or expected <= 60 * self.minutes
 
 
 @dataclass(frozen=True, slots=True)

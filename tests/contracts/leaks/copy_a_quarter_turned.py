@@ -1,0 +1,12 @@
+"""Turned by a quarter."""
+
+from PIL import Image
+
+from ._ground import with_copy
+
+KIND = "copies"
+BY = "copies"
+
+
+def plant(honest):
+    return with_copy(honest, lambda image: image.transpose(Image.Transpose.ROTATE_90))

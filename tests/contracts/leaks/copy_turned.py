@@ -1,0 +1,12 @@
+"""Turned by three degrees."""
+
+from PIL import Image
+
+from ._ground import with_copy
+
+KIND = "copies"
+BY = "copies"
+
+
+def plant(honest):
+    return with_copy(honest, lambda image: image.rotate(3, Image.Resampling.BILINEAR))

@@ -1,0 +1,122 @@
+"""Predictions in other people's shapes are read, or refused with what they may have meant."""
+
+import numpy as np
+import pytest
+from tests.contracts.leaks._published import honest_results
+
+from openmer.errors import DataError
+from openmer.evaluation.audit._results import check_results
+from openmer.evaluation.audit._results_table import Row, read_rows
+
+
+def rows_of(tmp_path, text, name="p.csv", encoding="utf-8"):
+    path = tmp_path / name
+    path.write_bytes(text.encode(encoding))
+    return read_rows(path)
+
+
+ONE = Row(fold="s1", subject="s1", clip="s1/v", truth="happy", predicted="sad")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "subject,clip,truth,predicted\ns1,v,happy,sad",
+        "Subject_ID;Video Name;GT;y_pred\ns1;v;happy;sad",
+        "sub\tfilename\tTrue Label\tPredicted Label\ns1\tv\thappy\tsad",
+        ",subjects,clips,labels,preds\n0,s1,v,happy,sad",
+        "participant,sequence,emotion,yhat\r\ns1,v,happy,sad\r\n",
+    ],
+)
+def test_columns_of_many_names(tmp_path, text):
+    assert rows_of(tmp_path, text) == [ONE]
+    assert rows_of(tmp_path, text, encoding="utf-8-sig") == [ONE]
+    assert rows_of(tmp_path, text, encoding="utf-16") == [ONE]
+
+
+def test_truth_as_rows_of_0_and_1_and_scores_named_after_the_classes(tmp_path):
+    text = "subject,clip,truth_happy,truth_sad,prob_happy,prob_sad\ns1,v,1.0,0.0,0.2,0.8"
+    assert rows_of(tmp_path, text) == [ONE]
+    text = "subject;clip;label;happy;sad\ns1;v;happy;0,2;0,8\ns1;w;sad;0,2;0,8"
+    assert rows_of(tmp_path, text)[0] == ONE
+
+
+def test_numbers_lose_their_point_and_scores_beside_predictions_are_kept(tmp_path):
+    text = "subject,truth,pred,p_0,p_1\ns1,1.0,0,0.2,0.8\ns1,0,0,0.5,0.5"
+    first, second = rows_of(tmp_path, text)
+    assert (first.truth, first.predicted, first.best, second.best) == ("1", "0", "1", "")
+    (finding,) = check_results([first, second]).findings
+    assert finding.check == "other than scores" and finding.corrected["accuracy"] == 1
+
+
+def test_a_folder_has_a_file_for_each_fold(tmp_path):
+    for name in ("s1", "s2"):
+        (tmp_path / f"{name}.csv").write_text("clip,truth,predicted\nv,happy,sad\n")
+    (tmp_path / "readme.md").write_text("no table")
+    rows = read_rows(tmp_path)
+    assert rows[0] == ONE and rows[1].fold == rows[1].subject == "s2"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="Give one a fold"):
+        read_rows(tmp_path / "empty")
+
+
+def test_arrays_of_numpy(tmp_path):
+    path = tmp_path / "p.npz"
+    np.savez(path, subject=["s1"], clip=["v"], y_true=[[0, 1]], probs=[[0.8, 0.2]],
+             classes=["sad", "happy"])  # fmt: skip
+    assert read_rows(path) == [ONE]
+    np.savez(path, subjects=["s1"], labels=[1], preds=[0])
+    assert [(row.truth, row.predicted) for row in read_rows(path)] == [("1", "0")]
+    np.savez(path, subject=["s1", "s2"], labels=[1], preds=[0])
+    with pytest.raises(DataError, match="one value a prediction"):
+        read_rows(path)
+    np.savez(path, subject=np.array([{}], object), labels=[1])
+    for content in (path.read_bytes(), b"nothing"):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="plain arrays"):
+            read_rows(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("subjekt,truth,pred\n1,a,a", "'subjekt' may be subject"),
+        ("the subject id,truth,pred\n1,a,a", "'the subject id' may be subject"),
+        ("subject,thruth,pred\n1,a,a", "'thruth' may be truth"),
+        ("subject,truth,predction\n1,a,a", "'predction' may be predicted"),
+        ("subject,truth,pred\n1,happy,0\n2,sad,1", "happy, sad as truth and 0, 1 as predictions"),
+        ("subject,truth,pred\n1,Happy,happy\n2,Sad,sad", "differ in case only"),
+        ("subject,truth,pred\n1,,a\n1,a,a", "1 lines without a truth"),
+        ("subject,truth,p_a,p_b\n1,a,high,0.1", "'high', expected a number"),
+        ("subject,truth,pred,epoch\n1,a,a,last", "'last', expected a number"),
+    ],
+)
+def test_near_misses_are_named(tmp_path, text, told):
+    with pytest.raises(DataError) as error:
+        rows_of(tmp_path, text)
+    assert told in str(error.value)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "p.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="cannot be read as text"):
+        read_rows(tmp_path / "p.csv")
+
+
+def test_a_whole_file_says_the_same_in_every_shape(tmp_path):
+    rows = honest_results().rows
+    folder = tmp_path / "folds"
+    folder.mkdir()
+    for row in rows:
+        path = folder / f"{row.subject.replace('/', '_')}.csv"
+        if not path.exists():
+            path.write_text("subject;clip;truth;predicted\n")
+        with path.open("a") as file:
+            file.write(f"{row.subject};{row.clip};{row.truth};{row.predicted}\n")
+    columns = {name: [getattr(row, name) for row in rows] for name in
+               ("subject", "clip", "truth", "predicted")}  # fmt: skip
+    np.savez(tmp_path / "p.npz", **columns)
+    told = check_results(rows)
+    for found in map(read_rows, (folder, tmp_path / "p.npz")):
+        again = check_results(found)
+        assert (again.findings, again.scores, again.clips) == ((), told.scores, told.clips)
