@@ -37,7 +37,7 @@ def test_the_estimate_is_the_score_of_the_run(task, run, runs, monkeypatch):
     _, summary = load_run(run)
     assert found.scores == dict(summary.scores)
     assert (found.clips, found.subjects, found.seeds) == (18, len(task.folds), (0,))
-    assert found.run == f"flow-svm/{run.name}"
+    assert found.run == f"flow-svm/{run.name}" and found.audit == "not audited"
     monkeypatch.setattr(
         "openmer.evaluation._cross_validate.fit_folds", None
     )  # a finished run is not made again

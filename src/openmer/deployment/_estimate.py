@@ -102,7 +102,7 @@ def estimate_from_run(
             that of the model, or it held out something else.
     """
     _checked_run(folder, task, epoch_rule, folds)
-    _, summary = load_run(folder)
+    info, summary = load_run(folder)
     return ModelEstimate(
         scores={name: one for name, one in summary.scores.items() if not math.isnan(one.value)},
         epoch_rule="inner" if epoch_rule == "inner" else "fixed",
@@ -111,6 +111,7 @@ def estimate_from_run(
         seeds=summary.seeds,
         folds=folds,
         run=_name(folder),
+        audit=info.audit,
     )
 
 

@@ -31,6 +31,7 @@ class ModelEstimate(Record):
         seeds: Seeds that it is a mean of.
         folds: What was held out: each subject (``loso``) or each corpus (``loco``).
         run: ``method/hash`` of the run that it comes from.
+        audit: What was proven of that run; empty in models of before.
     """
 
     scores: dict[str, Estimate]
@@ -40,13 +41,14 @@ class ModelEstimate(Record):
     seeds: tuple[int, ...]
     folds: Literal["loso", "loco"] = "loso"
     run: str
+    audit: str = ""
 
     def __str__(self) -> str:
         named = [(metric.title, self.scores.get(metric.name)) for metric in list_metrics(main=True)]
         scores = ", ".join(f"{title} {_with_ends(found)}" for title, found in named if found)
         return (
             f"{scores}; {_LEFT_OUT[self.folds]}, {self.subjects} subjects, {self.clips} clips, "
-            f"epoch rule {self.epoch_rule}"
+            f"epoch rule {self.epoch_rule}{', ' * bool(self.audit)}{self.audit}"
         )
 
 

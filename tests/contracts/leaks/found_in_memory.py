@@ -8,6 +8,7 @@ from openmer.evaluation import Task
 from ._ground import Trainer
 
 KIND = "data from elsewhere"
+BY = "fresh process"
 FRESH = True  # found by a process that has not got them
 
 

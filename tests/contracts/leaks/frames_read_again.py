@@ -7,6 +7,7 @@ import numpy as np
 from ._ground import Trainer, array_of
 
 KIND = "data from elsewhere"
+BY = "recording"
 
 
 class ReadsFrames(Trainer):

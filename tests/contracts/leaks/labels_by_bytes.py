@@ -8,6 +8,7 @@ import numpy as np
 from ._ground import Trainer
 
 KIND = "labels in the scores"
+BY = "scores"
 
 
 class ByBytes(Trainer):

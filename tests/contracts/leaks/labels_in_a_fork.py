@@ -8,6 +8,7 @@ import numpy as np
 from ._ground import Trainer
 
 KIND = "data from elsewhere"
+BY = "recording"
 
 
 def _mean(path, pipe):

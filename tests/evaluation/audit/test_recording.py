@@ -1,6 +1,10 @@
 """What a training reads is recorded, in this process and in those that it starts."""
 
+import contextlib
+import ctypes
+import mmap
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +53,7 @@ def test_nothing_is_recorded_outside(tmp_path):
         with recorder.recording():
             pass
         path.read_text()
-    assert recorder.calls == [[]]
+    assert {event.kind for call in recorder.calls for event in call} <= {"mapped"}
 
 
 def test_libraries_and_code_may_be_read(tmp_path):
@@ -112,3 +116,44 @@ def test_each_thing_is_told_once_and_kinds_apart():
     found = check_recorded([events, events], [])
     assert len(found) == 2
     assert {finding.severity for finding in found} == {"leak"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells what a process has open")
+def test_a_file_opened_before_is_a_leak_if_read_on_and_a_log_is_not(tmp_path):
+    for name in ("data", "log", "unread"):
+        (tmp_path / name).write_text("some text")
+    with (
+        (tmp_path / "data").open("rb", buffering=0) as data,
+        (tmp_path / "log").open("a+") as log,
+        (tmp_path / "unread").open("rb", buffering=0),
+    ):
+        calls = recorded(lambda: (data.read(4), log.write("more"), log.flush()))
+    (message,) = messages(calls)
+    assert str(tmp_path / "data") in message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells what a process has mapped")
+def test_a_file_mapped_before_is_noted_and_one_mapped_meanwhile_a_leak(tmp_path):
+    path = tmp_path / "data"
+    path.write_bytes(bytes(5000))
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
+        (before,) = check_recorded(recorded(lambda: None), [])
+        calls = recorded(lambda: mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ).close())
+        found = {one.severity for one in check_recorded(calls, []) if str(path) in one.message}
+    assert before.severity == "note" and str(path) in before.message
+    assert found == {"note", "leak"}
+    assert messages(recorded(lambda: None)) == []
+
+
+def test_sockets_of_a_file_and_the_c_library_are_named_but_not_other_functions(tmp_path):
+    def ask():
+        ctypes.CDLL(None).getpid()
+        with socket.socket(socket.AF_UNIX) as asked, contextlib.suppress(OSError):
+            asked.connect(str(tmp_path / "server"))
+        with socket.socket(socket.AF_UNIX) as asked, contextlib.suppress(OSError):
+            asked.connect("/tmp/pymp-1/listener-1")
+
+    (message,) = messages(recorded(ask))
+    assert f"connects to {tmp_path / 'server'}." in message
+    (message,) = messages(recorded(lambda: ctypes.CDLL(None).fopen))
+    assert "goes past Python by fopen" in message

@@ -207,7 +207,7 @@ def test_files_are_judged_with_folds_log_claims_and_clips(tmp_path):
     (tmp_path / "log").write_text("UF1 1.0")
     assert check_published(path, tmp_path / "f.csv", tmp_path / "log", clips=clips).findings == ()
     found = check_published(path, claims=["accuracy=0.9"], clips=clips[1:])
-    assert checks(found) == ["foreign clips", "another number"]
+    assert checks(found) == ["foreign clips", "impossible value"]
     (tmp_path / "f.csv").write_text("fold,who\n1,2\n")
     with pytest.raises(DataError, match="expected fold, part"):
         read_splits(tmp_path / "f.csv")
@@ -253,5 +253,6 @@ def test_folds_of_clips_are_told_from_groups_of_subjects(honest):
 def test_an_accuracy_that_no_number_of_clips_gives_is_impossible(honest):
     (finding,) = check_results(honest.rows, claims=[claim("accuracy", 0.9012)]).findings
     assert finding.check == "impossible value" and "of 442 gives it" in finding.message
-    (finding,) = check_results(honest.rows, claims=[claim("accuracy", 0.9005)]).findings
-    assert finding.check == "another number"
+    for value in (0.9005, 0.9):
+        (finding,) = check_results(honest.rows, claims=[claim("accuracy", value)]).findings
+        assert finding.check == "another number"

@@ -93,8 +93,11 @@ def mapped_files() -> list[str]:
     return sorted(path for path in data - code if Path(path).is_file())
 
 
-def reading_places() -> dict[tuple[str, str], int]:
-    """Return how far this process has read each file that it has open, by descriptor and path."""
+def reading_places() -> dict[tuple[str, str, int], int]:
+    """Return how far this process is in each file that it may read, by descriptor, path and size.
+
+    A file whose size has changed was written to, which moves the place as well.
+    """
     found = {}
     for descriptor in _names_in("/proc/self/fd"):
         path = os.path.realpath(f"/proc/self/fd/{descriptor}")
@@ -104,12 +107,12 @@ def reading_places() -> dict[tuple[str, str], int]:
             if ":" in line
         )
         if told and Path(path).is_file() and not int(told["flags"], 8) & os.O_WRONLY:
-            found[descriptor, path] = int(told["pos"])
+            found[descriptor, path, Path(path).stat().st_size] = int(told["pos"])
     return found
 
 
 def _gone_on(
-    before: Mapping[tuple[str, str], int], after: Mapping[tuple[str, str], int]
+    before: Mapping[tuple[str, str, int], int], after: Mapping[tuple[str, str, int], int]
 ) -> list[str]:
     """List the files that were open before and have been read since."""
     return sorted({one[1] for one, place in before.items() if after.get(one, place) != place})

@@ -164,7 +164,9 @@ def _no_share(claim: Claim, seeds: Sequence[Sequence[Row]]) -> str:
     """Say of an accuracy that no number of right clips gives it."""
     clips = len(seeds[0])
     nearest = round(claim.value * clips) / clips
-    if claim.name != "accuracy" or len(seeds) > 1 or abs(nearest - claim.value) < _NEAR:
+    printed = 0.5 * 10.0 ** -len(f"{claim.value:g}".partition(".")[2])  # it may be rounded
+    near = abs(nearest - claim.value) < max(_NEAR, printed)
+    if claim.name != "accuracy" or len(seeds) > 1 or near:
         return ""
     return (
         f"accuracy {claim.value:g} is impossible: no number of right clips of {clips} gives it, "

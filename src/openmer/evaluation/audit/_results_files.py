@@ -102,19 +102,26 @@ def text_of(path: Path) -> str:
 
 def known_cells(line: Mapping[str, str]) -> dict[str, str]:
     """Return the cells of a line by what their columns mean."""
+    plain: dict[str, str] = {}
+    for column, value in line.items():
+        plain.setdefault(_plain(column), value.strip())
     found: dict[str, str] = {}
     for meaning, names in COLUMNS.items():
-        for name in names:
-            for column, value in line.items():
-                if re.sub(r"[^a-z0-9]", "", column.lower()) == name:
-                    found.setdefault(meaning, value.strip())
+        told = [plain[name] for name in names if name in plain]
+        if told:
+            found[meaning] = told[0]
     return found
+
+
+def _plain(column: str) -> str:
+    """Write a name in small letters and digits only."""
+    return re.sub(r"[^a-z0-9]", "", column.lower())
 
 
 def near_misses(columns: Sequence[str], lacking: Sequence[str]) -> str:
     """Say which column may be the one that lacks, by its name."""
     told = []
-    plain = {re.sub(r"[^a-z0-9]", "", column.lower()): column for column in columns}
+    plain = {_plain(column): column for column in columns}
     for meaning in lacking:
         near = [
             plain[one]
@@ -152,7 +159,7 @@ def _npz_lines(path: Path) -> list[dict[str, str]]:
     names = _named(arrays, _CLASSES)
     columns: dict[str, Sequence[object]] = {}
     for name, array in arrays.items():
-        plain = re.sub(r"[^a-z0-9]", "", name.lower())
+        plain = _plain(name)
         if array.ndim == 2 and plain in COLUMNS["truth"]:
             places = array.argmax(axis=1).tolist()
             columns["truth"] = [names[i] if names else i for i in places]
@@ -172,6 +179,6 @@ def _npz_lines(path: Path) -> list[dict[str, str]]:
 
 def _named(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> list[str]:
     for name, array in arrays.items():
-        if re.sub(r"[^a-z0-9]", "", name.lower()) in names and array.ndim == 1:
+        if _plain(name) in names and array.ndim == 1:
             return [str(value) for value in array.tolist()]
     return []
