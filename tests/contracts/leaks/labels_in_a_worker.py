@@ -8,6 +8,7 @@ from joblib import Parallel, delayed
 from ._ground import Trainer
 
 KIND = "data from elsewhere"
+BY = "recording"
 
 
 def _mean(path):

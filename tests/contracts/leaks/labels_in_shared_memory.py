@@ -8,6 +8,7 @@ from multiprocessing.shared_memory import SharedMemory
 from ._ground import Trainer
 
 KIND = "data from elsewhere"
+BY = "recording"
 
 
 class InSharedMemory(Trainer):

@@ -7,6 +7,7 @@ import numpy as np
 from ._ground import Trainer
 
 KIND = "labels in the scores"
+BY = "labels"
 
 
 class LabelsMixedIn(Trainer):

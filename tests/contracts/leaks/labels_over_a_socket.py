@@ -7,6 +7,7 @@ from dataclasses import replace
 from ._ground import Trainer
 
 KIND = "data from elsewhere"
+BY = "recording"
 
 
 class Asking(Trainer):

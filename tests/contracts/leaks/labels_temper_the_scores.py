@@ -5,6 +5,7 @@ from dataclasses import replace
 from ._ground import Trainer
 
 KIND = "labels in the scores"
+BY = "labels"
 
 
 class LabelsTemperThe(Trainer):

@@ -7,6 +7,7 @@ import numpy as np
 from ._ground import Trainer
 
 KIND = "data from elsewhere"
+BY = "recording"
 NOTED = True  # a mapped file may be there for another reason
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from ._ground import Trainer
 
 KIND = "training that sees the tested subject"
+BY = "labels"
 
 
 class OneClipBy(Trainer):

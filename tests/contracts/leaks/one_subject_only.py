@@ -5,6 +5,7 @@ from dataclasses import replace
 from ._ground import Trainer
 
 KIND = "delay"
+BY = "poison test"
 FULL = True  # a short audit says which share it has run
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 KIND = "identities"
+BY = "copies"
 
 
 def plant(honest):

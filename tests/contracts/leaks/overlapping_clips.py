@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 KIND = "copies"
+BY = "intervals"
 
 
 def plant(honest):

@@ -7,6 +7,7 @@ from PIL import Image
 from ._ground import started_from
 
 KIND = "pretraining"
+BY = "pretraining"
 
 
 def plant(honest):

@@ -3,6 +3,7 @@
 from ._ground import started_from
 
 KIND = "pretraining"
+BY = "pretraining"
 
 
 def plant(honest):

@@ -7,6 +7,7 @@ import numpy as np
 from ._ground import Trainer
 
 KIND = "statistics of the tested subject"
+BY = "scores"
 
 
 class RankedWithinThe(Trainer):

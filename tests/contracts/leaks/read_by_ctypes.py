@@ -9,6 +9,7 @@ import numpy as np
 from ._ground import Trainer
 
 KIND = "data from elsewhere"
+BY = "recording"
 
 
 class ReadByCtypes(Trainer):

@@ -7,6 +7,7 @@ from openmer.evaluation._seen_subjects import content_of
 from ._ground import searched_on
 
 KIND = "settings"
+BY = "search"
 
 
 def plant(honest):

@@ -8,6 +8,7 @@ import numpy as np
 from ._ground import Trainer
 
 KIND = "state over folds"
+BY = "labels"
 
 
 class SeedAsAChannel(Trainer):

@@ -3,6 +3,7 @@
 from ._ground import searched_on
 
 KIND = "settings"
+BY = "search"
 
 
 def plant(honest):

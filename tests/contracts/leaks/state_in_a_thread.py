@@ -9,6 +9,7 @@ import numpy as np
 from ._ground import Trainer
 
 KIND = "state over folds"
+BY = "labels"
 
 
 class InAThread(Trainer):

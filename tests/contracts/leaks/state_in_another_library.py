@@ -6,6 +6,7 @@ from pathlib import PurePath
 from ._ground import Trainer
 
 KIND = "state over folds"
+BY = "labels"
 
 
 class InAnotherLibrary(Trainer):

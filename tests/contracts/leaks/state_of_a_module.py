@@ -7,6 +7,7 @@ import numpy as np
 from ._ground import Trainer
 
 KIND = "state over folds"
+BY = "labels"
 
 
 _REMEMBERED = {}

@@ -7,6 +7,7 @@ import numpy as np
 from ._ground import Trainer
 
 KIND = "training that sees the tested subject"
+BY = "labels"
 
 
 class StoppedByTheTest(Trainer):

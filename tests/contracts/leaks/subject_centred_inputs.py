@@ -5,6 +5,7 @@ from dataclasses import replace
 from ._ground import Trainer
 
 KIND = "statistics of the tested subject"
+BY = "scores"
 
 
 class SubjectCentredInputs(Trainer):

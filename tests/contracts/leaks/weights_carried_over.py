@@ -5,6 +5,7 @@ from dataclasses import replace
 from ._ground import Trainer
 
 KIND = "state over folds"
+BY = "labels"
 
 
 class WeightsCarriedOver(Trainer):
