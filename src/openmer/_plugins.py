@@ -110,4 +110,4 @@ def _absolute(name: str) -> str:
         raise ConfigError(
             f"The plug-in {name!r} has {os.pathsep!r} in its path. Rename the folder."
         )
-    return str(Path(name).expanduser().resolve()) if _is_file(name) else name
+    return os.path.realpath(Path(name).expanduser()) if _is_file(name) else name

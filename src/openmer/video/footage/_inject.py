@@ -83,9 +83,10 @@ def inject_movements(
         DataError: A video cannot be read, shows no face, or the files cannot be written; or the
             face mesh cannot be had.
     """
-    out.mkdir(parents=True, exist_ok=True)
     done: list[Movement] = []
     for path in videos:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
+            raise DataError(f"{path} is no ordinary file. Save the video in one, and give that.")
         with open_video(path, on_damage="stop") as video:
             done += _one(video, path, out, seed, footage)
     return tuple(done)
@@ -105,6 +106,7 @@ def _one(video: Video, path: Path, out: Path, seed: int, footage: str) -> list[M
     movements = _drawn(rng, order, meshes, fps, f"{path.stem}.mp4", footage)
     if not movements:
         raise DataError(f"{path} shows no face long enough. Give a video with one face in view.")
+    out.mkdir(parents=True, exist_ok=True)
     with VideoWriter(out / f"{path.stem}.mp4", fps=fps) as writer:
         for at, frame in enumerate(_frames(video, order)):
             writer.add(_warped(frame.image_rgb, at, movements, order, meshes))
