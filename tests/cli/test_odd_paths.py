@@ -30,7 +30,6 @@ COMMANDS = (
     ("models", "fetch", "face-mesh", "--from", "ODD"),
     ("methods", "show", "ODD"),
     ("review", "ODD"),
-    ("--plugin", "ODD", "methods"),
 )
 
 
