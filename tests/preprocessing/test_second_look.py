@@ -50,7 +50,7 @@ def test_a_second_look_finds_the_same_place(x: int, y: int, side: int) -> None:
 
 def test_enlarging_helps_a_detector_that_needs_pixels() -> None:
     def large_only(image_rgb: NDArray[np.uint8]) -> list[Face]:
-        return [face for face in bright_square(image_rgb) if face.size_xy[0] >= 120]
+        return [face for face in bright_square(image_rgb) if face.size_xy[0] >= 70]
 
     (face,) = look_again(square(20, 30, 40), large_only)
     np.testing.assert_allclose(face.box_xyxy, (19.5, 29.5, 59.5, 69.5), atol=0.6)
@@ -66,7 +66,14 @@ def test_looks_are_few_and_bounded() -> None:
     assert look_again(np.zeros((LARGEST_PX, 600, 3), np.uint8), nothing) == []
     assert len(sizes) == 2  # with a wider edge; nothing of this size is enlarged
     assert look_again(square(0, 0, 0), nothing) == []
-    assert len(sizes) == 6
+    assert len(sizes) == 7
+
+
+def test_what_only_one_look_takes_for_a_face_is_none() -> None:
+    def once(image_rgb: NDArray[np.uint8]) -> list[Face]:
+        return bright_square(image_rgb) if image_rgb.shape[0] == round(1.3 * SIDE_PX) else []
+
+    assert look_again(square(20, 30, 40), once) == []
 
 
 def test_only_who_asks_gets_a_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
