@@ -64,7 +64,7 @@ class DaskCluster:
         left: Calls = dict(enumerate(calls))
         resources = {"GPU": 1} if on_gpu else {}
         for _ in range(TRIES):
-            self._await_worker(on_gpu=on_gpu)
+            self.await_worker(on_gpu=on_gpu)
             yield from self._try(function, left, common, resources)
             if not left:
                 return
@@ -128,7 +128,12 @@ class DaskCluster:
                 raise error
         return False
 
-    def _await_worker(self, *, on_gpu: bool) -> None:
+    def await_worker(self, *, on_gpu: bool) -> None:
+        """Wait until there is a worker.
+
+        Raises:
+            OpenMERError: None came in time, or none offers a GPU where one is needed.
+        """
         try:
             self.client.wait_for_workers(1, timeout=WAIT_S)
         except TimeoutError as error:

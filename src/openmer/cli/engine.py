@@ -41,9 +41,12 @@ def check(
     engine = _engine.Engine(name)
     if engine.is_local:
         raise ConfigError("Found the engine local, which has no workers to check. Give dask.")
-    cluster = engine.cluster()
-    known = cluster.workers()
-    rows = [_row(known[address], told) for address, told in cluster.ask(_told).items()]
+    with engine:  # left at its end, whatever it was before
+        cluster = engine.cluster()
+        cluster.await_worker(on_gpu=False)
+        answers = cluster.ask(_told)
+        known = cluster.workers()
+    rows = [_row(known[at], told) for at, told in answers.items() if at in known]
     own = versions()
     faults = [f"{row['worker']}: {fault}" for row in rows for fault in _faults(row, own)]
     if as_json:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -266,11 +269,11 @@ def shared_features(
     def computed() -> FloatArray:
         return np.concatenate([before(rows.take(part)).cpu().numpy() for part in parts])
 
-    if data.store is None:
+    code = _code_of(model)
+    if data.store is None or not code:
         return computed()
-    network = f"{spec.model.name} {dict(spec.model.parameters)} {prefix}"
-    computer = f"{batch} {torch.__version__} {device} {torch.get_num_threads()}"
-    state = hashlib.sha256(f"{network} {computer}".encode())
+    state = hashlib.sha256(f"{spec.model.name} {dict(spec.model.parameters)} {prefix}".encode())
+    state.update(f"{code} {batch} {device} {torch.get_num_threads()}".encode())
     state.update(digest({k: v.cpu().numpy() for k, v in model.state_dict().items()}).encode())
     for part in parts:
         state.update(rows.take(part).cpu().numpy().tobytes())
@@ -280,6 +283,16 @@ def shared_features(
         kept = computed()
         data.store.save(key, kept)
     return kept
+
+
+def _code_of(model: nn.Module) -> str:
+    """Name the code that computes features: its file and versions; "" where there is no file."""
+    try:
+        content = Path(inspect.getfile(type(model))).read_bytes()
+    except (OSError, TypeError):  # made in a notebook, for one
+        return ""
+    versions = (version("openmer"), torch.__version__, version("timm"))
+    return " ".join([*versions, hashlib.sha256(content).hexdigest()])
 
 
 def _mean_and_spread(

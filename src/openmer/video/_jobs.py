@@ -70,6 +70,8 @@ def _on_engine(
         (number, video.absolute(), folder.absolute())
         for number, (video, folder) in enumerate(pairs)
     ]
+    if request.model:  # workers may stand in another folder
+        request = replace(request, model=str(Path(request.model).absolute()))
     found: dict[int, Done | DataError] = {}
     with progress("all videos") as report:
         for number, result in engine.run(_run_numbered, calls, (request,)):

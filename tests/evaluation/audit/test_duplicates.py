@@ -7,9 +7,11 @@ import pytest
 from tests.builders import make_data, make_subjects, make_task
 
 from openmer.evaluation import package_trainer, run_audit
+from openmer.evaluation.audit import _trainings
 from openmer.evaluation.audit._duplicates import check_copies
 from openmer.models import create_model, register_model, save_weights
 from openmer.models._registry import _MODELS
+from openmer.preprocessing import ArrayCache
 from openmer.training import Resources, TrainingData
 from openmer.training._sampling import Rows
 
@@ -131,6 +133,15 @@ def _tiny_net():
             return self.head(self.features(pixels))
 
     return TinyNet
+
+
+def test_an_audit_neither_reads_nor_fills_the_cache_of_features(task, tmp_path, monkeypatch):
+    stores = []
+    monkeypatch.setattr(_trainings, "fit_folds", lambda given, *_: stores.append(given.data.store))
+    kept = replace(task, data=replace(task.data, store=ArrayCache(tmp_path)))
+    with pytest.raises(TypeError):  # no results
+        package_trainer(kept, Resources(device="cpu"))(kept.data, [])
+    assert stores == [None]
 
 
 def test_enlarged_balanced_training_with_a_machine_is_clean(task):

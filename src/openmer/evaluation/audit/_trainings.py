@@ -45,7 +45,8 @@ def package_trainer(task: Task, resources: Resources, epoch_rule: EpochRule = "f
         one = resources.model_copy(update={"workers": 1})
         plan = plan_run(task.spec, jobs, one)
         how = SearchRun(epoch_rule=epoch_rule, plan=plan, resources=one)
-        return list(fit_folds(replace(bare, data=data), jobs, how))
+        alone = replace(bare, data=replace(data, store=None))  # features are made anew
+        return list(fit_folds(alone, jobs, how))
 
     return fit
 
@@ -53,7 +54,13 @@ def package_trainer(task: Task, resources: Resources, epoch_rule: EpochRule = "f
 def _emptied(data: TrainingData) -> TrainingData:
     flipped = None if data.flipped is None else data.flipped[:0].copy()
     return replace(
-        data, inputs=data.inputs[:0].copy(), targets=data.targets[:0].copy(), flipped=flipped
+        data,
+        inputs=data.inputs[:0].copy(),
+        targets=data.targets[:0].copy(),
+        flipped=flipped,
+        units=None,
+        features=None,
+        store=None,
     )
 
 
