@@ -1,6 +1,7 @@
 """Events go to the programs in which people code, open in their libraries, and come back."""
 
 import json
+import shutil
 import subprocess
 import sys
 from fractions import Fraction
@@ -18,7 +19,7 @@ from openmer.datasets import read_truth_csv
 from openmer.errors import ConfigError, DataError
 from openmer.video import export_events, import_events, write_events, write_video
 from openmer.video.coding._coding import EVENT_FORMATS, CodedEvent, Coding, event_from
-from openmer.video.coding._import import read_coding
+from openmer.video.coding._import import _COLUMNS, read_coding
 
 FPS = 25
 TEXT = st.text(st.characters(categories=("L", "N"), exclude_characters=";"), max_size=12)
@@ -130,6 +131,40 @@ def test_coded_events_become_truth_at_their_frames(results, tmp_path, name):
     micro, macro = video.events
     assert (micro.kind, micro.onset, micro.offset, micro.emotion) == ("micro", 60, 69, "positive")
     assert micro.apex == 64 and (macro.onset, macro.offset, macro.kind) == (120, 150, "macro")
+
+
+def test_the_work_of_a_coder_is_not_replaced(results, tmp_path):
+    out = tmp_path / "coding"
+    eaf, vtt = export_events([results], ["eaf", "vtt"], out)
+    assert export_events([results], ["eaf", "vtt"], out) == (eaf, vtt)  # the same bytes
+    eaf.write_bytes(eaf.read_bytes() + b"<!-- anna -->")
+    vtt.unlink()
+    with pytest.raises(DataError, match=r"eaf is there already.*--out"):
+        export_events([results], ["vtt", "eaf"], out)
+    assert not vtt.exists() and eaf.read_bytes().endswith(b"anna -->")
+    truth = tmp_path / "truth.csv"
+    for content in ("name\nanna\n", ",".join(_COLUMNS) + "\nown,,,,,,,,\n"):
+        truth.write_text(content)
+        with pytest.raises(DataError, match=r"truth\.csv is there already"):
+            import_events([eaf], truth, video=tmp_path / "Gespräch 1.mkv")
+        assert truth.read_text() == content
+
+
+def test_folders_of_one_name_and_half_written_ones_give_no_files(results, tmp_path):
+    other = tmp_path / "day2" / results.name
+    shutil.copytree(results, other)
+    shutil.copytree(results, results.with_name(".clip.mark.tmp"))
+    assert len(export_events([results.parent], ["vtt"], tmp_path / "one")) == 1
+    with pytest.raises(DataError, match=r"analysis.*and.*day2"):
+        export_events([results, other], ["vtt"], tmp_path / "two")
+    assert not (tmp_path / "two").exists()
+
+
+def test_the_rate_of_the_analysis_places_the_events(results, tmp_path):
+    (path,) = export_events([results], ["vtt"], tmp_path)
+    import_events([path], tmp_path / "truth.csv", fps=Fraction(15))
+    (video,) = read_truth_csv(tmp_path / "truth.csv")
+    assert video.events[0].onset == 30  # at 2 s
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from openmer import app as coders
 from openmer import reports
 from openmer import video as room
 from openmer.cli._console import output, progress
-from openmer.cli._options import Json
+from openmer.cli._option_groups import fps_of
+from openmer.cli._options import Fps, Json
 from openmer.errors import unknown_name
 
 app = typer.Typer(
@@ -59,10 +60,15 @@ def import_(
             "--video", help="What was coded; by default what the file names, or its namesake."
         ),
     ] = None,
+    fps: Fps = None,
 ) -> None:
-    """Write what coders say as true events for `openmer evaluate-spotting --truth`."""
+    """Write what coders say as true events for `openmer evaluate-spotting --truth`.
+
+    Give --fps where the videos were analysed with it.
+    """
+    rate = fps_of(fps)
     with progress("import") as report:
-        counts = room.import_events(files, out, video=video, on_progress=report)
+        counts = room.import_events(files, out, video=video, fps=rate, on_progress=report)
     for path, count in zip(files, counts, strict=True):
         output.print(f"{path}: {count} events", markup=False, highlight=False, soft_wrap=True)
     output.print(f"Truth: {out}", markup=False, highlight=False, soft_wrap=True)

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from openmer.errors import ConfigError, DataError, reading_file
-from openmer.files import writing_file
+from openmer.files import replace_files, temporary_folder
 from openmer.registry import Registry
 from openmer.video._event import MICRO_S, Event, Kind
 from openmer.video.output._events import read_events
@@ -136,18 +136,52 @@ def export_events(
 
     Raises:
         ConfigError: There is no such format, or its package is not installed.
-        DataError: A folder holds no results, or a file cannot be written.
+        DataError: A folder holds no results, two have one name, or a file is there already with
+            other content, or cannot be written. Nothing is written then.
     """
     forms = checked_formats(names)
-    written = []
-    for folder in result_folders(folders):
-        coding = coding_of(folder)
-        for form in forms:
-            path = Path(out) / f"{folder.resolve().name}{form.suffix}"
-            with writing_file(path) as place:
-                form.write(place, coding)
-            written.append(path)
-    return tuple(written)
+    contents: dict[Path, bytes] = {}
+    with temporary_folder("coding") as place:
+        for name, folder in _named(result_folders(folders)).items():
+            coding = coding_of(folder)
+            for form in forms:
+                file = place / f"{name}{form.suffix}"
+                form.write(file, coding)
+                contents[Path(out) / file.name] = file.read_bytes()
+    for path, content in contents.items():
+        refuse_other_content(path, content)
+    replace_files(contents)
+    return tuple(contents)
+
+
+def refuse_other_content(path: Path, content: bytes) -> None:
+    """Refuse to replace a file that holds something else, such as a coder's own work.
+
+    Raises:
+        DataError: It does.
+    """
+    with reading_file(path, "a file to compare with", "Give another --out."):
+        if not path.exists() or path.read_bytes() == content:
+            return
+    raise DataError(
+        f"{path} is there already, with other content. Nothing was written. Move it away, or give "
+        "another --out."
+    )
+
+
+def _named(folders: Sequence[Path]) -> dict[str, Path]:
+    """Give folders by their names, which must differ, also on disks that know no capitals."""
+    found: dict[str, Path] = {}
+    for folder in (path.resolve() for path in folders):
+        same = next((path for n, path in found.items() if n.casefold() == folder.name.casefold()),
+                    folder)  # fmt: skip
+        if same != folder:
+            raise DataError(
+                f"{same} and {folder} have one name, so their files would be one. Export them "
+                "in turn, each with another --out."
+            )
+        found[folder.name] = folder
+    return found
 
 
 def result_folders(folders: Iterable[Path]) -> tuple[Path, ...]:
@@ -159,7 +193,11 @@ def result_folders(folders: Iterable[Path]) -> tuple[Path, ...]:
     found: list[Path] = []
     for folder in folders:
         own = [folder] if (folder / "events.json").is_file() else []
-        own += sorted(path.parent for path in folder.glob("*/events.json"))
+        own += sorted(
+            path.parent
+            for path in folder.glob("*/events.json")
+            if not path.parent.name.startswith(".")  # half written
+        )
         if not own:
             raise DataError(
                 f"{folder} holds no results of `openmer analyze` (events.json). Give the folder of "

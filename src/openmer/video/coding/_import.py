@@ -6,6 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,15 @@ from numpy.typing import NDArray
 
 from openmer.datasets import VIDEO_SUFFIXES
 from openmer.errors import ConfigError, DataError, reading_file
-from openmer.files import replace_file
+from openmer.files import readable, replace_file
 from openmer.video._analyze import Progress
-from openmer.video.coding._coding import EVENT_FORMATS, CodedEvent, Coding, checked_formats
+from openmer.video.coding._coding import (
+    EVENT_FORMATS,
+    CodedEvent,
+    Coding,
+    checked_formats,
+    refuse_other_content,
+)
 from openmer.video.io._reader import open_video
 
 _COLUMNS = (
@@ -47,6 +54,7 @@ def import_events(
     out: Path,
     *,
     video: Path | None = None,
+    fps: Fraction | None = None,
     on_progress: Progress | None = None,
 ) -> tuple[int, ...]:
     """Write what coders say of videos as a table that `read_truth_csv` reads.
@@ -58,6 +66,7 @@ def import_events(
         paths: Files of ELAN, BORIS or Praat, or subtitles.
         out: The CSV file.
         video: The video, where one file is given.
+        fps: The true frame rate, where the videos were analysed with it.
         on_progress: Called with "read", how many files are done, and how many there are.
 
     Returns:
@@ -65,12 +74,14 @@ def import_events(
 
     Raises:
         ConfigError: As `read_coding`; or a video is given for several files.
-        DataError: As `read_coding`; or there is no video, or it cannot be read.
+        DataError: As `read_coding`; or there is no video, or it cannot be read; or the table is
+            there already with other content.
     """
     if video is not None and len(paths) > 1:
         raise ConfigError(f"Found --video beside {len(paths)} files; expected one file with it.")
     pairs = [(path, coding, _video(path, coding, video))
              for path, coding in [(path, read_coding(path)) for path in paths]]  # fmt: skip
+    _refuse_other_table(out)
     sheet = io.StringIO()
     writer = csv.DictWriter(sheet, _COLUMNS, lineterminator="\n", restval="")
     writer.writeheader()
@@ -78,9 +89,20 @@ def import_events(
         if on_progress is not None:
             on_progress("read", done, len(pairs))
         named = Path(os.path.relpath(found.resolve(), out.resolve().parent)).as_posix()
-        writer.writerows({"video": named, **row} for row in _rows(path, coding, found))
-    replace_file(out, sheet.getvalue().encode())
+        writer.writerows({"video": named, **row} for row in _rows(path, coding, found, fps))
+    content = readable(sheet.getvalue()).encode()
+    refuse_other_content(out, content)
+    replace_file(out, content)
     return tuple(len(coding.events) for _, coding, _ in pairs)
+
+
+def _refuse_other_table(out: Path) -> None:
+    """Refuse before the work to replace a file that is no table of ours."""
+    if out.is_file():
+        with out.open("rb") as file:
+            head = file.readline().strip()
+        if head != ",".join(_COLUMNS).encode():
+            refuse_other_content(out, b"")
 
 
 def _video(path: Path, coding: Coding, given: Path | None) -> Path:
@@ -101,12 +123,14 @@ def _video(path: Path, coding: Coding, given: Path | None) -> Path:
     return found
 
 
-def _rows(path: Path, coding: Coding, video: Path) -> Iterator[dict[str, object]]:
+def _rows(
+    path: Path, coding: Coding, video: Path, fps: Fraction | None
+) -> Iterator[dict[str, object]]:
     """Give a row for each event; one without times where there is none."""
     if not coding.events:
         yield {}
         return
-    with open_video(video, on_damage="stop") as frames:
+    with open_video(video, fps=fps, on_damage="stop") as frames:
         times_s = np.array([float(frame.time_s) for frame in frames])
     for event in coding.events:
         if event.offset_s > times_s[-1] + 1:
