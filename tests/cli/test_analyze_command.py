@@ -291,6 +291,27 @@ def test_videos_of_one_name_get_folders_of_their_own(tmp_path):
     assert folders == folders_for(videos, tmp_path)
 
 
+def test_results_of_an_earlier_version_are_of_their_video(tmp_path):
+    videos = [tmp_path / place / "clip.mp4" for place in ("a", "b")]
+    for video in videos:
+        video.parent.mkdir()
+        video.write_text(str(video))
+    (tmp_path / "out" / "clip").mkdir(parents=True)
+    (tmp_path / "out" / "clip" / "events.json").touch()
+    stamp = {"asked": "", "video": identity_of(videos[0]), "told": {}}
+    (tmp_path / "out" / "clip" / "done.json").write_text(json.dumps(stamp))
+    found = [folders_for([video], tmp_path / "out")[0].name for video in videos]
+    assert found[0] == "clip" and found[1].startswith("clip-")
+    assert [path.name for path in folders_for(videos, tmp_path / "out")] == found
+
+
+def test_a_summary_of_somebody_else_is_named_before_the_work(openmer, tmp_path):
+    (tmp_path / "analysis").mkdir()
+    (tmp_path / "analysis" / "summary.csv").write_text("subject,age\n")
+    code, _, err = openmer("analyze", "a.mp4", "b.mp4")
+    assert code == 3 and "summary.csv was not written by OpenMER" in err
+
+
 def test_a_watched_file_tells_its_event(openmer, videos):
     code, out, err = openmer("watch", videos / "event.mkv", "--json")
     assert code == 0, err

@@ -1,6 +1,8 @@
 """Many videos end in one table, one page and one CSV file, a line for each face."""
 
 import csv
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +10,14 @@ from tests.video.made_analysis import analysis, event, info
 from tests.video.test_mesh_spot import curves
 
 from openmer.errors import DataError
-from openmer.video import quality_of, summary_table, videos_in, write_events, write_summary
+from openmer.video import (
+    check_summary,
+    quality_of,
+    summary_table,
+    videos_in,
+    write_events,
+    write_summary,
+)
 
 
 @pytest.fixture
@@ -52,6 +61,23 @@ def test_the_last_line_is_all_of_them(folders, tmp_path):
     table = summary_table(write_summary(tmp_path, folders))
     assert table.rows[1][1] == "none" and table.rows[1][-1] == "no face"
     assert table.rows[-1][0] == "all 2 videos" and table.rows[-1][3] == "1"
+
+
+@pytest.mark.parametrize("name", ["summary.csv", "summary.html"])
+def test_a_summary_of_somebody_else_stays(folders, tmp_path, name):
+    write_summary(tmp_path, folders)
+    check_summary(tmp_path)  # ours
+    (tmp_path / name).write_text("subject,age\n1,30\n")
+    with pytest.raises(DataError, match=f"{name} was not written by OpenMER"):
+        write_summary(tmp_path, folders)
+    assert (tmp_path / name).read_text() == "subject,age\n1,30\n"
+
+
+def test_a_folder_whose_name_is_no_text_is_linked(folders, tmp_path):
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/t\xe4lk"))
+    folders[0].rename(odd)
+    write_summary(tmp_path, [odd])
+    assert 'href="t%E4lk/report.html"' in (tmp_path / "summary.html").read_text("utf-8")
 
 
 def test_a_folder_without_results_is_named(tmp_path):

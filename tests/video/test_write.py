@@ -70,6 +70,18 @@ def test_what_is_written_is_read_back_from_either_file(tmp_path_factory, events,
     assert read_events(folder) == tuple(map(kept, events))
 
 
+def test_results_of_an_earlier_version_are_read(tmp_path):
+    sheet, page = write_events(tmp_path, analysis(event()))
+    rows = list(csv.reader(io.StringIO(sheet.read_bytes().decode(), newline="")))
+    at = rows[0].index("looks_like")
+    lines = [",".join(f'"{cell}"' for n, cell in enumerate(row) if n != at) for row in rows]
+    sheet.write_text("\n".join(lines))
+    told = json.loads(page.read_text("utf-8"))
+    del told["events"][0]["looks_like"]
+    page.write_text(json.dumps(told))
+    assert [read_events(path)[0].looks_like for path in (sheet, page)] == [(), ()]
+
+
 def test_the_same_analysis_gives_the_same_bytes(tmp_path):
     found = analysis(event(), event(4.0), model=default_model().record)
     first = [path.read_bytes() for path in write_events(tmp_path / "a", found)]

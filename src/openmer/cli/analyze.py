@@ -90,6 +90,8 @@ def analyze(
         signals=tuple(dict.fromkeys([*["wide"] * signals, *(signals_form or ())])),
     )
     chosen = room.videos_in(videos)
+    if len(chosen) > 1:
+        room.check_summary(out)
     done, failed = _all(chosen, out, request, workers)
     if as_json:
         typer.echo(json.dumps({"videos": [_record(one) for one in done], "failures": failed}))

@@ -158,6 +158,9 @@ from .output._signals import (
     write_signals as write_signals,
 )
 from .output._summary import (
+    check_summary as check_summary,
+)
+from .output._summary import (
     summary_table as summary_table,
 )
 from .output._summary import (
@@ -226,6 +229,7 @@ __all__ = [
     "analyze",
     "analyze_video",
     "analyze_videos",
+    "check_summary",
     "clock_text",
     "drawn",
     "evaluate_detections",

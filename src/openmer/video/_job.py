@@ -135,7 +135,7 @@ def run_job(
         DataError: As `analyze_video`; or the folder holds something else, or cannot be written.
     """
     model = request.load()
-    before = _stamp(folder)
+    before = _stamp(folder, "asked", "result")  # earlier versions have no "result"
     identity = identity_of(video, None if before is None else before["video"])
     asked = _asked(identity, request, model)
     if before is not None and before["asked"] == asked:
@@ -154,7 +154,8 @@ def run_job(
         folder = _beside(folder, video)
     with replace_folder(folder) as place:
         write_all(place, video, analysis, request, model=model, on_progress=on_progress)
-        stamp = json.dumps({"asked": asked, "video": identity, "result": result})
+        fps = None if request.settings.fps is None else str(request.settings.fps)
+        stamp = json.dumps({"asked": asked, "video": identity, "fps": fps, "result": result})
         (place / _STAMP).write_text(f"{stamp}\n", encoding="utf-8")
     return _done(video, folder, result)
 
@@ -252,13 +253,13 @@ def _asked(identity: Mapping[str, Any], request: Request, model: FittedModel | N
     return hashlib.sha256(json.dumps(question, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _stamp(folder: Path) -> dict[str, Any] | None:
-    """Read the stamp of a finished analysis; None where there is none."""
+def _stamp(folder: Path, *wanted: str) -> dict[str, Any] | None:
+    """Read the stamp of a finished analysis; None where it is not there, or lacks a part."""
     try:
         found = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    whole = isinstance(found, dict) and {"asked", "video", "result"} <= set(found)
+    whole = isinstance(found, dict) and {"video", *wanted} <= set(found)
     return found if whole and (folder / "events.json").is_file() else None
 
 

@@ -37,6 +37,7 @@ _COLUMNS = (
     "video", "subject_id", "kind", "onset_s", "apex_s", "offset_s", *_FRAMES, "duration_s", "class",
     "confidence", "strength", "displacement", "regions", "looks_like", *_EDGES, "reason",
 )  # fmt: skip
+_LATER = "looks_like"  # a column that earlier results lack
 _SCORE = "score_"
 _BETWEEN = "; "
 # A sheet takes a cell that starts like this for a formula (OWASP, CSV injection).
@@ -147,7 +148,7 @@ def _event(row: Mapping[str, Any]) -> Event:
         confidence=None if row["confidence"] is None else float(row["confidence"]),
         scores={name: float(score) for name, score in row["scores"].items()},
         reason=row["reason"],
-        looks_like=tuple(UnitHint(**hint) for hint in row["looks_like"]),
+        looks_like=tuple(UnitHint(**hint) for hint in row.get("looks_like", ())),
         face_xyxy=(left, top, right, bottom),
     )
 
@@ -291,7 +292,8 @@ def _cell(value: object) -> str:
 def _csv_rows(text: str) -> Iterable[Mapping[str, Any]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, restval=None)
     found = tuple(reader.fieldnames or ())
-    if found[: len(_COLUMNS)] != _COLUMNS:
+    earlier = tuple(name for name in _COLUMNS if name != _LATER)
+    if found[: len(_COLUMNS)] != _COLUMNS and found[: len(earlier)] != earlier:
         raise ValueError(f"found the columns {', '.join(found)}, expected {', '.join(_COLUMNS)}")
     return [_from_cells(row) for row in reader]
 
@@ -300,7 +302,7 @@ def _from_cells(row: Mapping[str, str]) -> dict[str, Any]:
     if not all(isinstance(name, str) and isinstance(value, str) for name, value in row.items()):
         raise ValueError("found a line with more or fewer cells than columns")
     names = ("class", "regions", "looks_like", "reason")
-    texts = {name: _plain(row[name]) for name in names}
+    texts = {name: _plain(row.get(name, "")) for name in names}
     scores = {
         name.removeprefix(_SCORE): value for name, value in row.items() if name not in _COLUMNS
     }

@@ -13,15 +13,17 @@ from typing import Any
 from urllib.parse import quote
 
 from openmer import __version__
-from openmer.errors import reading_file
+from openmer.errors import DataError, reading_file
 from openmer.files import replace_files
 from openmer.reports import Table, counted, csv_table, html_table
 from openmer.theme import css_colours
 from openmer.video.output._report import page_template
 
 SUMMARY = "summary.html"
+_SHEET = "summary.csv"
 
 _NO_CLASS = "no class"
+_TITLE, _HEAD_BYTES = b"<title>OpenMER", 4096
 _KINDS = ("micro", "macro")
 
 
@@ -68,6 +70,9 @@ class FaceSummary:
     damage: str = ""
 
 
+_PLAIN = tuple(field.name for field in fields(FaceSummary) if field.name != "classes")
+
+
 def summarized(folders: Sequence[Path], out: Path) -> tuple[FaceSummary, ...]:
     """Read the results of videos, by video and face.
 
@@ -107,25 +112,42 @@ def write_summary(
         The lines.
 
     Raises:
-        DataError: A folder holds no results, or the files cannot be written.
+        DataError: A folder holds no results, or the files cannot be written; or as `check_summary`.
     """
+    check_summary(out)
     lines = summarized(folders, out)
     page = page_template("video_summary.html.j2").render(
         colours=css_colours(),
         table=html_table(summary_table(lines)),
         headline=_headline(lines),
         reports=[
-            (video, f"{quote(folder)}/report.html")
+            (video, f"{quote(os.fsencode(folder))}/report.html")
             for video, folder in dict.fromkeys((line.video, line.folder) for line in lines)
         ],
         damaged=[(line.video, line.damage) for line in lines if line.damage],
         failures=list(failures),
         version=__version__,
     )
-    sheet = csv_table(_sheet(lines))
-    contents = {out / "summary.csv": sheet, out / SUMMARY: page}
-    replace_files({path: text.encode("utf-8", "replace") for path, text in contents.items()})
+    replace_files({out / _SHEET: csv_table(_sheet(lines)), out / SUMMARY: page})
     return lines
+
+
+def check_summary(out: Path) -> None:
+    """Refuse a folder with a summary of somebody else; call it before the work.
+
+    Raises:
+        DataError: A file of the name of one of ours is not ours.
+    """
+    marks = {_SHEET: ",".join(_PLAIN[:3]).encode(), SUMMARY: _TITLE}
+    for name, mark in marks.items():
+        path = out / name
+        if not path.exists():
+            continue
+        remedy = "Move it away, or give another --out."
+        with reading_file(path, "an earlier summary", remedy), path.open("rb") as file:
+            is_ours = mark in file.read(_HEAD_BYTES)
+        if not is_ours:
+            raise DataError(f"{path} was not written by OpenMER and would be replaced. {remedy}")
 
 
 def summary_table(lines: Sequence[FaceSummary]) -> Table:
@@ -232,11 +254,10 @@ def _headline(lines: Sequence[FaceSummary]) -> str:
 def _sheet(lines: Sequence[FaceSummary]) -> Table:
     """Build the table for statistics: plain numbers, a column for each class."""
     names = sorted({name for line in lines for name in line.classes})
-    plain = [field.name for field in fields(FaceSummary) if field.name != "classes"]
-    columns = (*plain, *(f"class_{name.replace(' ', '_')}" for name in names))
+    columns = (*_PLAIN, *(f"class_{name.replace(' ', '_')}" for name in names))
     rows = [
         (
-            *(_cell(getattr(line, name)) for name in plain),
+            *(_cell(getattr(line, name)) for name in _PLAIN),
             *(str(line.classes.get(name, 0)) for name in names),
         )
         for line in lines
