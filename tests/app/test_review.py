@@ -1,6 +1,7 @@
 """Decisions of coders are kept at once, compared, and become a corpus that `evaluate` takes."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -22,6 +23,7 @@ from openmer.app._decisions import Decision, Review
 from openmer.datasets import read_manifest
 from openmer.errors import ConfigError, DataError
 from openmer.video import write_events, write_video
+from openmer.video._job import folders_for
 
 
 def write_results(root, seconds=8):
@@ -59,6 +61,11 @@ def test_every_decision_is_on_the_disk_and_the_review_goes_on(tmp_path):
         review.decide(item.key, decision(comment=f"Größe {number}"))
         again = Review(reviews_folder(results), "anna")
         assert again.decisions == review.decisions and len(again.decisions) == number + 1
+    other = Review(reviews_folder(results), "anna")
+    other.decide("talk\udce4/1/micro/9", decision())  # in a second window; a name that is no text
+    review.decide(items[0].key, decision(comment="again"))
+    assert len(read_reviews(results / "reviews")["anna"]) == 3
+    review.decide("talk\udce4/1/micro/9", None)
     review.decide(items[0].key, None)
     assert list(read_reviews(results / "reviews")["anna"]) == [items[1].key]
     assert reviews_folder(results / "talk") == results / "reviews"  # one video of several
@@ -113,6 +120,25 @@ def test_a_coder_agrees_with_themself(states):
     assert next(p for p in found.pairs if p.coders == ("one", "other")).kappa == expected
 
 
+def test_coders_who_share_no_event_have_no_alpha():
+    own = {"1": decision(), "2": decision("rejected")}
+    found = agreement_of({"anna": own, "ben": {"1": decision(), "3": decision("rejected")}})
+    assert found.alpha is None and found.class_alpha is None
+
+
+def test_a_video_called_reviews_leaves_room_for_decisions(tmp_path):
+    (folder,) = folders_for([tmp_path / "Reviews.mp4"], tmp_path)
+    assert folder.name.casefold() != reviews_folder(tmp_path).name
+
+
+def test_the_rate_of_the_analysis_is_that_of_the_review(tmp_path):
+    results = write_results(tmp_path)
+    stamp = results / "talk" / "done.json"
+    stamp.write_text(json.dumps(json.loads(stamp.read_text()) | {"fps": "15"}))
+    with review_items([results])[0].open() as video:
+        assert [frame.time_s for frame in video][-1] == Fraction(239, 15)
+
+
 def test_one_coder_cannot_agree():
     with pytest.raises(DataError, match="two or more"):
         agreement_of({"anna": {"1": decision()}})
@@ -125,10 +151,13 @@ def test_what_was_accepted_becomes_clips_that_a_manifest_lists(tmp_path):
         items[0].key: decision(onset=58, class_name="positive", action_units="6+L12"),
         items[1].key: decision("rejected", onset=120, class_name="surprise"),
     }
+    same = replace(items[0], key="again", number=3)  # an event of the same kind and onset
+    both = {**decisions, "again": decisions[items[0].key]}
+    assert write_reviewed(tmp_path / "two", [*items, same], both) == 2
     assert write_reviewed(tmp_path / "own", items, decisions) == 1
     (clip,) = read_manifest(tmp_path / "own" / "manifest.csv")
     assert (clip.key, clip.emotion, clip.action_units) == (
-        "reviewed/talk-1/micro58", "positive", "6+L12",
+        "reviewed/talk-1/micro58-1", "positive", "6+L12",
     )  # fmt: skip
     assert (clip.onset, clip.apex, clip.offset, clip.fps) == (0, 4, 9, Fraction(30))
     assert len(clip.frame_paths) == 10

@@ -192,6 +192,27 @@ def test_tiers_of_a_coders_own_name_are_read(tmp_path):
     assert (found.subject_id, found.kind, found.class_name) == (2, "micro", "disgust")
 
 
+def test_states_of_boris_have_ends_and_points_are_no_states(results, tmp_path):
+    (path,) = export_events([results], ["boris"], tmp_path)
+    project = json.loads(path.read_text("utf-8"))
+    project["behaviors_conf"]["9"] = {"code": "blink", "type": "Point event"}
+    (observation,) = project["observations"].values()
+    observation["events"] += [[at_s, "subject 1", "blink", "", "", -1] for at_s in (0.5, 1.5)]
+    path.write_text(json.dumps(project))
+    assert [one.kind for one in read_coding(path).events] == ["micro", "macro"]
+    observation["events"].append([7.0, "subject 1", "macro", "", "", -1])
+    path.write_text(json.dumps(project))
+    with pytest.raises(DataError, match=r"'macro' of subject 1 begins at 7\.0 s without end"):
+        read_coding(path)
+
+
+def test_a_video_whose_name_is_no_text_is_exported(tmp_path):
+    for form in map(EVENT_FORMATS.__getitem__, EVENT_FORMATS):
+        path = tmp_path / f"odd{form.suffix}"
+        form.write(path, Coding(video="/v/t\udce4lk.mp4", duration_s=1.0))
+        assert form.read(path).video in ("/v/t\udce4lk.mp4", ""), form.name
+
+
 @pytest.mark.parametrize("name", sorted(EVENT_FORMATS))
 def test_a_broken_file_is_one_clear_error(name, tmp_path):
     path = tmp_path / f"broken{EVENT_FORMATS[name].suffix}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -144,14 +145,14 @@ def _kappa(pairs: list[tuple[str, str]]) -> float | None:
 
 
 def _alpha(said: Mapping[str, Mapping[str, str]]) -> float | None:
-    keys = sorted({key for own in said.values() for key in own})
-    words = sorted({word for own in said.values() for word in own.values()})
+    counts = Counter(key for own in said.values() for key in own)
+    keys = sorted(key for key, count in counts.items() if count > 1)  # others cannot agree
+    words = sorted({own[key] for own in said.values() for key in keys if key in own})
     if len(words) < 2:
         return None
     codes = [[words.index(own[key]) if key in own else np.nan for key in keys]
              for own in said.values()]  # fmt: skip
-    shared = (np.isfinite(np.array(codes)).sum(0) > 1).any()
-    return float(krippendorff.alpha(codes, level_of_measurement="nominal")) if shared else None
+    return float(krippendorff.alpha(codes, level_of_measurement="nominal"))
 
 
 def _text(value: float | None) -> str:

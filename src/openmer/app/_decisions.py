@@ -13,10 +13,18 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from openmer.errors import ConfigError, DataError, reading_file
 from openmer.files import replace_file
-from openmer.video import Event, read_events, result_folders, video_of
+from openmer.video import (
+    REVIEWS,
+    Event,
+    Video,
+    fps_given,
+    open_video,
+    read_events,
+    result_folders,
+    video_of,
+)
 
 _FORMAT = 1
-_FOLDER = "reviews"
 _CODER = re.compile(r"[\w][\w .-]{0,63}")
 _Text = Field(default="", max_length=500)
 
@@ -85,6 +93,15 @@ class ReviewItem:
             )
         return path
 
+    def open(self, *, threads: int = 1) -> Video:
+        """Open the video at the frame rate with which it was analysed.
+
+        Raises:
+            DataError: It is not there any more, or cannot be read.
+        """
+        rate = fps_given(self.folder)
+        return open_video(self.video, fps=rate, threads=threads, on_damage="skip")
+
     @property
     def found(self) -> Decision:
         """The event as a decision that accepts it as it was found."""
@@ -119,7 +136,7 @@ def review_items(folders: Sequence[Path]) -> tuple[ReviewItem, ...]:
 def reviews_folder(results: Path) -> Path:
     """Return where the files of coders lie: beside the folders of the videos."""
     is_one = (results / "events.json").is_file()
-    return (results.resolve().parent if is_one else results) / _FOLDER
+    return (results.resolve().parent if is_one else results) / REVIEWS
 
 
 class Review:
@@ -142,15 +159,17 @@ class Review:
             )
         self.coder = coder
         self._path = folder / f"{coder}.json"
-        self.decisions = read_review(self._path) if self._path.exists() else {}
+        self.decisions = self._read()
 
     def decide(self, key: str, decision: Decision | None) -> None:
         """Keep what was decided about an event; None takes a decision back.
 
+        What another session of this coder decided meanwhile stays.
+
         Raises:
-            DataError: The file cannot be written.
+            DataError: The file cannot be read or written.
         """
-        changed = {name: one for name, one in self.decisions.items() if name != key}
+        changed = {name: one for name, one in self._read().items() if name != key}
         if decision is not None:
             changed[key] = decision
         told = {
@@ -159,8 +178,11 @@ class Review:
             "decisions": {name: changed[name].model_dump() for name in sorted(changed)},
         }
         text = json.dumps(told, indent=1, ensure_ascii=False)
-        replace_file(self._path, f"{text}\n".encode())
+        replace_file(self._path, f"{text}\n")
         self.decisions = changed
+
+    def _read(self) -> dict[str, Decision]:
+        return read_review(self._path) if self._path.exists() else {}
 
 
 def read_review(path: Path) -> dict[str, Decision]:

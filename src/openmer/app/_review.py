@@ -26,7 +26,8 @@ from openmer.app._decisions import Decision, Review, ReviewItem, review_items, r
 from openmer.app._pictures import face_frames_of
 from openmer.app._review_page import review_page
 from openmer.errors import ConfigError, DataError, OpenMERError
-from openmer.video import Video, magnified, open_video, replay_margin_s, replay_plan
+from openmer.files import readable
+from openmer.video import Video, magnified, replay_margin_s, replay_plan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,7 +99,7 @@ class Reviewing:
         decision = self.review.decisions.get(item.key)
         event = item.event
         return {
-            "video": item.folder.resolve().name,
+            "video": readable(item.folder.resolve().name),
             "number": item.number,
             "kind": event.kind,
             "subject": event.subject_id,
@@ -110,14 +111,16 @@ class Reviewing:
 
     def _cut(self, item: ReviewItem) -> dict[str, Any]:
         """Read the frames; passes over one video remember its key frames."""
-        path = item.video
-        if path not in self._videos:
-            self._videos[path] = open_video(path, threads=2, on_damage="skip")
+        if item.folder not in self._videos:
+            self._videos[item.folder] = item.open(threads=2)
         event = item.event
         rate = (event.offset_frame - event.onset_frame) / max(event.duration_s, 1e-3)
         margin = round(rate * replay_margin_s(event))
         seen = face_frames_of(
-            self._videos[path], event, event.onset_frame - margin, event.offset_frame + margin
+            self._videos[item.folder],
+            event,
+            event.onset_frame - margin,
+            event.offset_frame + margin,
         )
         plan = replay_plan(event, seen.fps)
         try:
@@ -177,11 +180,14 @@ class _Server:
         return self._answered(request, self._reviewing.pictures)
 
     async def _decided(self, request: Request) -> Response:
-        body = await request.body()
+        body = b""
+        if self._has_token(request):
+            async for part in request.stream():
+                body += part
+                if len(body) > _MOST_BYTES:
+                    return _said("A decision is too long. Shorten the comment.", 413)
 
         def work(number: int) -> object:
-            if len(body) > _MOST_BYTES:
-                raise DataError("A decision is too long. Shorten the comment.")
             self._reviewing.decide(number, _Asked.model_validate_json(body).decision)
             return {"decided": len(self._reviewing.review.decisions)}
 
@@ -189,18 +195,26 @@ class _Server:
 
     def _answered(self, request: Request, work: Callable[[int], object]) -> Response:
         """Answer with JSON: what the work gives, or what was wrong."""
-        if not self._is_own(request.headers.get("x-openmer-token", "")):
-            return JSONResponse({"error": "The page is of another session. Open it again."}, 403)
+        if not self._has_token(request):
+            return _said("The page is of another session. Open it again.", 403)
         number = int(request.path_params.get("number", 0))
         if number >= len(self._reviewing.items):
-            return JSONResponse({"error": "There is no such event."}, 404)
+            return _said("There is no such event.", 404)
         try:
             return JSONResponse(work(number))
         except (OpenMERError, ValidationError, OSError) as error:
-            return JSONResponse({"error": str(error)}, 400)
+            return _said(str(error), 400)
+
+    def _has_token(self, request: Request) -> bool:
+        return self._is_own(request.headers.get("x-openmer-token", ""))
 
     def _is_own(self, given: str) -> bool:
         return secrets.compare_digest(given.encode(), self._token.encode())
+
+
+def _said(error: str, status: int) -> Response:
+    """Say what was wrong; parts of a file's name that are no text become escapes."""
+    return JSONResponse({"error": readable(error)}, status)
 
 
 def review(
@@ -227,6 +241,7 @@ def review(
     listener = socket.socket()
     try:
         listener.bind(("127.0.0.1", port or 0))
+        listener.listen(128)  # a browser that is faster than the server waits
     except OSError as error:
         listener.close()
         raise ConfigError(f"The port {port} is taken. Give another --port.") from error

@@ -14,8 +14,8 @@ from PIL import Image as Pillow
 from openmer.app._decisions import Decision, ReviewItem
 from openmer.app._pictures import face_frames_of
 from openmer.errors import DataError
-from openmer.files import replace_folder
-from openmer.video import Progress, open_video
+from openmer.files import readable, replace_folder
+from openmer.video import Progress
 
 _COLUMNS = (
     "corpus", "subject", "clip", "label", "frames", "onset", "apex", "offset", "fps",
@@ -70,12 +70,13 @@ def write_reviewed(
 
 def _clip(place: Path, item: ReviewItem, decision: Decision) -> dict[str, object]:
     """Write the frames of one event; return its row."""
-    subject = f"{item.folder.resolve().name}-{item.event.subject_id}"
-    name = f"{item.event.kind}{decision.onset}"
+    video = readable(item.folder.resolve().name).replace("\\", "_")  # no part of a path
+    subject = f"{video}-{item.event.subject_id}"
+    name = f"{item.event.kind}{decision.onset}-{item.number}"
     folder = place / "frames" / subject / name
     folder.mkdir(parents=True)
-    with open_video(item.video, on_damage="skip") as video:
-        seen = face_frames_of(video, item.event, decision.onset, decision.offset)
+    with item.open() as frames:
+        seen = face_frames_of(frames, item.event, decision.onset, decision.offset)
     for number, image in enumerate(seen.crops_rgb):
         Pillow.fromarray(image).save(folder / f"img{number}.png")
     at = np.array(seen.numbers)

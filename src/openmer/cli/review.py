@@ -17,7 +17,9 @@ from openmer.errors import ConfigError
 def review(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Results of `openmer analyze`.")],
     coder: Annotated[str, typer.Option("--coder", help="Who decides; each has a file.")] = "coder",
-    port: Annotated[int | None, typer.Option("--port", help="By default a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="By default a free one.")
+    ] = None,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Do not open the page in the browser.")
     ] = False,

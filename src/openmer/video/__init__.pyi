@@ -26,6 +26,9 @@ from ._event import (
     UnitHint as UnitHint,
 )
 from ._job import (
+    REVIEWS as REVIEWS,
+)
+from ._job import (
     Done as Done,
 )
 from ._job import (
@@ -66,6 +69,9 @@ from .coding._coding import (
 )
 from .coding._coding import (
     export_events as export_events,
+)
+from .coding._coding import (
+    fps_given as fps_given,
 )
 from .coding._coding import (
     register_event_format as register_event_format,
@@ -203,6 +209,7 @@ from .spotting._registry import (
 __all__ = [
     "FACE_WIDTH_PX",
     "REGIONS",
+    "REVIEWS",
     "Analysis",
     "AnalyzeSettings",
     "Done",
@@ -238,6 +245,7 @@ __all__ = [
     "export_events",
     "footage_markdown",
     "footage_rows",
+    "fps_given",
     "import_events",
     "inject_movements",
     "list_spotters",

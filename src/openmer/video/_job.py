@@ -27,6 +27,7 @@ from openmer.video.output._signals import SIGNAL_FORMS, write_signals
 if TYPE_CHECKING:
     from openmer.deployment import FittedModel
 
+REVIEWS = "reviews"  # beside the folders of videos: what coders decided
 _STAMP = "done.json"
 
 
@@ -114,7 +115,8 @@ def folders_for(videos: Sequence[Path], out: Path) -> list[Path]:
 def folder_name(video: Path) -> str:
     """Return the name of a video's folder: its own without the ending, shortened where too long."""
     named = video.resolve() if video.name in {"", ".."} else video
-    return short_name(named.stem or "video")
+    name = short_name(named.stem or "video")
+    return f"{name}_" if name.casefold() == REVIEWS else name
 
 
 def run_job(

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -233,6 +234,15 @@ def video_of(folder: Path) -> str:
         return str(found["video"]["path"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def fps_given(folder: Path) -> Fraction | None:
+    """Return the frame rate with which a video was analysed; None where none was given."""
+    try:
+        found = json.loads((folder / "done.json").read_text(encoding="utf-8"))
+        return Fraction(found["fps"])
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        return None
 
 
 def _coded(event: Event) -> CodedEvent:

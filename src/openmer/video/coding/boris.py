@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
+from openmer.files import readable
 from openmer.video.coding._coding import (
     CodedEvent,
     Coding,
@@ -47,7 +49,8 @@ def _write(path: Path, coding: Coding) -> None:
         "behaviors_coding_map": [],
         "converters": {},
     }
-    path.write_text(json.dumps(project, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(project, indent=1, ensure_ascii=False)
+    path.write_text(f"{readable(text)}\n", encoding="utf-8")
 
 
 def _subjects(coding: Coding) -> dict[str, Any]:
@@ -117,12 +120,16 @@ def _read(path: Path) -> Coding:
         raise ValueError(f"found {len(project['observations'])} observations, expected one")
     (observation,) = project["observations"].values()
     names = [str(one["name"]) for one in project["subjects_conf"].values()]
+    kinds = {str(one["code"]): str(one["type"]) for one in project["behaviors_conf"].values()}
+    points = {code for code, kind in kinds.items() if kind.lower().startswith("point")}
     media = observation["file"].get("1") or [""]
-    return Coding(video=media[0], events=_events(observation["events"], names))
+    return Coding(video=media[0], events=_events(observation["events"], names, points))
 
 
-def _events(rows: list[list[Any]], names: list[str]) -> tuple[CodedEvent, ...]:
-    """Pair the starts and ends of states; points of a behaviour "apex" are apexes."""
+def _events(
+    rows: list[list[Any]], names: list[str], points: AbstractSet[str]
+) -> tuple[CodedEvent, ...]:
+    """Pair the starts and ends of states; points of "apex" are apexes, others last no time."""
     open_at: dict[tuple[str, str, str], tuple[float, str]] = {}
     found: list[CodedEvent] = []
     apexes: list[tuple[int, str, float]] = []
@@ -130,12 +137,18 @@ def _events(rows: list[list[Any]], names: list[str]) -> tuple[CodedEvent, ...]:
         key, number = (subject, code, modifier), _number(subject, names)
         if code == "apex":
             apexes.append((number, "", float(at_s)))
+        elif code in points:
+            continue
         elif key not in open_at:
             open_at[key] = (float(at_s), comment)
         else:
             start_s, said = open_at.pop(key)
             label = _label(code, modifier, said)
             found.append(event_from(label, start_s, float(at_s), subject_id=number))
+    for (subject, code, _), (start_s, _) in open_at.items():
+        raise ValueError(f"{code!r} of {subject or 'no subject'} begins at {start_s} s without end")
+    if {row[2] for row in rows} & (points - {"apex"}) and not found:
+        raise ValueError("found point events only, expected state events with start and end")
     return tuple(with_apex(event, apexes) for event in found)
 
 

@@ -45,7 +45,7 @@ def _read(path: Path) -> Coding:
         seconds = sorted((a / 1000, b / 1000, text or "") for a, b, text in labels)
         tiers.append(Tier(name=told, labels=seconds))
     media = [one.get("MEDIA_URL", "") for one in document.media_descriptors]
-    video = unquote(urlparse(media[0]).path) if media else ""
+    video = unquote(urlparse(media[0]).path, errors="surrogateescape") if media else ""
     return Coding(video=video, events=events_on(tiers))
 
 
