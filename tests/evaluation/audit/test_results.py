@@ -256,3 +256,16 @@ def test_an_accuracy_that_no_number_of_clips_gives_is_impossible(honest):
     for value in (0.9005, 0.9):
         (finding,) = check_results(honest.rows, claims=[claim("accuracy", value)]).findings
         assert finding.check == "another number"
+
+
+def test_predictions_beside_the_scores_are_a_mistake_where_they_win_too_often(honest):
+    """Tuned thresholds win and lose: only what chance does not give is called a leak."""
+
+    def severity(wins, losses):
+        won = [replace(r, predicted=r.truth, best="x") for r in honest.rows[:wins]]
+        lost = [replace(r, predicted="x", best=r.truth) for r in honest.rows[wins : wins + losses]]
+        found = check_results([*won, *lost, *honest.rows[wins + losses :]]).findings
+        return {one.severity for one in found if one.check == "other than scores"}
+
+    assert severity(20, 12) == severity(0, 9) == severity(5, 0) == {"note"}
+    assert severity(20, 1) == severity(12, 0) == {"leak"}

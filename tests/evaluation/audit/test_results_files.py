@@ -47,6 +47,28 @@ def test_numbers_lose_their_point_and_scores_beside_predictions_are_kept(tmp_pat
     assert (first.truth, first.predicted, first.best, second.best) == ("1", "0", "1", "")
     (finding,) = check_results([first, second]).findings
     assert finding.check == "other than scores" and finding.corrected["accuracy"] == 1
+    assert finding.severity == "note"
+
+
+def test_the_first_of_equal_scores_is_predicted(tmp_path):
+    first, second = rows_of(tmp_path, "subject,truth,p_a,p_b\ns1,a,0.5,0.5\ns1,b,0.1,0.9")
+    assert (first.predicted, first.best, second.predicted) == ("a", "", "b")
+
+
+def test_a_file_of_a_folder_with_other_columns_is_named(tmp_path):
+    text = "clip,truth,predicted,p_a,p_b\nv,a,a,0.9,0.1\n"
+    for name in ("s1.csv", "s2.txt"):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "README.txt").write_text("How we trained, in short, and why.\n")
+    (tmp_path / "log.txt").write_text("epoch 1\n")
+    assert [row.subject for row in read_rows(tmp_path)] == ["s1", "s2"]
+    (tmp_path / "s3.csv").write_text("clip,truth,predicted,p_a\nv,a,a,0.9\n")
+    with pytest.raises(DataError, match=r"s3\.csv has the columns .* found no p_b"):
+        read_rows(tmp_path)
+    (tmp_path / "s3.csv").rename(tmp_path / "elsewhere")
+    (tmp_path / "splits.csv").write_text("fold,part,subject\ns1,test,s1\n")
+    with pytest.raises(DataError, match=r"splits\.csv .* found no truth and no p_a"):
+        read_rows(tmp_path)
 
 
 def test_a_folder_has_a_file_for_each_fold(tmp_path):

@@ -42,26 +42,41 @@ _CLASSES = ("classes", "classnames", "names", "labelnames")
 _ONE_HOT = re.compile(r"(?:truth|true|gt|y_?true|label|target|onehot)[_ .-]+(.+)", re.IGNORECASE)
 
 
-def read_lines(path: Path) -> list[dict[str, str]]:
+def read_files(path: Path) -> dict[Path, list[dict[str, str]]]:
     """Read a table of predictions, a folder that has one for each fold, or arrays (``.npz``).
 
-    Classes written as rows of 0 and 1 become names, and whole numbers lose their ``.0``.
+    Classes written as rows of 0 and 1 become names, and whole numbers lose their ``.0``. A text
+    beside the tables of a folder, such as a log, is left out.
+
+    Returns:
+        The lines of each file, at least one.
 
     Raises:
         DataError: It is none of these.
     """
     if not path.is_dir():
-        return _npz_lines(path) if path.suffix.lower() == ".npz" else table_lines(path)
+        return {path: _npz_lines(path) if path.suffix.lower() == ".npz" else table_lines(path)}
     files = sorted(one for one in path.iterdir() if one.suffix.lower() in _TABLES)
     if not files:
         raise DataError(f"{path} has no {', '.join(sorted(_TABLES))} file. Give one a fold.")
+    tables = [file for file in files if file.suffix.lower() != ".txt" or _is_table(file)]
+    return {file: _of_fold(file) for file in tables or files}
+
+
+def _of_fold(file: Path) -> list[dict[str, str]]:
+    """Read the table of one fold, whose name says who is held out where its columns do not."""
     found = []
-    for file in files:
-        for line in read_lines(file):
-            known = known_cells(line)
-            named = {name: file.stem for name in ("fold", "subject") if name not in known}
-            found.append({**line, **named})
+    for line in read_files(file)[file]:
+        known = known_cells(line)
+        named = {name: file.stem for name in ("fold", "subject") if name not in known}
+        found.append({**line, **named})
     return found
+
+
+def _is_table(path: Path) -> bool:
+    """Whether the first line of a text is a header with a column that is known."""
+    head = next(iter(text_of(path).splitlines()), "")
+    return any(known_cells(dict.fromkeys(head.split(mark), "")) for mark in ",;\t" if mark in head)
 
 
 def table_lines(path: Path) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from openmer.evaluation._metrics import accuracy, confusion_matrix, uar, uf1
 from openmer.evaluation.audit._results_files import (
     known_cells,
     near_misses,
-    read_lines,
+    read_files,
     table_lines,
     text_of,
 )
@@ -86,31 +87,41 @@ def read_rows(path: Path) -> list[Row]:
         DataError: The file is missing or no table, lacks one of these columns, or names its classes
             in two ways.
     """
-    lines = read_lines(path)
-    first = lines[0]
-    known = set(known_cells(first))
-    scores = _scores_of(lines)
-    lacking = sorted({"subject", "truth"} - known)
-    lacking += ["predicted"] * ("predicted" not in known and not scores)
-    if lacking:
-        raise DataError(
-            f"{path} has the columns {', '.join(first)}; expected subject, truth, and predicted or "
-            f"score_<class> columns, found no {' and no '.join(lacking)}"
-            f"{near_misses(list(first), lacking)}. Rename them."
-        )
-    rows = [_row(line, number, scores, path) for number, line in enumerate(lines, start=2)]
+    files = read_files(path)
+    scores = _scores_of([line for lines in files.values() for line in lines])
+    rows: list[Row] = []
+    for file, lines in files.items():
+        _require_columns(file, list(lines[0]), scores)
+        rows += [
+            _row(line, f"line {len(rows) + i}", scores, f"{file}, line {i}")
+            for i, line in enumerate(lines, start=2)
+        ]
     _require_one_wording(path, rows)
     return rows
 
 
+def _require_columns(path: Path, columns: list[str], scores: Mapping[str, str]) -> None:
+    """Refuse a file that lacks a column, be it a score that other files of the folder have."""
+    known = set(known_cells(dict.fromkeys(columns, "")))
+    lacking = sorted({"subject", "truth"} - known)
+    lacking += ["predicted"] * ("predicted" not in known and not scores)
+    absent = [column for column in scores.values() if column not in columns]
+    if lacking or absent:
+        raise DataError(
+            f"{path} has the columns {', '.join(columns)}; expected subject, truth, and predicted "
+            f"or score_<class> columns, found no {' and no '.join([*lacking, *absent])}"
+            f"{near_misses(columns, lacking)}. Rename them, or move what is no fold away."
+        )
+
+
 def _scores_of(lines: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """Return the column of each class's score, by class."""
-    first = lines[0]
-    found = {told[1]: name for name in first if (told := _SCORES.fullmatch(name.strip()))}
+    columns = dict.fromkeys(name for line in lines for name in line)
+    found = {told[1]: name for name in columns if (told := _SCORES.fullmatch(name.strip()))}
     if found:
         return found
     words = {known_cells(line).get("truth", "") for line in lines}
-    return {word: word for word in sorted(words & set(first))} if words <= set(first) else {}
+    return {word: word for word in sorted(words & set(columns))} if words <= set(columns) else {}
 
 
 def _require_one_wording(path: Path, rows: Sequence[Row]) -> None:
@@ -192,35 +203,37 @@ def classes_of(rows: Sequence[Row]) -> list[str]:
     return sorted({row.truth for row in rows} | {row.predicted for row in rows})
 
 
-def _row(line: Mapping[str, str], number: int, scores: Mapping[str, str], path: Path) -> Row:
+def _row(line: Mapping[str, str], name: str, scores: Mapping[str, str], place: str) -> Row:
     cells = known_cells(line)
-    best = _best(line, scores, f"{path}, line {number}") if scores else ""
-    predicted = cells.get("predicted", "") or best
+    best = _best(line, scores, place) if scores else []
+    predicted = cells.get("predicted", "") or "".join(best[:1])
     subject = _qualified(cells, cells["subject"])
     return Row(
         fold=_qualified(cells, cells["fold"]) if cells.get("fold") else subject,
         subject=subject,
-        clip=_key(subject, cells.get("clip", "")) or f"line {number}",
+        clip=_key(subject, cells.get("clip", "")) or name,
         truth=cells["truth"],
         predicted=predicted,
         seed=cells.get("seed", ""),
-        epoch=int(_number(cells["epoch"], f"{path}, line {number}")) if cells.get("epoch") else -1,
-        best=best if cells.get("predicted") else "",
+        epoch=int(_number(cells["epoch"], place)) if cells.get("epoch") else -1,
+        best=best[0] if cells.get("predicted") and len(best) == 1 else "",
     )
 
 
-def _best(line: Mapping[str, str], scores: Mapping[str, str], place: str) -> str:
-    """Return the class with the highest score; "" where two share it."""
+def _best(line: Mapping[str, str], scores: Mapping[str, str], place: str) -> list[str]:
+    """Return the class with the highest score; all of them, where several share it."""
     values = {name: _number(line[column], place) for name, column in scores.items()}
-    best = [name for name, value in values.items() if value == max(values.values())]
-    return best[0] if len(best) == 1 else ""
+    return [name for name, value in values.items() if value == max(values.values())]
 
 
 def _number(text: str, place: str) -> float:
     try:
-        return float(text)
-    except ValueError as error:
-        raise DataError(f"{place} has {text!r}, expected a number.") from error
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if math.isnan(number):
+        raise DataError(f"{place} has {text!r}, expected a number.")
+    return number
 
 
 def _key(subject: str, clip: str) -> str:
