@@ -3,6 +3,7 @@
 import tomllib
 
 import pytest
+import tomli_w
 from tests.evaluation.made_up_runs import write_run
 
 from openmer.errors import DataError, ProtocolError
@@ -40,8 +41,8 @@ def test_a_number_that_was_changed_is_found(tmp_path):
     assert check_records(tmp_path) == []
     value = str(tomllib.loads(path.read_text())["scores"]["uf1"][0])
     path.write_text(path.read_text().replace(value, "0.99"))
-    (found,) = check_records(tmp_path)
-    assert path.name in found
+    counts, digest = check_records(tmp_path)
+    assert path.name in counts and "it was changed" in digest
     path.write_text("counts = 3")
     with pytest.raises(DataError, match=path.name):
         check_records(tmp_path)
@@ -73,3 +74,21 @@ def test_the_page_compares_with_the_best_on_the_same_clips(tmp_path):
         line for line in leaderboard_page(tmp_path / "board").splitlines() if "STSTNet" in line
     ]
     assert " to " in second and " to " not in first
+
+
+def test_a_pair_that_cannot_be_compared_leaves_its_cell_empty(tmp_path):
+    """Records of action units have other rows for the same clips."""
+    board = tmp_path / "board"
+    for name, skill in (("a", 2.0), ("b", 1.0)):
+        path = add_record(audited(tmp_path / name, predictions={"skill": skill}), board)
+    record = tomllib.loads(path.read_text())
+    record["counts"] = record["counts"][:-1]
+    path.write_text(tomli_w.dumps(record))
+    page = leaderboard_page(board)
+    assert page.count("STSTNet") == 2 and " to +" not in page and " to -" not in page
+
+
+def test_an_epoch_chosen_on_tested_subjects_is_not_honest(tmp_path):
+    path = add_record(audited(tmp_path / "run"), tmp_path / "board")
+    path.write_text(path.read_text().replace('"fixed"', '"held_out"'))
+    assert "among the honest" in check_records(path.parent)[-1]

@@ -17,7 +17,7 @@ import numpy as np
 import tomli_w
 
 from openmer.clip import Prediction
-from openmer.errors import ProtocolError, reading_file
+from openmer.errors import OpenMERError, ProtocolError, reading_file
 from openmer.evaluation import (
     PredictionTable,
     RunInfo,
@@ -33,6 +33,7 @@ from openmer.reports._table import Cell, Marked, Table, markdown_table
 
 SCORES = ("uf1", "uar", "accuracy")
 _LEAKY = "leaky"
+_NEEDED = ("audit", "leaky", "epoch_rule", "clips_sha256")
 
 
 def add_record(run: Path, board: Path, *, leaky: bool = False) -> Path:
@@ -56,8 +57,7 @@ def add_record(run: Path, board: Path, *, leaky: bool = False) -> Path:
     table = read_run(run)
     record = {"run": _about(info, table), "counts": _counts_of(table)}
     record["scores"] = _scores_of(_summary(record))
-    digest = hashlib.sha256(tomli_w.dumps(record).encode()).hexdigest()[:12]
-    path = board / f"{'leaky-' if leaky else ''}{info.method}-{digest}.toml"
+    path = board / f"{'leaky-' if leaky else ''}{info.method}-{_digest(record)}.toml"
     replace_file(path, tomli_w.dumps(record).encode())
     return path
 
@@ -74,7 +74,10 @@ def check_records(board: Path) -> list[str]:
         found = _scores_of(_summary(record))
         if found != record["scores"]:
             wrong.append(f"{path.name}: its counts give {found}, it says {record['scores']}.")
-        if not path.name.startswith("leaky-") and not _is_honest(run["leaky"], run["audit"]):
+        if path.stem.rpartition("-")[2] != _digest(record):
+            wrong.append(f"{path.name}: its digest is {_digest(record)}: it was changed.")
+        honest = _is_honest(run["leaky"], run["epoch_rule"], run["audit"])
+        if not path.name.startswith("leaky-") and not honest:
             wrong.append(f"{path.name}: a leaky or unaudited run stands among the honest ones.")
     return wrong
 
@@ -112,22 +115,32 @@ def _row(record: dict[str, Any], ranked: list[dict[str, Any]]) -> tuple[Cell, ..
 
 def _to_best(record: dict[str, Any], ranked: list[dict[str, Any]]) -> str:
     """Return the difference of UF1 to the best record on the same clips, paired by subject."""
-    digest = record["run"]["clips_sha256"]
-    best = next((one for one in ranked if one["run"]["clips_sha256"] == digest), record)
-    if best is record:
+    same = [one for one in ranked if _on_what(one) == _on_what(record)]
+    if not same or same[0] is record:
         return ""
-    found = compare_runs(_table(record), _table(best))
+    try:
+        found = compare_runs(_table(record), _table(same[0]))
+    except OpenMERError:  # such as records of action units, with other rows for the same clips
+        return ""
     return f"{found.difference:+.3f} ({found.interval.low:+.3f} to {found.interval.high:+.3f})"
 
 
-def _is_honest(leaky: bool, audit: str) -> bool:
-    return not leaky and audit.startswith("audited")
+def _on_what(record: dict[str, Any]) -> tuple[str, list[str]]:
+    return record["run"]["clips_sha256"], record["run"]["classes"]
+
+
+def _is_honest(leaky: bool, epoch_rule: str, audit: str) -> bool:
+    return not leaky and epoch_rule != "held_out" and audit.startswith("audited")
+
+
+def _digest(record: dict[str, Any]) -> str:
+    return hashlib.sha256(tomli_w.dumps(record).encode()).hexdigest()[:12]
 
 
 def _require_place(info: RunInfo, run: Path, *, leaky: bool) -> None:
     if info.shuffled_labels:
         raise ProtocolError(f"{run} was trained on shuffled labels: it is a control, no result.")
-    if not leaky and not _is_honest(info.leaky, info.audit):
+    if not leaky and not _is_honest(info.leaky, info.epoch_rule, info.audit):
         why = "leaky" if info.leaky else info.audit
         raise ProtocolError(
             f"{run} cannot stand among honest runs: {why}. Audit it (openmer audit {info.method}), "
@@ -208,5 +221,5 @@ def _records(board: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     for path in sorted(board.glob("*.toml")):
         with reading_file(path, "a record of a run", "Make it with openmer leaderboard add."):
             record = tomllib.loads(path.read_text("utf-8"))
-            _table(record), record["scores"], record["run"]["audit"], record["run"]["leaky"]
+            _table(record), record["scores"], [record["run"][key] for key in _NEEDED]
         yield path, record
