@@ -486,3 +486,10 @@ def test_the_grid_of_a_pretraining_has_every_combination_and_refuses_what_is_non
     wrong = load_method("mobilevit-svm-paper", ["pretraining.search={batch_sise=[16]}"])
     with pytest.raises(ConfigError, match="batch_size"):
         trials_of(wrong)
+
+
+@pytest.mark.parametrize("key", ["scheme", "size", "start", "validation_score", "recipe.0.size"])
+def test_a_grid_varies_no_images_and_no_score(key):
+    """The best of trials with other validation images, or another score, would mean nothing."""
+    with pytest.raises(ConfigError, match="settings of the training"):
+        load_method("mobilevit-svm-paper", [f"pretraining.search={{'{key}'=[48, 64]}}"])

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, model_validator
 
 from openmer.augmentation import AugmentationField
 from openmer.config import Record as Record  # noqa: PLC0414 - part of this room's face
 from openmer.preprocessing import RecipeField
 from openmer.training._kernel_methods import KernelTraining, SvmTraining
 from openmer.training._loss_registry import LossName
+from openmer.training._searched_key import SearchedKey
 
 Scalar = bool | int | float | str
 EpochRule = Literal["fixed", "inner", "held_out"]
@@ -222,7 +217,7 @@ class Pretraining(Record):
         recipe: Preprocessing of an image; None takes its gray values as they are.
         search: By dotted keys of this table (``batch_size``, ``stages.0.epochs``), lists of values.
             Every combination is trained, and the one with the best validation score is kept: that
-            score is then the best of many.
+            score is then the best of many. What is compared (images, validation) cannot vary.
     """
 
     scheme: str
@@ -244,7 +239,7 @@ class Pretraining(Record):
     augment: ImageAugment = ImageAugment()
     model: dict[str, Scalar] = Field(default_factory=dict)
     recipe: Annotated[RecipeField | None, BeforeValidator(lambda tables: tables or None)] = None
-    search: dict[str, tuple[Scalar, ...]] = Field(default_factory=dict)
+    search: dict[SearchedKey, tuple[Scalar, ...]] = Field(default_factory=dict)
 
 
 class Variants(Record):
