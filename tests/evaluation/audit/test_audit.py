@@ -199,6 +199,18 @@ def test_equal_clips_of_one_subject_with_two_labels_are_noted():
     assert (finding.severity, finding.check) == ("note", "label conflict")
 
 
+def test_equal_clips_with_other_action_units_are_noted():
+    data = make_data()
+    units = np.zeros((24, 2), np.float32)
+    units[3], units[6] = (1, np.nan), (0, 1)
+    data = replace(data, targets=np.zeros_like(data.targets), num_classes=0, units=units)
+    data.inputs[3] = data.inputs[6]
+    (finding,) = check_labels(make_subjects(), data)
+    assert "different action units" in finding.message
+    units[6, 0] = np.nan
+    assert check_labels(make_subjects(), data) == []
+
+
 def test_a_fold_that_lacks_a_class_is_noted():
     data = make_data()
     subjects = ["a/rare" if target == 2 else f"a/{i}" for i, target in enumerate(data.targets)]

@@ -66,20 +66,29 @@ def _check_tests(subjects: Sequence[str], folds: Sequence[Fold], *, partial: boo
 
 
 def check_labels(subjects: Sequence[str], data: TrainingData) -> list[Finding]:
-    """Note equal clips with two labels."""
+    """Note equal clips with two labels, or with other action units."""
     same: dict[str, list[int]] = defaultdict(list)
     for i, clip in enumerate(data.inputs):
         if np.ptp(clip[1:]) > 0:  # clips without any motion are alike and say nothing
             same[hashlib.sha256(np.ascontiguousarray(clip).tobytes()).hexdigest()].append(i)
     findings = []
     for clips in same.values():
-        if len({int(data.targets[i]) for i in clips}) > 1:
+        words = ["labels"] if len({int(data.targets[i]) for i in clips}) > 1 else []
+        words += ["action units"] if _units_differ(data, clips) else []
+        if words:
             people = some({subjects[i] for i in clips})
-            message = f"{len(clips)} equal clips of {people} have different labels."
+            message = f"{len(clips)} equal clips of {people} have different {' and '.join(words)}."
             findings.append(
                 Finding(check="label conflict", severity="note", fold="", message=message)
             )
     return findings
+
+
+def _units_differ(data: TrainingData, clips: Sequence[int]) -> bool:
+    """Whether clips have two targets of one action unit; what nobody coded is none."""
+    if data.units is None:
+        return False
+    return any(len(set(own[~np.isnan(own)].tolist())) > 1 for own in data.units[list(clips)].T)
 
 
 def check_rule(epoch_rule: EpochRule) -> list[Finding]:
