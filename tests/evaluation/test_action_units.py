@@ -8,7 +8,7 @@ from tests.builders import make_clip, make_data, make_task
 
 from openmer.clip import Prediction
 from openmer.datasets import label_scheme, labelled, unit_targets, units_of
-from openmer.errors import ConfigError, ProtocolError
+from openmer.errors import ConfigError, DataError, ProtocolError
 from openmer.evaluation import (
     CD6ME_UNITS,
     PredictionTable,
@@ -216,3 +216,50 @@ def test_the_units_of_a_method_are_found_among_the_clips():
     clips = [replace(c, emotion="happiness") for c in coded("1+4", "1", "4", "0", "?")]
     assert method.with_classes_of(clips).action_units.units == (1, 4)
     assert load_method("flow-mlp").with_classes_of(clips).action_units.units == ()
+
+
+def unleveled_task(task):
+    """Clips of which some show a unit without its level, one of them alone of its subject."""
+    texts = {0: "4+7", 1: "4B+7C", 2: "7A", 23: "4+7"}
+    base = units_task(task, "action_units.intensity=true", "training.epochs=1",
+                      "training.learning_rate=0.01")  # fmt: skip
+    clips = tuple(replace(c, action_units=texts.get(i, "4B+7" if i % 3 else "0"))
+                  for i, c in enumerate(base.clips))  # fmt: skip
+    units = unit_targets(clips, (1, 4), intensity=True)
+    return replace(base, clips=clips, data=replace(base.data, units=units),
+                   present=unit_targets(clips, (1, 4)))  # fmt: skip
+
+
+@pytest.mark.parametrize("task", ["action_units", "both"])
+def test_a_unit_without_a_level_is_scored_as_present(task, tmp_path):
+    ready = unleveled_task(task)
+    assert np.isnan(ready.data.units).any()
+    resources = Resources(device="cpu", strategy="one_by_one", compiled="never")
+    folder = cross_validate(ready, Protocol(), out=tmp_path, resources=resources)
+    tables = read_units({1: folder, 4: folder})
+    assert {len(one) for one in tables.values()} == {24}
+    _, four, _ = score_units(tables, levels=levels_of(ready.clips, (1, 4)), draws=20)
+    assert four.present == int((ready.present[:, 1] == 1).sum())
+    assert four.icc is not None
+
+
+def test_the_mean_agreement_is_over_units_that_have_one():
+    tables = {1: table([1, 0, 1, 0], [1, 0, 0, 0]), 4: table([1, 0, 1, 0], [1, 0, 0, 0])}
+    levels = dict(zip(tables[4].clips, (3.0, 0.0, 2.0, 0.0), strict=True))
+    one, four, mean = score_units(tables, levels={1: {}, 4: levels}, draws=10)
+    assert one.icc is None and four.icc is not None and mean.icc == four.icc
+    assert score_units(tables, levels={1: {}, 4: {}}, draws=10)[-1].icc is None
+
+
+def test_predictions_of_units_have_digests_and_a_lost_fold_is_repeated(tmp_path):
+    ready = units_task("both", "training.epochs=1", "training.learning_rate=0.01")
+    resources = Resources(device="cpu", strategy="one_by_one", compiled="never")
+    folder = cross_validate(ready, Protocol(), out=tmp_path, resources=resources)
+    path = min((folder / "action_units").glob("folds/**/*.parquet"))
+    content = path.read_bytes()
+    for broken in (lambda: path.write_bytes(content[:-9]), path.unlink):
+        broken()
+        with pytest.raises(DataError, match=f"action_units.*{path.name} is not the file"):
+            read_units({1: folder})
+    cross_validate(ready, Protocol(), out=tmp_path, resources=resources)
+    assert path.read_bytes() == content and read_units({1: folder})

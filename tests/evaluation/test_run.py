@@ -1,6 +1,7 @@
 """A run: the same bytes again, resumed after any stop, everything recorded."""
 
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -197,6 +198,16 @@ def test_prepared_from_clips_with_labels_dropped_and_shuffled(tmp_path):
     assert task.data.inputs.shape == (5, 3, 28, 28)
     shuffled = prepare_task(method, clips, protocol=Protocol(label_permutation=3))
     assert sorted(shuffled.data.targets) == sorted(task.data.targets)
+
+
+def test_a_prepared_task_says_which_units_are_present_without_a_level(tmp_path):
+    clips = flow_clips(tmp_path, ["happiness"] * 4)
+    texts = ("4+7", "4B", "0", "?")
+    clips = [replace(c, action_units=text) for c, text in zip(clips, texts, strict=True)]
+    units = ["task=action_units", "action_units.units=[4]", "action_units.intensity=true"]
+    task = prepare_task(load_method("flow-mlp", units), clips, protocol=Protocol())
+    assert task.data.units.ravel().tolist() == pytest.approx([np.nan, 0.4, 0], nan_ok=True)
+    assert task.present.ravel().tolist() == [1, 1, 0]
 
 
 def test_a_missing_class_and_an_odd_label_are_one_clear_error(tmp_path):

@@ -36,7 +36,8 @@ class UnitScores:
         f1_macro: Mean F1 of "present" and "absent", 0..1, which is UF1 of the unit's run. Where
             most clips do not show the unit it is far above `f1_present`.
         auc: Area under the ROC curve, 0..1.
-        icc: Agreement of the levels, ICC(3,1), where intensities were trained; else None.
+        icc: Agreement of the levels, ICC(3,1), where intensities were trained and it is defined;
+            else None. The mean is over the units that have one.
     """
 
     unit: int
@@ -154,7 +155,7 @@ def score_units(
         f1_present=_estimate(mean[0], means[:, 0]),
         f1_macro=_estimate(mean[1], means[:, 1]),
         auc=float(np.mean(aucs)),
-        icc=None if levels is None else float(np.mean([one or 0.0 for one in agreed])),
+        icc=_mean(agreed),
     )
     return (*found, whole)
 
@@ -198,6 +199,12 @@ def _agreement(table: PredictionTable, levels: Mapping[str, float] | None) -> fl
     return intensity_agreement(
         [levels[table.clips[row]] for row in known], [5 * float(scores[row]) for row in known]
     )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean of those that are defined; None where none is."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _f1(counts: Numbers) -> Numbers:

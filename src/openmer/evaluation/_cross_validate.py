@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
+
 from openmer.clip import Clip, Prediction
 from openmer.datasets import UNIT_SCHEME, ClipSource
 from openmer.evaluation._experiment import Progress, Protocol, Task, fold_jobs, prepare_task
-from openmer.evaluation._predictions import write_predictions
+from openmer.evaluation._predictions import UNITS, write_predictions
 from openmer.evaluation._seen_subjects import refuse_searched
-from openmer.evaluation._unit_predictions import FOLDER, unit_predictions
+from openmer.evaluation._unit_predictions import known_units, unit_predictions
 from openmer.evaluation._write_run import (
     RunProgress,
     read_record,
@@ -104,7 +106,7 @@ def cross_validate(
     refuse_searched(task.method, task.tested_subjects, task.clips)
     folder = run_folder(task, protocol, out)
     jobs = [job for seed in protocol.seeds for job in fold_jobs(task, protocol.epoch_rule, seed)]
-    pending = [job for job in jobs if not fold_path(folder, job).is_file()]
+    pending = [job for job in jobs if not _is_stored(folder, task, job)]
     done = len(jobs) - len(pending)
     report = on_progress or (lambda *_: None)
     report("train", done, len(jobs))
@@ -147,6 +149,16 @@ def fold_path(folder: Path, job: FitJob) -> Path:
     return folder / "folds" / f"seed{job.seed}" / safe_name(corpus) / name
 
 
+def _is_stored(folder: Path, task: Task, job: FitJob) -> bool:
+    """Whether a fold is done: its predictions are there, and those of its units beside classes."""
+    if not fold_path(folder, job).is_file():
+        return False
+    units = known_units(task)
+    if units is None or not task.data.num_classes or np.isnan(units[list(job.predict)]).all():
+        return True
+    return fold_path(folder / UNITS, job).is_file()
+
+
 def _write(folder: Path, task: Task, result: FitResult) -> None:
     """Write the predictions of a fold; those of its classes last, which say that it is done."""
     path, units = fold_path(folder, result.job), unit_predictions(task, result)
@@ -154,7 +166,7 @@ def _write(folder: Path, task: Task, result: FitResult) -> None:
         write_predictions(path, units, UNIT_SCHEME.classes)
         return
     if units:
-        write_predictions(fold_path(folder / FOLDER, result.job), units, UNIT_SCHEME.classes)
+        write_predictions(fold_path(folder / UNITS, result.job), units, UNIT_SCHEME.classes)
     write_predictions(path, _predictions(task, result), task.scheme.classes)
 
 

@@ -114,6 +114,8 @@ class Task:
         source: Where the clips come from (see `ClipSource.record`); empty where it is not known.
         prepared: What the recipe did to how many clips: where the apex frame came from, and what
             the band of `magnify` does.
+        present: Whether clips show the units that are targets, 1 or 0, without a level, too; NaN
+            where nobody coded the clip. None where `data` says it.
     """
 
     method: Method
@@ -126,6 +128,7 @@ class Task:
     lost_subjects: tuple[str, ...] = ()
     source: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     prepared: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
+    present: NDArray[np.float32] | None = None
 
     @property
     def subjects(self) -> list[str]:
@@ -256,6 +259,7 @@ def prepare_task(
         failures=failures,
     )
     kept, data = _data(method, asked, classes, inputs, protocol, failures, cache)
+    shown = None if data.units is None else unit_targets(kept, method.action_units.units)
     return Task(
         method=method,
         clips=kept,
@@ -267,6 +271,7 @@ def prepare_task(
         lost_subjects=tuple(sorted({c.subject_id for c in asked} - {c.subject_id for c in kept})),
         source=MappingProxyType(source),
         prepared=count_preprocessing(recipe, kept),
+        present=None if shown is None else shown[_order(len(kept), protocol)],
     )
 
 

@@ -19,6 +19,9 @@ from openmer.clip import Prediction
 from openmer.errors import DataError, reading_file
 from openmer.files import replace_file
 
+UNITS = "action_units"
+"""Below a run of classes and units: the predictions of its units."""
+
 _TEXT_COLUMNS = ("clip", "corpus", "subject_id", "truth")
 _NUMBER_COLUMNS = ("seed", "epoch")
 _SCORE_PREFIX = "score_"
@@ -200,13 +203,16 @@ def fold_digests(folder: Path, seeds: Collection[int]) -> dict[str, str]:
     """Compute SHA-256, in hex, of every file of predictions of some seeds.
 
     Returns:
-        The digests by the files' paths below ``folds``, with forward slashes, sorted.
+        The digests by the files' paths, with forward slashes: below ``folds``, or, for the action
+        units of a run that has classes, too, from ``action_units/folds`` on.
     """
-    top = folder / "folds"
-    paths = sorted(path for seed in set(seeds) for path in top.glob(f"seed{seed}/**/*.parquet"))
+    tops = {"": folder / "folds", f"{UNITS}/folds/": folder / UNITS / "folds"}
     return {
-        path.relative_to(top).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in paths
+        below + path.relative_to(top).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for below, top in tops.items()
+        for path in sorted(
+            path for one in set(seeds) for path in top.glob(f"seed{one}/**/*.parquet")
+        )
     }
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, f
 from openmer.config import explain, read_toml
 from openmer.errors import DataError
 from openmer.evaluation._audit_stamp import NOT_AUDITED, audit_state, digest_of
-from openmer.evaluation._predictions import fold_digests, read_run
+from openmer.evaluation._predictions import UNITS, fold_digests, read_run
 from openmer.evaluation._summary import Summary, summarise
 
 _FAILURE = ("clip", "step", "reason")
@@ -162,8 +162,9 @@ def _require_same_folds(folder: Path, seeds: Collection[int], recorded: object) 
     found = fold_digests(folder, seeds)
     other = [name for name in sorted({*recorded, *found}) if recorded.get(name) != found.get(name)]
     if other:
+        below = folder if other[0].startswith(f"{UNITS}/") else folder / "folds"
         raise DataError(
-            f"{folder / 'folds' / other[0]} is not the file that was written with "
+            f"{below / other[0]} is not the file that was written with "
             f"{folder / 'run.toml'}: it was changed, damaged or lost, or is new. Delete it and run "
             "the method again: only this fold is repeated."
         )

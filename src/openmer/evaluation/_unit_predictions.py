@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from openmer.clip import Prediction
 from openmer.evaluation._experiment import Task
-from openmer.evaluation._predictions import PredictionTable, read_run
+from openmer.evaluation._predictions import UNITS, PredictionTable, read_run
+from openmer.evaluation._read_run import read_run_info
 from openmer.training import FitResult
 
-FOLDER = "action_units"
-"""Below a run of classes and units: the predictions of its units."""
-
 _MARK = " AU"
+
+
+def known_units(task: Task) -> NDArray[np.float32] | None:
+    """Return whether clips show the units, shape ``(clips, units)``; NaN where nobody says it."""
+    return task.data.units if task.present is None else task.present
 
 
 def unit_predictions(task: Task, result: FitResult) -> list[Prediction]:
@@ -29,7 +32,7 @@ def unit_predictions(task: Task, result: FitResult) -> list[Prediction]:
         task: Its units are targets.
         result: Of a fold.
     """
-    units, known = task.method.action_units.units, task.data.units
+    units, known = task.method.action_units.units, known_units(task)
     if known is None or result.thresholds is None:
         return []
     scores = above_threshold(result.scores[:, task.data.num_classes :], result.thresholds)
@@ -83,13 +86,14 @@ def read_units(
         seeds: As in `read_run`.
 
     Raises:
-        DataError: As `read_run`.
+        DataError: As `read_run` and `read_run_info`.
     """
     together: dict[Path, dict[int, PredictionTable]] = {}
     found = {}
     for unit, folder in runs.items():
         if folder not in together:
-            below = folder / FOLDER
+            read_run_info(folder)  # refuses other files than it was written with
+            below = folder / UNITS
             table = read_run(below if below.is_dir() else folder, seeds=seeds)
             parted = all(_MARK in clip for clip in table.clips)
             together[folder] = unit_tables(table) if parted else {unit: table}
