@@ -93,6 +93,16 @@ def test_it_goes_on_where_it_was_and_one_key_is_enough(page, results):
     assert kept(results)["talk/1/micro/60"]["onset"] == 60  # as it was found
 
 
+def test_words_and_moments_of_a_decided_event_are_kept(page, results):
+    press(page, "Space 3 t")  # the offset at the first frame that is shown, before the onset
+    page.keyboard.type("later")
+    with page.expect_response("**/events/0") as answered:
+        press(page, "Enter")
+    assert answered.value.ok
+    one = kept(results)["talk/1/micro/60"]
+    assert one["comment"] == "later" and one["onset"] < one["offset"] < 60
+
+
 def test_nobody_else_gets_in(page, address):
     root = address.partition("/?")[0]
     assert page.request.get(root).status == 403
@@ -105,3 +115,5 @@ def test_nobody_else_gets_in(page, address):
     assert page.request.get(f"{root}/events/9/pictures", headers=token).status == 404
     answer = page.request.post(f"{root}/events/0", headers=token, data={"decision": {"state": "x"}})
     assert answer.status == 400
+    answer = page.request.post(f"{root}/events/0", headers=token, data="x" * 20_000)
+    assert answer.status == 413 and "too long" in answer.json()["error"]

@@ -251,3 +251,8 @@ def test_workers_end_with_a_killed_parent_even_while_they_start(manifest, tmp_pa
         time.sleep(0.02)
     killed.kill()
     killed.communicate(timeout=120)
+
+
+def test_a_port_that_cannot_be_is_refused(openmer, tmp_path):
+    code, _, err = openmer("review", tmp_path, "--port", "70000")
+    assert code == 2 and "65535" in err

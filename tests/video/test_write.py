@@ -134,7 +134,7 @@ def test_no_cell_is_a_formula(tmp_path, start):
 
 def test_a_name_that_is_no_text_is_written(tmp_path):
     paths = write_events(tmp_path, analysis(event(), info=info("caf\udce9.mp4")))
-    assert json.loads(paths[1].read_text("utf-8"))["video"]["name"] == "caf\udce9.mp4"
+    assert json.loads(paths[1].read_text("utf-8"))["video"]["name"] == r"caf\udce9.mp4"
     assert len(read_events(paths[0])) == 1
 
 
