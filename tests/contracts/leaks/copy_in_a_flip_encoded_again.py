@@ -1,4 +1,4 @@
-"""A mirror image of another subject's clip."""
+"""Flipped, then a JPEG."""
 
 from PIL import ImageOps
 
@@ -9,4 +9,4 @@ BY = "copies"
 
 
 def plant(honest):
-    return with_copy(honest, ImageOps.mirror)
+    return with_copy(honest, ImageOps.mirror, suffix=".jpg", quality=75)

@@ -1,4 +1,4 @@
-"""Mirrored, then a JPEG."""
+"""A flipped image of another subject's clip."""
 
 from PIL import ImageOps
 
@@ -9,4 +9,4 @@ BY = "copies"
 
 
 def plant(honest):
-    return with_copy(honest, ImageOps.mirror, suffix=".jpg", quality=75)
+    return with_copy(honest, ImageOps.mirror)
