@@ -137,8 +137,6 @@ AbstainBelow = Annotated[
     float | None,
     typer.Option(
         "--abstain-below",
-        min=0,
-        max=1,
         metavar="P",
         help="Confidence in 0..1 under which no class is given; the model's own by default.",
     ),
