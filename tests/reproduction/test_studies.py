@@ -1,7 +1,6 @@
 """Studies: every row can be made, what is printed is found, and what cannot run says why."""
 
 import shlex
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -148,7 +147,8 @@ def test_weights_are_given_in_one_way(tmp_path, clips):
 def test_rows_of_other_clips_or_classes_stand_in_tables_of_their_own():
     study = load_study("dense-attention/composite")
     one, other = make_run(), make_run()
-    other = (replace(other[0], data={**other[0].data, "clips_sha256": "other"}), other[1])
+    data = {**other[0].data, "clips_sha256": "other"}
+    other = (other[0].model_copy(update={"data": data}), other[1])
     rows = study.rows[:3]
     results = [
         StudyResult(row=rows[0], honest=one),
