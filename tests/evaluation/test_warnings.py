@@ -39,14 +39,14 @@ def test_answers_without_the_face_are_told_as_chance(shares):
     found = " ".join(warnings_of(*run))
     assert "UAR" in found and "UF1" in found and "is not told apart from chance" in found
     assert "0.333" in found
-    shuffled = replace(run[0], shuffled_labels=True)
+    shuffled = run[0].model_copy(update={"shuffled_labels": True})
     assert "chance" not in " ".join(warnings_of(shuffled, run[1]))
 
 
 def test_clips_without_motion_are_told_above_one_in_twenty():
     info, summary = make_run(motionless=442 // 20)
     assert not warnings_of(info, summary)
-    (found,) = warnings_of(replace(info, motionless=442 // 20 + 1), summary)
+    (found,) = warnings_of(info.model_copy(update={"motionless": 442 // 20 + 1}), summary)
     assert "23 of 442 clips show no motion" in found
 
 

@@ -365,7 +365,6 @@ def test_every_option_is_in_the_fingerprint_and_moves_the_array(clip, base, plac
         ([TIM, MAGNIFY, FLOW], "'magnify' cannot stand after 'interpolate'"),
         ([FLOW, MAGNIFY], "'magnify' cannot stand after 'flow'"),
         ([APEX, TIM], "'interpolate' cannot stand after 'apex_frame'"),
-        ([MAGNIFY, {"step": "align", "style": "mobilevit"}, APEX], "'align' .* after 'magnify'"),
         ([DYNAMIC, {"step": "resize", "size": 28}], "'resize' cannot stand after 'dynamic_image'"),
         ([DYNAMIC, {"step": "strain"}], "'strain' cannot stand after 'dynamic_image'"),
         ([DYNAMIC, FLOW], "'flow' cannot stand after 'dynamic_image'"),

@@ -271,6 +271,7 @@ def made_of(*names):
 def test_the_orders_that_make_sense():
     before = ["", "align", "magnify", "interpolate", "align magnify", "align interpolate"]
     before += ["magnify interpolate", "align magnify interpolate"]
+    before += ["magnify align", "magnify align interpolate"]
     image = ["", "stretch", "average", "stretch average", "average stretch"]
     resized = ["", "strain", "resize", "strain resize", "resize strain"]
     flow = [f"{one} {two}" for one in resized for two in image]
