@@ -22,7 +22,8 @@ def run(jobs, spec, data, strategy="one_by_one"):
 
 def test_a_large_class_does_not_outweigh_the_others():
     targets = np.array([0] * 18 + [1, 2])
-    monitor = _Monitor(Validation(clips=tuple(range(20)), score="uar"), targets)
+    data = replace(make_data(clips=20), targets=targets)
+    monitor = _Monitor(Validation(clips=tuple(range(20)), score="uar"), data)
     everybody_negative = np.tile([0.9, 0.05, 0.05], (20, 1))
     balanced = np.eye(3)[np.where(np.arange(20) < 8, 1, targets)]
     assert monitor.value(everybody_negative) == pytest.approx(1 / 3)
