@@ -155,7 +155,7 @@ folds, `{" ".join(COMMAND)}`.
 | {arguments.rounds} | {killed} | {differ} | {twice} | {again} |
 
 Once without kills: {own_s:.0f} s with two processes of one computer, {sent_s:.0f} s with
-{WORKERS} workers on the same two cores.
+{WORKERS} workers on the same {os.cpu_count()} cores.
 """,
         encoding="utf-8",
     )

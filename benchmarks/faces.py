@@ -4,7 +4,7 @@ On the onset frames of the synthetic demo corpus (72 clips of 12 painted subject
 photograph, frontal and upright): the numbers compare detectors, they say little about real faces.
 
     python benchmarks/faces.py
-    python benchmarks/faces.py --retry ../shared/data/fer2013.zip    # tight 48-pixel photographs
+    python benchmarks/faces.py --retry fer2013.zip    # tight 48-pixel photographs
 
 With --retry it counts in how many of 300 photographs, drawn by seed 0 from a ZIP file of images, a
 face is found at the first look, and after further looks, and writes results/second_look.csv.

@@ -1,4 +1,4 @@
-"""A cluster of Dask as the engine uses it: calls out, results back, each call done exactly once."""
+"""A cluster of Dask as the engine uses it: calls go out, each result comes back once."""
 
 from __future__ import annotations
 

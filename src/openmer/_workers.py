@@ -1,4 +1,4 @@
-"""Worker processes with a Python of their own: what they share is swept, their end is told.
+"""Worker processes with a Python of their own: shared files are removed, sudden ends explained.
 
 On Linux, preparing clips forks its workers instead (`openmer.preprocessing._process_pool`).
 """
@@ -45,12 +45,12 @@ def in_workers(
             temp_folder=str(shared_folder()),
             **how,
         )
-    with told_if_ended(BrokenProcessPool):
+    with explain_ended_workers(BrokenProcessPool):
         yield from run(tasks)
 
 
 @contextmanager
-def told_if_ended(*kinds: type[Exception]) -> Iterator[None]:
+def explain_ended_workers(*kinds: type[Exception]) -> Iterator[None]:
     """Say what errors of these kinds mean: a worker process is gone.
 
     Raises:

@@ -67,6 +67,7 @@ def test_looks_are_few_and_bounded() -> None:
     assert len(sizes) == 2  # with a wider edge; nothing of this size is enlarged
     assert look_again(square(0, 0, 0), nothing) == []
     assert len(sizes) == 7
+    assert max(sizes) == 4 * (SIDE_PX + 2 * SIDE_PX // 2)
 
 
 def test_what_only_one_look_takes_for_a_face_is_none() -> None:

@@ -272,12 +272,13 @@ def predict(
     units: list[tuple[int, ...]] = []
     for sample in samples:
         try:
-            array = sample.prepare(fitted)[None]
-            scores.append(tuple(map(float, fitted.scores(array)[0])))
-            units += fitted.shown_units(array)
-            done.append(sample)
+            answer, shown = sample.answer(fitted)
         except DataError as error:
             failures.append(str(error))
+        else:
+            done.append(sample)
+            scores.append(tuple(map(float, answer)))
+            units.append(shown)
     if failures and not done:
         raise DataError(failures[0])
     decisions = tuple(map(fitted.record.decide, scores))

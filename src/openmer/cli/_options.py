@@ -142,6 +142,7 @@ AbstainBelow = Annotated[
     ),
 ]
 SpotterName = Annotated[str, typer.Option("--spotter", help="What finds movements.")]
+Seeds = Annotated[int, typer.Option("--seeds", min=1, max=1000, help="Seeds 0 to N-1.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for runs and reports.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 Workers = Annotated[

@@ -12,7 +12,7 @@ import typer
 from openmer import evaluation, reports
 from openmer.cli._console import output, progress, typed_command
 from openmer.cli._option_groups import Clips, FoldCompute, Work
-from openmer.cli._options import Json, Out, ProtocolOption, Rule
+from openmer.cli._options import Json, Out, ProtocolOption, Rule, Seeds
 from openmer.datasets import units_of
 from openmer.errors import ConfigError
 
@@ -28,7 +28,7 @@ def action_units(
     minimum: Annotated[
         int, typer.Option(min=1, help="Clips that must show a unit, and that must not.")
     ] = 10,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, help="Seeds 0 to N-1.")] = 1,
+    seeds: Seeds = 1,
     epoch_rule: Rule = None,
     folds: ProtocolOption = "loso",
     out: Out = Path("runs"),

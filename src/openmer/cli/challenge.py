@@ -40,14 +40,14 @@ def answer(
     """
     asked = evaluation.read_answers(questions)
     prior = evaluation.answer_by_prior(asked, evaluation.read_answers(train))
-    said = {"coarse": _predicted(coarse), "fine": _predicted(fine)}
+    by_coarse, by_fine = _predicted(coarse), _predicted(fine)
     shown = {
         video: evaluation.Shown(
-            coarse=said["coarse"].get(video, {}).get("likeliest", ""),
-            fine=said["fine"].get(video, {}).get("likeliest", ""),
-            units=_units(video, list(said.values())),
+            coarse=by_coarse.get(video, {}).get("likeliest", ""),
+            fine=by_fine.get(video, {}).get("likeliest", ""),
+            units=_units(video, [by_coarse, by_fine]),
         )
-        for video in {*said["coarse"], *said["fine"]}
+        for video in {*by_coarse, *by_fine}
     }
     answers = evaluation.answer_by_template(asked, shown, prior)
     evaluation.write_answers(out, answers)

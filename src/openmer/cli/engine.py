@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import platform
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,11 +44,11 @@ def check(
     with engine:  # left at its end, whatever it was before
         cluster = engine.cluster()
         cluster.await_worker(on_gpu=False)
-        answers = cluster.ask(_told)
+        answers = cluster.ask(_described)
         known = cluster.workers()
-    rows = [_row(known[at], told) for at, told in answers.items() if at in known]
-    own = versions()
-    faults = [f"{row['worker']}: {fault}" for row in rows for fault in _faults(row, own)]
+    rows = [_row(known[at], own) for at, own in answers.items() if at in known]
+    wanted = versions()
+    faults = [f"{row['worker']}: {fault}" for row in rows for fault in _faults(row, wanted)]
     if as_json:
         typer.echo(json.dumps({"engine": name, "workers": rows, "faults": faults}))
     else:
@@ -58,7 +58,7 @@ def check(
         raise typer.Exit(ConfigError.exit_code)
 
 
-def _told() -> dict[str, Any]:
+def _described() -> dict[str, Any]:
     """Describe the worker that this is called in."""
     root = preprocessing.default_cache_root()
     try:
@@ -68,7 +68,7 @@ def _told() -> dict[str, Any]:
     except OSError:
         writable = False
     return {
-        "host": os.uname().nodename if hasattr(os, "uname") else "",
+        "host": platform.node(),
         "cache": str(root),
         "cache_writable": writable,
         "cuda": find_spec("torch") is not None and bool(list(Path("/dev").glob("nvidia[0-9]*"))),
@@ -76,21 +76,21 @@ def _told() -> dict[str, Any]:
     }
 
 
-def _row(known: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+def _row(known: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     return {
-        "worker": known.get("name") if isinstance(known.get("name"), str) else known["id"],
+        "worker": str(known["name"]),
         "threads": known["nthreads"],
         "memory_gib": round((known.get("memory_limit") or 0) / _GIB, 1),
         "gpus": (known.get("resources") or {}).get("GPU", 0),
-        **told,
+        **own,
     }
 
 
-def _faults(row: dict[str, Any], own: dict[str, str]) -> list[str]:
+def _faults(row: dict[str, Any], versions_here: dict[str, str]) -> list[str]:
     """Say why a worker would not give the same results, or none at all."""
     faults = [
         f"{package} {row['versions'][package] or 'missing'} in place of {wanted}"
-        for package, wanted in own.items()
+        for package, wanted in versions_here.items()
         if row["versions"][package] != wanted
     ]
     if not row["cache_writable"]:

@@ -11,14 +11,23 @@ import typer
 from openmer import evaluation, preprocessing, reports
 from openmer.cli._console import errors, output, progress, tell, typed_command
 from openmer.cli._option_groups import Clips, FoldCompute, Work
-from openmer.cli._options import MOST_SEED, Json, LeakOption, Out, ProtocolOption, Rule, Storage
+from openmer.cli._options import (
+    MOST_SEED,
+    Json,
+    LeakOption,
+    Out,
+    ProtocolOption,
+    Rule,
+    Seeds,
+    Storage,
+)
 
 
 def evaluate(
     work: Work,
     clips: Clips,
     compute: FoldCompute,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, help="Seeds 0 to N-1.")] = 1,
+    seeds: Seeds = 1,
     epoch_rule: Rule = None,
     leak: LeakOption = None,
     folds: ProtocolOption = "loso",

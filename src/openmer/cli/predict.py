@@ -106,8 +106,8 @@ def _scored(model: FittedModel, samples: tuple[Sample, ...]) -> tuple[list[_Scor
     failed: list[str] = []
     for sample in samples:
         try:
-            array = sample.prepare(model)[None]
-            scores, (units,) = tuple(model.scores(array)[0].tolist()), model.shown_units(array)
+            found, units = sample.answer(model)
+            scores = tuple(found.tolist())
         except DataError as error:
             if len(samples) == 1:
                 raise

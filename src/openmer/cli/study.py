@@ -13,7 +13,7 @@ from rich.table import Table as TerminalTable
 from openmer import datasets, evaluation, explanation, reproduction
 from openmer.cli._console import errors, output, progress, tell, warn
 from openmer.cli._option_groups import Clips, Compute, clip_named, prepare
-from openmer.cli._options import Out, Overrides
+from openmer.cli._options import Out, Overrides, Seeds
 from openmer.errors import ConfigError
 from openmer.files import replace_file, replace_files
 
@@ -29,7 +29,7 @@ def study(
     clips: Clips,
     compute: Compute,
     name: Annotated[str, typer.Argument(help="A study's name; without one all are listed.")] = "",
-    seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, help="Seeds 0 to N-1.")] = 1,
+    seeds: Seeds = 1,
     leaky: Annotated[
         bool,
         typer.Option("--leaky", help="Also choose the epoch on the tested subject, marked LEAKY."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _MOST_ENTRIES = 20_000
@@ -50,6 +50,18 @@ def find_name(folders: Mapping[str, Path], name: str) -> Path:
         return folders[name]
     alike = [path for other, path in folders.items() if spelling_of(other) == spelling_of(name)]
     return alike[0] if len(alike) == 1 else Path(name)
+
+
+def folders_named(root: Path, names: Iterable[str]) -> dict[str, Path]:
+    """Find folders at any depth by their names; of equal names the last in the order of paths.
+
+    Args:
+        root: The folder that is searched.
+        names: As a sheet has them; case and Unicode form do not matter.
+    """
+    wanted = {spelling_of(name) for name in names}
+    found = (path for path in root.rglob("*") if spelling_of(path.name) in wanted)
+    return {path.name: path for path in sorted(path for path in found if path.is_dir())}
 
 
 def near_misses(path: Path) -> str:

@@ -44,6 +44,7 @@ FACTS = CorpusFacts(
     unsure=(
         "Which words the sheet has, and how often.",
         "How the folder above sub01 is called, and the files in a clip.",
+        "Corrections: applied only where the sheet's value is impossible by itself.",
     ),
 )  # fmt: skip
 

@@ -98,7 +98,6 @@ def _read_part_c(root: Path, options: Options) -> Reading:
             action_units=row["action_units"],
             folder=_folder_c(root, row, options) if options.wants_frames else None,
             has_apex=False,
-            row=row.number,
         )
         for row in sheet.rows
         if row["clip"]

@@ -13,7 +13,7 @@ from openmer.datasets._annotations import Annotation, read_annotations
 from openmer.datasets._corrections import corrected, read_corrections
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, words
 from openmer.datasets._numbers import read_rate
-from openmer.datasets._paths import find_name, spelling_of
+from openmer.datasets._paths import find_name, folders_named
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, read_sheet
@@ -61,11 +61,8 @@ def read(root: Path, options: Options) -> Reading:
     path = find_file(FACTS, root, "training_full_with_AU.xlsx")
     sheet = read_sheet("dfme", path, _COLUMNS)
     rows = [row for row in sheet.rows if row["clip"]]
-    folders: dict[str, Path] | None = None
-    if options.wants_frames:
-        names = {spelling_of(row["clip"]) for row in rows}
-        found = (one for one in sorted(root.rglob("*")) if spelling_of(one.name) in names)
-        folders = {one.name: one for one in found if one.is_dir()}
+    names = [row["clip"] for row in rows]
+    folders = folders_named(root, names) if options.wants_frames else None
     annotations = [_annotation(row, folders) for row in rows]
     return read_annotations(corrected(annotations, read_corrections("dfme")), sheet.notes)
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from openmer.datasets._annotations import Annotation, read_annotations
 from openmer.datasets._corrections import corrected, read_corrections
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, words
-from openmer.datasets._paths import find_name, spelling_of
+from openmer.datasets._paths import find_name, folders_named
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, read_sheet
@@ -65,12 +65,8 @@ def read(root: Path, options: Options) -> Reading:
     path = find_file(FACTS, root, "4DME_Labelling_Micro_release v1.xlsx")
     sheet = read_sheet("fourdme", path, _COLUMNS, optional=_FLAGS)
     rows = [row for row in sheet.rows if row["clip"]]
-    folders: dict[str, Path] | None = None
-    if options.wants_frames:
-        names = {spelling_of(row["clip"]) for row in rows}
-        found = (path for path in root.rglob("*") if spelling_of(path.name) in names)
-        below = sorted(path for path in found if path.is_dir())
-        folders = {path.name: path for path in below}
+    names = [row["clip"] for row in rows]
+    folders = folders_named(root, names) if options.wants_frames else None
     annotations = [_annotation(row, folders) for row in rows]
     return read_annotations(corrected(annotations, read_corrections("fourdme")), sheet.notes)
 

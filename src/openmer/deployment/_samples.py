@@ -62,23 +62,23 @@ class Sample:
         clip = None if self.clip is None else replace(self.clip, cropped=cropped)
         return replace(self, clip=clip, cropped=cropped)
 
-    def score(self, model: FittedModel) -> FloatArray:
-        """Its class scores, shape ``(classes,)``.
+    def answer(self, model: FittedModel) -> tuple[FloatArray, tuple[int, ...]]:
+        """Return its class scores, shape ``(classes,)``, and the action units that it shows.
 
         Raises:
             ConfigError: An image, but the method looks at motion.
             DataError: Its files or frames do not serve, or there is no face; the sample is named.
         """
         with self._named():
-            scores: FloatArray = model.scores(self._prepared(model)[None])[0]
-            return scores
+            array = self._prepared(model)[None]
+            return model.scores(array)[0], model.shown_units(array)[0]
 
     def prepare(self, model: FittedModel) -> FloatArray:
         """Prepare the sample as the model's input, shape `ModelRecord.input_shape`.
 
         Raises:
-            ConfigError: As `score`.
-            DataError: As `score`.
+            ConfigError: As `answer`.
+            DataError: As `answer`.
         """
         with self._named():
             return self._prepared(model)

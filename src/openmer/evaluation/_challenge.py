@@ -18,7 +18,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +26,7 @@ from typing import Any, Literal
 import numpy as np
 
 from openmer.errors import ConfigError, DataError, reading_file
-from openmer.evaluation._metrics import confusion_matrix, per_class_of
+from openmer.evaluation._metrics import confusion_matrix, uar, uf1
 from openmer.files import replace_file
 
 QuestionKind = Literal["coarse", "fine", "units", "unit", "all", "other"]
@@ -119,9 +119,8 @@ def read_answers(path: Path) -> tuple[Answer, ...]:
             stands in two lines; the line is named.
     """
     with reading_file(path, "a file of questions", "Expected a JSON object per line."):
-        lines = path.read_text(encoding="utf-8-sig").split(
-            "\n"
-        )  # no other character ends a line of JSON
+        # No other character ends a line of JSON.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     found: dict[str, Answer] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -144,7 +143,7 @@ def write_answers(path: Path, answers: Iterable[Answer]) -> None:
         )
         for one in answers
     ]  # fmt: skip
-    replace_file(path, "".join(f"{line}\n" for line in lines).encode())
+    replace_file(path, "".join(f"{line}\n" for line in lines))
 
 
 def score_answers(truth: Sequence[Answer], said: Sequence[Answer]) -> AnswerScores:
@@ -199,7 +198,7 @@ def answer_by_prior(questions: Sequence[Answer], known: Sequence[Answer]) -> tup
     for one in questions:
         counts = by_words.get(one.question.lower()) or by_kind.get(one.kind) or every
         most = min(counts, key=lambda answer: (-counts[answer], answer))
-        answers.append(_with_answer(one, most))
+        answers.append(replace(one, answer=most))
     return tuple(answers)
 
 
@@ -217,7 +216,7 @@ def answer_by_template(
     answers = []
     for one in questions:
         found = _in_words(one, shown.get(one.video, Shown()))
-        answers.append(_with_answer(one, found or otherwise.get(one.video_id, "")))
+        answers.append(replace(one, answer=found or otherwise.get(one.video_id, "")))
     return tuple(answers)
 
 
@@ -245,13 +244,6 @@ def _yes_or_no(name: str, shown: str) -> str:
     return "yes" if name in shown.split(", ") else "no"
 
 
-def _with_answer(one: Answer, answer: str) -> Answer:
-    return Answer(
-        video_id=one.video_id, video=one.video, question=one.question, answer=answer,
-        others=one.others,
-    )  # fmt: skip
-
-
 def _answer(line: str, place: str) -> Answer:
     try:
         found = json.loads(line)
@@ -275,8 +267,8 @@ def _class_scores(pairs: Sequence[tuple[str, str]]) -> tuple[float | None, float
     place = {name: i for i, name in enumerate(classes)}
     truth = np.array([place[true] for true, _ in pairs])
     found = np.array([place.get(answer, len(classes)) for _, answer in pairs])
-    scores = per_class_of(confusion_matrix(truth, found, num_classes=len(classes) + 1))
-    return float(np.mean(scores.f1[:-1])), float(np.mean(scores.recall[:-1]))
+    counts = confusion_matrix(truth, found, num_classes=len(classes) + 1)
+    return float(uf1(counts)), float(uar(counts))
 
 
 def _texts(pairs: Sequence[tuple[str, str]]) -> tuple[float, float]:

@@ -259,7 +259,7 @@ def prepare_task(
         failures=failures,
     )
     kept, data = _data(method, asked, classes, inputs, protocol, failures, cache)
-    shown = None if data.units is None else unit_targets(kept, method.action_units.units)
+    shown = unit_targets(kept, method.action_units.units) if method.trains_intensity else None
     return Task(
         method=method,
         clips=kept,

@@ -27,7 +27,7 @@ from typing import IO, Any, TypeVar
 import cv2
 from joblib import wrap_non_picklable_objects as by_value
 
-from openmer._workers import told_if_ended
+from openmer._workers import explain_ended_workers
 from openmer.errors import OpenMERError
 
 Item = TypeVar("Item")
@@ -69,14 +69,14 @@ def in_order(
     """
     waiting = iter(items)
     with _server() as (sink, source):
-        with told_if_ended(*_GONE):
+        with explain_ended_workers(*_GONE):
             _write((by_value(function), workers, tuple(loaded)), sink)
             under_way = _send(waiting, _AHEAD * workers, sink)
         while under_way:
-            with told_if_ended(*_GONE):
+            with explain_ended_workers(*_GONE):
                 answer = _read(source)
             yield _result(*answer)
-            with told_if_ended(*_GONE):
+            with explain_ended_workers(*_GONE):
                 under_way += _send(waiting, 1, sink) - 1
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -209,17 +210,16 @@ def run_pretraining(
     report = on_progress or (lambda *_: None)
     trials = trials_of(task.method.model_copy(update={"pretraining": task.pretraining}))
     tried: list[dict[str, Any]] = []
-    made_by: list[tuple[float, PretrainSpec, Pretrained]] = []
+    results: list[tuple[float, PretrainSpec, Pretrained]] = []
     for number, (settings, config) in enumerate(trials):
         checkpoint = out / ("checkpoint.pt" if len(trials) == 1 else f"search/{number:03}.pt")
         stage = "epochs" if len(trials) == 1 else f"trial {number + 1} of {len(trials)}"
         on_epoch = partial(report, stage)
         found, result = _trained(task, config, checkpoint, resources, half, on_epoch)
-        tried.append({"settings": settings, "score": score_of(config, result)})
-        made_by = sorted([*made_by, (tried[-1]["score"], found, result)], key=lambda one: one[0])[
-            :1
-        ]
-    ((_, spec, made),) = made_by
+        score = score_of(config, result)
+        tried.append({"settings": settings, "score": score})
+        results = [min([*results, (score, found, result)], key=itemgetter(0))]  # the best so far
+    ((_, spec, made),) = results
     card = make_card(task, spec, made, command, half=half, tried=tried)
     stored = halved(made.state) if half else made.state
     save_weights(out / f"{task.method.name}.safetensors", stored, card)

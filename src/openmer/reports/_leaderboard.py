@@ -54,16 +54,16 @@ def add_record(run: Path, board: Path, *, leaky: bool = False) -> Path:
     """
     info, _ = load_run(run)
     _require_place(info, run, leaky=leaky)
-    table = read_run(run)
+    table = read_run(run, seeds=info.seeds)
     record = {"run": _about(info, table), "counts": _counts_of(table)}
     record["scores"] = _scores_of(_summary(record))
-    path = board / f"{'leaky-' if leaky else ''}{info.method}-{_digest(record)}.toml"
-    replace_file(path, tomli_w.dumps(record).encode())
+    path = board / f"{_LEAKY if leaky else ''}{info.method}-{_digest(record)}.toml"
+    replace_file(path, tomli_w.dumps(record))
     return path
 
 
 def check_records(board: Path) -> list[str]:
-    """Compute every score of every record again from its counts; return what is wrong, best none.
+    """Compute every score of every record again from its counts; return what is wrong, or nothing.
 
     Raises:
         DataError: A file is no record.
@@ -77,7 +77,7 @@ def check_records(board: Path) -> list[str]:
         if path.stem.rpartition("-")[2] != _digest(record):
             wrong.append(f"{path.name}: its digest is {_digest(record)}: it was changed.")
         honest = _is_honest(run["leaky"], run["epoch_rule"], run["audit"])
-        if not path.name.startswith("leaky-") and not honest:
+        if not path.name.startswith(_LEAKY) and not honest:
             wrong.append(f"{path.name}: a leaky or unaudited run stands among the honest ones.")
     return wrong
 
@@ -88,12 +88,14 @@ def leaderboard_page(board: Path) -> str:
     Raises:
         DataError: A file is no record.
     """
-    records = sorted(_records(board), key=lambda one: -_summary(one[1]).uf1)
-    honest = [record for path, record in records if not path.name.startswith("leaky-")]
-    leaky = [record for path, record in records if path.name.startswith("leaky-")]
+    found = [(path, record, _summary(record)) for path, record in _records(board)]
+    found.sort(key=lambda one: -one[2].uf1)
+    leaky = [one for one in found if one[0].name.startswith(_LEAKY)]
+    honest = [one for one in found if not one[0].name.startswith(_LEAKY)]
+    ranked = [record for _, record, _ in honest]
     tables = [
-        Table("Honest runs", _COLUMNS, tuple(_row(one, honest) for one in honest)),
-        Table("LEAKY runs", _COLUMNS, tuple(_row(one, []) for one in leaky)),
+        Table("Honest runs", _COLUMNS, tuple(_row(*one[1:], ranked) for one in honest)),
+        Table("LEAKY runs", _COLUMNS, tuple(_row(*one[1:], []) for one in leaky)),
     ]
     return "\n\n".join(
         f"## {table.title}\n\n{markdown_table(table) if table.rows else 'None yet.'}"
@@ -101,11 +103,14 @@ def leaderboard_page(board: Path) -> str:
     )
 
 
+_LEAKY = "leaky-"  # begins the name of the file of a leaky run
 _COLUMNS = ("Method", "Data", "Protocol", "Seeds", "UF1", "UAR", "Accuracy", "To the best", "Audit")
 
 
-def _row(record: dict[str, Any], ranked: list[dict[str, Any]]) -> tuple[Cell, ...]:
-    run, scores = record["run"], _summary(record).scores
+def _row(
+    record: dict[str, Any], summary: Summary, ranked: list[dict[str, Any]]
+) -> tuple[Cell, ...]:
+    run, scores = record["run"], summary.scores
     name: Cell = Marked(run["title"], "leaky") if run["leaky"] else run["title"]
     numbers = [f"{score(scores[key].value)} {interval_text(scores[key])}" for key in SCORES]
     data = f"{run['clips']} clips of {run['subjects']} subjects, {run['clips_sha256']}"

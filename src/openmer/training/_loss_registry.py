@@ -40,12 +40,7 @@ def register_loss(name: str) -> Callable[[L], L]:
         def one_minus_p(logits, targets, loss):
             return 1 - logits.softmax(dim=1).gather(1, targets[:, None])[:, 0]
     """
-
-    def add(loss: L) -> L:
-        LOSSES.add(name, loss)
-        return loss
-
-    return add
+    return LOSSES.decorator(name)
 
 
 def list_losses() -> list[str]:

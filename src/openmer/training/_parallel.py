@@ -185,12 +185,7 @@ def _on_engine(
     specs = tuple(spec for spec, _ in groups)
     builds = tuple(builder_of(s.model.name) if isinstance(s, NetworkSpec) else None for s in specs)
     stack = plan.models_per_chunk if plan.strategy == "stacked" else 1
-    calls = []
-    for number, (_, jobs) in enumerate(groups):
-        start = 0
-        for size in even_chunks(len(jobs), stack):
-            calls.append((number, jobs[start : start + size]))
-            start += size
+    calls = [(n, part) for n, (_, jobs) in enumerate(groups) for part in _parts(jobs, stack)]
     common = (specs, without_store, builds, plan)
     for number, results in engine.run(_in_cluster, calls, common, on_gpu=plan.device == "cuda"):
         for result in results:
@@ -234,9 +229,15 @@ def _stacked(
     if not isinstance(spec, NetworkSpec):
         raise ConfigError("Only networks can be stacked; leave the strategy to OpenMER.")
     learner = StackedLearner(spec, data, device=plan.device)
+    for part in _parts(jobs, plan.models_per_chunk):
+        yield from fit(part, learner, spec.training, data, spec.units)
+
+
+def _parts(jobs: Sequence[FitJob], most: int) -> Iterator[Sequence[FitJob]]:
+    """Cut jobs into the fewest parts of at most `most`, in their order."""
     start = 0
-    for size in even_chunks(len(jobs), plan.models_per_chunk):
-        yield from fit(jobs[start : start + size], learner, spec.training, data, spec.units)
+    for size in even_chunks(len(jobs), most):
+        yield jobs[start : start + size]
         start += size
 
 

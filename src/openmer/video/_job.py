@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from openmer.deployment import FittedModel
 
 REVIEWS = "reviews"  # beside the folders of videos: what coders decided
-_STAMP = "done.json"
+STAMP = "done.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +158,7 @@ def run_job(
         write_all(place, video, analysis, request, model=model, on_progress=on_progress)
         fps = None if request.settings.fps is None else str(request.settings.fps)
         stamp = json.dumps({"asked": asked, "video": identity, "fps": fps, "result": result})
-        (place / _STAMP).write_text(f"{stamp}\n", encoding="utf-8")
+        (place / STAMP).write_text(f"{stamp}\n", encoding="utf-8")
     return _done(video, folder, result)
 
 
@@ -258,7 +258,7 @@ def _asked(identity: Mapping[str, Any], request: Request, model: FittedModel | N
 def _stamp(folder: Path, *wanted: str) -> dict[str, Any] | None:
     """Read the stamp of a finished analysis; None where it is not there, or lacks a part."""
     try:
-        found = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
+        found = json.loads((folder / STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     whole = isinstance(found, dict) and {"video", *wanted} <= set(found)

@@ -151,10 +151,12 @@ def _misnamed(name: str, counts: Counts) -> Iterator[tuple[str, str, float]]:
     """Yield scores that are called by the name of another one."""
     found = per_class_of(counts)
     share = found.support / found.support.sum()
-    told = np.diag(counts) / np.maximum(counts.sum(axis=0), 1)
     for said, value in (
         ("F1 weighted by the classes' clips", float((np.nan_to_num(found.f1) * share).sum())),
-        ("the mean precision of the classes: rows and columns are exchanged", float(told.mean())),
+        (
+            "the mean precision of the classes: rows and columns are exchanged",
+            float(found.precision.mean()),
+        ),
         *((other, float(metric(counts))) for other, metric in METRICS.items() if other != name),
     ):
         yield "another score", f"is {said}", value

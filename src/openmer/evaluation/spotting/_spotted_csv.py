@@ -75,4 +75,4 @@ def write_spotted(path: Path, found: Mapping[str, Sequence[Span]], *, first: int
             moments = (span.onset + first, span.offset + first)
             cells = (vid, *moments, kinds[span.kind], span.class_name or "")
             writer.writerow(cells[: len(columns)])
-    replace_file(path, text.getvalue().encode())
+    replace_file(path, text.getvalue())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Added on every side, as a share of the shorter one, and how many times as large.
 LOOKS = ((0.15, 1), (0.3, 1), (0.15, 2), (0.5, 2), (0.5, 4))
-LARGEST_PX = 500  # no image becomes larger by being enlarged
+LARGEST_PX = 500  # of the shorter side, enlarged, without the edge
 
 
 def look_again(

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from openmer.errors import ConfigError, DataError, reading_file
 from openmer.files import replace_files, temporary_folder
 from openmer.registry import Registry
 from openmer.video._event import MICRO_S, Event, Kind
+from openmer.video._job import STAMP
 from openmer.video.output._events import read_events
 
 _EXTRA = "coding"
@@ -230,8 +232,7 @@ def coding_of(folder: Path) -> Coding:
 def video_of(folder: Path) -> str:
     """Return the path of the video whose results a folder holds; "" where it does not say."""
     try:
-        found = json.loads((folder / "done.json").read_text(encoding="utf-8"))
-        return str(found["video"]["path"])
+        return str(_stamp_of(folder)["video"]["path"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
@@ -239,10 +240,15 @@ def video_of(folder: Path) -> str:
 def fps_given(folder: Path) -> Fraction | None:
     """Return the frame rate with which a video was analysed; None where none was given."""
     try:
-        found = json.loads((folder / "done.json").read_text(encoding="utf-8"))
-        return Fraction(found["fps"])
+        return Fraction(_stamp_of(folder)["fps"])
     except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
         return None
+
+
+def _stamp_of(folder: Path) -> dict[str, Any]:
+    """Read what `openmer analyze` notes of itself; nothing is checked."""
+    stamp: dict[str, Any] = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+    return stamp
 
 
 def _coded(event: Event) -> CodedEvent:
@@ -278,11 +284,10 @@ def event_from(
             notes.append(part.removeprefix(_NOTE))
         else:
             class_name = part
-    brief = offset_s - onset_s <= MICRO_S[1] + 1e-3
-    known: Kind = "micro" if (kind or ("micro" if brief else "macro")) == "micro" else "macro"
+    is_micro = kind == "micro" if kind else offset_s - onset_s <= MICRO_S[1] + 1e-3
     return CodedEvent(
         subject_id=subject_id,
-        kind=known,
+        kind="micro" if is_micro else "macro",
         onset_s=onset_s,
         offset_s=offset_s,
         class_name=class_name,

@@ -54,12 +54,7 @@ def register_signal_form(name: str) -> Callable[[SignalForm], SignalForm]:
     Raises:
         ValueError: The name is taken.
     """
-
-    def add(form: SignalForm) -> SignalForm:
-        SIGNAL_FORMS.add(name, form)
-        return form
-
-    return add
+    return SIGNAL_FORMS.decorator(name)
 
 
 def write_signals(
