@@ -145,6 +145,20 @@ def test_a_file_mapped_before_is_noted_and_one_mapped_meanwhile_a_leak(tmp_path)
     assert messages(recorded(lambda: None)) == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells what a process has mapped")
+def test_of_the_files_that_onnx_runtime_keeps_one_alone_is_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = tmp_path / ".cache/Microsoft/DeveloperTools/.onnxruntime"
+    folder.mkdir(parents=True)
+    with contextlib.ExitStack() as opened:
+        for name in ("onnxruntime.db-shm", "labels.db-shm"):
+            (folder / name).write_bytes(bytes(5000))
+            file = opened.enter_context((folder / name).open("rb"))
+            opened.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        (note,) = check_recorded(recorded(lambda: None), [])
+    assert "labels.db-shm" in note.message and "onnxruntime.db-shm" not in note.message
+
+
 def test_sockets_of_a_file_and_the_c_library_are_named_but_not_other_functions(tmp_path):
     def ask():
         ctypes.CDLL(None).getpid()

@@ -24,6 +24,8 @@ from openmer.models import weights_path
 
 _SITE = Path(__file__).parent / "_site"
 _SYSTEM = ("/proc", "/sys", "/dev/null", "/dev/urandom", "/etc", "/usr", "/lib", "/lib64")
+# Below the home; an index of the journal of its own database, which it keeps mapped.
+_ONNX_RUNTIMES = ".cache/Microsoft/DeveloperTools/.onnxruntime/onnxruntime.db-shm"
 _OF_LIBRARIES = ("joblib_memmapping_folder", "torchinductor_", "torch_", "sem.", "pym-")
 _CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR")
 _STORED = ("HF_HOME", "HF_HUB_CACHE", "TORCH_HOME")
@@ -84,13 +86,17 @@ def _events(log: bytes) -> list[Event]:
 
 
 def mapped_files() -> list[str]:
-    """List the files that are memory of this process and no code; none where no system tells."""
+    """List the files that are memory of this process and no code; none where no system tells.
+
+    One file of ONNX Runtime's own is left out: the process that exported a model keeps it mapped.
+    """
     code: set[str] = set()
     data: set[str] = set()
     for line in _lines_of("/proc/self/maps"):
         rights, path = line.split(maxsplit=5)[1::4] if line.count("/") else ("", "")
         (code if "x" in rights or ".so" in path else data).add(path.strip())
-    return sorted(path for path in data - code if Path(path).is_file())
+    own = str(Path.home() / _ONNX_RUNTIMES)
+    return sorted(path for path in data - code - {own} if Path(path).is_file())
 
 
 def reading_places() -> dict[tuple[str, str, int], int]:
