@@ -90,7 +90,7 @@ def run_python(script, folder):
         capture_output=True,
         text=True,
         check=False,
-        timeout=1200,
+        timeout=300,
     )
 
 

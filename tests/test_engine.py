@@ -1,10 +1,13 @@
 """Engines: the same results as on one computer, whichever worker makes them and whichever dies."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -136,10 +139,23 @@ def test_other_versions_are_refused_by_name(engine, monkeypatch):
         list(engine.run(lambda: 1, [()]))
 
 
+def _answer_in_http(listener):
+    """Answer as a proxy or a web server does."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            connection.close()
+
+
 def test_without_a_scheduler_there_is_one_error(tmp_path, monkeypatch):
     monkeypatch.setattr(_dask_cluster, "WAIT_S", 2)
     with pytest.raises(ConfigError, match="No scheduler of Dask answers at 'tcp://127"):
         Engine("dask:tcp://127.0.0.1:9").cluster()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_answer_in_http, args=(listener,), daemon=True).start()
+        with pytest.raises(ConfigError, match="No scheduler of Dask answers"):
+            Engine(f"dask:tcp://127.0.0.1:{listener.getsockname()[1]}").cluster()
     process, found = scheduler(tmp_path)
     lonely = Engine(f"dask:{found}")
     try:

@@ -43,7 +43,7 @@ class DaskCluster:
         self.address = where if self._own is None else self._own.scheduler_address
         try:
             self.client = Client(self._own or where, timeout=WAIT_S, set_as_default=False)
-        except (OSError, ValueError, TimeoutError) as error:
+        except Exception as error:  # whatever it reads from what is no scheduler
             raise ConfigError(
                 f"No scheduler of Dask answers at {self.address!r}: {error}. Start one with `dask "
                 "scheduler`, or correct --engine."

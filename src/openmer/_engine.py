@@ -38,8 +38,8 @@ class Engine:
         ConfigError: The name is none of these, or its packages are not installed.
 
     Example:
-        with openmer.Engine("dask:tcp://10.0.0.1:8786"):
-            result = openmer.evaluate("ststnet", "clips.csv")
+        with openmer.Engine("local"):  # or "dask:tcp://HOST:8786"
+            result = openmer.evaluate("flow-svm", "clips.csv")
     """
 
     def __init__(self, name: str = LOCAL) -> None:

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pympi
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from praatio import textgrid
 from tests.video.made_analysis import analysis, event, info
@@ -50,11 +50,20 @@ def key(one):
     return (one.onset_s, one.offset_s, one.subject_id, one.kind, one.label)
 
 
+def words(class_name):
+    """One event with that class, which a format may use for a word of its own."""
+    event = CodedEvent(subject_id=1, kind="micro", onset_s=0.0, offset_s=0.2, class_name=class_name)
+    return Coding(video="/v/face.mp4", duration_s=12.0, step_s=1 / FPS, events=(event,))
+
+
 @pytest.mark.parametrize("name", sorted(EVENT_FORMATS))
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(coding=codings())
+@example(coding=words("None"))
+@example(coding=words("'None'"))
+@example(coding=words("Nonesuch"))
 def test_what_is_written_reads_back(name, coding, tmp_path):
     form = EVENT_FORMATS[name]
     path = tmp_path / f"face{form.suffix}"

@@ -133,10 +133,26 @@ ModelFolder = Annotated[
 NoModel = Annotated[
     bool, typer.Option("--no-model", help="Spot movements only; say nothing of their class.")
 ]
+
+
+def _share(text: str) -> float:
+    """Read a number in 0..1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value <= 1:
+        raise typer.BadParameter(f"found {text[:40]!r}, expected a number in 0..1.")
+    return value
+
+
 AbstainBelow = Annotated[
     float | None,
     typer.Option(
         "--abstain-below",
+        min=0,
+        max=1,
+        parser=_share,
         metavar="P",
         help="Confidence in 0..1 under which no class is given; the model's own by default.",
     ),

@@ -68,7 +68,9 @@ def audit(
     ] = False,
     minutes: Annotated[
         float,
-        typer.Option(min=0, help="After which no other subject is begun; 0 is no bound."),
+        typer.Option(
+            min=0, max=100_000, help="After which no other subject is begun; 0: no bound."
+        ),
     ] = 10,
     pretraining_images: Annotated[
         Path | None,
