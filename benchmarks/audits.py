@@ -6,8 +6,9 @@
 
 Each audit runs in a process of its own, on the synthetic corpus `tiny` unless a manifest is given.
 Prints a line for each: the verdict, what was found, how much was tried, processor and other
-seconds, and the load of the machine. Writes benchmarks/results/audits.md, unless one method alone
-is asked for. Exit code 1 if one is found to leak.
+seconds, and the load of the machine. Writes benchmarks/results/audits.md after each, unless one
+method alone is asked for; what is clean there by the same command is not audited again, so the
+benchmark goes on where it was stopped (`--again` starts anew). Exit code 1 if one is found to leak.
 """
 
 from __future__ import annotations
@@ -47,6 +48,11 @@ class Asked:
     epochs: int
     user: int = -1
 
+    @property
+    def name(self) -> str:
+        """What stands in the first column."""
+        return f"user model {self.user}" if self.user >= 0 else self.method
+
 
 def main() -> None:
     """Audit all, print a line each, and keep the table."""
@@ -56,28 +62,47 @@ def main() -> None:
     parser.add_argument("--manifest", help="Clips; the synthetic corpus tiny by default.")
     parser.add_argument("--subjects", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--again", action="store_true", help="Leave out nothing.")
     given = parser.parse_args()
-    lines, leaks, failed = list(HEAD), 0, 0
-    print(*HEAD, sep="\n", flush=True)
+    command = (
+        f"python benchmarks/audits.py --subjects {given.subjects} --epochs {given.epochs} "
+        f"--users {given.users}"
+    )
+    lines = {} if given.method or given.again else _kept(command)
+    print(*HEAD, *lines.values(), sep="\n", flush=True)
     with TemporaryDirectory() as folder:
         clips = given.manifest
         if not clips:
             openmer.synthesize(Path(folder) / "tiny", size="tiny", progress=False)
             clips = str(Path(folder) / "tiny" / "manifest.csv")
         for asked in _asked(given, clips):
-            line, leaky = _alone(asked)
-            print(line, flush=True)
-            lines.append(line)
-            leaks += leaky
-            failed += "| not audited |" in line
-    if not given.method:
-        head = (
-            f"{processor()}. Seed 0. `python benchmarks/audits.py --subjects {given.subjects} "
-            f"--epochs {given.epochs} --users {given.users}`: {leaks} false alarms in "
-            f"{len(lines) - len(HEAD) - failed} audits; {failed} more could not be made."
-        )
-        RESULTS.write_text("\n".join([head, "", *lines]) + "\n", encoding="utf-8")
-    sys.exit(bool(leaks or failed))
+            if asked.name not in lines:
+                lines[asked.name] = _alone(asked)
+                print(lines[asked.name], flush=True)
+                if not given.method:
+                    _write(command, list(lines.values()))
+    sys.exit(any("LEAKS" in line or "| not audited |" in line for line in lines.values()))
+
+
+def _kept(command: str) -> dict[str, str]:
+    """Return the lines of the table that the same command has written, by what they are of."""
+    text = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else ""
+    rows = [line for line in text.splitlines() if line.startswith("| ")][len(HEAD) :]
+    if f"`{command}`" not in text:
+        return {}
+    return {row.split("|")[1].strip(): row for row in rows if "| clean |" in row}
+
+
+def _write(command: str, lines: list[str]) -> None:
+    failed = sum("| not audited |" in line for line in lines)
+    leaks = sum("LEAKS" in line for line in lines)
+    users = sum(line.startswith("| user model") for line in lines)
+    head = (
+        f"{processor()}. Seed 0. `{command}`: {leaks} false alarms in {len(lines) - failed} "
+        f"audits, of {len(lines) - users} methods and {users} user models; {failed} could not be "
+        "made."
+    )
+    RESULTS.write_text("\n".join([head, "", *HEAD, *lines]) + "\n", encoding="utf-8")
 
 
 def _asked(given: argparse.Namespace, clips: str) -> Iterator[Asked]:
@@ -87,18 +112,19 @@ def _asked(given: argparse.Namespace, clips: str) -> Iterator[Asked]:
         yield Asked("flow-mlp", clips, given.subjects, given.epochs, user)
 
 
-def _alone(asked: Asked) -> tuple[str, bool]:
-    """Audit in a new process; return its line, and whether a leak was reported."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+def _alone(asked: Asked) -> str:
+    """Audit in a new process, forked from one that has loaded the libraries; return its line."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["openmer.evaluation.audit._audit", "torch", "sklearn.svm"])
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(_audited, asked).result()
 
 
-def _audited(asked: Asked) -> tuple[str, bool]:
+def _audited(asked: Asked) -> str:
     began = time.monotonic()
     overrides: tuple[str, ...] = ()
-    name = asked.method
+    name = asked.name
     if asked.user >= 0:
-        name = f"user model {asked.user}"
         openmer.register_model(f"user_{asked.user}")(user_model(asked.user))
         overrides = (f"model.name=user_{asked.user}",)
     try:
@@ -107,16 +133,15 @@ def _audited(asked: Asked) -> tuple[str, bool]:
             epochs=asked.epochs, workers=1, progress=False,
         )  # fmt: skip
     except openmer.OpenMERError as error:
-        return f"| {name} | not audited | {str(error)[:80]} | | | |", False
+        return f"| {name} | not audited | {str(error)[:80]} | | | |"
     told = "; ".join(f"{one.check}: {one.message[:60]}" for one in found.findings)
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(one.ru_utime + one.ru_stime for one in used)
     verdict = "clean" if found.clean else f"LEAKS ({told})"
-    line = (
+    return (
         f"| {name} | {verdict} | {found.state} | {cpu:.0f} | {time.monotonic() - began:.0f} | "
         f"{os.getloadavg()[0]:.1f} |"
     )
-    return line, not found.clean
 
 
 def user_model(seed: int) -> type[nn.Module]:

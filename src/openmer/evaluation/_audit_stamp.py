@@ -21,7 +21,7 @@ LIMITS = (
     "files that native code opens without Python, and names, sizes and times of files, which are "
     "asked for without opening them",
     "code that changes the audit, knows that it is audited, or leaks only after the audit",
-    "answers typed into the code by the name of a subject",
+    "a prior typed into the code by the name of a subject, or numbers in environment variables",
     "weights whose card does not say whose pictures made them, or names them otherwise",
     "one subject under two ids, where the frames show them in another light or are not there",
     "attempts that were not reported: the best of many runs",

@@ -7,7 +7,7 @@ import numpy as np
 from ._ground import Trainer
 
 KIND = "labels in the scores"
-LIMIT = "answers typed into the code by the name of a subject"
+LIMIT = "a prior typed into the code by the name of a subject"
 
 
 class PriorByName(Trainer):

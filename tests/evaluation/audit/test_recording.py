@@ -4,15 +4,22 @@ import contextlib
 import ctypes
 import mmap
 import os
+import runpy
 import socket
 import subprocess
 import sys
+import tempfile
+from linecache import getline
 from pathlib import Path
 
 import pytest
+import torch
 from tests.builders import make_task
 
+from openmer.evaluation.audit import _hook
 from openmer.evaluation.audit._recording import Event, Recorder, allowed_roots, check_recorded
+
+PROC = [Path("/proc")]  # where the recorder looks itself
 
 
 def recorded(work):
@@ -45,21 +52,97 @@ def test_what_a_training_wrote_itself_it_may_read_but_another_one_may_not(tmp_pa
     assert "best.pt" in messages(recorder.calls)[0]
 
 
-def test_nothing_is_recorded_outside(tmp_path):
+def test_what_is_read_between_trainings_is_told_and_what_is_read_afterwards_is_not(tmp_path):
+    paths = [tmp_path / name for name in ("before", "between", "behind", "afterwards")]
+    for path in paths:
+        path.write_text("1")
+    with Recorder() as recorder:
+        for path in paths[:2]:
+            path.read_text()
+            with recorder.recording():
+                pass
+        paths[2].read_text()
+    paths[3].read_text()
+    told = {event.what for call in recorder.calls for event in call if event.kind == "read"}
+    assert {str(path) for path in paths} & told == {str(path) for path in paths[:3]}
+
+
+def test_what_native_code_wrote_meanwhile_may_be_read_and_what_was_touched_may_not(tmp_path):
+    best, part, old = tmp_path / "best.pt", tmp_path / "part", tmp_path / "labels"
+    old.write_text("1")
+    os.utime(old, ns=(0, 0))
+
+    def save():
+        torch.save(torch.zeros(2), best)
+        torch.load(best)
+        part.write_text("1")
+        part.replace(tmp_path / "whole")
+        (tmp_path / "whole").read_text()
+        (tmp_path / "made").mkdir()
+        assert list((tmp_path / "made").iterdir()) == []
+
+    assert messages(recorded(save)) == []
+
+    def touch():
+        os.utime(old)
+        old.read_text()
+
+    def append():
+        with old.open("a") as file:
+            file.write("1")
+        old.read_text()
+
+    def move():
+        os.utime(old, ns=(0, 0))
+        old.replace(tmp_path / "moved")
+        (tmp_path / "moved").read_text()
+
+    for work in (touch, append, move):
+        (message,) = messages(recorded(work))
+        assert "reads" in message
+
+
+def test_what_a_training_reads_first_is_not_excused_by_writing_it_again(tmp_path):
+    path = tmp_path / "mean"
+    path.write_text("1")
+    (message,) = messages(recorded(lambda: path.write_text(path.read_text())))
+    assert f"reads {path.resolve()}" in message
+
+
+def test_a_recording_that_was_switched_off_is_told_and_goes_on(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("1")
     with Recorder() as recorder:
-        path.read_text()
         with recorder.recording():
-            pass
-        path.read_text()
-    assert {event.kind for call in recorder.calls for event in call} <= {"mapped"}
+            _hook.stop()
+        with recorder.recording():
+            path.read_text()
+    off, read = messages(recorder.calls)
+    assert "switches off the recording" in off and "labels.csv" in read
+
+
+def test_files_that_libraries_left_before_the_audit_are_no_part_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("torch_shm", "torchinductor_me"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "old").write_text("1")
+        os.utime(tmp_path / name / "old", ns=(0, 0))
+
+    def read_all():
+        (tmp_path / "torch_shm" / "new").write_text("1")
+        for name in ("torch_shm/old", "torch_shm/new", "torchinductor_me/old"):
+            (tmp_path / name).read_text()
+
+    (message,) = messages(recorded(read_all))
+    assert "torch_shm/old," in message and "new" not in message
 
 
 def test_libraries_and_code_may_be_read(tmp_path):
-    (tmp_path / "own.py").write_text("")
-    read = [Path(os.__file__), tmp_path / "own.py"]
-    assert messages(recorded(lambda: [path.read_text() for path in read])) == []
+    own = tmp_path / "own.py"
+    own.write_text("value = 1")
+    work = lambda: (Path(os.__file__).read_text(), runpy.run_path(str(own)), getline(str(own), 1))  # noqa: E731
+    assert messages(recorded(work)) == []
+    assert "own.py" in messages(recorded(own.read_text))[0]
 
 
 def test_the_weights_that_a_method_names_may_be_read(tmp_path):
@@ -137,9 +220,9 @@ def test_a_file_mapped_before_is_noted_and_one_mapped_meanwhile_a_leak(tmp_path)
     path = tmp_path / "data"
     path.write_bytes(bytes(5000))
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
-        (before,) = check_recorded(recorded(lambda: None), [])
+        (before,) = check_recorded(recorded(lambda: None), PROC)
         calls = recorded(lambda: mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ).close())
-        found = {one.severity for one in check_recorded(calls, []) if str(path) in one.message}
+        found = {one.severity for one in check_recorded(calls, PROC) if str(path) in one.message}
     assert before.severity == "note" and str(path) in before.message
     assert found == {"note", "leak"}
     assert messages(recorded(lambda: None)) == []
@@ -155,7 +238,7 @@ def test_of_the_files_that_onnx_runtime_keeps_one_alone_is_its_own(tmp_path, mon
             (folder / name).write_bytes(bytes(5000))
             file = opened.enter_context((folder / name).open("rb"))
             opened.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        (note,) = check_recorded(recorded(lambda: None), [])
+        (note,) = check_recorded(recorded(lambda: None), PROC)
     assert "labels.db-shm" in note.message and "onnxruntime.db-shm" not in note.message
 
 
@@ -168,6 +251,6 @@ def test_sockets_of_a_file_and_the_c_library_are_named_but_not_other_functions(t
             asked.connect("/tmp/pymp-1/listener-1")
 
     (message,) = messages(recorded(ask))
-    assert f"connects to {tmp_path / 'server'}." in message
+    assert f"connects to {tmp_path / 'server'}, which may know the labels" in message
     (message,) = messages(recorded(lambda: ctypes.CDLL(None).fopen))
-    assert "goes past Python by fopen" in message
+    assert "looks up with ctypes, in the C library, fopen" in message

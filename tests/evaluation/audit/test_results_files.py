@@ -44,7 +44,7 @@ def test_truth_as_rows_of_0_and_1_and_scores_named_after_the_classes(tmp_path):
 def test_numbers_lose_their_point_and_scores_beside_predictions_are_kept(tmp_path):
     text = "subject,truth,pred,p_0,p_1\ns1,1.0,0,0.2,0.8\ns1,0,0,0.5,0.5"
     first, second = rows_of(tmp_path, text)
-    assert (first.truth, first.predicted, first.best, second.best) == ("1", "0", "1", "")
+    assert (first.truth, first.predicted, first.best, second.best) == ("1", "0", "1", "0")
     (finding,) = check_results([first, second]).findings
     assert finding.check == "other than scores" and finding.corrected["accuracy"] == 1
     assert finding.severity == "note"
@@ -53,6 +53,22 @@ def test_numbers_lose_their_point_and_scores_beside_predictions_are_kept(tmp_pat
 def test_the_first_of_equal_scores_is_predicted(tmp_path):
     first, second = rows_of(tmp_path, "subject,truth,p_a,p_b\ns1,a,0.5,0.5\ns1,b,0.1,0.9")
     assert (first.predicted, first.best, second.predicted) == ("a", "", "b")
+
+
+def test_ties_between_rounded_scores_that_go_to_the_truth_are_told(tmp_path):
+    truth = [(f"s{i // 3}", "ab"[i % 2]) for i in range(40)]
+
+    def read(predicted):
+        lines = [f"{who},{what},{predicted or what},0.5,0.5" for who, what in truth]
+        return rows_of(tmp_path, "\n".join(["subject,truth,predicted,p_a,p_b", *lines]))
+
+    first, true = read("a"), read("")
+    assert {row.best for row in first} == {"a"}
+    assert "other than scores" not in {one.check for one in check_results(first).findings}
+    (found,) = (one for one in check_results(true).findings if one.check == "other than scores")
+    assert found.severity == "leak" and found.corrected["accuracy"] == 0.5
+    neither = rows_of(tmp_path, "subject,truth,pred,p_a,p_b,p_c\ns1,a,c,0.5,0.5,0\ns1,b,a,1,0,0")
+    assert [row.best for row in neither] == ["", "a"]
 
 
 def test_a_file_of_a_folder_with_other_columns_is_named(tmp_path):

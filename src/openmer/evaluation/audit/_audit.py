@@ -23,6 +23,7 @@ from openmer.evaluation.audit._copies import check_intervals, check_pictures
 from openmer.evaluation.audit._duplicates import check_copies
 from openmer.evaluation.audit._finding import Finding
 from openmer.evaluation.audit._mixtures import check_mixtures
+from openmer.evaluation.audit._own_code import check_code
 from openmer.evaluation.audit._poison import poison_test
 from openmer.evaluation.audit._pretraining_pictures import check_pretraining_pictures
 from openmer.evaluation.audit._trainings import Budget, FitFolds, package_trainer, shortened
@@ -86,7 +87,7 @@ def run_audit(
     findings += check_pretraining_pictures(task.clips, images)
     findings += check_search(task)
     findings += check_ids(task)
-    return findings + poison_test(
+    findings += poison_test(
         task,
         fit,
         epoch_rule=epoch_rule,
@@ -95,6 +96,7 @@ def run_audit(
         budget=budget,
         on_progress=on_progress,
     )
+    return findings + check_code()
 
 
 def audit_method(

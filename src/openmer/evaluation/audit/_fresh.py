@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
 from openmer.evaluation.audit._recording import Recorder
-from openmer.evaluation.audit._trainings import FitFolds
+from openmer.evaluation.audit._trainings import FitFolds, plain
 from openmer.training import FitJob, FitResult, TrainingData
 
 
@@ -31,5 +29,4 @@ def fresh_outcome(
 
 
 def _alone(fit: FitFolds, data: TrainingData, job: FitJob) -> FitResult:
-    results: Sequence[FitResult] = fit(data, [job])
-    return results[0]
+    return plain(next(iter(fit(data, [job]))), job)

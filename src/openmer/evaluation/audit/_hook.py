@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import FrameType, MappingProxyType
 from typing import TypeGuard
 
 VARIABLE = "OPENMER_AUDIT_LOG"  # a file: processes that are started record there, too
-_STARTS = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system")
-_SENDS = ("socket.connect", "socket.sendto")
-_LISTS = ("os.listdir", "os.scandir")
+ALIVE = "openmer.recorded"  # an event of the audit's own, which shows that the hook records
+_CODE = (".py", ".pyc", ".so", ".pyd", ".pth")
+_IMPORTERS = frozenset({"linecache.py", "tokenize.py", "runpy.py", "pkgutil.py"})
 # Functions of the system library that read or ask past Python, if they are looked up by ctypes.
 _PAST_PYTHON = frozenset(
     {"open", "open64", "openat", "fopen", "fopen64", "read", "pread", "mmap", "mmap64", "syscall"}
@@ -40,73 +42,126 @@ def stop() -> None:
 
 
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
-    if not _log:
-        return
-    if event == "open":
-        _opened(*arguments)
-    elif event in _LISTS:
-        _listed(arguments[0])
-    elif event == "sqlite3.connect" and Path(str(arguments[0])).is_file():
-        _note("read", _path(arguments[0]))
-    elif event in _STARTS:
-        _note("start", " ".join(_words(event, arguments)))
-    elif event in _SENDS:
-        _sent(arguments[1])
-    else:
-        _went_past(event, arguments)
-
-
-def _went_past(event: str, arguments: tuple[object, ...]) -> None:
-    """Note what goes past the files and sockets of Python."""
-    if event == "ctypes.dlopen" and Path(str(arguments[0])).is_file():
-        _note("code", _path(arguments[0]))
-    elif event == "ctypes.dlsym" and _PAST_PYTHON & {one for one in arguments if _is_text(one)}:
-        _note("call", " ".join(one for one in arguments if _is_text(one)))
-    elif event == "mmap.__new__":
-        _mapped(arguments[0])
-
-
-def _sent(address: object) -> None:
-    if isinstance(address, tuple):
-        _note("connect", ":".join(map(str, address[:2])))
-    elif _is_path(address):
-        _note("connect", os.fsdecode(address))  # type: ignore[arg-type]
+    if _log and event in _DOES:
+        _DOES[event](*arguments)
 
 
 def _opened(path: object, _: object, flags: object) -> None:
     if not _is_path(path) or not isinstance(flags, int):
         return
     name = _path(path)
-    writes = flags & (os.O_WRONLY | os.O_RDWR)
-    if writes:
-        _note("write", name)
-    if flags & os.O_WRONLY or flags & os.O_TRUNC or not Path(name).is_file():
+    if flags & (os.O_WRONLY | os.O_RDWR):
+        _note("write" if flags & os.O_TRUNC or not Path(name).exists() else "touch", name)
+    if flags & os.O_WRONLY or flags & os.O_TRUNC:
         return
-    code = name.endswith((".py", ".pyc", ".so", ".pyd", ".pth"))
-    _note("code" if code else "read", name)
+    if name.endswith(_CODE) and _is_imported() and Path(name).is_file():
+        _note("code", name)
+    else:
+        _read(name)
 
 
-def _mapped(descriptor: object) -> None:
+def _is_imported() -> bool:
+    """Whether Python itself opens a file, to run it or to quote it."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    if frame is None:
+        return True
+    opener = frame.f_code.co_filename
+    return opener.startswith("<frozen ") or Path(opener).name in _IMPORTERS
+
+
+def _read(path: object, *_: object) -> None:
+    """Note a file that is read, and when it was changed last."""
+    if _is_path(path) and Path(_path(path)).is_file():
+        _note("read", _path(path), _changed(_path(path)))
+
+
+def _changed(name: str) -> int:
+    try:
+        return Path(name).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _mapped(descriptor: object, *_: object) -> None:
     """Note a file that is read as memory; Linux alone tells which one it is."""
-    name = os.path.realpath(f"/proc/self/fd/{descriptor}")
-    if Path(name).is_file():
-        _note("read", name)
+    _read(f"/proc/self/fd/{descriptor}")
 
 
-def _listed(folder: object) -> None:
+def _made(folder: object, *_: object) -> None:
+    if _is_path(folder) and not Path(_path(folder)).exists():
+        _note("write", _path(folder))
+
+
+def _moved(source: object, place: object, *_: object) -> None:
+    _note("move", f"{_path(source)}\n{_path(place)}", _changed(_path(source)))
+
+
+def _touched(path: object, *_: object) -> None:
+    if _is_path(path):
+        _note("touch", _path(path))
+
+
+def _listed(folder: object, *_: object) -> None:
     if _is_path(folder) and Path(_path(folder)).is_dir() and not _is_imported_from(_path(folder)):
         _note("list", _path(folder))
 
 
-def _words(event: str, arguments: tuple[object, ...]) -> list[str]:
-    """Return the program that is started, and its arguments."""
-    if event == "os.system":
-        return [os.fsdecode(arguments[0])]  # type: ignore[arg-type]
-    program, words = arguments[0], arguments[1]
+def _loaded(name: object, *_: object) -> None:
+    if Path(str(name)).is_file():
+        _note("code", _path(name))
+
+
+def _looked_up(*names: object) -> None:
+    if _PAST_PYTHON & {one for one in names if _is_text(one)}:
+        _note("call", " ".join(one for one in names if _is_text(one)))
+
+
+def _sent(_: object, address: object, *__: object) -> None:
+    if isinstance(address, tuple):
+        _note("connect", ":".join(map(str, address[:2])))
+    elif _is_path(address):
+        _note("connect", os.fsdecode(address))  # type: ignore[arg-type]
+
+
+def _asked_the_system(command: object, *_: object) -> None:
+    _note("start", os.fsdecode(command))  # type: ignore[arg-type]
+
+
+def _started(program: object, words: object, *_: object) -> None:
+    """Note the program that is started, and its arguments."""
     if isinstance(words, str | bytes):
-        return [os.fsdecode(words)]
-    command = [os.fsdecode(word) for word in words or ()]  # type: ignore[attr-defined]
-    return [os.fsdecode(program), *command[1:]] if program else command  # type: ignore[arg-type]
+        command = [os.fsdecode(words)]
+    else:
+        command = [os.fsdecode(word) for word in words or ()]  # type: ignore[attr-defined]
+        if program:
+            command = [os.fsdecode(program), *command[1:]]  # type: ignore[arg-type]
+    _note("start", " ".join(command))
+
+
+def _is_alive(*_: object) -> None:
+    _note("alive", "")
+
+
+_DOES: Mapping[str, Callable[..., None]] = MappingProxyType(
+    {
+        ALIVE: _is_alive,
+        "open": _opened,
+        "sqlite3.connect": _read,
+        "mmap.__new__": _mapped,
+        "os.mkdir": _made,
+        "os.utime": _touched,
+        "os.system": _asked_the_system,
+        "ctypes.dlopen": _loaded,
+        "ctypes.dlsym": _looked_up,
+        **dict.fromkeys(("os.getxattr", "os.listxattr"), _read),
+        **dict.fromkeys(("os.rename", "os.link", "os.symlink"), _moved),
+        **dict.fromkeys(("os.listdir", "os.scandir"), _listed),
+        **dict.fromkeys(("socket.connect", "socket.sendto"), _sent),
+        **dict.fromkeys(("subprocess.Popen", "os.exec", "os.posix_spawn"), _started),
+    }
+)
 
 
 def _is_text(value: object) -> TypeGuard[str]:
@@ -130,6 +185,6 @@ def _importers() -> list[str]:
     return [str(path) for path in list(sys.path_importer_cache)]
 
 
-def _note(kind: str, what: str) -> None:
-    line = json.dumps([kind, what]) + "\n"
+def _note(kind: str, what: str, changed: int = 0) -> None:
+    line = json.dumps([kind, what, changed]) + "\n"
     os.write(_log[0], line.encode("utf-8", "surrogateescape"))

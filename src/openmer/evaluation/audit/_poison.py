@@ -10,6 +10,7 @@ import numpy as np
 
 from openmer.evaluation._experiment import Progress, Task
 from openmer.evaluation._splits import Fold
+from openmer.evaluation.audit._answers import check_answers
 from openmer.evaluation.audit._finding import Finding, leak_of
 from openmer.evaluation.audit._fresh import fresh_outcome
 from openmer.evaluation.audit._recording import Recorder, allowed_roots, check_recorded
@@ -30,6 +31,7 @@ from openmer.evaluation.audit._trainings import (
 )
 from openmer.training import EpochRule, FitResult, FloatArray, Setting, TrainingData
 
+_LATE = 3  # trainings that come before a fold which is compared with one of a fresh process
 _TESTS = 4  # trainings of a fold: as it is, other labels, other clips, NaN
 _CLIPS_CHANGE = "when the held-out subject's clips change"
 
@@ -80,6 +82,8 @@ def poison_test(
             budget.folds += 1
         if alone is not None:
             findings += _check_fresh(task, trials[0], alone, change)
+        if not any(finding.severity == "leak" for finding in findings):
+            findings += check_answers(task, trials[: budget.folds])
     return findings + check_recorded(recorder.calls, allowed_roots(task))
 
 
@@ -98,9 +102,24 @@ def _check_fold(task: Task, trial: Trial, on_step: Callable[[int], None]) -> lis
         findings += test(task, trial, clean)
         on_step(step)
         if any(finding.severity == "leak" for finding in findings):
+            findings[-1] = _said_of_repeats(findings[-1], clean, trial.outcome(task.data))
             break
     on_step(_TESTS)
     return findings
+
+
+def _said_of_repeats(found: Finding, clean: FitResult, again: FitResult | str) -> Finding:
+    """Say of what was found whether the training is repeatable at all."""
+    equal = isinstance(again, FitResult) and np.array_equal(
+        clean.scores, again.scores, equal_nan=True
+    )
+    if equal and not _difference(clean, again, "again"):
+        return found
+    also = (
+        "Trained again with nothing changed it comes out otherwise, too: one training hands "
+        "something on to the next, or a generator is not seeded. Mend that first."
+    )
+    return replace(found, message=f"{found.message} {also}")
 
 
 def _labels_test(task: Task, trial: Trial, clean: FitResult) -> list[Finding]:
@@ -149,7 +168,7 @@ def _check_fresh(task: Task, trial: Trial, alone: FitResult | str, change: Chang
             f"fold hands on to the next is known only from trainings in this one: {alone}"
         )
         return [Finding(check="fresh process", severity="note", fold="", message=message)]
-    late = trial.outcome(task.data)
+    late = replace(trial, before=_LATE * trial.before).outcome(task.data)
     if isinstance(late, str):
         return []
     losses = [np.asarray(result.losses, np.float32) for result in (alone, late)]
@@ -171,7 +190,7 @@ def _difference(clean: FitResult, outcome: FitResult | str, when: str) -> str:
     changed = ""
     if outcome.settings != clean.settings:
         changed = f"chooses {_said(outcome.settings)} in place of {_said(clean.settings)}"
-    elif outcome.losses != clean.losses:
+    elif not np.array_equal(outcome.losses, clean.losses, equal_nan=True):
         changed = "has other training losses"
     elif outcome.epoch != clean.epoch:
         changed = f"takes epoch {outcome.epoch} in place of {clean.epoch}"

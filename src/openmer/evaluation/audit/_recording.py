@@ -26,7 +26,8 @@ _SITE = Path(__file__).parent / "_site"
 _SYSTEM = ("/proc", "/sys", "/dev/null", "/dev/urandom", "/etc", "/usr", "/lib", "/lib64")
 # Below the home; an index of the journal of its own database, which it keeps mapped.
 _ONNX_RUNTIMES = ".cache/Microsoft/DeveloperTools/.onnxruntime/onnxruntime.db-shm"
-_OF_LIBRARIES = ("joblib_memmapping_folder", "torchinductor_", "torch_", "sem.", "pym-")
+_COMPILED = "torchinductor_"  # kernels, which are kept from run to run
+_OF_LIBRARIES = ("joblib_memmapping_folder", _COMPILED, "torch_", "sem.", "pym-")
 _CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR")
 _STORED = ("HF_HOME", "HF_HUB_CACHE", "TORCH_HOME")
 # Programs that libraries ask for the machine, and compilers of their kernels.
@@ -35,23 +36,35 @@ _UNRECORDED = ("-I", "-S", "-E")  # options of Python that leave the hook out
 
 
 class Event(NamedTuple):
-    """One thing that a process did."""
+    """One thing that a process did.
 
-    kind: Literal["read", "write", "code", "list", "start", "connect", "call", "mapped"]
+    Attributes:
+        kind: What it did; ``begin`` is the beginning of a training, ``off`` the end of a recording
+            that it ended itself.
+        what: A path, or something else that says what to; two paths, on a line each, of a move.
+        changed: When the file was changed last, in ns; of ``begin`` the time.
+    """
+
+    kind: Literal[
+        "begin", "read", "write", "touch", "move", "code", "list", "start", "connect", "call",
+        "mapped", "alive", "off",
+    ]  # fmt: skip
     what: str
+    changed: int = 0
 
 
 class Recorder(contextlib.AbstractContextManager["Recorder"]):
-    """Records what this process and those that it starts do.
+    """Records what this process and those that it starts do, between trainings as well.
 
     Attributes:
-        calls: What each training did.
+        calls: What each training did, and what was done since the one before.
     """
 
     def __init__(self) -> None:
         self.calls: list[list[Event]] = []
         self._opened = contextlib.ExitStack()
         self._log = Path()
+        self._read = 0
 
     def __enter__(self) -> Recorder:
         _end_waiting_workers()
@@ -59,30 +72,45 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
         self._log = Path(folder) / "log"
         self._log.touch()
         self._opened.enter_context(_log_of_workers(self._log))
+        _hook.start(str(self._log))
         return self
 
     def __exit__(self, *_: object) -> None:
         _end_waiting_workers()
+        _hook.stop()
+        self.calls.append(self._new_events())
         self._opened.close()
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
         """Record one training, in a list of its own."""
-        begin = self._log.stat().st_size
         mapped, places = mapped_files(), reading_places()
-        _hook.start(str(self._log))
+        begin = Event("begin", "", _now(self._log))
         try:
             yield
         finally:
-            _hook.stop()
-            events = [Event("mapped", path) for path in mapped]
+            sys.audit(_hook.ALIVE)
+            events = [begin, *(Event("mapped", path) for path in mapped)]
             events += [Event("read", file) for file in _gone_on(places, reading_places())]
-            self.calls.append(events + _events(self._log.read_bytes()[begin:]))
+            told = self._new_events()
+            if not any(event.kind == "alive" for event in told):
+                told.append(Event("off", "the recording"))
+                _hook.start(str(self._log))
+            self.calls.append(events + told)
+
+    def _new_events(self) -> list[Event]:
+        """Return what was recorded since this was asked last, in its order."""
+        own = {str(self._log), os.path.realpath(self._log)}
+        log = self._log.read_bytes()[self._read :]
+        self._read += len(log)
+        events = [Event(*json.loads(line)) for line in log.splitlines()]
+        return [event for event in events if event.what not in own]
 
 
-def _events(log: bytes) -> list[Event]:
-    """Return what was recorded, in its order."""
-    return [Event(*json.loads(line)) for line in log.splitlines()]
+def _now(path: Path) -> int:
+    """Return the time as the file system tells it, whose clock may lag behind."""
+    path.touch()
+    return path.stat().st_mtime_ns
 
 
 def mapped_files() -> list[str]:
@@ -146,17 +174,33 @@ def check_recorded(calls: Iterable[list[Event]], allowed: Iterable[Path]) -> lis
         allowed: Files and folders that may be read.
     """
     roots = [Path(root).resolve() for root in allowed]
-    found: dict[tuple[str, str], None] = {}
+    audit = min((event.changed for events in calls for event in events[:1]), default=0)
+    found: dict[str, set[str]] = {}
     for events in calls:
-        written = {event.what for event in events if event.kind == "write"}
-        for event in events:
-            action = _action(event, roots, written)
-            if action:
-                found[action, event.what] = None
-    leaks: dict[str, set[str]] = {}
-    for action, what in found:
-        leaks.setdefault(action, set()).add(what)
-    return [_finding(action, things) for action, things in leaks.items()]
+        for event in _without_own_files(events):
+            if _is_wrong(event, roots, audit):
+                found.setdefault(event.kind, set()).add(event.what)
+    return [_finding(kind, things) for kind, things in found.items()]
+
+
+def _without_own_files(events: Iterable[Event]) -> Iterator[Event]:
+    """Leave out reads of files that the training made before; native code may have written them."""
+    begin, own, others = _NEVER, set[str](), set[str]()
+    for event in events:
+        if event.kind == "begin":
+            begin = event.changed
+        elif event.kind == "write":
+            own.add(event.what)
+        elif event.kind == "touch":
+            others.add(event.what)
+        elif event.kind == "move":
+            source, place = event.what.split("\n")
+            made = source in own or (event.changed >= begin and source not in others)
+            (own if made else others).add(place)
+        else:
+            new = event.kind == "read" and event.changed >= begin and event.what not in others
+            if not new and event.what not in own:
+                yield event
 
 
 _LIBRARY_FOLDERS = frozenset({"site-packages", "dist-packages"})
@@ -183,44 +227,84 @@ def allowed_roots(task: Task) -> list[Path]:
 
 
 _TORCHS_SOCKET = "/pymp-"  # over which processes of multiprocessing hand on what they share
-_MAPPED = "has had in its memory since before"
-_SAID = MappingProxyType({"read": "reads", "list": "lists the folder", "mapped": _MAPPED})
+_NEVER = sys.maxsize
+_WHILE = "While a fold trains or is tested, the program"
+_ARRAYS = (
+    "Put all that a fold learns from into the arrays, or into weights with a card, and use nothing "
+    "else while it trains."
+)
+# What is said of the things of one kind, which stand in between, and what to do.
+_SAID = MappingProxyType(
+    {
+        "read": (
+            f"{_WHILE} reads",
+            "which is no library, nor the method's own weights: labels or statistics of tested "
+            f"subjects may stand there. {_ARRAYS}",
+        ),
+        "list": (
+            f"{_WHILE} lists the folder",
+            f"and the names of files may tell labels. {_ARRAYS}",
+        ),
+        "connect": (f"{_WHILE} connects to", f"which may know the labels. {_ARRAYS}"),
+        "start": (
+            f"{_WHILE} starts",
+            f"and what another program reads is not recorded. {_ARRAYS}",
+        ),
+        "call": (
+            f"{_WHILE} looks up with ctypes, in the C library,",
+            "by which files and connections are opened without a record. Open them with Python's "
+            "own functions, so that the audit can say what is read.",
+        ),
+        "mapped": (
+            "Before the audit began, the program had mapped into its memory (as np.memmap does)",
+            "where a training can read without opening it; whether one does cannot be seen. If "
+            "clips or labels stand there, load them as arrays or close the file, and audit again.",
+        ),
+        "off": (
+            f"{_WHILE} switches off",
+            "so that nobody knows what it reads then. Remove the calls into the audit's own code.",
+        ),
+    }
+)
 
 
-def _action(event: Event, roots: list[Path], written: set[str]) -> str:
-    """Say what is wrong with an event; nothing where nothing is."""
-    kind, what = event
+def _is_wrong(event: Event, roots: list[Path], audit: int) -> bool:
+    """Whether something is no part of an honest training; `audit` is when the first one began."""
+    kind, what, changed = event
     if kind == "connect":
-        return "" if _TORCHS_SOCKET in what else "connects to"
-    if kind == "call":
-        return "goes past Python by"
+        return _TORCHS_SOCKET not in what
     if kind == "start":
         program, *options = what.split()
         own = Path(program).name == Path(sys.executable).name
         known = own and not set(options) & set(_UNRECORDED)
-        return "" if known or Path(program).name in _TOOLS else "starts"
-    if kind not in _SAID or what in written or _is_allowed(Path(what), roots):
-        return ""
-    return _SAID[kind]
+        return not known and Path(program).name not in _TOOLS
+    if kind in ("read", "list", "mapped"):
+        new = kind != "read" or changed >= audit
+        return not _is_allowed(Path(what), roots, new=new)
+    return kind in _SAID
 
 
-def _is_allowed(path: Path, roots: list[Path]) -> bool:
+def _is_allowed(path: Path, roots: list[Path], *, new: bool) -> bool:
+    """Whether a path belongs to a library; what it left before the audit is no data of a run."""
     temporary = Path(tempfile.gettempdir()).resolve()
     for folder in (temporary, Path("/dev/shm")):
         inside = path.is_relative_to(folder) and path != folder
-        if inside and path.relative_to(folder).parts[0].startswith(_OF_LIBRARIES):
+        name = path.relative_to(folder).parts[0] if inside else ""
+        if name.startswith(_OF_LIBRARIES) and (new or name.startswith(_COMPILED)):
             return True
+    if path.is_relative_to("/proc") and path.name == "mem":
+        return False
     return path == temporary or any(path.is_relative_to(root) for root in roots)
 
 
-def _finding(action: str, things: set[str]) -> Finding:
-    remedy = "Everything a fold learns from belongs into the arrays, or into weights with a card"
-    also = " Whether a training reads it there cannot be seen." if action == _MAPPED else ""
-    message = (
-        f"While a fold trains or is tested, the program {action} {some(things)}.{also} {remedy}."
+def _finding(kind: str, things: set[str]) -> Finding:
+    said, then = _SAID[kind]
+    return Finding(
+        check="recording",
+        severity="note" if kind == "mapped" else "leak",
+        fold="",
+        message=f"{said} {some(things)}, {then}",
     )
-    severity: Literal["note", "leak"] = "note" if action == _MAPPED else "leak"
-    return Finding(check="recording", severity=severity, fold="", message=message)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,12 @@ from openmer.clip import Clip
 from openmer.datasets import label_scheme, labelled
 from openmer.evaluation._audit_stamp import Finding
 from openmer.evaluation.audit._finding import some
-from openmer.evaluation.audit._results_claims import check_claims, check_shape, check_sizes
+from openmer.evaluation.audit._results_claims import (
+    check_claims,
+    check_epochs,
+    check_shape,
+    check_sizes,
+)
 from openmer.evaluation.audit._results_table import (
     Claim,
     Row,
@@ -72,6 +77,7 @@ def check_results(
     findings = _check_folds(rows, splits)
     final = _last_epochs(rows)
     findings += _check_scores(final) + _check_grouping(final)
+    findings += check_epochs([(row.fold, row.epoch) for row in rows])
     kept, found = _check_rows(final)
     findings += found
     if truth is not None:
@@ -186,9 +192,9 @@ def _check_scores(rows: Sequence[Row]) -> list[Finding]:
     worse = sum(row.best == row.truth for row in other)
     chance = binomtest(better, better + worse, alternative="greater").pvalue if better else 1.0
     message = (
-        f"{len(other)} of {len(rows)} predictions are not the class with the highest score "
-        f"({some({row.clip for row in other})}), which makes {better - worse:+d} of them right. "
-        "Corrected by the scores."
+        f"{len(other)} of {len(rows)} predictions are not the class with the highest score, or of "
+        f"equal ones not the usual class ({some({row.clip for row in other})}), which makes "
+        f"{better - worse:+d} of them right. Corrected by the scores."
     )
     found = _mistake("other than scores", message, right)
     return [found if chance < _BEYOND_CHANCE else replace(found, severity="note")]
@@ -196,22 +202,28 @@ def _check_scores(rows: Sequence[Row]) -> list[Finding]:
 
 def _check_grouping(rows: Sequence[Row]) -> list[Finding]:
     """Find folds of clips in place of subjects: they train and test each subject."""
-    folds: dict[tuple[str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    folds: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        folds[row.seed, row.subject][row.fold].add(row.clip)
+        folds[row.seed, row.subject][row.fold].append(row.clip)
     split = {
         subject
         for (_, subject), own in folds.items()
-        if len(own) > 1 and subject not in own and not set.intersection(*own.values())
+        if len(own) > 1 and subject not in own and _are_parts(list(own.values()))
     }
     if not split:
         return []
     message = (
         f"The clips of {len(split)} subjects are tested in several folds ({some(split)}), so each "
-        "of these models has trained on its tested subjects: the folds are of clips, not of "
-        "subjects. It cannot be corrected: train again by subjects."
+        "of these models has trained on its tested subjects: the folds are of clips or frames, not "
+        "of subjects. It cannot be corrected: train again by subjects."
     )
     return [_mistake("folds of clips", message)]
+
+
+def _are_parts(folds: Sequence[Sequence[str]]) -> bool:
+    """Whether folds have other clips of a subject, or other frames of a clip; repeats have all."""
+    frames = any(len(set(clips)) < len(clips) for clips in folds)
+    return frames or not set.intersection(*map(set, folds))
 
 
 def _foreign(rows: Sequence[Row]) -> set[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -44,7 +45,38 @@ def check_claims(
         if claim.epoch < 0 and not claim.fold:
             found = _explained(claim, rows, final, kept)
             findings += [found] if found else []
+    findings += check_epochs([(claim.fold, claim.epoch) for claim in claims])
     return findings + _check_log(claims)
+
+
+def check_epochs(told: Sequence[tuple[str, int]]) -> list[Finding]:
+    """Note folds that leave out epochs, or end with an epoch of their own.
+
+    Args:
+        told: Fold and epoch of everything that is told; an epoch below 0 is none.
+    """
+    folds: dict[str, set[int]] = defaultdict(set)
+    for fold, epoch in told:
+        if epoch >= 0:
+            folds[fold].add(epoch)
+    every = sorted(set().union(*folds.values()))
+    step = min((after - before for before, after in pairwise(every)), default=1)
+    gaps = {fold: set(range(min(own), max(own) + 1, step)) - own for fold, own in folds.items()}
+    gaps = {fold: own for fold, own in gaps.items() if own}
+    ends = sorted(max(own) for own in folds.values())
+    messages = []
+    if gaps:
+        fold, own = next(iter(gaps.items()))
+        messages.append(
+            f"{len(gaps)} of {len(folds)} folds leave out epochs, such as {min(own)} of "
+            f"{fold or 'the whole'}. Ask for all: epochs may be left out for what they scored."
+        )
+    if len(set(ends)) > 1:
+        messages.append(
+            f"Folds end with different epochs, from {ends[0]} to {ends[-1]}. Ask what chose them: "
+            "if it was the score of the tested subject, the result is too high."
+        )
+    return [Finding(check="epochs", severity="note", fold="", message=one) for one in messages]
 
 
 def check_shape(rows: Sequence[Row]) -> list[Finding]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,8 @@ class Row:
         predicted: Class, as written.
         seed: Seed or run, as written.
         epoch: Epoch, from 0; -1 where the file does not say.
-        best: Class with the highest score, where the file has scores beside predictions.
+        best: Class with the highest score, where the file has scores beside predictions; of
+            several with the same score the one that the file predicts most often then.
     """
 
     fold: str
@@ -96,6 +98,8 @@ def read_rows(path: Path) -> list[Row]:
             _row(line, f"line {len(rows) + i}", scores, f"{file}, line {i}")
             for i, line in enumerate(lines, start=2)
         ]
+    usual = _usual(rows)
+    rows = [replace(row, best=usual.get(row.best, row.best)) for row in rows]
     _require_one_wording(path, rows)
     return rows
 
@@ -216,8 +220,17 @@ def _row(line: Mapping[str, str], name: str, scores: Mapping[str, str], place: s
         predicted=predicted,
         seed=cells.get("seed", ""),
         epoch=int(_number(cells["epoch"], place)) if cells.get("epoch") else -1,
-        best=best[0] if cells.get("predicted") and len(best) == 1 else "",
+        best="\n".join(best) if cells.get("predicted") else "",
     )
+
+
+def _usual(rows: Sequence[Row]) -> dict[str, str]:
+    """Return which of the classes that share the highest score is predicted most often."""
+    told: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        told[row.best][row.predicted] += row.predicted in row.best.split("\n")
+    often = {best: count.most_common(1)[0] for best, count in told.items() if "\n" in best}
+    return {best: name if count else "" for best, (name, count) in often.items()}
 
 
 def _best(line: Mapping[str, str], scores: Mapping[str, str], place: str) -> list[str]:

@@ -142,14 +142,14 @@ class Trial:
         fit: What trains.
         fold: The fold.
         job: Its training.
-        before: The training in the same call that comes first; None where there is none.
+        before: The trainings in the same call that come first.
         recorder: Records what trainings read.
     """
 
     fit: FitFolds
     fold: Fold
     job: FitJob
-    before: FitJob | None
+    before: tuple[FitJob, ...]
     recorder: Recorder
 
     def outcome(self, data: TrainingData, predict: Sequence[int] | None = None) -> FitResult | str:
@@ -160,7 +160,7 @@ class Trial:
         subject too.
         """
         job = self.job if predict is None else replace(self.job, predict=tuple(predict))
-        jobs = [job] if self.before is None else [self.before, job]
+        jobs = [*self.before, job]
         try:
             return self._last(data, jobs)
         except (ValueError, ArithmeticError, RuntimeError) as error:
@@ -172,10 +172,26 @@ class Trial:
             return f"{type(error).__name__}: {error}"
 
     def _last(self, data: TrainingData, jobs: Sequence[FitJob]) -> FitResult:
+        asked = jobs[-1].subject_id
         with self.recorder.recording():
             results = self.fit(data, jobs)
-        asked = jobs[-1].subject_id
-        return next(result for result in results if result.job.subject_id == asked)
+            own = next(result for result in results if result.job.subject_id == asked)
+            return plain(own, jobs[-1])
+
+
+def plain(result: FitResult, job: FitJob) -> FitResult:
+    """Copy a result into arrays, texts and numbers, none of which says what it is equal to."""
+    thresholds = result.thresholds
+    return replace(
+        result,
+        job=job,
+        scores=np.array(result.scores, np.float32, subok=False),
+        epoch=int(result.epoch),
+        losses=tuple(np.array(result.losses, np.float64).tolist()),
+        weights_sha256=str.encode(result.weights_sha256).decode(),
+        settings=dict(result.settings),
+        thresholds=None if thresholds is None else np.array(thresholds, np.float32, subok=False),
+    )
 
 
 def trial_of(
@@ -186,9 +202,9 @@ def trial_of(
     job = fold_job(task, fold, epoch_rule, seed=seed)
     other = _other(task, fold)
     if other is None:
-        return Trial(fit, fold, job, None, recorder)
+        return Trial(fit, fold, job, (), recorder)
     before = fold_job(task, other, epoch_rule, seed=seed)
-    return Trial(fit, fold, job, _companion(task, before, fold), recorder)
+    return Trial(fit, fold, job, (_companion(task, before, fold),), recorder)
 
 
 def _other(task: Task, fold: Fold) -> Fold | None:

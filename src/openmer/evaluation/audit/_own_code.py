@@ -1,0 +1,54 @@
+"""Whether the package's own functions are still its own: others could call any result good."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import FunctionType
+
+import openmer
+from openmer.evaluation.audit._finding import Finding, some
+
+_LIBRARIES = ("numpy", "sklearn.metrics")  # whose functions compare and count
+_SCHEMES = ("stdlib", "platstdlib", "purelib", "platlib")
+
+
+def check_code() -> list[Finding]:
+    """Report functions of this package, or of those it counts with, that a file of others holds."""
+    foreign = {
+        f"{name} is that of {function.__code__.co_filename}"
+        for name, function in _functions()
+        if _is_foreign(function.__code__.co_filename)
+    }
+    if not foreign:
+        return []
+    message = (
+        f"{len(foreign)} functions that make or compare the scores were replaced: {some(foreign)}. "
+        "Nothing that this process says of any method can be believed. Remove what replaces them, "
+        "and audit in a new process."
+    )
+    return [Finding(check="own code", severity="leak", fold="", message=message)]
+
+
+def _functions() -> Iterator[tuple[str, FunctionType]]:
+    """Yield the functions of modules and of their classes, with their names."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] != openmer.__name__ and name not in _LIBRARIES:
+            continue
+        for key, value in list(vars(module).items()):
+            if isinstance(value, FunctionType):
+                yield f"{name}.{key}", value
+            elif isinstance(value, type) and value.__module__ == name:
+                own = list(vars(value).items())
+                yield from ((f"{name}.{key}.{n}", f) for n, f in own if isinstance(f, FunctionType))
+
+
+@cache
+def _is_foreign(file: str) -> bool:
+    """Whether code is of a file that is neither this package's nor an installed library's."""
+    schemes = sysconfig.get_paths()
+    roots = (str(Path(openmer.__file__).parent), *map(schemes.__getitem__, _SCHEMES), "/usr")
+    return Path(file).is_file() and not any(Path(file).is_relative_to(root) for root in roots)
