@@ -1,6 +1,7 @@
 """Recipes that align, or take the apex frame; long runs that list what failed."""
 
 import pickle
+import sys
 from dataclasses import replace
 from fractions import Fraction
 
@@ -238,6 +239,7 @@ def test_failures_stop_a_run_where_they_are_errors(clips):
 
 def test_two_workers_know_ones_own_detector_and_list_the_same(clips, tmp_path, monkeypatch):
     monkeypatch.setattr(faces._DETECTORS, "_found", dict(faces._DETECTORS._found))
+    monkeypatch.setattr(sys.modules[prepare.__module__], "_START_S", 0)  # processes for a few clips
 
     def middle(image_rgb, /):
         if image_rgb[0, 0, 0] == 0:

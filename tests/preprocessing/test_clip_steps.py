@@ -1,5 +1,6 @@
 """Steps on the frames of a clip: magnify, interpolate, dynamic image, and which apex is taken."""
 
+import sys
 import warnings
 from dataclasses import replace
 from fractions import Fraction
@@ -314,8 +315,9 @@ def test_the_same_bytes_on_any_number_of_threads_and_from_the_tables(clip, name)
     assert len(seen) == 1
 
 
-def test_magnified_clips_in_two_processes_and_from_the_cache(clip, tmp_path):
-    clips = [clip, replace(clip, name="b", apex=9)]
+def test_magnified_clips_in_two_processes_and_from_the_cache(clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[prepare.__module__], "_START_S", 0)  # processes for a few clips
+    clips = [clip, replace(clip, name="b", apex=9), replace(clip, name="c", apex=8)]
     made = recipe(MAGNIFY, {**APEX, "size": 32})
     alone = prepare(clips, made)
     cache = ArrayCache(tmp_path)

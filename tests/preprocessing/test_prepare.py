@@ -55,6 +55,12 @@ def some_clips(folder, count=4) -> tuple[Clip, ...]:
     return tuple(clips)
 
 
+@pytest.fixture
+def at_once(monkeypatch):
+    """Start processes for the shortest work."""
+    monkeypatch.setattr(prepare_module, "_START_S", 0)
+
+
 def test_arrays_stand_in_the_order_of_the_clips(tmp_path):
     clips = some_clips(tmp_path)
     seen = []
@@ -67,6 +73,7 @@ def test_arrays_stand_in_the_order_of_the_clips(tmp_path):
     assert np.array_equal(prepare(clips[::-1], RECIPE), prepared[::-1])
 
 
+@pytest.mark.usefixtures("at_once")
 def test_two_workers_and_a_cache_give_the_same_bytes(tmp_path):
     clips, cache = some_clips(tmp_path), ArrayCache(tmp_path / "cache")
     alone = prepare(clips, RECIPE)
@@ -89,26 +96,30 @@ def test_a_result_too_large_for_memory_has_the_same_bytes(tmp_path, monkeypatch)
     assert len([path for path in cache.root.rglob("*") if path.is_file()]) == 4
 
 
-def test_no_process_is_started_for_what_is_in_the_cache(tmp_path, monkeypatch):
+def test_no_process_is_started_for_little_work_and_what_is_in_the_cache(tmp_path, monkeypatch):
     clips, cache = some_clips(tmp_path), ArrayCache(tmp_path / "cache")
-    alone = prepare(clips, RECIPE, cache=cache)
 
     def started(*_):
         raise AssertionError("a process was started")
 
     monkeypatch.setattr(prepare_module, "_arrays_elsewhere", started)
+    alone = prepare(clips, RECIPE, cache=cache, workers=2)
     assert fingerprint(prepare(clips, RECIPE, cache=cache, workers=2)) == fingerprint(alone)
-    cache.path(cache.key(RECIPE, clips[1])).unlink()
+    for clip in clips[1:]:
+        cache.path(cache.key(RECIPE, clip)).unlink()
+    monkeypatch.setattr(prepare_module, "_START_S", 0)
     with pytest.raises(AssertionError, match="started"):
         prepare(clips, RECIPE, cache=cache, workers=2)
 
 
+@pytest.mark.usefixtures("at_once")
 def test_where_processes_cannot_be_forked_the_bytes_are_the_same(tmp_path, monkeypatch):
     clips = some_clips(tmp_path)
     monkeypatch.setattr(prepare_module, "can_fork", lambda: False)
     assert fingerprint(prepare(clips, RECIPE, workers=2)) == fingerprint(prepare(clips, RECIPE))
 
 
+@pytest.mark.usefixtures("at_once")
 def test_workers_know_a_flow_method_of_ones_own_and_name_the_failing_clip(tmp_path, monkeypatch):
     monkeypatch.setattr(flow_module._METHODS, "_found", dict(flow_module._METHODS._found))
     register_flow("difference")(lambda first, second: np.stack([second - first] * 2))

@@ -104,9 +104,9 @@ def test_a_fall_changes_the_weights_and_the_next_stage_begins_at_its_own_rate():
 
         def noted(stage, learner=learner, enter=enter):
             if hasattr(learner, "_optimizer"):
-                rates.append(learner._optimizer.param_groups[0]["lr"])
+                rates.append(learner._optimizer.rate)
             enter(stage)
-            rates.append(learner._optimizer.param_groups[0]["lr"])
+            rates.append(learner._optimizer.rate)
 
         learner.enter = noted
         fit([job], learner, training, data)

@@ -7,16 +7,21 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
+import lazy_loader
 import numpy as np
-from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedGroupKFold
 
 from openmer.clip import Clip
 from openmer.datasets import read_folds
 from openmer.errors import ConfigError, ProtocolError
 from openmer.evaluation._splits import Fold, leave_one_subject_out
 from openmer.registry import Registry
+
+if TYPE_CHECKING:
+    import sklearn.model_selection
+else:
+    sklearn = lazy_loader.load("sklearn")  # half a second to import: only `kfold` takes it
 
 MakeFolds = Callable[[Sequence[Clip], Sequence[int], str], Sequence[Fold]]
 """Clips, their class indices and what stands behind the colon to folds."""
@@ -152,7 +157,8 @@ def _dealt(
 ) -> list[tuple[list[int], list[int]]]:
     """Split by scikit-learn: groups of like classes where the classes allow it."""
     everybody = np.zeros(len(subjects))
-    for splitter in (StratifiedGroupKFold, GroupKFold):
+    choice = sklearn.model_selection
+    for splitter in (choice.StratifiedGroupKFold, choice.GroupKFold):
         dealt = splitter(count, shuffle=True, random_state=seed)
         try:
             with warnings.catch_warnings():
@@ -165,7 +171,7 @@ def _dealt(
     return [(train.tolist(), test.tolist()) for train, test in found]
 
 
-def _loco(clips: Sequence[Clip], targets: Sequence[int], text: str) -> list[Fold]:
+def _loco(clips: Sequence[Clip], targets: Sequence[int], text: str) -> list[Fold]:  # noqa: ARG001
     """Hold out each corpus once."""
     _refuse_text("loco", text)
     corpora = [clip.corpus for clip in clips]
@@ -174,8 +180,7 @@ def _loco(clips: Sequence[Clip], targets: Sequence[int], text: str) -> list[Fold
             f"Leave-one-corpus-out needs two corpora, found {', '.join(sorted(set(corpora)))}. "
             "Give clips of another corpus, too, or take loso."
         )
-    split = LeaveOneGroupOut().split(np.zeros(len(clips)), targets, corpora)
-    return [_fold("loco", corpora[test[0]], train.tolist(), test.tolist()) for train, test in split]
+    return _each_in_turn("loco", corpora)
 
 
 def _hde(clips: Sequence[Clip], targets: Sequence[int], text: str) -> list[Fold]:  # noqa: ARG001
@@ -215,15 +220,19 @@ def _from_file(clips: Sequence[Clip], targets: Sequence[int], text: str) -> list
     """Take the folds of a CSV file."""
     if not text:
         raise ConfigError("Protocol file: expected the path of a CSV file, as in file:folds.csv.")
-    fold_of = read_folds(Path(text), clips)
+    return _each_in_turn("file", read_folds(Path(text), clips))
+
+
+def _each_in_turn(protocol: str, groups: Sequence[str | None]) -> list[Fold]:
+    """Hold out each group that has a name once."""
     return [
         _fold(
-            "file",
+            protocol,
             name,
-            [i for i, own in enumerate(fold_of) if own != name],
-            [i for i, own in enumerate(fold_of) if own == name],
+            [i for i, own in enumerate(groups) if own != name],
+            [i for i, own in enumerate(groups) if own == name],
         )
-        for name in sorted({name for name in fold_of if name})
+        for name in sorted({name for name in groups if name})
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
@@ -21,6 +22,8 @@ from openmer.preprocessing._process_pool import can_fork, in_order
 from openmer.preprocessing._recipe import Recipe
 from openmer.preprocessing.faces._detect import FaceDetector, ensure_detector, face_detector
 from openmer.preprocessing.flow._flow import FlowMethod, ensure_registered, flow_method
+
+_START_S = 2.0  # of work with which worker processes begin: they load OpenMER
 
 
 def prepare(
@@ -93,19 +96,31 @@ def _arrays(
 ) -> Generator[NDArray[np.float32] | DataError]:
     """Yield the array of each clip, or why it has none, in order and as soon as it is known.
 
-    No process is started before the first clip that is not in the cache.
+    No process is started for clips that are in the cache, nor for work that is as soon done here.
     """
-    workers, done = min(workers, len(clips)), 0
-    if workers == 1 or cache is not None:
-        for clip in clips:
-            found = _array(clip, recipe, cache) if workers == 1 else _kept(clip, recipe, cache)
-            if found is None:
-                break
-            yield found
-            done += 1
-    if done < len(clips):
-        left = clips[done:]
-        yield from _arrays_elsewhere(left, recipe, cache, min(workers, len(left)))
+    took_s: list[float] = []  # of the clips that were made here
+    for done, clip in enumerate(clips):
+        left = len(clips) - done
+        workers = min(workers, left)
+        found: NDArray[np.float32] | DataError | None
+        found = None if workers == 1 else _kept(clip, recipe, cache)
+        if found is None and workers > 1 and _is_long(took_s, left):
+            yield from _arrays_elsewhere(clips[done:], recipe, cache, workers)
+            return
+        if found is None:
+            begun_s = time.perf_counter()
+            found = _array(clip, recipe, cache)
+            took_s += [time.perf_counter() - begun_s] * isinstance(found, np.ndarray)
+        yield found
+
+
+def _is_long(took_s: Sequence[float], left: int) -> bool:
+    """Whether what is left takes longer than the start of worker processes.
+
+    The first clip took the longer for what had to be loaded: it counts only if it took very long.
+    """
+    counted = took_s[1:] or [one for one in took_s if one > _START_S]
+    return bool(counted) and left * sum(counted) / len(counted) > _START_S
 
 
 def _arrays_elsewhere(

@@ -34,6 +34,7 @@ from openmer.pretraining._spec import (
 from openmer.training import (
     Changes,
     FloatArray,
+    FusedOptimizer,
     IntArray,
     Plateau,
     Stage,
@@ -47,7 +48,6 @@ from openmer.training import (
     head_penalty,
     let_move,
     loss_function,
-    make_optimizer,
     penalised_weight,
     set_learning,
     with_copies,
@@ -153,7 +153,7 @@ class _Run:
             Epoch(
                 number=len(progress.epochs) + 1,
                 part=name,
-                learning_rate=self._optimizer.param_groups[0]["lr"],
+                learning_rate=self._optimizer.rate,
                 training_loss=training_loss,
                 validation_loss=loss,
                 validation_accuracy=accuracy,
@@ -187,7 +187,7 @@ class _Run:
     def _enter(self) -> None:
         _, stage = self.stages[self.progress.place]
         let_move(self.network, self.network, stage)
-        self._optimizer = make_optimizer(self.network, self._config, stage.learning_rate)
+        self._optimizer = FusedOptimizer(self.network, self._config, stage.learning_rate)
 
     def _train_epoch(self, stage: Stage) -> float:
         number = len(self.progress.epochs) + 1
@@ -201,8 +201,7 @@ class _Run:
         for step, rows in enumerate(order[: steps * size].reshape(steps, size)):
             rate = _rate(stage, (self.progress.inside + (step + 1) / steps) / stage.epochs)
             rate *= self.progress.plateau.rate
-            for group in self._optimizer.param_groups:
-                group["lr"] = rate
+            self._optimizer.rate = rate
             total += self._step(torch.from_numpy(rows), draws)
         return total / steps
 
@@ -286,7 +285,7 @@ class _Run:
             "progress": progress,
             "network": self.network.state_dict(),
             "best": self._best,
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": {"state": self._optimizer.state},
         }
         content = io.BytesIO()
         torch.save(record, content)
@@ -310,7 +309,7 @@ class _Run:
         self._best = record["best"]
         if self.progress.place < len(self.stages):
             self._enter()
-            self._optimizer.load_state_dict(record["optimizer"])
+            self._optimizer.state = record["optimizer"]["state"]
 
     def _question(self) -> str:
         image_set, start = self._image_set, self._config.start

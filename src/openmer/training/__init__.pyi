@@ -75,6 +75,7 @@ from ._folds import (
 from ._folds import (
     Validation as Validation,
 )
+from ._kernel import fit_kernel as fit_kernel
 from ._kernel_methods import (
     Feature as Feature,
 )
@@ -132,7 +133,7 @@ from ._network import (
     set_learning as set_learning,
 )
 from ._optimizers import (
-    make_optimizer as make_optimizer,
+    FusedOptimizer as FusedOptimizer,
 )
 from ._parallel import (
     fit_carrying as fit_carrying,
@@ -178,6 +179,21 @@ from ._seeding import (
 from ._seeding import (
     generator as generator,
 )
+from ._svm import (
+    Examples as Examples,
+)
+from ._svm import (
+    fit_pipeline as fit_pipeline,
+)
+from ._svm import (
+    fit_svm as fit_svm,
+)
+from ._svm import (
+    learned as learned,
+)
+from ._svm import (
+    svm_scores as svm_scores,
+)
 
 __all__ = [
     "CLASSIFIER",
@@ -186,10 +202,12 @@ __all__ = [
     "Changes",
     "DecisionFunction",
     "EpochRule",
+    "Examples",
     "Feature",
     "FitJob",
     "FitResult",
     "FloatArray",
+    "FusedOptimizer",
     "ImageAugment",
     "InnerConfig",
     "IntArray",
@@ -229,21 +247,25 @@ __all__ = [
     "fit_carrying",
     "fit_groups",
     "fit_jobs",
+    "fit_kernel",
+    "fit_pipeline",
+    "fit_svm",
     "flops_of_modules",
     "forward_flops",
     "freed_memory_kept",
     "generator",
     "has_depthwise",
     "head_penalty",
+    "learned",
     "let_move",
     "list_losses",
     "loss_function",
-    "make_optimizer",
     "penalised_weight",
     "plan_run",
     "pretrained_network",
     "register_loss",
     "set_learning",
+    "svm_scores",
     "trained_network",
     "with_copies",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from openmer import training as room  # for what needs scikit-learn, a second to import
 from openmer.training._batches import training_rows
 from openmer.training._config import NetworkTraining
 from openmer.training._decision_function import DecisionFunction
@@ -16,7 +18,9 @@ from openmer.training._folds import FitJob, FloatArray, TrainingData
 from openmer.training._kernel_methods import SvmTraining
 from openmer.training._learner import Learner
 from openmer.training._network import NetworkSpec, build_network, features_of
-from openmer.training._svm import Examples, fit_pipeline, learned, svm_scores
+
+if TYPE_CHECKING:
+    from openmer.training._svm import Examples
 
 Numbers = Mapping[str, NDArray[np.generic]]
 
@@ -113,7 +117,7 @@ def _examples(
 ) -> Examples:
     place = {clip: number for number, clip in enumerate(job.train)}
     clips = np.array([place[int(row) % data.clips] for row in rows], dtype=np.int64)
-    return Examples(
+    return room.Examples(
         inputs=features,
         targets=data.targets[rows % data.clips],
         clips=clips,
@@ -124,7 +128,7 @@ def _examples(
 def _classified(
     svm: SvmTraining, examples: Examples, test: FloatArray | None, num_classes: int
 ) -> tuple[FloatArray, Numbers]:
-    classifier = fit_pipeline(svm, examples)
+    classifier = room.fit_pipeline(svm, examples)
     none = np.empty((0, examples.inputs.shape[1]), dtype=np.float32)
-    scores = svm_scores(classifier, none if test is None else test, num_classes)
-    return scores, {CLASSIFIER + name: value for name, value in learned(classifier).items()}
+    scores = room.svm_scores(classifier, none if test is None else test, num_classes)
+    return scores, {CLASSIFIER + name: value for name, value in room.learned(classifier).items()}

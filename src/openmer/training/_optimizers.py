@@ -6,10 +6,10 @@ fewer batches, or they stopped early), and Adam's bias correction must not move 
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
 
 from openmer.training._config import NetworkTraining, Pretraining
 from openmer.training._network import kernel_names
@@ -18,30 +18,72 @@ _BETAS = (0.9, 0.999)
 _EPS = 1e-8
 
 
-def make_optimizer(
-    network: nn.Module, training: NetworkTraining | Pretraining, learning_rate: float
-) -> torch.optim.Optimizer:
-    """Build a fused optimiser of PyTorch over all parameters that need a gradient.
+class FusedOptimizer:
+    """Adam, AdamW and SGD of PyTorch over all parameters that need a gradient, in fused steps.
+
+    Its functions are called, not its classes: these load the compiler of PyTorch at the first
+    step, which costs each process that trains seconds and 100 MB.
 
     Args:
         network: Whose weights.
         training: Rule, momentum, and which weights decay.
         learning_rate: Step size.
+
+    Attributes:
+        rate: The present step size.
+        state: What is remembered of the steps so far, by the place of each parameter.
     """
-    own, decay = _groups(network, training), training.weight_decay
-    match training.optimizer:
-        case "adam":
-            return torch.optim.Adam(own, lr=learning_rate, weight_decay=decay, fused=True)
-        case "adamw":
-            return torch.optim.AdamW(own, lr=learning_rate, weight_decay=decay, fused=True)
-        case "sgd":
-            return torch.optim.SGD(
-                own,
-                lr=learning_rate,
-                momentum=training.momentum,
-                weight_decay=decay,
-                fused=True,
-            )
+
+    def __init__(
+        self, network: nn.Module, training: NetworkTraining | Pretraining, learning_rate: float
+    ) -> None:
+        self._rule, self._momentum = training.optimizer, training.momentum
+        self._groups = _groups(network, training)
+        self.rate = learning_rate
+        self.state: dict[int, dict[str, Tensor]] = {}
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for own, _ in self._groups:
+            for weight in own.values():
+                weight.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move the weights that have a gradient."""
+        update = self._slide if self._rule == "sgd" else self._adapt
+        for own, decay in self._groups:
+            moving = {place: weight for place, weight in own.items() if weight.grad is not None}
+            gradients = [weight.grad for weight in own.values() if weight.grad is not None]
+            update(moving, gradients, decay)
+
+    def _adapt(self, moving: dict[int, Tensor], gradients: list[Tensor], decay: float) -> None:
+        for place, weight in moving.items():
+            if place not in self.state:
+                self.state[place] = {
+                    "step": torch.zeros((), device=weight.device),
+                    "exp_avg": torch.zeros_like(weight),
+                    "exp_avg_sq": torch.zeros_like(weight),
+                }
+        first, second, steps = (
+            [self.state[place][name] for place in moving]
+            for name in ("exp_avg", "exp_avg_sq", "step")
+        )
+        adam(
+            [*moving.values()], gradients, first, second, [], steps, fused=True, amsgrad=False,
+            decoupled_weight_decay=self._rule == "adamw", beta1=_BETAS[0], beta2=_BETAS[1],
+            lr=self.rate, weight_decay=decay, eps=_EPS, maximize=False,
+        )  # fmt: skip
+
+    def _slide(self, moving: dict[int, Tensor], gradients: list[Tensor], decay: float) -> None:
+        velocities = [self.state.get(place, {}).get("momentum_buffer") for place in moving]
+        sgd(
+            [*moving.values()], gradients, velocities, fused=True, momentum=self._momentum,
+            lr=self.rate, weight_decay=decay, dampening=0, nesterov=False, maximize=False,
+        )  # fmt: skip
+        for place, velocity in zip(moving, velocities, strict=True):
+            if velocity is not None:
+                self.state[place] = {"momentum_buffer": velocity}
 
 
 def decaying(network: nn.Module, training: NetworkTraining | Pretraining) -> set[str]:
@@ -51,15 +93,18 @@ def decaying(network: nn.Module, training: NetworkTraining | Pretraining) -> set
     return kernel_names(network)
 
 
-def _groups(network: nn.Module, training: NetworkTraining | Pretraining) -> list[dict[str, Any]]:
-    """Group the trainable parameters by whether they decay."""
+def _groups(
+    network: nn.Module, training: NetworkTraining | Pretraining
+) -> list[tuple[dict[int, Tensor], float]]:
+    """Group the trainable parameters by how fast they decay, each with its place."""
     moving = {name: own for name, own in network.named_parameters() if own.requires_grad}
     shrinks = decaying(network, training)
-    groups: list[dict[str, Any]] = [
-        {"params": [own for name, own in moving.items() if name in shrinks]},
-        {"params": [own for name, own in moving.items() if name not in shrinks], "weight_decay": 0},
+    slow = [own for name, own in moving.items() if name in shrinks]
+    free = [own for name, own in moving.items() if name not in shrinks]
+    return [
+        (dict(enumerate(slow)), training.weight_decay),
+        (dict(enumerate(free, len(slow))), 0.0),
     ]
-    return [group for group in groups if group["params"]]
 
 
 class StackedOptimizer:

@@ -18,13 +18,13 @@ import torch
 from joblib import Parallel, delayed
 from torch import nn
 
+from openmer import training as room  # for what needs scikit-learn, a second to import
 from openmer._engine import Engine, current_engine
 from openmer._workers import in_workers
 from openmer.errors import ConfigError
 from openmer.models import builder_of, ensure_registered
 from openmer.training._config import Stage
 from openmer.training._folds import FitJob, FitResult, FloatArray, TrainingData, digest
-from openmer.training._kernel import fit_kernel
 from openmer.training._kernel_methods import KernelTraining, SvmTraining
 from openmer.training._loop import fit
 from openmer.training._memory import (
@@ -39,7 +39,6 @@ from openmer.training._plan import RunPlan, Spec
 from openmer.training._retrain import retrained
 from openmer.training._single import SingleLearner
 from openmer.training._stacked import StackedLearner
-from openmer.training._svm import fit_svm
 
 _LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # PyTorch's switch, read as a process starts
 
@@ -258,9 +257,9 @@ def _in_worker(
 
 def _fit_one(job: FitJob, spec: Spec, data: TrainingData, token: str, plan: RunPlan) -> FitResult:
     if isinstance(spec, SvmTraining):
-        return fit_svm(job, spec, data)
+        return room.fit_svm(job, spec, data)
     if isinstance(spec, KernelTraining):
-        return fit_kernel(job, spec, data)
+        return room.fit_kernel(job, spec, data)
     learner = _learner(_Arrays(data, token), spec.model_dump_json(), plan.device, plan.compiled)
     with freed_memory_kept():
         return fit([job], learner, spec.training, data, spec.units)[0]

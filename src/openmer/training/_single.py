@@ -27,7 +27,7 @@ from openmer.training._network import (
     penalised_weight,
     set_learning,
 )
-from openmer.training._optimizers import make_optimizer
+from openmer.training._optimizers import FusedOptimizer
 from openmer.training._perturb import Perturbation
 from openmer.training._sampling import Rows
 from openmer.training._seeding import dropout_key
@@ -80,7 +80,7 @@ class SingleLearner:
         self._function = loss_function(spec.loss)
         self._loss = torch.compile(self._mean_loss) if compiled else self._mean_loss
         self._compiled = compiled
-        self._optimizer: torch.optim.Optimizer
+        self._optimizer: FusedOptimizer
         self._job: FitJob
         self._perturbation: Perturbation
         self._kept: dict[str, Tensor] = {}
@@ -107,15 +107,14 @@ class SingleLearner:
         """Let the weights of a stage move, with a fresh optimiser."""
         let_move(self._network, self._network[1], stage)
         self._stage = stage
-        self._optimizer = make_optimizer(self._network, self._spec.training, stage.learning_rate)
+        self._optimizer = FusedOptimizer(self._network, self._spec.training, stage.learning_rate)
         held = self._prefix is not None and self._prefix.is_frozen(self._network[1], stage)
         self._is_frozen = self._is_frozen and held
         self._learning = False
 
     def slow_down(self, model: int, factor: float) -> None:  # noqa: ARG002 - as in `keep`
         """Multiply the step size."""
-        for group in self._optimizer.param_groups:
-            group["lr"] *= factor
+        self._optimizer.rate *= factor
 
     def step(self, rows: Sequence[IntArray], moment: tuple[int, int]) -> Tensor:
         """One optimiser step on the rows of the one model."""

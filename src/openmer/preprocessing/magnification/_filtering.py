@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import final
 
 import numpy as np
+import scipy
 import torch
 from numpy.typing import NDArray
-from scipy import signal
 from torch import Tensor
 
 from openmer.preprocessing.magnification._filters import (
@@ -131,7 +131,7 @@ def _block(sections: NDArray[np.float64], frames: int) -> tuple[NDArray[np.float
     inputs = np.hstack([np.eye(frames), np.zeros((frames, states))])
     start = np.hstack([np.zeros((states, frames)), np.eye(states)])
     start = start.reshape(len(sections), 2, frames + states)
-    output, end = signal.sosfilt(sections, inputs, axis=0, zi=start)
+    output, end = scipy.signal.sosfilt(sections, inputs, axis=0, zi=start)
     end = end.reshape(states, frames + states)
     return output[:, :frames], output[:, frames:], end[:, :frames], end[:, frames:]
 

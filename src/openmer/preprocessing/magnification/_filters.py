@@ -12,8 +12,8 @@ from fractions import Fraction
 from typing import Final
 
 import numpy as np
+import scipy  # its parts come when they are asked for
 from numpy.typing import NDArray
-from scipy import signal
 
 from openmer.errors import ConfigError, DataError, unknown_name
 
@@ -263,9 +263,9 @@ def filter_course(design: Design, course: NDArray[np.float64]) -> NDArray[np.flo
         spectrum = np.fft.rfft(away, axis=0) * inside.reshape(-1, *[1] * (course.ndim - 1))
         return np.asarray(np.fft.irfft(spectrum, len(course), axis=0))
     if design.is_causal:
-        return np.asarray(signal.sosfilt(design.sections, away, axis=0))
+        return np.asarray(scipy.signal.sosfilt(design.sections, away, axis=0))
     padding = padding_frames(design, len(course))
-    both_ways = signal.sosfiltfilt(design.sections, away, axis=0, padlen=padding)
+    both_ways = scipy.signal.sosfiltfilt(design.sections, away, axis=0, padlen=padding)
     return np.ascontiguousarray(both_ways)
 
 
@@ -302,7 +302,7 @@ def _butterworth(settings: Butterworth, band: Band, fps: float) -> NDArray[np.fl
             f"band_hz ends at {band[1]:g} Hz; a Butterworth filter needs an upper edge below half "
             f"the frame rate, {fps / 2:g} Hz."
         )
-    return np.asarray(signal.butter(settings.order, band, "bandpass", fs=fps, output="sos"))
+    return np.asarray(scipy.signal.butter(settings.order, band, "bandpass", fs=fps, output="sos"))
 
 
 def _first_order_band(settings: FirstOrder, fps: float, band_hz: Band | None) -> Band:

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
+import scipy  # its parts come when they are asked for
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError, unknown_name
@@ -222,4 +222,5 @@ def _movement(gray: GrayFrames, onset: int, offset: int, search: FlowApex) -> ND
         raise DataError("The frames hold NaN or infinity; repair or drop these frames.")
     if not search.smoothing_frames:
         return np.array(curve)
-    return np.asarray(gaussian_filter1d(curve, search.smoothing_frames, mode="constant"))
+    smooth = scipy.ndimage.gaussian_filter1d
+    return np.asarray(smooth(curve, search.smoothing_frames, mode="constant"))
