@@ -14,6 +14,9 @@ class OpenedBefore(Trainer):
     def __init__(self, path):
         self.file = path.open("rb")
 
+    def __del__(self):
+        self.file.close()
+
     def statistics(self, data, job):
         mean, spread = super().statistics(data, job)
         self.file.seek(0)
