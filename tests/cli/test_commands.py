@@ -200,28 +200,24 @@ def folds_of(run):
     return {path.relative_to(run): path.read_bytes() for path in run.glob("**/s*/**/*.parquet")}
 
 
-@pytest.fixture(scope="module")
-def whole(manifest, tmp_path_factory):
-    """A command of a real process, and the folds that it writes where nobody stops it."""
-    # A shell that starts the tests in the background makes its children deaf to Ctrl-C.
-    hear = "import signal as s; s.signal(s.SIGINT, s.default_int_handler)"
-    command = [
-        sys.executable, "-c", f"{hear}; from openmer.cli import main; main()", "evaluate",
-        "ststnet", "--manifest", str(manifest), "--set", "training.epochs=150", "--workers", "2",
-        "--compiled", "never", "--device", "cpu", "--out",
-    ]  # fmt: skip
-    out = tmp_path_factory.mktemp("whole")
-    subprocess.run([*command, str(out)], check=True, capture_output=True)
-    return command, folds_of(out)
+EVALUATE = (
+    "evaluate", "ststnet", "--set", "training.epochs=150", "--compiled", "never", "--device", "cpu",
+)  # fmt: skip
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
-def test_stopped_at_any_moment_it_goes_on_to_the_same_bytes(whole, tmp_path, kill):
-    """A real process, stopped in the middle of its folds, then run again."""
-    command, folds = whole
+@pytest.mark.parametrize(("kill", "workers"), [(signal.SIGINT, "1"), (signal.SIGKILL, "2")])
+def test_stopped_at_any_moment_it_goes_on_to_the_same_bytes(
+    openmer, manifest, tmp_path, kill, workers
+):
+    """A real process, stopped in the middle of its folds; the same command, or with one worker."""
+    given = (*EVALUATE, "--manifest", str(manifest))
+    openmer(*given, "--workers", "1", "--out", "whole")
+    # A shell that starts the tests in the background makes its children deaf to Ctrl-C.
+    hear = "import signal as s; s.signal(s.SIGINT, s.default_int_handler)"
+    command = [sys.executable, "-c", f"{hear}; from openmer.cli import main; main()", *given]
     with (tmp_path / "err").open("wb") as err:
-        cut = subprocess.Popen([*command, str(tmp_path / "cut")], stderr=err)
+        cut = subprocess.Popen([*command, "--workers", "2", "--out", "cut"], stderr=err)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("cut/**/*.parquet")) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -232,8 +228,10 @@ def test_stopped_at_any_moment_it_goes_on_to_the_same_bytes(whole, tmp_path, kil
     if kill == signal.SIGINT:
         assert cut.returncode == 130
         assert b"run the same command to go on" in (tmp_path / "err").read_bytes()
-    subprocess.run([*command, str(tmp_path / "cut")], check=True, capture_output=True)
-    assert folds_of(tmp_path / "cut") == folds
+    code, _, err = openmer(*given, "--workers", workers, "--out", "cut")
+    assert code == 0, err
+    folds = folds_of(tmp_path / "whole")
+    assert len(folds) == 4 and folds_of(tmp_path / "cut") == folds
 
 
 @pytest.mark.slow
