@@ -46,8 +46,10 @@ import torch
 from PIL import Image as Pillow
 from safetensors.torch import save
 
+from openmer.api._clips import load_clips
+from openmer.app._decisions import Decision, Review, read_review
 from openmer.clip import Prediction
-from openmer.datasets import label_scheme, load, read_manifest
+from openmer.datasets import label_scheme, load, read_folds, read_manifest
 from openmer.datasets._action_units import combinations_of
 from openmer.datasets._own_images import read_own_images
 from openmer.datasets._roots import known_root
@@ -57,14 +59,18 @@ from openmer.datasets._workbook import read_workbook
 from openmer.datasets.fakes import write_fake
 from openmer.deployment import read_model
 from openmer.errors import DataError, OpenMERError
-from openmer.evaluation import Span, load_run, write_predictions
+from openmer.evaluation import Span, load_run, read_answers, write_predictions
 from openmer.evaluation._predictions import fold_digests, read_predictions
 from openmer.evaluation._seen_subjects import subjects_of_weights
 from openmer.evaluation.tuning._record import Choice, read_choices, write_choice
 from openmer.methods import list_methods, load_method, method_text
 from openmer.models import load_weights, save_weights
 from openmer.preprocessing._frames import read_gray, read_rgb
+from openmer.reports import add_record, check_records
 from openmer.reproduction import list_studies, load_study
+from openmer.video.coding._coding import EVENT_FORMATS, CodedEvent, Coding
+from openmer.video.coding._import import read_coding
+from openmer.video.footage._truth import Movement, read_footage, write_footage
 from openmer.video.output._events import read_events
 from openmer.video.spotting._evaluate import VideoResult
 from openmer.video.spotting._evaluate import _read as read_video_result
@@ -574,6 +580,63 @@ def _spotted(folder: Path) -> Path:
     return _write(folder / "v.json", json.dumps(asdict(result)).encode())
 
 
+def _coding(name: str) -> Callable[[Path], Path]:
+    events = (
+        CodedEvent(
+            kind="micro", onset_s=1.0, apex_s=1.2, offset_s=1.4, class_name="surprise",
+            action_units="4+L12", comment="seen twice",
+        ),
+        CodedEvent(subject_id=2, kind="macro", onset_s=3.0, offset_s=4.0),
+    )  # fmt: skip
+    coding = Coding(video="/videos/face.mp4", duration_s=9.0, step_s=0.04, events=events)
+
+    def make(folder: Path) -> Path:
+        path = folder / f"face{EVENT_FORMATS[name].suffix}"
+        EVENT_FORMATS[name].write(path, coding)
+        return path
+
+    return make
+
+
+def _review(folder: Path) -> Path:
+    review = Review(folder / "reviews", "anna")
+    review.decide("face/1/micro/30", Decision(state="accepted", onset=30, apex=36, offset=45))
+    return folder / "reviews/anna.json"
+
+
+def _answers(folder: Path) -> Path:
+    questions = ("What is the coarse expression class?", "What are the action units?")
+    lines = [
+        json.dumps({"video_id": f"q{n}", "video": "v", "question": one, "answer": "negative"})
+        for n, one in enumerate(questions)
+    ]
+    return _write(folder / "answers.jsonl", "\n".join(lines).encode())
+
+
+def _record(folder: Path) -> Path:
+    _run(folder / "run")
+    return add_record(folder / "run", folder / "board", leaky=True)
+
+
+def _footage(folder: Path) -> Path:
+    moves = [Movement(video="a.mp4", footage="talking", onset=9, apex=12, offset=15, size_px=2.0)]
+    return write_footage(folder, moves, {"a-plain.mp4": "talking"})
+
+
+def _folds(folder: Path) -> Path:
+    _manifest(folder)
+    rows = [f"{n % 2},made/s{n}" for n in range(3)]
+    return _write(folder / "folds.csv", "\n".join(["fold,subject", *rows]).encode())
+
+
+def _bids(file: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        load_clips(_manifest(folder)).to_bids(folder / "bids")
+        return next((folder / "bids").rglob(file))
+
+    return make
+
+
 def _corpus(name: str, file: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         root = folder.parent / f"{name}-whole"
@@ -666,6 +729,14 @@ def _read_model(path: Path) -> object:
 
 def _read_spotted(path: Path) -> object:
     return read_video_result(path)
+
+
+def _read_folds(path: Path) -> object:
+    return read_folds(path, read_manifest(path.parent / "clips.csv"))
+
+
+def _read_bids(path: Path) -> object:
+    return load_clips(next(above for above in path.parents if above.name == "bids")).clips
 
 
 def _read_corpus(name: str) -> Callable[[Path], object]:
@@ -806,6 +877,32 @@ KINDS: tuple[Kind, ...] = (
         mutations=(*WRITTEN, *[json_tree] * 8),
         read=_read_spotted,
     ),
+    *(
+        Kind(name=f"coding, {name}", make=_coding(name), mutations=WRITTEN, read=read_coding)
+        for name in ("boris", "eaf", "textgrid", "vtt")
+    ),
+    Kind(
+        name="review",
+        make=_review,
+        mutations=(*WRITTEN, *[json_tree] * 8),
+        read=read_review,
+    ),
+    Kind(name="answers to questions", make=_answers, mutations=WRITTEN, read=read_answers),
+    Kind(
+        name="record of a leaderboard",
+        make=_record,
+        mutations=(*WRITTEN, *[toml_tree] * 8),
+        read=lambda path: check_records(path.parent),
+    ),
+    Kind(
+        name="footage",
+        make=_footage,
+        mutations=WRITTEN,
+        read=lambda path: read_footage(path.parent),
+    ),
+    Kind(name="folds of one's own", make=_folds, mutations=WRITTEN, read=_read_folds),
+    Kind(name="BIDS, subjects", make=_bids("participants.tsv"), mutations=WRITTEN, read=_read_bids),
+    Kind(name="BIDS, events", make=_bids("*_events.tsv"), mutations=WRITTEN, read=_read_bids),
     *(
         Kind(
             name=f"labels of {corpus}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -207,12 +208,16 @@ def _started(kind: str, where: str) -> LocalCluster:
             "The engine slurm needs Dask-Jobqueue. Install it with: pip install 'openmer[cluster]'"
         ) from error
     profile, _, jobs = where.partition(":")
+    if not re.fullmatch(r"([1-9]\d{0,3})?", jobs, flags=re.ASCII):
+        raise ConfigError(
+            f"The engine slurm:{where} asks for {jobs[:40]!r} jobs, expected 1 to 9999."
+        )
     try:
         cluster = SLURMCluster(config_name=profile or None)
         cluster.scale(jobs=int(jobs or 2))
-    except (ValueError, OSError, RuntimeError) as error:
+    except Exception as error:  # whatever Dask-Jobqueue and its configuration raise
         raise ConfigError(
-            f"The engine slurm:{where} cannot be started: {error}. Describe your cluster in "
-            "Dask-Jobqueue's configuration (jobqueue.yaml)."
+            f"The engine slurm:{where} cannot be started: {type(error).__name__}: {error}. "
+            "Describe your cluster in Dask-Jobqueue's configuration (jobqueue.yaml)."
         ) from error
     return cluster

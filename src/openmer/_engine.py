@@ -44,7 +44,7 @@ class Engine:
 
     def __init__(self, name: str = LOCAL) -> None:
         kind = name.partition(":")[0]
-        if kind not in KINDS or (kind == LOCAL and name != LOCAL):
+        if kind not in KINDS or (kind == LOCAL and name != LOCAL) or name.endswith(":"):
             raise ConfigError(
                 f"There is no engine {name!r}. Give local, dask, dask:ADDRESS or slurm:PROFILE."
             )

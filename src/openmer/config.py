@@ -7,6 +7,7 @@ is no second list of either.
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 import types
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Tag, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Tag, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -32,6 +33,16 @@ class Record(BaseModel):
     """A frozen record that refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _named(name: str) -> str:
+    if not re.fullmatch(r"\w[\w.+~ -]{0,99}", name):
+        raise ValueError(f"found {_shown(name)}, expected letters, digits, spaces, and . _ - + ~")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_named)]
+"""A name after which files and folders are named."""
 
 
 def read_toml(

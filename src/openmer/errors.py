@@ -95,6 +95,8 @@ def reading_file(path: Path, what: str, remedy: str) -> Iterator[None]:
             running out of memory.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # never ends, or never begins
+            raise DataError(f"{path} is a device or pipe, expected {what}. Give an ordinary file.")
         yield
     except (OpenMERError, MemoryError):
         raise

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from openmer._file_names import cut_name, readable, safe_name, short_name
 from openmer._folder_stamp import STAMP, names, print_of, read_stamp, write_stamp
+from openmer._own_files import require_own, require_same
 from openmer._temporary_names import TEMPORARY, is_stale, unique_mark
 from openmer.errors import DataError
 
@@ -28,6 +29,8 @@ __all__ = [
     "replace_file",
     "replace_files",
     "replace_folder",
+    "require_own",
+    "require_same",
     "safe_name",
     "short_name",
     "sweep_stale",

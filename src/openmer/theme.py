@@ -26,7 +26,13 @@ _DARK = {
     "alarm-wash": "#35201f", "video": _VIDEO, "micro": "#ffb03b", "micro-ink": "#2a1a00",
     "macro": "#5ed6c4", "macro-ink": "#04231e",
 }  # fmt: skip
-_UNSTAMPED = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+FIGURE_MARK = "OpenMER"
+"""In the head of each figure, so that one of somebody else is not replaced."""
+_ABOUT = {
+    "png": {"Software": FIGURE_MARK},
+    "pdf": {"Creator": FIGURE_MARK, "CreationDate": None},
+    "svg": {"Creator": FIGURE_MARK, "Date": None},
+}
 
 
 def css_colours(*, dark: str = "") -> str:
@@ -69,7 +75,7 @@ def figure_bytes(figure: Figure, form: str = "png") -> bytes:
     content = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "openmer"}):
         figure.savefig(
-            content, format=form, metadata=_UNSTAMPED[form], facecolor=figure.get_facecolor()
+            content, format=form, metadata=_ABOUT[form], facecolor=figure.get_facecolor()
         )
     return content.getvalue()
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from starlette.testclient import TestClient
 from tests.video.made_analysis import analysis, event, info
 
 from openmer.app import (
@@ -20,6 +21,7 @@ from openmer.app import (
     write_reviewed,
 )
 from openmer.app._decisions import Decision, Review
+from openmer.app._review import Reviewing, _Server
 from openmer.datasets import read_manifest
 from openmer.errors import ConfigError, DataError
 from openmer.video import write_events, write_video
@@ -163,3 +165,49 @@ def test_what_was_accepted_becomes_clips_that_a_manifest_lists(tmp_path):
     assert len(clip.frame_paths) == 10
     with pytest.raises(DataError, match="class"):
         write_reviewed(tmp_path / "none", items, {items[0].key: decision()})
+
+
+def test_words_of_a_coder_stay_in_one_line():
+    told = decision(class_name=" po\nsi\x00tive ", comment="a\tb", action_units=" ")
+    assert (told.class_name, told.comment, told.action_units) == ("po si tive", "a b", "")
+
+
+def test_a_decision_beyond_the_end_of_the_video_is_named(tmp_path):
+    results = write_results(tmp_path, seconds=5)
+    (item, _) = review_items([results])
+    late = decision(onset=140, class_name="positive").model_copy(update={"offset": 190})
+    with pytest.raises(DataError, match="ends with frame 190, the video with 149"):
+        write_reviewed(tmp_path / "out", [item], {item.key: late})
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_review_of_many_videos_keeps_few_open(tmp_path):
+    for name in "abc":
+        write_results(tmp_path / name, seconds=5)
+        (tmp_path / name / "analysis" / "talk").rename(tmp_path / f"talk-{name}")
+    reviewing = Reviewing(tmp_path, "anna")
+    for number in (0, 2, 4, 0):
+        assert reviewing.pictures(number)["frames"]
+    assert len(reviewing._videos) == 2
+    reviewing.close()
+
+
+def test_a_bad_request_is_one_answer_and_changes_nothing(tmp_path, monkeypatch):
+    reviewing = Reviewing(write_results(tmp_path, seconds=5), "anna")
+    client = TestClient(_Server(reviewing, "word").application(), base_url="http://localhost")
+    own = {"x-openmer-token": "word"}
+    for number in ("-1", "2", "9" * 5000, "1e0", "\u0661", "%00", "..", "0x0", "None", " 0"):
+        assert client.get(f"/events/{number}/pictures", headers=own).status_code == 404, number
+    bodies = ("", "{", "[]", "null", "{}", '{"decision": 5}', '{"decision": {}}', "[" * 9000)
+    bodies += ('{"decision": null, "x": 1}', "NaN", b"\xff\xfe", '"' * 9999)
+    moments = ({"onset": 10**400}, {"apex": -1}, {"offset": 60}, {"comment": "x" * 501})
+    told = decision().model_dump()
+    bodies += tuple(json.dumps({"decision": told | changed}) for changed in moments)
+    for body in bodies:
+        answer = client.post("/events/0", headers=own, content=body)
+        assert answer.status_code == 400 and answer.json()["error"], body
+    for word in ("", "Word", "word ", "w\u00f6rd".encode()):
+        assert client.get("/events", headers={"x-openmer-token": word}).status_code == 403
+    monkeypatch.setattr(reviewing, "_cut", lambda item: 1 / 0)  # a video that a library stumbles on
+    assert client.get("/events/0/pictures", headers=own).status_code == 500
+    assert not (tmp_path / "analysis/reviews").exists()

@@ -30,6 +30,15 @@ COMMANDS = (
     ("models", "fetch", "face-mesh", "--from", "ODD"),
     ("methods", "show", "ODD"),
     ("review", "ODD"),
+    ("events", "export", "ODD"),
+    ("events", "import", "ODD"),
+    ("events", "agreement", "ODD"),
+    ("events", "manifest", "ODD"),
+    ("challenge", "answer", "ODD", "--train", "ODD", "--out", "out.jsonl"),
+    ("challenge", "score", "ODD", "ODD"),
+    ("leaderboard", "add", "ODD"),
+    ("evaluate", "flow-mlp", "--manifest", "ODD", "--label-scheme", "ODD"),
+    ("evaluate", "flow-mlp", "--manifest", "ODD", "--protocol", "file:ODD"),
 )
 
 

@@ -66,6 +66,31 @@ def test_an_impossible_offset(offset, now):
     assert fixed.offset == now
 
 
+def row(field, now):
+    return {**fix(field, "impossible", now), "clip": "row 35"}
+
+
+@pytest.mark.parametrize(
+    ("found", "fixes", "now"),
+    [
+        (("7", "40", "30"), {"apex": "40", "offset": "75"}, ("7", "40", "75")),
+        (("7", "60", "30"), {"apex": "40", "offset": "75"}, ("7", "40", "75")),
+        (("200", "9", "30"), {"onset": "2", "apex": "20", "offset": "40"}, ("2", "20", "40")),
+        (("2647", "9", "30"), {"onset": "1"}, ("1", "9", "30")),
+        # of other clips, so left alone whole
+        (("7", "20", "30"), {"apex": "40", "offset": "75"}, None),
+        (("7", "", "30"), {"apex": "20", "offset": "75"}, None),
+        (("507", "", "500"), {"apex": "40", "offset": "75"}, None),
+        (("7", "", "30"), {"apex": "40"}, None),
+    ],
+)
+def test_corrections_of_a_row_are_made_all_or_not_at_all(found, fixes, now):
+    names = ("onset", "apex", "offset")
+    before = annotation(row=35, **dict(zip(names, found, strict=True)))
+    (after,) = corrected([before], [row(*one) for one in fixes.items()])
+    assert tuple(getattr(after, name) for name in names) == (now or found)
+
+
 def test_the_shipped_corrections_are_of_the_right_form():
     fixes = read_corrections("samm")
     assert {row["clip"] for row in fixes} == {

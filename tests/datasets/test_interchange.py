@@ -3,8 +3,10 @@
 import csv
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import openmer
@@ -39,6 +41,7 @@ def test_a_bids_like_folder_is_read_back(clips, tmp_path):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(rows=st.lists(st.tuples(WORDS, WORDS, WORDS), min_size=1, unique=True))
+@example(rows=[("n/a", "'n/a'", "''n/a''"), ("'", "''", "n/a'")])
 def test_any_words_come_back_as_they_were(rows, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bids") / "made"
     given_rows = [
@@ -46,8 +49,8 @@ def test_any_words_come_back_as_they_were(rows, tmp_path_factory):
         for s, c, e in rows
     ]
     write_bids(folder, given_rows, COLUMNS, "tests 1")
-    found = {(one["subject"], one["clip"], one["label"]) for one in read_bids(folder)}
-    assert found == {tuple("" if word == "n/a" else word for word in row) for row in rows}
+    found = {(one["subject"], one["clip"], one["label"]) for one in read_bids(folder).values()}
+    assert found == set(rows)
 
 
 def test_a_table_that_lacks_something_is_named(clips, tmp_path):
@@ -55,6 +58,28 @@ def test_a_table_that_lacks_something_is_named(clips, tmp_path):
     (folder / "participants.tsv").write_text("participant_id\nsub-0001\n")
     with pytest.raises(DataError, match=r"participants\.tsv has no column corpus, subject"):
         openmer.load_clips(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("\n", "\n\n", "cannot be read as a table"),
+        ("\tsurprise\t", "\tsurprise\tmore\t", "cannot be read as a table"),
+        (
+            "\tsurprise\t",
+            "\tn/a\t",
+            r"sub-0001_task-expression_events\.tsv row \d+: label is empty",
+        ),
+        ("\tsurprise\t", "\tsur\0prise\t", "NUL"),
+    ],
+)
+def test_a_wrong_row_is_named_by_its_own_table(clips, tmp_path, old, new, said):
+    folder = clips.to_bids(tmp_path / "bids")
+    path = folder / "sub-0001/beh/sub-0001_task-expression_events.tsv"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(DataError, match=said) as caught:
+        openmer.load_clips(folder)
+    assert str(folder) in str(caught.value)
 
 
 def test_a_dataset_of_hugging_face_is_read_back(clips):
@@ -69,3 +94,26 @@ def test_a_missing_extra_is_one_clear_error(clips, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
     with pytest.raises(ConfigError, match="hugging-face"):
         hugging_face_dataset(clips.to_frame())
+
+
+def test_a_path_that_is_no_text_is_named(clips, tmp_path):
+    rows = clips.to_frame().astype(object).to_dict("records")
+    rows[0]["frames"] += "\udce4"
+    with pytest.raises(DataError, match="no UTF-8 text"):
+        openmer.load_clips(pd.DataFrame(rows, dtype=object))
+    with pytest.raises(DataError, match="no UTF-8 text"):
+        write_bids(tmp_path / "bids", rows, list(rows[0]), "tests 1")
+    assert not (tmp_path / "bids").exists()
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT, np.float32("nan"), ""])
+def test_whatever_a_table_leaves_out_is_empty(clips, missing):
+    table = clips.to_frame().astype(object)
+    table.loc[0, "apex"] = missing
+    assert openmer.load_clips(table)[0].apex is None
+
+
+def test_a_cell_that_is_no_value_is_taken_as_its_text(clips):
+    table = clips.to_frame().astype(object)
+    table.at[0, "label"] = np.arange(2)
+    assert openmer.load_clips(table)[0].emotion == "[0 1]"

@@ -50,6 +50,11 @@ def test_a_method_keeps_a_scheme_that_has_no_name_of_its_own(tmp_path):
     assert with_label_scheme(method, "as-annotated:2").scheme.minimum == 2
 
 
+def test_a_word_is_known_in_both_unicode_forms():
+    scheme = LabelScheme.model_validate({"classes": {"a": ["gen\u00e9"], "b": ["x"]}})
+    assert scheme.index_of("GENE\u0301 ") == 0
+
+
 def test_words_outside_are_refused_all_at_once_with_what_to_type():
     clips = clips_of("joy", "joy", "calm", "surprise")
     with pytest.raises(DataError) as found:
@@ -93,6 +98,7 @@ def test_a_wrong_spec_says_what_is_expected(spec, text):
     [
         ({"classes": ["a"]}, "too few"),
         ({"classes": ["a", "a"]}, "one name"),
+        ({"classes": ["\u00e9", "E\u0301"]}, "one name"),
         ({"classes": {"a": ["x"], "b": ["x"]}}, "two classes"),
         ({"classes": {"a": [1], "b": ["x"]}}, "expected words"),
         ({"classes": ["a", "b"], "dropped": ["a"]}, "dropped, too"),

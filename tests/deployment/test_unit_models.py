@@ -1,15 +1,22 @@
 """A model that names a class and the action units of a clip."""
 
+import tomllib
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import tomli_w
 import torch
 from tests.builders import make_data, make_task
+from tests.evaluation.made_up_runs import write_run
 
+import openmer
 from openmer.deployment import read_model, train_model, write_model
-from openmer.errors import ConfigError
-from openmer.evaluation import TaskDataset
+from openmer.errors import ConfigError, DataError
+from openmer.evaluation import TaskDataset, load_run
+from openmer.explanation import require_explainable
+from openmer.methods import load_method
+from openmer.reports import find_runs
 from openmer.training import Resources
 
 ONE = Resources(device="cpu", strategy="one_by_one", compiled="never")
@@ -55,3 +62,26 @@ def test_a_task_is_a_dataset_of_pytorch_with_its_folds(task):
         assert {dataset.subjects[i] for i in test.indices} == {fold.held_out}
     batch = next(iter(torch.utils.data.DataLoader(dataset, batch_size=5)))
     assert batch[0].shape[0] == 5
+
+
+def test_whatever_needs_a_class_refuses_a_method_of_units_at_once(tmp_path):
+    given = ("flow-mlp", tmp_path / "no.csv")  # refused before it is read
+    with pytest.raises(ConfigError, match="openmer action-units"):
+        openmer.evaluate(*given, overrides=["task=action_units"], progress=False)
+    method = load_method("flow-mlp", ["task=action_units"])
+    with pytest.raises(ConfigError, match="openmer action-units"):
+        require_explainable(method, "a/b")
+
+
+def test_a_run_of_units_is_named_as_one(tmp_path):
+    write_run(tmp_path)
+    path = tmp_path / "run.toml"
+    table = tomllib.loads(path.read_text())
+    table["method"] |= {"task": "action_units"}
+    table.pop("record_sha256", None)
+    path.write_text(tomli_w.dumps(table))
+    for reading in (load_run, lambda folder: openmer.compare(folder, folder)):
+        with pytest.raises(DataError, match="openmer action-units"):
+            reading(tmp_path)
+    with pytest.raises(DataError, match="openmer action-units"):
+        find_runs([tmp_path])

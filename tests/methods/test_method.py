@@ -145,3 +145,21 @@ def test_methods_that_extend_each_other_are_refused(tmp_path):
 def test_an_override_can_name_a_step():
     method = load_method("ststnet", ["recipe.resize.size=32"])
     assert method == load_method("ststnet", ["recipe.2.size=32"])
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a\\b", "a\0b", "x" * 101, "<b>"])
+def test_a_name_is_one_that_folders_can_have(name):
+    with pytest.raises(ConfigError, match="expected letters"):
+        load_method("flow-mlp", [f"name={name!r}"])
+
+
+def test_a_file_extends_the_one_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in (tmp_path, tmp_path / "sub"):
+        folder.mkdir(exist_ok=True)
+        (folder / "base.toml").write_text(f'extends = "flow-mlp"\ntitle = "in {folder.name}"\n')
+    (tmp_path / "sub/mine.toml").write_text('extends = "base.toml"\nname = "mine"\n')
+    assert load_method("sub/mine.toml").title == "in sub"
+    (tmp_path / "sub/base.toml").write_text('extends = "../sub/base.toml"\n')
+    with pytest.raises(ConfigError, match="extends itself"):
+        load_method("sub/mine.toml")

@@ -92,3 +92,21 @@ def test_an_epoch_chosen_on_tested_subjects_is_not_honest(tmp_path):
     path = add_record(audited(tmp_path / "run"), tmp_path / "board")
     path.write_text(path.read_text().replace('"fixed"', '"held_out"'))
     assert "among the honest" in check_records(path.parent)[-1]
+
+
+@pytest.mark.parametrize("cell", [10**9, -1, 1.5, True])
+def test_counts_that_no_run_has_are_refused(tmp_path, cell):
+    path = add_record(audited(tmp_path / "run"), tmp_path / "board")
+    record = tomllib.loads(path.read_text())
+    for place in range(5):
+        changed = [*record["counts"][0]]
+        changed[place] = 2**33 if place < 2 and cell == 10**9 else cell
+        path.write_text(tomli_w.dumps({**record, "counts": [changed, *record["counts"][1:]]}))
+        with pytest.raises(DataError, match=rf"{path.name} cannot be read as a record"):
+            check_records(path.parent)
+
+
+def test_a_folder_that_is_not_there_is_no_empty_one(tmp_path):
+    assert check_records(tmp_path) == []
+    with pytest.raises(DataError, match="no folder"):
+        check_records(tmp_path / "nowhere")

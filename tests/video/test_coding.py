@@ -1,9 +1,11 @@
 """Events go to the programs in which people code, open in their libraries, and come back."""
 
+import errno
 import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -19,7 +21,7 @@ from openmer.datasets import read_truth_csv
 from openmer.errors import ConfigError, DataError
 from openmer.video import export_events, import_events, write_events, write_video
 from openmer.video.coding._coding import EVENT_FORMATS, CodedEvent, Coding, event_from
-from openmer.video.coding._import import _COLUMNS, read_coding
+from openmer.video.coding._import import _COLUMNS, _row, read_coding
 
 FPS = 25
 TEXT = st.text(st.characters(categories=("L", "N"), exclude_characters=";"), max_size=12)
@@ -154,7 +156,7 @@ def test_the_work_of_a_coder_is_not_replaced(results, tmp_path):
     truth = tmp_path / "truth.csv"
     for content in ("name\nanna\n", ",".join(_COLUMNS) + "\nown,,,,,,,,\n"):
         truth.write_text(content)
-        with pytest.raises(DataError, match=r"truth\.csv is there already"):
+        with pytest.raises(DataError, match=r"truth\.csv (is there|was not written)"):
             import_events([eaf], truth, video=tmp_path / "Gespräch 1.mkv")
         assert truth.read_text() == content
 
@@ -257,3 +259,57 @@ def test_without_the_package_the_extra_is_named(results, tmp_path):
         [sys.executable, "-c", code, "eaf"], capture_output=True, text=True, check=False
     )
     assert "openmer[coding]" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ("00:01,000 --> 00:01,500", "expected 00:00:01.000 -->"),  # as SubRip writes it
+        ("00:02.000 --> 00:01.500", r"from 2\.00 to 1\.50 s"),
+        ("00:50.000 --> 00:51.000", "Give the video that was coded"),
+    ],
+)
+def test_times_that_no_video_has_are_refused(results, tmp_path, times, said):
+    (tmp_path / "own.vtt").write_text(f"WEBVTT\n\nNOTE a --> b\n\n{times}\nmicro\n")
+    video = tmp_path / "Gespräch 1.mkv"
+    with pytest.raises(DataError, match=said):
+        import_events([tmp_path / "own.vtt"], tmp_path / "truth.csv", video=video)
+    assert not (tmp_path / "truth.csv").exists()
+
+
+def test_an_event_on_the_last_frame_stays_inside_of_the_video():
+    event = event_from("micro", 9.99, 10.4)
+    row = _row(event, np.arange(10) * 1.0)
+    assert (row["onset"], row["offset"]) == (8, 9)
+
+
+def test_one_video_is_coded_by_one_file(results, tmp_path):
+    paths = export_events([results], ["vtt", "boris"], tmp_path)
+    with pytest.raises(DataError, match="would count twice"):
+        import_events(paths, tmp_path / "truth.csv")
+
+
+@pytest.mark.parametrize(
+    "times", [("NaN", "1.0", "2.0"), ("2.0", "1.0", "3.0"), ("0", "1", "1e300")]
+)
+def test_events_that_are_not_in_order_are_refused(results, tmp_path, times):
+    shutil.copytree(results, tmp_path / "copy")
+    path = next((tmp_path / "copy").rglob("events.json"))
+    told = json.loads(path.read_text())
+    told["events"][0] |= {
+        f"{name}_s": float(at) for name, at in zip(("onset", "apex", "offset"), times, strict=True)
+    }
+    path.write_text(json.dumps(told))
+    with pytest.raises(DataError, match=r"events\.json"):
+        export_events([tmp_path / "copy"], ["textgrid"], tmp_path / "out")
+
+
+def test_a_full_disk_is_named(results, tmp_path, monkeypatch):
+    def write(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")  # of an open file, so without a name
+
+    full = replace(EVENT_FORMATS["vtt"], write=write)
+    monkeypatch.setitem(EVENT_FORMATS._found, "vtt", full)
+    with pytest.raises(DataError, match=r"Gespräch 1\.vtt in .*: No space left"):
+        export_events([results], ["vtt"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -16,6 +18,7 @@ from openmer.clip import Clip
 from openmer.datasets import (
     DESCRIPTION,
     ClipSource,
+    encoded,
     from_corpus,
     from_manifest,
     hugging_face_dataset,
@@ -34,6 +37,7 @@ Source = Union[str, Path, "DataFrame", ClipSource, Sequence[Clip]]
 
 Roots = str | Path | Mapping[str, str | Path] | None
 _PATHS = ("frames", "flow_path")
+_UNKNOWN = frozenset({"nan", "NaN", "<NA>", "NaT"})  # of NumPy, Decimal and pandas
 _COLUMNS = (
     "corpus", "subject", "clip", "label", "onset", "apex", "offset", "fps", "frames", "flow_path",
     "same_subject_as", "faces", "action_units",
@@ -176,7 +180,8 @@ def _read(
     source: Source, root: Roots, *, variant: str | None, frames: str | None, strict: bool
 ) -> ClipSource:
     if isinstance(source, str | Path) and (Path(source) / DESCRIPTION).is_file():
-        return _from_rows(read_bids(Path(source)), _COLUMNS, str(source))
+        found = read_bids(Path(source))
+        return _from_rows(found.values(), _COLUMNS, str(source), list(found))
     named = isinstance(source, str) and Path(source).suffix.lower() != ".csv"
     if isinstance(source, str) and named:
         return from_corpus(source, root, variant=variant, frames=frames, strict=strict)
@@ -205,29 +210,37 @@ def _from_frame(table: Any) -> ClipSource:  # noqa: ANN401
 
 
 def _from_rows(
-    found: Iterable[Mapping[str, object]], columns: Sequence[str], title: str
+    found: Iterable[Mapping[str, object]],
+    columns: Sequence[str],
+    title: str,
+    places: Sequence[str] = (),
 ) -> ClipSource:
-    """Read rows as the manifest that they would be as a file."""
+    """Read rows as the manifest that they would be as a file; errors name where they stand."""
     rows = [{key: _cell(key, value) for key, value in row.items()} for row in found]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "DataFrame.csv"
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, columns, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(rows)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+        path.write_bytes(encoded(text.getvalue()))
         try:
             return from_manifest(path)
         except DataError as error:
-            raise DataError(str(error).replace(str(path), title)) from error
+            said = str(error).replace(str(path), title).replace(folder, title if places else ".")
+            named = dict(enumerate(places, start=2))
+            said = re.sub(r"\brow (\d{1,9})\b", lambda row: named.get(int(row[1]), row[0]), said)
+            raise DataError(said) from error
 
 
 def _cell(column: str, value: object) -> str:
     """Return a value as a manifest has it: 4.0 is 4, what is missing is empty, paths are whole."""
-    if value is None or value != value or str(value) in {"", "<NA>", "NaT"}:  # noqa: PLR0124 - NaN
+    text = str(value)
+    if value is None or not text or (text in _UNKNOWN and not isinstance(value, str)):
         return ""
     if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(Path(str(value)).absolute()) if column in _PATHS else str(value)
+        text = str(int(value))
+    return str(Path(text).absolute()) if column in _PATHS else text
 
 
 def _row(clip: Clip) -> dict[str, object]:

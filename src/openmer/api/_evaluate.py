@@ -30,6 +30,7 @@ from openmer.evaluation import (
     load_run,
     prepare_task,
     read_run,
+    require_classes,
     warnings_of,
 )
 from openmer.methods import Method, load_method, with_label_scheme
@@ -232,6 +233,7 @@ def evaluate(
         result.report("report")
     """
     chosen = method_of(method, overrides, label_scheme)
+    require_classes(chosen)
     rule = epoch_rule or chosen.epoch_rule
     how = Protocol(epoch_rule=rule, seeds=tuple(range(seeds)), folds=protocol, leak=leak)
     resources = Resources(device=device, workers=workers)

@@ -7,9 +7,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    model_validator,
+)
 
 from openmer.errors import ConfigError, DataError, reading_file
 from openmer.files import replace_file
@@ -26,7 +33,11 @@ from openmer.video import (
 
 _FORMAT = 1
 _CODER = re.compile(r"[\w][\w .-]{0,63}")
-_Text = Field(default="", max_length=500)
+_Text = Annotated[
+    str,
+    Field(max_length=500),
+    AfterValidator(lambda text: " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text).split())),
+]  # in one line, as a table has it
 
 
 class Decision(BaseModel):
@@ -48,9 +59,9 @@ class Decision(BaseModel):
     onset: int = Field(ge=0)
     apex: int = Field(ge=0)
     offset: int = Field(ge=0)
-    action_units: str = _Text
-    class_name: str = _Text
-    comment: str = _Text
+    action_units: _Text = ""
+    class_name: _Text = ""
+    comment: _Text = ""
 
     @model_validator(mode="after")
     def _rises(self) -> Self:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _JPEG_QUALITY = 88
 _KEPT = 3  # events whose pictures are kept in memory
+_OPEN = 2  # videos with their decoders
 _MOST_BYTES = 10_000  # of a decision
 _POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; "
@@ -112,6 +113,8 @@ class Reviewing:
     def _cut(self, item: ReviewItem) -> dict[str, Any]:
         """Read the frames; passes over one video remember its key frames."""
         if item.folder not in self._videos:
+            while len(self._videos) >= _OPEN:
+                self._videos.pop(next(iter(self._videos))).close()
             self._videos[item.folder] = item.open(threads=2)
         event = item.event
         rate = (event.offset_frame - event.onset_frame) / max(event.duration_s, 1e-3)
@@ -157,8 +160,8 @@ class _Server:
         routes = [
             Route("/", self._page),
             Route("/events", self._listed),
-            Route("/events/{number:int}/pictures", self._pictures),
-            Route("/events/{number:int}", self._decided, methods=["POST"]),
+            Route("/events/{number}/pictures", self._pictures),
+            Route("/events/{number}", self._decided, methods=["POST"]),
         ]
         return Starlette(routes=routes, middleware=[guard])
 
@@ -197,13 +200,15 @@ class _Server:
         """Answer with JSON: what the work gives, or what was wrong."""
         if not self._has_token(request):
             return _said("The page is of another session. Open it again.", 403)
-        number = int(request.path_params.get("number", 0))
-        if number >= len(self._reviewing.items):
+        number = str(request.path_params.get("number", "0"))
+        if number not in map(str, range(len(self._reviewing.items))):
             return _said("There is no such event.", 404)
         try:
-            return JSONResponse(work(number))
+            return JSONResponse(work(int(number)))
         except (OpenMERError, ValidationError, OSError) as error:
             return _said(str(error), 400)
+        except Exception as error:  # such as of a damaged video: the page goes on
+            return _said(f"{type(error).__name__}: {error}", 500)
 
     def _has_token(self, request: Request) -> bool:
         return self._is_own(request.headers.get("x-openmer-token", ""))

@@ -77,6 +77,12 @@ def _clip(place: Path, item: ReviewItem, decision: Decision) -> dict[str, object
     folder.mkdir(parents=True)
     with item.open() as frames:
         seen = face_frames_of(frames, item.event, decision.onset, decision.offset)
+    step = seen.numbers[1] - seen.numbers[0]
+    if decision.offset - seen.numbers[-1] > step:
+        raise DataError(
+            f"{item.key}: the decision ends with frame {decision.offset}, the video with "
+            f"{seen.numbers[-1]}. Correct it with `openmer review`."
+        )
     for number, image in enumerate(seen.crops_rgb):
         Pillow.fromarray(image).save(folder / f"img{number}.png")
     at = np.array(seen.numbers)

@@ -17,7 +17,7 @@ import typer
 from rich.markup import escape
 
 from openmer import __version__
-from openmer._engine import LOCAL, VARIABLE, Engine, close_cluster
+from openmer._engine import LOCAL, VARIABLE, Engine, close_cluster, current_engine
 from openmer._plugins import add_plugins
 from openmer._worker_files import sweep_at_start
 from openmer.cli._console import errors, stopping
@@ -116,6 +116,7 @@ def _version(
     add_plugins(plugin or ())
     if work is not None:
         os.environ[VARIABLE] = Engine(work).name
+    current_engine()  # a wrong name in the variable, too, is told before any work
     if version:
         typer.echo(f"openmer {__version__}")
         raise typer.Exit
@@ -200,7 +201,7 @@ def _end(error: Exception) -> NoReturn:
             code = FAULT
     if len(message) > _LONGEST:
         message = f"{message[:_LONGEST]}... ({len(message)} characters)"
-    errors.print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
+    errors.print(f"[bold red]Error:[/] {escape(message)}", markup=True, soft_wrap=True)
     sys.exit(code)
 
 

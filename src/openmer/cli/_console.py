@@ -22,7 +22,7 @@ from rich.progress import (
 from openmer.errors import StoppedError
 from openmer.files import readable
 
-output = Console()
+output = Console(markup=False)  # names of files and clips may hold brackets
 errors = Console(stderr=True)
 stopping = Event()
 """Set by Ctrl-C and SIGTERM; what they raise is lost where an import ignores every error."""
@@ -49,13 +49,14 @@ def typed_command() -> str:
 def warn(text: str) -> None:
     """One line to standard error; nothing where the text is empty."""
     if text:
-        errors.print(f"[yellow]Warning:[/] {escape(text)}", highlight=False, soft_wrap=True)
+        said = f"[yellow]Warning:[/] {escape(text)}"
+        errors.print(said, markup=True, highlight=False, soft_wrap=True)
 
 
 def tell(text: str) -> None:
     """Text of several lines to standard error as it is; nothing where it is empty."""
     if text:
-        errors.print(text, markup=False, highlight=False, soft_wrap=True)
+        errors.print(text, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -101,7 +101,7 @@ def analyze(
         lines = room.write_summary(out, [one.folder for one in done], failed)
         if not as_json:
             output.print(reports.terminal_table(room.summary_table(lines), fold=True))
-            output.print(f"Summary: {out / 'summary.html'}", markup=False, soft_wrap=True)
+            output.print(f"Summary: {out / 'summary.html'}", soft_wrap=True)
     for one in done:
         if one.is_renamed:
             tell(
@@ -153,10 +153,10 @@ def _print(done: Sequence[Done]) -> None:
     """For each video what was found, as a table."""
     for one in done:
         again = " (analysed before)" if one.was_done else ""
-        output.print(f"{one.video}: {one.verdict}{again}", markup=False, soft_wrap=True)
+        output.print(f"{one.video}: {one.verdict}{again}", soft_wrap=True)
         if one.events:
             output.print(_table(one))
-        output.print(f"Report: {one.folder / 'report.html'}", markup=False, soft_wrap=True)
+        output.print(f"Report: {one.folder / 'report.html'}", soft_wrap=True)
         if one.without_mesh:
             warn(f"{one.video}: {one.without_mesh}")
         if one.damage:

@@ -140,8 +140,9 @@ def _check(predictions: Path, results: Results, clips: Clips, *, as_json: bool) 
     _print_findings(found.findings)
     told = "no mistake found" if found.clean else "[red]wrong[/]"
     output.print(
-        f"{predictions.name}: {told}. {found.clips} clips of {found.subjects} subjects: "
+        f"{escape(predictions.name)}: {told}. {found.clips} clips of {found.subjects} subjects: "
         f"{_scores(found.corrected)}. As the file stands: {_scores(found.scores)}.",
+        markup=True,
         soft_wrap=True,
     )
     _print_limits()
@@ -157,9 +158,8 @@ def _print_findings(findings: Iterable[Finding]) -> None:
         color = "red" if finding.severity == "leak" else "yellow"
         text = escape(finding.message)
         corrected = f" Without it: {_scores(finding.corrected)}." if finding.corrected else ""
-        output.print(
-            f"[{color}]{finding.severity}[/] ({finding.check}) {text}{corrected}", soft_wrap=True
-        )
+        said = f"[{color}]{finding.severity}[/] ({finding.check}) {text}{corrected}"
+        output.print(said, markup=True, soft_wrap=True)
 
 
 def _print_json(task: Task, record: AuditRecord, folder: Path) -> None:
@@ -181,16 +181,18 @@ def _print(task: Task, record: AuditRecord) -> None:
     what = "subjects" if task.protocol == "loso" else f"groups ({task.protocol})"
     verdict = "[green]clean[/]" if record.clean else "[red]leaks[/]"
     output.print(
-        f"{record.title}, epoch rule {record.epoch_rule}: {verdict}. {record.subjects} of "
-        f"{record.subjects_of} held-out {what} poisoned.",
+        f"{escape(record.title)}, epoch rule {record.epoch_rule}: {verdict}. {record.subjects} of "
+        f"{record.subjects_of} held-out {escape(what)} poisoned.",
+        markup=True,
         soft_wrap=True,
     )
     if record.share:
         output.print(f"Tried in part: {record.share}. --full tries all.", soft_wrap=True)
     if record.transductive:
-        output.print(f"Transductive, as it says: {escape(record.transductive)}", soft_wrap=True)
+        output.print(f"Transductive, as it says: {record.transductive}", soft_wrap=True)
     _print_limits()
 
 
 def _print_limits() -> None:
-    output.print(f"[dim]No audit sees {'; '.join(evaluation.LIMITS)}.[/]", soft_wrap=True)
+    said = f"No audit sees {'; '.join(evaluation.LIMITS)}."
+    output.print(said, style="dim", soft_wrap=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from pydantic import BaseModel
 
 from openmer import evaluation, reports
 from openmer.cli._console import errors, output
@@ -43,17 +43,20 @@ def answer(
     by_coarse, by_fine = _predicted(coarse), _predicted(fine)
     shown = {
         video: evaluation.Shown(
-            coarse=by_coarse.get(video, {}).get("likeliest", ""),
-            fine=by_fine.get(video, {}).get("likeliest", ""),
-            units=_units(video, [by_coarse, by_fine]),
+            coarse=by_coarse.get(video, _NOTHING).likeliest or "",
+            fine=by_fine.get(video, _NOTHING).likeliest or "",
+            units=tuple(
+                by_coarse.get(video, _NOTHING).action_units
+                or by_fine.get(video, _NOTHING).action_units
+            ),
         )
         for video in {*by_coarse, *by_fine}
     }
     answers = evaluation.answer_by_template(asked, shown, prior)
     evaluation.write_answers(out, answers)
-    known = sum(one.video in shown for one in asked)
-    text = f"{out}: {len(answers)} answers, {len(answers) - known} of them by prior alone"
-    errors.print(text, markup=False, soft_wrap=True)
+    alone = sum(not one.answer for one in evaluation.answer_by_template(asked, shown, ()))
+    text = f"{out}: {len(answers)} answers, {alone} of them by prior alone"
+    errors.print(text, soft_wrap=True)
 
 
 @app.command()
@@ -75,18 +78,25 @@ def score(
         output.print(reports.terminal_table(reports.answers_table(rows)))
 
 
-def _predicted(path: Path | None) -> dict[str, dict[str, Any]]:
+class _Predicted(BaseModel):
+    """What is read of a prediction."""
+
+    input: str
+    likeliest: str | None = None
+    action_units: list[int] = []
+
+
+_NOTHING = _Predicted(input="")
+
+
+def _predicted(path: Path | None) -> dict[str, _Predicted]:
     """Return the predictions of a model by the name of the video."""
     if path is None:
         return {}
     with reading_file(path, "what openmer predict --json prints", "Write it again."):
-        found = json.loads(path.read_text(encoding="utf-8"))["predictions"]
-        named = {PurePosixPath(one["input"]).stem: one for one in found}
+        told = json.loads(path.read_text(encoding="utf-8"))["predictions"]
+        found = [_Predicted.model_validate(one, strict=True) for one in told]
+        named = {PurePosixPath(one.input).stem: one for one in found}
     if len(named) < len(found):
         raise DataError(f"{path}: two inputs have one name. Give each video a name of its own.")
     return named
-
-
-def _units(video: str, models: Sequence[dict[str, dict[str, Any]]]) -> tuple[int, ...]:
-    found = (one[video].get("action_units") for one in models if video in one)
-    return tuple(next((units for units in found if units), ()))

@@ -66,7 +66,7 @@ def access(name: Annotated[str, typer.Argument(help="A corpus (see list).")]) ->
         "not known": " ".join(corpus.unsure) or "nothing",
     }
     for what, text in lines.items():
-        output.print(f"{what:9} {text}", highlight=False, markup=False, soft_wrap=True)
+        output.print(f"{what:9} {text}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -99,7 +99,7 @@ def check(
     else:
         with datasets.headers_named(column or ()):
             for change in () if fix is None else datasets.repair_manifest(Path(what), fix):
-                errors.print(change, highlight=False, markup=False, soft_wrap=True)
+                errors.print(change, highlight=False, soft_wrap=True)
             source = datasets.from_manifest(Path(what))
         _check_manifest(source, scheme, as_json)
 
@@ -159,7 +159,7 @@ def inject(
 
     for path in videos:
         found = inject_movements([path], out, seed=seed, footage=footage)
-        errors.print(f"{path.name}: {len(found)} movements", markup=False, soft_wrap=True)
+        errors.print(f"{path.name}: {len(found)} movements", soft_wrap=True)
 
 
 def _check_corpus(
@@ -183,7 +183,7 @@ def _check_corpus(
         _print(record)
         for problem in reading.problems:
             kind = "error" if problem.fatal else "note"
-            output.print(f"{kind:8} {problem}", highlight=False, markup=False, soft_wrap=True)
+            output.print(f"{kind:8} {problem}", highlight=False, soft_wrap=True)
         if any(problem.fatal for problem in reading.problems):
             _print({"access": datasets.facts(name).access})
     if any(problem.fatal for problem in reading.problems):
@@ -222,11 +222,11 @@ def _check_manifest(source: datasets.ClipSource, scheme: str, as_json: bool) -> 
 def _tell(kind: str, texts: Iterable[str]) -> None:
     """One line per text."""
     for text in texts:
-        output.print(f"{kind} {text}", highlight=False, markup=False, soft_wrap=True)
+        output.print(f"{kind} {text}", highlight=False, soft_wrap=True)
 
 
 def _print(record: dict[str, object]) -> None:
     """One line per value."""
     for name, value in record.items():
         text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        output.print(f"{name:8} {text}", highlight=False, markup=False, soft_wrap=True)
+        output.print(f"{name:8} {text}", highlight=False, soft_wrap=True)

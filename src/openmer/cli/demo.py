@@ -49,7 +49,7 @@ def demo(
     written = reports.write_report(out, runs)
     output.print(reports.render_terminal(runs))
     for finding in leaks:
-        errors.print(f"[red]leak[/] {finding.message}")
+        errors.print(f"leak {finding.message}", style="red")
     output.print(f"Audit of ststnet: {'leaks' if leaks else 'clean'}.")
     output.print(f"Report: {written['html'].resolve()}", soft_wrap=True)
     raise typer.Exit(1 if leaks else 0)

@@ -46,6 +46,7 @@ def evaluate(
 ) -> None:
     """Evaluate a method, each subject held out once; stop and resume at will."""
     chosen = work.load()
+    evaluation.require_classes(chosen)
     source = work.read(clips)
     protocol = evaluation.Protocol(
         epoch_rule=epoch_rule.value if epoch_rule else chosen.epoch_rule,

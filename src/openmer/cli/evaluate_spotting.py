@@ -26,11 +26,13 @@ from openmer.cli._options import (
     Workers,
 )
 from openmer.errors import ConfigError
-from openmer.files import replace_files
+from openmer.files import replace_files, require_own
 
 if TYPE_CHECKING:
     from openmer.datasets import AnnotatedVideo
     from openmer.evaluation import SpottingScores
+
+_MARKS = {".md": "# Spotting", ".csv": "scope,truth,", "-found.csv": "vid,pred_onset,"}
 
 
 def evaluate_spotting(
@@ -80,6 +82,10 @@ def evaluate_spotting(
     finished is kept; the same command goes on after it was stopped.
     """
     if footage is not None:
+        if corpus or truth or synthetic or found:
+            raise ConfigError(
+                "Found --footage beside --corpus, --truth, --synthetic or --found, expected one."
+            )
         _evaluate_footage(footage, spotter, out, workers, as_json)
         return
     loaded = model.load() if found is None else None
@@ -88,6 +94,7 @@ def evaluate_spotting(
     if found is not None:
         _print(evaluation.score_spotting(evaluation.read_spotted(found), videos), as_json)
         return
+    require_own({out / f"{name}{end}": mark for end, mark in _MARKS.items()})
     settings = video.AnalyzeSettings(spotter=spotter, abstain_below=abstain_below)
     with progress(name) as report:
         results = video.analyze_videos(
@@ -120,6 +127,7 @@ def _print(scores: SpottingScores, as_json: bool) -> None:
 
 def _evaluate_footage(folder: Path, spotter: str, out: Path, workers: int, as_json: bool) -> None:
     """Evaluate on footage of one's own; classes are not looked at."""
+    require_own({out / "footage.md": "| Footage | Videos |"})
     settings = video.AnalyzeSettings(spotter=spotter)
     with progress(folder.name) as report:
         tallies = video.evaluate_footage(folder, settings, workers=workers, on_progress=report)
@@ -129,7 +137,7 @@ def _evaluate_footage(folder: Path, spotter: str, out: Path, workers: int, as_js
     if as_json:
         typer.echo(json.dumps({"rows": [asdict(row) for row in rows]}))
         return
-    output.print(text, markup=False, soft_wrap=True)
+    output.print(text, soft_wrap=True)
     tell(f"Table: {out / 'footage.md'}")
 
 

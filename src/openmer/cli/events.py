@@ -45,7 +45,7 @@ def export(
     """
     names = [name.strip().lower() for name in to.split(",") if name.strip()]
     for path in room.export_events(folders, names, out):
-        output.print(str(path), markup=False, highlight=False, soft_wrap=True)
+        output.print(str(path), highlight=False, soft_wrap=True)
 
 
 @app.command("import")
@@ -70,8 +70,8 @@ def import_(
     with progress("import") as report:
         counts = room.import_events(files, out, video=video, fps=rate, on_progress=report)
     for path, count in zip(files, counts, strict=True):
-        output.print(f"{path}: {count} events", markup=False, highlight=False, soft_wrap=True)
-    output.print(f"Truth: {out}", markup=False, highlight=False, soft_wrap=True)
+        output.print(f"{path}: {count} events", highlight=False, soft_wrap=True)
+    output.print(f"Truth: {out}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -101,4 +101,4 @@ def manifest(
         count = coders.write_reviewed(
             out, coders.review_items([folder]), reviews[coder], on_progress=report
         )
-    output.print(f"{count} clips: {out / 'manifest.csv'}", markup=False, soft_wrap=True)
+    output.print(f"{count} clips: {out / 'manifest.csv'}", soft_wrap=True)

@@ -156,7 +156,6 @@ def _tell(shown: SaliencyMap, out: Path, *, as_json: bool) -> None:
             f"{shown.by.title} says {names[shown.predicted]} ({scores}). Explained: "
             f"{names[shown.explained]}.",
             highlight=False,
-            markup=False,
             soft_wrap=True,
         )
         tell(shown.by.origin)

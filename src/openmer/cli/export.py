@@ -13,6 +13,7 @@ from openmer import deployment, methods
 from openmer.cli._console import output, tell, warn
 from openmer.cli._options import Json
 from openmer.errors import ConfigError, DataError
+from openmer.files import require_own
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,6 +52,7 @@ def export(
     """Write ONNX with classes, recipe and card inside; refused where the scores differ."""
     if manifest is not None and not int8:
         raise ConfigError("Found --manifest without --int8, which alone needs clips. Add --int8.")
+    require_own({out: "OpenMER"})
     fitted = _model(model)
     if int8:
         clips = None if manifest is None else _prepared(fitted, manifest)
@@ -132,4 +134,4 @@ def _print(written: dict[str, object], line: str, fitted: FittedModel, as_json: 
         record.caution,
     ]
     for text in lines:
-        output.print(text, markup=False, highlight=False, soft_wrap=True)
+        output.print(text, highlight=False, soft_wrap=True)

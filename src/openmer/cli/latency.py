@@ -12,13 +12,15 @@ import typer
 from openmer import deployment, methods, reports
 from openmer.cli._console import errors, output, progress
 from openmer.cli._options import Json
-from openmer.files import replace_file
+from openmer.files import replace_file, require_own
 
 if TYPE_CHECKING:
     from openmer.deployment import Latency
     from openmer.reports import Table
 
 _METHODS = ("mobilevit-svm", "dense-attention", "efficient-me", "ststnet")
+
+_TITLE = "Milliseconds a clip, batch 1"
 
 
 def latency(
@@ -38,6 +40,7 @@ def latency(
     as_json: Json = False,
 ) -> None:
     """Time networks at batch 1 with PyTorch, ONNX Runtime and, where installed, OpenVINO."""
+    require_own({} if out is None else {out: f"# {_TITLE}"})
     chosen = [methods.load_method(name) for name in names or _METHODS]
     before = os.getloadavg()[0]
     with progress("latency") as report:
@@ -77,7 +80,7 @@ def _table(found: tuple[Latency, ...], load_before: float) -> Table:
         "work on the cores the times say little.",
     )
     columns = ("method", "input", "weights", "MACs", "runtime", *counts)
-    return reports.Table("Milliseconds a clip, batch 1", columns, rows, notes)
+    return reports.Table(_TITLE, columns, rows, notes)
 
 
 def _cell(one: Latency, way: tuple[str, int]) -> str:

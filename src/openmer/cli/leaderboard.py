@@ -28,7 +28,7 @@ def add(
 
     A record names no clip and no subject, and no label of a single clip.
     """
-    output.print(str(reports.add_record(run, board, leaky=leaky)), markup=False, soft_wrap=True)
+    output.print(str(reports.add_record(run, board, leaky=leaky)), soft_wrap=True)
 
 
 @app.command()
@@ -36,13 +36,13 @@ def check(board: _Board = _BOARD) -> None:
     """Compute every score of every record again, and end with 1 where one differs."""
     wrong = reports.check_records(board)
     for text in wrong:
-        errors.print(text, markup=False, soft_wrap=True)
+        errors.print(text, soft_wrap=True)
     if wrong:
         raise typer.Exit(1)
-    output.print("Every score follows from its counts.")
+    output.print(f"{len(list(board.glob('*.toml')))} records: every score follows from its counts.")
 
 
 @app.command()
 def page(board: _Board = _BOARD) -> None:
     """Print both tables as Markdown: honest and leaky, best UF1 first."""
-    output.print(reports.leaderboard_page(board), markup=False, soft_wrap=True, highlight=False)
+    output.print(reports.leaderboard_page(board), soft_wrap=True, highlight=False)

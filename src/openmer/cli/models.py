@@ -37,4 +37,4 @@ def fetch(
     """
     if name not in _FETCHED:
         raise unknown_name("network", name, _FETCHED)
-    output.print(f"{name}: {_FETCHED[name](file)}", markup=False, soft_wrap=True)
+    output.print(f"{name}: {_FETCHED[name](file)}", soft_wrap=True)

@@ -26,5 +26,5 @@ def report(
     written = reports.write_report(out, runs, left_out)
     output.print(reports.render_terminal(runs))
     for text in left_out:
-        errors.print(f"Not in the report: {text}", soft_wrap=True, markup=False)
+        errors.print(f"Not in the report: {text}", soft_wrap=True)
     errors.print(f"Report: {written['html']}", soft_wrap=True)

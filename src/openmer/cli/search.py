@@ -13,8 +13,8 @@ from openmer import deployment, evaluation
 from openmer.cli._console import errors, output, progress
 from openmer.cli._option_groups import Clips, FoldCompute, Work, tell_failures
 from openmer.cli._options import MOST_SEED, Json, Storage
-from openmer.errors import ConfigError, DataError
-from openmer.files import replace_file
+from openmer.errors import ConfigError
+from openmer.files import replace_file, require_own
 
 if TYPE_CHECKING:
     from openmer.methods import Method
@@ -37,6 +37,7 @@ def search(
 ) -> None:
     """Choose settings by groups of all subjects; what they score on these subjects is no result."""
     chosen = work.load()
+    evaluation.require_classes(chosen)
     _require_search(chosen)
     _refuse_taken(out)
     source = work.read(clips)
@@ -72,8 +73,7 @@ def _refuse_taken(out: Path) -> None:
     """Refuse to replace a file that no search wrote, before time is spent."""
     if out.suffix != ".toml":
         raise ConfigError(f"--out is {out}, expected a file that ends in .toml.")
-    if out.exists() and (not out.is_file() or "[searched]" not in out.read_text("utf-8", "ignore")):
-        raise DataError(f"{out} is there already, and no search wrote it. Give another --out.")
+    require_own({out: "[searched]"})
 
 
 def _write(out: Path, method: Method) -> None:
@@ -92,7 +92,7 @@ def _show(out: Path, folder: Path, searched: Searched | None, *, as_json: bool) 
         typer.echo(json.dumps({"method": str(out), **record, "history": str(history)}))
         return
     for key, value in searched.settings.items():
-        output.print(f"{key} = {value}", markup=False, highlight=False)
+        output.print(f"{key} = {value}", highlight=False)
     score = "UF1" if searched.score == "uf1" else "loss"
     lines = [
         f"Inner {score} {searched.inner_score:.3f}, the best of {searched.trials} trials on "
@@ -102,5 +102,5 @@ def _show(out: Path, folder: Path, searched: Searched | None, *, as_json: bool) 
         "openmer evaluate on the method it began with, with its [search].",
     ]
     for line in lines:
-        output.print(line, markup=False, highlight=False, soft_wrap=True)
+        output.print(line, highlight=False, soft_wrap=True)
     errors.print(f"Trials: {history}", soft_wrap=True)

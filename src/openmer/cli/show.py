@@ -45,6 +45,7 @@ def show(
             "Give the key of a clip, corpus/subject/name, or --method NAME for a sheet of what a "
             "method sees of all classes; not both."
         )
+    preprocessing.sheet_form(out)
     if method:
         _draw_method(method, clips.read(), out)
         return
@@ -53,7 +54,7 @@ def show(
     view = preprocessing.inspect_clip(chosen, detector=detector, style=style, store=cache)
     preprocessing.write_sheet(out, view)
     if not view.style:
-        errors.print(f"[yellow]{chosen.key}: motion is shown on whole frames, not aligned.[/]")
+        errors.print(f"{chosen.key}: motion is shown on whole frames, not aligned.", style="yellow")
     errors.print(f"Sheet: {out.resolve()}", soft_wrap=True)
 
 

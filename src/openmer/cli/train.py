@@ -48,6 +48,7 @@ def train(
     if estimate is not None and no_estimate:
         raise ConfigError("Found --estimate and --no-estimate, expected one of them at most.")
     chosen = work.load()
+    evaluation.require_classes(chosen)
     deployment.refuse_taken(out)
     source = work.read(clips)
     rule = deployment.epoch_rule_of(chosen)
@@ -112,4 +113,4 @@ def _show(folder: Path, model: FittedModel, *, as_json: bool) -> None:
         f"Model: {folder.resolve()}",
     ]
     for line in lines:
-        output.print(line, markup=False, highlight=False, soft_wrap=True)
+        output.print(line, highlight=False, soft_wrap=True)

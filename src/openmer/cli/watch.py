@@ -82,7 +82,6 @@ def _print(events: tuple[Event, ...], as_json: bool) -> int:
             output.print(
                 f"{event.onset_s:.2f}-{event.offset_s:.2f} s, {event.subject_id}, {event.kind}: "
                 f"{event.reason}",
-                markup=False,
                 highlight=False,
                 soft_wrap=True,
             )

@@ -38,6 +38,9 @@ from ._long_videos import (
     read_long_videos as read_long_videos,
 )
 from ._manifest import (
+    encoded as encoded,
+)
+from ._manifest import (
     list_frames as list_frames,
 )
 from ._manifest import (
@@ -164,6 +167,7 @@ __all__ = [
     "alike_ids",
     "check",
     "config_file",
+    "encoded",
     "examine",
     "facts",
     "from_corpus",

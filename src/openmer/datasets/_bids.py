@@ -10,7 +10,8 @@ in the tables::
     sub-0001/beh/sub-0001_task-expression_events.tsv  onset, duration, trial_type, ...
 
 A row has onset and duration in seconds, the annotators' word as `trial_type`, and the columns of a
-manifest; frames are `onset_frame`, `apex_frame` and `offset_frame`.
+manifest; frames are `onset_frame`, `apex_frame` and `offset_frame`. What is not said is "n/a", as
+BIDS has it; a word that is "n/a" itself stands in single quotes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from openmer.datasets._manifest import encoded
 from openmer.errors import DataError, reading_file
 from openmer.files import replace_folder
 
@@ -79,31 +81,36 @@ def write_bids(folder: Path, rows: Rows, columns: Sequence[str], generator: str)
     with replace_folder(folder) as made:
         (made / DESCRIPTION).write_text(json.dumps(about, indent=2), encoding="utf-8")
         (made / f"{_TASK}.json").write_text(json.dumps(meanings, indent=2), encoding="utf-8")
-        (made / "participants.tsv").write_text(_table(_PEOPLE, told), encoding="utf-8")
+        (made / "participants.tsv").write_bytes(encoded(_table(_PEOPLE, told)))
         for one, events in people.items():
             below = made / ids[one] / "beh"
             below.mkdir(parents=True)
-            text = _table(tuple(_COLUMNS), events)
-            (below / f"{ids[one]}_{_TASK}.tsv").write_text(text, encoding="utf-8")
+            content = encoded(_table(tuple(_COLUMNS), events))
+            (below / f"{ids[one]}_{_TASK}.tsv").write_bytes(content)
 
 
 _PEOPLE = ("participant_id", "corpus", "subject")
 
 
-def read_bids(folder: Path) -> list[dict[str, str]]:
+def read_bids(folder: Path) -> dict[str, dict[str, str]]:
     """Read the rows of a manifest that `write_bids` wrote, with whole paths.
 
+    Returns:
+        Each under the table and row in which it stands.
+
     Raises:
-        DataError: A table is missing, or lacks a column.
+        DataError: A table is missing, or lacks a column, or a row is no row of it.
     """
-    rows = []
+    rows = {}
     for participant in _lines(folder / "participants.tsv", _PEOPLE):
         name = participant["participant_id"]
-        for event in _lines(folder / name / "beh" / f"{name}_{_TASK}.tsv", tuple(_COLUMNS)):
+        path = folder / name / "beh" / f"{name}_{_TASK}.tsv"
+        for number, event in enumerate(_lines(path, tuple(_COLUMNS)), start=2):
             moments = {one: event[f"{one}_frame"] for one in _MOMENTS}
             whole = {n: str((folder / event[n]).absolute()) for n in _PATHS if event[n]}
             own = {"corpus": participant["corpus"], "subject": participant["subject"]}
-            rows.append({**event, **moments, **whole, **own, "label": event["trial_type"]})
+            found = {**event, **moments, **whole, **own, "label": event["trial_type"]}
+            rows[f"{path.name} row {number}"] = found
     return rows
 
 
@@ -132,19 +139,28 @@ def _text(value: object) -> str:
 
 def _table(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(
-        text, columns, delimiter="\t", lineterminator="\n", extrasaction="ignore"
-    )
-    writer.writeheader()
-    writer.writerows({name: row[name] or _MISSING for name in columns} for row in rows)
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerows([columns, *([_written(row[name]) for name in columns] for row in rows)])
     return text.getvalue()
+
+
+def _written(cell: str) -> str:
+    return f"'{cell}'" if cell.strip("'") == _MISSING else cell or _MISSING
+
+
+def _said(cell: str) -> str:
+    if cell == _MISSING:
+        return ""
+    return cell[1:-1] if cell.strip("'") == _MISSING else cell
 
 
 def _lines(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     with reading_file(path, "a table of a BIDS-like folder", "Write the folder again."):
-        text = path.read_text(encoding="utf-8")
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t")
-    lacking = [name for name in columns if name not in (reader.fieldnames or ())]
-    if lacking:
-        raise DataError(f"{path} has no column {', '.join(lacking)}. Write the folder again.")
-    return [{n: "" if v == _MISSING else v or "" for n, v in row.items() if n} for row in reader]
+        text = path.read_text(encoding="utf-8-sig")
+        header, *rows = csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True)
+        lacking = [name for name in columns if name not in header]
+        if lacking:
+            raise DataError(f"{path} has no column {', '.join(lacking)}. Write the folder again.")
+        if "\0" in text or len(set(header)) < len(header):
+            raise ValueError("it holds a NUL, or two columns of one name")
+        return [dict(zip(header, map(_said, row), strict=True)) for row in rows]

@@ -5,7 +5,10 @@ Columns: `clip` ("subject/name", or "row 35" where a source names rows of the sh
 A field that says `now` is left alone; one that says neither `was` nor `now` is an error, because
 the sheet is then another release than the one that was corrected. Where `was` is the word
 "impossible", the wrong value is not known: only a value that no clip can have (no number, an apex
-outside its interval, an onset not before the offset) is replaced, and any other is left alone.
+outside its interval, an onset not before the offset) is replaced, and any other is left alone. All
+such corrections of a clip are made or none: where one of its values is possible, or where the
+corrected ones do not fit those that stay, the row is another clip's than the one they were written
+for.
 """
 
 from __future__ import annotations
@@ -61,27 +64,30 @@ def corrected(
     result = []
     for annotation in annotations:
         names = (f"{annotation.subject}/{annotation.name}", f"row {annotation.row}")
-        for fix in (fix for name in names for fix in fixes.get(name, ())):
-            annotation = _fixed(annotation, fix)  # noqa: PLW2901 - one correction after the other
-        result.append(annotation)
+        result.append(_fixed(annotation, [fix for name in names for fix in fixes.get(name, ())]))
     return result
 
 
-def _fixed(annotation: Annotation, fix: Mapping[str, str]) -> Annotation:
-    field, was, now = fix["field"], fix["was"], fix["now"]
-    found = getattr(annotation, field)
-    changes: dict[str, Any] = {field: now}
-    if found == now:
-        return annotation
-    if was == "impossible":
-        return replace(annotation, **changes) if _impossible(annotation, field) else annotation
-    if found != was:
-        raise DataError(
-            f"The correction of {annotation.key} expects {field} {was!r}, the sheet says {found!r}."
-            f" It may be a newer release: check the reason ({fix['reason']}) and update "
-            "datasets/corrections."
-        )
-    return replace(annotation, **changes)
+def _fixed(annotation: Annotation, fixes: Sequence[Mapping[str, str]]) -> Annotation:
+    """Correct one clip; values that no clip can have all of them, or none."""
+    changes, doubtful = dict[str, Any](), dict[str, Any]()
+    for fix in fixes:
+        field, was, now = fix["field"], fix["was"], fix["now"]
+        found = getattr(annotation, field)
+        if was == "impossible":
+            doubtful |= {} if found == now else {field: now}
+        elif found not in (was, now):
+            raise DataError(
+                f"The correction of {annotation.key} expects {field} {was!r}, the sheet says "
+                f"{found!r}. It may be a newer release: check the reason ({fix['reason']}) and "
+                "update datasets/corrections."
+            )
+        else:
+            changes[field] = now
+    fixed = replace(annotation, **changes)
+    better = replace(fixed, **doubtful)
+    is_meant = all(_impossible(fixed, field) for field in doubtful)
+    return better if is_meant and not any(_impossible(better, one) for one in doubtful) else fixed
 
 
 def _impossible(annotation: Annotation, field: str) -> bool:

@@ -7,6 +7,7 @@ what a plug-in registers.
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
@@ -17,6 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from openmer.clip import Clip, Image
 from openmer.config import Record, read_toml
 from openmer.datasets._action_units import combinations_of, parse_action_units
+from openmer.datasets._paths import spelling_of
 from openmer.errors import ConfigError, DataError, ProtocolError
 from openmer.registry import Registry
 
@@ -90,8 +92,8 @@ class LabelScheme(Record):
     def _check(self) -> Self:
         if len(self.classes) < 2 and not self.minimum:
             raise ValueError(f"{len(self.classes)} classes are too few, expected two or more")
-        if len(set(self.classes)) < len(self.classes):
-            raise ValueError("two classes have one name")
+        if len(set(map(spelling_of, self.classes))) < len(self.classes):
+            raise ValueError("two classes have one name, but for capitals or Unicode forms")
         if {"refused", "dropped"} & set(self.classes):
             raise ValueError("no class can be called refused or dropped")
         wanted = {*self.words.values(), *({self.outside} - {"refused", "dropped"})}
@@ -333,7 +335,7 @@ def _quoted(spec: str) -> str:
 
 
 def _plain(word: str) -> str:
-    return word.strip().lower()
+    return unicodedata.normalize("NFC", word).strip().lower()
 
 
 UNIT_SCHEME = LabelScheme(

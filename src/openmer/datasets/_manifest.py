@@ -144,15 +144,23 @@ def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
+    replace_file(path, encoded(text.getvalue()))
+
+
+def encoded(table: str) -> bytes:
+    """Return a table of clips as UTF-8.
+
+    Raises:
+        DataError: A path in it is no text.
+    """
     try:
-        content = text.getvalue().encode()
+        return table.encode()
     except UnicodeEncodeError as error:
         name = readable(error.object[max(0, error.start - 40) : error.end + 20])
         raise DataError(
-            f"A path of a clip is no UTF-8 text, near {name!r}, so a manifest cannot name it. "
-            "Rename the file or folder."
+            f"A path of a clip is no UTF-8 text, near {name!r}, so a table cannot name it. Rename "
+            "the file or folder."
         ) from error
-    replace_file(path, content)
 
 
 def repair_manifest(path: Path, out: Path) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from openmer.evaluation import (
     load_run,
     read_run,
     read_run_info,
+    require_classes,
     seen_subjects,
     start_of,
     weights_digest,
@@ -54,9 +55,11 @@ def estimate_of(
         on_progress: As in `cross_validate`.
 
     Raises:
+        ConfigError: The method learns action units and no class.
         ProtocolError: The protocol is leaky or permutes labels, or the weights that the folds start
             from have seen tested subjects, or clips of theirs chose the method's settings.
     """
+    require_classes(task.method)
     if protocol.leaky or protocol.label_permutation is not None:
         raise ProtocolError(
             "An honest estimate needs the epoch rule fixed or inner and the true labels. Choose "

@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    validate_data,
+)
 
 from openmer.deployment._fitted import FittedModel, plain_names
 from openmer.deployment._record import PACKAGES, ModelRecord, TrainedOn
@@ -83,6 +87,7 @@ class MethodClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         method = self.method if isinstance(self.method, Method) else load_method(self.method)
         if method.task != "classes":
             raise ConfigError(f"Method {method.name} learns action units; take task = 'classes'.")
+        check_consistent_length(X, groups)
         subjects = [str(i) for i in range(len(X))] if groups is None else list(map(str, groups))
         self.model_ = self._trained(method, self._shaped(X), targets, subjects)
         return self

@@ -18,7 +18,7 @@ from torch import nn
 
 from openmer.deployment._fitted import FittedModel
 from openmer.errors import ConfigError, OpenMERError
-from openmer.files import writing_file
+from openmer.files import require_own, writing_file
 from openmer.training import DecisionFunction
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 else:
     onnx, onnxruntime = map(lazy_loader.load, ("onnx", "onnxruntime"))
 
-INPUT, OUTPUT = "clip", "scores"
+INPUT, OUTPUT, MARK = "clip", "scores", "OpenMER"
 
 _TOLERANCE = 1e-4
 _NEEDED = ("onnx", "onnxruntime", "onnxscript")
@@ -106,6 +106,7 @@ def export_module(
         OpenMERError: As `export_model`, or PyTorch cannot export the module.
     """
     _require_packages()
+    require_own({path: MARK})
     with writing_file(path) as temporary:
         entries = {"largest_input": f"{largest_input:g}"} | dict(metadata or {})
         _write(module, input_shape, temporary, entries)
@@ -171,6 +172,7 @@ def _write(
     if program is None:
         raise OpenMERError("PyTorch gave no ONNX model. Please report this.")
     proto = program.model_proto
+    proto.producer_name = MARK
     onnx.helper.set_model_props(proto, dict(metadata))
     onnx.checker.check_model(proto)
     path.write_bytes(proto.SerializeToString(deterministic=True))

@@ -13,10 +13,10 @@ import lazy_loader
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.deployment._export import INPUT, OUTPUT, export_model, generated_inputs
+from openmer.deployment._export import INPUT, MARK, OUTPUT, export_model, generated_inputs
 from openmer.deployment._fitted import FittedModel
 from openmer.errors import ConfigError, DataError, OpenMERError
-from openmer.files import temporary_folder, writing_file
+from openmer.files import require_own, temporary_folder, writing_file
 
 if TYPE_CHECKING:
     import onnx
@@ -114,6 +114,7 @@ def quantize_file(
         DataError: There are fewer than two clips.
         OpenMERError: Too many clips change their class. No file is written.
     """
+    require_own({path: MARK})
     calibrating, compared = _shared_out(exact, clips)
     with writing_file(path) as temporary:
         left_exact = _write(exact, temporary, calibrating, least_same)
@@ -316,6 +317,7 @@ def _tell_in_file(exact: Path, path: Path, quantized: Quantized) -> None:
         key: value for key, value in asdict(quantized).items() if key not in ("path", "bytes")
     }
     model = onnx.load(path)
+    model.producer_name = MARK
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, kept | {"int8": json.dumps(measured)})
     onnx.checker.check_model(model)

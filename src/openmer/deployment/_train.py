@@ -17,7 +17,7 @@ from openmer.deployment._record import (
     ModelRecord,
     TrainedOn,
 )
-from openmer.errors import ConfigError, OpenMERError
+from openmer.errors import OpenMERError
 from openmer.evaluation import (
     Calibration,
     Progress,
@@ -26,6 +26,7 @@ from openmer.evaluation import (
     Task,
     everybody,
     fold_job,
+    require_classes,
     run_folder,
     settled,
     versions,
@@ -85,7 +86,7 @@ def train_model(
         ConfigError: The method learns action units and no class.
         OpenMERError: What was trained and what would be stored do not score alike.
     """
-    _require_classes(task.method)
+    require_classes(task.method)
     rule = epoch_rule_of(task.method)
     protocol = Protocol(epoch_rule=rule, seeds=(seed,))
     task = settled(
@@ -123,15 +124,6 @@ def train_model(
     model = FittedModel(method=task.method, record=record, state=plain_names(result.state))
     _require_same_scores(model, task, result)
     return model
-
-
-def _require_classes(method: Method) -> None:
-    if method.task == "action_units":
-        raise ConfigError(
-            f"Method {method.name} learns action units and no class, and a model for use names a "
-            "class. Train it with --set task=both, or one unit: --set task=classes --label-scheme "
-            "au:4."
-        )
 
 
 def kind_of_method(method: Method) -> ScoreKind:

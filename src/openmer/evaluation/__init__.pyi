@@ -182,6 +182,7 @@ from ._summary import (
 from ._task_dataset import TaskDataset as TaskDataset
 from ._unit_predictions import above_threshold as above_threshold
 from ._unit_predictions import read_units as read_units
+from ._unit_predictions import require_classes as require_classes
 from ._warnings import warnings_of as warnings_of
 from ._write_run import (
     run_folder as run_folder,
@@ -337,6 +338,7 @@ __all__ = [
     "read_units",
     "register_metric",
     "register_protocol",
+    "require_classes",
     "require_every_class",
     "run_audit",
     "run_folder",

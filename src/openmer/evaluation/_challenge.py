@@ -27,7 +27,7 @@ import numpy as np
 
 from openmer.errors import ConfigError, DataError, reading_file
 from openmer.evaluation._metrics import confusion_matrix, uar, uf1
-from openmer.files import replace_file
+from openmer.files import readable, replace_file, require_same
 
 QuestionKind = Literal["coarse", "fine", "units", "unit", "all", "other"]
 
@@ -134,7 +134,11 @@ def read_answers(path: Path) -> tuple[Answer, ...]:
 
 
 def write_answers(path: Path, answers: Iterable[Answer]) -> None:
-    """Write a file of answers, a JSON object per line, all of it or nothing."""
+    """Write a file of answers, a JSON object per line, all of it or nothing.
+
+    Raises:
+        DataError: The file is there already with other content, or cannot be written.
+    """
     lines = [
         json.dumps(
             {**one.others, "video_id": one.video_id, "video": one.video, "question": one.question,
@@ -143,7 +147,9 @@ def write_answers(path: Path, answers: Iterable[Answer]) -> None:
         )
         for one in answers
     ]  # fmt: skip
-    replace_file(path, "".join(f"{line}\n" for line in lines))
+    content = readable("".join(f"{line}\n" for line in lines)).encode()
+    require_same(path, content)
+    replace_file(path, content)
 
 
 def score_answers(truth: Sequence[Answer], said: Sequence[Answer]) -> AnswerScores:
@@ -247,7 +253,7 @@ def _yes_or_no(name: str, shown: str) -> str:
 def _answer(line: str, place: str) -> Answer:
     try:
         found = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{place} is no JSON: {error}.") from error
     wanted = ("video_id", "video", "question")
     if not isinstance(found, dict) or any(not isinstance(found.get(n), str) for n in wanted):

@@ -178,6 +178,11 @@ def load_run(folder: Path) -> tuple[RunInfo, Summary]:
         ProtocolError: A class has no clip at all.
     """
     info = read_run_info(folder)
+    if info.method_table.get("task") == "action_units":
+        raise DataError(
+            f"{folder} holds action units and no classes. Its scores are shown by the command that "
+            "made it, `openmer action-units`."
+        )
     predictions = read_run(folder, seeds=info.seeds)
     try:
         return info, summarise(predictions, info.classes)

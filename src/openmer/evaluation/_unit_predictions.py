@@ -10,12 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.clip import Prediction
+from openmer.errors import ConfigError
 from openmer.evaluation._experiment import Task
 from openmer.evaluation._predictions import UNITS, PredictionTable, read_run
 from openmer.evaluation._read_run import read_run_info
+from openmer.methods import Method
 from openmer.training import FitResult
 
 _MARK = " AU"
+
+
+def require_classes(method: Method) -> None:
+    """Refuse a method that learns action units and no class, where classes are needed.
+
+    Raises:
+        ConfigError: It does.
+    """
+    if method.task == "action_units":
+        raise ConfigError(
+            f"Method {method.name} learns action units and no class: `openmer action-units` "
+            "evaluates it. Everything else needs a class: --set task=both, or one unit by --set "
+            "task=classes --label-scheme au:4."
+        )
 
 
 def known_units(task: Task) -> NDArray[np.float32] | None:

@@ -13,9 +13,9 @@ from matplotlib.colors import ListedColormap
 
 from openmer.errors import ConfigError
 from openmer.explanation._held_out import SaliencyMap
-from openmer.files import replace_file
+from openmer.files import replace_file, require_own
 from openmer.preprocessing import LUMA, Picture, input_pictures
-from openmer.theme import ACCENT, ALARM, INK, LINE, SOFT, figure_bytes, new_figure
+from openmer.theme import ACCENT, ALARM, FIGURE_MARK, INK, LINE, SOFT, figure_bytes, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,9 +95,11 @@ def require_png(path: Path) -> None:
 
     Raises:
         ConfigError: It is no PNG file.
+        DataError: A file of this name is there that is no figure of ours.
     """
     if path.suffix.lower() != ".png":
         raise ConfigError(f"The file of the figure is {path}; give one that ends in .png.")
+    require_own({path: FIGURE_MARK})
 
 
 def write_figure(path: Path, figure: Figure) -> None:

@@ -23,6 +23,7 @@ from openmer.evaluation import (
     chose_settings,
     fold_jobs,
     prepare_task,
+    require_classes,
     settled,
     start_of,
     subjects_of_weights,
@@ -242,6 +243,7 @@ def require_explainable(method: Method, subject_id: str, class_name: str = "") -
         ConfigError: The method makes no maps, or has no such class.
         ProtocolError: Its weights were made with pictures of the subject.
     """
+    require_classes(method)
     require_maps(method)
     if not method.scheme.minimum:  # else its classes are those of the clips
         _require_class(class_name, method.scheme.classes)

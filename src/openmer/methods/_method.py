@@ -11,7 +11,7 @@ import tomli_w
 
 from openmer.augmentation import Planes
 from openmer.clip import Clip
-from openmer.config import read_text, read_toml, validate
+from openmer.config import FileName, read_text, read_toml, validate
 from openmer.datasets import (
     UNIT_SCHEME,
     LabelScheme,
@@ -40,12 +40,14 @@ from openmer.training import (
     Training,
 )
 
+_MOST_BELOW = 50  # methods that extend one another
+
 
 class Method(Record):
     """A whole system: recipe, model, loss and training.
 
     Attributes:
-        name: Short name, as on the command line.
+        name: Short name, as on the command line; folders of runs are named after it.
         title: One line for tables.
         paper: The reference; "ours" where there is none.
         note: What a reader of its numbers should know.
@@ -66,7 +68,7 @@ class Method(Record):
         searched: Whose clips chose the settings once for all; None where nobody's did.
     """
 
-    name: str
+    name: FileName
     title: str
     paper: str
     note: str = ""
@@ -229,10 +231,10 @@ def _validated(name: str, table: dict[str, Any]) -> Method:
 
 def _method_table(name: str, below: tuple[str, ...] = ()) -> dict[str, Any]:
     """Read a method file over the one that it extends: tables are merged, all else replaced."""
-    if name in below:
+    if name in below or len(below) > _MOST_BELOW:
         raise ConfigError(
-            f"Method {name} extends itself, by way of {', '.join(below)}. Let one of them extend "
-            "another method, or none."
+            f"Method {name} extends itself, by way of {', '.join(below[:9])}. Let one of them "
+            "extend another method, or none."
         )
     own = read_toml(method_file(name), "method file")
     base = own.pop("extends", None)
@@ -240,6 +242,8 @@ def _method_table(name: str, below: tuple[str, ...] = ()) -> dict[str, Any]:
         return own
     if not isinstance(base, str):
         raise ConfigError(f"{name}: extends is {base!r}, expected the name of a method.")
+    if base.endswith(".toml") and name.endswith(".toml"):  # beside the file that names it
+        base = str(Path(name).parent / base)
     return _merged(_method_table(base, (*below, name)), own)
 
 

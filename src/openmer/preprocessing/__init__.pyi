@@ -70,6 +70,9 @@ from ._sheet import (
     inspect_clip as inspect_clip,
 )
 from ._sheet import (
+    sheet_form as sheet_form,
+)
+from ._sheet import (
     write_sheet as write_sheet,
 )
 from ._summary import (
@@ -305,6 +308,7 @@ __all__ = [
     "resize_flow",
     "resize_image",
     "round_up",
+    "sheet_form",
     "step_of",
     "stretch_8bit",
     "write_sheet",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from openmer.clip import Clip
 from openmer.errors import ConfigError, DataError
-from openmer.files import replace_file
+from openmer.files import replace_file, require_own
 from openmer.preprocessing._frames import LUMA, read_rgb
 from openmer.preprocessing.faces._align import STYLES
 from openmer.preprocessing.faces._alignment import Alignment
@@ -25,7 +25,7 @@ from openmer.preprocessing.faces._detect import ArrayStore, Face, choose_face, d
 from openmer.preprocessing.flow._flow import optical_flow
 from openmer.preprocessing.steps._apex import Apex, FlowApex, find_apex, middle_frame
 from openmer.preprocessing.steps.strain import optical_strain
-from openmer.theme import figure_bytes
+from openmer.theme import FIGURE_MARK, figure_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -138,16 +138,29 @@ def inspect_clip(
     )
 
 
-def write_sheet(path: Path, view: ClipView) -> None:
-    """Draw the sheet into a file, .png, .pdf or .svg; its folder is made.
+def sheet_form(path: Path) -> str:
+    """Return what a sheet's file is to be: png, pdf or svg.
 
     Raises:
         ConfigError: The file's ending is another one.
+        DataError: A file of this name is there that is no figure of ours.
     """
     ending = path.suffix.removeprefix(".").lower()
     if ending not in FORMATS:
         raise ConfigError(f"The sheet's file is {path}; give one that ends in .png, .pdf or .svg.")
-    replace_file(path, figure_bytes(draw_sheet(view), ending))
+    require_own({path: FIGURE_MARK})
+    return ending
+
+
+def write_sheet(path: Path, view: ClipView) -> None:
+    """Draw the sheet into a file, .png, .pdf or .svg; its folder is made.
+
+    Raises:
+        ConfigError: As `sheet_form`.
+        DataError: As `sheet_form`.
+    """
+    form = sheet_form(path)
+    replace_file(path, figure_bytes(draw_sheet(view), form))
 
 
 def draw_sheet(view: ClipView) -> Figure:

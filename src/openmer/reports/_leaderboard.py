@@ -17,7 +17,7 @@ import numpy as np
 import tomli_w
 
 from openmer.clip import Prediction
-from openmer.errors import OpenMERError, ProtocolError, reading_file
+from openmer.errors import DataError, OpenMERError, ProtocolError, reading_file
 from openmer.evaluation import (
     PredictionTable,
     RunInfo,
@@ -27,12 +27,12 @@ from openmer.evaluation import (
     read_run,
     summarise,
 )
-from openmer.files import replace_file
+from openmer.files import replace_file, safe_name
 from openmer.reports._rows import interval_text, score
 from openmer.reports._table import Cell, Marked, Table, markdown_table
 
 SCORES = ("uf1", "uar", "accuracy")
-_LEAKY = "leaky"
+_MOST = 100_000  # answers of a run: clips times seeds
 _NEEDED = ("audit", "leaky", "epoch_rule", "clips_sha256")
 
 
@@ -57,7 +57,8 @@ def add_record(run: Path, board: Path, *, leaky: bool = False) -> Path:
     table = read_run(run, seeds=info.seeds)
     record = {"run": _about(info, table), "counts": _counts_of(table)}
     record["scores"] = _scores_of(_summary(record))
-    path = board / f"{_LEAKY if leaky else ''}{info.method}-{_digest(record)}.toml"
+    name = safe_name(info.method)
+    path = board / f"{_LEAKY if leaky else ''}{name}-{_digest(record)}.toml"
     replace_file(path, tomli_w.dumps(record))
     return path
 
@@ -66,7 +67,7 @@ def check_records(board: Path) -> list[str]:
     """Compute every score of every record again from its counts; return what is wrong, or nothing.
 
     Raises:
-        DataError: A file is no record.
+        DataError: There is no such folder, or a file is no record.
     """
     wrong = []
     for path, record in _records(board):
@@ -149,7 +150,7 @@ def _require_place(info: RunInfo, run: Path, *, leaky: bool) -> None:
         why = "leaky" if info.leaky else info.audit
         raise ProtocolError(
             f"{run} cannot stand among honest runs: {why}. Audit it (openmer audit {info.method}), "
-            f"or add it to the other table with --{_LEAKY}."
+            f"or add it to the other table with --leaky."
         )
 
 
@@ -223,8 +224,24 @@ def _scores_of(summary: Summary) -> dict[str, list[float]]:
 
 
 def _records(board: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    if not board.is_dir():
+        raise DataError(f"There is no folder {board}. Give the folder of the records by --board.")
     for path in sorted(board.glob("*.toml")):
         with reading_file(path, "a record of a run", "Make it with openmer leaderboard add."):
             record = tomllib.loads(path.read_text("utf-8"))
-            _table(record), record["scores"], [record["run"][key] for key in _NEEDED]
+            _check_counts(record)
+            _summary(record), record["scores"], [record["run"][key] for key in _NEEDED]
         yield path, record
+
+
+def _check_counts(record: dict[str, Any]) -> None:
+    """Raise `ValueError` where counts are none of these classes, or more than any run has."""
+    most = (2**32, _MOST, *[len(record["run"]["classes"])] * 2, _MOST + 1)
+    for row in record["counts"]:
+        if len(row) != len(most) or any(
+            type(value) is not int or not 0 <= value < end
+            for value, end in zip(row, most, strict=True)
+        ):
+            raise ValueError(f"found the counts {row}")
+    if not 0 < sum(row[-1] for row in record["counts"]) <= _MOST:
+        raise ValueError(f"expected 1 to {_MOST} answers")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openmer.evaluation import RunInfo, load_run, read_run_info
-from openmer.files import replace_files
+from openmer.files import replace_files, require_own
 from openmer.reports._csv_sheet import render_csv
 from openmer.reports._html import render_html
 from openmer.reports._latex import render_latex
@@ -32,6 +32,9 @@ __all__ = [
     "write_report",
 ]
 
+_MARKS = {"html": "OpenMER evaluation", "md": "# OpenMER evaluation", "csv": "method,title,epoch_",
+          "tex": "% Needs \\usepackage[T1]{fontenc} and"}  # fmt: skip
+
 
 def write_report(
     folder: Path, runs: Sequence[Run], left_out: Sequence[str] = ()
@@ -47,14 +50,16 @@ def write_report(
         The files by their format: "html", "md", "csv", "tex".
 
     Raises:
-        DataError: There is no run, or a record does not fit its scores.
+        DataError: There is no run, a record does not fit its scores, or a file of that name is no
+            report.
     """
+    paths = {name: folder / f"report.{name}" for name in _MARKS}
+    require_own({paths[name]: mark for name, mark in _MARKS.items()})
     texts = {
         "html": render_html(runs, left_out),
         "md": render_markdown(runs, left_out),
         "csv": render_csv(runs),
         "tex": render_latex(runs),
     }
-    paths = {name: folder / f"report.{name}" for name in texts}
     replace_files({paths[name]: text for name, text in texts.items()})
     return paths

@@ -10,7 +10,15 @@ from pathlib import Path
 from openmer.clip import Clip
 from openmer.datasets import ClipSource, labelled
 from openmer.errors import ConfigError, DataError, ProtocolError
-from openmer.evaluation import Progress, Protocol, RunInfo, Summary, evaluate, load_run
+from openmer.evaluation import (
+    Progress,
+    Protocol,
+    RunInfo,
+    Summary,
+    evaluate,
+    load_run,
+    require_classes,
+)
 from openmer.methods import Method
 from openmer.models import create_model, load_weights, stored_backbone
 from openmer.preprocessing import median_magnification
@@ -200,6 +208,7 @@ def _score(
     protocol: Protocol,
     report: Progress | None,
 ) -> Path:
+    require_classes(method)
     return evaluate(
         method, clips, protocol, out=how.out, resources=how.resources, on_progress=report
     )

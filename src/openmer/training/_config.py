@@ -332,7 +332,7 @@ class NetworkTraining(Record):
     """
 
     kind: Literal["network"] = "network"
-    epochs: int = Field(default=0, ge=0)
+    epochs: int = Field(default=0, ge=0, le=1_000_000)
     batch_size: PositiveInt
     order: Literal["shuffled", "balanced", "class_by_class", "as_listed"] = "shuffled"
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"

@@ -46,3 +46,9 @@ def test_mixtures_inside_of_a_subject_and_copies_are_left_to_others():
 def test_few_numbers_say_nothing(size):
     clips, data = clips_of(30), make_data(clips=30, size=size, channels=1)
     assert check_mixtures(clips, data) == []
+
+
+def test_too_many_clips_are_said_to_be_too_many():
+    data = make_data(clips=2001, size=1, channels=1)
+    (finding,) = check_mixtures(clips_of(2001), data)
+    assert finding.severity == "note" and "2001 clips" in finding.message

@@ -16,6 +16,7 @@ from openmer.errors import ConfigError
 from openmer.evaluation._experiment import Progress, Task, fold_job
 from openmer.evaluation._seen_subjects import content_of
 from openmer.evaluation._splits import Fold, groups_inside
+from openmer.evaluation._unit_predictions import require_classes
 from openmer.evaluation.tuning._groups import FoldGroups, SearchRun
 from openmer.evaluation.tuning._record import (
     FOLDER,
@@ -209,6 +210,7 @@ def _plan(task: Task, fold: Fold, epoch_rule: EpochRule, resources: Resources) -
 
 
 def _search_of(method: Method) -> Search:
+    require_classes(method)
     if method.search is None:
         raise ConfigError(
             f"Method {method.name} has no [search]. Add one to its file, or give --search FILE."

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from openmer.errors import ConfigError, DataError, reading_file
-from openmer.files import replace_files, temporary_folder
+from openmer.files import replace_files, require_same, short_name, temporary_folder
 from openmer.registry import Registry
 from openmer.video._event import MICRO_S, Event, Kind
 from openmer.video._job import STAMP
@@ -115,6 +115,8 @@ def checked_formats(names: Iterable[str]) -> tuple[EventFormat, ...]:
         ConfigError: There is no such format, or its package is not installed.
     """
     forms = tuple(EVENT_FORMATS[name] for name in names)
+    if not forms:
+        raise ConfigError(f"Found no format, expected some of {', '.join(EVENT_FORMATS)}.")
     for form in forms:
         if form.needs and find_spec(form.needs) is None:
             raise ConfigError(
@@ -148,28 +150,22 @@ def export_events(
         for name, folder in _named(result_folders(folders)).items():
             coding = coding_of(folder)
             for form in forms:
-                file = place / f"{name}{form.suffix}"
-                form.write(file, coding)
-                contents[Path(out) / file.name] = file.read_bytes()
+                file = place / f"{short_name(name)}{form.suffix}"
+                contents[Path(out) / file.name] = _written(form, file, coding)
     for path, content in contents.items():
-        refuse_other_content(path, content)
+        require_same(path, content)
     replace_files(contents)
     return tuple(contents)
 
 
-def refuse_other_content(path: Path, content: bytes) -> None:
-    """Refuse to replace a file that holds something else, such as a coder's own work.
-
-    Raises:
-        DataError: It does.
-    """
-    with reading_file(path, "a file to compare with", "Give another --out."):
-        if not path.exists() or path.read_bytes() == content:
-            return
-    raise DataError(
-        f"{path} is there already, with other content. Nothing was written. Move it away, or give "
-        "another --out."
-    )
+def _written(form: EventFormat, file: Path, coding: Coding) -> bytes:
+    try:
+        form.write(file, coding)
+        return file.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"Cannot write {file.name} in {file.parent.parent}: {error.strerror}. Make room there."
+        ) from error
 
 
 def _named(folders: Sequence[Path]) -> dict[str, Path]:

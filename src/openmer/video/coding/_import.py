@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 
 from openmer.datasets import VIDEO_SUFFIXES
 from openmer.errors import ConfigError, DataError, reading_file
-from openmer.files import readable, replace_file
+from openmer.files import readable, replace_file, require_own, require_same
 from openmer.video._analyze import Progress
 from openmer.video.coding._coding import (
     EVENT_FORMATS,
     CodedEvent,
     Coding,
     checked_formats,
-    refuse_other_content,
 )
 from openmer.video.io._reader import open_video
 
@@ -81,7 +80,8 @@ def import_events(
         raise ConfigError(f"Found --video beside {len(paths)} files; expected one file with it.")
     pairs = [(path, coding, _video(path, coding, video))
              for path, coding in [(path, read_coding(path)) for path in paths]]  # fmt: skip
-    _refuse_other_table(out)
+    _refuse_shared(pairs)
+    require_own({out: ",".join(_COLUMNS)})
     sheet = io.StringIO()
     writer = csv.DictWriter(sheet, _COLUMNS, lineterminator="\n", restval="")
     writer.writeheader()
@@ -91,18 +91,20 @@ def import_events(
         named = Path(os.path.relpath(found.resolve(), out.resolve().parent)).as_posix()
         writer.writerows({"video": named, **row} for row in _rows(path, coding, found, fps))
     content = readable(sheet.getvalue()).encode()
-    refuse_other_content(out, content)
+    require_same(out, content)
     replace_file(out, content)
     return tuple(len(coding.events) for _, coding, _ in pairs)
 
 
-def _refuse_other_table(out: Path) -> None:
-    """Refuse before the work to replace a file that is no table of ours."""
-    if out.is_file():
-        with out.open("rb") as file:
-            head = file.readline().strip()
-        if head != ",".join(_COLUMNS).encode():
-            refuse_other_content(out, b"")
+def _refuse_shared(pairs: Sequence[tuple[Path, Coding, Path]]) -> None:
+    """Refuse two files about one video: its events would count twice."""
+    by_video: dict[Path, Path] = {}
+    for path, _, video in pairs:
+        if by_video.setdefault(video.resolve(), path) is not path:
+            raise DataError(
+                f"{by_video[video.resolve()]} and {path} are both about {video}, so its events "
+                "would count twice. Import them in turn, each with another --out."
+            )
 
 
 def _video(path: Path, coding: Coding, given: Path | None) -> Path:
@@ -116,9 +118,10 @@ def _video(path: Path, coding: Coding, given: Path | None) -> Path:
                   if p.suffix.lower() in VIDEO_SUFFIXES]  # fmt: skip
     found = next((place for place in tried if place.exists()), None)
     if found is None:
+        about = given or coding.video or "a video that it does not name"
         raise DataError(
-            f"{path} is about {coding.video or 'a video that it does not name'}, which is not "
-            "there. Give it with --video, or put it beside the file under the same name."
+            f"{path} is about {about}, which is not there. Give it with --video, or put it beside "
+            "the file under the same name."
         )
     return found
 
@@ -133,6 +136,11 @@ def _rows(
     with open_video(video, fps=fps, on_damage="stop") as frames:
         times_s = np.array([float(frame.time_s) for frame in frames])
     for event in coding.events:
+        if not -1 < event.onset_s <= event.offset_s:
+            raise DataError(
+                f"{path} has an event from {event.onset_s:.2f} to {event.offset_s:.2f} s, which is "
+                "no time of a video. Correct it where it was coded."
+            )
         if event.offset_s > times_s[-1] + 1:
             raise DataError(
                 f"{path} has an event at {event.offset_s:.2f} s, but {video} ends at "
@@ -145,12 +153,13 @@ def _row(event: CodedEvent, times_s: NDArray[np.float64]) -> dict[str, object]:
     def frame(at_s: float) -> int:
         return int(np.abs(times_s - at_s).argmin())
 
+    onset = min(frame(event.onset_s), max(len(times_s) - 2, 0))  # one frame lasts no time
     return {
         "subject_id": event.subject_id,
         "kind": event.kind,
-        "onset": frame(event.onset_s),
+        "onset": onset,
         "apex": "" if event.apex_s is None else frame(event.apex_s),
-        "offset": max(frame(event.offset_s), frame(event.onset_s) + 1),
+        "offset": max(frame(event.offset_s), onset + 1),
         "class": event.class_name,
         "action_units": event.action_units,
         "comment": event.comment,

@@ -44,15 +44,17 @@ def _read(path: Path) -> Coding:
     events = []
     for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
         lines = block.strip().split("\n")
-        times = next((place for place, line in enumerate(lines) if _CUE.match(line)), None)
-        if times is not None:
+        times = next((place for place, line in enumerate(lines) if "-->" in line), None)
+        if times is not None and not lines[0].startswith("NOTE"):
             events.append(_event(lines[times], " ".join(lines[times + 1 :])))
     return Coding(video="", events=tuple(events))
 
 
 def _event(times: str, said: str) -> CodedEvent:
     found = _CUE.match(times)
-    parts = found.groups() if found else ()
+    if found is None:
+        raise ValueError(f"found the times {times!r}, expected 00:00:01.000 --> 00:00:02.000")
+    parts = found.groups()
     onset_s, offset_s = (_seconds(*parts[place : place + 3]) for place in (0, 3))
     plain = said.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     told = _TEXT.match(plain)

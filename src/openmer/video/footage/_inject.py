@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import DataError
+from openmer.files import require_same, temporary_folder
 from openmer.preprocessing import Mesh, detect_faces, find_mesh
-from openmer.video.footage._truth import Movement, write_footage
+from openmer.video.footage._truth import TRUTH, Movement, read_footage, write_footage
 from openmer.video.io._frame import VideoFrame
 from openmer.video.io._reader import Video, open_video
 from openmer.video.io._writer import VideoWriter
@@ -99,6 +100,13 @@ def is_upper(region: str) -> bool:
 
 def _one(video: Video, path: Path, out: Path, seed: int, footage: str) -> list[Movement]:
     """Write both copies of one video, and its rows."""
+    known = {row.video for row in read_footage(out)} if (out / TRUTH).exists() else ()
+    for name in (f"{path.stem}.mp4", f"{path.stem}-plain.mp4"):
+        if (out / name).exists() and name not in known:
+            raise DataError(
+                f"{out / name} is there and not in the table of this folder, so it is not ours to "
+                "replace. Give another --out."
+            )
     fps = video.info.fps or Fraction(25)
     meshes, numbers = _followed(video, fps)
     order = _played(len(numbers), fps)
@@ -106,15 +114,20 @@ def _one(video: Video, path: Path, out: Path, seed: int, footage: str) -> list[M
     movements = _drawn(rng, order, meshes, fps, f"{path.stem}.mp4", footage)
     if not movements:
         raise DataError(f"{path} shows no face long enough. Give a video with one face in view.")
+    names = (f"{path.stem}.mp4", f"{path.stem}-plain.mp4")
     out.mkdir(parents=True, exist_ok=True)
-    with VideoWriter(out / f"{path.stem}.mp4", fps=fps) as writer:
-        for at, frame in enumerate(_frames(video, order)):
-            writer.add(_warped(frame.image_rgb, at, movements, order, meshes))
-    plain = f"{path.stem}-plain.mp4"
-    with VideoWriter(out / plain, fps=fps) as writer:
-        for frame in _frames(video, list(range(len(numbers)))):
-            writer.add(frame.image_rgb)
-    write_footage(out, movements, {plain: footage})
+    with temporary_folder("inject", out) as place:
+        with VideoWriter(place / names[0], fps=fps) as writer:
+            for at, frame in enumerate(_frames(video, order)):
+                writer.add(_warped(frame.image_rgb, at, movements, order, meshes))
+        with VideoWriter(place / names[1], fps=fps) as writer:
+            for frame in _frames(video, list(range(len(numbers)))):
+                writer.add(frame.image_rgb)
+        for name in names:
+            require_same(out / name, (place / name).read_bytes())
+        for name in names:
+            (place / name).replace(out / name)
+    write_footage(out, movements, {names[1]: footage})
     return movements
 
 

@@ -10,7 +10,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import zip_longest
 from pathlib import Path
@@ -32,6 +32,8 @@ FORMAT = 1
 _CSV, _JSON = "events.csv", "events.json"
 _DIGITS = {"onset_s": 6, "apex_s": 6, "offset_s": 6, "strength": 3, "displacement": 5}
 _FRAMES = ("onset_frame", "apex_frame", "offset_frame")
+_TIMES = ("onset_s", "apex_s", "offset_s")
+_LONGEST = 1e10  # seconds or frames
 _EDGES = ("face_left", "face_top", "face_right", "face_bottom")
 _COLUMNS = (
     "video", "subject_id", "kind", "onset_s", "apex_s", "offset_s", *_FRAMES, "duration_s", "class",
@@ -103,7 +105,7 @@ def _record(event: Event) -> dict[str, Any]:
     return {
         "subject_id": event.subject_id,
         "kind": event.kind,
-        **{name: number[name] for name in ("onset_s", "apex_s", "offset_s")},
+        **{name: number[name] for name in _TIMES},
         **{name: getattr(event, name) for name in _FRAMES},
         "duration_s": round(number["offset_s"] - number["onset_s"], 6),
         "class": event.class_name,
@@ -132,15 +134,13 @@ def _event(row: Mapping[str, Any]) -> Event:
     if row["kind"] not in get_args(Kind):
         raise ValueError(f"found the kind {row['kind']!r}, expected {' or '.join(get_args(Kind))}")
     left, top, right, bottom = map(float, row["face_xyxy"])
+    if not all(map(math.isfinite, (left, top, right, bottom))):
+        raise ValueError(f"found a face at {row['face_xyxy']}")
     return Event(
         subject_id=int(row["subject_id"]),
         kind=row["kind"],
-        onset_frame=int(row["onset_frame"]),
-        apex_frame=int(row["apex_frame"]),
-        offset_frame=int(row["offset_frame"]),
-        onset_s=float(row["onset_s"]),
-        apex_s=float(row["apex_s"]),
-        offset_s=float(row["offset_s"]),
+        **_rising(row, _FRAMES, int),
+        **_rising(row, _TIMES, float),
         strength=float(row["strength"]),
         displacement=float(row["displacement"]),
         regions=tuple(row["regions"]),
@@ -151,6 +151,16 @@ def _event(row: Mapping[str, Any]) -> Event:
         looks_like=tuple(UnitHint(**hint) for hint in row.get("looks_like", ())),
         face_xyxy=(left, top, right, bottom),
     )
+
+
+def _rising(
+    row: Mapping[str, Any], names: Sequence[str], number: Callable[[Any], Any]
+) -> dict[str, Any]:
+    """Read onset, apex and offset, which follow one another."""
+    onset, apex, offset = found = [number(row[name]) for name in names]
+    if not 0 <= onset <= apex <= offset < _LONGEST:
+        raise ValueError(f"found {found} as {', '.join(names)}, expected rising numbers")
+    return dict(zip(names, found, strict=True))
 
 
 def _json_text(analysis: Analysis) -> str:

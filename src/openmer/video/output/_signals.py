@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
-from pyarrow import csv, parquet
 
 from openmer.files import writing_file
 from openmer.registry import Registry
@@ -77,9 +76,13 @@ def write_signals(
         DataError: A file cannot be written.
     """
     tables = [table for name in forms for table in SIGNAL_FORMS[name](analysis).items()]
+    if not tables:
+        return ()
+    pa, csv, parquet = map(import_module, ("pyarrow", "pyarrow.csv", "pyarrow.parquet"))
     written = []
     for name, columns in tables:
-        table = pa.table({key: _array(values) for key, values in columns.items()})
+        arrays = [pa.array(_rounded(values), from_pandas=True) for values in columns.values()]
+        table = pa.table(dict(zip(columns, arrays, strict=True)))  # not a number: an empty cell
         for ending, write in ((".csv", csv.write_csv), (".parquet", parquet.write_table)):
             path = Path(folder) / f"{name}{ending}"
             with writing_file(path) as place:
@@ -232,8 +235,8 @@ def _places() -> Floats:
     return np.asarray(usual_layout().regions @ points())
 
 
-def _array(values: NDArray[np.generic]) -> pa.Array:
-    """Build a column: six digits behind the point, an empty cell for what is not known."""
+def _rounded(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Give a column six digits behind the point."""
     if values.dtype.kind != "f":
-        return pa.array(values)
-    return pa.array(np.round(values.astype(np.float64), _DIGITS) + 0.0, from_pandas=True)
+        return values
+    return np.asarray(np.round(values.astype(np.float64), _DIGITS) + 0.0)

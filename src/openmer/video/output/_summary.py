@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from openmer import __version__
-from openmer.errors import DataError, reading_file
-from openmer.files import replace_files
+from openmer.errors import reading_file
+from openmer.files import replace_files, require_own
 from openmer.reports import Table, counted, csv_table, html_table
 from openmer.theme import css_colours
 from openmer.video.output._report import page_template
@@ -23,7 +23,6 @@ SUMMARY = "summary.html"
 _SHEET = "summary.csv"
 
 _NO_CLASS = "no class"
-_TITLE, _HEAD_BYTES = b"<title>OpenMER", 4096
 _KINDS = ("micro", "macro")
 
 
@@ -138,16 +137,7 @@ def check_summary(out: Path) -> None:
     Raises:
         DataError: A file of the name of one of ours is not ours.
     """
-    marks = {_SHEET: ",".join(_PLAIN[:3]).encode(), SUMMARY: _TITLE}
-    for name, mark in marks.items():
-        path = out / name
-        if not path.exists():
-            continue
-        remedy = "Move it away, or give another --out."
-        with reading_file(path, "an earlier summary", remedy), path.open("rb") as file:
-            is_ours = mark in file.read(_HEAD_BYTES)
-        if not is_ours:
-            raise DataError(f"{path} was not written by OpenMER and would be replaced. {remedy}")
+    require_own({out / _SHEET: ",".join(_PLAIN[:3]), out / SUMMARY: "<title>OpenMER"})
 
 
 def summary_table(lines: Sequence[FaceSummary]) -> Table:

@@ -1,0 +1,43 @@
+"""Files at the places of results: ours are replaced, anybody else's stay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from openmer.errors import DataError, reading_file
+
+_HEAD_BYTES = 65_536
+_REMEDY = "Move it away, or give another --out."
+
+
+def require_own(marks: Mapping[Path, str]) -> None:
+    """Refuse files that are there and that we did not write; call it before the work.
+
+    Args:
+        marks: Where results will be written, and a text in the head of what we write there.
+
+    Raises:
+        DataError: A file does not have its mark; nothing was written.
+    """
+    for path, mark in marks.items():
+        if not path.exists():
+            continue
+        if not path.is_file():
+            raise DataError(f"{path} is there already, and no file. {_REMEDY}")
+        with reading_file(path, "an earlier result", _REMEDY), path.open("rb") as file:
+            is_own = mark.encode() in file.read(_HEAD_BYTES)
+        if not is_own:
+            raise DataError(f"{path} was not written by OpenMER and would be replaced. {_REMEDY}")
+
+
+def require_same(path: Path, content: bytes) -> None:
+    """Refuse to replace a file that holds something else, such as a coder's own work.
+
+    Raises:
+        DataError: It does.
+    """
+    with reading_file(path, "a file to compare with", _REMEDY):
+        if not path.exists() or path.read_bytes() == content:
+            return
+    raise DataError(f"{path} is there already, with other content. Nothing was written. {_REMEDY}")
