@@ -1,20 +1,45 @@
-"""Let pages of the site link to files of the repository that are no pages: a hook of MkDocs."""
+"""A hook of MkDocs: pages of notebooks and public names, links to files of the repository."""
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mkdocs.structure.files import File
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
 _LINK = re.compile(r"\]\((?!\w+:|#|/)([^)\s]+)\)")
+_ROOT = Path(__file__).parent.parent
+_NOTEBOOKS = _ROOT / "notebooks"
+_FACE = _ROOT / "src" / "openmer" / "__init__.pyi"
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add a page for each notebook, and one for each public name.
+
+    Args:
+        files: Files of the site.
+        config: Settings of the site.
+    """
+    for path in sorted(_NOTEBOOKS.glob("*.ipynb")):
+        text = "\n\n".join(map(_cell, json.loads(path.read_text(encoding="utf-8"))["cells"]))
+        files.append(File.generated(config, f"notebooks/{path.stem}.md", content=text + "\n"))
+    names = re.findall(r'(?m)^    "(\w+)",$', _FACE.read_text(encoding="utf-8"))
+    for name in (name for name in names if not name.startswith("_")):
+        page = f"---\ntitle: openmer.{name}\n---\n\n::: openmer.{name}\n"
+        files.append(File.generated(config, f"reference/api/{name}.md", content=page))
+    return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: object) -> str:
-    """Replace a relative link that leads out of ``docs`` by the address in the repository.
+    """Replace a link that leads out of ``docs`` by a notebook's page, or the repository's address.
 
     Args:
         markdown: Text of the page.
@@ -25,8 +50,17 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: objec
 
     def whole(match: re.Match[str]) -> str:
         path = posixpath.normpath(posixpath.join(folder, match[1]))
+        if path.endswith(".ipynb"):
+            place = posixpath.relpath(posixpath.join("docs", path), folder)
+            return f"]({place.removesuffix('.ipynb')}.md)"
         if path.startswith("docs/") and not path.endswith((".py", ".csv")):
             return match[0]
         return f"]({config.repo_url}/blob/main/{path})"
 
     return _LINK.sub(whole, markdown)
+
+
+def _cell(cell: dict[str, str]) -> str:
+    """Return a cell as Markdown."""
+    text = "".join(cell["source"])
+    return text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```"

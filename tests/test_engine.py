@@ -73,6 +73,17 @@ def test_names_are_checked_at_once(monkeypatch):
         current_engine()
 
 
+def test_a_script_without_a_main_guard_gets_one_error(tmp_path):
+    script = tmp_path / "bare.py"
+    script.write_text("import openmer\nopenmer.Engine('dask').cluster()\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 1
+    assert "under `if __name__ == '__main__':`" in done.stderr.splitlines()[-1]
+    assert done.stderr.count("Traceback") == 1
+
+
 def test_a_block_chooses_the_engine_and_gives_the_one_before_back(monkeypatch):
     monkeypatch.delenv("OPENMER_ENGINE", raising=False)
     with Engine("dask:tcp://nowhere:1"):

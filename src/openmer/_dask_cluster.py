@@ -192,15 +192,31 @@ def _call(
         return function(*common, *call), time.perf_counter() - started, worker
 
 
-def _started(kind: str, where: str) -> LocalCluster:
-    """Start workers on this computer, or as jobs of Slurm."""
-    if kind == "dask":
+def _on_this_computer() -> LocalCluster:
+    """Start a worker on each core.
+
+    Raises:
+        ConfigError: They ended at once, which a script without a main guard makes them do.
+    """
+    try:
         return LocalCluster(
             n_workers=os.cpu_count() or 1,
             threads_per_worker=1,
             dashboard_address=None,
             silence_logs=logging.CRITICAL,
         )
+    except RuntimeError as error:
+        raise ConfigError(
+            f"The workers of Dask ended before they began ({str(error).rstrip('.')}). A worker "
+            "first runs your script from its top: put all that it does under `if __name__ == "
+            "'__main__':`."
+        ) from None
+
+
+def _started(kind: str, where: str) -> LocalCluster:
+    """Start workers on this computer, or as jobs of Slurm."""
+    if kind == "dask":
+        return _on_this_computer()
     try:
         from dask_jobqueue import SLURMCluster
     except ImportError as error:

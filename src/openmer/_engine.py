@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from multiprocessing import current_process
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -52,6 +53,8 @@ class Engine:
             raise ConfigError(
                 f"The engine {name!r} needs Dask. Install it with: pip install 'openmer[cluster]'"
             )
+        if kind != LOCAL and getattr(current_process(), "_inheriting", False):
+            raise SystemExit(1)  # a worker that runs the script of its parent, which says why
         self.name = name
         self._before: list[str | None] = []
 

@@ -2,22 +2,32 @@
 
 import importlib.util
 import json
+import os
 import time
 import zipfile
 from pathlib import Path
 
 import pytest
+from tests.app.accessible import check_accessible
 from tests.app.made_page import served, write_long, write_two_events
+from tests.evaluation.made_up_runs import write_run
 from tests.video.made_videos import write_still
 
-CHROMIUM = Path("/usr/bin/chromium")
+from openmer.evaluation import load_run
+from openmer.reports import write_report
+from openmer.video import write_summary
+
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 DROP = "#drop input[type=file]"
 
 pytestmark = [
     pytest.mark.skipif(
         importlib.util.find_spec("playwright") is None, reason="playwright is not installed"
     ),
-    pytest.mark.skipif(not CHROMIUM.is_file(), reason=f"there is no browser {CHROMIUM}"),
+    pytest.mark.skipif(
+        "CHROMIUM" not in os.environ and not CHROMIUM.is_file(),
+        reason=f"there is no browser {CHROMIUM}; the variable CHROMIUM names another",
+    ),
 ]
 
 
@@ -115,6 +125,16 @@ def test_from_a_video_to_its_report(page, address, temporary, tmp_path):
     page.context.close()
     _wait_until(lambda: not list(temporary.glob("*/results/*")))
     assert list(temporary.glob("*/uploads/**/*.mp4")) == []
+
+
+def test_a_report_of_runs_and_a_summary_of_videos_are_accessible(browser, tmp_path):
+    run = load_run(write_run(tmp_path / "run"))
+    write_summary(tmp_path, [], ["broken.mp4 cannot be read."])
+    for path in (write_report(tmp_path / "report", [run])["html"], tmp_path / "summary.html"):
+        opened = browser.new_page(viewport={"width": 1280, "height": 900})
+        opened.goto(path.as_uri())
+        check_accessible(opened)
+        opened.close()
 
 
 def test_what_cannot_be_shown_is_said(page, tmp_path):

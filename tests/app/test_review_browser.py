@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.app.accessible import check_accessible
 from tests.app.test_app_browser import browser, pytestmark  # noqa: F401
 from tests.app.test_review import write_results
 
@@ -54,6 +55,10 @@ def press(page, keys):
 
 def kept(results):
     return json.loads((results / "reviews" / "anna.json").read_text("utf-8"))["decisions"]
+
+
+def test_the_review_is_accessible(page):
+    check_accessible(page)
 
 
 def test_two_events_are_reviewed_by_keyboard(page, results):

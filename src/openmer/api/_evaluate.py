@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from openmer._engine import current_engine
 from openmer.api._clips import Source, clips_of
 from openmer.api._display import Displayed, frame
 from openmer.api._progress import Report
@@ -28,6 +29,7 @@ from openmer.evaluation import (
     Task,
     cross_validate,
     load_run,
+    open_tracker,
     prepare_task,
     read_run,
     require_classes,
@@ -198,6 +200,7 @@ def evaluate(
     out: str | Path = "runs",
     device: Device = "auto",
     workers: int = 0,
+    track: str | None = None,
     progress: bool = True,
 ) -> Result:
     """Train and test a method, each subject held out once; what was done before is not done again.
@@ -217,6 +220,7 @@ def evaluate(
         out: Folder that keeps all runs.
         device: "auto" takes CUDA where there is one.
         workers: Processes; 0 is one per core.
+        track: "tensorboard:FOLDER" or "mlflow:URI" gets losses, settings and scores, too.
         progress: Show how far it is.
 
     Returns:
@@ -237,9 +241,15 @@ def evaluate(
     rule = epoch_rule or chosen.epoch_rule
     how = Protocol(epoch_rule=rule, seeds=tuple(range(seeds)), folds=protocol, leak=leak)
     resources = Resources(device=device, workers=workers)
+    tracker = open_tracker(track)
     with shown(progress) as report:
         task = task_of(chosen, clips, how, workers, report)
-        folder = cross_validate(task, how, out=Path(out), resources=resources, on_progress=report)
+        folder = cross_validate(
+            task, how, out=Path(out), resources=resources, on_progress=report,
+            on_fold=None if tracker is None else tracker.fold,
+        )  # fmt: skip
+    if tracker is not None:
+        tracker.finish(folder)
     return Result.read(folder)
 
 
@@ -275,6 +285,7 @@ def task_of(
     Raises:
         OpenMERError: As `openmer.evaluation.prepare_task`.
     """
+    current_engine()  # what is wrong with it is said before anything is prepared
     source = clips_of(clips)
     if isinstance(source, ClipSource) and source.warning:
         warnings.warn(source.warning, stacklevel=3)

@@ -113,6 +113,14 @@ Storage = Annotated[
         "postgresql://user@host/name. A file in the run's folder by default.",
     ),
 ]
+Track = Annotated[
+    str,
+    typer.Option(
+        "--track",
+        metavar="tensorboard:FOLDER|mlflow:URI",
+        help="Where losses, settings and scores are sent, too; needs the extra of its name.",
+    ),
+]
 Onset = Annotated[
     int | None, typer.Option(min=0, help="First frame of the movement, counted from 0.")
 ]

@@ -20,6 +20,7 @@ from openmer.cli._options import (
     Rule,
     Seeds,
     Storage,
+    Track,
 )
 
 
@@ -33,6 +34,7 @@ def evaluate(
     folds: ProtocolOption = "loso",
     storage: Storage = "",
     out: Out = Path("runs"),
+    track: Track = "",
     as_json: Json = False,
     shuffle_labels: Annotated[
         int | None,
@@ -55,6 +57,7 @@ def evaluate(
         leak=leak.value if leak else None,
         folds=folds,
     )
+    tracker = evaluation.open_tracker(track)
     with progress(chosen.title) as report:
         task = work.prepare(chosen, source, protocol, compute.workers, report)
         folder = evaluation.cross_validate(
@@ -65,7 +68,10 @@ def evaluate(
             command=typed_command(),
             storage=storage,
             on_progress=report,
+            on_fold=None if tracker is None else tracker.fold,
         )
+    if tracker is not None:
+        tracker.finish(folder)
     _show(folder, as_json=as_json)
 
 

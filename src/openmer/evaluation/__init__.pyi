@@ -180,6 +180,7 @@ from ._summary import (
     summarise as summarise,
 )
 from ._task_dataset import TaskDataset as TaskDataset
+from ._track import open_tracker as open_tracker
 from ._unit_predictions import above_threshold as above_threshold
 from ._unit_predictions import read_units as read_units
 from ._unit_predictions import require_classes as require_classes
@@ -323,6 +324,7 @@ __all__ = [
     "match_spans",
     "merged",
     "on_clips",
+    "open_tracker",
     "overlap",
     "package_trainer",
     "per_class_of",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -81,6 +81,7 @@ def cross_validate(
     command: str = "",
     storage: str = "",
     on_progress: Progress | None = None,
+    on_fold: Callable[[FitResult], None] | None = None,
 ) -> Path:
     """Train what is not yet done and store it; an interrupted run goes on where it stopped.
 
@@ -93,6 +94,7 @@ def cross_validate(
         storage: URL of the trials of searches; by default a file in the run's folder.
         on_progress: Called with "train", folds done and folds in all; before, where the method has
             a search, with "search" and trials.
+        on_fold: Called with each fold that is trained now, once its predictions are stored.
 
     Returns:
         The run's folder, with ``run.toml`` and ``folds/seed<n>/<corpus>/<subject>.parquet``
@@ -135,6 +137,8 @@ def cross_validate(
     with closing(trained) as results:
         for result in results:
             _write(folder, task, result)
+            if on_fold is not None:
+                on_fold(result)
             done += 1
             report("train", done, len(jobs))
     finished = progress.with_seeds(protocol.seeds, time.perf_counter() - started)

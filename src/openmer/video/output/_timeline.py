@@ -162,7 +162,7 @@ def timeline_svg(timeline: Timeline, subject_id: int) -> str:
     line = next(face for face in timeline.faces if face.subject_id == subject_id)
     floor_px = _HEIGHT_PX - _FOOT_PX
     parts = [
-        f'<svg class="timeline" width="100%" height="{_HEIGHT_PX}" role="img" '
+        f'<svg class="timeline" width="100%" height="{_HEIGHT_PX}" role="group" '
         f'aria-label="{_spoken(timeline, line)}">{_STYLE}',
         *_axis(timeline, floor_px),
         *(_area(timeline, "mo-gone", *gap) for gap in line.gaps),

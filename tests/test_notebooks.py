@@ -1,0 +1,68 @@
+"""Notebooks run, are stored without what they printed, and open in Colab."""
+
+import importlib.util
+import json
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+URLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
+REPOSITORY = URLS["Repository"].removeprefix("https://github.com/")
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def cells(path, kind):
+    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in found if cell["cell_type"] == kind]
+
+
+def test_notebooks_are_numbered_and_listed():
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{n:02}" for n in range(1, 8)]
+    listed = (ROOT / "docs" / "notebooks.md").read_text(encoding="utf-8")
+    assert all(f"(../notebooks/{path.name})" in listed for path in NOTEBOOKS)
+
+
+@each_notebook
+def test_a_notebook_is_stored_without_outputs(path):
+    book = json.loads(path.read_text(encoding="utf-8"))
+    for cell in book["cells"]:
+        assert cell["metadata"] == {}
+        if cell["cell_type"] == "code":
+            assert (cell["outputs"], cell["execution_count"]) == ([], None)
+    assert set(book["metadata"]) == {"kernelspec", "language_info"}
+
+
+@each_notebook
+def test_a_notebook_opens_itself_in_colab(path):
+    title, *_ = cells(path, "markdown")
+    place = f"github/{REPOSITORY}/blob/main/notebooks/{path.name}"
+    assert title.startswith("# ")
+    assert f"(https://colab.research.google.com/{place})" in title
+    assert any(f"git+{URLS['Repository']}" in code for code in cells(path, "code"))
+
+
+@pytest.fixture(scope="module")
+def one_folder(tmp_path_factory):
+    """Where all of them run: the first one makes the corpus and the flow for all."""
+    return tmp_path_factory.mktemp("notebooks")
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("notebooks")
+@each_notebook
+def test_a_notebook_runs(path, one_folder, monkeypatch):
+    if not os.environ.get("CI") and importlib.util.find_spec("nbclient") is None:
+        pytest.skip("nbclient of the group dev is not installed")
+    import nbformat
+    from nbclient import NotebookClient
+
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    book = nbformat.read(path, as_version=4)
+    NotebookClient(
+        book, timeout=600, kernel_name="python3", resources={"metadata": {"path": one_folder}}
+    ).execute()
