@@ -37,6 +37,7 @@ def given(tmp_path_factory):
         ("footage.md", "evaluate-spotting --footage GIVEN --out ."),
         ("talk.mp4", "datasets inject GIVEN/talk.mkv --out ."),
         ("talk-plain.mp4", "datasets inject GIVEN/talk.mkv --out ."),
+        ("fixed.csv", "datasets check GIVEN/clips.csv --fix FILE"),
         ("1.png", "show x/s/c --manifest GIVEN/clips.csv --out FILE"),
         ("1.png", "explain x/s/c --manifest GIVEN/clips.csv --method flow-mlp --out FILE"),
         ("1.png", "pretrain efficient-me --sheet FILE"),

@@ -47,7 +47,7 @@ from openmer.datasets._table import (
     shortened,
 )
 from openmer.errors import DataError
-from openmer.files import readable, replace_file
+from openmer.files import readable, replace_file, require_same
 
 COLUMNS = (
     "corpus",
@@ -137,14 +137,17 @@ def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
             several frames that are not exactly the images of one folder), or the folder cannot be
             written to.
     """
-    path = Path(path)
+    replace_file(Path(path), _content(Path(path), clips))
+
+
+def _content(path: Path, clips: Iterable[Clip]) -> bytes:
     rows = [_row(clip, path.parent) for clip in clips]
     text = io.StringIO(newline="")
     columns = [name for name in COLUMNS if name not in _SELDOM or any(row[name] for row in rows)]
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
-    replace_file(path, encoded(text.getvalue()))
+    return encoded(text.getvalue())
 
 
 def encoded(table: str) -> bytes:
@@ -168,7 +171,7 @@ def repair_manifest(path: Path, out: Path) -> tuple[str, ...]:
 
     Args:
         path: The manifest, as `read_manifest` takes it.
-        out: The CSV file to write or replace.
+        out: The CSV file to write; one with other content is never replaced.
 
     Returns:
         A text for each change, in the order of the rows.
@@ -183,7 +186,9 @@ def repair_manifest(path: Path, out: Path) -> tuple[str, ...]:
             old = row.get(column, "")
             if old != new:
                 changes.append(f"row {number}: {column} {shortened(old)} is now {shortened(new)}")
-    write_manifest(out, clips)
+    content = _content(Path(out), clips)
+    require_same(Path(out), content)
+    replace_file(Path(out), content)
     return tuple(changes)
 
 
