@@ -197,6 +197,9 @@ from .spotting._regions import (
     REGIONS as REGIONS,
 )
 from .spotting._registry import (
+    LearnedSpotter as LearnedSpotter,
+)
+from .spotting._registry import (
     MotionSpotter as MotionSpotter,
 )
 from .spotting._registry import (
@@ -219,6 +222,7 @@ __all__ = [
     "Evidence",
     "FaceCurves",
     "Interval",
+    "LearnedSpotter",
     "LiveAnalyzer",
     "LiveSettings",
     "MotionSpotter",

@@ -94,7 +94,7 @@ def analyze_video(
     """All that is found in a video: faces and their curves, events, what went wrong, time spent.
 
     Frames are decoded one at a time and forgotten, then those of each event once more, so that
-    memory does not grow with the video but for about 350 bytes a face and frame.
+    memory does not grow with the video but for about 750 bytes a face and frame.
 
     Args:
         path: As in `analyze`.

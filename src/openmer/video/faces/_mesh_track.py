@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from openmer.preprocessing import LEFT_EYE, RIGHT_EYE, Face, Mesh, find_mesh, look_at_eye
+from openmer.video.faces._brief_motion import BriefMotion
 from openmer.video.faces._mesh_pose import (
     Pose,
     Template,
@@ -42,6 +44,16 @@ _DETECT_S = 1.0  # between two looks for new faces
 _SAME_PLACE = 0.4  # overlap of two boxes that are one face
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Look:
+    """A face cut out of a frame: its patch, the same with even contrast, and a small picture."""
+
+    pose: Pose
+    patch: Patch
+    even: Patch
+    small: Floats
+
+
 class _Subject:
     """One face and what is known of it."""
 
@@ -61,6 +73,8 @@ class _Subject:
         self.reference_s = 0.0
         self.reference_pose = self.template.pose(mesh)
         self.was_turned = not self._is_frontal(self.reference_pose)
+        self._brief = BriefMotion()
+        self.brief_px: Floats = np.empty(0)
 
     @staticmethod
     def _is_frontal(pose: Pose) -> bool:
@@ -69,29 +83,34 @@ class _Subject:
     def start_again(self, mesh: Mesh) -> None:
         """Back in view: what was measured before cannot be continued."""
         self.mesh, self.is_restarted, self.reference = mesh, True, None
+        self._brief.forget()
         self.base, self.mesh_base = np.zeros_like(self.base), np.zeros_like(self.base)
 
-    def look(self, gray: Gray, mesh: Mesh) -> tuple[Pose, Patch, Floats]:
-        """Cut the face out where the mesh is; also its small picture."""
+    def look(self, gray: Gray, mesh: Mesh) -> _Look:
+        """Cut the face out where the mesh is."""
         pose = self.template.pose(mesh)
         patch = self.template.cut(gray, pose)
-        return pose, patch, _small(patch)
+        even = evened(patch)
+        return _Look(pose=pose, patch=patch, even=even, small=_small(even))
 
-    def advance(self, gray: Gray, mesh: Mesh, pose: Pose, patch: Patch, time_s: float) -> Measured:
+    def advance(self, gray: Gray, mesh: Mesh, look: _Look, time_s: float) -> Measured:
         """Measure the face in a frame, and take a fresh reference where it is time for one."""
         self.mesh = mesh
+        pose, patch = look.pose, look.patch
         if self.reference is None:
             self._take(patch, pose, time_s)
         reference = self.reference
         if reference is None:  # pragma: no cover
             raise AssertionError
-        found = reference.compare(patch)
+        found = reference.compare(patch, look.even)
+        self.brief_px = self._brief.see(time_s, look.even, self.template.layout)
         self._see_eyes(gray, mesh)
         if self._is_stale(found, pose, time_s):
             self.base = self.base + found.regions_px
             if self.was_turned and self._is_frontal(pose):
                 self._shape_again(mesh)
-                pose, patch, _ = self.look(gray, mesh)
+                again = self.look(gray, mesh)
+                pose, patch = again.pose, again.patch
                 found = _unmoved(found)
             else:
                 patch = self.template.cut(gray, pose, found.head)
@@ -104,6 +123,7 @@ class _Subject:
         """Make the template again in a better pose; what the mesh has shown goes on."""
         before = self.mesh_px(self.template.pose(mesh))
         self.template, self.was_turned = Template(frontal(mesh)), False
+        self._brief.forget()
         self.mesh_base = np.zeros_like(self.mesh_base)
         self.mesh_base = before - self.mesh_px(self.template.pose(mesh))
 
@@ -195,15 +215,13 @@ class MeshTracker:
             mesh = find_mesh(gray, subject.mesh)
             if not mesh.is_face:
                 continue
-            pose, patch, look = subject.look(gray, mesh)
-            if is_cut and subject.similarity(look) < _ANOTHER:
+            look = subject.look(gray, mesh)
+            if is_cut and subject.similarity(look.small) < _ANOTHER:
                 self._in_view.remove(subject)
                 self._lost.append(subject)
                 strayed.append(mesh)
             else:
-                seen[subject.subject_id] = self._seen(
-                    subject, gray, mesh, (pose, patch, look), frame, time_s
-                )
+                seen[subject.subject_id] = self._seen(subject, gray, mesh, look, frame, time_s)
         missing = any(subject.subject_id not in seen for subject in self._in_view)
         if strayed or missing or time_s >= self._next_detection_s:
             for mesh in (*strayed, *self._detected(gray, time_s)):
@@ -216,20 +234,19 @@ class MeshTracker:
         subject: _Subject,
         gray: Gray,
         mesh: Mesh,
-        looked: tuple[Pose, Patch, Floats],
+        look: _Look,
         frame: int,
         time_s: float,
     ) -> Seen:
-        pose, patch, look = looked
-        found = subject.advance(gray, mesh, pose, patch, time_s)
+        found = subject.advance(gray, mesh, look, time_s)
         pose = subject.template.pose(mesh)
-        subject.remember(look, pose)
+        subject.remember(look.small, pose)
         is_restarted, subject.is_restarted = subject.is_restarted, False
         opening, width = mouth_of(mesh)
         signals = (
             *pose.degrees, *np.mean(subject.gaze, axis=0), *subject.eyes, *lids_of(mesh), opening,
-            width, found.similarity, mesh.score, found.spread_px, float(patch.mean()),
-            float(cv2.Laplacian(patch, cv2.CV_32F).std()),
+            width, found.similarity, mesh.score, found.spread_px, float(look.patch.mean()),
+            float(cv2.Laplacian(look.patch, cv2.CV_32F).std()),
         )  # fmt: skip
         return Seen(
             subject_id=subject.subject_id,
@@ -243,6 +260,7 @@ class MeshTracker:
             is_restarted=is_restarted,
             mesh_px=subject.mesh_px(pose),
             signals=np.array(signals),
+            brief_px=subject.brief_px,
         )
 
     def _detected(self, gray: Gray, time_s: float) -> list[Mesh]:
@@ -262,9 +280,9 @@ class MeshTracker:
         if any(subject.subject_id in seen for subject in near):
             return
         stranger = _Subject(0, mesh)
-        _, _, look = stranger.look(gray, mesh)
+        small = stranger.look(gray, mesh).small
         known = [(1.0, subject) for subject in near]
-        known += [(subject.similarity(look), subject) for subject in self._lost]
+        known += [(subject.similarity(small), subject) for subject in self._lost]
         similarity, subject = max(known, key=lambda pair: pair[0], default=(-1.0, stranger))
         if similarity < _KNOWN:
             self._subjects += 1
@@ -275,8 +293,8 @@ class MeshTracker:
             subject.start_again(mesh)
         if subject not in self._in_view:
             self._in_view.append(subject)
-        looked = subject.look(gray, mesh)
-        seen[subject.subject_id] = self._seen(subject, gray, mesh, looked, frame, time_s)
+        look = subject.look(gray, mesh)
+        seen[subject.subject_id] = self._seen(subject, gray, mesh, look, frame, time_s)
 
     def _give_up(self, time_s: float) -> None:
         gone = [p for p in self._in_view if time_s - p.last_seen_s > self.settings.lost_after_s]
@@ -296,9 +314,9 @@ def _unmoved(found: Measured) -> Measured:
     )
 
 
-def _small(patch: Patch) -> Floats:
+def _small(even: Patch) -> Floats:
     """Small picture without slow light, of mean 0 and norm 1; the outer edge does not count."""
-    inner = evened(patch)[8:-8, 16:-16]
+    inner = even[8:-8, 16:-16]
     size = (_SEEN_ALIKE_PX, _SEEN_ALIKE_PX)
     values = cv2.resize(inner, size, interpolation=cv2.INTER_AREA).astype(np.float64).ravel()
     values -= values.mean()

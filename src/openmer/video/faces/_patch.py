@@ -14,6 +14,7 @@ Matrix = NDArray[np.float64]  # two rows of three: where a point of the image co
 Patch = NDArray[np.uint8]
 
 SIDE_PX = 160
+CELLS = 10  # to each side, for brief movements
 # Eyes, nose and corners of the mouth in a patch of side 1, in the order of `LANDMARKS`.
 PLACES = np.array([(0.31, 0.36), (0.69, 0.36), (0.5, 0.57), (0.36, 0.76), (0.64, 0.76)])
 EYE_DISTANCE_PX = float(PLACES[1, 0] - PLACES[0, 0]) * SIDE_PX

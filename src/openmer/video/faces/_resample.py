@@ -31,6 +31,7 @@ class UniformRun:
         eyes: Likewise, ``(samples,)``.
         mesh_px: Likewise, ``(samples, regions, 2)``; empty without the mesh.
         signals: Likewise, ``(samples, signals)``; empty without the mesh.
+        brief_px: Likewise, ``(samples, cells, cells, 2)``; empty where it was not measured.
         gaps: Samples that lie in a gap between frames, ``(samples,)``.
     """
 
@@ -43,6 +44,7 @@ class UniformRun:
     eyes: Floats
     mesh_px: Floats
     signals: Floats
+    brief_px: Floats
     gaps: NDArray[np.bool_]
 
     def signal(self, name: str) -> Floats:
@@ -87,6 +89,7 @@ def _run(curves: FaceCurves, first: int, end: int) -> UniformRun:
         eyes=on_grid(curves.eyes),
         mesh_px=on_grid(curves.mesh_px),
         signals=on_grid(curves.signals),
+        brief_px=on_grid(curves.brief_px),
         gaps=_gaps(even, times_s, step_s),
     )
 

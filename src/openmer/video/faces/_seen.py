@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import ConfigError
-from openmer.video.faces._patch import Matrix, box_of
+from openmer.video.faces._patch import CELLS, Matrix, box_of
 from openmer.video.spotting._regions import REGIONS
 
 Floats = NDArray[np.float64]
@@ -79,6 +79,7 @@ class Seen:
         signals: What else the mesh tells, in the order of `SIGNALS`: angles in degrees, gaze in
             half widths of an eye, openings of eyes over their width, of lids and mouth over the
             distance of the eyes; not a number without the mesh.
+        brief_px: As `BriefMotion.see` gives it; not a number without the mesh.
     """
 
     subject_id: int
@@ -92,6 +93,7 @@ class Seen:
     is_restarted: bool
     mesh_px: Floats = field(default_factory=lambda: _none(len(REGIONS), 2))
     signals: Floats = field(default_factory=lambda: _none(len(SIGNALS)))
+    brief_px: Floats = field(default_factory=lambda: _none(CELLS, CELLS, 2))
 
     @property
     def face_xyxy(self) -> tuple[float, float, float, float]:

@@ -11,6 +11,7 @@ from joblib import cpu_count, delayed
 from openmer._workers import in_workers
 from openmer.errors import DataError
 from openmer.evaluation import Span, match_spans, overlap, span_of
+from openmer.video._analysis import Analysis
 from openmer.video._analyze import AnalyzeSettings, analyze_video
 from openmer.video._quality import quality_of
 from openmer.video.footage._inject import is_upper
@@ -159,7 +160,11 @@ def _tally(
     folder: Path, name: str, rows: Sequence[Movement], settings: AnalyzeSettings
 ) -> VideoTally:
     """Analyse one video and compare."""
-    analysis = analyze_video(folder / name, model=None, settings=settings)
+    return tally_of(name, rows, analyze_video(folder / name, model=None, settings=settings))
+
+
+def tally_of(name: str, rows: Sequence[Movement], analysis: Analysis) -> VideoTally:
+    """Compare what was found in one video with its rows of the table."""
     found = [span_of(event) for event in analysis.events if event.kind == "micro"]
     true = [row for row in rows if row.kind == "micro"]
     spans = [

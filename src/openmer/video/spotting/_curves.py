@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.video.faces._patch import SIDE_PX, box_of, eye_distance, inverse
+from openmer.video.faces._patch import CELLS, SIDE_PX, box_of, eye_distance, inverse
 from openmer.video.faces._seen import SIGNALS, Seen
 from openmer.video.spotting._regions import REGIONS
 
@@ -34,6 +34,7 @@ class FaceCurves:
         matrices: As in `Seen`, ``(rows, 2, 3)``.
         mesh_px: As in `Seen`, ``(rows, regions, 2)``.
         signals: As in `Seen`, ``(rows, signals)``.
+        brief_px: As in `Seen`, ``(rows, cells, cells, 2)``; empty where it was not measured.
     """
 
     subject_id: int
@@ -47,6 +48,7 @@ class FaceCurves:
     matrices: Floats
     mesh_px: Floats = field(default_factory=lambda: np.empty((0, len(REGIONS), 2)))
     signals: Floats = field(default_factory=lambda: np.empty((0, len(SIGNALS))))
+    brief_px: NDArray[np.float16] = field(default_factory=lambda: _no_brief(0))
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -76,16 +78,22 @@ class FaceCurves:
         return tuple(zip(self.starts, ends, strict=True))
 
 
+def _no_brief(rows: int) -> NDArray[np.float16]:
+    return np.full((rows, CELLS, CELLS, 2), np.nan, np.float16)
+
+
 _PARTS = (2 * len(REGIONS), 6, 4, 1, 2 * len(REGIONS), len(SIGNALS))
 _WIDTH = sum(_PARTS)  # numbers of a row: regions, matrix, warp, eyes, mesh, signals
+_BRIEF_BYTES = 2 * CELLS * CELLS * 2
 
 
 class _Rows:
-    """The rows of one face, in flat arrays: about 350 bytes each."""
+    """The rows of one face, in flat arrays: about 750 bytes each."""
 
     def __init__(self) -> None:
         self.frames, self.times_s, self.is_restarted = array("q"), array("d"), array("b")
         self.values = array("f")
+        self.brief = bytearray()
 
     def add(self, face: Seen) -> None:
         """One more row."""
@@ -97,12 +105,13 @@ class _Rows:
             face.mesh_px.ravel(), face.signals,
         )  # fmt: skip
         self.values.frombytes(np.concatenate(parts).astype(np.float32).tobytes())
+        self.brief += face.brief_px.astype(np.float16).tobytes()
 
     def forget(self, before_s: float) -> None:
         """Drop the rows before a time."""
         rows = bisect_left(self.times_s, before_s)
         del self.frames[:rows], self.times_s[:rows], self.is_restarted[:rows]
-        del self.values[: rows * _WIDTH]
+        del self.values[: rows * _WIDTH], self.brief[: rows * _BRIEF_BYTES]
 
     def curves(self, subject_id: int) -> FaceCurves:
         """All rows as curves."""
@@ -123,6 +132,7 @@ class _Rows:
             matrices=matrices.reshape(-1, 2, 3),
             mesh_px=mesh.reshape(-1, len(REGIONS), 2),
             signals=signals,
+            brief_px=np.frombuffer(bytes(self.brief), np.float16).reshape(-1, CELLS, CELLS, 2),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -24,17 +25,23 @@ _STEADY_PX = 0.5  # spread of the rigid parts of a face that is followed well
 _MOUTH = np.isin(REGIONS, MOUTH)
 
 
-def mesh_candidates(run: UniformRun, settings: MeshSettings) -> list[Candidate]:
+Brief = Callable[[UniformRun, Gates, MeshSettings], list[Candidate]]
+
+
+def mesh_candidates(run: UniformRun, settings: MeshSettings, brief_of: Brief) -> list[Candidate]:
     """Brief and long movements of one piece; those under a gate name it.
 
-    Brief ones must be bumps, not steps, no larger or faster than skin moves, and both sides of the
-    face must not contradict each other. Long ones are times away from the rest of the face.
+    Args:
+        run: The piece.
+        settings: Thresholds.
+        brief_of: Finds the brief ones: `bumps_of`, or by the network. Long ones are times away from
+            the rest of the face.
     """
     if len(run.regions_px) < run.samples(settings.least_s):
         return []
     gates = gates_of(run)
     long = _long(run, gates, settings)
-    brief = _brief(run, gates, settings)
+    brief = brief_of(run, gates, settings)
     return long + [one for one in brief if not any(_is_edge(one, whole) for whole in long)]
 
 
@@ -45,7 +52,8 @@ def _is_edge(brief: Candidate, long: Candidate) -> bool:
     return near and not set(brief.regions[:1]).isdisjoint(long.regions)
 
 
-def _brief(run: UniformRun, gates: Gates, settings: MeshSettings) -> list[Candidate]:
+def bumps_of(run: UniformRun, gates: Gates, settings: MeshSettings) -> list[Candidate]:
+    """Brief movements that are bumps, not steps, no larger or faster than skin moves."""
     chosen = channel_regions()
     cheeks = np.array([all("cheek" in n for n in np.array(REGIONS)[own]) for own in chosen])
     reach = _reach(run, settings)[:, None] * np.where(cheeks, settings.cheek, 1.0)
@@ -98,21 +106,35 @@ def _is_plausible(run: UniformRun, bump: Bump, gates: Gates, settings: MeshSetti
 
 
 def _candidate(run: UniformRun, bump: Bump) -> Candidate:
-    first, last = _span(bump)
-    first, last = max(first, 0), min(last, len(run.regions_px) - 1)
-    window = run.regions_px[first : last + 1]
-    moved = np.linalg.norm(window - (window[0] + window[-1]) / 2, axis=2).max(0)
-    own = channel_regions()[bump.channel]
-    order = [int(r) for r in np.argsort(-moved) if own[r]]
-    others = [int(r) for r in np.argsort(-moved) if not own[r] and moved[r] > moved[own].max() / 2]
     end = (len(run.regions_px) - 1) * run.step_s
     times = [run.step_s * (bump.apex + by) for by in (-bump.half, 0.0, bump.half)]
     return Candidate(
         times_s=(max(times[0], 0.0), times[1], min(times[2], end)),
         strength=bump.ratio,
         peak_px=bump.size_px,
-        regions=tuple(REGIONS[r] for r in [*order, *others][:4]),
+        regions=moved_regions(run, _span(bump), channel_regions()[bump.channel])[0],
     )
+
+
+def moved_regions(
+    run: UniformRun, span: tuple[int, int], own: NDArray[np.bool_]
+) -> tuple[tuple[str, ...], float]:
+    """Regions that move within some samples, up to four, the strongest of its own first.
+
+    Args:
+        run: The piece.
+        span: First and last sample.
+        own: Which regions come first, ``(regions,)``.
+
+    Returns:
+        Their names, and how far the strongest of its own moves, pixels of the patch.
+    """
+    first, last = max(span[0], 0), min(span[1], len(run.regions_px) - 1)
+    window = run.regions_px[first : last + 1]
+    moved = np.linalg.norm(window - (window[0] + window[-1]) / 2, axis=2).max(0)
+    order = [int(r) for r in np.argsort(-moved) if own[r]]
+    others = [int(r) for r in np.argsort(-moved) if not own[r] and moved[r] > moved[own].max() / 2]
+    return tuple(REGIONS[r] for r in [*order, *others][:4]), float(moved[own].max())
 
 
 def _long(run: UniformRun, gates: Gates, settings: MeshSettings) -> list[Candidate]:

@@ -68,9 +68,15 @@ class Reference:
         self._solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._sampled = patch[_GRID, _GRID].astype(np.float64).ravel()
 
-    def compare(self, patch: Patch) -> Measured:
-        """Measure what changed from the reference to a patch of the same size."""
-        flow = self._solver.calc(self._evened, evened(patch), np.zeros((SIDE_PX, SIDE_PX, 2), "f4"))
+    def compare(self, patch: Patch, even: Patch | None = None) -> Measured:
+        """Measure what changed from the reference to a patch of the same size.
+
+        Args:
+            patch: As `cut` gives it.
+            even: The same as `evened` gives it, where that is known.
+        """
+        even = evened(patch) if even is None else even
+        flow = self._solver.calc(self._evened, even, np.zeros((SIDE_PX, SIDE_PX, 2), "f4"))
         flow_xy = np.asarray(flow, np.float64)[_GRID, _GRID].reshape(-1, 2)
         layout = self._layout
         coefficients, rest, spread_px = _fitted(flow_xy, layout)
@@ -88,6 +94,20 @@ class Reference:
             eyes=_openness(now, layout.eyes),
             spread_px=spread_px,
         )
+
+
+def head_removed(flow: NDArray[np.float32], layout: Layout) -> Floats:
+    """Take the movement of the head out of the flow of a patch, as `Reference` does.
+
+    Args:
+        flow: Pixels, ``(SIDE_PX, SIDE_PX, 2)``.
+        layout: Where the parts of the face are.
+
+    Returns:
+        What is left at every second pixel, ``(SIDE_PX // 2, SIDE_PX // 2, 2)``.
+    """
+    points_xy = np.asarray(flow, np.float64)[_GRID, _GRID]
+    return _fitted(points_xy.reshape(-1, 2), layout)[1].reshape(points_xy.shape)
 
 
 def _fitted(flow_xy: Floats, layout: Layout) -> tuple[Floats, Floats, float]:

@@ -6,8 +6,9 @@ learned one registers itself beside it and is chosen by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from openmer.registry import Registry
@@ -15,11 +16,14 @@ from openmer.video._event import MICRO_S, Interval, Kind
 from openmer.video.faces._patch import FACE_WIDTH_PX
 from openmer.video.faces._resample import UniformRun, uniform_runs
 from openmer.video.spotting._curves import FaceCurves
-from openmer.video.spotting._mesh_spotter import mesh_candidates
+from openmer.video.spotting._learned import learned_of
+from openmer.video.spotting._mesh_spotter import bumps_of, mesh_candidates
 from openmer.video.spotting._motion_spotter import Candidate, candidates_of, kept_apart
+from openmer.video.spotting._network import BriefNetwork, brief_network
 from openmer.video.spotting._settings import MeshSettings, SpotSettings
 
 __all__ = [
+    "LearnedSpotter",
     "MotionSpotter",
     "SpotSettings",
     "Spotter",
@@ -114,17 +118,48 @@ class MotionSpotter:
 
     def __call__(self, curves: FaceCurves, /) -> tuple[Interval, ...]:
         """Movements by time, none of them overlapping another of its kind."""
-        found = []
-        for run in uniform_runs(curves):
-            if curves.has_mesh:
-                candidates = mesh_candidates(run, self.mesh)
-            else:
-                candidates = kept_apart(candidates_of(run, self.settings))
-            for candidate in candidates:
-                interval = _interval(curves, run, candidate)
-                if interval is not None:
-                    found.append(interval)
-        return tuple(sorted(found, key=lambda interval: interval.onset_frame))
+        if curves.has_mesh:
+            return _intervals(curves, lambda run: mesh_candidates(run, self.mesh, bumps_of))
+        return _intervals(curves, lambda run: kept_apart(candidates_of(run, self.settings)))
+
+
+@register_spotter("learned")
+@dataclass(frozen=True, slots=True)
+class LearnedSpotter:
+    """Brief movements by a small network that was trained on real faces; long ones by rules.
+
+    The network sees how each of 10 x 10 cells of the face moved within a tenth of a second, apart
+    from the head, together with turning, lids, mouth and unrest, and says when and where a movement
+    that comes and goes has its apex, and how long it lasts. It learned from movements of known
+    place, time and size that were put into the measured motion of real people who talk, act and
+    look, and from drawn faces (`benchmarks/train_spotter.py`; scores on subjects that it was not
+    trained on: benchmarks/results/spotter.md). Faces without the mesh, or without measured brief
+    motion, are spotted by `MotionSpotter`.
+
+    Args:
+        settings: Thresholds and windows.
+        network: What finds brief movements; None is the one that comes with the package.
+    """
+
+    settings: MeshSettings = field(default_factory=MeshSettings)
+    network: BriefNetwork | None = None
+
+    def __call__(self, curves: FaceCurves, /) -> tuple[Interval, ...]:
+        """Movements by time, none of them overlapping another of its kind."""
+        if not curves.has_mesh or not len(curves.brief_px):
+            return MotionSpotter(mesh=self.settings)(curves)
+        brief_of = partial(learned_of, self.network or brief_network())
+        return _intervals(curves, lambda run: mesh_candidates(run, self.settings, brief_of))
+
+
+def _intervals(
+    curves: FaceCurves, candidates_in: Callable[[UniformRun], Iterable[Candidate]]
+) -> tuple[Interval, ...]:
+    """Build the movements of all pieces, by time."""
+    runs = uniform_runs(curves)
+    built = (_interval(curves, run, one) for run in runs for one in candidates_in(run))
+    found = [interval for interval in built if interval is not None]
+    return tuple(sorted(found, key=lambda interval: interval.onset_frame))
 
 
 def _interval(curves: FaceCurves, run: UniformRun, candidate: Candidate) -> Interval | None:
