@@ -44,9 +44,9 @@ def test_a_long_video_is_computed_in_parts_that_fit():
     assert np.allclose(network._outputs(moved, context), whole, atol=1e-4)
 
 
-def face(moves=(), noise_px=0.03, seed=0, step_s=1 / FPS):
+def face(moves=(), regions=(), noise_px=0.03, seed=0, step_s=1 / FPS):
     """Curves with brief motion; moves are row and column of a cell, way, size and course."""
-    still = curves(step_s=step_s)
+    still = curves(regions, step_s=step_s)
     brief = np.random.default_rng(seed).normal(0, noise_px, (ROWS, CELLS, CELLS, 2))
     back = round(0.1 / step_s)
     y, x = np.mgrid[:CELLS, :CELLS]
@@ -59,15 +59,20 @@ def face(moves=(), noise_px=0.03, seed=0, step_s=1 / FPS):
 
 @pytest.mark.parametrize(
     ("cell", "way", "region"),
-    [((1, 3), (0, -1), "brow"), ((7, 3), (-0.6, -0.8), "mouth"), ((7, 6), (0.6, -0.8), "mouth")],
+    [
+        ((1, 3), (0, -1), "right inner brow"),
+        ((7, 3), (-0.6, -0.8), "right corner of the mouth"),
+        ((7, 6), (0.6, -0.8), "left corner of the mouth"),
+    ],
 )
 @pytest.mark.parametrize("lasts_s", [0.2, 0.35])
 def test_a_clear_movement_is_found_when_and_where_it_is(cell, way, region, lasts_s):
-    found = LearnedSpotter()(face([(cell, way, 1.5, bump(5.0, lasts_s))]))
+    course = bump(5.0, lasts_s)
+    found = LearnedSpotter()(face([(cell, way, 1.5, course)], [(region, 1, course)]))
     assert len(found) == 1 and found[0].kind == "micro"
     assert found[0].apex_s == pytest.approx(5.0, abs=0.07)
     assert found[0].duration_s == pytest.approx(lasts_s, abs=0.12)
-    assert region in found[0].regions[0]
+    assert found[0].regions[0] == region
 
 
 @pytest.mark.parametrize(

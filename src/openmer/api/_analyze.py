@@ -101,7 +101,7 @@ def analyze(
     model: Model | str | Path | Literal[False] | None = None,
     *,
     fps: float | str | None = None,
-    spotter: str = "motion",
+    spotter: str = "learned",
     abstain_below: float | None = None,
     progress: bool = True,
 ) -> Analysis:

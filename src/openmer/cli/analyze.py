@@ -43,7 +43,7 @@ def analyze(
         Path, typer.Option("--out", help="Folder that gets a folder for each video.")
     ] = Path("analysis"),
     abstain_below: AbstainBelow = None,
-    spotter: SpotterName = "motion",
+    spotter: SpotterName = "learned",
     fps: Fps = None,
     include: Annotated[
         Included, typer.Option("--include", help="gated: movements in speech, blinks, turns, too.")

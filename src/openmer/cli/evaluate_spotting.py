@@ -71,7 +71,7 @@ def evaluate_spotting(
         ),
     ] = None,
     abstain_below: AbstainBelow = None,
-    spotter: SpotterName = "motion",
+    spotter: SpotterName = "learned",
     out: Out = Path("runs/spotting"),
     workers: Workers = 1,
     as_json: Json = False,

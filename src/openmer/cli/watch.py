@@ -29,7 +29,7 @@ def watch(
         typer.Argument(metavar="SOURCE", help="camera:0, a file, or - for a stream on stdin."),
     ],
     abstain_below: AbstainBelow = None,
-    spotter: SpotterName = "motion",
+    spotter: SpotterName = "learned",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print each event as one JSON object a line.")
     ] = False,

@@ -42,7 +42,7 @@ class Analysis:
     events: tuple[Event, ...]
     gated: tuple[Interval, ...] = ()
     model: ModelRecord | None = None
-    spotter: str = "motion"
+    spotter: str = "learned"
     damage: str = ""
     without_mesh: str = ""
     qualities: tuple[Quality, ...] = ()

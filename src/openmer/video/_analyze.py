@@ -51,7 +51,7 @@ class AnalyzeSettings:
     """
 
     track: TrackSettings = field(default_factory=TrackSettings)
-    spotter: str = "motion"
+    spotter: str = "learned"
     abstain_below: float | None = None
     include_gated: bool = False
     fps: Fraction | None = None

@@ -20,13 +20,20 @@ from openmer.video.spotting._settings import MeshSettings
 Floats = NDArray[np.float64]
 
 _MOST_S = 0.5
-_NOT_SEEN = ("covered", "light", "gap")  # gates that the network cannot know
+_NOT_SEEN = ("covered", "light", "gap")  # gates under which nothing can be seen
+_SHAKY = ("mouth", "turn")  # gates under which a movement must be likelier, so many times
+_LIKELIER = 1.4
+_NEAR_PX = 28.0  # of a place of the network to the middle of a region
 
 
 def learned_of(
     network: BriefNetwork, run: UniformRun, gates: Gates, settings: MeshSettings
 ) -> list[Candidate]:
-    """Brief movements, none of them overlapping another; those that were not seen name a gate."""
+    """Brief movements, none of them overlapping another.
+
+    Those that were not seen well name a gate; so do those of a face that turns fast, or whose mouth
+    opens widely, unless they are likely by far.
+    """
     found: list[Candidate] = []
     for one, place in _peaks(network, run, settings):
         if any(one.times_s[0] < k.times_s[2] and k.times_s[0] < one.times_s[2] for k in found):
@@ -34,8 +41,8 @@ def learned_of(
         span = run.samples(one.times_s[0]), run.samples(one.times_s[2])
         near = _near(place)
         regions, peak_px = moved_regions(run, span, near)
-        names = np.array(REGIONS)[near]
-        reasons = tuple(n for n in gates.reasons(*span, names) if n in _NOT_SEEN)
+        shut = _NOT_SEEN if one.strength >= _LIKELIER else _NOT_SEEN + _SHAKY
+        reasons = tuple(name for name in gates.reasons(*span, REGIONS) if name in shut)
         found.append(replace(one, regions=regions, peak_px=peak_px, gates=reasons))
     return found
 
@@ -67,7 +74,7 @@ def _peaks(
 
 @lru_cache(maxsize=32)
 def _near(place: int) -> NDArray[np.bool_]:
-    """Which regions a place of the network is in: the nearest one and those as near."""
+    """Mark the regions that a movement at a place of the network may be one of."""
     middles = usual_layout().regions @ points()
     away = np.hypot(*(middles - PLACES_PX[place]).T)
-    return np.asarray(away <= away.min() + 8)
+    return np.asarray(away <= max(_NEAR_PX, float(away.min())))
