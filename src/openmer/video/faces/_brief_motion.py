@@ -55,7 +55,8 @@ class BriefMotion:
         if before is None or not _LEAST_S - _NEARLY_S <= time_s - before[0] <= _MOST_S:
             return np.full((CELLS, CELLS, 2), np.nan)
         flow = self._solver.calc(before[1], even, np.zeros((SIDE_PX, SIDE_PX, 2), np.float32))
-        rest = cv2.GaussianBlur(head_removed(flow, layout), (0, 0), _SMOOTH_PX)
+        left = head_removed(np.asarray(flow, np.float32), layout)
+        rest = cv2.GaussianBlur(left, (0, 0), _SMOOTH_PX)
         return np.asarray(cv2.resize(rest, (CELLS, CELLS), interpolation=cv2.INTER_AREA))
 
     def _nearer_s(self, place: int, time_s: float) -> float:

@@ -89,7 +89,7 @@ def _run(curves: FaceCurves, first: int, end: int) -> UniformRun:
         eyes=on_grid(curves.eyes),
         mesh_px=on_grid(curves.mesh_px),
         signals=on_grid(curves.signals),
-        brief_px=on_grid(curves.brief_px),
+        brief_px=on_grid(np.asarray(curves.brief_px, np.float64)),
         gaps=_gaps(even, times_s, step_s),
     )
 

@@ -61,8 +61,8 @@ def brief_input(run: UniformRun) -> BriefInput:
         return np.asarray(values[low] * (1 - weight) + values[high] * weight)
 
     moved = run.brief_px / _UNIT_PX
-    missing = ~np.isfinite(moved).all((1, 2, 3))
-    moved = np.where(missing[:, None, None, None], 0.0, moved)
+    missing = ~np.isfinite(moved.reshape(count, -1)).all(1)
+    moved = np.asarray(np.where(missing.reshape(-1, 1, 1, 1), 0.0, moved))
     names = ("right_lids", "left_lids", "mouth_opening", "mouth_width")
     return BriefInput(
         moved=on_grid(moved),
@@ -100,11 +100,11 @@ def context_of(seen: BriefInput) -> NDArray[np.float32]:
         for about_s in _ABOUT_S:
             columns.append(np.log(gaussian_filter1d(unrest, about_s * RATE_HZ) + 0.05))
     columns.append(2.0 * seen.missing)
-    return np.clip(np.stack(columns, 1), -_MOST, _MOST).astype(np.float32)
+    return np.asarray(np.clip(np.stack(columns, 1), -_MOST, _MOST), np.float32)
 
 
 def _speed(values: Floats) -> Floats:
     """Compute how fast a value changes, a second."""
     if len(values) < 2:
         return np.zeros(len(values))
-    return np.abs(np.gradient(gaussian_filter1d(values, 1.0))) * RATE_HZ
+    return np.asarray(np.abs(np.gradient(gaussian_filter1d(values, 1.0))) * RATE_HZ)
