@@ -66,7 +66,7 @@ def brief_input(run: UniformRun) -> BriefInput:
     names = ("right_lids", "left_lids", "mouth_opening", "mouth_width")
     return BriefInput(
         moved=on_grid(moved),
-        missing=on_grid(missing.astype(np.float64)) > 0,
+        missing=np.greater(on_grid(missing.astype(np.float64)), 0),
         pose=on_grid(np.stack([run.signal(name) for name in ("yaw", "pitch", "roll")], 1)),
         parts=on_grid(np.stack([run.signal(name) for name in names], 1)),
         spread_px=on_grid(run.signal("spread_px")),
