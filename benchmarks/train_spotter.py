@@ -108,7 +108,8 @@ def main() -> None:
     drawn = _drawn(arguments.drawn, arguments.out) if arguments.drawn else []
     if arguments.write:
         network = _trained("all", videos, drawn, arguments)
-        weights = {name: value.numpy() for name, value in network.state_dict().items()}
+        state = network.state_dict()
+        weights = {name: value.numpy().astype(np.float16) for name, value in state.items()}
         replace_file(WEIGHTS, save(weights))
         return
     judged = _analysed(arguments.judge, arguments.out) if arguments.judge else videos

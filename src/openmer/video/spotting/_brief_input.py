@@ -61,12 +61,12 @@ def brief_input(run: UniformRun) -> BriefInput:
         return np.asarray(values[low] * (1 - weight) + values[high] * weight)
 
     moved = run.brief_px / _UNIT_PX
-    missing = ~np.isfinite(moved.reshape(count, -1)).all(1)
+    missing = np.asarray(~np.isfinite(moved.reshape(count, -1)).all(1))
     moved = np.asarray(np.where(missing.reshape(-1, 1, 1, 1), 0.0, moved))
     names = ("right_lids", "left_lids", "mouth_opening", "mouth_width")
     return BriefInput(
         moved=on_grid(moved),
-        missing=np.greater(on_grid(missing.astype(np.float64)), 0),
+        missing=on_grid(missing.astype(np.float64)) > 0,
         pose=on_grid(np.stack([run.signal(name) for name in ("yaw", "pitch", "roll")], 1)),
         parts=on_grid(np.stack([run.signal(name) for name in names], 1)),
         spread_px=on_grid(run.signal("spread_px")),
