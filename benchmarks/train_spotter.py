@@ -1,8 +1,8 @@
-"""Train the network of the spotter "learned", and judge it on faces that it never saw.
+"""Train the network of the spotter "learned", and evaluate it on faces that it never saw.
 
     openmer datasets inject VIDEO... --seed 1 --out footage --footage talking
     python benchmarks/train_spotter.py footage [--folds 4] [--steps 3000] [--drawn FOLDER]
-    python benchmarks/train_spotter.py footage --judge other_footage
+    python benchmarks/train_spotter.py footage --evaluate other_footage
     python benchmarks/train_spotter.py footage --write
 
 The twins without movements are what it learns from: how real faces move. Movements of all sizes,
@@ -11,11 +11,12 @@ them: the removal of the head takes a part of them away. The copies with movemen
 pictures are never learned from. With --drawn, how drawn faces move is learned from, too: a folder
 of `openmer.datasets.write_long`, the times of its movements left out.
 
-Videos are left out in turn, in --folds groups; another folder of the same videos can be judged by
-the networks that did not see them (--judge). The likelihood from which a movement counts is, for
-each group, the lowest with at most one false alarm a minute in the twins of all other groups, each
-judged by a network that did not see it. With --write, one network of all videos is put into the
-package. Analyses and networks are kept under --out, so that a run that was stopped goes on.
+Videos are left out in turn, in --folds groups; another folder of the same videos can be evaluated
+by the networks that did not see them (--evaluate). The likelihood from which a movement counts is,
+for each group, the lowest with at most one false alarm a minute in the twins of all other groups,
+each evaluated by a network that did not see it. With --write, one network of all
+videos is put into the package. Analyses and networks are kept under --out, so that a run that was
+stopped goes on.
 """
 
 from __future__ import annotations
@@ -92,10 +93,10 @@ class Footage:
 
 
 def main() -> None:
-    """Train, judge, write."""
+    """Train, evaluate, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("footage", type=Path)
-    parser.add_argument("--judge", type=Path)
+    parser.add_argument("--evaluate", type=Path)
     parser.add_argument("--drawn", type=Path)
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--only", type=int, nargs="*")
@@ -112,14 +113,14 @@ def main() -> None:
         weights = {name: value.numpy().astype(np.float16) for name, value in state.items()}
         replace_file(WEIGHTS, save(weights))
         return
-    judged = _analysed(arguments.judge, arguments.out) if arguments.judge else videos
+    evaluated = _analysed(arguments.evaluate, arguments.out) if arguments.evaluate else videos
     networks = {}
     for number in range(arguments.folds) if arguments.only is None else arguments.only:
         held = _held_out(videos, number, arguments.folds)
         rest = [video for video in videos if video.subject not in held]
         networks[number] = (held, _numpy(_trained(f"{number}", rest, drawn, arguments)))
     if arguments.only is None:
-        text = _table(judged, networks, arguments)
+        text = _table(evaluated, networks, arguments)
         print(text)
         replace_file(HERE / "results" / "spotter.md", text)
 
@@ -296,7 +297,7 @@ class Windows:
         rng = self._rng
         piece = self._cut(self._pieces[rng.choice(len(self._pieces), p=self._weights)])
         moved = piece.moved * rng.uniform(0.7, 1.4)
-        if rng.random() < 0.3:  # the unrest of two people, still without a brief movement
+        if rng.random() < 0.3:  # the noise of two people, still without a brief movement
             other = self._cut(self._pieces[rng.choice(len(self._pieces), p=self._weights)])
             moved = moved + rng.uniform(0.2, 0.7) * other.moved
         warp = self._warps[rng.integers(WARPS)]
@@ -417,7 +418,7 @@ def _table(
     networks: Mapping[int, tuple[set[str], BriefNetwork]],
     arguments: argparse.Namespace,
 ) -> str:
-    """Judge every video by the network that did not see it."""
+    """Evaluate every video by the network that did not see it."""
     at_all: dict[int, dict[float, list[VideoTally]]] = {}
     for number, (held, network) in networks.items():
         own = [video for video in videos if video.subject in held]
@@ -431,11 +432,13 @@ def _table(
         chosen.append(level)
         tallies += found[level]
     pooled = _least_level([tally for each in at_all.values() for tally in _flat(each)])
+    command = f"train_spotter.py FOOTAGE --folds {arguments.folds} --steps {arguments.steps}"
+    command += " --drawn FOLDER" if arguments.drawn else ""
+    command += " --evaluate OTHER" if arguments.evaluate else ""
     return (
         "# The learned spotter on faces that it never saw\n\n"
-        f"`python benchmarks/train_spotter.py FOOTAGE --folds {arguments.folds} --steps "
-        f"{arguments.steps}{' --judge OTHER' if arguments.judge else ''}`: {len(videos)} videos of "
-        "`openmer datasets inject`, each judged by a network that saw neither it nor its twin. "
+        f"`python benchmarks/{command}`: {len(videos)} videos of "
+        "`openmer datasets inject`, each evaluated by a network that saw neither it nor its twin. "
         "Likelihoods from which a movement counts, chosen in the other groups: "
         f"{', '.join(f'{level:.3f}' for level in chosen)}; of all groups together {pooled:.3f}.\n\n"
         + footage_markdown(footage_rows(tallies))

@@ -10,7 +10,7 @@ from tests.video.test_mesh_spot import FPS, ROWS, TIMES, bump, curves
 from openmer.video import LearnedSpotter, MotionSpotter, list_spotters
 from openmer.video.faces._patch import CELLS
 from openmer.video.spotting._brief_input import CONTEXT
-from openmer.video.spotting._network import _AT_ONCE, _convolved, brief_network
+from openmer.video.spotting._network import _BATCH, _convolved, brief_network
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_convolution_is_that_of_pytorch(kernel, stride, apart):
 
 def test_a_long_video_is_computed_in_parts_that_fit():
     rng = np.random.default_rng(2)
-    count = _AT_ONCE + 300
+    count = _BATCH + 300
     moved = rng.normal(0, 0.5, (count, CELLS, CELLS, 2)).astype(np.float32)
     context = rng.normal(0, 0.5, (count, CONTEXT)).astype(np.float32)
     network = brief_network()

@@ -79,7 +79,7 @@ def scaled(moved: Floats) -> NDArray[np.float32]:
 
 
 def context_of(seen: BriefInput) -> NDArray[np.float32]:
-    """Compute what else happens around each sample: turning, lids, mouth, unrest.
+    """Compute what else happens around each sample: turning, lids, mouth, noise.
 
     Returns:
         ``(samples, CONTEXT)``, -4..4.
@@ -96,9 +96,9 @@ def context_of(seen: BriefInput) -> NDArray[np.float32]:
     ]  # fmt: skip
     length = np.hypot(seen.moved[..., 0], seen.moved[..., 1])
     for rows in (_UPPER, _LOWER):
-        unrest = np.minimum(length[:, rows, _INNER].mean((1, 2)), 5.0)
+        noise = np.minimum(length[:, rows, _INNER].mean((1, 2)), 5.0)
         for about_s in _ABOUT_S:
-            columns.append(np.log(gaussian_filter1d(unrest, about_s * RATE_HZ) + 0.05))
+            columns.append(np.log(gaussian_filter1d(noise, about_s * RATE_HZ) + 0.05))
     columns.append(2.0 * seen.missing)
     return np.asarray(np.clip(np.stack(columns, 1), -_MOST, _MOST), np.float32)
 

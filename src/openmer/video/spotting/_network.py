@@ -20,7 +20,7 @@ from openmer.video.spotting._brief_input import BriefInput, context_of, scaled
 Array = NDArray[np.float32]
 
 _FILE = "spotter.safetensors"
-_AT_ONCE = 2048  # samples that are computed together
+_BATCH = 2048  # samples that are computed together
 _REACH = 24  # samples to each side that matter
 _SHIFT_MOST = 1.5
 _SIDE = 5  # places to each side
@@ -54,10 +54,10 @@ class BriefNetwork:
     def _outputs(self, moved: Array, context: Array) -> Array:
         """Compute piece by piece, so that memory does not grow with the video."""
         parts = []
-        for start in range(0, len(moved), _AT_ONCE):
-            first, end = max(0, start - _REACH), start + _AT_ONCE + _REACH
+        for start in range(0, len(moved), _BATCH):
+            first, end = max(0, start - _REACH), start + _BATCH + _REACH
             found = self._forward(moved[first:end], context[first:end])
-            parts.append(found[start - first : start - first + _AT_ONCE])
+            parts.append(found[start - first : start - first + _BATCH])
         return np.concatenate(parts)
 
     def _forward(self, moved: Array, context: Array) -> Array:

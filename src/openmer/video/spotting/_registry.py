@@ -129,7 +129,7 @@ class LearnedSpotter:
     """Brief movements by a small network that was trained on real faces; long ones by rules.
 
     The network sees how each of 10 x 10 cells of the face moved within a tenth of a second, apart
-    from the head, together with turning, lids, mouth and unrest, and says when and where a movement
+    from the head, together with turning, lids, mouth and noise, and says when and where a movement
     that comes and goes has its apex, and how long it lasts. It learned from movements of known
     place, time and size that were put into the measured motion of real people who talk, act and
     look, and from drawn faces (`benchmarks/train_spotter.py`; scores on subjects that it was not

@@ -85,4 +85,4 @@ class MeshSettings:
     long_edge: float = 0.6
     long_smooth_s: float = 0.08
     talk: float = 3.0
-    likelihood: float = 0.5
+    likelihood: float = 0.475
