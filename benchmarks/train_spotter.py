@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import pickle
 import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -220,7 +221,9 @@ def _trained(
     arguments: argparse.Namespace,
 ) -> Network:
     """Train on twins and drawn faces, or read the network that was trained before."""
-    path = arguments.out / f"network-{arguments.steps}-{name}.pt"
+    learned = sorted(video.name for video in videos), len(drawn), arguments.footage.name
+    digest = zlib.crc32(repr((*learned, arguments.drawn and arguments.drawn.name)).encode())
+    path = arguments.out / f"network-{arguments.steps}-{name}-{digest:08x}.pt"
     network = Network()
     if path.exists():
         network.load_state_dict(torch.load(path))
@@ -436,10 +439,12 @@ def _table(
     command += " --drawn FOLDER" if arguments.drawn else ""
     command += " --evaluate OTHER" if arguments.evaluate else ""
     return (
-        "# The learned spotter on faces that it never saw\n\n"
+        "# The learned spotter on videos that it never saw\n\n"
         f"`python benchmarks/{command}`: {len(videos)} videos of "
         "`openmer datasets inject`, each evaluated by a network that saw neither it nor its twin. "
-        "Likelihoods from which a movement counts, chosen in the other groups: "
+        "Movements are of the kinds that it learned, and of other sizes, places and times. "
+        "Likelihoods from which a movement counts, chosen in the other groups, whose networks had "
+        "learned from the twin: "
         f"{', '.join(f'{level:.3f}' for level in chosen)}; of all groups together {pooled:.3f}.\n\n"
         + footage_markdown(footage_rows(tallies))
     )

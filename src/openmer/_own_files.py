@@ -15,20 +15,31 @@ def require_own(marks: Mapping[Path, str]) -> None:
     """Refuse files that are there and that we did not write; call it before the work.
 
     Args:
-        marks: Where results will be written, and a text in the head of what we write there.
+        marks: Where results will be written, and a text in the first or last 64 KiB of what
+            we write there.
 
     Raises:
         DataError: A file does not have its mark; nothing was written.
     """
     for path, mark in marks.items():
-        if not path.exists():
-            continue
-        if not path.is_file():
-            raise DataError(f"{path} is there already, and no file. {_REMEDY}")
-        with reading_file(path, "an earlier result", _REMEDY), path.open("rb") as file:
-            is_own = mark.encode() in file.read(_HEAD_BYTES)
-        if not is_own:
-            raise DataError(f"{path} was not written by OpenMER and would be replaced. {_REMEDY}")
+        with reading_file(path, "an earlier result", _REMEDY):
+            if not path.exists():
+                continue
+            if not path.is_file():
+                raise DataError(f"{path} is there already, and no file. {_REMEDY}")
+            if not _has(path, mark):
+                raise DataError(
+                    f"{path} does not say that OpenMER wrote it, and would be replaced. {_REMEDY}"
+                )
+
+
+def _has(path: Path, mark: str) -> bool:
+    """Look for a mark near the beginning and the end of a file; a PDF has it at its end."""
+    with path.open("rb") as file:
+        if mark.encode() in file.read(_HEAD_BYTES):
+            return True
+        file.seek(max(0, path.stat().st_size - _HEAD_BYTES))
+        return mark.encode() in file.read()
 
 
 def require_same(path: Path, content: bytes) -> None:

@@ -35,9 +35,16 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+_LONGEST_NAME = 100
+
+
 def _named(name: str) -> str:
-    if not re.fullmatch(r"\w[\w.+~ -]{0,99}", name):
-        raise ValueError(f"found {_shown(name)}, expected letters, digits, spaces, and . _ - + ~")
+    is_path = re.search(r'[/\\<>:"|?*\x00-\x1f\x7f]', name) or name.strip(". ") != name
+    if is_path or not 0 < len(name) <= _LONGEST_NAME:
+        raise ValueError(
+            f"found {_shown(name)}, expected a name that a file may have: 1 to {_LONGEST_NAME} "
+            'characters, none of / \\ < > : " | ? *, no full stop or space at its ends'
+        )
     return name
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _REASON = 160  # characters of what a library says
+_SHELL_PIPES = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 _NO_MEMORY = re.compile(  # in the words of PyTorch, OpenCV, C++, threads and loaders
     r"(?i)(can't|cannot|unable to|failed to) allocate|not enough memory|out ?of ?memory|"
     r"insufficient memory|bad_alloc|can't start new thread|failed to map segment"
@@ -81,6 +82,13 @@ def lacks_memory(error: BaseException | None) -> bool:
     return False
 
 
+def _may_not_end(path: Path) -> bool:
+    """Tell a device, or a pipe on disk that nobody may ever write to; a shell's pipe is neither."""
+    if not path.exists() or path.is_file() or path.is_dir():
+        return False
+    return not (path.is_fifo() and str(path).startswith(_SHELL_PIPES))
+
+
 @contextmanager
 def reading_file(path: Path, what: str, remedy: str) -> Iterator[None]:
     """Turn whatever the library of a file format raises on a broken file into one error.
@@ -95,7 +103,7 @@ def reading_file(path: Path, what: str, remedy: str) -> Iterator[None]:
             running out of memory.
     """
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):  # never ends, or never begins
+        if _may_not_end(path):
             raise DataError(f"{path} is a device or pipe, expected {what}. Give an ordinary file.")
         yield
     except (OpenMERError, MemoryError):

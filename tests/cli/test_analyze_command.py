@@ -309,7 +309,7 @@ def test_a_summary_of_somebody_else_is_named_before_the_work(openmer, tmp_path):
     (tmp_path / "analysis").mkdir()
     (tmp_path / "analysis" / "summary.csv").write_text("subject,age\n")
     code, _, err = openmer("analyze", "a.mp4", "b.mp4")
-    assert code == 3 and "summary.csv was not written by OpenMER" in err
+    assert code == 3 and "summary.csv does not say that OpenMER wrote it" in err
 
 
 def test_a_watched_file_tells_its_event(openmer, videos):

@@ -102,7 +102,7 @@ def test_a_search_that_cannot_begin_says_why(openmer, manifest, arguments, code,
 def test_a_file_that_no_search_wrote_is_never_replaced(openmer, manifest, tmp_path):
     (tmp_path / "mine.toml").write_text('name = "mine"\n')
     code, _, err = openmer("search", "flow-mlp", *given(manifest), "--out", "mine.toml")
-    assert code == 3 and "mine.toml was not written by OpenMER" in err
+    assert code == 3 and "mine.toml does not say that OpenMER wrote it" in err
 
 
 @pytest.mark.slow

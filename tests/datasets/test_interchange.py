@@ -60,11 +60,21 @@ def test_a_table_that_lacks_something_is_named(clips, tmp_path):
         openmer.load_clips(folder)
 
 
+def test_blank_lines_are_no_rows_and_a_participant_stands_once(clips, tmp_path):
+    folder = clips.to_bids(tmp_path / "bids")
+    people = folder / "participants.tsv"
+    text = people.read_text()
+    people.write_text(text.replace("\n", "\n\n"))
+    assert len(openmer.load_clips(folder)) == len(clips)
+    people.write_text(text + text.splitlines()[1] + "\n")
+    with pytest.raises(DataError, match="lists sub-0001 twice"):
+        openmer.load_clips(folder)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("\n", "\n\n", "cannot be read as a table"),
-        ("\tsurprise\t", "\tsurprise\tmore\t", "cannot be read as a table"),
+        ("\tsurprise\t", "\tsurprise\tmore\t", r"row \d+ has \d+ cells, expected"),
         (
             "\tsurprise\t",
             "\tn/a\t",

@@ -5,8 +5,8 @@ import sys
 import pytest
 from tests.builders import make_task
 
-from openmer.errors import ConfigError
-from openmer.evaluation import Protocol, cross_validate, load_run, open_tracker
+from openmer.errors import ConfigError, DataError
+from openmer.evaluation import Protocol, _track, cross_validate, load_run, open_tracker
 from openmer.training import Resources
 
 ONE = Resources(device="cpu", strategy="one_by_one")
@@ -14,12 +14,12 @@ ONE = Resources(device="cpu", strategy="one_by_one")
 
 def tracked(target, out):
     """A run with a tracker; its folder."""
-    tracker = open_tracker(target)
-    folder = cross_validate(
-        make_task(), Protocol(), out=out, resources=ONE, on_fold=tracker and tracker.fold
-    )
-    if tracker:
-        tracker.finish(folder)
+    with open_tracker(target) as tracker:
+        folder = cross_validate(
+            make_task(), Protocol(), out=out, resources=ONE, on_fold=tracker and tracker.fold
+        )
+        if tracker:
+            tracker.finish(folder)
     return folder
 
 
@@ -61,12 +61,40 @@ def test_mlflow_gets_losses_scores_and_settings_and_the_run_stays_as_it_is(tmp_p
 
 @pytest.mark.parametrize("target", ["wandb:x", "tensorboard", "mlflow:"])
 def test_another_tracker_is_refused_before_anything_is_trained(target):
-    with pytest.raises(ConfigError, match=r"expected tensorboard:FOLDER or mlflow:URI"):
-        open_tracker(target)
+    said = r"expected tensorboard:FOLDER or mlflow:URI"
+    with pytest.raises(ConfigError, match=said), open_tracker(target):
+        pass
 
 
 def test_a_tracker_that_is_not_installed_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
-    with pytest.raises(ConfigError, match=r"pip install 'openmer\[tensorboard\]'"):
-        open_tracker("tensorboard:logs")
-    assert open_tracker(None) is None
+    with (
+        pytest.raises(ConfigError, match=r"pip install 'openmer\[tensorboard,torch\]'"),
+        open_tracker("tensorboard:logs"),
+    ):
+        pass
+    with open_tracker(None) as tracker:
+        assert tracker is None
+
+
+def test_a_run_that_ends_early_is_marked_and_no_password_is_told(monkeypatch):
+    class Sink:
+        def close(self, *, failed):
+            ended.append(failed)
+
+    ended = []
+    monkeypatch.setitem(_track._SINKS, "mlflow", lambda place: Sink())
+    with pytest.raises(KeyboardInterrupt), open_tracker("mlflow:x") as tracker:
+        raise KeyboardInterrupt
+    assert tracker is not None and ended == [True]
+
+    def lost(place):
+        raise OSError(f"no answer of {place}")
+
+    monkeypatch.setitem(_track._SINKS, "mlflow", lost)
+    with (
+        pytest.raises(DataError, match="no answer") as caught,
+        open_tracker("mlflow:http://me:secret@host"),
+    ):
+        pass
+    assert "secret" not in str(caught.value)

@@ -156,7 +156,7 @@ def test_the_work_of_a_coder_is_not_replaced(results, tmp_path):
     truth = tmp_path / "truth.csv"
     for content in ("name\nanna\n", ",".join(_COLUMNS) + "\nown,,,,,,,,\n"):
         truth.write_text(content)
-        with pytest.raises(DataError, match=r"truth\.csv (is there|was not written)"):
+        with pytest.raises(DataError, match=r"truth\.csv (is there|does not say)"):
             import_events([eaf], truth, video=tmp_path / "Gespräch 1.mkv")
         assert truth.read_text() == content
 

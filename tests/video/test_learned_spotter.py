@@ -7,10 +7,12 @@ import pytest
 import torch
 from tests.video.test_mesh_spot import FPS, ROWS, TIMES, bump, curves
 
+from openmer.errors import ConfigError
 from openmer.video import LearnedSpotter, MotionSpotter, list_spotters
 from openmer.video.faces._patch import CELLS
-from openmer.video.spotting._brief_input import CONTEXT
+from openmer.video.spotting._brief_input import CONTEXT, scaled
 from openmer.video.spotting._network import _BATCH, _convolved, brief_network
+from openmer.video.spotting._settings import MeshSettings
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,7 @@ def test_a_long_video_is_computed_in_parts_that_fit():
     moved = rng.normal(0, 0.5, (count, CELLS, CELLS, 2)).astype(np.float32)
     context = rng.normal(0, 0.5, (count, CONTEXT)).astype(np.float32)
     network = brief_network()
-    whole = network._forward(moved, context)
+    whole = network._forward(scaled(moved), context)
     assert np.allclose(network._outputs(moved, context), whole, atol=1e-4)
 
 
@@ -90,7 +92,23 @@ def test_a_movement_that_was_not_seen_well_names_its_gate():
     assert [one.gates for one in LearnedSpotter()(dark)] == [("light",)]
 
 
+def test_blinks_and_speech_are_left_to_the_network():
+    clear = face([((1, 3), (0, -1), 2.0, bump(5.0, 0.3))])
+    lids = np.where(np.abs(TIMES - 5.0) < 0.08, 0.02, 0.1)
+    eyes = np.where(np.abs(TIMES - 5.0) < 0.08, 0.05, 0.35)
+    signals = curves(right_eye=eyes, left_eye=eyes, right_lids=lids, left_lids=lids).signals
+    for one in LearnedSpotter()(replace(clear, signals=signals)):
+        assert "blink" not in one.gates and "speech" not in one.gates
+
+
+@pytest.mark.parametrize("likelihood", [0.0, 1.0, -1.0, float("nan")])
+def test_a_likelihood_is_between_0_and_1(likelihood):
+    with pytest.raises(ConfigError, match="expected a number between 0 and 1"):
+        MeshSettings(likelihood=likelihood)
+
+
 def test_curves_without_brief_motion_are_spotted_by_rules():
     plain = curves([("left inner brow", 1, 2 * bump(5.0, 0.3))])
-    assert LearnedSpotter()(plain) == MotionSpotter()(plain) != ()
+    empty = replace(plain, brief_px=np.full((ROWS, CELLS, CELLS, 2), np.nan, np.float16))
+    assert LearnedSpotter()(plain) == LearnedSpotter()(empty) == MotionSpotter()(plain) != ()
     assert {"learned", "motion"} <= set(list_spotters())

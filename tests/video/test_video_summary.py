@@ -68,7 +68,7 @@ def test_a_summary_of_somebody_else_stays(folders, tmp_path, name):
     write_summary(tmp_path, folders)
     check_summary(tmp_path)  # ours
     (tmp_path / name).write_text("subject,age\n1,30\n")
-    with pytest.raises(DataError, match=f"{name} was not written by OpenMER"):
+    with pytest.raises(DataError, match=f"{name} does not say that OpenMER wrote it"):
         write_summary(tmp_path, folders)
     assert (tmp_path / name).read_text() == "subject,age\n1,30\n"
 

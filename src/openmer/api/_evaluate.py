@@ -241,15 +241,15 @@ def evaluate(
     rule = epoch_rule or chosen.epoch_rule
     how = Protocol(epoch_rule=rule, seeds=tuple(range(seeds)), folds=protocol, leak=leak)
     resources = Resources(device=device, workers=workers)
-    tracker = open_tracker(track)
-    with shown(progress) as report:
-        task = task_of(chosen, clips, how, workers, report)
-        folder = cross_validate(
-            task, how, out=Path(out), resources=resources, on_progress=report,
-            on_fold=None if tracker is None else tracker.fold,
-        )  # fmt: skip
-    if tracker is not None:
-        tracker.finish(folder)
+    with open_tracker(track) as tracker:
+        with shown(progress) as report:
+            task = task_of(chosen, clips, how, workers, report)
+            folder = cross_validate(
+                task, how, out=Path(out), resources=resources, on_progress=report,
+                on_fold=None if tracker is None else tracker.fold,
+            )  # fmt: skip
+        if tracker is not None:
+            tracker.finish(folder)
     return Result.read(folder)
 
 

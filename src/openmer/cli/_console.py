@@ -23,7 +23,7 @@ from openmer.errors import StoppedError
 from openmer.files import readable
 
 output = Console(markup=False)  # names of files and clips may hold brackets
-errors = Console(stderr=True)
+errors = Console(stderr=True, markup=False)
 stopping = Event()
 """Set by Ctrl-C and SIGTERM; what they raise is lost where an import ignores every error."""
 

@@ -46,7 +46,7 @@ def analyze(
     spotter: SpotterName = "learned",
     fps: Fps = None,
     include: Annotated[
-        Included, typer.Option("--include", help="gated: movements in speech, blinks, turns, too.")
+        Included, typer.Option("--include", help="gated: movements that were not seen well, too.")
     ] = Included.clear,
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Write a copy of each video with what was found.")

@@ -57,21 +57,21 @@ def evaluate(
         leak=leak.value if leak else None,
         folds=folds,
     )
-    tracker = evaluation.open_tracker(track)
-    with progress(chosen.title) as report:
-        task = work.prepare(chosen, source, protocol, compute.workers, report)
-        folder = evaluation.cross_validate(
-            task,
-            protocol,
-            out=out,
-            resources=compute.resources,
-            command=typed_command(),
-            storage=storage,
-            on_progress=report,
-            on_fold=None if tracker is None else tracker.fold,
-        )
-    if tracker is not None:
-        tracker.finish(folder)
+    with evaluation.open_tracker(track) as tracker:
+        with progress(chosen.title) as report:
+            task = work.prepare(chosen, source, protocol, compute.workers, report)
+            folder = evaluation.cross_validate(
+                task,
+                protocol,
+                out=out,
+                resources=compute.resources,
+                command=typed_command(),
+                storage=storage,
+                on_progress=report,
+                on_fold=None if tracker is None else tracker.fold,
+            )
+        if tracker is not None:
+            tracker.finish(folder)
     _show(folder, as_json=as_json)
 
 

@@ -101,9 +101,13 @@ def read_bids(folder: Path) -> dict[str, dict[str, str]]:
     Raises:
         DataError: A table is missing, or lacks a column, or a row is no row of it.
     """
-    rows = {}
+    rows: dict[str, dict[str, str]] = {}
+    seen: set[str] = set()
     for participant in _lines(folder / "participants.tsv", _PEOPLE):
         name = participant["participant_id"]
+        if name in seen:
+            raise DataError(f"{folder / 'participants.tsv'} lists {name} twice. Remove one row.")
+        seen.add(name)
         path = folder / name / "beh" / f"{name}_{_TASK}.tsv"
         for number, event in enumerate(_lines(path, tuple(_COLUMNS)), start=2):
             moments = {one: event[f"{one}_frame"] for one in _MOMENTS}
@@ -163,4 +167,7 @@ def _lines(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
             raise DataError(f"{path} has no column {', '.join(lacking)}. Write the folder again.")
         if "\0" in text or len(set(header)) < len(header):
             raise ValueError("it holds a NUL, or two columns of one name")
-        return [dict(zip(header, map(_said, row), strict=True)) for row in rows]
+        for number, row in enumerate(rows, start=2):
+            if len(row) not in (0, len(header)):
+                raise ValueError(f"row {number} has {len(row)} cells, expected {len(header)}")
+        return [dict(zip(header, map(_said, row), strict=True)) for row in rows if row]

@@ -6,8 +6,9 @@ A tracker only reads: predictions are stored before it sees a fold.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -20,13 +21,14 @@ from openmer.files import safe_name
 from openmer.training import FitResult
 
 _FACTS = ("method", "epoch_rule", "protocol", "leaky", "audit", "clips", "subjects", "device")
+_PACKAGES = ("tensorboard", "mlflow", "torch")
 _LONGEST = 500  # characters of a setting that MLflow takes from any of its versions
 
 
 class _Sink(Protocol):
     def settings(self, values: Mapping[str, str]) -> None: ...
     def number(self, name: str, value: float, step: int) -> None: ...
-    def close(self) -> None: ...
+    def close(self, *, failed: bool) -> None: ...
 
 
 @final
@@ -58,18 +60,36 @@ class Tracker:
             self._sink.settings(_settings(info, folder))
             for name, value in _numbers(summary):
                 self._sink.number(name, value, 0)
-            self._sink.close()
+            self._sink.close(failed=False)
+
+    def fail(self) -> None:
+        """Say that the run ended early; what was sent stays."""
+        with suppress(Exception):  # what ended the run is told instead
+            self._sink.close(failed=True)
 
 
-def open_tracker(target: str | None) -> Tracker | None:
-    """Return what sends runs to ``tensorboard:FOLDER`` or ``mlflow:URI``; None where none is asked.
+@contextmanager
+def open_tracker(target: str | None) -> Iterator[Tracker | None]:
+    """Yield what sends runs to ``tensorboard:FOLDER`` or ``mlflow:URI``; None where none is asked.
+
+    A run that ends before it is finished is marked as failed there.
 
     Raises:
         ConfigError: The target is neither, or its package is not installed.
         DataError: The folder cannot be written, or the server does not answer.
     """
     if not target:
-        return None
+        yield None
+        return
+    tracker = _opened(target)
+    try:
+        yield tracker
+    except BaseException:
+        tracker.fail()
+        raise
+
+
+def _opened(target: str) -> Tracker:
     kind, _, place = target.partition(":")
     if kind not in _SINKS or not place:
         raise ConfigError(
@@ -77,12 +97,16 @@ def open_tracker(target: str | None) -> Tracker | None:
             "such as mlflow:sqlite:///mlflow.db or mlflow:http://HOST:5000."
         )
     try:
-        with _explained(target):
-            return Tracker(target, _SINKS[kind](place))
+        return Tracker(target, _SINKS[kind](place))
     except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _PACKAGES:
+            raise _unusable(target, error) from error
         raise ConfigError(
-            f"The tracker {target!r} needs {kind}. Install it with: pip install 'openmer[{kind}]'"
+            f"The tracker {_shown(target)} needs {kind}. Install it with: "
+            f"pip install 'openmer[{kind},torch]'"
         ) from error
+    except Exception as error:
+        raise _unusable(target, error) from error
 
 
 @contextmanager
@@ -90,13 +114,20 @@ def _explained(target: str) -> Iterator[None]:
     """Say of whatever a tracker raises that folds are kept."""
     try:
         yield
-    except (ModuleNotFoundError, KeyboardInterrupt, SystemExit):
-        raise
     except Exception as error:
-        raise DataError(
-            f"The tracker {target} cannot be used: {error} Finished folds are kept: run the same "
-            "command again, with or without it."
-        ) from error
+        raise _unusable(target, error) from error
+
+
+def _unusable(target: str, error: Exception) -> DataError:
+    return DataError(
+        f"The tracker {_shown(target)} cannot be used: {_shown(str(error))} Finished folds are "
+        "kept: run the same command again, with or without it."
+    )
+
+
+def _shown(text: str) -> str:
+    """Hide the name and password of an address."""
+    return re.sub(r"//[^/@\s]+@", "//***@", text)
 
 
 def _numbers(summary: Summary) -> Iterator[tuple[str, float]]:
@@ -135,7 +166,9 @@ class _TensorBoard:
     def number(self, name: str, value: float, step: int) -> None:
         self.writer.add_scalar(name, value, step)
 
-    def close(self) -> None:
+    def close(self, *, failed: bool) -> None:
+        if failed:
+            self.writer.add_text("state", "failed")
         self.writer.close()
 
 
@@ -152,8 +185,8 @@ class _MLflow:
     def number(self, name: str, value: float, step: int) -> None:
         self.client.log_metric(self.run_id, name, value, step=step)
 
-    def close(self) -> None:
-        self.client.set_terminated(self.run_id)
+    def close(self, *, failed: bool) -> None:
+        self.client.set_terminated(self.run_id, status="FAILED" if failed else "FINISHED")
 
 
 def _tensorboard(place: str) -> _TensorBoard:

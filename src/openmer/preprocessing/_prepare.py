@@ -110,7 +110,7 @@ def _arrays(
         if found is None:
             begun_s = time.perf_counter()
             found = _array(clip, recipe, cache)
-            took_s += [time.perf_counter() - begun_s] * isinstance(found, np.ndarray)
+            took_s.append(time.perf_counter() - begun_s)
         yield found
 
 

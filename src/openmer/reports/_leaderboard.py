@@ -56,6 +56,10 @@ def add_record(run: Path, board: Path, *, leaky: bool = False) -> Path:
     _require_place(info, run, leaky=leaky)
     table = read_run(run, seeds=info.seeds)
     record = {"run": _about(info, table), "counts": _counts_of(table)}
+    try:
+        _check_counts(record)
+    except ValueError as error:
+        raise DataError(f"{run} has too many answers for a leaderboard ({error}).") from error
     record["scores"] = _scores_of(_summary(record))
     name = safe_name(info.method)
     path = board / f"{_LEAKY if leaky else ''}{name}-{_digest(record)}.toml"

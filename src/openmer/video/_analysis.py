@@ -25,7 +25,8 @@ class Analysis:
         duration_s: Time of the last of them.
         faces: How each face moved, by its number; empty where there was no face.
         events: By onset.
-        gated: Movements during a blink, speech, a turn of the head and the like, by onset.
+        gated: Movements that were not seen well (a turn of the head, a face that is covered, light
+            and the like), by onset; no events unless the settings include them.
         model: The model that gave the classes; None where none was asked.
         spotter: Name of the spotter.
         damage: Why and where decoding ended early; "" where the file was whole.

@@ -29,7 +29,8 @@ class Interval:
         onset_s: Time of the onset.
         apex_s: Time of the apex.
         offset_s: Time of the offset.
-        strength: Largest movement over the threshold that it had to pass, above 1.
+        strength: What was found over the threshold that it had to pass, above 1: the likelihood of
+            a brief movement that the learned spotter found, else the largest displacement.
         displacement: Largest movement of a region, in widths of the face.
         regions: Which regions of the face moved most, the strongest first.
         gates: Why it is a candidate only and no event, as names of gates ("blink", "speech",

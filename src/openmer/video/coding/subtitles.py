@@ -45,7 +45,7 @@ def _read(path: Path) -> Coding:
     for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
         lines = block.strip().split("\n")
         times = next((place for place, line in enumerate(lines) if "-->" in line), None)
-        if times is not None and not lines[0].startswith("NOTE"):
+        if times is not None and not re.match(r"NOTE(\s|$)", lines[0]):
             events.append(_event(lines[times], " ".join(lines[times + 1 :])))
     return Coding(video="", events=tuple(events))
 

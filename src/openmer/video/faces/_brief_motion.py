@@ -1,8 +1,7 @@
 """How each part of a face has moved within the last tenth of a second, apart from the head.
 
-Two pictures so near in time differ little: their flow is far less disturbed by turning, speech and
-light than the flow since a reference picture (on the same footage, encoded twice, the two
-measurements agree within half the distance).
+Two pictures so near in time differ little: turning, speech and light disturb their flow less than
+the flow since a reference picture.
 """
 
 from __future__ import annotations

@@ -86,6 +86,10 @@ class _Subject:
         self._brief.forget()
         self.base, self.mesh_base = np.zeros_like(self.base), np.zeros_like(self.base)
 
+    def forget(self) -> None:
+        """Compare the next picture with none before: the video was cut."""
+        self._brief.forget()
+
     def look(self, gray: Gray, mesh: Mesh) -> _Look:
         """Cut the face out where the mesh is."""
         pose = self.template.pose(mesh)
@@ -221,6 +225,8 @@ class MeshTracker:
                 self._lost.append(subject)
                 strayed.append(mesh)
             else:
+                if is_cut:
+                    subject.forget()
                 seen[subject.subject_id] = self._seen(subject, gray, mesh, look, frame, time_s)
         missing = any(subject.subject_id not in seen for subject in self._in_view)
         if strayed or missing or time_s >= self._next_detection_s:

@@ -31,7 +31,8 @@ class UniformRun:
         eyes: Likewise, ``(samples,)``.
         mesh_px: Likewise, ``(samples, regions, 2)``; empty without the mesh.
         signals: Likewise, ``(samples, signals)``; empty without the mesh.
-        brief_px: Likewise, ``(samples, cells, cells, 2)``; empty where it was not measured.
+        brief_px: As in `FaceCurves`, at the times of the frames themselves; empty where it was not
+            measured.
         gaps: Samples that lie in a gap between frames, ``(samples,)``.
     """
 
@@ -44,7 +45,7 @@ class UniformRun:
     eyes: Floats
     mesh_px: Floats
     signals: Floats
-    brief_px: Floats
+    brief_px: NDArray[np.float16]
     gaps: NDArray[np.bool_]
 
     def signal(self, name: str) -> Floats:
@@ -89,7 +90,7 @@ def _run(curves: FaceCurves, first: int, end: int) -> UniformRun:
         eyes=on_grid(curves.eyes),
         mesh_px=on_grid(curves.mesh_px),
         signals=on_grid(curves.signals),
-        brief_px=on_grid(np.asarray(curves.brief_px, np.float64)),
+        brief_px=curves.brief_px[first:end],
         gaps=_gaps(even, times_s, step_s),
     )
 

@@ -125,9 +125,9 @@ def _one(video: Video, path: Path, out: Path, seed: int, footage: str) -> list[M
                 writer.add(frame.image_rgb)
         for name in names:
             require_same(out / name, (place / name).read_bytes())
+        write_footage(out, movements, {names[1]: footage})  # before the videos: they are ours then
         for name in names:
             (place / name).replace(out / name)
-    write_footage(out, movements, {names[1]: footage})
     return movements
 
 

@@ -23,6 +23,7 @@ _MOST = 4.0  # of each number of the context
 _UPPER, _LOWER, _INNER = slice(1, 4), slice(6, 10), slice(2, 8)  # cells of the patch
 _ABOUT_S = (0.5, 1.5)  # over which the restlessness of the face is averaged
 _TALK_S = 0.5
+_PART = 4096  # samples that are resampled together
 CONTEXT = 15  # numbers that tell what else happens
 
 
@@ -40,7 +41,7 @@ class BriefInput:
         spread_px: As in `Seen.signals`, ``(samples,)``.
     """
 
-    moved: Floats
+    moved: NDArray[np.floating]
     missing: NDArray[np.bool_]
     pose: Floats
     parts: Floats
@@ -60,22 +61,39 @@ def brief_input(run: UniformRun) -> BriefInput:
         weight = share.reshape(-1, *[1] * (values.ndim - 1))
         return np.asarray(values[low] * (1 - weight) + values[high] * weight)
 
-    moved = run.brief_px / _UNIT_PX
-    missing = np.asarray(~np.isfinite(moved.reshape(count, -1)).all(1))
-    moved = np.asarray(np.where(missing.reshape(-1, 1, 1, 1), 0.0, moved))
+    moved, missing = _brief_on_grid(run, samples)
     names = ("right_lids", "left_lids", "mouth_opening", "mouth_width")
     return BriefInput(
-        moved=on_grid(moved),
-        missing=on_grid(missing.astype(np.float64)) > 0,
+        moved=moved,
+        missing=missing,
         pose=on_grid(np.stack([run.signal(name) for name in ("yaw", "pitch", "roll")], 1)),
         parts=on_grid(np.stack([run.signal(name) for name in names], 1)),
         spread_px=on_grid(run.signal("spread_px")),
     )
 
 
-def scaled(moved: Floats) -> NDArray[np.float32]:
+def _brief_on_grid(run: UniformRun, samples: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Resample brief motion part by part, so that an hour needs no copies of itself."""
+    times_s = run.times_s - run.times_s[0]
+    grid_s = np.arange(samples) / RATE_HZ
+    low = np.clip(np.searchsorted(times_s, grid_s, "right") - 1, 0, max(len(times_s) - 2, 0))
+    high = np.minimum(low + 1, len(times_s) - 1)
+    apart_s = np.maximum(times_s[high] - times_s[low], 1e-9)
+    share = np.clip((grid_s - times_s[low]) / apart_s, 0, 1).astype(np.float32)
+    moved = np.empty((samples, *run.brief_px.shape[1:]), np.float32)
+    for start in range(0, samples, _PART):
+        part = slice(start, start + _PART)
+        weight = share[part].reshape(-1, 1, 1, 1)
+        before, after = (run.brief_px[rows[part]].astype(np.float32) for rows in (low, high))
+        moved[part] = (before * (1 - weight) + after * weight) / np.float32(_UNIT_PX)
+    missing = np.asarray(np.isnan(moved.reshape(samples, -1)).any(1))
+    moved[missing] = 0
+    return moved, missing
+
+
+def scaled(moved: NDArray[np.floating]) -> NDArray[np.float32]:
     """Compress movements, so that small ones count beside large ones."""
-    return np.arcsinh(moved / _SMALL).astype(np.float32)
+    return np.asarray(np.arcsinh(moved / _SMALL), np.float32)
 
 
 def context_of(seen: BriefInput) -> NDArray[np.float32]:

@@ -21,8 +21,9 @@ Floats = NDArray[np.float64]
 
 _MOST_S = 0.5
 _NOT_SEEN = ("covered", "light", "gap")  # gates under which nothing can be seen
-_SHAKY = ("mouth", "turn")  # gates under which a movement must be likelier, so many times
-_LIKELIER = 1.4
+_SHAKY = ("mouth", "turn")  # gates under which a movement must be likelier
+_SURE = 0.66
+_LEAST_S = 1 / 25
 _NEAR_PX = 28.0  # of a place of the network to the middle of a region
 
 
@@ -38,10 +39,11 @@ def learned_of(
     for one, place in _peaks(network, run, settings):
         if any(one.times_s[0] < k.times_s[2] and k.times_s[0] < one.times_s[2] for k in found):
             continue
-        span = run.samples(one.times_s[0]), run.samples(one.times_s[2])
+        span = int(one.times_s[0] / run.step_s), int(np.ceil(one.times_s[2] / run.step_s))
         near = _near(place)
         regions, peak_px = moved_regions(run, span, near)
-        shut = _NOT_SEEN if one.strength >= _LIKELIER else _NOT_SEEN + _SHAKY
+        is_sure = one.strength * settings.likelihood >= _SURE
+        shut = _NOT_SEEN if is_sure else _NOT_SEEN + _SHAKY
         reasons = tuple(name for name in gates.reasons(*span, REGIONS) if name in shut)
         found.append(replace(one, regions=regions, peak_px=peak_px, gates=reasons))
     return found
@@ -65,7 +67,7 @@ def _peaks(
         apex_s = float(at + shift[at, place]) / RATE_HZ
         half_s = float(lasts_s[at, place]) / 2
         times = (max(apex_s - half_s, 0.0), apex_s, min(apex_s + half_s, end_s))
-        if 2 * half_s <= _MOST_S and 0 < apex_s < end_s:
+        if _LEAST_S <= 2 * half_s <= _MOST_S and 0 < apex_s < end_s:
             strength = float(highest[at]) / settings.likelihood
             one = Candidate(times_s=times, strength=strength, peak_px=0.0, regions=())
             found.append((one, place))

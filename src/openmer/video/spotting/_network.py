@@ -21,7 +21,7 @@ Array = NDArray[np.float32]
 
 _FILE = "spotter.safetensors"
 _BATCH = 2048  # samples that are computed together
-_REACH = 24  # samples to each side that matter
+_REACH = 16  # samples to each side, more than the kernels reach
 _SHIFT_MOST = 1.5
 _SIDE = 5  # places to each side
 _GRID_PX = 8 + 32 * np.arange(_SIDE)  # every second cell
@@ -46,17 +46,17 @@ class BriefNetwork:
             ``(samples, 5, 5)`` each: the likelihood, 0..1; how long the movement lasts, seconds;
             how far its apex is from the sample, samples.
         """
-        found = self._outputs(scaled(seen.moved), context_of(seen))
+        found = self._outputs(seen.moved, context_of(seen))
         logits, length, shift = np.moveaxis(found, -1, 0)
         lasts_s = 0.2 * np.exp(np.clip(length, -3, 3))
         return 1 / (1 + np.exp(-logits)), lasts_s, np.clip(shift, -_SHIFT_MOST, _SHIFT_MOST)
 
-    def _outputs(self, moved: Array, context: Array) -> Array:
+    def _outputs(self, moved: NDArray[np.floating], context: Array) -> Array:
         """Compute piece by piece, so that memory does not grow with the video."""
         parts = []
         for start in range(0, len(moved), _BATCH):
             first, end = max(0, start - _REACH), start + _BATCH + _REACH
-            found = self._forward(moved[first:end], context[first:end])
+            found = self._forward(scaled(moved[first:end]), context[first:end])
             parts.append(found[start - first : start - first + _BATCH])
         return np.concatenate(parts)
 
@@ -106,5 +106,6 @@ def _convolved(
                     y : y + stride * height : stride,
                     x : x + stride * width : stride,
                 ]
-                out += part @ weight[:, :, t, y, x].T
+                flat = np.ascontiguousarray(part).reshape(-1, weight.shape[1])
+                out += (flat @ weight[:, :, t, y, x].T).reshape(out.shape)
     return out

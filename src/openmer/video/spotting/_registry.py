@@ -1,7 +1,7 @@
 """Where in a video a face makes a movement of an expression: spotters, behind one interface.
 
-A spotter takes the curves of one face and gives intervals. `MotionSpotter` needs no training; a
-learned one registers itself beside it and is chosen by name.
+A spotter takes the curves of one face and gives intervals. `LearnedSpotter` is the default;
+`MotionSpotter` works by rules.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
+
+import numpy as np
 
 from openmer.registry import Registry
 from openmer.video._event import MICRO_S, Interval, Kind
@@ -132,7 +134,7 @@ class LearnedSpotter:
     from the head, together with turning, lids, mouth and noise, and says when and where a movement
     that comes and goes has its apex, and how long it lasts. It learned from movements of known
     place, time and size that were put into the measured motion of real people who talk, act and
-    look, and from drawn faces (`benchmarks/train_spotter.py`; scores on subjects that it was not
+    look, and from drawn faces (`benchmarks/train_spotter.py`; scores on videos that it was not
     trained on: benchmarks/results/spotter.md). Faces without the mesh, or without measured brief
     motion, are spotted by `MotionSpotter`.
 
@@ -146,7 +148,7 @@ class LearnedSpotter:
 
     def __call__(self, curves: FaceCurves, /) -> tuple[Interval, ...]:
         """Movements by time, none of them overlapping another of its kind."""
-        if not curves.has_mesh or not len(curves.brief_px):
+        if not curves.has_mesh or not np.isfinite(curves.brief_px).any():
             return MotionSpotter(mesh=self.settings)(curves)
         brief_of = partial(learned_of, self.network or brief_network())
         return _intervals(curves, lambda run: mesh_candidates(run, self.settings, brief_of))

@@ -86,3 +86,9 @@ class MeshSettings:
     long_smooth_s: float = 0.08
     talk: float = 3.0
     likelihood: float = 0.475
+
+    def __post_init__(self) -> None:
+        if not 0 < self.likelihood < 1:
+            raise ConfigError(
+                f"Found likelihood={self.likelihood}; expected a number between 0 and 1."
+            )
