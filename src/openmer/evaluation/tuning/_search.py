@@ -93,7 +93,8 @@ def search_folds(task: Task, wanted: Sequence[tuple[int, Fold]], how: SearchRun)
         known = read_choice(how.folder, seed, fold.held_out) if how.folder else None
         if known is not None:
             found[seed, fold.held_out] = known
-    left = [(seed, fold) for seed, fold in wanted if (seed, fold.held_out) not in found]
+    asked = {(seed, fold.held_out): (seed, fold) for seed, fold in wanted}  # each once
+    left = [pair for key, pair in asked.items() if key not in found]
     with closing(_search(task, search, left, how)) as choices:
         for choice in choices:
             found[choice.seed, choice.subject_id] = choice
