@@ -60,6 +60,14 @@ def test_a_planted_leak_is_caught(name, case):
     assert leak.BY in {finding.check for finding in found if finding.severity == worst}
 
 
+def test_a_leak_that_leaves_a_folder_behind_removes_it(case):
+    leak = LEAKS["data_in_a_folder_of_libraries"]
+    folder = leak.plant(case).fit.path.parent
+    assert folder.is_dir()
+    leak.undo()
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize("name", [name for name, one in LEAKS.items() if hasattr(one, "LIMIT")])
 def test_what_the_audit_cannot_see_is_said_beside_its_verdict(name):
     assert any(LEAKS[name].LIMIT in limit for limit in LIMITS)

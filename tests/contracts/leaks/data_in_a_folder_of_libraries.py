@@ -1,5 +1,6 @@
 """The file lies in a temporary folder that is called as those of PyTorch are."""
 
+import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,9 @@ from ._ground import Trainer
 
 KIND = "data from elsewhere"
 BY = "recording"
+
+
+_planted = []
 
 
 class InAFolder(Trainer):
@@ -20,7 +24,12 @@ class InAFolder(Trainer):
 
 
 def plant(honest):
-    folder = Path(tempfile.gettempdir()) / "torch_planted_leak"
-    folder.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="torch_planted_leak_"))
+    _planted.append(folder)
     (folder / "mean").write_text(str(float(honest.task.data.inputs.mean())))
     return replace(honest, fit=InAFolder(folder / "mean"))
+
+
+def undo():
+    while _planted:
+        shutil.rmtree(_planted.pop())

@@ -1,9 +1,12 @@
 """Answers that were not learned are noted, and functions that are not the package's own told."""
 
+import runpy
+
 import numpy as np
 import pytest
 from tests.builders import make_task
 
+import openmer
 from openmer.evaluation import _metrics
 from openmer.evaluation.audit._answers import check_answers
 from openmer.evaluation.audit._own_code import check_code
@@ -67,3 +70,27 @@ def test_own_functions_are_told_from_those_of_others(monkeypatch):
     assert found.severity == "leak" and found.message.startswith("2 functions")
     assert "openmer.evaluation._metrics.uf1 is that of " in found.message
     assert "numpy.array_equal is that of " in found.message
+
+
+def test_libraries_may_lie_anywhere_that_an_installer_puts_them(tmp_path, monkeypatch):
+    for folder in ("site-packages", "target/sound", "own", "target/own"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "made.py").write_text("def made(*_): return True")
+    (tmp_path / "target/sound-1.dist-info").mkdir()
+    (tmp_path / "target/sound-1.dist-info/RECORD").write_text("sound/made.py,sha256=a,25\n")
+    for folder in ("site-packages", "target", "own"):
+        monkeypatch.syspath_prepend(str(tmp_path / folder))
+
+    def replaced_by(folder):
+        made = runpy.run_path(str(tmp_path / folder / "made.py"))["made"]
+        monkeypatch.setattr(np, "array_equal", made)
+        return [finding.severity for finding in check_code()]
+
+    assert replaced_by("site-packages") == replaced_by("target/sound") == []
+    assert replaced_by("own") == replaced_by("target/own") == ["leak"]
+
+
+def test_a_package_that_is_imported_by_a_link_is_the_same(tmp_path, monkeypatch):
+    (tmp_path / "linked").symlink_to(openmer.__path__[0])
+    monkeypatch.setattr(openmer, "__file__", str(tmp_path / "linked" / "__init__.py"))
+    assert check_code() == []

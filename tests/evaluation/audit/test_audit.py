@@ -8,6 +8,7 @@ import torch
 from tests.builders import make_data, make_subjects, make_task
 from torch import nn
 
+from openmer.errors import ConfigError
 from openmer.evaluation import (
     Fold,
     Protocol,
@@ -133,6 +134,37 @@ def planted_task():
 
 def test_an_honest_trainer_of_ones_own_passes():
     assert poisoned(planted_task(), _Planted()) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "found"),
+    [
+        ("weights_sha256", None, "weights_sha256 is NoneType, expected text"),
+        ("losses", None, "losses is NoneType, expected a number per epoch"),
+        ("losses", (0.5, None), "losses is tuple"),
+        ("epoch", "last", "epoch is str, expected a whole number"),
+        ("settings", 3, "settings is int, expected a mapping"),
+        ("scores", 0.5, "scores is float, expected a row of numbers per clip"),
+    ],
+)
+def test_a_result_of_another_type_is_told_by_its_field(field, value, found):
+    def fit(data, jobs):
+        return [replace(result, **{field: value}) for result in _Planted()(data, jobs)]
+
+    with pytest.raises(ConfigError, match=found):
+        poisoned(planted_task(), fit)
+
+
+def test_tensors_that_still_know_their_gradient_are_results_too():
+    def known(values):
+        return torch.tensor(values, requires_grad=True)
+
+    def fit(data, jobs):
+        (made,) = _Planted()(data, jobs[-1:])
+        losses = tuple(map(known, made.losses))
+        return [replace(made, scores=known(made.scores), losses=losses)]
+
+    assert poisoned(planted_task(), fit, subjects=1) == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import importlib
 import mmap
 import os
 import runpy
@@ -9,6 +10,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import zipfile
+import zipimport
 from linecache import getline
 from pathlib import Path
 
@@ -102,6 +105,29 @@ def test_what_native_code_wrote_meanwhile_may_be_read_and_what_was_touched_may_n
         assert "reads" in message
 
 
+def test_a_log_that_began_in_the_audit_may_be_appended_to_by_every_fold(tmp_path):
+    log, labels = tmp_path / "train.log", tmp_path / "labels"
+    labels.write_text("1")
+
+    def append(path, mode):
+        with path.open(mode) as file:
+            file.write("more")
+
+    with Recorder() as recorder:
+        for mode in ("a+", "a+", "r+"):
+            with recorder.recording():
+                append(log, mode)
+        assert messages(recorder.calls) == []
+        with recorder.recording():
+            append(labels, "a+")
+        (message,) = messages(recorder.calls)
+        assert f"reads {labels.resolve()}," in message and "train.log" not in message
+        with recorder.recording():
+            labels.replace(log)
+            append(log, "r+")
+    assert "train.log" in messages(recorder.calls)[0]
+
+
 def test_what_a_training_reads_first_is_not_excused_by_writing_it_again(tmp_path):
     path = tmp_path / "mean"
     path.write_text("1")
@@ -168,6 +194,42 @@ def test_a_python_process_that_would_not_record_is_told(options):
     work = lambda: subprocess.run([sys.executable, *options, "-c", ""], check=True)  # noqa: E731
     (message,) = messages(recorded(work))
     assert "starts" in message
+
+
+def test_a_program_may_lie_in_a_folder_with_a_space(tmp_path):
+    python = tmp_path / "Jane Doe" / Path(sys.executable).name
+    python.parent.mkdir()
+    python.symlink_to(sys.executable)
+    start = lambda program, *words: subprocess.run([program, *words, "-c", "'-S'"], check=True)  # noqa: E731
+    assert messages(recorded(lambda: start(python))) == []
+    (message,) = messages(recorded(lambda: start(python, "-S")))
+    assert f"starts {python} -S -c '-S', and" in message
+    (message,) = messages(recorded(lambda: os.system(f"{sys.executable} -c ''; true")))
+    assert "starts sh -c" in message
+
+
+def test_code_in_an_archive_may_be_imported_late_and_data_in_it_not_be_read(tmp_path, monkeypatch):
+    path = tmp_path / "plugin.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("late_plugin.py", "value = 1")
+        archive.writestr("labels.csv", "1")
+    reader = zipimport.zipimporter(str(path))
+    monkeypatch.syspath_prepend(str(path))
+    assert messages(recorded(lambda: importlib.import_module("late_plugin"))) == []
+    for work in (path.read_bytes, lambda: reader.get_data("labels.csv")):
+        (message,) = messages(recorded(work))
+        assert f"reads {path.resolve()}" in message
+
+
+def test_files_of_an_installed_library_may_be_read_wherever_it_lies(tmp_path, monkeypatch):
+    (tmp_path / "sound-1.dist-info").mkdir()
+    (tmp_path / "sound-1.dist-info/RECORD").write_text("sound/table.json,sha256=a,25\n")
+    (tmp_path / "sound").mkdir()
+    for name in ("table.json", "labels.json"):
+        (tmp_path / "sound" / name).write_text("1")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert messages(recorded((tmp_path / "sound/table.json").read_text)) == []
+    assert len(messages(recorded((tmp_path / "sound/labels.json").read_text))) == 1
 
 
 def test_folders_that_python_imports_from_may_be_listed_and_others_not(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,8 +15,11 @@ from types import FrameType, MappingProxyType
 from typing import TypeGuard
 
 VARIABLE = "OPENMER_AUDIT_LOG"  # a file: processes that are started record there, too
+_COMMAND = re.compile(r'"[^"]*"|\S+')
+BETWEEN = "\0"  # the words of a command, none of which can hold it
 ALIVE = "openmer.recorded"  # an event of the audit's own, which shows that the hook records
 _CODE = (".py", ".pyc", ".so", ".pyd", ".pth")
+_ZIPS = "<frozen zipimport>"
 _IMPORTERS = frozenset({"linecache.py", "tokenize.py", "runpy.py", "pkgutil.py"})
 # Functions of the system library that read or ask past Python, if they are looked up by ctypes.
 _PAST_PYTHON = frozenset(
@@ -51,24 +55,41 @@ def _opened(path: object, _: object, flags: object) -> None:
         return
     name = _path(path)
     if flags & (os.O_WRONLY | os.O_RDWR):
-        _note("write" if flags & os.O_TRUNC or not Path(name).exists() else "touch", name)
-    if flags & os.O_WRONLY or flags & os.O_TRUNC:
-        return
-    if name.endswith(_CODE) and _is_imported() and Path(name).is_file():
+        made = flags & os.O_TRUNC or not Path(name).exists()
+        goes_on = flags & os.O_RDWR and Path(name).is_file()
+        _note("write" if made else "append" if goes_on else "touch", name)
+    elif (name.endswith(_CODE) and _is_imported() and Path(name).is_file()) or _is_zipped(name):
         _note("code", name)
     else:
         _read(name)
 
 
-def _is_imported() -> bool:
-    """Whether Python itself opens a file, to run it or to quote it."""
+def _opener() -> FrameType | None:
+    """Return where a file is opened."""
     frame: FrameType | None = sys._getframe()
     while frame is not None and frame.f_code.co_filename == __file__:
         frame = frame.f_back
-    if frame is None:
-        return True
-    opener = frame.f_code.co_filename
+    return frame
+
+
+def _is_imported() -> bool:
+    """Whether Python itself opens a file, to run it or to quote it."""
+    frame = _opener()
+    opener = frame.f_code.co_filename if frame else "<frozen "
     return opener.startswith("<frozen ") or Path(opener).name in _IMPORTERS
+
+
+def _is_zipped(name: str) -> bool:
+    """Whether Python itself opens an archive that it imports from, for its code and no data."""
+    frame = _opener()
+    if frame is None or frame.f_code.co_filename != _ZIPS or frame.f_back is None:
+        return False
+    asked = frame.f_back.f_code
+    for_code = asked.co_filename == _ZIPS and asked.co_name != "get_data"
+    listed = frame.f_code.co_name == "_read_directory"
+    return (listed or for_code) and any(
+        f"{os.path.realpath(one)}{os.sep}".startswith(name + os.sep) for one in sys.path
+    )
 
 
 def _read(path: object, *_: object) -> None:
@@ -126,18 +147,18 @@ def _sent(_: object, address: object, *__: object) -> None:
 
 
 def _asked_the_system(command: object, *_: object) -> None:
-    _note("start", os.fsdecode(command))  # type: ignore[arg-type]
+    _started("sh", ["sh", "-c", command])
 
 
 def _started(program: object, words: object, *_: object) -> None:
-    """Note the program that is started, and its arguments."""
+    """Note the program that is started, and its arguments; Windows tells them as one text."""
     if isinstance(words, str | bytes):
-        command = [os.fsdecode(words)]
+        command = [word.strip('"') for word in _COMMAND.findall(os.fsdecode(words))]
     else:
         command = [os.fsdecode(word) for word in words or ()]  # type: ignore[attr-defined]
-        if program:
-            command = [os.fsdecode(program), *command[1:]]  # type: ignore[arg-type]
-    _note("start", " ".join(command))
+    if program:
+        command = [os.fsdecode(program), *command[1:]]  # type: ignore[arg-type]
+    _note("start", BETWEEN.join(command))
 
 
 def _is_alive(*_: object) -> None:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import sys
-import sysconfig
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FunctionType
 
 import openmer
 from openmer.evaluation.audit._finding import Finding, some
+from openmer.evaluation.audit._libraries import is_installed, library_folders
 
 _LIBRARIES = ("numpy", "sklearn.metrics")  # whose functions compare and count
-_SCHEMES = ("stdlib", "platstdlib", "purelib", "platlib")
 
 
 def check_code() -> list[Finding]:
     """Report functions of this package, or of those it counts with, that a file of others holds."""
-    foreign = {
-        f"{name} is that of {function.__code__.co_filename}"
-        for name, function in _functions()
-        if _is_foreign(function.__code__.co_filename)
-    }
+    package = Path(openmer.__file__).parent
+    roots = (package, package.resolve(), *library_folders())
+    told = [(name, function.__code__.co_filename) for name, function in _functions()]
+    others = {file for file in {file for _, file in told} if _is_foreign(Path(file), roots)}
+    foreign = {f"{name} is that of {file}" for name, file in told if file in others}
     if not foreign:
         return []
     message = (
@@ -46,9 +44,8 @@ def _functions() -> Iterator[tuple[str, FunctionType]]:
                 yield from ((f"{name}.{key}.{n}", f) for n, f in own if isinstance(f, FunctionType))
 
 
-@cache
-def _is_foreign(file: str) -> bool:
+def _is_foreign(file: Path, roots: Sequence[Path]) -> bool:
     """Whether code is of a file that is neither this package's nor an installed library's."""
-    schemes = sysconfig.get_paths()
-    roots = (str(Path(openmer.__file__).parent), *map(schemes.__getitem__, _SCHEMES), "/usr")
-    return Path(file).is_file() and not any(Path(file).is_relative_to(root) for root in roots)
+    places = (file, file.resolve())
+    inside = any(place.is_relative_to(root) for place in places for root in roots)
+    return file.is_file() and not inside and not any(map(is_installed, places))

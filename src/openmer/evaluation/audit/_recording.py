@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
-import site
 import sys
-import sysconfig
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -20,6 +19,7 @@ from openmer.evaluation._experiment import Task
 from openmer.evaluation._seen_subjects import start_of
 from openmer.evaluation.audit import _hook
 from openmer.evaluation.audit._finding import Finding, some
+from openmer.evaluation.audit._libraries import is_installed, library_folders
 from openmer.models import weights_path
 
 _SITE = Path(__file__).parent / "_site"
@@ -40,14 +40,15 @@ class Event(NamedTuple):
 
     Attributes:
         kind: What it did; ``begin`` is the beginning of a training, ``off`` the end of a recording
-            that it ended itself.
-        what: A path, or something else that says what to; two paths, on a line each, of a move.
+            that it ended itself; ``append`` opens what is there to read it and to write to it.
+        what: A path, or something else that says what to; two paths, on a line each, of a move; a
+            program and its arguments, with `_hook.BETWEEN` between them, of a start.
         changed: When the file was changed last, in ns; of ``begin`` the time.
     """
 
     kind: Literal[
-        "begin", "read", "write", "touch", "move", "code", "list", "start", "connect", "call",
-        "mapped", "alive", "off",
+        "begin", "read", "write", "touch", "append", "move", "code", "list", "start", "connect",
+        "call", "mapped", "alive", "off",
     ]  # fmt: skip
     what: str
     changed: int = 0
@@ -166,7 +167,7 @@ def _names_in(folder: str) -> list[str]:
         return []
 
 
-def check_recorded(calls: Iterable[list[Event]], allowed: Iterable[Path]) -> list[Finding]:
+def check_recorded(calls: Sequence[list[Event]], allowed: Iterable[Path]) -> list[Finding]:
     """Report what trainings read that is no part of the program, once for each thing.
 
     Args:
@@ -174,17 +175,32 @@ def check_recorded(calls: Iterable[list[Event]], allowed: Iterable[Path]) -> lis
         allowed: Files and folders that may be read.
     """
     roots = [Path(root).resolve() for root in allowed]
-    audit = min((event.changed for events in calls for event in events[:1]), default=0)
+    begun = [event.changed for events in calls for event in events if event.kind == "begin"]
+    audit = min(begun, default=0)
     found: dict[str, set[str]] = {}
+    kept = _begun_files(calls)
     for events in calls:
-        for event in _without_own_files(events):
+        for event in _without_own_files(events, kept):
             if _is_wrong(event, roots, audit):
-                found.setdefault(event.kind, set()).add(event.what)
+                found.setdefault(event.kind, set()).add(event.what.replace(_hook.BETWEEN, " "))
     return [_finding(kind, things) for kind, things in found.items()]
 
 
-def _without_own_files(events: Iterable[Event]) -> Iterator[Event]:
-    """Leave out reads of files that the training made before; native code may have written them."""
+def _begun_files(calls: Iterable[list[Event]]) -> set[str]:
+    """Return the files whose text began in the audit, as that of a log which every fold goes on."""
+    first: dict[str, str] = {}
+    for event in itertools.chain.from_iterable(calls):
+        if event.kind == "move":  # whatever stood there before
+            first[event.what.rpartition("\n")[2]] = event.kind
+        first.setdefault(event.what, event.kind)
+    return {path for path, kind in first.items() if kind == "write"}
+
+
+def _without_own_files(events: Iterable[Event], kept: Collection[str]) -> Iterator[Event]:
+    """Leave out reads of files that the training made before; native code may have written them.
+
+    Those of `kept` may be opened to append to them, too.
+    """
     begin, own, others = _NEVER, set[str](), set[str]()
     for event in events:
         if event.kind == "begin":
@@ -197,21 +213,20 @@ def _without_own_files(events: Iterable[Event]) -> Iterator[Event]:
             source, place = event.what.split("\n")
             made = source in own or (event.changed >= begin and source not in others)
             (own if made else others).add(place)
+            own -= set() if made else {place}
+        elif event.kind == "append":
+            others.add(event.what)
+            if event.what not in own and event.what not in kept:
+                yield event._replace(kind="read")
         else:
             new = event.kind == "read" and event.changed >= begin and event.what not in others
             if not new and event.what not in own:
                 yield event
 
 
-_LIBRARY_FOLDERS = frozenset({"site-packages", "dist-packages"})
-
-
 def allowed_roots(task: Task) -> list[Path]:
     """Return what a training of this method may read: libraries, the package, its own weights."""
-    schemes = sysconfig.get_paths()
-    roots = {sys.prefix, sys.base_prefix, *map(schemes.__getitem__, ("stdlib", "purelib"))}
-    roots |= {*site.getsitepackages(), site.getusersitepackages(), *_SYSTEM}
-    roots |= {place for place in sys.path if Path(place).name in _LIBRARY_FOLDERS}
+    roots = {sys.prefix, sys.base_prefix, *map(str, library_folders()), *_SYSTEM}
     roots |= {os.environ[name] for name in _CACHES if os.environ.get(name)}
     roots |= {str(Path(openmer.__file__).parent), str(Path.home() / ".triton")}
     roots |= {str(Path.home() / ".cache" / "matplotlib"), str(Path.home() / ".config/matplotlib")}
@@ -274,7 +289,7 @@ def _is_wrong(event: Event, roots: list[Path], audit: int) -> bool:
     if kind == "connect":
         return _TORCHS_SOCKET not in what
     if kind == "start":
-        program, *options = what.split()
+        program, *options = what.split(_hook.BETWEEN)
         own = Path(program).name == Path(sys.executable).name
         known = own and not set(options) & set(_UNRECORDED)
         return not known and Path(program).name not in _TOOLS
@@ -294,7 +309,8 @@ def _is_allowed(path: Path, roots: list[Path], *, new: bool) -> bool:
             return True
     if path.is_relative_to("/proc") and path.name == "mem":
         return False
-    return path == temporary or any(path.is_relative_to(root) for root in roots)
+    known = any(path.is_relative_to(root) for root in roots)
+    return path == temporary or known or is_installed(path)
 
 
 def _finding(kind: str, things: set[str]) -> Finding:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
+from openmer.errors import ConfigError
 from openmer.evaluation._experiment import Task, fold_job
 from openmer.evaluation._splits import Fold
 from openmer.evaluation.audit._recording import Recorder
@@ -19,6 +22,7 @@ from openmer.training import (
     EpochRule,
     FitJob,
     FitResult,
+    FloatArray,
     NetworkTraining,
     Resources,
     Stage,
@@ -26,6 +30,8 @@ from openmer.training import (
     plan_run,
 )
 
+_Given = TypeVar("_Given")
+_Read = TypeVar("_Read")
 FitFolds = Callable[[TrainingData, Sequence[FitJob]], Sequence[FitResult]]
 _COMPANION_CLIPS = 12  # that the training before a fold learns from, the fold's own come on top
 
@@ -181,17 +187,53 @@ class Trial:
 
 def plain(result: FitResult, job: FitJob) -> FitResult:
     """Copy a result into arrays, texts and numbers, none of which says what it is equal to."""
-    thresholds = result.thresholds
+    units = result.thresholds
     return replace(
         result,
         job=job,
-        scores=np.array(result.scores, np.float32, subok=False),
-        epoch=int(result.epoch),
-        losses=tuple(np.array(result.losses, np.float64).tolist()),
-        weights_sha256=str.encode(result.weights_sha256).decode(),
-        settings=dict(result.settings),
-        thresholds=None if thresholds is None else np.array(thresholds, np.float32, subok=False),
+        scores=_taken("scores", result.scores, _singles, "a row of numbers per clip"),
+        epoch=_taken("epoch", result.epoch, int, "a whole number"),
+        losses=_taken("losses", result.losses, _doubles, "a number per epoch"),
+        weights_sha256=_taken("weights_sha256", result.weights_sha256, _text, "text"),
+        settings=_taken("settings", result.settings, dict, "a mapping"),
+        thresholds=None if units is None else _taken("thresholds", units, _singles, "numbers"),
     )
+
+
+def _taken(name: str, value: _Given, read: Callable[[_Given], _Read], expected: str) -> _Read:
+    """Read a field that a trainer filled in, or say what it should be."""
+    try:
+        return read(value)
+    except (AttributeError, TypeError, ValueError, RuntimeError, OverflowError) as error:
+        message = f"A trainer's result: {name} is {type(value).__name__}, expected {expected}"
+        raise ConfigError(f"{message}. Mend what the trainer returns. ({error})") from error
+
+
+def _text(value: str) -> str:
+    return str.encode(value).decode()
+
+
+def _singles(value: object) -> FloatArray:
+    return _numbers(value).astype(np.float32)
+
+
+def _doubles(value: object) -> tuple[float, ...]:
+    return tuple(_numbers(value).astype(np.float64).tolist())
+
+
+def _numbers(value: object) -> npt.NDArray[np.generic]:
+    """Copy numbers into an array; tensors are detached from what they were computed by."""
+    array = np.array(_detached(value), subok=False)
+    if array.dtype.kind not in "biuf" or not array.ndim:
+        raise ValueError(f"found {array.dtype} of shape {array.shape}")
+    return array
+
+
+def _detached(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return [_detached(one) for one in value]
+    detach = getattr(value, "detach", None)
+    return detach().cpu().numpy() if detach else value
 
 
 def trial_of(

@@ -1,0 +1,40 @@
+"""Where installed libraries lie, whose functions and files are no part of a method's own."""
+
+from __future__ import annotations
+
+import site
+import sys
+import sysconfig
+from functools import cache
+from pathlib import Path
+
+_SCHEMES = ("stdlib", "platstdlib", "purelib", "platlib")
+_NAMES = frozenset({"site-packages", "dist-packages"})
+
+
+def library_folders() -> list[Path]:
+    """Return the folders that hold libraries only, as they are called and as they resolve."""
+    schemes = sysconfig.get_paths()
+    folders = {*map(schemes.__getitem__, _SCHEMES), *site.getsitepackages()}
+    folders |= {site.getusersitepackages()}
+    folders |= {place for place in sys.path if Path(place).name in _NAMES}
+    return sorted({one for folder in folders for one in (Path(folder), Path(folder).resolve())})
+
+
+def is_installed(path: Path) -> bool:
+    """Whether an installer wrote this to any other folder that Python imports from.
+
+    So lies what `pip install --target` installs; its record beside it names every file.
+    """
+    return any(
+        path.is_relative_to(folder) and path.relative_to(folder).as_posix() in _recorded(folder)
+        for folder in {Path(place).resolve() for place in sys.path}
+    )
+
+
+@cache
+def _recorded(folder: Path) -> frozenset[str]:
+    """Return the files that installers recorded in a folder, and the folders that they lie in."""
+    texts = (path.read_text("utf-8", "replace") for path in folder.glob("*.dist-info/RECORD"))
+    files = {line.rsplit(",", 2)[0].strip('"') for text in texts for line in text.splitlines()}
+    return frozenset(files | {file.rpartition("/")[0] for file in files} - {""})
