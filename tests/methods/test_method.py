@@ -149,8 +149,13 @@ def test_an_override_can_name_a_step():
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a\\b", "a\0b", "x" * 101, "<b>"])
 def test_a_name_is_one_that_folders_can_have(name):
-    with pytest.raises(ConfigError, match="expected letters"):
+    with pytest.raises(ConfigError, match="expected a name that a file may have"):
         load_method("flow-mlp", [f"name={name!r}"])
+
+
+@pytest.mark.parametrize("name", ["हिन्दी", "me\u0301tode", "my method (v2)", "CNN, v2", "x@1"])
+def test_names_of_any_script_are_taken(name):
+    assert load_method("flow-mlp", [f"name={name!r}"]).name == name
 
 
 def test_a_file_extends_the_one_beside_it(tmp_path, monkeypatch):
