@@ -43,11 +43,13 @@ from openmer.video._recognize import spotted
 from openmer.video.faces._patch import CELLS
 from openmer.video.faces._resample import uniform_runs
 from openmer.video.footage._evaluate import VideoTally, footage_markdown, footage_rows, tally_of
+from openmer.video.footage._inject import RECIPES
 from openmer.video.footage._truth import NONE, Movement, read_footage
 from openmer.video.spotting._brief_input import (
     CONTEXT,
     RATE_HZ,
     BriefInput,
+    between,
     brief_input,
     context_of,
     scaled,
@@ -67,11 +69,8 @@ CALM_S = 0.3  # kept away from the movements of drawn faces
 DRAWN_SHARE = 0.3  # windows of drawn faces for each window of a real one
 GRID = np.arange(0.15, 0.96, 0.025)
 FALSE_A_MINUTE = 1.0
-# Middle right and left, and way outwards and down, of the places that move; pixels of the patch.
-PLACES = (
-    ((62, 29), (0.0, -1.0)), ((38, 27), (0.0, -1.0)), ((62, 29), (-0.5, 0.87)),
-    ((55, 121), (0.6, -0.8)), ((55, 121), (0.2, 0.98)), ((38, 93), (0.0, -1.0)),
-)  # fmt: skip
+# Middle of each recipe of `inject_movements` on the subject's right, pixels of the patch.
+MIDDLES = ((62, 29), (38, 27), (62, 29), (55, 121), (55, 121), (38, 93))
 
 
 @dataclass(frozen=True)
@@ -334,8 +333,7 @@ class Windows:
         high, share = np.minimum(low + 1, count - 1), at - low
 
         def part(values: Floats) -> Floats:
-            weight = share.reshape(-1, *[1] * (values.ndim - 1))
-            return values[low] * (1 - weight) + values[high] * weight
+            return between(values[low], values[high], share)
 
         moved, pose, parts = part(piece.moved), part(piece.pose), part(piece.parts)
         spread, missing = part(piece.spread_px), piece.missing[low]
@@ -378,7 +376,8 @@ def _bump(at: Floats, half: float) -> Floats:
 
 def _pattern(rng: np.random.Generator) -> tuple[list[Floats], Floats]:
     """Draw where a movement of 1 px is, and how the measurement shows it, ``(10, 10, 2)``."""
-    middle, way = PLACES[rng.integers(len(PLACES))]
+    recipe = rng.integers(len(MIDDLES))
+    middle, way = MIDDLES[recipe], RECIPES[recipe].outward_down
     way = np.array(way) + rng.normal(0, 0.15, 2)
     if rng.random() < 0.15:
         way = rng.normal(0, 1, 2)

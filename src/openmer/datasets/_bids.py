@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from openmer._empty_cells import with_word, without_word
 from openmer.datasets._manifest import encoded
 from openmer.errors import DataError, reading_file
 from openmer.files import replace_folder
@@ -144,18 +145,9 @@ def _text(value: object) -> str:
 def _table(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerows([columns, *([_written(row[name]) for name in columns] for row in rows)])
+    cells = ([with_word(row[name], _MISSING) for name in columns] for row in rows)
+    writer.writerows([columns, *cells])
     return text.getvalue()
-
-
-def _written(cell: str) -> str:
-    return f"'{cell}'" if cell.strip("'") == _MISSING else cell or _MISSING
-
-
-def _said(cell: str) -> str:
-    if cell == _MISSING:
-        return ""
-    return cell[1:-1] if cell.strip("'") == _MISSING else cell
 
 
 def _lines(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
@@ -170,4 +162,5 @@ def _lines(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         for number, row in enumerate(rows, start=2):
             if len(row) not in (0, len(header)):
                 raise ValueError(f"row {number} has {len(row)} cells, expected {len(header)}")
-        return [dict(zip(header, map(_said, row), strict=True)) for row in rows if row]
+        cells = ([without_word(cell, _MISSING) for cell in row] for row in rows if row)
+        return [dict(zip(header, row, strict=True)) for row in cells]

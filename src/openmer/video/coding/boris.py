@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
+from openmer._empty_cells import with_word, without_word
 from openmer.files import readable
 from openmer.video.coding._coding import (
     CodedEvent,
@@ -21,7 +22,7 @@ _VERSION = "7.0"
 _KEYS = {"micro": "i", "macro": "a", "apex": "x"}
 _NO_DATE = "1970-01-01T00:00:00"
 _BETWEEN = "|"  # of the modifiers: class and action units
-_NONE = "None"
+_NONE = "None"  # what BORIS says where nothing is chosen of a set
 _PLAYERS = 8
 
 
@@ -29,7 +30,8 @@ def _write(path: Path, coding: Coding) -> None:
     rows: list[tuple[float, str, str, str, str, int]] = []
     for event in coding.events:
         subject = f"subject {event.subject_id}"
-        told = _BETWEEN.join((_chosen(event.class_name), _chosen(event.action_units)))
+        chosen = (event.class_name, event.action_units)
+        told = _BETWEEN.join(with_word(text, _NONE) for text in chosen)
         for at_s, comment in ((event.onset_s, event.comment), (event.offset_s, "")):
             rows.append((at_s, subject, event.kind, told, comment, -1))
         if event.apex_s is not None:
@@ -65,7 +67,7 @@ def _subjects(coding: Coding) -> dict[str, Any]:
 def _ethogram(coding: Coding) -> dict[str, Any]:
     """Give the behaviours: both kinds as states with class and action units, the apex a point."""
     sets = {
-        "class": sorted({_chosen(event.class_name) for event in coding.events} - {_NONE}),
+        "class": sorted({with_word(event.class_name, _NONE) for event in coding.events} - {_NONE}),
         "action units": sorted({event.action_units for event in coding.events} - {""}),
     }
     modifiers = {
@@ -154,21 +156,10 @@ def _events(
 
 
 def _label(code: str, modifier: str, said: str) -> str:
-    class_name, units = map(_said_by, modifier.partition(_BETWEEN)[::2])
+    chosen = modifier.partition(_BETWEEN)[::2]
+    class_name, units = (without_word(text, _NONE) for text in chosen)
     parts = (code, class_name, units and f"AU {units}", said and f"note {said}")
     return "; ".join(part for part in parts if part)
-
-
-def _chosen(text: str) -> str:
-    """Write what is chosen of a set; BORIS says None where nothing is, so that word is quoted."""
-    return f"'{text}'" if text.strip("'") == _NONE else text or _NONE
-
-
-def _said_by(chosen: str) -> str:
-    """Read what is chosen of a set; "" where nothing is."""
-    if chosen == _NONE:
-        return ""
-    return chosen[1:-1] if chosen.strip("'") == _NONE else chosen
 
 
 def _number(subject: str, names: list[str]) -> int:

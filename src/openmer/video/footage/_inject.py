@@ -39,7 +39,7 @@ class _Recipe:
     class_name: str
 
 
-_RECIPES = tuple(
+RECIPES = tuple(
     _Recipe(region=region, points=points, outward_down=way, class_name=class_name)
     for region, points, way, class_name in (
         ("inner brow up", (107, 336), (0.0, -1.0), "surprise"),
@@ -188,7 +188,7 @@ def _drawn(
     at_s, end_s = 1.0, len(order) / float(fps) - 1.0
     while at_s < end_s:
         lasts_s = float(rng.uniform(*_LASTS_S))
-        recipe = _RECIPES[int(rng.integers(len(_RECIPES)))]
+        recipe = RECIPES[int(rng.integers(len(RECIPES)))]
         size, sides = float(rng.choice(_SIZES_PX)), ("both", "right", "left")
         side = str(rng.choice(sides, p=(0.6, 0.2, 0.2)))
         onset, offset = round(at_s * fps), max(round((at_s + lasts_s) * fps), round(at_s * fps) + 2)
@@ -235,7 +235,7 @@ def _warped(
 
 
 def _moved(image: Image, one: Movement, share: float, points: Floats) -> Image:
-    recipe = next(each for each in _RECIPES if each.region == one.region)
+    recipe = next(each for each in RECIPES if each.region == one.region)
     right_eye, left_eye = points[[33, 133]].mean(0), points[[362, 263]].mean(0)
     across = left_eye - right_eye
     width = _WIDTH_EYES * float(np.hypot(*across))

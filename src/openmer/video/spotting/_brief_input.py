@@ -6,6 +6,7 @@ Everything is on an even grid of 30 samples a second, whatever the rate of the v
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from openmer.video.faces._patch import FACE_WIDTH_PX
 from openmer.video.faces._resample import UniformRun
 
 Floats = NDArray[np.float64]
+Values = TypeVar("Values", NDArray[np.float32], NDArray[np.float64])
 
 RATE_HZ = 30.0
 _UNIT_PX = FACE_WIDTH_PX / 200  # movements are told in pixels of a face 200 px wide
@@ -58,8 +60,7 @@ def brief_input(run: UniformRun) -> BriefInput:
     share = at - low
 
     def on_grid(values: Floats) -> Floats:
-        weight = share.reshape(-1, *[1] * (values.ndim - 1))
-        return np.asarray(values[low] * (1 - weight) + values[high] * weight)
+        return between(values[low], values[high], share)
 
     moved, missing = _brief_on_grid(run, samples)
     names = ("right_lids", "left_lids", "mouth_opening", "mouth_width")
@@ -70,6 +71,12 @@ def brief_input(run: UniformRun) -> BriefInput:
         parts=on_grid(np.stack([run.signal(name) for name in names], 1)),
         spread_px=on_grid(run.signal("spread_px")),
     )
+
+
+def between(before: Values, after: Values, share: NDArray[np.floating]) -> Values:
+    """Interpolate between rows, ``(samples, ...)``, by the share of the later, ``(samples,)``."""
+    weight = share.reshape(-1, *[1] * (before.ndim - 1))
+    return np.asarray(before * (1 - weight) + after * weight)
 
 
 def _brief_on_grid(run: UniformRun, samples: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -83,9 +90,8 @@ def _brief_on_grid(run: UniformRun, samples: int) -> tuple[NDArray[np.float32], 
     moved = np.empty((samples, *run.brief_px.shape[1:]), np.float32)
     for start in range(0, samples, _PART):
         part = slice(start, start + _PART)
-        weight = share[part].reshape(-1, 1, 1, 1)
         before, after = (run.brief_px[rows[part]].astype(np.float32) for rows in (low, high))
-        moved[part] = (before * (1 - weight) + after * weight) / np.float32(_UNIT_PX)
+        moved[part] = between(before, after, share[part]) / np.float32(_UNIT_PX)
     missing = np.asarray(np.isnan(moved.reshape(samples, -1)).any(1))
     moved[missing] = 0
     return moved, missing

@@ -48,7 +48,9 @@ class FaceCurves:
     matrices: Floats
     mesh_px: Floats = field(default_factory=lambda: np.empty((0, len(REGIONS), 2)))
     signals: Floats = field(default_factory=lambda: np.empty((0, len(SIGNALS))))
-    brief_px: NDArray[np.float16] = field(default_factory=lambda: _no_brief(0))
+    brief_px: NDArray[np.float16] = field(
+        default_factory=lambda: np.empty((0, CELLS, CELLS, 2), np.float16)
+    )
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -76,10 +78,6 @@ class FaceCurves:
         """First row, and the row after the last, of each time in view."""
         ends = (*self.starts[1:], *[len(self)] * bool(self.starts))
         return tuple(zip(self.starts, ends, strict=True))
-
-
-def _no_brief(rows: int) -> NDArray[np.float16]:
-    return np.full((rows, CELLS, CELLS, 2), np.nan, np.float16)
 
 
 _PARTS = (2 * len(REGIONS), 6, 4, 1, 2 * len(REGIONS), len(SIGNALS))

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from openmer.video._event import MICRO_S
 from openmer.video.faces._resample import UniformRun
 from openmer.video.spotting._brief_input import RATE_HZ, brief_input
 from openmer.video.spotting._gates import Gates
@@ -17,13 +18,9 @@ from openmer.video.spotting._network import PLACES_PX, BriefNetwork
 from openmer.video.spotting._regions import REGIONS, points, usual_layout
 from openmer.video.spotting._settings import MeshSettings
 
-Floats = NDArray[np.float64]
-
-_MOST_S = 0.5
 _NOT_SEEN = ("covered", "light", "gap")  # gates under which nothing can be seen
 _SHAKY = ("mouth", "turn")  # gates under which a movement must be likelier
-_SURE = 0.66
-_LEAST_S = 1 / 25
+_SURE = 0.66  # likelihood from which they do not count
 _NEAR_PX = 28.0  # of a place of the network to the middle of a region
 
 
@@ -67,7 +64,7 @@ def _peaks(
         apex_s = float(at + shift[at, place]) / RATE_HZ
         half_s = float(lasts_s[at, place]) / 2
         times = (max(apex_s - half_s, 0.0), apex_s, min(apex_s + half_s, end_s))
-        if _LEAST_S <= 2 * half_s <= _MOST_S and 0 < apex_s < end_s:
+        if MICRO_S[0] <= 2 * half_s <= MICRO_S[1] and 0 < apex_s < end_s:
             strength = float(highest[at]) / settings.likelihood
             one = Candidate(times_s=times, strength=strength, peak_px=0.0, regions=())
             found.append((one, place))
