@@ -97,8 +97,9 @@ def test_blinks_and_speech_are_left_to_the_network():
     lids = np.where(np.abs(TIMES - 5.0) < 0.08, 0.02, 0.1)
     eyes = np.where(np.abs(TIMES - 5.0) < 0.08, 0.05, 0.35)
     signals = curves(right_eye=eyes, left_eye=eyes, right_lids=lids, left_lids=lids).signals
-    for one in LearnedSpotter()(replace(clear, signals=signals)):
-        assert "blink" not in one.gates and "speech" not in one.gates
+    found = LearnedSpotter()(replace(clear, signals=signals))
+    assert len(found) == 1
+    assert "blink" not in found[0].gates and "speech" not in found[0].gates
 
 
 @pytest.mark.parametrize("likelihood", [0.0, 1.0, -1.0, float("nan")])
