@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from joblib.externals.loky.process_executor import ProcessPoolExecutor
 from tests.builders import make_task
 
 from openmer.evaluation.audit import _hook
@@ -206,6 +207,20 @@ def test_a_program_may_lie_in_a_folder_with_a_space(tmp_path):
     assert f"starts {python} -S -c '-S', and" in message
     (message,) = messages(recorded(lambda: os.system(f"{sys.executable} -c ''; true")))
     assert "starts sh -c" in message
+
+
+def test_workers_of_joblib_may_be_ended_without_psutil(monkeypatch):
+    monkeypatch.setattr("joblib.externals.loky.backend.utils.psutil", None)
+
+    def work():
+        workers = ProcessPoolExecutor(max_workers=1)
+        assert workers.submit(abs, -1).result() == 1
+        workers.shutdown(wait=True, kill_workers=True)
+
+    assert messages(recorded(work)) == []
+    for words in (("pgrep", "-P", "1", "x"), ("pgrep", "-f", "1"), ("pgrep", "-P", "x")):
+        (message,) = messages([[Event("start", _hook.BETWEEN.join(words))]])
+        assert f"starts {' '.join(words)}, and" in message
 
 
 def test_code_in_an_archive_may_be_imported_late_and_data_in_it_not_be_read(tmp_path, monkeypatch):

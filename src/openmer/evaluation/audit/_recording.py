@@ -32,6 +32,8 @@ _CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "MPLCONFIGDIR", "NUMBA
 _STORED = ("HF_HOME", "HF_HUB_CACHE", "TORCH_HOME")
 # Programs that libraries ask for the machine, and compilers of their kernels.
 _TOOLS = frozenset({"lscpu", "ldconfig", "uname", "gcc", "g++", "cc", "c++", "clang", "clang++"})
+# What joblib asks for the processes of a worker that it ends, where psutil is not installed.
+_ENDS_WORKERS = (("pgrep", "-P"), ("taskkill", "/F", "/T", "/PID"))
 _UNRECORDED = ("-I", "-S", "-E")  # options of Python that leave the hook out
 
 
@@ -292,6 +294,7 @@ def _is_wrong(event: Event, roots: list[Path], audit: int) -> bool:
         program, *options = what.split(_hook.BETWEEN)
         own = Path(program).name == Path(sys.executable).name
         known = own and not set(options) & set(_UNRECORDED)
+        known |= (program, *options[:-1]) in _ENDS_WORKERS and options[-1].isdigit()
         return not known and Path(program).name not in _TOOLS
     if kind in ("read", "list", "mapped"):
         new = kind != "read" or changed >= audit
