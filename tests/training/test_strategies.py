@@ -17,12 +17,12 @@ from openmer.training import (
     freed_memory_kept,
     plan_run,
 )
+from openmer.training._flops import training_flops
 from openmer.training._memory import (
     bytes_per_model,
     default_budget_bytes,
     even_chunks,
     models_in_budget,
-    training_flops,
 )
 from openmer.training._plan import COMPILE_FROM_FLOPS
 

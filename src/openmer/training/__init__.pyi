@@ -56,6 +56,12 @@ from ._config import (
 from ._decision_function import (
     DecisionFunction as DecisionFunction,
 )
+from ._flops import (
+    flops_of_modules as flops_of_modules,
+)
+from ._flops import (
+    forward_flops as forward_flops,
+)
 from ._folds import (
     FitJob as FitJob,
 )
@@ -101,12 +107,6 @@ from ._losses import (
 )
 from ._losses import (
     loss_function as loss_function,
-)
-from ._memory import (
-    flops_of_modules as flops_of_modules,
-)
-from ._memory import (
-    forward_flops as forward_flops,
 )
 from ._memory import (
     freed_memory_kept as freed_memory_kept,

@@ -9,12 +9,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from openmer.training._folds import FitJob
 from openmer.training._network import NetworkSpec, build_network, trains_heads_alone
 
 _GIB = 1 << 30
@@ -109,52 +107,6 @@ def _available_bytes() -> int:
 def models_in_budget(spec: NetworkSpec, budget_bytes: int) -> int:
     """How many models of a stack fit the budget; at least one."""
     return max(1, budget_bytes // bytes_per_model(spec))
-
-
-def training_flops(spec: NetworkSpec, jobs: list[FitJob]) -> float:
-    """Floating-point operations of a training: forward, and twice as much backward.
-
-    Of stages that train the head alone nothing is counted: their backbone runs once, not per epoch.
-    """
-    once = forward_flops(build_network(spec, seed=0), spec.input_shape)
-    epochs = sum(stage.epochs for stage in spec.training.all_stages if stage.trainable == "all")
-    clips = float(np.sum([len(job.train) for job in jobs])) * epochs
-    return 3.0 * clips * once
-
-
-def forward_flops(network: nn.Module, input_shape: tuple[int, int, int]) -> int:
-    """Floating-point operations of one input, of convolutions and matrix products.
-
-    Args:
-        network: Left in evaluation mode.
-        input_shape: ``(channels, height, width)``.
-    """
-    return flops_of_modules(network, input_shape)[""]
-
-
-def flops_of_modules(network: nn.Module, input_shape: tuple[int, int, int]) -> dict[str, int]:
-    """As `forward_flops`, for each module by its name; the whole network has the name "".
-
-    Args:
-        network: Left in evaluation mode.
-        input_shape: ``(channels, height, width)``.
-    """
-    from torch.utils.flop_counter import FlopCounterMode
-
-    network.eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.zeros(1, *input_shape))
-    root = type(network).__name__
-    counts = {name: int(sum(n.values())) for name, n in counter.get_flop_counts().items()}
-
-    def of(name: str, module: nn.Module) -> int:
-        """Add up the parts of a list of modules, which is never called itself."""
-        if f"{root}.{name}" in counts:
-            return counts[f"{root}.{name}"]
-        return sum(of(f"{name}.{child}", part) for child, part in module.named_children())
-
-    counted = {name: of(name, module) for name, module in network.named_modules() if name}
-    return {"": int(counter.get_total_flops()), **counted}
 
 
 def even_chunks(count: int, most: int) -> list[int]:

@@ -19,6 +19,7 @@ from joblib import cpu_count
 from openmer.config import Record
 from openmer.errors import ConfigError
 from openmer.training._adapt import has_depthwise
+from openmer.training._flops import training_flops
 from openmer.training._folds import FitJob
 from openmer.training._kernel_methods import KernelTraining, SvmTraining
 from openmer.training._memory import (
@@ -26,7 +27,6 @@ from openmer.training._memory import (
     default_budget_bytes,
     even_chunks,
     models_in_budget,
-    training_flops,
 )
 from openmer.training._network import NetworkSpec, build_network, trains_heads_alone
 

@@ -2,12 +2,13 @@
 
 import runpy
 
+import lazy_loader
 import numpy as np
 import pytest
 from tests.builders import make_task
 
 import openmer
-from openmer.evaluation import _metrics
+from openmer.evaluation import _metrics, _protocols
 from openmer.evaluation.audit._answers import check_answers
 from openmer.evaluation.audit._own_code import check_code
 from openmer.evaluation.audit._recording import Recorder
@@ -70,6 +71,16 @@ def test_own_functions_are_told_from_those_of_others(monkeypatch):
     assert found.severity == "leak" and found.message.startswith("2 functions")
     assert "openmer.evaluation._metrics.uf1 is that of " in found.message
     assert "numpy.array_equal is that of " in found.message
+
+
+def test_looking_at_functions_loads_no_library_that_waits(tmp_path, monkeypatch):
+    (tmp_path / "late_library.py").write_text("raise RuntimeError('It was loaded.')")
+    monkeypatch.syspath_prepend(tmp_path)
+    late = lazy_loader.load("late_library")
+    monkeypatch.setattr(_protocols, "late", late, raising=False)
+    assert check_code() == []
+    with pytest.raises(RuntimeError, match="It was loaded"):
+        _ = late.anything
 
 
 def test_libraries_may_lie_anywhere_that_an_installer_puts_them(tmp_path, monkeypatch):

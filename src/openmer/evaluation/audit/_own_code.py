@@ -37,9 +37,10 @@ def _functions() -> Iterator[tuple[str, FunctionType]]:
         if name.partition(".")[0] != openmer.__name__ and name not in _LIBRARIES:
             continue
         for key, value in list(vars(module).items()):
-            if isinstance(value, FunctionType):
+            kind = type(value)  # isinstance would load a library that is not loaded yet
+            if kind is FunctionType:
                 yield f"{name}.{key}", value
-            elif isinstance(value, type) and value.__module__ == name:
+            elif issubclass(kind, type) and value.__module__ == name:
                 own = list(vars(value).items())
                 yield from ((f"{name}.{key}.{n}", f) for n, f in own if isinstance(f, FunctionType))
 
