@@ -18,6 +18,7 @@ from openmer import _dask_cluster
 from openmer._engine import Engine, close_cluster, current_engine
 from openmer.cli import main
 from openmer.errors import ConfigError, DataError, OpenMERError
+from openmer.evaluation import Protocol, cross_validate
 from openmer.training import Resources, fit_jobs, plan_run
 from tests.training.test_strategies import JOBS, make_data, make_spec
 
@@ -107,6 +108,16 @@ def test_folds_have_the_bytes_of_one_computer(engine, strategy):
     for result in results:
         np.testing.assert_array_equal(result.scores, own[result.job].scores)
         np.testing.assert_array_equal(result.losses, own[result.job].losses)
+
+
+def test_a_search_has_the_bytes_of_one_computer(engine, tmp_path):
+    from tests.evaluation.tuning.test_search import bytes_of, searching
+
+    task, two = searching(), Resources(device="cpu", workers=2, compiled="never")
+    alone = cross_validate(task, Protocol(), out=tmp_path / "alone", resources=two)
+    with engine:
+        folder = cross_validate(task, Protocol(), out=tmp_path / "many", resources=two)
+    assert bytes_of(folder) == bytes_of(alone)
 
 
 def test_a_call_whose_worker_dies_is_made_again_and_others_once(engine, tmp_path):

@@ -109,7 +109,7 @@ Storage = Annotated[
     typer.Option(
         "--storage",
         metavar="URL",
-        help="Where trials of a search are kept and shared by processes: sqlite:///search.db, "
+        help="Where trials of a search are kept: sqlite:///search.db, "
         "postgresql://user@host/name. A file in the run's folder by default.",
     ),
 ]

@@ -2,11 +2,8 @@
 
 import csv
 import json
-import subprocess
-import sys
 import tomllib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import optuna
@@ -38,7 +35,6 @@ from openmer.methods import load_method, with_settings
 from openmer.reports._rows import row_of
 from openmer.training import Resources, fit_jobs, plan_run
 
-ROOT = Path(__file__).parents[3]
 ONE = Resources(device="cpu", strategy="one_by_one")
 GRID = 'search={inner_folds=2,space={"training.batch_size"=[4,8],"training.epochs"=[1,2]}}'
 TPE = (
@@ -161,18 +157,6 @@ def test_a_finished_run_needs_no_storage(tmp_path):
     assert not (folder / "search" / "trials.db").exists()
 
 
-SHARED = """
-import sys
-from pathlib import Path
-from tests.evaluation.tuning.test_search import GRID, ONE, searching
-from openmer.evaluation.tuning._search import everybody, settled
-task = searching(GRID, clips=24)
-found = settled(task, everybody(task), epoch_rule="fixed", resources=ONE,
-                folder=Path(sys.argv[1]) / "m" / "h", storage=sys.argv[2])
-print(found.method.searched.settings, found.method.searched.inner_score)
-"""
-
-
 def finished_places(url, name):
     """Places of all finished trials of a study, each as often as it was done."""
     storage = open_storage(url)
@@ -180,60 +164,24 @@ def finished_places(url, name):
     trials = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
     storage.remove_session()
     storage.engine.dispose()
-    return sorted(trial.user_attrs["place"] for trial in trials)
+    return sorted(trial.user_attrs["trial"]["place"] for trial in trials)
 
 
-@pytest.mark.slow
-def test_two_processes_share_a_storage_and_find_the_same(tmp_path):
-    url = f"sqlite:///{tmp_path / 'shared.db'}"
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-c", SHARED, str(tmp_path / name), url],
-            stdout=subprocess.PIPE,
-            cwd=ROOT,
-            text=True,
-        )
-        for name in ("a", "b")
-    ]
-    said = [process.communicate(timeout=600)[0] for process in both]
-    assert said[0] == said[1]
-    task = searching(GRID, clips=24)
-    alone = settled(task, everybody(task), epoch_rule="fixed", resources=ONE).method.searched
-    assert said[0] == f"{alone.settings} {alone.inner_score}\n"
-    assert finished_places(url, "m/h/seed0/everybody") == [0, 1, 2, 3]
-
-
-def test_what_a_process_had_in_hand_when_it_ended_is_done_again(tmp_path):
+def test_two_that_search_the_same_into_one_storage_find_the_first_of_each_trial(tmp_path):
     url = f"sqlite:///{tmp_path / 'trials.db'}"
     search = search_of()
-    with TrialBook(search, "q", url) as mine, TrialBook(search, "q", url) as other:
-        assert mine.claim("s", 0, search.point(0))
-        assert not other.claim("s", 0, search.point(0))
-        assert other.read("s").elsewhere == {0}
+    with TrialBook(search, "q", url) as one, TrialBook(search, "q", url) as other:
+        first, second = (trial(1, search.point(1), epoch=epoch) for epoch in (1.0, 2.0))
+        one.add("s", first)
+        other.add("s", second)
+        other.add("s", trial(0, search.point(0)))
+        assert one.read("s") == other.read("s") == {0: trial(0, search.point(0)), 1: first}
+    assert finished_places(url, "q/s") == [0, 1, 1]
     with TrialBook(search, "q", url) as later:
-        assert later.read("s").elsewhere == set()
-        gone = f"{__import__('socket').gethostname()}/{2**22 + 1}/x"
-        later._owner, owner = gone, later._owner
-        assert later.claim("s", 1, search.point(1))
-        later._owner = owner
-        assert later.read("s").elsewhere == set()
-        assert later.claim("s", 1, search.point(1))
-        later.finish("s", trial(1, search.point(1)))
-        assert later.read("s").done == {1: trial(1, search.point(1))}
-
-
-def test_a_machine_that_falls_silent_is_given_up(tmp_path, monkeypatch):
-    from openmer.evaluation.tuning import _storage as search_trials
-
-    search = search_of()
-    with TrialBook(search, "q", f"sqlite:///{tmp_path / 'trials.db'}") as book:
-        own, book._owner = book._owner, "elsewhere/7/x"
-        book.claim("s", 0, search.point(0))
-        book._owner = own
-        assert book.read("s").elsewhere == {0}
-        assert book.read("s").elsewhere == {0}
-        monkeypatch.setattr(search_trials, "GONE_AFTER_S", 0.0)
-        assert book.read("s").elsewhere == set()
+        assert later.read("s")[1] == first
+        assert later.read("another search") == {}
+        later._study("s").add_trial(optuna.create_trial(value=1.0))  # of another program
+        assert later.read("s").keys() == {0, 1}
 
 
 def test_groups_share_no_subject_and_leave_out_the_held_out_one():

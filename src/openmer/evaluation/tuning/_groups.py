@@ -36,7 +36,7 @@ class SearchRun:
         plan: How the folds are trained.
         resources: What trials may use.
         folder: The run's folder; None keeps nothing.
-        storage: URL of the trials, which processes may share; by default a file in the folder.
+        storage: URL of the trials; by default a file in the folder.
         on_progress: Called with "search", trials done and trials in all.
         shared: Features that all trainings share, once they are made.
     """

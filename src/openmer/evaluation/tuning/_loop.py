@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -16,10 +15,8 @@ from openmer.evaluation._splits import Fold
 from openmer.evaluation.tuning._groups import FoldGroups, SearchRun
 from openmer.evaluation.tuning._record import Choice, finite
 from openmer.evaluation.tuning._sampling import Trial, best_trial, open_places, settings_of
-from openmer.evaluation.tuning._storage import Seen, TrialBook
+from openmer.evaluation.tuning._storage import TrialBook
 from openmer.training import FitResult, NetworkTraining, Search, Settings
-
-_WAIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +55,7 @@ def run_searches(
     book: TrialBook,
     how: SearchRun,
 ) -> Iterator[Choice]:
-    """Do all trials of all searches that nobody has done; yields what each search chose.
-
-    Trials in hand in other processes are waited for, unless their process ends.
+    """Do all trials of all searches that are not done; yields what each search chose.
 
     Args:
         task: The task.
@@ -72,37 +67,32 @@ def run_searches(
     report = how.on_progress or (lambda *_: None)
     left, total = list(targets), len(targets) * search.places
     while left:
-        seen = {target.name: book.read(target.name) for target in left}
-        ready = [one for one in left if len(seen[one.name].done) == search.places]
-        known = total - len(left) * search.places + sum(len(one.done) for one in seen.values())
+        done = {target.name: book.read(target.name) for target in left}
+        ready = [one for one in left if len(done[one.name]) == search.places]
+        known = total - len(left) * search.places + sum(map(len, done.values()))
         report("search", known, total)
         for target in ready:
-            yield _choice(task, search, target, seen[target.name].done)
+            yield _choice(task, search, target, done[target.name])
         left = [target for target in left if target not in ready]
-        coming = _coming(search, left, seen)
-        batch = _batch(search, coming, seen, how)
-        for done, _ in enumerate(_try(task, search, batch, seen, book, how), start=1):
-            report("search", known + done, total)
-        if left and not coming:
-            time.sleep(_WAIT_S)  # other processes have all that is left in hand
+        batch = _batch(search, _coming(search, left, done), done, how)
+        for more, _ in enumerate(_try(task, search, batch, done, book, how), start=1):
+            report("search", known + more, total)
 
 
 def _coming(
-    search: Search, targets: Sequence[SearchTarget], seen: Mapping[str, Seen]
+    search: Search, targets: Sequence[SearchTarget], done: Mapping[str, Mapping[int, Trial]]
 ) -> list[tuple[int, SearchTarget]]:
     """Trials that can be done now, the same place of all searches one after another."""
-    found = []
-    for target in targets:
-        known = seen[target.name]
-        places = [one for one in open_places(search, known.done) if one not in known.elsewhere]
-        found += [(place, target) for place in places]
+    found = [
+        (place, target) for target in targets for place in open_places(search, done[target.name])
+    ]
     return sorted(found, key=lambda item: item[0])
 
 
 def _batch(
     search: Search,
     coming: Sequence[tuple[int, SearchTarget]],
-    seen: Mapping[str, Seen],
+    done: Mapping[str, Mapping[int, Trial]],
     how: SearchRun,
 ) -> list[_Next]:
     """Return the next trials: whole places, until every process has two trainings to do."""
@@ -111,7 +101,7 @@ def _batch(
     for place, target in coming:
         if trainings >= 2 * how.plan.workers and place > batch[-1].place:
             break
-        settings = settings_of(search, place, seen[target.name].done, target.name)
+        settings = settings_of(search, place, done[target.name], target.name)
         if any(one.target is target and one.settings == settings for one in batch):
             continue  # drawn twice: it is copied once the first one is done
         batch.append(_Next(target=target, place=place, settings=settings))
@@ -123,20 +113,18 @@ def _try(
     task: Task,
     search: Search,
     batch: Sequence[_Next],
-    seen: Mapping[str, Seen],
+    done: Mapping[str, Mapping[int, Trial]],
     book: TrialBook,
     how: SearchRun,
 ) -> Iterator[None]:
-    """Train and score those of a batch that nobody else has in hand; yields as they are done."""
+    """Train and score the trials of a batch; yields as they are done."""
     groups, owners = FoldGroups(task, how), {}
     waiting: dict[tuple[str, int], dict[str, FitResult]] = {}
     for one in batch:
         name = one.target.name
-        if not book.claim(name, one.place, one.settings):
-            continue
-        same = [t for t in seen[name].done.values() if t.settings == one.settings]
+        same = [trial for trial in done[name].values() if trial.settings == one.settings]
         if same:
-            book.finish(name, replace(same[0], place=one.place))
+            book.add(name, replace(same[0], place=one.place))
             yield
             continue
         waiting[name, one.place] = {}
@@ -153,7 +141,7 @@ def _try(
             parts[result.job.subject_id] = result
             if len(parts) == len(one.target.inner):
                 ordered = [parts[inner.held_out] for inner in one.target.inner]
-                book.finish(one.target.name, _outcome(task, one, ordered))
+                book.add(one.target.name, _outcome(task, one, ordered))
                 parts.clear()
                 yield
 
