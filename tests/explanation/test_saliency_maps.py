@@ -173,6 +173,8 @@ def test_the_figure_holds_the_saliency_and_the_scores_and_has_the_same_bytes(sho
         ("flow stretch append_apex", 5, "red is u, green v"),
         ("flow strain stretch append_apex", 6, "blue strain"),
         ("flow strain append_apex", 6, "hue is direction"),
+        ("flow depth", 3, "hue is direction"),
+        ("flow strain depth", 4, "hue is direction"),
         ("apex_frame", 3, ""),
         ("apex_frame", 1, ""),
         ("dynamic_image", 3, "gray is no movement"),
@@ -190,5 +192,5 @@ def test_every_input_has_its_pictures(recipe, channels, words):
         assert (picture.rgb[3:] == still).all()
     assert len(np.unique(picture.rgb[:, 0], axis=0)) == 2
     titles = ["strain"] * ("strain" in recipe and "stretch" not in recipe)
-    titles += ["apex frame"] * ("append_apex" in recipe)
+    titles += ["apex frame"] * ("append_apex" in recipe) + ["depth"] * ("depth" in recipe)
     assert [one.title for one in others] == titles, "no channel is left out"

@@ -224,6 +224,7 @@ def test_every_step_is_listed():
         "average",
         "bi_woof",
         "center",
+        "depth",
         "dynamic_image",
         "flow",
         "gradients",
@@ -276,7 +277,11 @@ def test_the_orders_that_make_sense():
     resized = ["", "strain", "resize", "strain resize", "resize strain"]
     flow = [f"{one} {two}" for one in resized for two in image]
     after = {
-        "flow": [*flow, *(f"{one} append_apex" for one in flow)],
+        "flow": [
+            *flow,
+            *(f"{one} append_apex" for one in flow),
+            *(f"{one} depth" for one in flow if "stretch" not in one),
+        ],
         "apex_frame": [""],
         "dynamic_image": image,
     }

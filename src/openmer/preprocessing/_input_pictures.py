@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from openmer.preprocessing._recipe import Recipe
 from openmer.preprocessing.flow._colours import flow_to_rgb, round_up
+from openmer.preprocessing.steps._step import FLOW_AND_DEPTH
 from openmer.preprocessing.steps.dynamic_image import DynamicImageStep
 
 _FULL_QUANTILE = 0.995  # of flow lengths and of strain; the largest ones are outliers
@@ -44,7 +45,11 @@ def input_pictures(array: NDArray[np.float32], recipe: Recipe) -> tuple[Picture,
         return (_frame(array, recipe),)
     count = recipe.flow_channels or 2
     pictures = [*_flow(array[:count], recipe)]
-    if recipe.flow_channels < len(array) and recipe.flow_channels:
+    if recipe.kinds[-1] == FLOW_AND_DEPTH:
+        full = round_up(float(np.abs(array[-1]).max()))
+        gray = _rgb(127.5 * (1 + array[-1:] / full))
+        pictures.append(Picture(title="depth", words=f"white is {full:g} nearer", rgb=gray))
+    elif recipe.flow_channels < len(array) and recipe.flow_channels:
         pictures.append(Picture(title="apex frame", rgb=_rgb(array[count:]), is_image=True))
     return tuple(pictures)
 

@@ -26,7 +26,8 @@ can take its place:
     [[recipe]]
     step = "apex_frame" # red, green, blue in 0..255
 
-A recipe of flow may end with the step `append_apex`: the same three planes behind those of flow.
+A recipe of flow may end with the step `append_apex`, the same three planes behind those of flow, or
+with `depth`, the change of depth frames that lie beside the frames.
 """
 
 from __future__ import annotations
@@ -351,9 +352,11 @@ class Recipe:
         on_frames = [step for step in self.steps if not step.gives.keys().isdisjoint(ALL_FRAMES)]
         try:
             numbers = [number for step in on_frames for number in step.reads(clip, apex)]
+            taken = self.source.reads(clip, apex)
+            beside = [path for step in self.steps for path in step.files(clip, taken)]
         except DataError as error:
             raise StepError(clip.key, "input", refused(clip, self._names, error)) from error
-        paths = tuple(clip.frame_paths[number] for number in dict.fromkeys(numbers))
+        paths = (*(clip.frame_paths[number] for number in dict.fromkeys(numbers)), *beside)
         return Plan(clip=clip, paths=paths, steps=self.steps, apex=apex)
 
     def _plan_of_image(self, clip: Clip, path: Path, start: int) -> Plan:

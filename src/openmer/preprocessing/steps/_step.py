@@ -7,7 +7,7 @@ plain strings: a step of another package may give and take kinds of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -33,6 +33,7 @@ MAGNIFIED, INTERPOLATED = "magnified frames", "interpolated frames"
 ALL_FRAMES = (FRAMES, ALIGNED, MAGNIFIED, INTERPOLATED)
 FLOW, AVERAGED_FLOW, STRETCHED_FLOW = "flow", "averaged flow", "stretched flow"
 FLOW_AND_IMAGE, STRETCHED_FLOW_AND_IMAGE = "flow and image", "stretched flow and image"
+FLOW_AND_DEPTH = "flow and depth"
 RECOVERED_FLOW, GRADIENTS = "recovered flow", "flow gradients"
 IMAGE, DYNAMIC_IMAGE, STRETCHED_IMAGE = "image", "dynamic image", "stretched image"
 
@@ -54,6 +55,8 @@ class ClipData:
         numbers: Frames of the clip that the first array was made of, from 0.
         array: What the steps before have made, ``(channels, height, width)``; empty before.
         kind: What the steps before have given.
+        align: Brings a frame, ``(height, width)`` in 0..255, to where the aligned ones are; None
+            where frames are taken as they are.
     """
 
     clip: Clip
@@ -65,6 +68,7 @@ class ClipData:
     numbers: tuple[int, ...] = ()
     array: Array = field(default_factory=lambda: np.empty((0, 0, 0), np.float32))
     kind: str = FRAMES
+    align: Callable[[Array], Array] | None = None
 
 
 class Step(BaseModel):
@@ -121,6 +125,14 @@ class Step(BaseModel):
 
         Raises:
             DataError: The clip lacks what the step needs.
+        """
+        return ()
+
+    def files(self, clip: Clip, numbers: tuple[int, ...]) -> tuple[Path, ...]:  # noqa: ARG002
+        """Return the files that the step reads beside these frames of a clip.
+
+        Raises:
+            DataError: One of them is not there.
         """
         return ()
 

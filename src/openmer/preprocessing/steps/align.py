@@ -107,4 +107,4 @@ class AlignStep(Step):
         frames = data.frames.mapped(alignment.apply)
         plain = data.aligned is data.frames
         aligned = frames if plain else data.aligned.mapped(alignment.apply)
-        return replace(data, aligned=aligned, frames=frames)
+        return replace(data, aligned=aligned, frames=frames, align=alignment.apply)
