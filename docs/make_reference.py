@@ -53,6 +53,7 @@ def pages() -> dict[Path, str]:
         reference / "command-line.md": _MADE + _commands_page(),
         reference / "papers.md": _MADE + _papers_page(),
         reference / "python.md": _MADE + _python_page(),
+        DOCS / "leaderboard.md": _MADE + _leaderboard_page(),
         README: _between(README.read_text(encoding="utf-8"), "methods", _methods_table()),
         NOTICES: _notices(NOTICES.read_text(encoding="utf-8")),
     }
@@ -80,6 +81,24 @@ def _methods_table() -> Iterator[str]:
         method = load_method(name)
         link = f"[`{name}`](docs/reference/methods/{name}.md)"
         yield f"| {link} | {method.title} | {method.paper} |"
+
+
+def _leaderboard_page() -> str:
+    from openmer.reports import leaderboard_page
+
+    text = """\
+# Leaderboard
+
+Runs of this software that were audited; runs that are leaky; and what papers print of the MEGC
+2019 composite (442 clips, three classes). An honest and a leaky score answer different questions.
+Most papers do not say which of the two theirs is. Every score of a run is computed again from its
+counts by `openmer leaderboard check`. On the site, a click on the head of a column sorts by it.
+
+[How to hand in a run](../leaderboard/README.md). "To the best" is the difference of UF1 to the
+best honest run on the same clips, paired by subject, with its 95 % interval.
+
+"""
+    return text + leaderboard_page(DOCS.parent / "leaderboard") + "\n"
 
 
 def _notices(page: str) -> str:

@@ -8,8 +8,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mkdocs.structure.files import File
-
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
@@ -28,6 +26,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files: Files of the site.
         config: Settings of the site.
     """
+    from mkdocs.structure.files import File
+
     for path in sorted(_NOTEBOOKS.glob("*.ipynb")):
         text = "\n\n".join(map(_cell, json.loads(path.read_text(encoding="utf-8"))["cells"]))
         files.append(File.generated(config, f"notebooks/{path.stem}.md", content=text + "\n"))
@@ -46,16 +46,18 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: objec
         page: The page; its place in ``docs`` is what links are relative to.
         config: Settings of the site.
     """
-    folder = posixpath.join("docs", posixpath.dirname(page.file.src_uri))
+    place = posixpath.dirname(page.file.src_uri)  # in the site; notebooks do not lie in `docs`
+    folder = place if place == "notebooks" else posixpath.join("docs", place)
 
     def whole(match: re.Match[str]) -> str:
         path = posixpath.normpath(posixpath.join(folder, match[1]))
         if path.endswith(".ipynb"):
-            place = posixpath.relpath(posixpath.join("docs", path), folder)
-            return f"]({place.removesuffix('.ipynb')}.md)"
-        if path.startswith("docs/") and not path.endswith((".py", ".csv")):
-            return match[0]
-        return f"]({config.repo_url}/blob/main/{path})"
+            target = path.removesuffix(".ipynb") + ".md"
+        elif path.startswith("docs/") and not path.endswith((".py", ".csv")):
+            target = path.removeprefix("docs/")
+        else:
+            return f"]({config.repo_url}/blob/main/{path})"
+        return f"]({posixpath.relpath(target, place)})"
 
     return _LINK.sub(whole, markdown)
 

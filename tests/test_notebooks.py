@@ -3,8 +3,10 @@
 import importlib.util
 import json
 import os
+import re
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -44,6 +46,27 @@ def test_a_notebook_opens_itself_in_colab(path):
     assert title.startswith("# ")
     assert f"(https://colab.research.google.com/{place})" in title
     assert any(f"git+{URLS['Repository']}" in code for code in cells(path, "code"))
+
+
+def test_links_of_notebooks_and_pages_lead_somewhere_on_the_site():
+    """The hook of the site, on every page, without MkDocs: strict builds run in CI alone."""
+    path = ROOT / "docs" / "site_links.py"
+    spec = importlib.util.spec_from_file_location("site_links", path)
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    docs = ROOT / "docs"
+    texts = {
+        page.relative_to(docs).as_posix(): page.read_text("utf-8") for page in docs.rglob("*.md")
+    }
+    texts |= {
+        f"notebooks/{book.stem}.md": "\n\n".join(cells(book, "markdown")) for book in NOTEBOOKS
+    }
+    for name, text in texts.items():
+        page = SimpleNamespace(file=SimpleNamespace(src_uri=name))
+        made = hook.on_page_markdown(text, page, SimpleNamespace(repo_url=URLS["Repository"]))
+        for target in re.findall(r"\]\((?!\w+:|#|/)([^)\s#]+\.md)", made):
+            place = os.path.normpath(Path(name).parent / target)
+            assert Path(place).as_posix() in texts, f"{name}: {target}"
 
 
 @pytest.fixture(scope="module")

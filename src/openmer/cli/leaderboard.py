@@ -44,5 +44,5 @@ def check(board: _Board = _BOARD) -> None:
 
 @app.command()
 def page(board: _Board = _BOARD) -> None:
-    """Print both tables as Markdown: honest and leaky, best UF1 first."""
+    """Print the tables as Markdown: honest, leaky, and printed by papers; best UF1 first."""
     output.print(reports.leaderboard_page(board), soft_wrap=True, highlight=False)

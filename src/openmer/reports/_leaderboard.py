@@ -10,6 +10,7 @@ import hashlib
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from openmer.evaluation import (
     summarise,
 )
 from openmer.files import replace_file, safe_name
+from openmer.reports._report_tables import printed_table
 from openmer.reports._rows import interval_text, score
 from openmer.reports._table import Cell, Marked, Table, markdown_table
 
@@ -88,7 +90,7 @@ def check_records(board: Path) -> list[str]:
 
 
 def leaderboard_page(board: Path) -> str:
-    """Return the page with the honest and the leaky table, best UF1 first.
+    """Return the page: honest runs, leaky runs, and what papers print, best UF1 first.
 
     Raises:
         DataError: A file is no record.
@@ -101,6 +103,7 @@ def leaderboard_page(board: Path) -> str:
     tables = [
         Table("Honest runs", _COLUMNS, tuple(_row(*one[1:], ranked) for one in honest)),
         Table("LEAKY runs", _COLUMNS, tuple(_row(*one[1:], []) for one in leaky)),
+        replace(printed_table(), title="Printed by papers"),
     ]
     return "\n\n".join(
         f"## {table.title}\n\n{markdown_table(table) if table.rows else 'None yet.'}"

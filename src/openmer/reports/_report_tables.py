@@ -135,8 +135,11 @@ def confusion_table(part: Part) -> Table:
 def published_table(runs: Sequence[Run]) -> Table | None:
     """Build the table of our runs among published numbers; None where none is on their task."""
     ours = composite_runs(runs)
-    if not ours:
-        return None
+    return printed_table(ours) if ours else None
+
+
+def printed_table(ours: Sequence[Run] = ()) -> Table:
+    """Build the table of what papers print of the composite, with runs of ours among it."""
     parts = {part: composite_results(part) for part in _PARTS}
     lines = [(found.uf1 or 0.0, _published_cells(found, parts)) for found in composite_results()]
     lines += [(summary.uf1, _our_cells(info, summary)) for info, summary in ours]
