@@ -1,6 +1,7 @@
-// Wide tables can be scrolled by keyboard; the tables of the leaderboard are sorted by a button in the head of each column.
+// Wide tables can be scrolled by keyboard; the search has a name; the tables of the leaderboard are sorted by a button in the head of each column.
 document$.subscribe(() => {
   for (const wide of document.querySelectorAll(".md-typeset__scrollwrap")) wide.tabIndex = 0;
+  document.querySelector(".md-search").ariaLabel = "Search";
   if (!location.pathname.includes("/leaderboard/")) return;
   for (const head of document.querySelectorAll("article th")) {
     const button = document.createElement("button");
