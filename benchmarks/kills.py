@@ -397,7 +397,7 @@ def main() -> None:
     text = table(asked.rows, f"SIG{asked.signal}")
     print(text)
     if asked.out:
-        asked.out.write_text(f"# Kills at random moments\n\n    {Path(sys.argv[0]).name}\n\n{text}")
+        asked.out.write_text(f"# Kills at random moments\n\n{text}")
     if not asked.keep:
         shutil.rmtree(work / "given", ignore_errors=True)
         with suppress(OSError):  # folders of what was lost stay

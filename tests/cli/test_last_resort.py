@@ -1,5 +1,6 @@
 """Every error ends in one message and an exit code, whatever it is and wherever it arose."""
 
+import contextlib
 import errno
 import inspect
 import os
@@ -42,6 +43,18 @@ def test_a_fault_is_one_line_that_names_the_file_of_the_traceback(failing, kind)
     text = path.read_text(encoding="utf-8")
     path.unlink()
     assert "Traceback" in text and "what went" in text and "['openmer', 'report'" in text
+
+
+def test_a_signal_that_an_import_swallows_is_no_fault(openmer, monkeypatch):
+    def half_import(*_, **__):
+        with contextlib.suppress(BaseException):  # as libraries do for what they can do without
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        raise AttributeError("module 'half' has no attribute 'rest'")
+
+    monkeypatch.setattr("openmer.cli.report.reports.find_runs", half_import, raising=False)
+    code, _, err = openmer("report", "runs")
+    assert code == 143 and "Stopped" in err and "fault" not in err
 
 
 @pytest.mark.parametrize("options", [("--debug",)])

@@ -67,7 +67,16 @@ def test_blank_lines_are_no_rows_and_a_participant_stands_once(clips, tmp_path):
     people.write_text(text.replace("\n", "\n\n"))
     assert len(openmer.load_clips(folder)) == len(clips)
     people.write_text(text + text.splitlines()[1] + "\n")
-    with pytest.raises(DataError, match="lists sub-0001 twice"):
+    with pytest.raises(DataError, match="lists 'sub-0001' twice"):
+        openmer.load_clips(folder)
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "../sub-0001", "sub-1/../../x", "", "sub-", "0001"])
+def test_a_participant_is_no_path(clips, tmp_path, name):
+    folder = clips.to_bids(tmp_path / "bids")
+    people = folder / "participants.tsv"
+    people.write_text(people.read_text().replace("sub-0001", name))
+    with pytest.raises(DataError, match=r"participants\.tsv.*expected a name like sub-0001"):
         openmer.load_clips(folder)
 
 

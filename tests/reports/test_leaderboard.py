@@ -107,6 +107,24 @@ def test_counts_that_no_run_has_are_refused(tmp_path, cell):
             check_records(path.parent)
 
 
+def test_counts_that_give_no_scores_are_refused_by_the_name_of_the_file(tmp_path):
+    path = add_record(audited(tmp_path / "run"), tmp_path / "board")
+    record = tomllib.loads(path.read_text())
+    record["counts"] = [row for row in record["counts"] if row[2] != 1]
+    path.write_text(tomli_w.dumps(record))
+    with pytest.raises(DataError, match=rf"{path.name} cannot be read as a record.*undefined"):
+        check_records(path.parent)
+
+
+@pytest.mark.parametrize("key", ["audit", "title", "clips", "classes"])
+def test_a_record_of_other_types_is_refused(tmp_path, key):
+    path = add_record(audited(tmp_path / "run"), tmp_path / "board")
+    record = tomllib.loads(path.read_text())
+    path.write_text(tomli_w.dumps({**record, "run": {**record["run"], key: 1.5}}))
+    with pytest.raises(DataError, match=rf"{path.name} cannot be read as a record.*{key}"):
+        check_records(path.parent)
+
+
 def test_a_folder_that_is_not_there_is_no_empty_one(tmp_path):
     assert check_records(tmp_path) == []
     with pytest.raises(DataError, match="no folder"):

@@ -20,7 +20,7 @@ from openmer import __version__
 from openmer._engine import LOCAL, VARIABLE, Engine, close_cluster, current_engine
 from openmer._plugins import add_plugins
 from openmer._worker_files import sweep_at_start
-from openmer.cli._console import errors, stopping
+from openmer.cli._console import STOPPED, errors, stopping
 from openmer.cli._option_groups import spread
 from openmer.cli.action_units import action_units
 from openmer.cli.analyze import analyze
@@ -168,6 +168,9 @@ def _end(error: Exception) -> NoReturn:
         case StoppedError():
             errors.print(str(error))
             sys.exit(error.exit_code)
+        case _ if stopping.is_set():  # in an import, which some library needed whole
+            errors.print(STOPPED)
+            sys.exit(StoppedError.exit_code)
         case OpenMERError():
             message, code = str(error), error.exit_code
         case ModuleNotFoundError(name=str(name)) if name in PYTORCH:

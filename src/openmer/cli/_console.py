@@ -24,6 +24,7 @@ from openmer.files import readable
 
 output = Console(markup=False)  # names of files and clips may hold brackets
 errors = Console(stderr=True, markup=False)
+STOPPED = "Stopped. What was finished is kept: run the same command to go on."
 stopping = Event()
 """Set by Ctrl-C and SIGTERM; what they raise is lost where an import ignores every error."""
 
@@ -85,6 +86,4 @@ def progress(title: str) -> Iterator[Callable[[str, int, int], None]]:
         try:
             yield report
         except KeyboardInterrupt as stop:
-            raise StoppedError(
-                "Stopped. What was finished is kept: run the same command to go on."
-            ) from stop
+            raise StoppedError(STOPPED) from stop

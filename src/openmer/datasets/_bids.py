@@ -20,6 +20,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -106,8 +107,9 @@ def read_bids(folder: Path) -> dict[str, dict[str, str]]:
     seen: set[str] = set()
     for participant in _lines(folder / "participants.tsv", _PEOPLE):
         name = participant["participant_id"]
-        if name in seen:
-            raise DataError(f"{folder / 'participants.tsv'} lists {name} twice. Remove one row.")
+        if name in seen or not re.fullmatch(r"sub-\w[\w.+-]*", name):
+            fault = "twice" if name in seen else "as a participant: expected a name like sub-0001"
+            raise DataError(f"{folder / 'participants.tsv'} lists {name!r} {fault}. Correct it.")
         seen.add(name)
         path = folder / name / "beh" / f"{name}_{_TASK}.tsv"
         for number, event in enumerate(_lines(path, tuple(_COLUMNS)), start=2):

@@ -35,7 +35,10 @@ from openmer.reports._table import Cell, Marked, Table, markdown_table
 
 SCORES = ("uf1", "uar", "accuracy")
 _MOST = 100_000  # answers of a run: clips times seeds
-_NEEDED = ("audit", "leaky", "epoch_rule", "clips_sha256")
+_NEEDED = {  # what a page and a check read of a run, and its type
+    "title": str, "protocol": str, "epoch_rule": str, "leaky": bool, "audit": str, "classes": list,
+    "clips": int, "subjects": int, "seeds": list, "clips_sha256": str,
+}  # fmt: skip
 
 
 def add_record(run: Path, board: Path, *, leaky: bool = False) -> Path:
@@ -236,13 +239,21 @@ def _records(board: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     for path in sorted(board.glob("*.toml")):
         with reading_file(path, "a record of a run", "Make it with openmer leaderboard add."):
             record = tomllib.loads(path.read_text("utf-8"))
+            _check_run(record["run"])
             _check_counts(record)
-            _summary(record), record["scores"], [record["run"][key] for key in _NEEDED]
+            _ = record["scores"]
         yield path, record
 
 
+def _check_run(run: dict[str, Any]) -> None:
+    """Raise `ValueError` where something that is needed of a run has another type."""
+    for key, kind in _NEEDED.items():
+        if type(run[key]) is not kind:
+            raise ValueError(f"found {run[key]!r} for {key}, expected {kind.__name__}")
+
+
 def _check_counts(record: dict[str, Any]) -> None:
-    """Raise `ValueError` where counts are none of these classes, or more than any run has."""
+    """Raise `ValueError` where counts are none of these classes, too many, or give no scores."""
     most = (2**32, _MOST, *[len(record["run"]["classes"])] * 2, _MOST + 1)
     for row in record["counts"]:
         if len(row) != len(most) or any(
@@ -252,3 +263,7 @@ def _check_counts(record: dict[str, Any]) -> None:
             raise ValueError(f"found the counts {row}")
     if not 0 < sum(row[-1] for row in record["counts"]) <= _MOST:
         raise ValueError(f"expected 1 to {_MOST} answers")
+    try:
+        _summary(record)
+    except OpenMERError as error:
+        raise ValueError(str(error)) from error
