@@ -2,10 +2,13 @@
 
 from fractions import Fraction
 
+import openpyxl
 import pytest
 
+from openmer.datasets import load_clips
 from openmer.datasets._annotations import Annotation
 from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets.fakes import write_fake
 from openmer.errors import DataError
 
 
@@ -99,7 +102,7 @@ def test_the_shipped_corrections_are_of_the_right_form():
         "032/032_3_2",
         "013/013_1_9",
     }
-    assert read_corrections("casme2") == []
+    assert read_corrections("smic_long") == []
 
 
 @pytest.mark.parametrize(
@@ -129,8 +132,35 @@ def test_an_onset_that_is_not_before_the_offset_is_impossible(found, expected):
     assert fixed.onset == expected
 
 
-@pytest.mark.parametrize("corpus", ["casme", "casme3", "mmew", "samm"])
+@pytest.mark.parametrize("corpus", ["casme", "casme2", "casme3", "fourdme", "mmew", "samm"])
 def test_every_correction_names_its_source(corpus):
     rows = read_corrections(corpus)
     assert rows
     assert all("MEB" in row["reason"] for row in rows)
+
+
+def test_rows_that_were_exchanged_are_put_right():
+    rows = read_corrections("fourdme")
+    sheet = [annotation(row=i, action_units=f"AU{i % 100}") for i in (145, 146, 147)]
+    assert [one.action_units for one in corrected(sheet, rows)] == ["AU45", "AU47", "AU46"]
+    assert corrected(sheet[:2], rows) == sheet[:2], "the other row is not there"
+
+
+def test_an_apex_of_casme2_that_nobody_could_use_is_estimated():
+    lost = annotation(row=31, onset="250", apex="/", offset="331")
+    (fixed,) = corrected([lost], read_corrections("casme2"))
+    assert fixed.apex == "279"
+    used = annotation(row=31, onset="250", apex="260", offset="331")
+    assert corrected([used], read_corrections("casme2")) == [used]
+
+
+def test_a_reader_hands_the_rows_of_its_sheet_to_the_corrections(tmp_path):
+    root = write_fake("casme2", tmp_path / "casme2", full=True, frames=False)
+    path = root / "CASME2-coding-20140508.xlsx"
+    book = openpyxl.load_workbook(path)
+    sheet = book.worksheets[0]
+    name = sheet["B31"].value
+    sheet["D31"], sheet["E31"], sheet["F31"] = 250, "/", 331
+    book.save(path)
+    (clip,) = [c for c in load_clips("casme2", root, frames="none", strict=False) if c.name == name]
+    assert (clip.onset, clip.apex, clip.offset) == (0, 29, 81)

@@ -23,6 +23,7 @@ from openmer.evaluation import (
 COARSE = "What is the coarse expression class?"
 FINE = "What is the fine-grained expression class?"
 UNIT = "Is the action unit cheek raiser shown on the face?"
+SIDE = "Is the action unit brow lowerer located on the left or right face?"
 UNITS = "What are the action units?"
 ALL = (
     "What are the action units present, and based on them, what is the fine-grained expression and "
@@ -40,9 +41,10 @@ def asked(*pairs, video="a"):
 
 def test_what_is_asked_is_told_from_the_words():
     kinds = [
-        one.kind for one in asked(*((q, "") for q in (COARSE, FINE, UNIT, UNITS, ALL, "Why?")))
+        one.kind
+        for one in asked(*((q, "") for q in (COARSE, FINE, UNIT, SIDE, UNITS, ALL, "Why?")))
     ]
-    assert kinds == ["coarse", "fine", "unit", "units", "all", "other"]
+    assert kinds == ["coarse", "fine", "unit", "side", "units", "all", "other"]
 
 
 @given(rows=st.lists(st.tuples(TEXT, TEXT, TEXT), min_size=1, max_size=5))
@@ -112,6 +114,9 @@ def test_a_template_says_what_was_seen_and_the_prior_the_rest():
     ]  # fmt: skip
     unseen = answer_by_template(questions, {}, prior)
     assert [one.answer for one in unseen] == ["negative"] * 6
+    side = asked((SIDE, ""))
+    known = answer_by_prior(side, asked((SIDE, "left"), video="b"))
+    assert [one.answer for one in answer_by_template(side, shown, known)] == ["left"]
     one = answer_by_template(questions, {"a": Shown(units=(1,))}, prior)
     assert [one[2].answer, one[3].answer] == ["no", "inner brow raiser"]
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,7 +36,12 @@ def clips_of(*subjects):
 
 def in_groups(spec, method="flow-svm", **changes):
     task = make_task(method)
-    clips = tuple(replace(c, corpus=("a", "b")[i % 2]) for i, c in enumerate(task.clips))
+    corpora = CD6ME if spec == "cd6me" else ("a", "b")
+    clips = tuple(replace(c, corpus=corpora[i % len(corpora)]) for i, c in enumerate(task.clips))
+    if spec.startswith("file:"):
+        subjects = sorted({clip.subject_id for clip in clips})
+        rows = [f"{i % 3},{subject}" for i, subject in enumerate(subjects)]
+        Path(spec[5:]).write_text("\n".join(["fold,subject", *rows]))
     folds = make_folds(spec, clips, task.data.targets.tolist())
     return replace(task, clips=clips, folds=folds, protocol=spec, **changes)
 
@@ -178,8 +184,17 @@ def test_the_packages_own_training_is_clean_by_groups(spec, method, rule):
     assert run_audit(task, fit, epoch_rule=rule, subjects=0, fresh=False) == []
 
 
-@pytest.mark.parametrize("spec", ["kfold:3", "loco", "hde:a->b"])
-def test_a_trainer_that_reads_any_subject_of_the_group_is_caught(spec):
+@pytest.mark.parametrize("spec", ["cd6me", "file:folds.csv"])
+def test_a_clean_training_passes_on_corpora_and_on_a_table(spec, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    task = in_groups(spec)
+    fit = package_trainer(task, Resources(device="cpu"))
+    assert run_audit(task, fit, subjects=0, fresh=False) == []
+
+
+@pytest.mark.parametrize("spec", ["kfold:3", "loco", "hde:a->b", "cd6me", "file:folds.csv"])
+def test_a_trainer_that_reads_any_subject_of_the_group_is_caught(spec, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     task = in_groups(spec)
     honest = package_trainer(task, Resources(device="cpu"))
 

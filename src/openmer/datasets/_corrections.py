@@ -1,14 +1,15 @@
 """Known annotation faults as data: `corrections/<corpus>.csv`, guarded by what they replace.
 
 Columns: `clip` ("subject/name", or "row 35" where a source names rows of the sheet), `field`
-(onset, apex, offset or emotion), `was`, `now`, `reason`.
+(onset, apex, offset, emotion or action_units), `was`, `now`, `reason`.
 A field that says `now` is left alone; one that says neither `was` nor `now` is an error, because
 the sheet is then another release than the one that was corrected. Where `was` is the word
 "impossible", the wrong value is not known: only a value that no clip can have (no number, an apex
 outside its interval, an onset not before the offset) is replaced, and any other is left alone. All
 such corrections of a clip are made or none: where one of its values is possible, or where the
 corrected ones do not fit those that stay, the row is another clip's than the one they were written
-for.
+for. Where `was` is the word "exchanged", `now` names the row of the sheet that has the value; a
+sheet without that row is left alone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from openmer.datasets._annotations import Annotation, frame_number
 from openmer.errors import DataError
 
 _FOLDER = Path(__file__).with_name("corrections")
-_FIELDS = ("onset", "apex", "offset", "emotion")
+_FIELDS = ("onset", "apex", "offset", "emotion", "action_units")
 _COLUMNS = ("clip", "field", "was", "now", "reason")
 
 
@@ -61,14 +62,19 @@ def corrected(
     fixes: dict[str, list[Mapping[str, str]]] = {}
     for fix in corrections:
         fixes.setdefault(fix["clip"], []).append(fix)
-    result = []
+    result, annotations = [], list(annotations)
+    rows = {f"row {one.row}": one for one in annotations}
     for annotation in annotations:
         names = (f"{annotation.subject}/{annotation.name}", f"row {annotation.row}")
-        result.append(_fixed(annotation, [fix for name in names for fix in fixes.get(name, ())]))
+        result.append(
+            _fixed(annotation, [fix for name in names for fix in fixes.get(name, ())], rows)
+        )
     return result
 
 
-def _fixed(annotation: Annotation, fixes: Sequence[Mapping[str, str]]) -> Annotation:
+def _fixed(
+    annotation: Annotation, fixes: Sequence[Mapping[str, str]], rows: Mapping[str, Annotation]
+) -> Annotation:
     """Correct one clip; values that no clip can have all of them, or none."""
     changes, doubtful = dict[str, Any](), dict[str, Any]()
     for fix in fixes:
@@ -76,6 +82,8 @@ def _fixed(annotation: Annotation, fixes: Sequence[Mapping[str, str]]) -> Annota
         found = getattr(annotation, field)
         if was == "impossible":
             doubtful |= {} if found == now else {field: now}
+        elif was == "exchanged":
+            changes[field] = getattr(rows.get(now, annotation), field)
         elif found not in (was, now):
             raise DataError(
                 f"The correction of {annotation.key} expects {field} {was!r}, the sheet says "

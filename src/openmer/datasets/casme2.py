@@ -105,4 +105,5 @@ def _annotation(row: SheetRow, frames: Path | None) -> Annotation:
         fps=FACTS.fps,
         action_units=row["action_units"],
         folder=None if frames is None else frames / subject / row["clip"],
+        row=row.number,
     )

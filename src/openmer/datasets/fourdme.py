@@ -42,7 +42,7 @@ FACTS = CorpusFacts(
     unsure=(
         "Subjects, clips per word, and how the text of a clip with several labels is written.",
         "The folders between the root and a clip.",
-        "One public loader swaps the action units of two rows; which clips is not known.",
+        "That the action units of the rows 146 and 147 are exchanged, as one public loader has it.",
     ),
 )
 
@@ -84,4 +84,5 @@ def _annotation(row: SheetRow, folders: dict[str, Path] | None) -> Annotation:
         fps=FACTS.fps,
         action_units=row["action_units"],
         folder=None if folders is None else find_name(folders, row["clip"]),
+        row=row.number,
     )

@@ -3,8 +3,8 @@
 ME-VQA and ME-LVQA are JSON lines, each with ``video_id`` (of the question), ``video``, ``question``
 and ``answer``; a file of questions has no answers, or empty ones. Other keys are kept. Questions of
 ME-VQA ask for the coarse class, the fine-grained class, the action units, whether a unit is shown,
-or for all of it. Questions of ME-LVQA are taken as they are: what is scored and answered by prior
-does not depend on their words.
+on which side it is, or for all of it. Questions of ME-LVQA are taken as they are: what is scored
+and answered by prior does not depend on their words.
 
 References:
     Fan et al. (2025), MEGC2025: Micro-Expression Grand Challenge on Spot Then Recognize and Visual
@@ -29,7 +29,7 @@ from openmer.errors import ConfigError, DataError, reading_file
 from openmer.evaluation._metrics import confusion_matrix, uar, uf1
 from openmer.files import readable, replace_file, require_same
 
-QuestionKind = Literal["coarse", "fine", "units", "unit", "all", "other"]
+QuestionKind = Literal["coarse", "fine", "units", "unit", "side", "all", "other"]
 
 UNIT_NAMES: Mapping[int, str] = {
     1: "inner brow raiser", 2: "outer brow raiser", 4: "brow lowerer", 5: "upper lid raiser",
@@ -67,6 +67,8 @@ class Answer:
         text = " ".join(self.question.lower().split())
         if "based on" in text and "action unit" in text:
             return "all"
+        if "left or right" in text:
+            return "side"
         if "shown on the face" in text:
             return "unit"
         if "action unit" in text:
