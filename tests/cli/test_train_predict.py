@@ -216,3 +216,28 @@ def test_export_in_8_bit_tells_its_agreement(openmer, corpus, model, capsys, mon
     assert code == 0
     assert f"Of 6 other clips {told['same_class']:.1%} keep their class" in out.replace("\n", " ")
     assert (f"{changed} of 6 clips have another class" in err) == bool(changed)
+
+
+def test_seven_words_of_ones_own_need_no_code(openmer, tmp_path, capsys):
+    """Seconds long: all four commands of the how-to, with the fresh process of the audit."""
+    words = ("awe", "calm", "envy", "glee", "grief", "pride", "rage")
+    manifest = write_clips(tmp_path / "seven", clips=28)
+    header, *rows = manifest.read_text().splitlines()
+    said = [row.split(",") for row in rows]
+    for i, row in enumerate(said):
+        row[3] = words[i % 7]
+    manifest.write_text("\n".join([header, *map(",".join, said)]))
+    told = ("hoof", "--manifest", manifest, "--label-scheme", "as-annotated")
+    model = tmp_path / "model"
+    for command in (
+        ("evaluate", *told, *QUICK),
+        ("audit", *told, "--subjects", 1, "--device", "cpu"),
+        ("train", *told, "--out", model, "--no-estimate", *QUICK),
+    ):
+        code, out, err = openmer(capsys, *command)
+        assert code == 0, out + err
+    assert read_model(model).record.classes == words
+    code, out, _ = openmer(capsys, "predict", "--manifest", manifest, "--model", model, "--json")
+    found = json.loads(out)["predictions"]
+    assert code == 0 and [row["label"] for row in found] == list(words) * 4
+    assert all(tuple(row["scores"]) == words for row in found)
