@@ -149,7 +149,8 @@ def main() -> None:
         except Exception as error:
             if "--debug" in words:
                 errors.print_exception()
-            _end(error)
+            lost = stopping.is_set() and not isinstance(error, StoppedError)  # in an import
+            _end(StoppedError(STOPPED) if lost else error)
         finally:
             _leave_engine()
 
@@ -168,9 +169,6 @@ def _end(error: Exception) -> NoReturn:
         case StoppedError():
             errors.print(str(error))
             sys.exit(error.exit_code)
-        case _ if stopping.is_set():  # in an import, which some library needed whole
-            errors.print(STOPPED)
-            sys.exit(StoppedError.exit_code)
         case OpenMERError():
             message, code = str(error), error.exit_code
         case ModuleNotFoundError(name=str(name)) if name in PYTORCH:
