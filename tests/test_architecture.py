@@ -183,3 +183,13 @@ def test_reading_corpora_loads_neither_pytorch_nor_opencv():
 
 def test_the_synthetic_corpus_loads_no_pytorch():
     assert "torch" not in loaded_by(["openmer.datasets.synthetic._clips"])
+
+
+def test_no_module_that_waits_stands_for_a_large_library():
+    """`inspect.getmodule` loads all that wait, and PyTorch calls it while it imports itself."""
+    waiting = {
+        name
+        for path in FILES
+        for name in re.findall(r"lazy_loader\.load\(\"(\w+)", path.read_text())
+    }
+    assert waiting <= {"krippendorff", "onnxruntime", "pympi"}

@@ -7,9 +7,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-import lazy_loader
 import numpy as np
 
 from openmer.clip import Clip
@@ -17,11 +16,6 @@ from openmer.datasets import read_folds
 from openmer.errors import ConfigError, ProtocolError
 from openmer.evaluation._splits import Fold, leave_one_subject_out
 from openmer.registry import Registry
-
-if TYPE_CHECKING:
-    import sklearn.model_selection
-else:
-    sklearn = lazy_loader.load("sklearn")  # half a second to import: only `kfold` takes it
 
 MakeFolds = Callable[[Sequence[Clip], Sequence[int], str], Sequence[Fold]]
 """Clips, their class indices and what stands behind the colon to folds."""
@@ -156,9 +150,10 @@ def _dealt(
     subjects: Sequence[str], targets: Sequence[int], count: int, seed: int
 ) -> list[tuple[list[int], list[int]]]:
     """Split by scikit-learn: groups of like classes where the classes allow it."""
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
     everybody = np.zeros(len(subjects))
-    choice = sklearn.model_selection
-    for splitter in (choice.StratifiedGroupKFold, choice.GroupKFold):
+    for splitter in (StratifiedGroupKFold, GroupKFold):
         dealt = splitter(count, shuffle=True, random_state=seed)
         try:
             with warnings.catch_warnings():

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from types import ModuleType
+from typing import Any, ClassVar, cast
 
-import lazy_loader
 import torch
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError
 
-if TYPE_CHECKING:
-    import timm
-else:
-    timm = lazy_loader.load("timm")  # seconds to import: only who makes such a model waits for it
-
 # What timm's ImageNet weights expect of pixels in 0..1, red, green, blue, unless they say else.
 _MEAN = (0.485, 0.456, 0.406)
 _SPREAD = (0.229, 0.224, 0.225)
+
+
+def timm_library() -> ModuleType:
+    """Import timm, which takes seconds: only who makes a model of its parts waits for it.
+
+    No lazy module stands for it: whatever looks through all modules, as PyTorch does while it
+    imports parts of itself, would import it there.
+    """
+    import timm
+
+    return timm
 
 
 class PixelNormalize(nn.Module):
@@ -83,7 +89,8 @@ class ImageClassifier(nn.Module):
     ) -> None:
         super().__init__()
         check_image(self.title, in_channels=in_channels, size=size)
-        whole: Any = timm.create_model(self.timm_backbone, num_classes=0, **(options or {}))
+        make = timm_library().create_model
+        whole: Any = make(self.timm_backbone, num_classes=0, **(options or {}))
         self.normalize = PixelNormalize(whole.default_cfg["mean"], whole.default_cfg["std"])
         self.backbone: nn.Module = whole
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(_features(whole), num_classes))
@@ -134,6 +141,7 @@ class NamedBackbone(nn.Module):
         pixels: bool = True,
     ) -> None:
         super().__init__()
+        timm = timm_library()
         if not timm.is_model(timm_backbone):
             near = difflib.get_close_matches(timm_backbone, timm.list_models(), n=3, cutoff=0.5)
             raise ConfigError(
@@ -191,7 +199,7 @@ def _width(whole: nn.Module, name: str, shape: tuple[int, int, int]) -> int:
 
 def _sized(name: str, side: int) -> dict[str, Any]:
     """Return the argument for the input's size of a model that is built for one size."""
-    facts = timm.models.get_pretrained_cfg(name)
+    facts = timm_library().models.get_pretrained_cfg(name)
     return {"img_size": side} if facts is not None and facts.fixed_input_size else {}
 
 

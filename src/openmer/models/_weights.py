@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from openmer.errors import ConfigError, DataError, reading_file, unknown_name
 from openmer.files import replace_file
+from openmer.models._timm import timm_library
 
 GROUP = "openmer.weights"
 """Entry points that name a package with files of weights and their ``SHA256SUMS``."""
@@ -211,11 +212,10 @@ def imagenet_state(model: Mapping[str, Tensor], backbone: str) -> dict[str, Tens
         ConfigError: The model was not cut from that backbone.
         DataError: The weights are not in timm's cache and cannot be fetched.
     """
-    import timm
-
     try:
         with _quiet("huggingface_hub", "timm"):
-            whole = timm.create_model(backbone, pretrained=True, num_classes=0).state_dict()
+            make = timm_library().create_model
+            whole = make(backbone, pretrained=True, num_classes=0).state_dict()
     except Exception as error:  # whatever the hub's client and its transport raise
         raise DataError(
             f"ImageNet weights of {backbone} are not at hand ({type(error).__name__}): timm "

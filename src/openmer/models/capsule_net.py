@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from openmer.errors import ConfigError
 from openmer.models._registry import register_model
+from openmer.models._timm import timm_library
 
 _MAPS = 256  # of the third group of ResNet18
 _LENGTH = 8  # of a primary capsule
@@ -61,9 +62,8 @@ class CapsuleNet(nn.Module):
         super().__init__()
         if size < 16:
             raise ConfigError(f"CapsuleNet needs an input of at least 16x16, not {size}x{size}.")
-        import timm  # seconds to import: only who makes such a model waits for it
-
-        whole: Any = timm.create_model("resnet18", in_chans=in_channels, num_classes=0)
+        make = timm_library().create_model
+        whole: Any = make("resnet18", in_chans=in_channels, num_classes=0)
         self.backbone = nn.Sequential(
             whole.conv1, whole.bn1, whole.act1, whole.maxpool,
             whole.layer1, whole.layer2, whole.layer3,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from openmer.errors import ConfigError, unknown_name
 from openmer.models._registry import register_model
-from openmer.models._timm import PixelNormalize, check_image
+from openmer.models._timm import PixelNormalize, check_image, timm_library
 
 _ORIGINS: dict[str, tuple[str, dict[str, Any]]] = {
     "timm": ("efficientnet_b0", {}),
@@ -63,10 +63,8 @@ class EfficientMe(nn.Module):
         super().__init__()
         check_image("Efficient-ME", in_channels=in_channels, size=size)
         _check(depth=depth, stem_stride=stem_stride, origin=origin)
-        import timm  # seconds to import: only who makes this model waits for it
-
         self.timm_backbone, options = _ORIGINS[origin]
-        whole: Any = timm.create_model(self.timm_backbone, num_classes=0, **options)
+        whole: Any = timm_library().create_model(self.timm_backbone, num_classes=0, **options)
         self.normalize = PixelNormalize()
         whole.conv_stem.stride = (stem_stride, stem_stride)
         self.stem = nn.Sequential(whole.conv_stem, whole.bn1)
