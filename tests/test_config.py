@@ -77,6 +77,7 @@ OTHER_RECIPES = (
         for n in MOTION_HISTOGRAMS
     ),
     *(f'[[recipe]]\nstep = "{n}"\nsize = 4\n' for n in ("hog_top", "lbp_sip", "lbp_top")),
+    *(f'[[recipe]]\nstep = "{n}"\nn_frames = 4\n' for n in ("flow_series", "frame_series")),
 )
 STUDY = {
     "name": "mine",

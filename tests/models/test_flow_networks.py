@@ -13,6 +13,17 @@ FACTS = {
     "dssn": {"parameters": 647_555, "small": {"width": 0.25}},
     "sssn": {"parameters": 337_603, "small": {"width": 0.25}},
     "capsule_net": {"parameters": 3_057_472},
+    "alexnet": {  # 60,965,224 with 1000 classes
+        "parameters": 56_880_515,
+        "small": {"width": 0.25, "enlarged": 67, "hidden": 16},
+    },
+    "googlenet": {"parameters": 5_976_627, "small": {"width": 0.25, "enlarged": 64}},
+    "emr": {"parameters": 11_179_587, "small": {"backbone": "test_resnet"}},
+    "tscnn": {
+        "parameters": 976_323,
+        "published": {"in_channels": 6, "size": 48},
+        "small": {"maps": 8},
+    },
 }
 
 
@@ -52,6 +63,44 @@ def test_dssn_multiplies_its_streams():
 def test_alexnets_first_convolutions_read_227_pixels():
     model = create_model("dssn", size=227, kernel=11, stride=4)
     assert model.head[1].in_features == 256 * 13 * 13
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("alexnet", 60_965_224), ("googlenet", 6_998_552)]
+)
+def test_a_network_for_imagenet_has_the_published_parameters(name, parameters):
+    with torch.device("meta"):
+        model = create_model(name, num_classes=1000)
+    assert sum(weights.numel() for weights in model.parameters()) == parameters
+
+
+def test_emr_averages_the_upper_and_the_lower_half_of_its_maps():
+    model = create_model("emr", size=64, backbone="test_resnet")
+    maps = torch.zeros(1, 5, 4, 4)
+    maps[:, :, 2:] = 3.0
+    assert model.pool(maps).tolist() == [[0.0, 3.0] * 5]
+
+
+def test_tscnn_gives_each_block_of_the_apex_frame_a_channel_of_its_own():
+    model = create_model("tscnn", in_channels=4, size=16, maps=4).eval()
+    seen = []
+    model.local.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    inputs = torch.rand(1, 4, 16, 16)
+    model(inputs)
+    torch.testing.assert_close(seen[0][0, 6], inputs[0, 3, 4:8, 8:12])
+    assert [c for c in range(4) if changed_streams(model, inputs, c) == [False, False, True]] == [
+        0, 1, 2,
+    ]  # fmt: skip
+
+
+def changed_streams(model, inputs, channel):
+    """Which streams see a change of a channel: static, local, dynamic."""
+    changed = inputs.clone()
+    changed[:, channel] += torch.rand_like(changed[:, channel])
+    pairs = zip(
+        model.features(inputs).chunk(3, 1), model.features(changed).chunk(3, 1), strict=True
+    )
+    return [not torch.equal(a, b) for a, b in pairs]
 
 
 def test_rcn_attends_to_nothing_where_nothing_moves_and_in_0_to_1_elsewhere():
@@ -117,6 +166,9 @@ def test_a_model_of_timm_is_not_listed_and_knows_its_name():
         ("dssn", {"in_channels": 1}, "DSSN reads u and v"),
         ("sssn", {"size": 6}, "found 3 channel"),
         ("capsule_net", {"size": 15}, "at least 16x16"),
+        ("alexnet", {"size": 28, "enlarged": 66}, "67 pixels at least"),
+        ("emr", {"size": 28, "parts": 3}, "32 pixels for each of 3"),
+        ("tscnn", {"size": 30}, "multiple of 4"),
     ],
 )
 def test_a_wrong_request_is_one_clear_error(name, arguments, message):

@@ -227,6 +227,8 @@ def test_every_step_is_listed():
         "depth",
         "dynamic_image",
         "flow",
+        "flow_series",
+        "frame_series",
         "gradients",
         "hog_top",
         "hoof",
@@ -263,6 +265,8 @@ def made_of(*names):
         "align": {"style": "mobilevit"},
         "magnify": {"alpha": 2.0, "band_hz": [1.0, 2.0]},
         "interpolate": {"n_frames": 3},
+        "flow_series": {"n_frames": 3},
+        "frame_series": {"n_frames": 3},
         "resize": {"size": 28},
         "average": {"size": 14},
     }
@@ -284,6 +288,8 @@ def test_the_orders_that_make_sense():
         ],
         "apex_frame": [""],
         "dynamic_image": image,
+        "flow_series": [""],
+        "frame_series": [""],
     }
     expected = {
         tuple(f"{first} {source} {then}".split())

@@ -342,6 +342,11 @@ def _check_network(method: Method, training: NetworkTraining) -> None:
             f"Method {method.name}: training.{changes[0]} changes images in 0..255, but the recipe "
             "measures flow. Use training.flip_probability, which flips flow as it must be."
         )
+    if training.perturb and method.steps.flow is not None and not method.steps.flow_channels:
+        raise ConfigError(
+            f"Method {method.name}: training.perturb flips one flow, but the recipe ends with the "
+            f"step {method.steps.steps[-1].step!r}. Use training.flip_probability."
+        )
     if not training.all_stages and not (method.model and method.model.weights):
         raise ConfigError(
             f"Method {method.name} trains no weight, so its classifier would read features of a "

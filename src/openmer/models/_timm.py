@@ -158,8 +158,8 @@ class NamedBackbone(nn.Module):
         self.normalize: nn.Module = scaled if pixels else nn.Identity()
         self.enlarge = nn.Upsample((side, side), mode="bilinear") if side > size else nn.Identity()
         self.backbone: nn.Module = whole
-        width = _width(whole, timm_backbone, (planes, side, side))
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, num_classes))
+        self.width = _width(whole, timm_backbone, (planes, side, side))
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.width, num_classes))
 
     def features(self, inputs: Tensor) -> Tensor:
         """Return what `head` reads, ``(batch, features)``."""

@@ -7,23 +7,7 @@ from torch import Tensor, nn
 
 from openmer.errors import ConfigError
 from openmer.models._registry import register_model
-
-
-class _Stream(nn.Sequential):
-    """One channel to AlexNet's second pooled maps."""
-
-    def __init__(self, kernel: int, stride: int, width: float) -> None:
-        first, second = 2 * round(48 * width), 2 * round(128 * width)
-        super().__init__(
-            nn.Conv2d(1, first, kernel, stride=stride, padding=0 if stride > 1 else kernel // 2),
-            nn.ReLU(),
-            nn.MaxPool2d(3, stride=2),
-            nn.LocalResponseNorm(5),
-            nn.Conv2d(first, second, 5, padding=2, groups=2),
-            nn.ReLU(),
-            nn.MaxPool2d(3, stride=2),
-            nn.LocalResponseNorm(5),
-        )
+from openmer.models.alexnet import AlexNetStart, pooled_side
 
 
 def _magnitude(flow: Tensor) -> Tensor:
@@ -76,15 +60,16 @@ class Dssn(nn.Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        first = size if stride == 1 else (size - kernel) // stride + 1
-        side = ((first - 3) // 2 - 2) // 2 + 1
+        side = pooled_side(size, kernel, stride)
         if in_channels < 2 or side < 1:
             raise ConfigError(
                 f"{type(self).__name__.upper()} reads u and v of at least 7x7 pixels after its "
                 f"first convolution, found {in_channels} channel(s) of {size}x{size}. Give flow, "
                 "or a smaller stride."
             )
-        self.parts = nn.ModuleList(_Stream(kernel, stride, width) for _ in range(self.streams))
+        self.parts = nn.ModuleList(
+            AlexNetStart(1, kernel, stride, width) for _ in range(self.streams)
+        )
         self.head = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(2 * round(128 * width) * side**2, num_classes)
         )

@@ -62,7 +62,7 @@ from openmer.preprocessing.steps._step import (
 )
 from openmer.preprocessing.steps.align import AlignStep
 from openmer.preprocessing.steps.apex_frame import ApexFrameStep
-from openmer.preprocessing.steps.flow import FlowStep
+from openmer.preprocessing.steps.flow import MeasuresFlow
 
 S = TypeVar("S", bound=Step)
 
@@ -165,9 +165,9 @@ class Recipe:
         return policy
 
     @property
-    def flow(self) -> FlowStep | None:
-        """The step `flow`; None in a recipe of images."""
-        return self.find(FlowStep)
+    def flow(self) -> MeasuresFlow | None:
+        """The step that measures flow, `flow` or `flow_series`; None in a recipe of images."""
+        return self.find(MeasuresFlow)
 
     @property
     def channels(self) -> int:
