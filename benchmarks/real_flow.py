@@ -86,6 +86,12 @@ RIVALS = (
     ("capsule-net", "capsule-net", "fixed", 1, None),
     ("resnet18", "resnet18-flow", "fixed", 1, None),
     ("convnext-atto", "convnext-atto-flow", "fixed", 1, None),
+    ("resnet34", "resnet34-flow", "fixed", 1, None),
+    ("resnet50", "resnet50-flow", "fixed", 1, None),
+    ("efficientnet-b0", "efficientnet-b0-flow", "fixed", 1, None),
+    ("alexnet", "alexnet", "fixed", 1, None),
+    ("googlenet", "googlenet", "fixed", 1, None),
+    ("emr", "emr", "fixed", 1, None),
 )
 
 # The floors and flow-kernel, with and without the gray levels of the 8-bit form.

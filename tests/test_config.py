@@ -65,6 +65,7 @@ MOTION_HISTOGRAMS = ("hoof", "bi_woof", "main_direction")
 OTHER_RECIPES = (
     '[[recipe]]\nstep = "apex_frame"\n',
     '[[recipe]]\nstep = "dynamic_image"\n',
+    '[[recipe]]\nstep = "flow"\n[[recipe]]\nstep = "depth"\n',
     '[[recipe]]\nstep = "flow"\n[[recipe]]\nstep = "average"\nsize = 14\n',
     "".join(
         f'[[recipe]]\nstep = "{name}"\n'

@@ -344,8 +344,7 @@ def _check_network(method: Method, training: NetworkTraining) -> None:
         )
     if training.perturb and method.steps.flow is not None and not method.steps.flow_channels:
         raise ConfigError(
-            f"Method {method.name}: training.perturb flips one flow, but the recipe ends with the "
-            f"step {method.steps.steps[-1].step!r}. Use training.flip_probability."
+            f"Method {method.name}: training.perturb flips one flow; use training.flip_probability."
         )
     if not training.all_stages and not (method.model and method.model.weights):
         raise ConfigError(

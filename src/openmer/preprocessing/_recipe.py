@@ -62,7 +62,8 @@ from openmer.preprocessing.steps._step import (
 )
 from openmer.preprocessing.steps.align import AlignStep
 from openmer.preprocessing.steps.apex_frame import ApexFrameStep
-from openmer.preprocessing.steps.flow import MeasuresFlow
+from openmer.preprocessing.steps.flow import FlowStep
+from openmer.preprocessing.steps.flow_series import FlowSeriesStep
 
 S = TypeVar("S", bound=Step)
 
@@ -165,9 +166,9 @@ class Recipe:
         return policy
 
     @property
-    def flow(self) -> MeasuresFlow | None:
+    def flow(self) -> FlowStep | FlowSeriesStep | None:
         """The step that measures flow, `flow` or `flow_series`; None in a recipe of images."""
-        return self.find(MeasuresFlow)
+        return self.find(FlowStep) or self.find(FlowSeriesStep)
 
     @property
     def channels(self) -> int:

@@ -33,28 +33,11 @@ def _zero_or_large(size: int) -> int:
     return size
 
 
-class MeasuresFlow(Step):
-    """What every step has that measures flow: which method does it, and two channels for each.
-
-    Attributes:
-        method: Name of the flow method; "tvl1" is OpenMER's own, "tvl1-opencv" OpenCV's.
-    """
-
-    method: str = "tvl1"
-
-    def channels(self, before: int) -> int:  # noqa: ARG002
-        """Return 2, for u and v."""
-        return 2
-
-    def record(self) -> dict[str, object]:
-        """Return what its numbers depend on, the version of the method included."""
-        return {**super().record(), "method_version": flow_method(self.method).version}
-
-
-class FlowStep(MeasuresFlow):
+class FlowStep(Step):
     """Optical flow from the onset frame to the apex frame, both gray: ``(2, height, width)``.
 
     Attributes:
+        method: Name of the flow method; "tvl1" is OpenMER's own, "tvl1-opencv" OpenCV's.
         size: Both frames become squares of this many pixels first; 0 keeps their own size.
         apex: Which frame is the apex. "annotated-or-middle": the annotated one or, where none is
             annotated, the middle frame ``onset + (offset - onset + 1) // 2``, but never the onset
@@ -66,6 +49,7 @@ class FlowStep(MeasuresFlow):
     gives: ClassVar = dict.fromkeys(ALL_FRAMES, FLOW)
 
     step: Literal["flow"] = "flow"
+    method: str = "tvl1"
     size: Annotated[int, Field(ge=0), AfterValidator(_zero_or_large)] = 0
     apex: ApexPolicy = "annotated-or-middle"
 
@@ -74,9 +58,17 @@ class FlowStep(MeasuresFlow):
         """Whether a ready flow image can stand for its result: not with an apex of its own."""
         return self.apex == "annotated-or-middle"
 
+    def channels(self, before: int) -> int:  # noqa: ARG002
+        """Return 2, for u and v."""
+        return 2
+
     def record(self) -> dict[str, object]:
-        """Return what its numbers depend on, how an apex is looked for included."""
-        return {**super().record(), **search_record(self.apex)}
+        """Return what its numbers depend on, the version of the method included."""
+        return {
+            **super().record(),
+            "method_version": flow_method(self.method).version,
+            **search_record(self.apex),
+        }
 
     def reads(self, clip: Clip, apex: ApexPolicy) -> tuple[int, ...]:
         """Return the frames it takes; to look for the apex, all from onset to offset."""

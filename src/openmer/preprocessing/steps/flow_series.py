@@ -10,16 +10,15 @@ from pydantic import Field
 
 from openmer.clip import Clip
 from openmer.preprocessing._frame_sequence import movement
-from openmer.preprocessing.flow._flow import optical_flow
+from openmer.preprocessing.flow._flow import flow_method, optical_flow
 from openmer.preprocessing.flow._resample import resize_flow, resize_image
-from openmer.preprocessing.steps._step import ALL_FRAMES, ApexPolicy, Array, ClipData
-from openmer.preprocessing.steps.flow import MeasuresFlow
+from openmer.preprocessing.steps._step import ALL_FRAMES, ApexPolicy, Array, ClipData, Step
 from openmer.preprocessing.steps.frame_series import spaced
 
 FLOW_SERIES = "flow series"
 
 
-class FlowSeriesStep(MeasuresFlow):
+class FlowSeriesStep(Step):
     """Flow from the onset to each of `n_frames` later frames, evenly spaced to the offset.
 
     Shape ``(2 * n_frames, height, width)``: u and v of the first, u and v of the second, ...; in
@@ -35,6 +34,7 @@ class FlowSeriesStep(MeasuresFlow):
     gives: ClassVar = dict.fromkeys(ALL_FRAMES, FLOW_SERIES)
 
     step: Literal["flow_series"] = "flow_series"
+    method: str = "tvl1"
     n_frames: int = Field(ge=1)
     pixels: int = Field(default=0, ge=0)
     size: int = Field(default=0, ge=0)
@@ -42,6 +42,10 @@ class FlowSeriesStep(MeasuresFlow):
     def channels(self, before: int) -> int:  # noqa: ARG002
         """Return 2 for each frame after the onset."""
         return 2 * self.n_frames
+
+    def record(self) -> dict[str, object]:
+        """Return what its numbers depend on, the version of the method included."""
+        return {**super().record(), "method_version": flow_method(self.method).version}
 
     def output_size(self, before: int | None) -> int | None:  # noqa: ARG002
         """Return `size`, or the size that flow is measured at; None for that of the frames."""
