@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-WHOLE = ("src", "tests", "docs", "examples", "benchmarks")
+WHOLE = ("src", "tests", "docs", "examples", "benchmarks", "leaderboard")
 KEPT = (*WHOLE, "README.md", "NOTICES.md", "CONTRIBUTING.md", "CHANGELOG.md", "pyproject.toml")
 
 MODEL = {

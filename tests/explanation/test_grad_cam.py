@@ -11,7 +11,14 @@ from openmer.explanation import class_saliency, last_maps
 from openmer.models import create_model, list_models
 
 KINDS = ("grad-cam", "hires-cam")
-WITHOUT_MAPS = {"flow_mlp"}
+OF_CLIPS = {  # whose maps are of frames, or of space and time
+    "cnn_lstm": {},
+    "elrcn": {"backbone": "test_resnet", "units": 8, "last": 8, "hidden": 16},
+    "r2plus1d_18": {"width": 0.125},
+    "r3d_18": {"width": 0.125},
+    "vivit": {"width": 64, "depth": 2, "patch": 7},
+}
+WITHOUT_MAPS = {"flow_mlp", *OF_CLIPS}
 STILLS = {"mobilevit_s", "mobilenet_v2", "mobilenet_v3", "resnet18", "densenet121", "deit_base",
           "deepvit_l"}  # fmt: skip
 SIZES = {"efficient_me": 48, "htnet": 56} | dict.fromkeys(STILLS, 64)
@@ -142,7 +149,7 @@ def test_the_last_maps_are_the_last_of_every_stream_and_no_gate():
 
 @pytest.mark.parametrize("name", sorted(WITHOUT_MAPS))
 def test_a_network_without_maps_says_so(name):
-    model = create_model(name, in_channels=3, size=14).eval()
+    model = create_model(name, in_channels=3, size=14, **OF_CLIPS.get(name, {})).eval()
     with pytest.raises(ConfigError, match=r"no place in the image.*such as ststnet"):
         class_saliency(model, np.zeros((3, 14, 14), np.float32), 0)
 

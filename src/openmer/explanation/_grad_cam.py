@@ -38,8 +38,9 @@ class ClassSaliency:
 def last_maps(network: nn.Module, inputs: Tensor) -> tuple[str, ...]:
     """Names of the parts that make the last maps of a network.
 
-    That is the last part to finish whose output is a map: four axes, more than one place, and made
-    by trained weights. Where streams run side by side, it is the last one of each of them.
+    That is the last part to finish whose output is a map: four axes, one entry for each input (maps
+    of a clip's frames are more), more than one place, and made by trained weights. Where streams
+    run side by side, it is the last one of each of them.
 
     Args:
         network: In evaluation mode.
@@ -53,7 +54,8 @@ def last_maps(network: nn.Module, inputs: Tensor) -> tuple[str, ...]:
     """
     maps: list[tuple[str, Tensor]] = []
     hooks = [
-        part.register_forward_hook(_note_map(name, maps)) for name, part in network.named_modules()
+        part.register_forward_hook(_note_map(name, len(inputs), maps))
+        for name, part in network.named_modules()
     ]
     try:
         logits = network(inputs)
@@ -148,19 +150,19 @@ def _weighed(
 
 
 def _note_map(
-    name: str, maps: list[tuple[str, Tensor]]
+    name: str, count: int, maps: list[tuple[str, Tensor]]
 ) -> Callable[[nn.Module, object, object], None]:
-    """Return a hook that keeps the output of a part, if it is a map."""
+    """Return a hook that keeps the output of a part, if it is a map of each of `count` inputs."""
 
     def note(_module: nn.Module, _inputs: object, output: object) -> None:
-        if isinstance(output, Tensor) and output.requires_grad and _is_of_maps(output.shape):
+        if isinstance(output, Tensor) and output.requires_grad and _is_of_maps(output.shape, count):
             maps.append((name, output))
 
     return note
 
 
-def _is_of_maps(shape: torch.Size) -> bool:
-    return len(shape) == 4 and math.prod(shape[2:]) > 1
+def _is_of_maps(shape: torch.Size, count: int) -> bool:
+    return len(shape) == 4 and shape[0] == count and math.prod(shape[2:]) > 1
 
 
 def _used(output: Tensor, maps: Sequence[tuple[str, Tensor]]) -> list[bool]:
