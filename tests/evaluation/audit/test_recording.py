@@ -223,6 +223,13 @@ def test_workers_of_joblib_may_be_ended_without_psutil(monkeypatch):
         assert f"starts {' '.join(words)}, and" in message
 
 
+def test_the_compiler_may_hash_its_header_and_nobody_another_file(tmp_path):
+    made = Path(tempfile.gettempdir()) / "tmp1" / "header.i"
+    for path, count in ((made, 0), (tmp_path / "labels.csv", 1), (Path("/data/header.i"), 1)):
+        event = Event("start", _hook.BETWEEN.join(("openssl", "sha512", str(path))))
+        assert len(messages([[event]])) == count
+
+
 def test_code_in_an_archive_may_be_imported_late_and_data_in_it_not_be_read(tmp_path, monkeypatch):
     path = tmp_path / "plugin.zip"
     with zipfile.ZipFile(path, "w") as archive:

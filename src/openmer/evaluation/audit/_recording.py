@@ -34,6 +34,8 @@ _STORED = ("HF_HOME", "HF_HUB_CACHE", "TORCH_HOME")
 _TOOLS = frozenset({"lscpu", "ldconfig", "uname", "gcc", "g++", "cc", "c++", "clang", "clang++"})
 # What joblib asks for the processes of a worker that it ends, where psutil is not installed.
 _ENDS_WORKERS = (("pgrep", "-P"), ("taskkill", "/F", "/T", "/PID"))
+# How PyTorch's compiler hashes a header that it has just made: ``openssl sha512 TEMPORARY/header.i``.
+_HASHES_HEADER = ("openssl", "sha512")
 _UNRECORDED = ("-I", "-S", "-E")  # options of Python that leave the hook out
 
 
@@ -295,11 +297,17 @@ def _is_wrong(event: Event, roots: list[Path], audit: int) -> bool:
         own = Path(program).name == Path(sys.executable).name
         known = own and not set(options) & set(_UNRECORDED)
         known |= (program, *options[:-1]) in _ENDS_WORKERS and options[-1].isdigit()
+        known |= (program, *options[:-1]) == _HASHES_HEADER and _is_header(Path(options[-1]))
         return not known and Path(program).name not in _TOOLS
     if kind in ("read", "list", "mapped"):
         new = kind != "read" or changed >= audit
         return not _is_allowed(Path(what), roots, new=new)
     return kind in _SAID
+
+
+def _is_header(path: Path) -> bool:
+    """Whether a file is a header that a compiler has preprocessed, among the temporary files."""
+    return path.stem == "header" and path.is_relative_to(tempfile.gettempdir())
 
 
 def _is_allowed(path: Path, roots: list[Path], *, new: bool) -> bool:
