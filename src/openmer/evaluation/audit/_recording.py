@@ -34,7 +34,7 @@ _STORED = ("HF_HOME", "HF_HUB_CACHE", "TORCH_HOME")
 _TOOLS = frozenset({"lscpu", "ldconfig", "uname", "gcc", "g++", "cc", "c++", "clang", "clang++"})
 # What joblib asks for the processes of a worker that it ends, where psutil is not installed.
 _ENDS_WORKERS = (("pgrep", "-P"), ("taskkill", "/F", "/T", "/PID"))
-# How PyTorch's compiler hashes a header that it has just made: ``openssl sha512 TEMPORARY/header.i``.
+# How PyTorch's compiler hashes a header that it has just made, a temporary file.
 _HASHES_HEADER = ("openssl", "sha512")
 _UNRECORDED = ("-I", "-S", "-E")  # options of Python that leave the hook out
 
