@@ -2,26 +2,17 @@
 
 import numpy as np
 import pytest
-from tests.builders import make_clip
+from tests.preprocessing.memory_clips import clip_data
 
 from openmer.errors import ConfigError
 from openmer.methods import load_method
 from openmer.preprocessing import Recipe
-from openmer.preprocessing._frame_sequence import FrameSequence
 from openmer.preprocessing.flow._flow import optical_flow
-from openmer.preprocessing.steps._step import ClipData
 
 
 def series(volume, *steps):
     """The array that steps make of gray frames in memory, from the first to the last."""
-    clip = make_clip(offset=len(volume) - 1, apex=1, frame_paths=("x",) * len(volume))
-    frames = FrameSequence(
-        clip=clip,
-        places=tuple(map(float, range(len(volume)))),
-        fps=None,
-        images=lambda positions: iter([volume[position] for position in positions]),
-    )
-    data = ClipData(clip=clip, files=None, aligned=frames, frames=frames)
+    data = clip_data(volume)
     recipe = Recipe.from_tables(steps)
     for step in recipe.steps:
         data = step.apply(data)

@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.builders import make_clip
+from tests.preprocessing.memory_clips import clip_data
 
 from openmer.errors import DataError
 from openmer.preprocessing import Recipe
-from openmer.preprocessing._frame_sequence import FrameSequence
-from openmer.preprocessing.steps._step import ClipData
 from openmer.preprocessing.steps.lbp_top import _uniform
 
 STEPS = {"lbp_top": 177, "lbp_sip": 64, "hog_top": 24}
@@ -20,15 +18,7 @@ def recipe_of(name, **options):
 
 
 def of(name, volume, **options):
-    clip = make_clip(offset=len(volume) - 1, apex=1, frame_paths=("x",) * len(volume))
-    frames = FrameSequence(
-        clip=clip,
-        places=tuple(map(float, range(len(volume)))),
-        fps=None,
-        images=lambda positions: iter([volume[position] for position in positions]),
-    )
-    data = ClipData(clip=clip, files=None, aligned=frames, frames=frames)
-    return recipe_of(name, **options).steps[0].apply(data).array
+    return recipe_of(name, **options).steps[0].apply(clip_data(volume)).array
 
 
 def volume_of(seed, frames=5):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError
+from openmer.models._enlarge import enlarging
 
 # What timm's ImageNet weights expect of pixels in 0..1, red, green, blue, unless they say else.
 _MEAN = (0.485, 0.456, 0.406)
@@ -156,7 +157,7 @@ class NamedBackbone(nn.Module):
         )
         scaled = PixelNormalize() if planes == 3 else _Centred()
         self.normalize: nn.Module = scaled if pixels else nn.Identity()
-        self.enlarge = nn.Upsample((side, side), mode="bilinear") if side > size else nn.Identity()
+        self.enlarge = enlarging(size, side)
         self.backbone: nn.Module = whole
         self.width = _width(whole, timm_backbone, (planes, side, side))
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.width, num_classes))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError
+from openmer.models._enlarge import enlarging
 from openmer.models._registry import register_model
 
 
@@ -75,7 +76,7 @@ class AlexNet(nn.Module):
         side = max(size, enlarged)
         if side < 67:
             raise ConfigError(f"AlexNet needs inputs enlarged to 67 pixels at least, not {side}.")
-        self.enlarge = nn.Upsample((side, side), mode="bilinear") if side > size else nn.Identity()
+        self.enlarge = enlarging(size, side)
         a, b, c = (2 * round(half * width) for half in (128, 192, 128))
         self.maps = nn.Sequential(
             AlexNetStart(in_channels, 11, 4, width),

@@ -8,6 +8,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from openmer.errors import ConfigError
+from openmer.models._enlarge import enlarging
 from openmer.models._registry import register_model
 from openmer.models._timm import NamedBackbone
 
@@ -60,7 +61,7 @@ class Emr(nn.Module):
                 f"EMR needs an input enlarged to at least 32 pixels for each of {parts} part(s), "
                 f"not {side}. Give a larger value of enlarged."
             )
-        self.enlarge = nn.Upsample((side, side), mode="bilinear") if side > size else nn.Identity()
+        self.enlarge = enlarging(size, side)
         encoder = NamedBackbone(backbone, in_channels=in_channels, size=side, pixels=False)
         self.backbone = encoder.backbone
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d((parts, 1)), nn.Flatten())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from openmer.models._enlarge import enlarging
 from openmer.models._registry import register_model
 
 # 1x1; 1x1 before 3x3, 3x3; 1x1 before 5x5, 5x5; 1x1 behind the pooling. None halves the maps.
@@ -85,7 +86,7 @@ class GoogLeNet(nn.Module):
     ) -> None:
         super().__init__()
         side = max(size, enlarged)
-        self.enlarge = nn.Upsample((side, side), mode="bilinear") if side > size else nn.Identity()
+        self.enlarge = enlarging(size, side)
         first, before = round(64 * width), round(192 * width)
         norm = nn.LocalResponseNorm(5)
         layers = [_convolution(in_channels, first, 7, 2), _halved(), norm]

@@ -62,10 +62,10 @@ def add_record(run: Path, board: Path, *, leaky: bool = False) -> Path:
     table = read_run(run, seeds=info.seeds)
     record = {"run": _about(info, table), "counts": _counts_of(table)}
     try:
-        _check_counts(record)
+        summary = _checked_summary(record)
     except ValueError as error:
-        raise DataError(f"{run} has too many answers for a leaderboard ({error}).") from error
-    record["scores"] = _scores_of(_summary(record))
+        raise DataError(f"{run} gives no record for a leaderboard ({error}).") from error
+    record["scores"] = _scores_of(summary)
     name = safe_name(info.method)
     path = board / f"{_LEAKY if leaky else ''}{name}-{_digest(record)}.toml"
     replace_file(path, tomli_w.dumps(record))
@@ -79,9 +79,9 @@ def check_records(board: Path) -> list[str]:
         DataError: There is no such folder, or a file is no record.
     """
     wrong = []
-    for path, record in _records(board):
+    for path, record, summary in _records(board):
         run = record["run"]
-        found = _scores_of(_summary(record))
+        found = _scores_of(summary)
         if found != record["scores"]:
             wrong.append(f"{path.name}: its counts give {found}, it says {record['scores']}.")
         if path.stem.rpartition("-")[2] != _digest(record):
@@ -98,8 +98,7 @@ def leaderboard_page(board: Path) -> str:
     Raises:
         DataError: A file is no record.
     """
-    found = [(path, record, _summary(record)) for path, record in _records(board)]
-    found.sort(key=lambda one: -one[2].uf1)
+    found = sorted(_records(board), key=lambda one: -one[2].uf1)
     leaky = [one for one in found if one[0].name.startswith(_LEAKY)]
     honest = [one for one in found if not one[0].name.startswith(_LEAKY)]
     ranked = [record for _, record, _ in honest]
@@ -220,10 +219,6 @@ def _table(record: dict[str, Any]) -> PredictionTable:
     return PredictionTable.from_predictions(found, classes)
 
 
-def _summary(record: dict[str, Any]) -> Summary:
-    return summarise(_table(record), tuple(record["run"]["classes"]))
-
-
 def _scores_of(summary: Summary) -> dict[str, list[float]]:
     """Return each score with the ends of its interval, to four digits."""
     found = {name: summary.scores[name] for name in SCORES}
@@ -233,16 +228,16 @@ def _scores_of(summary: Summary) -> dict[str, list[float]]:
     }
 
 
-def _records(board: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+def _records(board: Path) -> Iterator[tuple[Path, dict[str, Any], Summary]]:
     if not board.is_dir():
         raise DataError(f"There is no folder {board}. Give the folder of the records by --board.")
     for path in sorted(board.glob("*.toml")):
         with reading_file(path, "a record of a run", "Make it with openmer leaderboard add."):
             record = tomllib.loads(path.read_text("utf-8"))
             _check_run(record["run"])
-            _check_counts(record)
+            summary = _checked_summary(record)
             _ = record["scores"]
-        yield path, record
+        yield path, record, summary
 
 
 def _check_run(run: dict[str, Any]) -> None:
@@ -252,8 +247,17 @@ def _check_run(run: dict[str, Any]) -> None:
             raise ValueError(f"found {run[key]!r} for {key}, expected {kind.__name__}")
 
 
+def _checked_summary(record: dict[str, Any]) -> Summary:
+    """Return the scores of a record; raise `ValueError` where its counts are none or give none."""
+    _check_counts(record)
+    try:
+        return summarise(_table(record), tuple(record["run"]["classes"]))
+    except OpenMERError as error:
+        raise ValueError(str(error)) from error
+
+
 def _check_counts(record: dict[str, Any]) -> None:
-    """Raise `ValueError` where counts are none of these classes, too many, or give no scores."""
+    """Raise `ValueError` where counts are none of these classes, or more than any run has."""
     most = (2**32, _MOST, *[len(record["run"]["classes"])] * 2, _MOST + 1)
     for row in record["counts"]:
         if len(row) != len(most) or any(
@@ -263,7 +267,3 @@ def _check_counts(record: dict[str, Any]) -> None:
             raise ValueError(f"found the counts {row}")
     if not 0 < sum(row[-1] for row in record["counts"]) <= _MOST:
         raise ValueError(f"expected 1 to {_MOST} answers")
-    try:
-        _summary(record)
-    except OpenMERError as error:
-        raise ValueError(str(error)) from error

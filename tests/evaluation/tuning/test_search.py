@@ -1,4 +1,4 @@
-"""Searches: no subject chooses their own settings, a stop costs nothing, processes share."""
+"""Searches: no subject chooses their own settings, and a stop costs nothing."""
 
 import csv
 import json
