@@ -89,7 +89,7 @@ def test_a_participant_is_no_path(clips, tmp_path, name):
             "\tn/a\t",
             r"sub-0001_task-expression_events\.tsv row \d+: label is empty",
         ),
-        ("\tsurprise\t", "\tsur\0prise\t", "NUL"),
+        ("\tsurprise\t", "\tsur\0prise\t", r"is not UTF-8 text \(byte"),
     ],
 )
 def test_a_wrong_row_is_named_by_its_own_table(clips, tmp_path, old, new, said):

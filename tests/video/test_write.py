@@ -193,7 +193,7 @@ def test_a_line_of_another_length_is_one_error(tmp_path, change):
     path, _ = write_events(tmp_path, analysis(event()))
     header, row = csv.reader(io.StringIO(path.read_text("utf-8")))
     path.write_text(",".join(header) + "\n" + ",".join(change(row)) + "\n")
-    with pytest.raises(DataError, match="cannot be read as a table of events"):
+    with pytest.raises(DataError, match="cells"):
         read_events(path)
 
 

@@ -25,9 +25,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from openmer._csv_rows import csv_records, csv_text
 from openmer._empty_cells import with_word, without_word
 from openmer.datasets._manifest import encoded
-from openmer.errors import DataError, reading_file
+from openmer.errors import DataError
 from openmer.files import replace_folder
 
 DESCRIPTION = "dataset_description.json"
@@ -153,16 +154,14 @@ def _table(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
 
 
 def _lines(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    with reading_file(path, "a table of a BIDS-like folder", "Write the folder again."):
-        text = path.read_text(encoding="utf-8-sig")
-        header, *rows = csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True)
-        lacking = [name for name in columns if name not in header]
-        if lacking:
-            raise DataError(f"{path} has no column {', '.join(lacking)}. Write the folder again.")
-        if "\0" in text or len(set(header)) < len(header):
-            raise ValueError("it holds a NUL, or two columns of one name")
-        for number, row in enumerate(rows, start=2):
-            if len(row) not in (0, len(header)):
-                raise ValueError(f"row {number} has {len(row)} cells, expected {len(header)}")
-        cells = ([without_word(cell, _MISSING) for cell in row] for row in rows if row)
-        return [dict(zip(header, row, strict=True)) for row in cells]
+    todo = "Write the folder again."
+    header, rows = csv_records(path, csv_text(path, "a table of a BIDS-like folder", todo), "\t")
+    lacking = [name for name in columns if name not in header]
+    if lacking:
+        raise DataError(f"{path} has no column {', '.join(lacking)}. {todo}")
+    for number, row in rows:
+        if len(row) < len(header):
+            raise DataError(
+                f"{path} row {number} has {len(row)} cells, expected {len(header)}. {todo}"
+            )
+    return [{name: without_word(cell, _MISSING) for name, cell in row.items()} for _, row in rows]

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
 import difflib
-import io
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import accumulate, pairwise
@@ -17,16 +13,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
+from openmer._csv_rows import csv_rows, csv_text
 from openmer.datasets._numbers import MOST_FPS, is_empty, read_rate
 from openmer.datasets._paths import kind_of, spelling_of, visible
 from openmer.datasets._roots import given_headers
-from openmer.errors import DataError, reading_file
+from openmer.errors import DataError
 
 Row = Mapping[str, str]
 Item = TypeVar("Item")
 
 _IDS = ("corpus", "subject")  # together they name a subject, as corpus/subject
-MOST_BYTES = 50_000_000
 _SHOWN_PROBLEMS = 5
 _SHOWN_PATHS = 3
 
@@ -120,7 +116,9 @@ def raw_rows(path: Path, form: TableForm) -> list[tuple[int, Row]]:
     Cells beyond the header are kept under the name "", for `_check_cells` to report.
     """
     lines, first_row = _lines(path, form)
-    if not lines or not any(cell.strip() for cell in lines[0]):
+    while lines and not any(cell.strip() for cell in lines[0]):
+        lines, first_row = lines[1:], first_row + 1
+    if not lines:
         wanted = ", ".join([*form.required, *([" or ".join(form.either)] if form.either else [])])
         raise DataError(
             f"{path} is empty. Expected a header row ({wanted}) and one row per {form.item}."
@@ -177,12 +175,17 @@ def _lines(path: Path, form: TableForm) -> tuple[list[list[str]], int]:
     A first line ``sep=;`` is obeyed. Without one, semicolons or tabs are taken where they give
     more of the columns than commas do.
     """
-    text = _text(path, form)
+    kind, todo = f"{form.kind}, a CSV table of {form.item}s", "Give the path of the CSV file."
+    if not path.is_file():
+        found = kind_of(path) or "nothing"
+        raise DataError(f"Expected {kind}, at {path}, found {found}. {todo}")
+    text = csv_text(path, kind, todo)
     stated = re.match(r"\s*sep=(.)\s*?(?:\r\n|\r|\n)", text, flags=re.IGNORECASE)
     if stated:
-        return _split(path, text[stated.end() :], stated[1]), 2
-    first = text.split("\n", 1)[0]
-    return _split(path, text, max(",;\t", key=lambda one: _columns(first.split(one), form))), 1
+        return list(csv_rows(path, text[stated.end() :], stated[1])), 2
+    first = text.lstrip("\r\n").split("\n", 1)[0]
+    separator = max(",;\t", key=lambda one: _columns(first.split(one), form))
+    return list(csv_rows(path, text, separator)), 1
 
 
 def _columns(cells: Sequence[str], form: TableForm) -> int:
@@ -206,28 +209,6 @@ def _names(cells: Sequence[str], form: TableForm) -> list[str]:
     return [name or "" for name in names]
 
 
-def _split(path: Path, text: str, separator: str) -> list[list[str]]:
-    try:
-        with suppress(csv.Error):  # strict also refuses what can be understood
-            return list(_reader(text, separator, strict=True))
-        lines = list(_reader(text, separator, strict=False))
-    except (csv.Error, TypeError) as error:
-        raise DataError(f"{path} is no CSV table: {error}. Save the table as CSV.") from error
-    if _is_open(text, separator):
-        raise DataError(f"{path} has a quote that is not closed in row {len(lines)}. Close it.")
-    return lines
-
-
-def _is_open(text: str, separator: str) -> bool:
-    """Return whether a table ends inside of a quote: whatever follows belongs to its last cell."""
-    beyond = list(_reader(f"{text}\nbeyond", separator, strict=False))
-    return beyond[-1] != ["beyond"]
-
-
-def _reader(text: str, separator: str, *, strict: bool) -> Iterator[list[str]]:
-    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
-
-
 def fps_of(row: Row) -> Fraction | None:
     """Read the exact frames per second of a row; None where the cell is empty.
 
@@ -247,39 +228,6 @@ def fps_of(row: Row) -> Fraction | None:
 def shortened(text: str) -> str:
     """Quote a cell for a message, cut off after 60 characters."""
     return repr(text if len(text) <= 60 else f"{text[:60]}...")
-
-
-def _text(path: Path, form: TableForm) -> str:
-    """Read the file as text; refuse one that is none."""
-    if not path.is_file():
-        found = kind_of(path) or "nothing"
-        raise DataError(
-            f"Expected {form.kind}, a CSV table of {form.item}s, at {path}, found {found}. Give "
-            "the path of the CSV file."
-        )
-    if path.stat().st_size > MOST_BYTES:
-        raise DataError(
-            f"{path} has more than {MOST_BYTES // 10**6} MB; expected {form.kind}, a CSV table. "
-            "Give the path of the CSV file."
-        )
-    with reading_file(path, form.kind, "Give the path of a CSV file that you may read."):
-        content = path.read_bytes()
-    if content.startswith(b"PK\x03\x04"):
-        what = "an Excel sheet" if path.suffix.lower() == ".xlsx" else "a zip archive"
-        todo = "Save it as CSV" if path.suffix.lower() == ".xlsx" else "Unzip it"
-        raise DataError(f"{path} is {what}, expected a CSV file. {todo} and give the path of that.")
-    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:  # Excel's "Unicode text"; and it writes a byte order mark before UTF-8
-        text = content.decode("utf-16" if is_wide else "utf-8-sig")
-        at = text.find("\0")
-    except UnicodeDecodeError as error:
-        text, at = "", error.start
-    if at >= 0:
-        raise DataError(
-            f"{path} is not UTF-8 text (byte {at}), expected a CSV file. Save the table as 'CSV "
-            "UTF-8' and give that file."
-        )
-    return text
 
 
 def _check_given(path: Path, cells: Sequence[str], form: TableForm) -> None:

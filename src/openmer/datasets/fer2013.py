@@ -49,7 +49,6 @@ FACTS = CorpusFacts(
 SIDE = 48  # pixels
 _CODES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 _PARTS = ("Training", "PublicTest", "PrivateTest")
-_LARGEST_CELL = 1 << 20
 
 
 @register_corpus(FACTS)
@@ -89,7 +88,6 @@ def read_pixels(images: Iterable[Image]) -> NDArray[np.uint8]:
 
 
 def _lines(table: Path) -> Iterable[dict[str, str]]:
-    csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_CELL))
     with (
         reading_file(table, "a table of FER2013", "Copy the authors' file again."),
         table.open(encoding="utf-8-sig", newline="") as file,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from openmer._csv_rows import csv_records
 from openmer.errors import DataError
 
 COLUMNS = {
@@ -86,15 +86,15 @@ def table_lines(path: Path) -> list[dict[str, str]]:
         DataError: It is none.
     """
     text = text_of(path)
-    head = text.splitlines()[0] if text.strip() else ""
+    head = next(filter(str.strip, text.splitlines()), "")
     separator = max(",;\t", key=head.count)
-    lines = list(csv.DictReader(text.splitlines(), delimiter=separator))
+    header, lines = csv_records(path, text, separator)
     if not lines or separator not in head:
         raise DataError(f"{path} is no table. Expected CSV with a header and a line a prediction.")
     decimal = separator == ";"
     return [
-        _tidied({str(name): value or "" for name, value in line.items() if name}, decimal=decimal)
-        for line in lines
+        _tidied({name: line.get(name, "") for name in header if name}, decimal=decimal)
+        for _, line in lines
     ]
 
 

@@ -13,8 +13,9 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from openmer._csv_rows import csv_records, csv_text
 from openmer.datasets import Kind
-from openmer.errors import DataError, reading_file
+from openmer.errors import DataError
 from openmer.evaluation.spotting._matching import Span
 from openmer.files import replace_file
 
@@ -32,15 +33,13 @@ def read_spotted(path: Path, *, first: int = 0) -> dict[str, list[Span]]:
     Raises:
         DataError: The file is missing, lacks a column, or a row is wrong; the row is named.
     """
-    with reading_file(path, "a CSV file of spotted movements", "Write it again."):
-        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
-        rows = list(reader)
-    lacking = [name for name in _COLUMNS[:4] if name not in (reader.fieldnames or ())]
+    header, rows = csv_records(path, csv_text(path, "a CSV file of spotted movements"))
+    lacking = [name for name in _COLUMNS[:4] if name not in header]
     if lacking:
         raise DataError(f"{path} has no column {', '.join(lacking)}; it needs {_COLUMNS[:4]}.")
     found: dict[str, list[Span]] = {}
-    for number, row in enumerate(rows, start=2):
-        onset, offset, kind = (row[name] or "" for name in _COLUMNS[1:4])
+    for number, row in rows:
+        onset, offset, kind = (row.get(name, "") for name in _COLUMNS[1:4])
         if not (onset.isdecimal() and offset.isdecimal() and kind.lower() in _TYPES):
             raise DataError(
                 f"{path} row {number}: found {onset!r} to {offset!r} of type {kind!r}, expected "
@@ -52,7 +51,7 @@ def read_spotted(path: Path, *, first: int = 0) -> dict[str, list[Span]]:
             offset=int(offset) - first,
             class_name=row.get("emotion") or None,
         )
-        found.setdefault(row["vid"] or "", []).append(span)
+        found.setdefault(row.get("vid", ""), []).append(span)
     return found
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from openmer._csv_rows import csv_records, csv_text
 from openmer.errors import DataError
 from openmer.files import replace_file
 
@@ -52,18 +53,15 @@ _REQUIRED = ("video", "kind", "onset", "offset")
 def read_footage(folder: Path) -> tuple[Movement, ...]:
     """Read the table of a folder of footage."""
     path = folder / TRUTH
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"Cannot read {path} ({error}). `openmer datasets inject` writes one; or list your own "
-            f"videos with the columns {', '.join(_COLUMNS)}."
-        ) from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = [name for name in _REQUIRED if name not in (reader.fieldnames or ())]
+    todo = (
+        "`openmer datasets inject` writes one; or list your own videos with the columns "
+        f"{', '.join(_COLUMNS)}."
+    )
+    header, rows = csv_records(path, csv_text(path, "a table of movements", todo))
+    missing = [name for name in _REQUIRED if name not in header]
     if missing:
         raise DataError(f"{path} has no column {', '.join(missing)}. Add it.")
-    return tuple(_row(row, f"{path}, line {line}") for line, row in enumerate(reader, start=2))
+    return tuple(_row(row, f"{path}, line {line}") for line, row in rows)
 
 
 def _row(row: Mapping[str, str], place: str) -> Movement:

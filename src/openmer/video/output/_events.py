@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from openmer import __version__
+from openmer._csv_rows import csv_records
 from openmer.errors import DataError, reading_file
 from openmer.files import readable, replace_files
 from openmer.video._analysis import Analysis
@@ -80,7 +81,7 @@ def read_events(path: Path | str) -> tuple[Event, ...]:
     remedy = "Give events.json or events.csv as `openmer analyze` writes them."
     with reading_file(path, "a table of events", remedy):
         text = path.read_bytes().decode("utf-8-sig")
-        rows = _csv_rows(text) if path.suffix.lower() == ".csv" else _json_rows(text)
+        rows = _from_csv(path, text) if path.suffix.lower() == ".csv" else _json_rows(text)
         return tuple(map(_event, rows))
 
 
@@ -299,18 +300,17 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _csv_rows(text: str) -> Iterable[Mapping[str, Any]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, restval=None)
-    found = tuple(reader.fieldnames or ())
+def _from_csv(path: Path, text: str) -> Iterable[Mapping[str, Any]]:
+    found, rows = csv_records(path, text, strict=True)
     earlier = tuple(name for name in _COLUMNS if name != _LATER)
     if found[: len(_COLUMNS)] != _COLUMNS and found[: len(earlier)] != earlier:
         raise ValueError(f"found the columns {', '.join(found)}, expected {', '.join(_COLUMNS)}")
-    return [_from_cells(row) for row in reader]
+    if any(len(row) < len(found) for _, row in rows):
+        raise ValueError("found a line with fewer cells than columns")
+    return [_from_cells(row) for _, row in rows]
 
 
 def _from_cells(row: Mapping[str, str]) -> dict[str, Any]:
-    if not all(isinstance(name, str) and isinstance(value, str) for name, value in row.items()):
-        raise ValueError("found a line with more or fewer cells than columns")
     names = ("class", "regions", "looks_like", "reason")
     texts = {name: _plain(row.get(name, "")) for name in names}
     scores = {

@@ -1,0 +1,119 @@
+"""Read CSV tables: the one place that parses them, so that all have one bound and one error."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from openmer.errors import DataError, reading_file
+
+MOST_BYTES = 50_000_000
+MOST_CELL = 131_072  # characters
+_END = "end of the table"  # stands alone in a last row, unless a quote is open there
+
+
+def csv_text(path: Path, kind: str, todo: str = "Give the path of the CSV file.") -> str:
+    """Read a table as text: UTF-8, or UTF-16 where a byte order mark says so.
+
+    Args:
+        path: The file.
+        kind: What it should be, with its article ("a table of folds, a CSV table of rows").
+        todo: What to do where it is no file.
+
+    Raises:
+        DataError: There is no such file, it has more than 50 MB, or it is no text.
+    """
+    with reading_file(path, kind, todo):
+        if path.stat().st_size > MOST_BYTES:
+            raise DataError(
+                f"{path} has more than {MOST_BYTES // 10**6} MB; expected {kind}. {todo}"
+            )
+        content = path.read_bytes()
+    if content.startswith(b"PK\x03\x04"):
+        what = "an Excel sheet" if path.suffix.lower() == ".xlsx" else "a zip archive"
+        todo = "Save it as CSV" if path.suffix.lower() == ".xlsx" else "Unzip it"
+        raise DataError(f"{path} is {what}, expected a CSV file. {todo} and give the path of that.")
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:  # Excel's "Unicode text"; and it writes a byte order mark before UTF-8
+        text = content.decode("utf-16" if is_wide else "utf-8-sig")
+        at = text.find("\0")
+    except UnicodeDecodeError as error:
+        text, at = "", error.start
+    if at >= 0:
+        raise DataError(
+            f"{path} is not UTF-8 text (byte {at}), expected a CSV file. Save the table as 'CSV "
+            "UTF-8' and give that file."
+        )
+    return text
+
+
+def csv_rows(
+    path: Path, text: str, separator: str = ",", *, strict: bool = False
+) -> Iterator[list[str]]:
+    """Split a table into the cells of its rows; an empty line is a row of none.
+
+    Args:
+        path: Where the text is from, for errors.
+        text: The table.
+        separator: One character, between cells.
+        strict: Refuse a quote inside of a quoted cell that is not doubled.
+
+    Raises:
+        DataError: A cell is too long, a quote is not closed, or it is no table; the row is named.
+    """
+    csv.field_size_limit(MOST_CELL)
+    row: list[str] | None = None
+    number = 0
+    try:
+        lines = chain(io.StringIO(text, newline=""), [_END])
+        for found in csv.reader(lines, delimiter=separator, strict=strict):
+            if row is not None:
+                yield row
+            row, number = found, number + 1
+    except (csv.Error, TypeError) as error:
+        raise DataError(
+            f"{path} is no CSV table: {error} in row {number + 1}. Expected at most {MOST_CELL:,} "
+            "characters in a cell. Save the table as CSV."
+        ) from error
+    if row != [_END]:
+        raise DataError(f"{path} has a quote that is not closed in row {number}. Close it.")
+
+
+def csv_records(
+    path: Path, text: str, separator: str = ",", *, strict: bool = False
+) -> tuple[tuple[str, ...], list[tuple[int, dict[str, str]]]]:
+    """Read the rows of a table under its header; empty lines do not count.
+
+    Args:
+        path: As in `csv_rows`.
+        text: As in `csv_rows`.
+        separator: As in `csv_rows`.
+        strict: As in `csv_rows`.
+
+    Returns:
+        The header, and each row with its number, counted from 1 at the first line. Cells that a
+        row does not have are not in it.
+
+    Raises:
+        DataError: As `csv_rows`; two columns have one name, or a row has more cells than columns.
+    """
+    rows = [
+        (number, row)
+        for number, row in enumerate(csv_rows(path, text, separator, strict=strict), start=1)
+        if row
+    ]
+    header = tuple(rows[0][1]) if rows else ()
+    twice = [name for name in header if name and header.count(name) > 1]
+    if twice:
+        raise DataError(f"{path} has the column {twice[0]!r} more than once. Keep one of them.")
+    for number, row in rows[1:]:
+        if any(row[len(header) :]):
+            raise DataError(
+                f"{path} row {number} has {len(row)} cells, expected {len(header)}, as many as the "
+                "header has. Quote cells that hold the separator."
+            )
+    return header, [(number, dict(zip(header, row, strict=False))) for number, row in rows[1:]]
