@@ -51,6 +51,7 @@ from openmer.app._decisions import Decision, Review, read_review
 from openmer.clip import Prediction
 from openmer.datasets import label_scheme, load, read_folds, read_manifest
 from openmer.datasets._action_units import combinations_of
+from openmer.datasets._footage_table import Movement, read_footage, write_footage
 from openmer.datasets._own_images import read_own_images
 from openmer.datasets._roots import known_root
 from openmer.datasets._sheets import read_sheet
@@ -70,7 +71,6 @@ from openmer.reports import add_record, check_records
 from openmer.reproduction import list_studies, load_study
 from openmer.video.coding._coding import EVENT_FORMATS, CodedEvent, Coding
 from openmer.video.coding._import import read_coding
-from openmer.video.footage._truth import Movement, read_footage, write_footage
 from openmer.video.output._events import read_events
 from openmer.video.spotting._evaluate import VideoResult
 from openmer.video.spotting._evaluate import _read as read_video_result
@@ -620,7 +620,8 @@ def _record(folder: Path) -> Path:
 
 def _footage(folder: Path) -> Path:
     moves = [Movement(video="a.mp4", footage="talking", onset=9, apex=12, offset=15, size_px=2.0)]
-    return write_footage(folder, moves, {"a-plain.mp4": "talking"})
+    plain = Movement(video="a-plain.mp4", footage="talking", kind="none")
+    return write_footage(folder, moves, [plain])
 
 
 def _folds(folder: Path) -> Path:
@@ -898,7 +899,7 @@ KINDS: tuple[Kind, ...] = (
         name="footage",
         make=_footage,
         mutations=WRITTEN,
-        read=lambda path: read_footage(path.parent),
+        read=lambda path: read_footage(path.parent, is_there=False),
     ),
     Kind(name="folds of one's own", make=_folds, mutations=WRITTEN, read=_read_folds),
     Kind(name="BIDS, subjects", make=_bids("participants.tsv"), mutations=WRITTEN, read=_read_bids),

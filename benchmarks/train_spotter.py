@@ -37,6 +37,7 @@ from safetensors.numpy import save
 from torch import nn
 
 from openmer.datasets import read_truth_csv
+from openmer.datasets._footage_table import NONE, Movement, read_footage
 from openmer.files import replace_file
 from openmer.video import Analysis, LearnedSpotter, analyze_video
 from openmer.video._recognize import spotted
@@ -44,7 +45,6 @@ from openmer.video.faces._patch import CELLS
 from openmer.video.faces._resample import uniform_runs
 from openmer.video.footage._evaluate import VideoTally, footage_markdown, footage_rows, tally_of
 from openmer.video.footage._inject import RECIPES
-from openmer.video.footage._truth import NONE, Movement, read_footage
 from openmer.video.spotting._brief_input import (
     CONTEXT,
     RATE_HZ,

@@ -46,6 +46,13 @@ def test_what_is_finished_is_not_looked_at_again(openmer, videos, tmp_path, monk
     assert first == second
 
 
+def test_an_event_beyond_the_end_is_an_error_and_no_miss(openmer, videos, tmp_path):
+    table = videos.with_name("long.csv")
+    table.write_text("video,kind,onset,offset\nstill.mp4,micro,85,90\nevent.mkv,micro,1,2\n")
+    code, _, err = openmer("evaluate-spotting", "--truth", table, "--no-model", "--out", tmp_path)
+    assert code == 3 and "still.mp4 has a true event up to frame 90, but only 90 frames" in err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

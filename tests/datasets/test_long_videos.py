@@ -256,6 +256,23 @@ class TestOwnTable:
         assert [video.events for video in videos[1:]] == [(), ()]
         assert videos[1].subject_ids == ("z.mkv",)
 
+    def test_a_link_is_no_second_video(self, tmp_path):
+        path = table(tmp_path, "a.mp4,1,s1,micro,1,2,9,,,", files=("a.mp4",))
+        (tmp_path / "quiet.mp4").symlink_to("a.mp4")
+        (tmp_path / "z.mp4").touch()
+        (tmp_path / "zz.mp4").hardlink_to(tmp_path / "z.mp4")
+        assert [video.key for video in read_truth_csv(path)] == ["a.mp4", "z.mp4"]
+        path = table(tmp_path, "a.mp4,1,s1,micro,1,2,9,,,", "quiet.mp4,1,s2,micro,1,2,9,,,")
+        with pytest.raises(DataError, match=r"under two names: .*a\.mp4 and .*quiet\.mp4"):
+            read_truth_csv(path)
+
+    @pytest.mark.parametrize(("name", "noted"), [(".\\a.mp4", 1), ("A.MP4", 1), ("./a.mp4", 0)])
+    def test_another_spelling_of_a_video_and_of_nothing(self, tmp_path, name, noted):
+        path = table(tmp_path, f"{name},nan,nan,nan,nan,NA,nan,nan,nan,", files=("a.mp4",))
+        (video,) = read_truth_csv(path, notes := [])
+        assert (video.key, video.subjects, video.events) == ("a.mp4", ("a.mp4",), ())
+        assert len(notes) == noted
+
     def test_two_faces_in_a_video(self, tmp_path):
         path = table(tmp_path, "a.mp4,2,s2,micro,1,2,9,,,", "a.mp4,1,s1,micro,1,2,9,,,")
         video = read_truth_csv(path)[0]
@@ -290,6 +307,9 @@ class TestOwnTable:
             ("a.mp4,1,s1,micro,9,,9,,,", "the offset must come after the onset"),
             ("a.mp4,1,s1,micro,1,12,9,,,", "apex '12'"),
             ("a.mp4,x,s1,micro,1,2,9,,,", "subject_id 'x' is not a whole number"),
+            ("a.mp4,0,s1,micro,1,2,9,,,", "subject_id 0: faces are numbered from 1"),
+            ("a.mp4,1,s1,nan,1,2,9,,,", "kind 'nan' is not micro or macro"),
+            ("a.mp5,1,s1,micro,1,2,9,,,", "a.mp4 does"),
             ("a.mp4,1,s/1,micro,1,2,9,,,", "holds a slash"),
             ("a.mp4,1,s1,micro,1,2,9,,,0", "fps '0' is not a rate"),
             ("a.mp4,1,s1,micro,1,2,9,,,fast", "fps 'fast' is not a rate"),

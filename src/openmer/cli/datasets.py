@@ -13,7 +13,8 @@ import typer
 
 from openmer import datasets
 from openmer.cli._console import errors, output, progress
-from openmer.cli._options import MOST_SEED, Columns, Json, Variant
+from openmer.cli._option_groups import fps_of
+from openmer.cli._options import MOST_SEED, Columns, Fps, Json, Variant
 from openmer.errors import OpenMERError, unknown_name
 
 app = typer.Typer(
@@ -149,6 +150,7 @@ def inject(
     footage: Annotated[
         str, typer.Option("--footage", help="A word for their kind, such as talking.")
     ] = "",
+    fps: Fps = None,
 ) -> None:
     """Warp known micro-movements into real videos, locked to the head, and write what is true.
 
@@ -157,9 +159,9 @@ def inject(
     """
     from openmer.video import inject_movements
 
-    for path in videos:
-        found = inject_movements([path], out, seed=seed, footage=footage)
-        errors.print(f"{path.name}: {len(found)} movements", soft_wrap=True)
+    found = inject_movements(videos, out, seed=seed, footage=footage, fps=fps_of(fps))
+    for name, count in Counter(movement.video for movement in found).items():
+        errors.print(f"{name}: {count} movements", soft_wrap=True)
 
 
 def _check_corpus(

@@ -82,9 +82,10 @@ def evaluate_spotting(
     finished is kept; the same command goes on after it was stopped.
     """
     if footage is not None:
-        if corpus or truth or synthetic or found:
+        if corpus or truth or synthetic or found or column:
             raise ConfigError(
-                "Found --footage beside --corpus, --truth, --synthetic or --found, expected one."
+                "Found --footage beside --corpus, --truth, --synthetic, --found or --column, "
+                "expected it alone."
             )
         _evaluate_footage(footage, spotter, out, workers, as_json)
         return
@@ -129,8 +130,12 @@ def _evaluate_footage(folder: Path, spotter: str, out: Path, workers: int, as_js
     """Evaluate on footage of one's own; classes are not looked at."""
     require_own({out / "footage.md": "| Footage | Videos |"})
     settings = video.AnalyzeSettings(spotter=spotter)
+    notes: list[str] = []
     with progress(folder.name) as report:
-        tallies = video.evaluate_footage(folder, settings, workers=workers, on_progress=report)
+        tallies = video.evaluate_footage(
+            folder, settings, workers=workers, on_progress=report, notes=notes
+        )
+    tell("\n".join(notes))
     rows = video.footage_rows(tallies)
     text = video.footage_markdown(rows)
     replace_files({out / "footage.md": text})
@@ -169,7 +174,10 @@ def _videos(
     if alone:
         raise ConfigError(f"{', '.join(alone)} goes with --corpus only. Leave it out.")
     if truth is not None:
-        return datasets.read_truth_csv(truth), truth.stem
+        notes: list[str] = []
+        listed = datasets.read_truth_csv(truth, notes)
+        tell("\n".join(notes))
+        return listed, truth.stem
     return datasets.read_truth_csv(
         _synthetic(synthetic, seed, out)
     ), f"synthetic-{synthetic}-{seed}"

@@ -18,6 +18,12 @@ from ._facts import (
     options_of as options_of,
 )
 from ._folds_table import read_folds as read_folds
+from ._footage_table import NONE as NONE
+from ._footage_table import TRUTH as TRUTH
+from ._footage_table import Movement as Movement
+from ._footage_table import read_footage as read_footage
+from ._footage_table import same_files as same_files
+from ._footage_table import write_footage as write_footage
 from ._hugging_face import hugging_face_dataset as hugging_face_dataset
 from ._label_files import LabelSchemeField as LabelSchemeField
 from ._label_files import label_scheme as label_scheme
@@ -148,6 +154,8 @@ from .synthetic._long_videos import (
 __all__ = [
     "DESCRIPTION",
     "KINDS",
+    "NONE",
+    "TRUTH",
     "UNIT_SCHEME",
     "VIDEO_SUFFIXES",
     "ActionUnit",
@@ -158,6 +166,7 @@ __all__ = [
     "Kind",
     "LabelScheme",
     "LabelSchemeField",
+    "Movement",
     "Options",
     "OwnImages",
     "PretrainingScheme",
@@ -191,6 +200,7 @@ __all__ = [
     "pretraining_scheme",
     "read_bids",
     "read_folds",
+    "read_footage",
     "read_long_videos",
     "read_manifest",
     "read_own_images",
@@ -199,10 +209,12 @@ __all__ = [
     "register_corpus",
     "register_label_scheme",
     "repair_manifest",
+    "same_files",
     "unit_targets",
     "units_of",
     "variable",
     "write_bids",
     "write_corpus",
+    "write_footage",
     "write_long",
 ]

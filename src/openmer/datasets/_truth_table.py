@@ -9,8 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
+from openmer.datasets._footage_table import refuse_links, same_files, video_name
 from openmer.datasets._manifest import list_frames
 from openmer.datasets._numbers import is_empty, read_whole
+from openmer.datasets._paths import near_misses
 from openmer.datasets._table import MissingFile, Row, RowProblem, TableForm, fps_of, read_table
 from openmer.datasets._true_events import KINDS, AnnotatedVideo, TrueEvent
 from openmer.errors import DataError
@@ -52,7 +54,7 @@ class _TruthRow:
         )
 
 
-def read_truth_csv(path: Path) -> tuple[AnnotatedVideo, ...]:
+def read_truth_csv(path: Path, notes: list[str] | None = None) -> tuple[AnnotatedVideo, ...]:
     """Read the true events of one's own videos.
 
     Columns, of which `video`, `kind`, `onset` and `offset` must be there:
@@ -73,6 +75,7 @@ def read_truth_csv(path: Path) -> tuple[AnnotatedVideo, ...]:
 
     Args:
         path: The CSV file, UTF-8.
+        notes: Gets a text on each name of a video that was taken as another spelling.
 
     Returns:
         The videos in the order of their first rows, then those without a row by their names. The
@@ -85,8 +88,9 @@ def read_truth_csv(path: Path) -> tuple[AnnotatedVideo, ...]:
     path = Path(path)
     folders: dict[Path, tuple[Path, ...]] = {}
     rows = read_table(
-        path, _FORM, make=lambda row: _row(row, path.parent, folders), key=lambda row: row.key
+        path, _FORM, make=lambda row: _row(row, path.parent, folders, notes), key=lambda r: r.key
     )
+    refuse_links(path, [row.video for row in rows])
     by_video: dict[str, list[_TruthRow]] = {}
     for row in rows:
         by_video.setdefault(row.video, []).append(row)
@@ -94,15 +98,17 @@ def read_truth_csv(path: Path) -> tuple[AnnotatedVideo, ...]:
     return (*listed, *_unlisted(path.parent, rows))
 
 
-def _row(row: Row, root: Path, folders: dict[Path, tuple[Path, ...]]) -> _TruthRow:
-    video = Path(os.path.normpath(row["video"])).as_posix()
+def _row(
+    row: Row, root: Path, folders: dict[Path, tuple[Path, ...]], notes: list[str] | None
+) -> _TruthRow:
+    video = video_name(root, row["video"], notes)
     path = root / video
     frame_paths = _frames(path, folders)
     return _TruthRow(
         video=video,
         path=path,
         frame_paths=frame_paths,
-        subject=row.get("subject", "") or video,
+        subject=_text(row, "subject") or video,
         fps=fps_of(row),
         event=_event(row, len(frame_paths)),
     )
@@ -113,7 +119,7 @@ def _frames(path: Path, folders: dict[Path, tuple[Path, ...]]) -> tuple[Path, ..
     if path.is_file():
         return ()
     if not path.is_dir():
-        raise MissingFile(f"video {path} does not exist")
+        raise MissingFile(f"video {path} does not exist{near_misses(path)}")
     if path not in folders:
         try:
             folders[path] = list_frames(path)
@@ -126,7 +132,7 @@ def _frames(path: Path, folders: dict[Path, tuple[Path, ...]]) -> tuple[Path, ..
 
 def _event(row: Row, frames: int) -> TrueEvent | None:
     """Build the event of a row; `frames` is how many the video has, 0 where not known."""
-    if not any(row.get(column) for column in _EVENT):
+    if all(is_empty(row.get(column, "")) for column in _EVENT):
         return None
     said = row.get("kind", "").lower()
     kind = next((known for known in KINDS if known == said), None)
@@ -149,10 +155,24 @@ def _event(row: Row, frames: int) -> TrueEvent | None:
         onset=onset,
         apex=apex,
         offset=offset,
-        emotion=row.get("class", ""),
-        subject_id=_frame(row, "subject_id") if row.get("subject_id") else 1,
-        action_units=row.get("action_units", ""),
+        emotion=_text(row, "class"),
+        subject_id=_face(row),
+        action_units=_text(row, "action_units"),
     )
+
+
+def _text(row: Row, column: str) -> str:
+    """Return a cell; "" also where it says so in a word, as "nan" does."""
+    cell = row.get(column, "")
+    return "" if is_empty(cell) else cell
+
+
+def _face(row: Row) -> int:
+    """Return the number of the face, 1 where none is given."""
+    number = _frame(row, "subject_id") if _text(row, "subject_id") else 1
+    if number == 0:
+        raise RowProblem("subject_id 0: faces are numbered from 1")
+    return number
 
 
 def _frame(row: Row, column: str) -> int:
@@ -199,12 +219,21 @@ def _video(path: Path, name: str, rows: list[_TruthRow]) -> AnnotatedVideo:
 
 def _unlisted(root: Path, rows: Iterable[_TruthRow]) -> list[AnnotatedVideo]:
     """List the video files beside the table and beside listed videos that have no row."""
-    listed = {row.video: row.path.parent for row in rows}
-    videos = []
-    for folder in sorted({root, *listed.values()}):
-        for file in sorted(folder.iterdir()):
-            name = Path(os.path.relpath(file, root)).as_posix()
-            is_video = file.suffix.lower() in VIDEO_SUFFIXES and not file.name.startswith(".")
-            if is_video and name not in listed and file.is_file():
-                videos.append(AnnotatedVideo(subjects=(name,), name=name, path=file))
-    return videos
+    listed = list(dict.fromkeys(row.path for row in rows))
+    folders = sorted({root, *(path.parent for path in listed)})
+    beside = [file for folder in folders for file in videos_beside(folder)]
+    others = same_files([*listed, *beside])  # a link to a listed one has its events, too
+    named = {Path(os.path.relpath(file, root)).as_posix(): file for file in beside
+             if file not in others and file not in listed}  # fmt: skip
+    return [AnnotatedVideo(subjects=(name,), name=name, path=file) for name, file in named.items()]
+
+
+def videos_beside(folder: Path) -> list[Path]:
+    """List the video files of a folder by their names, without hidden ones."""
+    return [
+        file
+        for file in sorted(folder.iterdir())
+        if file.suffix.lower() in VIDEO_SUFFIXES
+        and not file.name.startswith(".")
+        and file.is_file()
+    ]

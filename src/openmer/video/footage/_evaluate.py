@@ -9,13 +9,13 @@ from pathlib import Path
 from joblib import cpu_count, delayed
 
 from openmer._workers import in_workers
-from openmer.errors import DataError
+from openmer.datasets import NONE, Movement, read_footage
 from openmer.evaluation import Span, match_spans, overlap, span_of
 from openmer.video._analysis import Analysis
 from openmer.video._analyze import AnalyzeSettings, analyze_video
 from openmer.video._quality import quality_of
 from openmer.video.footage._inject import is_upper
-from openmer.video.footage._truth import NONE, Movement, read_footage
+from openmer.video.spotting._evaluate import require_inside
 
 _ALL = "all"
 _SIZES_PX = (1.0, 2.0, 3.0, 4.0)
@@ -95,6 +95,7 @@ def evaluate_footage(
     *,
     workers: int = 1,
     on_progress: Callable[[str, int, int], None] | None = None,
+    notes: list[str] | None = None,
 ) -> tuple[VideoTally, ...]:
     """Spot in every video of a folder, and compare with its table.
 
@@ -103,13 +104,12 @@ def evaluate_footage(
         settings: How videos are analysed.
         workers: Processes; 0 is one per core.
         on_progress: Called with "videos", how many are done, and how many there are.
+        notes: Gets a text on each name of a video that was taken as another spelling.
 
     Raises:
-        DataError: The table is wrong, or a video cannot be read.
+        DataError: The table is wrong, a video cannot be read, or a row is beyond its end.
     """
-    rows = read_footage(folder)
-    if not rows:
-        raise DataError(f"{folder} lists no video. Add rows to its table.")
+    rows = read_footage(folder, notes)
     by_video: dict[str, list[Movement]] = {}
     for row in rows:
         by_video.setdefault(row.video, []).append(row)
@@ -153,7 +153,7 @@ def footage_markdown(rows: Sequence[FootageRow]) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return "-"
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    return f"{value:.2f}" if isinstance(value, float) else str(value).replace("|", "\\|")
 
 
 def _tally(
@@ -164,7 +164,12 @@ def _tally(
 
 
 def tally_of(name: str, rows: Sequence[Movement], analysis: Analysis) -> VideoTally:
-    """Compare what was found in one video with its rows of the table."""
+    """Compare what was found in one video with its rows of the table.
+
+    Raises:
+        DataError: A row is beyond the end of the video.
+    """
+    require_inside(name, [row.offset for row in rows], analysis.frames)
     found = [span_of(event) for event in analysis.events if event.kind == "micro"]
     true = [row for row in rows if row.kind == "micro"]
     spans = [
@@ -199,12 +204,11 @@ def _of_first(span: Span) -> Span:
 
 
 def _is_within(span: Span, row: Movement) -> bool:
-    whole = row.onset < 0 or row.offset < 0
-    return whole or row.onset <= (span.onset + span.offset) / 2 <= row.offset
+    return row.is_whole or row.onset <= (span.onset + span.offset) / 2 <= row.offset
 
 
 def _calm_s(calm: Sequence[Movement], face_s: float, frames: int, duration_s: float) -> float:
-    if any(row.onset < 0 or row.offset < 0 for row in calm):
+    if any(row.is_whole for row in calm):
         return face_s
     share = sum(row.offset - row.onset + 1 for row in calm) / max(frames, 1)
     return min(share * duration_s, face_s)

@@ -6,10 +6,12 @@ top of whatever the subject does is a movement whose time, place and size are kn
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,10 +19,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.errors import DataError
-from openmer.files import require_same, temporary_folder
+from openmer.datasets import NONE, TRUTH, Movement, read_footage, same_files, write_footage
+from openmer.errors import ConfigError, DataError
+from openmer.files import check_replaceable, require_same, temporary_folder
 from openmer.preprocessing import Mesh, detect_faces, find_mesh
-from openmer.video.footage._truth import TRUTH, Movement, read_footage, write_footage
+from openmer.video._identity import identity_of
 from openmer.video.io._frame import VideoFrame
 from openmer.video.io._reader import Video, open_video
 from openmer.video.io._writer import VideoWriter
@@ -63,7 +66,12 @@ _STEADY = 2  # frames to each side over which a place is averaged
 
 
 def inject_movements(
-    videos: Sequence[Path], out: Path, *, seed: int = 0, footage: str = ""
+    videos: Sequence[Path],
+    out: Path,
+    *,
+    seed: int = 0,
+    footage: str = "",
+    fps: Fraction | None = None,
 ) -> tuple[Movement, ...]:
     """Write videos with known movements, the same without, and the table of what is true.
 
@@ -76,20 +84,27 @@ def inject_movements(
         out: Folder for the videos and ``truth.csv``, which is continued where it is there.
         seed: The same seed and video give the same movements.
         footage: A word for the kind of these videos ("talking"), by which results are grouped.
+        fps: The true frame rate; folders of images need it.
 
     Returns:
         The movements.
 
     Raises:
-        DataError: A video cannot be read, shows no face, or the files cannot be written; or the
+        ConfigError: `footage` is no such word.
+        DataError: The folder holds videos or rows of these names that were made of something else;
+            a video cannot be read, shows no face, or the files cannot be written; or the
             face mesh cannot be had.
     """
+    check_replaceable(out / f".{TRUTH}")  # not there: what counts is the folder around it
+    jobs = [_job(path, out, seed, footage, fps) for path in _unique(videos)]
+    _refuse_taken(jobs)
     done: list[Movement] = []
-    for path in videos:
-        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
-            raise DataError(f"{path} is no ordinary file. Save the video in one, and give that.")
-        with open_video(path, on_damage="stop") as video:
-            done += _one(video, path, out, seed, footage)
+    for job in jobs:
+        if job.before:
+            done += job.before
+            continue
+        with open_video(job.path, fps=fps, on_damage="stop") as video:
+            done += _one(video, job, out)
     return tuple(done)
 
 
@@ -98,23 +113,87 @@ def is_upper(region: str) -> bool:
     return _UPPER in region
 
 
-def _one(video: Video, path: Path, out: Path, seed: int, footage: str) -> list[Movement]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """One video, what will be made of it, and the movements of it that are there already."""
+
+    path: Path
+    seed: int
+    footage: str
+    origin: str
+    before: tuple[Movement, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Names of the copies with movements and without."""
+        stem = self.path.resolve().stem if self.path.name in {"", ".."} else self.path.stem
+        return f"{stem}.mp4", f"{stem}-plain.mp4"
+
+
+def _unique(videos: Sequence[Path]) -> list[Path]:
+    """List each video once; refuse what would be waited for, and two that give files of a name."""
+    again = same_files(videos)
+    found = [path for path in dict.fromkeys(videos) if path not in again]
+    for path in found:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise DataError(f"{path} is no ordinary file. Save the video in one, and give that.")
+    return found
+
+
+def _job(path: Path, out: Path, seed: int, footage: str, fps: Fraction | None) -> _Job:
+    """Say what will be made of a video; refuse what is there and was made of something else."""
+    if footage.strip().lower() == "all" or not footage.isprintable():
+        raise ConfigError(
+            f"Found --footage {footage!r}; expected a word for the kind of the videos, such as "
+            "talking; all of them together are called 'all'."
+        )
+    told = json.dumps([identity_of(path)["sha256"], seed, footage, str(fps)])
+    job = _Job(
+        path=path, seed=seed, footage=footage,
+        origin=hashlib.sha256(told.encode()).hexdigest()[:16],
+    )  # fmt: skip
+    rows = read_footage(out, is_there=False) if (out / TRUTH).exists() else ()
+    own = [row for row in rows if row.video in job.names]
+    there = [name for name in job.names if os.path.lexists(out / name)]
+    if (own or there) and {row.origin for row in own} != {job.origin}:
+        raise DataError(
+            f"{out} has {' and '.join(there) or 'rows on ' + own[0].video} already, which were not "
+            f"made of {path} with this --seed, --footage and --fps. Nothing was written. Give "
+            "another --out."
+        )
+    moved = tuple(row for row in own if row.kind != NONE)
+    return replace(job, before=moved if len(there) == len(job.names) else ())
+
+
+def _refuse_taken(jobs: Sequence[_Job]) -> None:
+    """Refuse two videos of one name, and names that a table cannot hold, before the work."""
+    taken: dict[str, Path] = {}
+    for job in jobs:
+        for name in job.names:
+            if not name.isprintable() or name != name.strip() or "\\" in name:
+                raise DataError(f"A table cannot hold the name {name!r}. Rename {job.path}.")
+            if other := taken.get(name.casefold()):
+                raise DataError(
+                    f"{other} and {job.path} would both give {name}. Give them in turn, each with "
+                    "another --out."
+                )
+            taken[name.casefold()] = job.path
+
+
+def _one(video: Video, job: _Job, out: Path) -> list[Movement]:
     """Write both copies of one video, and its rows."""
-    known = {row.video for row in read_footage(out)} if (out / TRUTH).exists() else ()
-    for name in (f"{path.stem}.mp4", f"{path.stem}-plain.mp4"):
-        if (out / name).exists() and name not in known:
-            raise DataError(
-                f"{out / name} is there and not in the table of this folder, so it is not ours to "
-                "replace. Give another --out."
-            )
+    names, path = job.names, job.path
     fps = video.info.fps or Fraction(25)
     meshes, numbers = _followed(video, fps)
     order = _played(len(numbers), fps)
-    rng = np.random.default_rng([seed, zlib.crc32(os.fsencode(path.stem))])
-    movements = _drawn(rng, order, meshes, fps, f"{path.stem}.mp4", footage)
+    rng = np.random.default_rng([job.seed, zlib.crc32(os.fsencode(path.stem))])
+    movements = [
+        replace(one, video=names[0], footage=job.footage, origin=job.origin)
+        for one in _drawn(rng, order, meshes, fps)
+    ]
     if not movements:
         raise DataError(f"{path} shows no face long enough. Give a video with one face in view.")
-    names = (f"{path.stem}.mp4", f"{path.stem}-plain.mp4")
+    plain = Movement(video=names[1], footage=job.footage, kind=NONE, origin=job.origin)
     out.mkdir(parents=True, exist_ok=True)
     with temporary_folder("inject", out) as place:
         with VideoWriter(place / names[0], fps=fps) as writer:
@@ -125,7 +204,7 @@ def _one(video: Video, path: Path, out: Path, seed: int, footage: str) -> list[M
                 writer.add(frame.image_rgb)
         for name in names:
             require_same(out / name, (place / name).read_bytes())
-        write_footage(out, movements, {names[1]: footage})  # before the videos: they are ours then
+        write_footage(out, movements, [plain])  # before the videos: they are ours then
         for name in names:
             (place / name).replace(out / name)
     return movements
@@ -180,8 +259,6 @@ def _drawn(
     order: Sequence[int],
     meshes: dict[int, Floats],
     fps: Fraction,
-    video: str,
-    footage: str,
 ) -> list[Movement]:
     """Draw movements at times when the face is seen."""
     found = []
@@ -195,9 +272,8 @@ def _drawn(
         if offset < len(order) and all(n in meshes for n in order[onset : offset + 1]):
             found.append(
                 Movement(
-                    video=video, footage=footage, kind="micro", onset=onset,
-                    apex=(onset + offset) // 2, offset=offset, region=recipe.region, side=side,
-                    size_px=size, class_name=recipe.class_name,
+                    video="", onset=onset, apex=(onset + offset) // 2, offset=offset,
+                    region=recipe.region, side=side, size_px=size, class_name=recipe.class_name,
                 )
             )  # fmt: skip
         at_s += lasts_s + _APART_S + float(rng.exponential(_EVERY_S - _APART_S))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -64,7 +64,8 @@ def analyze_videos(
         on_progress: Called with "videos", how many are done, and how many there are.
 
     Raises:
-        DataError: A video has no file, or cannot be read; what was finished is kept.
+        DataError: A video has no file, cannot be read, or is shorter than its true events; what
+            was finished is kept.
     """
     out.mkdir(parents=True, exist_ok=True)
     files = [out / f"{_digest(video, model, settings)}.json" for video in videos]
@@ -76,7 +77,21 @@ def analyze_videos(
         done += 1
     if on_progress is not None:
         on_progress("videos", len(videos), len(videos))
-    return tuple(_read(file) for file in files)
+    return tuple(_inside(_read(file), video) for file, video in zip(files, videos, strict=True))
+
+
+def require_inside(name: str, offsets: Iterable[int], frames: int) -> None:
+    """Refuse true events beyond the end of a video: nobody could find them.
+
+    Raises:
+        DataError: There is one.
+    """
+    last = max(offsets, default=-1)
+    if last >= frames:
+        raise DataError(
+            f"{name} has a true event up to frame {last}, but only {frames} frames (0 to "
+            f"{frames - 1}) that can be read. Correct its row, or give the video that was coded."
+        )
 
 
 def evaluate_detections(
@@ -123,6 +138,14 @@ def _analyze(
         frames=analysis.frames,
     )
     replace_file(file, f"{json.dumps(asdict(result))}\n")
+    _inside(result, video)
+
+
+def _inside(result: VideoResult, video: AnnotatedVideo) -> VideoResult:
+    """Return the result of a video of one's own if its events are in it; readers check corpora."""
+    if not video.corpus:
+        require_inside(video.name, (event.offset for event in video.events), result.frames)
+    return result
 
 
 def _read(file: Path) -> VideoResult:
