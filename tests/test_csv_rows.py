@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 import openmer
 from openmer._csv_rows import MOST_CELL, csv_records, csv_rows
-from openmer.datasets import label_scheme, read_folds, read_manifest, read_truth_csv
+from openmer.datasets import label_scheme, read_folds, read_footage, read_manifest, read_truth_csv
 from openmer.errors import DataError
 from openmer.evaluation import read_spotted
 from openmer.evaluation.audit._results_table import read_claims, read_rows, read_splits
 from openmer.video import read_events
-from openmer.video.footage._truth import read_footage
 
 _READERS = {
     "corpus,subject,clip,label,frames": read_manifest,

@@ -51,6 +51,7 @@ def test_what_a_user_wrote_into_the_table_stays(tmp_path):
         "sep=;\nvideo;kind;onset;offset;apex;size_px\n{};micro;1;5;;2\n",
         "video\tkind\tonset\toffset\tapex\tsize_px\n{}\tmicro\t1\t5\t-1\t2.\n",
     ],
+    ids=["pandas", "sep", "tabs"],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("name", ["talk 1.mp4", ".\\talk 1.mp4", "TALK 1.MP4", "./talk 1.mp4"])
