@@ -136,7 +136,6 @@ _HTNET = (
 SETTINGS = {
     "rrmfnet": ("title=RRMFNet tiny", *_RRMFNET, "training.perturb.every=0"),
     "rrmfnet-pt": ("title=RRMFNet tiny + PT", *_RRMFNET, "training.perturb.every=5"),
-    "sssnet": ("title=SSSNet, 25 epochs", "training.epochs=25"),
     "rcn-a": ("title=RCN-A of 32 filters", "model.parameters.maps=32", "training.epochs=30"),
     "htnet": ("title=HTNet small", *_HTNET),
     "htnet-pt": ("title=HTNet small + PT", *_HTNET, "training.perturb.every=7"),

@@ -18,7 +18,7 @@ from openmer.training import (
 
 WITHOUT_EPOCHS = (
     *("flow-svm", "flow-svm-stretched", "flow-kernel", "hoof", "mdmo", "bi-woof"),
-    *("lbp-top", "lbp-sip", "hog-top", "higo-top"),
+    *("lbp-top", "lbp-top-magnified", "lbp-sip", "hog-top", "higo-top", "bi-woof-phase", "fdm"),
 )
 
 

@@ -65,7 +65,7 @@ MOTION_HISTOGRAMS = ("hoof", "bi_woof", "main_direction")
 OTHER_RECIPES = (
     '[[recipe]]\nstep = "apex_frame"\n',
     '[[recipe]]\nstep = "dynamic_image"\n',
-    '[[recipe]]\nstep = "flow"\n[[recipe]]\nstep = "depth"\n',
+    *(f'[[recipe]]\nstep = "flow"\n[[recipe]]\nstep = "{n}"\n' for n in ("depth", "append_phase")),
     '[[recipe]]\nstep = "flow"\n[[recipe]]\nstep = "average"\nsize = 14\n',
     "".join(
         f'[[recipe]]\nstep = "{name}"\n'
@@ -79,6 +79,7 @@ OTHER_RECIPES = (
     ),
     *(f'[[recipe]]\nstep = "{n}"\nsize = 4\n' for n in ("hog_top", "lbp_sip", "lbp_top")),
     *(f'[[recipe]]\nstep = "{n}"\nn_frames = 4\n' for n in ("flow_series", "frame_series")),
+    '[[recipe]]\nstep = "dynamics_map"\nn_frames = 4\nperiods = 2\nsize = 4\n',
 )
 STUDY = {
     "name": "mine",

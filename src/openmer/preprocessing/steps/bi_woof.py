@@ -14,15 +14,17 @@ from openmer.preprocessing.steps._orientation import (
     magnitude_histograms,
 )
 from openmer.preprocessing.steps._step import FLOW, RECOVERED_FLOW, Array, Step
+from openmer.preprocessing.steps.append_phase import FLOW_AND_PHASE
 
 
 class BiWoofStep(Step):
     """Bi-WOOF in `size` x `size` cells: magnitudes by direction times the cell's mean strain.
 
-    Of u, v and strain. Liong, See, Wong, Phan (2018), Signal Processing: Image Communication 62.
+    Of u, v and strain, or what stands in its place. Liong, See, Wong, Phan (2018), Signal
+    Processing: Image Communication 62.
     """
 
-    gives: ClassVar = dict.fromkeys((FLOW, RECOVERED_FLOW), ORIENTATIONS)
+    gives: ClassVar = dict.fromkeys((FLOW, FLOW_AND_PHASE, RECOVERED_FLOW), ORIENTATIONS)
 
     step: Literal["bi_woof"] = "bi_woof"
     size: int = Field(ge=1)
