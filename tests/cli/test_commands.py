@@ -136,6 +136,8 @@ def test_help_and_version(openmer):
         (("evaluate", "ststnet", "--epoch-rule", "best"), 2, "held_out"),
         (("evaluate", "ststnet", "--seeds", "0"), 2, "seeds"),
         (("audit", "ststnett"), 2, "Did you mean 'ststnet'"),
+        (("audit", "ststnet", "--predictions", "p.csv"), 2, "Found METHOD, which belongs to"),
+        (("audit", "ststnet", "--claim", "uf1=1"), 2, "Give --predictions FILE, too"),
     ],
 )
 def test_a_wrong_name_or_option(openmer, manifest, arguments, code, message):

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from openmer.evaluation import AuditRecord, Finding, Task
 
 
+_SCHEME = "megc2019-3"  # of published results
+
+
 @dataclass(frozen=True, slots=True)
 class AuditedWork(Work):
     """A method and its clips; the method may be left out where results are checked."""
@@ -89,7 +92,15 @@ def audit(
     that they should have tested.
     """
     if results.predictions is not None:
-        _check(results.predictions, results, clips, as_json=as_json)
+        of_methods = {
+            "METHOD": work.method, "--set": work.overrides, "--search": work.search,
+            "--epoch-rule": epoch_rule, "--full": full, "--pretraining-images": pretraining_images,
+        }  # fmt: skip
+        _require_none(of_methods, "belongs to the audit of a method. Leave out it or --predictions")
+        scheme = work.label_scheme or _SCHEME
+        _check(results.predictions, results, clips, scheme, as_json=as_json)
+    of_results = {"--folds": results.folds, "--log": results.log, "--claim": results.claim}
+    _require_none(of_results, "belongs to published results. Give --predictions FILE, too")
     if not work.method:
         raise ConfigError(
             "Found neither a method nor --predictions, expected one: openmer audit METHOD for a "
@@ -123,7 +134,16 @@ def audit(
     raise typer.Exit(0 if record.clean else 1)
 
 
-def _check(predictions: Path, results: Results, clips: Clips, *, as_json: bool) -> NoReturn:
+def _require_none(given: Mapping[str, object], what: str) -> None:
+    """Refuse what would be ignored."""
+    for name, value in given.items():
+        if value:
+            raise ConfigError(f"Found {name}, which {what}.")
+
+
+def _check(
+    predictions: Path, results: Results, clips: Clips, scheme: str, *, as_json: bool
+) -> NoReturn:
     """Check published results and end: with 1 where something is wrong."""
     found = evaluation.check_published(
         predictions,
@@ -131,6 +151,7 @@ def _check(predictions: Path, results: Results, clips: Clips, *, as_json: bool) 
         results.log,
         claims=results.claim or (),
         clips=clips.read().clips if clips.given else (),
+        scheme=scheme,
     )
     if as_json:
         typer.echo(

@@ -53,9 +53,9 @@ from ._manifest import (
     read_manifest as read_manifest,
 )
 from ._manifest import repair_manifest as repair_manifest
-from ._numbers import (
-    read_rate as read_rate,
-)
+from ._numbers import is_empty as is_empty
+from ._numbers import read_rate as read_rate
+from ._numbers import read_whole as read_whole
 from ._own_images import (
     OwnImages as OwnImages,
 )
@@ -184,6 +184,7 @@ __all__ = [
     "headers_named",
     "hugging_face_dataset",
     "ids_to_check",
+    "is_empty",
     "label_scheme",
     "labelled",
     "list_datasets",
@@ -206,6 +207,7 @@ __all__ = [
     "read_own_images",
     "read_pixels",
     "read_truth_csv",
+    "read_whole",
     "register_corpus",
     "register_label_scheme",
     "repair_manifest",

@@ -61,7 +61,7 @@ def test_what_is_no_file_of_predictions_is_refused(tmp_path, text):
     (tmp_path / "p.csv").write_text(text)
     with pytest.raises(DataError, match=r"Expected CSV|expected subject"):
         read_rows(tmp_path / "p.csv")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="There is no"):
         read_rows(tmp_path / "none.csv")
 
 
@@ -76,6 +76,72 @@ def test_scores_are_found_in_text_tables_and_options(tmp_path):
     assert claims_of(["uf1=0.5"]) == [claim("uf1", 0.5)]
     with pytest.raises(DataError, match="names no score"):
         claims_of(["best=1"])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("uf1=0,87", 0.87), ("uf1=.87", 0.87), ("uf1=87%", 0.87), ("UF1 = 8.7e-1", 0.87)],
+)
+def test_a_claim_is_read_as_it_is_written(text, value):
+    assert claims_of([text])[0].value == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "uf1=0x1",
+        "uf1=1_0",
+        "uf1=nan",
+        "uf1=-1",
+        "uf1=0.8.7",
+        "uf1=0,8,7",
+        "best 3 uf1=1",
+        "uf1=1e999",
+    ],
+)
+def test_a_claim_that_is_no_number_is_refused(tmp_path, text):
+    with pytest.raises(DataError, match=r"Expected uf1|expected a number"):
+        claims_of([text])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "loss 3",
+        "epoch,uf1\n1,inf\n",
+        "epoch,uf1\ninf,1\n",
+        f"epoch {'9' * 5000} uf1 0.5",
+        "uf1,a\nx,1",
+    ],
+)
+def test_a_log_without_a_score_that_can_be_read_is_refused(tmp_path, text):
+    (tmp_path / "log").write_text(text)
+    with pytest.raises(DataError):
+        read_claims(tmp_path / "log")
+
+
+@pytest.mark.parametrize("line", ["s1,unused,s1", ",test,s1", "s1,test,nan"])
+def test_folds_without_a_known_part_are_refused(tmp_path, line):
+    (tmp_path / "f.csv").write_text(f"fold,part,subject\n{line}\n")
+    with pytest.raises(DataError, match="expected train, validation or test"):
+        read_splits(tmp_path / "f.csv")
+
+
+def test_ids_that_may_be_one_are_noted_and_stay_two(honest):
+    twin = replace(honest.rows[0], subject="SMIC/S01", fold="SMIC/S01", clip="SMIC/S01/c")
+    again = replace(honest.rows[0], clip=f"{honest.rows[0].subject}/C00")
+    found = check_results([*honest.rows, twin, again])
+    told = [one for one in found.findings if one.check == "ids"]
+    assert [one.severity for one in told] == ["note", "note"] and found.clips == 444
+    assert "'SMIC/S01' and 'smic/s1' may be one subject" in told[0].message
+    split = Split(fold="smic/s1", part="train", subject="smic/S1")
+    assert checks(check_results(honest.rows, [split]))[0] == "ids"
+
+
+def test_many_epochs_take_no_memory(honest):
+    rows = [replace(honest.rows[0], epoch=epoch) for epoch in (0, 1, 1_000_000)]
+    (finding,) = [one for one in check_results(rows).findings if one.check == "epochs"]
+    assert "such as 2 of" in finding.message
 
 
 def test_a_uar_of_1178_is_impossible_and_87_is_percent():

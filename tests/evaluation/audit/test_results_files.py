@@ -1,5 +1,7 @@
 """Predictions in other people's shapes are read, or refused with what they may have meant."""
 
+import json
+
 import numpy as np
 import pytest
 from tests.contracts.leaks._published import honest_results
@@ -123,10 +125,32 @@ def test_arrays_of_numpy(tmp_path):
         ("subject,thruth,pred\n1,a,a", "'thruth' may be truth"),
         ("subject,truth,predction\n1,a,a", "'predction' may be predicted"),
         ("subject,truth,pred\n1,happy,0\n2,sad,1", "happy, sad as truth and 0, 1 as predictions"),
-        ("subject,truth,pred\n1,Happy,happy\n2,Sad,sad", "differ in case only"),
-        ("subject,truth,pred\n1,,a\n1,a,a", "1 lines without a truth"),
+        ("subject,truth,pred\n1,Happy,happy\n2,Sad,sad", "'Happy' and 'happy', which may be one"),
+        ("subject,truth,pred\n1,,a\n1,a,a", "1 lines with no value for truth"),
         ("subject,truth,p_a,p_b\n1,a,high,0.1", "'high', expected a number"),
         ("subject,truth,pred,epoch\n1,a,a,last", "'last', expected a number"),
+        *(
+            (f"subject,truth,pred,epoch\n1,a,a,{epoch}", f"the epoch '{epoch}', expected a number")
+            for epoch in ("inf", "1e400", "-1", "1_0", "99999999")
+        ),
+        *(
+            (f"subject,truth,p_a,p_b\n1,a,{score},0.1", f"'{score}', expected a number")
+            for score in ("inf", "nan", "1_0", "0x1")
+        ),
+        (
+            "subject,truth,pred\n1,a,nan\n1,a,a",
+            "no value for predicted, the first is line 2 ('nan')",
+        ),
+        ("subject,truth,pred\n1,a,a\n\nNA,a,a", "no value for subject, the first is line 4 ('NA')"),
+        ("subject,truth,pred,seed\n1,a,a,\n1,a,a,1", "no value for seed, the first is line 2"),
+        ("subject,truth,pred\n1,a,a\n1,b", "line 3 has 2 cells, expected 3"),
+        ("subject,subject,truth,pred\n1,2,a,a", "column 'subject' more than once"),
+        ("subject,Person,truth,pred\n1,2,a,a\n1,3,a,a", "both may be the subject and differ"),
+        ("subject,truth,p_a,prob_a,p_b\n1,a,1,1,0", "both scores of 'a'"),
+        ("subject,truth,pred\n1,1,0.73\n1,0,1.0", "'0.73', which is a score"),
+        ("subject,truth,pred,split\n1,a,a,train\n1,a,a,test", "1 lines of the part 'train'"),
+        ("subject,label_a,label_b,pred\n1,1,1,a", "no value for truth"),
+        (f"subject,truth,pred\n1,a,{'a' * 200_000}", "field limit"),
     ],
 )
 def test_near_misses_are_named(tmp_path, text, told):
@@ -135,9 +159,78 @@ def test_near_misses_are_named(tmp_path, text, told):
     assert told in str(error.value)
 
 
+def test_what_is_of_no_class_is_no_score_and_none_is_a_class_where_both_name_it(tmp_path):
+    (row,) = rows_of(tmp_path, "subject,truth,pred,prob_max\n1,none,none,0.9")
+    assert (row.truth, row.predicted, row.best) == ("none", "none", "")
+    (row,) = rows_of(tmp_path, "sep=;\nsubject;truth;p_a;p_b;prob_max\n1;b;0,2;0,8;0,8", "q.csv")
+    assert row.predicted == "b"
+
+
+RECORDS = [{"subject": "s1", "clip": "v", "y_true": "happy", "y_pred": "sad"}]
+COLUMNS = {name: [value] for name, value in RECORDS[0].items()}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        RECORDS,
+        COLUMNS,
+        {name: {"0": value[0]} for name, value in COLUMNS.items()},
+        {"s1": {"clip": ["v"], "y_true": ["happy"], "y_pred": ["sad"]}},
+        {"s1": [{"clip": "v", "y_true": "happy", "y_pred": "sad"}]},
+    ],
+)
+def test_json_of_many_forms(tmp_path, found):
+    assert rows_of(tmp_path, json.dumps(found), "p.json") == [ONE]
+    assert rows_of(tmp_path, json.dumps(RECORDS[0]), "p.jsonl") == [ONE]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "3", "[" * 100_000, '{"subject":', '{"a": 1, "a": 2}', "[{}]", '{"s1": {"s2": {}}}'),
+        '{"subject": ["1", "2"], "y_true": [0, 1], "y_pred": [0, null]}',
+        '{"subject": ["1", "2"], "y_true": [0, 1], "y_pred": [0]}',
+        '{"subject": ["1"], "y_true": [0], "y_pred": [{"a": 1}]}',
+        '{"subject": ["1", "2"], "y_true": [[0], [0, 1]], "y_pred": [1, 0]}',
+        '[{"subject": "1", "y_true": 0, "y_pred": 0}, {"subject": "2", "y_true": 0}]',
+    ],
+)
+def test_json_that_is_something_else_is_refused(tmp_path, text):
+    with pytest.raises(DataError):
+        rows_of(tmp_path, text, "p.json")
+
+
+def test_a_folder_of_folders_has_one_table_each_and_none_of_a_training(tmp_path):
+    for name in ("s1", "s2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pred.csv").write_text("clip,truth,predicted\nv,happy,sad\n")
+    assert [row.subject for row in read_rows(tmp_path)] == ["s1", "s2"]
+    (tmp_path / "s2" / "all.csv").write_text("clip,truth,predicted\nv,happy,sad\n")
+    with pytest.raises(DataError, match="s2 has 2 tables, expected one"):
+        read_rows(tmp_path)
+    (tmp_path / "s2" / "all.csv").replace(tmp_path / "s2_train.csv")
+    with pytest.raises(DataError, match=r"s2_train\.csv is of a training"):
+        read_rows(tmp_path)
+
+
+def test_arrays_in_a_column_are_read_and_rows_of_no_class_are_not(tmp_path):
+    path = tmp_path / "p.npz"
+    np.savez(path, subject=np.array([b"s1", b"s2"]), y_true=[[0], [1]], y_pred=[[0], [1]])
+    assert [(row.subject, row.truth, row.predicted) for row in read_rows(path)] == [
+        ("s1", "0", "0"), ("s2", "1", "1"),
+    ]  # fmt: skip
+    np.savez(path, subject=["s1"], y_true=[[0, 0]], y_pred=[0])
+    with pytest.raises(DataError, match="not one 1 among 0"):
+        read_rows(path)
+    np.savez_compressed(path, subject=np.zeros(30_000_000))
+    with pytest.raises(DataError, match="more than 200 MB"):
+        read_rows(path)
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "p.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="cannot be read as text"):
+    with pytest.raises(DataError, match="is not UTF-8 text"):
         read_rows(tmp_path / "p.csv")
 
 

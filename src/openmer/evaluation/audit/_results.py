@@ -10,7 +10,7 @@ from pathlib import Path
 from scipy.stats import binomtest
 
 from openmer.clip import Clip
-from openmer.datasets import label_scheme, labelled
+from openmer.datasets import alike_ids, label_scheme, labelled
 from openmer.evaluation._audit_stamp import Finding
 from openmer.evaluation.audit._finding import some
 from openmer.evaluation.audit._results_claims import (
@@ -74,7 +74,7 @@ def check_results(
         truth: Class of every clip that should have been tested, by ``subject/clip`` as in `rows`,
             in the order of the corpus; None where it is not known.
     """
-    findings = _check_folds(rows, splits)
+    findings = _check_ids(rows, splits) + _check_folds(rows, splits)
     final = _last_epochs(rows)
     findings += _check_scores(final) + _check_grouping(final)
     findings += check_epochs([(row.fold, row.epoch) for row in rows])
@@ -278,6 +278,28 @@ def _missed(clip: str, truth: str, rows: Sequence[Row]) -> Row:
     other = next((name for name in classes_of(rows) if name != truth), truth)
     subject = clip.rpartition("/")[0]
     return Row(fold=subject, subject=subject, clip=clip, truth=truth, predicted=other)
+
+
+def _check_ids(rows: Sequence[Row], splits: Sequence[Split]) -> list[Finding]:
+    """Note ids of subjects, and of clips, that may be one written in two ways."""
+    subjects = alike_ids({row.subject for row in rows} | {split.subject for split in splits})
+    clips = alike_ids({row.clip for row in rows})
+    clips = [group for group in clips if len({clip.rpartition("/")[0] for clip in group}) == 1]
+    told = [
+        (subjects, "subject", "their clips would train the model that is tested on the others"),
+        (clips, "clip", "it is tested more than once"),
+    ]
+    return [
+        Finding(
+            check="ids",
+            severity="note",
+            fold="",
+            message=f"{some({' and '.join(map(repr, group)) for group in groups})} may be one "
+            f"{what}. If so, {so}: write it in one way.",
+        )
+        for groups, what, so in told
+        if groups
+    ]
 
 
 def _check_folds(rows: Sequence[Row], splits: Sequence[Split]) -> list[Finding]:

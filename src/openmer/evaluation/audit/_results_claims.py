@@ -61,14 +61,18 @@ def check_epochs(told: Sequence[tuple[str, int]]) -> list[Finding]:
             folds[fold].add(epoch)
     every = sorted(set().union(*folds.values()))
     step = min((after - before for before, after in pairwise(every)), default=1)
-    gaps = {fold: set(range(min(own), max(own) + 1, step)) - own for fold, own in folds.items()}
-    gaps = {fold: own for fold, own in gaps.items() if own}
+    gaps = {
+        fold: before + step
+        for fold, own in folds.items()
+        for before, after in pairwise(sorted(own))
+        if after - before > step
+    }
     ends = sorted(max(own) for own in folds.values())
     messages = []
     if gaps:
-        fold, own = next(iter(gaps.items()))
+        fold, epoch = next(iter(gaps.items()))
         messages.append(
-            f"{len(gaps)} of {len(folds)} folds leave out epochs, such as {min(own)} of "
+            f"{len(gaps)} of {len(folds)} folds leave out epochs, such as {epoch} of "
             f"{fold or 'the whole'}. Ask for all: epochs may be left out for what they scored."
         )
     if len(set(ends)) > 1:

@@ -1,75 +1,72 @@
-"""The shapes in which others keep predictions: tables, a folder of a file a fold, arrays."""
+"""The shapes in which others keep predictions: tables, a folder of a file a fold, arrays, JSON."""
 
 from __future__ import annotations
 
 import re
-import zipfile
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
-import numpy as np
-
-from openmer._csv_rows import csv_records
+from openmer._csv_rows import csv_records, csv_text
 from openmer.errors import DataError
+from openmer.evaluation.audit._results_arrays import json_lines, npz_lines
+from openmer.evaluation.audit._results_cells import known_cells
 
-COLUMNS = {
-    "subject": (
-        *("subject", "subjectid", "subjectname", "subjects", "sub", "subid", "subj", "subno"),
-        *("person", "personid", "participant", "participantid", "identity"),
-    ),
-    "clip": (
-        *("clip", "clipname", "clips", "sample", "samplename", "sampleid", "video", "videoname"),
-        *("file", "filename", "filepath", "name", "path", "image", "img", "sequence", "clipid"),
-    ),
-    "truth": (
-        *("truth", "true", "label", "labels", "ytrue", "gt", "groundtruth", "target", "targets"),
-        *("actual", "truelabel", "gtlabel", "trueclass", "emotion", "y", "class"),
-    ),
-    "predicted": (
-        *("predicted", "prediction", "predictions", "pred", "preds", "ypred", "output", "yhat"),
-        *("predlabel", "predictedlabel", "predclass", "predictedclass"),
-    ),
-    "fold": ("fold", "folds", "heldout", "testsubject", "testfold", "foldid", "leftout"),
-    "epoch": ("epoch", "ep"),
-    "seed": ("seed", "run", "repeat", "trial", "seeds"),
-    "corpus": ("corpus", "corpora", "dataset", "database", "db"),
-    "part": ("part", "split", "set", "phase"),
-}
-_TABLES = frozenset({".csv", ".tsv", ".txt", ".npz"})
-_SCORES = ("scores", "score", "probs", "probabilities", "logits", "yscore", "yprob", "proba")
-_CLASSES = ("classes", "classnames", "names", "labelnames")
+Lines = dict[int, dict[str, str]]
+_TABLES = frozenset({".csv", ".tsv", ".txt", ".npz", ".json", ".jsonl"})
+_JSON = (".json", ".jsonl")
 _ONE_HOT = re.compile(r"(?:truth|true|gt|y_?true|label|target|onehot)[_ .-]+(.+)", re.IGNORECASE)
+_LEARNED = re.compile(r"(?:.*[_. -])?(?:train|training|val|valid|validation|dev)(?:[_. -].*)?")
 
 
-def read_files(path: Path) -> dict[Path, list[dict[str, str]]]:
-    """Read a table of predictions, a folder that has one for each fold, or arrays (``.npz``).
+def read_files(path: Path) -> dict[Path, Lines]:
+    """Read predictions: a table, arrays (``.npz``), JSON, or a folder with one of these a fold.
 
     Classes written as rows of 0 and 1 become names, and whole numbers lose their ``.0``. A text
-    beside the tables of a folder, such as a log, is left out.
+    beside the tables of a folder, such as a log, is left out. A folder may have its tables in
+    folders of their own, one a fold.
 
     Returns:
-        The lines of each file, at least one.
+        The lines of each file by their numbers, at least one.
 
     Raises:
         DataError: It is none of these.
     """
     if not path.is_dir():
-        return {path: _npz_lines(path) if path.suffix.lower() == ".npz" else table_lines(path)}
-    files = sorted(one for one in path.iterdir() if one.suffix.lower() in _TABLES)
-    if not files:
+        return {path: _lines_of(path)}
+    files = _tables_in(path)
+    inner = {} if files else {own: _tables_in(own) for own in sorted(path.iterdir())}
+    if any(len(own) > 1 for own in inner.values()):
+        folder = next(own for own, inside in inner.items() if len(inside) > 1)
+        raise DataError(
+            f"{folder} has {len(inner[folder])} tables, expected one: the predictions of its fold. "
+            "Move the others away."
+        )
+    folds = {file: file.stem for file in files}
+    folds |= {file: own.name for own, inside in inner.items() for file in inside}
+    if not folds:
         raise DataError(f"{path} has no {', '.join(sorted(_TABLES))} file. Give one a fold.")
+    learned = [file for file in folds if _LEARNED.fullmatch(file.stem.lower())]
+    if learned:
+        raise DataError(
+            f"{learned[0]} is of a training, by its name. Move away what is no test of a fold."
+        )
+    return {file: _of_fold(file, fold) for file, fold in folds.items()}
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    """Return the tables of a folder, sorted; texts count where their first line is a header."""
+    if not folder.is_dir():
+        return []
+    files = sorted(one for one in folder.iterdir() if one.suffix.lower() in _TABLES)
     tables = [file for file in files if file.suffix.lower() != ".txt" or _is_table(file)]
-    return {file: _of_fold(file) for file in tables or files}
+    return tables or files
 
 
-def _of_fold(file: Path) -> list[dict[str, str]]:
+def _of_fold(file: Path, fold: str) -> Lines:
     """Read the table of one fold, whose name says who is held out where its columns do not."""
-    found = []
-    for line in read_files(file)[file]:
+    found = {}
+    for at, line in _lines_of(file).items():
         known = known_cells(line)
-        named = {name: file.stem for name in ("fold", "subject") if name not in known}
-        found.append({**line, **named})
+        found[at] = {**line, **{name: fold for name in ("fold", "subject") if name not in known}}
     return found
 
 
@@ -79,74 +76,53 @@ def _is_table(path: Path) -> bool:
     return any(known_cells(dict.fromkeys(head.split(mark), "")) for mark in ",;\t" if mark in head)
 
 
-def table_lines(path: Path) -> list[dict[str, str]]:
-    """Read a table with a header, separated by commas, semicolons or tabs.
+def _lines_of(path: Path) -> Lines:
+    """Read one file by the kind that its name tells."""
+    suffix = path.suffix.lower()
+    if suffix not in (".npz", *_JSON):
+        return table_lines(path)
+    lines = npz_lines(path) if suffix == ".npz" else json_lines(path, text_of(path))
+    return {at: _tidied(line, decimal=False) for at, line in enumerate(lines, start=1)}
+
+
+def table_lines(path: Path) -> Lines:
+    """Read a table with a header, separated by commas, semicolons or tabs, by numbers of lines.
 
     Raises:
-        DataError: It is none.
+        DataError: It is none; a column stands there twice; or a line has more or fewer cells.
     """
     text = text_of(path)
+    stated = re.match(r"\s*sep=([,;\t])\s*[\r\n]+", text, flags=re.IGNORECASE)
+    text = text[stated.end() :] if stated else text
     head = next(filter(str.strip, text.splitlines()), "")
-    separator = max(",;\t", key=head.count)
-    header, lines = csv_records(path, text, separator)
+    separator = stated[1] if stated else max(",;\t", key=head.count)
+    header, found = csv_records(path, text, separator)
+    lines = {at + bool(stated): line for at, line in found if any(map(str.strip, line.values()))}
     if not lines or separator not in head:
         raise DataError(f"{path} is no table. Expected CSV with a header and a line a prediction.")
-    decimal = separator == ";"
-    return [
-        _tidied({name: line.get(name, "") for name in header if name}, decimal=decimal)
-        for _, line in lines
-    ]
+    short = [at for at, line in lines.items() if len(line) < len(set(header))]
+    if short:
+        raise DataError(
+            f"{path} line {short[0]} has {len(lines[short[0]])} cells, expected {len(header)}, as "
+            "many as the header has. Complete the file."
+        )
+    return {
+        at: _tidied({name: line[name] for name in header if name}, decimal=separator == ";")
+        for at, line in lines.items()
+    }
 
 
 def text_of(path: Path) -> str:
     """Read text, UTF-8 or, where it says so itself, UTF-16.
 
     Raises:
-        DataError: It is missing or no text.
+        DataError: It is missing, no text, or has more than 50 MB.
     """
-    try:
-        content = path.read_bytes()
-        wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-        return content.decode("utf-16" if wide else "utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path} cannot be read as text ({error}). Give a CSV file in UTF-8, a folder of them, "
-            "or an .npz file."
-        ) from error
-
-
-def known_cells(line: Mapping[str, str]) -> dict[str, str]:
-    """Return the cells of a line by what their columns mean."""
-    plain: dict[str, str] = {}
-    for column, value in line.items():
-        plain.setdefault(_plain(column), value.strip())
-    found: dict[str, str] = {}
-    for meaning, names in COLUMNS.items():
-        told = [plain[name] for name in names if name in plain]
-        if told:
-            found[meaning] = told[0]
-    return found
-
-
-def _plain(column: str) -> str:
-    """Write a name in small letters and digits only."""
-    return re.sub(r"[^a-z0-9]", "", column.lower())
-
-
-def near_misses(columns: Sequence[str], lacking: Sequence[str]) -> str:
-    """Say which column may be the one that lacks, by its name."""
-    told = []
-    plain = {_plain(column): column for column in columns}
-    for meaning in lacking:
-        near = [
-            plain[one]
-            for name in COLUMNS[meaning]
-            for one in get_close_matches(name, plain, n=1, cutoff=0.7)
-        ]
-        inside = [plain[one] for one in plain if any(n in one for n in COLUMNS[meaning] if n[2:])]
-        for column in [*near, *inside][:1]:
-            told.append(f"{column!r} may be {meaning}")
-    return f" ({'; '.join(told)})" if told else ""
+    return csv_text(
+        path,
+        "text, such as a CSV table",
+        "Give a table in UTF-8, a folder of them, JSON, or an .npz file.",
+    )
 
 
 def _tidied(line: dict[str, str], *, decimal: bool) -> dict[str, str]:
@@ -161,39 +137,3 @@ def _tidied(line: dict[str, str], *, decimal: bool) -> dict[str, str]:
         name: re.sub(r"\.0+$", "", cell) if re.fullmatch(r"\s*-?\d+\.0+\s*", cell) else cell
         for name, cell in line.items()
     }
-
-
-def _npz_lines(path: Path) -> list[dict[str, str]]:
-    try:
-        with np.load(path, allow_pickle=False) as found:
-            arrays = {name: found[name] for name in found.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise DataError(
-            f"{path} is no .npz file of plain arrays ({error}). Save it without pickled objects."
-        ) from error
-    names = _named(arrays, _CLASSES)
-    columns: dict[str, Sequence[object]] = {}
-    for name, array in arrays.items():
-        plain = _plain(name)
-        if array.ndim == 2 and plain in COLUMNS["truth"]:
-            places = array.argmax(axis=1).tolist()
-            columns["truth"] = [names[i] if names else i for i in places]
-        elif array.ndim == 2 and plain in (*_SCORES, *COLUMNS["predicted"]):
-            for i in range(array.shape[1]):
-                columns[f"score_{names[i] if names else i}"] = array[:, i].tolist()
-        elif array.ndim == 1 and plain not in _CLASSES:
-            columns[name] = array.tolist()
-    lengths = {name: len(values) for name, values in columns.items()}
-    if not columns or len(set(lengths.values())) > 1:
-        raise DataError(
-            f"{path} has arrays of the lengths {lengths}; expected one value a prediction in each."
-        )
-    cells = zip(*([str(value) for value in values] for values in columns.values()), strict=True)
-    return [_tidied(dict(zip(columns, line, strict=True)), decimal=False) for line in cells]
-
-
-def _named(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> list[str]:
-    for name, array in arrays.items():
-        if _plain(name) in names and array.ndim == 1:
-            return [str(value) for value in array.tolist()]
-    return []

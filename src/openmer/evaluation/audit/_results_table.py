@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,25 +10,31 @@ from pathlib import Path
 
 import numpy as np
 
+from openmer.datasets import is_empty
 from openmer.errors import DataError
 from openmer.evaluation._metrics import accuracy, confusion_matrix, uar, uf1
-from openmer.evaluation.audit._results_files import (
+from openmer.evaluation.audit._results_cells import (
+    check_cells,
+    check_words,
+    epoch_of,
     known_cells,
     near_misses,
-    read_files,
-    table_lines,
-    text_of,
+    number,
 )
+from openmer.evaluation.audit._results_files import read_files, table_lines, text_of
 
 Counts = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 Score = Callable[[Counts], np.ndarray[tuple[int, ...], np.dtype[np.float64]]]
 METRICS: dict[str, Score] = {"uf1": uf1, "uar": uar, "accuracy": accuracy}
 _SCORES = re.compile(r"(?:score|prob|proba|probability|p|logit)s?[_ .-]+(.+)", re.IGNORECASE)
+_OF_ALL = frozenset({"max", "min", "mean", "sum", "total", "std", "value", "margin", "top1"})
 _CLAIM = re.compile(
-    r"\b(?P<name>uf1|uar|accuracy|acc|war)\b\s*(?:is|[:=])?\s*(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>%?)",
-    re.IGNORECASE,
+    r"\b(?P<name>uf1|uar|accuracy|acc|war)\b\s*(?:is|[:=])?\s*"
+    r"(?P<value>(?:\d+(?:[.,]\d+)?|\.\d+)(?:e[+-]?\d{1,3})?)(?![\w]|[.,]\d)\s*(?P<unit>%?)",
+    re.IGNORECASE | re.ASCII,
 )
 _EPOCH = re.compile(r"\bepoch\s*[:=#]?\s*(\d+)", re.IGNORECASE)
+_PARTS = ("test", "train", "val", "dev")
 _FOLD = re.compile(r"\b(?:subject|fold|held[ -]?out)\s*[:=#]?\s*([\w./-]+)", re.IGNORECASE)
 
 
@@ -80,27 +85,29 @@ class Split:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Read predictions from a table, a folder of a table for each fold, or an ``.npz`` file.
+    """Read predictions from a table, JSON, an ``.npz`` file, or a folder of one for each fold.
 
     Columns: subject, truth, and predicted or one score per class; clip, fold, seed, epoch and
     corpus where there are. Common other names are understood, and truth as rows of 0 and 1.
 
     Raises:
-        DataError: The file is missing or no table, lacks one of these columns, or names its classes
-            in two ways.
+        DataError: The file is missing or no table, lacks one of these columns or a cell of them,
+            names its classes in two ways, or holds a number that is none.
     """
     files = read_files(path)
-    scores = _scores_of([line for lines in files.values() for line in lines])
+    scores = _scores_of(path, [line for lines in files.values() for line in lines.values()])
     rows: list[Row] = []
     for file, lines in files.items():
-        _require_columns(file, list(lines[0]), scores)
+        _require_columns(file, list(next(iter(lines.values()))), scores)
+        check_cells(file, lines)
+        name = "" if file == path else f"{file.relative_to(path)} "
         rows += [
-            _row(line, f"line {len(rows) + i}", scores, f"{file}, line {i}")
-            for i, line in enumerate(lines, start=2)
+            _row(line, f"{name}line {at}", scores, f"{file}, line {at}")
+            for at, line in lines.items()
         ]
     usual = _usual(rows)
     rows = [replace(row, best=usual.get(row.best, row.best)) for row in rows]
-    _require_one_wording(path, rows)
+    check_words(path, {row.truth for row in rows}, {row.predicted for row in rows})
     return rows
 
 
@@ -118,48 +125,55 @@ def _require_columns(path: Path, columns: list[str], scores: Mapping[str, str]) 
         )
 
 
-def _scores_of(lines: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Return the column of each class's score, by class."""
+def _scores_of(path: Path, lines: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return the column of each class's score, by class.
+
+    Columns such as prob_max, which are of no class, do not count; nor do any, beside predictions,
+    where a class has none.
+    """
     columns = dict.fromkeys(name for line in lines for name in line)
-    found = {told[1]: name for name in columns if (told := _SCORES.fullmatch(name.strip()))}
+    cells = [known_cells(line) for line in lines]
+    words = {one["truth"] for one in cells if "truth" in one}
+    found: dict[str, str] = {}
+    for name in columns:
+        told = _SCORES.fullmatch(name.strip())
+        word = told[1].strip() if told else ""
+        if not word or (word.lower() in _OF_ALL and word not in words):
+            continue
+        if word in found:
+            raise DataError(
+                f"{path} has the columns {found[word]!r} and {name!r}, both scores of {word!r}. "
+                "Keep one for each class."
+            )
+        found[word] = name
     if found:
-        return found
-    words = {known_cells(line).get("truth", "") for line in lines}
+        words |= {one["predicted"] for one in cells if "predicted" in one}
+        beside = any("predicted" in one for one in cells)
+        return {} if beside and not words <= set(found) else found
     return {word: word for word in sorted(words & set(columns))} if words <= set(columns) else {}
 
 
-def _require_one_wording(path: Path, rows: Sequence[Row]) -> None:
-    """Refuse classes that are called one thing as truth and another as prediction."""
-    truth, told = {row.truth for row in rows}, {row.predicted for row in rows}
-    if truth & told or "" in truth:
-        empty = sum(not row.truth for row in rows)
-        if empty:
-            raise DataError(
-                f"{path} has {empty} lines without a truth. Fill them or leave them out."
-            )
-        return
-    if len(truth) < 2 and len(told) < 2:
-        return  # one class, always wrong
-    near = {word.lower() for word in truth} & {word.lower() for word in told}
-    why = "They differ in case only. " if near else ""
-    raise DataError(
-        f"{path} calls the classes {', '.join(sorted(truth)[:4])} as truth and "
-        f"{', '.join(sorted(told)[:4])} as predictions: no prediction could be right. {why}"
-        "Write both in one way."
-    )
-
-
 def read_splits(path: Path) -> list[Split]:
-    """Read folds from a CSV file: fold, part (train, validation or test) and subject, or clip."""
+    """Read folds from a CSV file: fold, part (train, validation or test) and subject, or clip.
+
+    Raises:
+        DataError: A column or a cell is missing, or a part has another name.
+    """
     found = []
-    for line in table_lines(path):
+    for at, line in table_lines(path).items():
         cells = known_cells(line)
         if not {"fold", "part", "subject"} <= set(cells):
             raise DataError(
                 f"{path} has the columns {', '.join(line)}; expected fold, part (train or test) "
                 "and subject. Rename them."
             )
-        part = "test" if cells["part"].lower().startswith("test") else cells["part"].lower()
+        part = next((one for one in _PARTS if cells["part"].lower().startswith(one)), "")
+        if not part or is_empty(cells["fold"]) or is_empty(cells["subject"]):
+            raise DataError(
+                f"{path} line {at} has the part {cells['part']!r}, the fold {cells['fold']!r} and "
+                f"the subject {cells['subject']!r}; expected train, validation or test, and no "
+                "empty cell. Correct it."
+            )
         subject = _qualified(cells, cells["subject"])
         fold = _qualified(cells, cells["fold"])
         found.append(Split(fold=fold, part=part, subject=subject, clip=cells.get("clip", "")))
@@ -170,19 +184,29 @@ def read_claims(path: Path) -> list[Claim]:
     """Find the scores in a log, be it a table with a column per metric or free text.
 
     Raises:
-        DataError: The file is missing or no text.
+        DataError: The file is missing or no text, tells no score, or one that is no number.
     """
-    return [claim for line in text_of(path).splitlines() for claim in _claims(line)] or list(
-        _tabled(path)
-    )
+    lines = enumerate(text_of(path).splitlines(), start=1)
+    found = [claim for at, line in lines for claim in _claims(line, f"{path}, line {at}")]
+    found = found or list(_tabled(path))
+    if not found:
+        raise DataError(
+            f"{path} tells no score. Expected lines such as 'epoch 3 UF1: 0.871', or a table with "
+            "a column uf1, uar or accuracy."
+        )
+    return found
 
 
 def claims_of(texts: Sequence[str]) -> list[Claim]:
-    """Read scores given as ``uf1=0.871``."""
+    """Read scores given as ``uf1=0.871``.
+
+    Raises:
+        DataError: A text is anything else.
+    """
     found = []
     for text in texts:
-        claims = list(_claims(text))
-        if not claims:
+        claims = list(_claims(text, repr(text)))
+        if not claims or re.search(r"\w", _CLAIM.sub("", text)):
             raise DataError(f"{text!r} names no score. Expected uf1, uar or accuracy: uf1=0.871.")
         found += claims
     return found
@@ -208,20 +232,26 @@ def classes_of(rows: Sequence[Row]) -> list[str]:
 
 
 def _row(line: Mapping[str, str], name: str, scores: Mapping[str, str], place: str) -> Row:
-    cells = known_cells(line)
+    cells = {
+        meaning: text for meaning, text in known_cells(line).items() if not _lacks(meaning, text)
+    }
     best = _best(line, scores, place) if scores else []
-    predicted = cells.get("predicted", "") or "".join(best[:1])
     subject = _qualified(cells, cells["subject"])
     return Row(
-        fold=_qualified(cells, cells["fold"]) if cells.get("fold") else subject,
+        fold=_qualified(cells, cells["fold"]) if "fold" in cells else subject,
         subject=subject,
         clip=_key(subject, cells.get("clip", "")) or name,
         truth=cells["truth"],
-        predicted=predicted,
+        predicted=cells.get("predicted") or best[0],
         seed=cells.get("seed", ""),
-        epoch=int(_number(cells["epoch"], place)) if cells.get("epoch") else -1,
+        epoch=epoch_of(cells.get("epoch", ""), place),
         best="\n".join(best) if cells.get("predicted") else "",
     )
+
+
+def _lacks(meaning: str, text: str) -> bool:
+    """Whether a cell says nothing; `check_cells` has let "none" pass as a class alone."""
+    return is_empty(text) and meaning not in ("truth", "predicted")
 
 
 def _usual(rows: Sequence[Row]) -> dict[str, str]:
@@ -235,18 +265,8 @@ def _usual(rows: Sequence[Row]) -> dict[str, str]:
 
 def _best(line: Mapping[str, str], scores: Mapping[str, str], place: str) -> list[str]:
     """Return the class with the highest score; all of them, where several share it."""
-    values = {name: _number(line[column], place) for name, column in scores.items()}
+    values = {name: number(line[column], place) for name, column in scores.items()}
     return [name for name, value in values.items() if value == max(values.values())]
-
-
-def _number(text: str, place: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if math.isnan(number):
-        raise DataError(f"{place} has {text!r}, expected a number.")
-    return number
 
 
 def _key(subject: str, clip: str) -> str:
@@ -258,13 +278,14 @@ def _qualified(cells: Mapping[str, str], subject: str) -> str:
     return subject if not corpus or subject.startswith(f"{corpus}/") else f"{corpus}/{subject}"
 
 
-def _claims(line: str) -> Iterator[Claim]:
+def _claims(line: str, place: str) -> Iterator[Claim]:
     epoch, fold = _EPOCH.search(line), _FOLD.search(line)
     for found in _CLAIM.finditer(line):
+        value = number(found["value"].replace(",", "."), place)
         yield Claim(
             name=_metric(found["name"]),
-            value=_fraction(float(found["value"]), percent=bool(found["unit"])),
-            epoch=int(epoch[1]) if epoch else -1,
+            value=_fraction(value, percent=bool(found["unit"])),
+            epoch=epoch_of(epoch[1], place) if epoch else -1,
             fold=fold[1] if fold else "",
         )
 
@@ -273,16 +294,17 @@ def _tabled(path: Path) -> Iterator[Claim]:
     """Read a table with a column for each metric."""
     if not re.match(r"[^\n]*[,;\t]", text_of(path)):
         return
-    for line in table_lines(path):
+    for at, line in table_lines(path).items():
         cells = known_cells(line)
         fold = cells.get("fold") or cells.get("subject") or ""
         for column, value in line.items():
             name = column.lower().removeprefix("test_").removeprefix("test ")
-            if re.fullmatch(r"uf1|uar|accuracy|acc|war", name) and value.strip():
+            if re.fullmatch(r"uf1|uar|accuracy|acc|war", name) and not is_empty(value):
+                place = f"{path}, line {at}"
                 yield Claim(
                     name=_metric(name),
-                    value=_fraction(float(value)),
-                    epoch=int(float(cells["epoch"])) if cells.get("epoch") else -1,
+                    value=_fraction(number(value.rstrip("% "), place), percent="%" in value),
+                    epoch=epoch_of(cells.get("epoch", ""), place),
                     fold=_qualified(cells, fold) if fold else "",
                 )
 
