@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from openmer.evaluation import AuditRecord, Finding, Task
 
 
-_SCHEME = "megc2019-3"  # of published results
-
-
 @dataclass(frozen=True, slots=True)
 class AuditedWork(Work):
     """A method and its clips; the method may be left out where results are checked."""
@@ -39,7 +36,8 @@ class Results:
         Path | None,
         typer.Option(
             help="Check published results in place of a method: CSV with subject, truth, and "
-            "predicted or score_<class>; clip, fold, seed, epoch, corpus where there are."
+            "predicted or score_<class>; clip, fold, seed, epoch, corpus where there are. Or JSON, "
+            ".npz, or a folder of a file for each fold."
         ),
     ] = None
     folds: Annotated[
@@ -97,8 +95,7 @@ def audit(
             "--epoch-rule": epoch_rule, "--full": full, "--pretraining-images": pretraining_images,
         }  # fmt: skip
         _require_none(of_methods, "belongs to the audit of a method. Leave out it or --predictions")
-        scheme = work.label_scheme or _SCHEME
-        _check(results.predictions, results, clips, scheme, as_json=as_json)
+        _check(results.predictions, results, clips, work.label_scheme, as_json=as_json)
     of_results = {"--folds": results.folds, "--log": results.log, "--claim": results.claim}
     _require_none(of_results, "belongs to published results. Give --predictions FILE, too")
     if not work.method:
@@ -142,7 +139,7 @@ def _require_none(given: Mapping[str, object], what: str) -> None:
 
 
 def _check(
-    predictions: Path, results: Results, clips: Clips, scheme: str, *, as_json: bool
+    predictions: Path, results: Results, clips: Clips, scheme: str | None, *, as_json: bool
 ) -> NoReturn:
     """Check published results and end: with 1 where something is wrong."""
     found = evaluation.check_published(
@@ -151,7 +148,7 @@ def _check(
         results.log,
         claims=results.claim or (),
         clips=clips.read().clips if clips.given else (),
-        scheme=scheme,
+        scheme=scheme or "megc2019-3",
     )
     if as_json:
         typer.echo(
