@@ -8,7 +8,7 @@ from pathlib import Path
 from openmer.errors import DataError, reading_file
 
 _HEAD_BYTES = 65_536
-_REMEDY = "Move it away, or give another --out."
+_REMEDY = "Move it away, or write to another place."
 
 
 def require_own(marks: Mapping[Path, str]) -> None:

@@ -1,5 +1,6 @@
 """Own data without code: a CSV in, clips out, and every mistake named with its row."""
 
+import csv
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -313,13 +314,53 @@ def test_two_names_that_fit_are_no_guess_and_the_near_one_is_named(tmp_path):
             read_manifest(save_csv(tmp_path, HEADER + f"lab,1,a,joy,{written},1,5,10,\n"))
 
 
-def test_a_folder_or_pipe_among_frames_is_none(tmp_path):
+@pytest.mark.parametrize("suffix", [".webp", ".gif", ".avif", ".pgm", ".jp2", ".TGA"])
+def test_every_image_type_that_is_read_is_a_frame(tmp_path, suffix):
     save_frames(tmp_path / "a")
-    (tmp_path / "a" / "img999.jpg").mkdir()
-    os.mkfifo(tmp_path / "a" / "img1000.png")
-    assert len(list_frames(tmp_path / "a")) == 12
-    save_image(tmp_path / "a" / "img12.webp")
+    (tmp_path / "a" / f"img12{suffix}").touch()
     assert len(list_frames(tmp_path / "a")) == 13
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "img5.heic",
+        "img5",
+        "img5.png.part",
+        "img5.png~",
+        "img5.txt",
+        "link.png",
+        "pipe.jpg",
+        "d.png",
+    ],
+)
+def test_what_is_no_image_never_shifts_the_frames_after_it(tmp_path, name):
+    folder = tmp_path / "a"
+    save_frames(folder)
+    (folder / "img5.png").unlink()
+    match name:
+        case "link.png":
+            (folder / name).symlink_to("nothing")
+        case "pipe.jpg":
+            os.mkfifo(folder / name)
+        case "d.png":
+            (folder / name).mkdir()
+        case _:
+            (folder / name).touch()
+    path = save_csv(tmp_path, HEADER + "lab,1,a,joy,a,1,6,10,\n")
+    with pytest.raises(DataError, match=rf"row 2: .*{name}.* (is|has) .*move it away"):
+        read_manifest(path)
+    (folder / name).rmdir() if name == "d.png" else (folder / name).unlink()
+    assert "1 folders lack frames, such as a, where img6.png follows img4.png" in notes_of(path)
+    save_image(folder / "img5.png")
+    (folder / "img5.txt").touch()  # landmarks of a frame that is there
+    assert len(list_frames(folder)) == 12
+    assert not notes_of(path)
+
+
+def notes_of(path):
+    """What is said of a manifest, as one text."""
+    return "; ".join(read_with_notes(path)[1])
 
 
 def test_a_column_settles_that_two_ids_are_one_subject(tmp_path):
@@ -357,6 +398,33 @@ def test_a_manifest_is_repaired_and_every_change_is_listed(tmp_path):
     with pytest.raises(DataError, match="frames folder"):
         repair_manifest(path, tmp_path / "none.csv")
     assert not (tmp_path / "none.csv").exists()
+
+
+def test_a_repaired_manifest_keeps_what_is_not_ours(tmp_path):
+    save_frames(tmp_path / "a")
+    path = tmp_path / "clips.csv"
+    path.write_text(
+        "\nNote;Dataset;Who;Subject;clip;label;;frames;Rater 2\n"
+        "n1;lab;s1;7;a;joy; x ;a;3,5\n"
+        'n2;lab;s2;8;b;joy;;a;"two ""q"""\n',
+        encoding="utf-8",
+    )
+    out = tmp_path / "out.csv"
+    with headers_named(["subject=Who"]):
+        changes = repair_manifest(path, out)
+    assert changes[:3] == (
+        "column 'Dataset' is now 'corpus'",
+        "column 'Who' is now 'subject'",
+        "column 'Subject' is now 'subject (not used)'",
+    )
+    with out.open(encoding="utf-8", newline="") as file:
+        first, second = csv.DictReader(file)
+    kept = ("Note", "subject (not used)", "", "Rater 2")
+    assert [first[name] for name in kept] == ["n1", "7", " x ", "3,5"]
+    assert [second[name] for name in kept] == ["n2", "8", "", 'two "q"']
+    assert [clip.subject for clip in read_manifest(out)] == ["s1", "s2"]
+    with pytest.raises(DataError, match=r"out\.csv is there already.*Move it away, or write to"):
+        repair_manifest(path, out)
 
 
 @pytest.mark.parametrize("frames", ["still", "still/apex.png", "STILL\\apex.png"])

@@ -148,3 +148,14 @@ def test_any_failure_of_a_decoder_is_one_error(tmp_path, monkeypatch):
     monkeypatch.setattr("openmer.preprocessing._frames.ImageOps.exif_transpose", broken)
     with pytest.raises(DataError, match=r"a\.png cannot be read as an image \(RuntimeError"):
         read_gray(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("form", ["gif", "tiff", "png", "webp"])
+def test_several_pictures_are_no_frame(tmp_path, form):
+    pictures = [Image.new("L", (8, 8), level) for level in (10, 200)]
+    path = tmp_path / f"img1.{form}"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:])
+    with pytest.raises(DataError, match="holds several pictures, expected one"):
+        read_gray(path)
+    pictures[0].save(path)
+    assert read_gray(path).shape == (8, 8)

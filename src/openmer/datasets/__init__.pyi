@@ -24,6 +24,8 @@ from ._footage_table import Movement as Movement
 from ._footage_table import read_footage as read_footage
 from ._footage_table import same_files as same_files
 from ._footage_table import write_footage as write_footage
+from ._frame_folders import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from ._frame_folders import list_frames as list_frames
 from ._hugging_face import hugging_face_dataset as hugging_face_dataset
 from ._label_files import LabelSchemeField as LabelSchemeField
 from ._label_files import label_scheme as label_scheme
@@ -45,9 +47,6 @@ from ._long_videos import (
 )
 from ._manifest import (
     encoded as encoded,
-)
-from ._manifest import (
-    list_frames as list_frames,
 )
 from ._manifest import (
     read_manifest as read_manifest,
@@ -153,6 +152,7 @@ from .synthetic._long_videos import (
 
 __all__ = [
     "DESCRIPTION",
+    "IMAGE_SUFFIXES",
     "KINDS",
     "NONE",
     "TRUTH",

@@ -15,14 +15,13 @@ Read with names and sheets only, a clip has no frames and counts from its onset,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from openmer.clip import Clip
-from openmer.datasets._manifest import list_frames
+from openmer.datasets._frame_folders import list_frames, number_of
 from openmer.datasets._numbers import read_whole
 from openmer.datasets._paths import find_path
 from openmer.datasets._reading import Problem, Reading, error, note
@@ -178,7 +177,7 @@ def _from_onset(numbers: _Interval) -> _Interval:
 
 def _indexed(numbers: _Interval, paths: tuple[Path, ...], notes: list[str]) -> _Interval:
     """Return the same interval, counted in the files."""
-    index = {_number_of(path): at for at, path in enumerate(paths)}
+    index = {number_of(path) or 0: at for at, path in enumerate(paths)}
     folder = paths[0].parent
     if numbers.onset not in index:
         raise _Unreadable(
@@ -196,9 +195,3 @@ def _indexed(numbers: _Interval, paths: tuple[Path, ...], notes: list[str]) -> _
         if lost:
             notes.append(f"{lost} frames between onset and offset are missing in {folder}")
     return _Interval(onset=onset, apex=apex, offset=offset)
-
-
-def _number_of(path: Path) -> int:
-    """Return the number that ends a file name; `list_frames` lets no other name through."""
-    digits = re.search(r"\d+$", path.stem, flags=re.ASCII)
-    return int(digits.group()) if digits else -1

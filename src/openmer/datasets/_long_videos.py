@@ -17,7 +17,7 @@ from pathlib import Path
 
 from openmer.clip import Clip
 from openmer.datasets._facts import CorpusFacts, Options, options_of
-from openmer.datasets._manifest import list_frames
+from openmer.datasets._frame_folders import list_frames
 from openmer.datasets._reading import Problem, error, note
 from openmer.datasets._registry import GivenRoot, counted, facts, read
 from openmer.datasets._true_events import KINDS, AnnotatedVideo, Kind, LongVideos, TrueEvent

@@ -27,24 +27,24 @@ from __future__ import annotations
 import csv
 import io
 import os
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from openmer.clip import Clip
+from openmer.datasets._frame_folders import IMAGE_SUFFIXES, gaps, list_frames
 from openmer.datasets._numbers import is_empty, read_whole
-from openmer.datasets._paths import find_path, kind_of, near_misses
+from openmer.datasets._paths import find_path, near_misses
 from openmer.datasets._table import (
     MissingFile,
     Row,
     RowProblem,
     TableForm,
     fps_of,
-    raw_rows,
     read_table,
     shortened,
+    table_cells,
 )
 from openmer.errors import DataError
 from openmer.files import readable, replace_file, require_same
@@ -65,7 +65,6 @@ COLUMNS = (
     "action_units",
 )
 
-_SHOWN = 500  # characters of a path
 _SELDOM = ("same_subject_as", "faces", "action_units")  # written where a row has something to say
 _REQUIRED = ("corpus", "subject", "clip", "label")
 _FORM = TableForm(
@@ -82,7 +81,6 @@ _FORM = TableForm(
     repeated="rename one",
 )
 _FACES = MappingProxyType({"": False, "find": False, "cropped": True})
-_IMAGES = frozenset({".bmp", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 def read_manifest(path: Path) -> tuple[Clip, ...]:
@@ -115,6 +113,7 @@ def read_with_notes(path: Path) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
         key=lambda clip: clip.key,
         notes=notes,
     )
+    notes += gaps(paths.folders)
     if paths.others:
         written, found = next(iter(paths.others.items()))
         notes.append(
@@ -137,16 +136,18 @@ def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
             several frames that are not exactly the images of one folder), or the folder cannot be
             written to.
     """
-    replace_file(Path(path), _content(Path(path), clips))
+    rows = [_row(clip, Path(path).parent) for clip in clips]
+    columns = _columns(rows)
+    replace_file(Path(path), _content([columns, *([row[c] for c in columns] for row in rows)]))
 
 
-def _content(path: Path, clips: Iterable[Clip]) -> bytes:
-    rows = [_row(clip, path.parent) for clip in clips]
+def _columns(rows: Sequence[Row]) -> list[str]:
+    return [name for name in COLUMNS if name not in _SELDOM or any(row[name] for row in rows)]
+
+
+def _content(lines: Iterable[Sequence[str]]) -> bytes:
     text = io.StringIO(newline="")
-    columns = [name for name in COLUMNS if name not in _SELDOM or any(row[name] for row in rows)]
-    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows(lines)
     return encoded(text.getvalue())
 
 
@@ -169,6 +170,8 @@ def encoded(table: str) -> bytes:
 def repair_manifest(path: Path, out: Path) -> tuple[str, ...]:
     """Write a manifest again as it is understood, and list every cell that is written otherwise.
 
+    Columns that are not of a manifest stay as they are, behind those that are.
+
     Args:
         path: The manifest, as `read_manifest` takes it.
         out: The CSV file to write; one with other content is never replaced.
@@ -180,52 +183,29 @@ def repair_manifest(path: Path, out: Path) -> tuple[str, ...]:
         DataError: As `read_manifest` and `write_manifest`; then nothing is written.
     """
     clips = read_manifest(path)
-    changes = []
-    for (number, row), clip in zip(raw_rows(path, _FORM), clips, strict=True):
-        for column, new in _row(clip, Path(out).parent).items():
-            old = row.get(column, "")
+    written, header, lines = table_cells(path, _FORM)
+    own = {name: at for at, name in enumerate(header) if name in COLUMNS}
+    others = [at for at, name in enumerate(header) if name not in COLUMNS]
+    titles = [
+        written[at] if written[at].strip().lower() == header[at] else header[at] for at in others
+    ]
+    named = [(written[at], name) for name, at in own.items()]
+    renamed = [*named, *((written[at], new) for at, new in zip(others, titles, strict=True))]
+    changes = [f"column {old!r} is now {new!r}" for old, new in renamed if old != new]
+    rows = [_row(clip, Path(out).parent) for clip in clips]
+    columns = _columns(rows)
+    table = [[*columns, *titles]]
+    for (number, cells), row in zip(lines, rows, strict=True):
+        for column, new in row.items():
+            old = cells[own[column]].strip() if own.get(column, len(cells)) < len(cells) else ""
             if old != new:
                 changes.append(f"row {number}: {column} {shortened(old)} is now {shortened(new)}")
-    content = _content(Path(out), clips)
+        more = (cells[at] if at < len(cells) else "" for at in others)
+        table.append([*(row[column] for column in columns), *more])
+    content = _content(table)
     require_same(Path(out), content)
     replace_file(Path(out), content)
     return tuple(changes)
-
-
-def list_frames(folder: Path) -> tuple[Path, ...]:
-    """List the images of a folder by the number that ends each file name: img9, then img10.
-
-    Hidden files and files that are no images are skipped.
-
-    Raises:
-        DataError: There is no such folder; one of several images carries no number, or two carry
-            the same one, so that the order of the frames would be a guess.
-    """
-    if kind_of(folder) != "a folder":
-        raise DataError(f"There is no frames folder {str(folder)[:_SHOWN]}. Correct the path.")
-    images = [
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in _IMAGES and not file.name.startswith(".") and file.is_file()
-    ]
-    if len(images) == 1:
-        return tuple(images)
-    by_number: dict[int, Path] = {}
-    for image in sorted(images):
-        digits = re.search(r"\d+$", image.stem, flags=re.ASCII)
-        if digits is None:
-            raise DataError(
-                f"{image} has no number at the end of its name, so its place among the "
-                f"{len(images)} images is not known. Number it or move it away."
-            )
-        number = int(digits.group())
-        if number in by_number:
-            raise DataError(
-                f"{by_number[number].name} and {image.name} in {folder} carry the same frame "
-                f"number {number}. Keep one image per frame in the folder."
-            )
-        by_number[number] = image
-    return tuple(by_number[number] for number in sorted(by_number))
 
 
 @dataclass(slots=True)
@@ -282,7 +262,7 @@ def _frames(row: Row, paths: _Paths) -> tuple[Path, ...]:
     if not row.get("frames"):
         return ()
     folder, folders = paths.find(row["frames"]), paths.folders
-    if folder.is_file() and folder.suffix.lower() in _IMAGES:
+    if folder.is_file() and folder.suffix.lower() in IMAGE_SUFFIXES:
         return (folder,)
     if folder not in folders:
         if not folder.is_dir():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from openmer.clip import Image
 from openmer.datasets._facts import Options
-from openmer.datasets._manifest import list_frames
+from openmer.datasets._frame_folders import list_frames
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.errors import DataError
 

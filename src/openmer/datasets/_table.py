@@ -115,6 +115,23 @@ def raw_rows(path: Path, form: TableForm) -> list[tuple[int, Row]]:
 
     Cells beyond the header are kept under the name "", for `_check_cells` to report.
     """
+    _, header, lines = table_cells(path, form)
+    rows: list[tuple[int, Row]] = []
+    for number, line in lines:
+        cells = [cell.strip() for cell in line]
+        beyond = ",".join(cells[len(header) :])
+        rows.append((number, {**dict(zip(header, cells, strict=False)), "": beyond}))
+    return rows
+
+
+def table_cells(
+    path: Path, form: TableForm
+) -> tuple[list[str], list[str], list[tuple[int, list[str]]]]:
+    """Return the header as written, our names of its columns, and the rows that hold something.
+
+    Raises:
+        DataError: As `read_table`, but for what the cells hold.
+    """
     lines, first_row = _lines(path, form)
     while lines and not any(cell.strip() for cell in lines[0]):
         lines, first_row = lines[1:], first_row + 1
@@ -126,15 +143,14 @@ def raw_rows(path: Path, form: TableForm) -> list[tuple[int, Row]]:
     header = _names(lines[0], form)
     _check_given(path, lines[0], form)
     _check_columns(path, header, form)
-    rows: list[tuple[int, Row]] = []
-    for number, line in enumerate(lines[1:], start=first_row + 1):
-        cells = [cell.strip() for cell in line]
-        if any(cells):
-            beyond = ",".join(cells[len(header) :])
-            rows.append((number, {**dict(zip(header, cells, strict=False)), "": beyond}))
+    rows = [
+        (number, line)
+        for number, line in enumerate(lines[1:], start=first_row + 1)
+        if any(cell.strip() for cell in line)
+    ]
     if not rows:
         raise DataError(f"{path} has a header but no {form.item}s. Add one row per {form.item}.")
-    return rows
+    return lines[0], header, rows
 
 
 def _filled(

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from openmer.datasets._footage_table import refuse_links, same_files, video_name
-from openmer.datasets._manifest import list_frames
+from openmer.datasets._frame_folders import list_frames
 from openmer.datasets._numbers import is_empty, read_whole
 from openmer.datasets._paths import near_misses
 from openmer.datasets._table import MissingFile, Row, RowProblem, TableForm, fps_of, read_table

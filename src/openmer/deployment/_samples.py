@@ -9,12 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from openmer.clip import Clip
-from openmer.datasets import list_frames, read_manifest
+from openmer.datasets import IMAGE_SUFFIXES, list_frames, read_manifest
 from openmer.deployment._fitted import FittedModel, FloatArray
 from openmer.errors import DataError
 from openmer.preprocessing import StepError, read_rgb
-
-_IMAGES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +137,10 @@ def _sample(path: Path, moments: Moments) -> Sample:
         raise DataError(
             f"There is no {path}. Give a folder with the frames of one clip, or an image."
         )
-    if path.suffix.lower() not in _IMAGES:
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
         raise DataError(
-            f"{path} is no image ({', '.join(sorted(_IMAGES))}). Give a folder with the frames of "
-            "one clip, or an image."
+            f"{path} is no image ({', '.join(sorted(IMAGE_SUFFIXES))}). Give a folder with the "
+            "frames of one clip, or an image."
         )
     return Sample(name=str(path), image=path)
 

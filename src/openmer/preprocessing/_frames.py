@@ -149,6 +149,10 @@ def _decoded(path: Path) -> tuple[Image.Image, str | None]:
         warnings.simplefilter("ignore")  # of sizes, which are checked, and of odd metadata
         with Image.open(content, formats=_formats()) as image:
             _require_size(path, image)
+            if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+                raise DataError(
+                    f"{path} holds several pictures, expected one. Save each as a file of its own."
+                )
             form = image.format
             ImageOps.exif_transpose(image, in_place=True)  # decodes it, too
     return image, form
