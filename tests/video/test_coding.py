@@ -21,11 +21,12 @@ from openmer.datasets import read_truth_csv
 from openmer.errors import ConfigError, DataError
 from openmer.video import export_events, import_events, write_events, write_video
 from openmer.video.coding._coding import EVENT_FORMATS, CodedEvent, Coding, event_from
-from openmer.video.coding._import import _COLUMNS, _row, read_coding
+from openmer.video.coding._import import _COLUMNS, _row, one_coder, read_coding
 
 FPS = 25
-TEXT = st.text(st.characters(categories=("L", "N"), exclude_characters=";"), max_size=12)
-WORD = TEXT.filter(lambda text: not text.lower().startswith(("micro", "macro", "au", "note")))
+SIGNS = st.characters(categories=("L", "N")) | st.sampled_from(';,|"+ -:/')
+TEXT = st.text(SIGNS, max_size=12).map(lambda text: " ".join(text.split()))
+WORD = TEXT | st.sampled_from(["a; b", "a,b|c", '"', "note x", "AU 4", "6+12", "micro", "None; a"])
 UNITS = st.lists(st.sampled_from(["1", "2", "L4", "12", "R14", "25"]), unique=True, max_size=3)
 
 
@@ -187,6 +188,16 @@ def test_the_rate_of_the_analysis_places_the_events(results, tmp_path):
         ("Micro; surprise; AU 1,2; note sure", 0.9, ("micro", "surprise", "1+2", "sure")),
         ("", 0.1, ("micro", "", "", "")),
         ("autumn; leaves", 0.1, ("micro", "autumn", "", "leaves")),
+        ("AU6+AU12", 0.1, ("micro", "", "6+12", "")),
+        ("AU 6 + AU 12", 0.1, ("micro", "", "6+12", "")),
+        ("AU6 AU12", 0.1, ("micro", "", "6+12", "")),
+        ("au 4", 0.1, ("micro", "", "4", "")),
+        ("6+12", 0.1, ("micro", "", "6+12", "")),
+        ("AU4; AU 7 or 9", 0.1, ("micro", "", "4+7/9", "")),
+        ("happiness (AU6+AU12)", 0.1, ("micro", "happiness", "6+12", "")),
+        ("4", 0.1, ("micro", "4", "", "")),
+        ("August 4", 0.1, ("micro", "August 4", "", "")),
+        ('"a; AU 4"', 0.1, ("micro", "a; AU 4", "", "")),
     ],
 )
 def test_labels_of_coders_are_understood(label, lasts_s, expected):
@@ -201,6 +212,108 @@ def test_tiers_of_a_coders_own_name_are_read(tmp_path):
     document.to_file(str(tmp_path / "own.eaf"))
     (found,) = read_coding(tmp_path / "own.eaf").events
     assert (found.subject_id, found.kind, found.class_name) == (2, "micro", "disgust")
+
+
+ELAN = """<?xml version="1.0" encoding="UTF-8"?>
+<ANNOTATION_DOCUMENT AUTHOR="" DATE="2020-01-01T00:00:00+01:00" FORMAT="3.0" VERSION="3.0"
+ xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
+ xsi:noNamespaceSchemaLocation="http://www.mpi.nl/tools/elan/EAFv3.0.xsd">
+<HEADER MEDIA_FILE="" TIME_UNITS="{units}">
+<MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/Users/anna/sound.wav" MIME_TYPE="audio/x-wav"/>
+<MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/Users/anna/{video}" MIME_TYPE="video/mp4" {origin}/>
+</HEADER>
+<TIME_ORDER><TIME_SLOT TIME_SLOT_ID="ts1" TIME_VALUE="1000"/>
+<TIME_SLOT TIME_SLOT_ID="ts2" TIME_VALUE="1400"/></TIME_ORDER>
+{tiers}
+<LINGUISTIC_TYPE LINGUISTIC_TYPE_ID="x" TIME_ALIGNABLE="true"/>
+</ANNOTATION_DOCUMENT>"""
+
+
+def tier(name, text, more="", *, key="a1", owner=None):
+    """A tier of ELAN with one annotation, at 1.0 to 1.4 s or of another annotation."""
+    kind, at = "ALIGNABLE", 'TIME_SLOT_REF1="ts1" TIME_SLOT_REF2="ts2"'
+    if owner is not None:
+        kind, at = "REF", f'ANNOTATION_REF="{owner}"'
+    return (
+        f'<TIER LINGUISTIC_TYPE_REF="x" TIER_ID="{name}" {more}><ANNOTATION><{kind}_ANNOTATION '
+        f'ANNOTATION_ID="{key}" {at}><ANNOTATION_VALUE>{text}</ANNOTATION_VALUE>'
+        f"</{kind}_ANNOTATION></ANNOTATION></TIER>"
+    )
+
+
+def elan(folder, *tiers, units="milliseconds", video="w.mp4", origin=""):
+    path = folder / "own.eaf"
+    text = ELAN.format(units=units, video=video, origin=origin, tiers="".join(tiers))
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_what_depends_on_an_annotation_is_said_of_it(tmp_path):
+    path = elan(
+        tmp_path,
+        tier("emotion", "happiness; a bit", 'PARENT_REF="face"', key="a2", owner="a1"),
+        tier("AU", "6+AU12", 'PARENT_REF="face"', key="a3"),  # its own times, in those of the face
+        tier("remarks", "sure", 'PARENT_REF="emotion"', key="a4", owner="a2"),
+        tier("face", "micro"),
+    )
+    (found,) = read_coding(path).events
+    assert (found.kind, found.class_name) == ("micro", "happiness; a bit")
+    assert (found.action_units, found.comment) == ("6+12", "sure")
+
+
+def test_the_time_origin_of_elan_is_where_its_time_begins_in_the_file(tmp_path):
+    (found,) = read_coding(elan(tmp_path, tier("t", "micro"), origin='TIME_ORIGIN="2500"')).events
+    assert (found.onset_s, found.offset_s) == (3.5, 3.9)
+    with pytest.raises(DataError, match="found the time unit PAL-frames"):
+        read_coding(elan(tmp_path, tier("t", "micro"), units="PAL-frames"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(("faces", 'ANNOTATOR="anna"'), ("more", 'ANNOTATOR="ben"')), (("anna", ""), ("ben's", ""))],
+)
+def test_what_two_coders_say_of_one_face_counts_once(tmp_path, first, second):
+    path = elan(tmp_path, tier(first[0], "fear", first[1]),
+                tier(second[0], "anger", second[1], key="a2"))  # fmt: skip
+    with pytest.raises(DataError, match=r"twice what face 1 shows at 1\.00 s.*--coder.*anna, ben"):
+        one_coder(path, read_coding(path), "")
+    (found,) = one_coder(path, read_coding(path), "Ben").events
+    assert found.class_name == "anger"
+    with pytest.raises(ConfigError, match=r"'bena'.*anna, ben"):
+        one_coder(path, read_coding(path), "bena")
+
+
+@pytest.mark.parametrize("name", ["GESPRÄCH%201.mkv", "Gespra%CC%88ch 1.mkv"])
+def test_media_of_another_computer_are_found_by_their_name(results, tmp_path, name):
+    path = elan(tmp_path, tier("t", "micro"), video=name)
+    import_events([path], tmp_path / "truth.csv", notes=(notes := []))
+    (video,) = read_truth_csv(tmp_path / "truth.csv")
+    assert video.path.samefile(tmp_path / "Gespräch 1.mkv")
+    assert len(notes) == 1 and "was taken for it" in notes[0]
+
+
+def test_boris_on_windows_and_with_another_clock(results, tmp_path):
+    (path,) = export_events([results], ["boris"], tmp_path)
+    project = json.loads(path.read_text("utf-8"))
+    (observation,) = project["observations"].values()
+    observation["file"]["1"] = ["D:\\videos\\Gespräch 1.mkv"]
+    path.write_text(json.dumps(project))
+    assert import_events([path], tmp_path / "truth.csv", notes=(notes := [])) == (2,) and notes
+    observation["time offset"] = 3600.0
+    path.write_text(json.dumps(project))
+    with pytest.raises(DataError, match=r"time offset 3600\.0 s"):
+        read_coding(path)
+    observation["file"]["1"] *= 2
+    path.write_text(json.dumps(project))
+    with pytest.raises(DataError, match="found 2 media files one after another"):
+        read_coding(path)
+
+
+def test_two_videos_of_the_name_of_a_file_are_no_guess(results, tmp_path):
+    (path,) = export_events([results], ["vtt"], tmp_path)
+    shutil.copy(tmp_path / "Gespräch 1.mkv", tmp_path / "Gespräch 1.mp4")
+    with pytest.raises(DataError, match=r"may be about Gespräch 1\.mkv and Gespräch 1\.mp4"):
+        import_events([path], tmp_path / "truth.csv")
 
 
 def test_states_of_boris_have_ends_and_points_are_no_states(results, tmp_path):

@@ -12,7 +12,7 @@ import typer
 from openmer import app as coders
 from openmer import reports
 from openmer import video as room
-from openmer.cli._console import output, progress
+from openmer.cli._console import output, progress, tell
 from openmer.cli._option_groups import fps_of
 from openmer.cli._options import Fps, Json
 from openmer.errors import unknown_name
@@ -61,14 +61,21 @@ def import_(
         ),
     ] = None,
     fps: Fps = None,
+    coder: Annotated[
+        str, typer.Option("--coder", help="An annotator, or a word of the names of their tiers.")
+    ] = "",
 ) -> None:
     """Write what coders say as true events for `openmer evaluate-spotting --truth`.
 
     Give --fps where the videos were analysed with it.
     """
     rate = fps_of(fps)
+    notes: list[str] = []
     with progress("import") as report:
-        counts = room.import_events(files, out, video=video, fps=rate, on_progress=report)
+        counts = room.import_events(
+            files, out, video=video, fps=rate, coder=coder, on_progress=report, notes=notes
+        )
+    tell("\n".join(notes))
     for path, count in zip(files, counts, strict=True):
         output.print(f"{path}: {count} events", highlight=False, soft_wrap=True)
     output.print(f"Truth: {out}", highlight=False, soft_wrap=True)

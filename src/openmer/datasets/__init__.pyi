@@ -61,6 +61,7 @@ from ._own_images import (
 from ._own_images import (
     read_own_images as read_own_images,
 )
+from ._paths import find_path as find_path
 from ._pretraining import (
     PretrainingScheme as PretrainingScheme,
 )
@@ -140,6 +141,7 @@ from ._truth_table import (
 from ._truth_table import (
     read_truth_csv as read_truth_csv,
 )
+from ._truth_table import videos_beside as videos_beside
 from .fer2013 import (
     read_pixels as read_pixels,
 )
@@ -179,6 +181,7 @@ __all__ = [
     "encoded",
     "examine",
     "facts",
+    "find_path",
     "from_corpus",
     "from_manifest",
     "headers_named",
@@ -215,6 +218,7 @@ __all__ = [
     "unit_targets",
     "units_of",
     "variable",
+    "videos_beside",
     "write_bids",
     "write_corpus",
     "write_footage",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from openmer.datasets import parse_action_units
 from openmer.errors import ConfigError, DataError, reading_file
 from openmer.files import replace_files, require_same, short_name, temporary_folder
 from openmer.registry import Registry
@@ -19,10 +21,14 @@ from openmer.video._job import STAMP
 from openmer.video.output._events import read_events
 
 _EXTRA = "coding"
-_UNITS = re.compile(
-    r"AUs?\s*((?:[LRBTlrbt]?\d{1,2}[A-Ea-e]?)(?:\s*[+,]\s*[LRBTlrbt]?\d{1,2}[A-Ea-e]?)*)"
+_UNIT = r"[LRTBUA]?\d{1,2}[A-E]?[LR]?\??"
+_NAMED_UNIT = re.compile(rf"(?i)\bAUs?[\s:._-]*(?={_UNIT}(?![^\W_]))")
+_AMONG_WORDS = re.compile(  # as in "happiness (AU6+12)"
+    rf"(?i)\(?\s*\bAUs?[\s:._-]*{_UNIT}(?:\s*(?:[+,&/]|\band\b|\bor\b)\s*(?:AUs?[\s:._-]*)?"
+    rf"{_UNIT}(?![^\W_])|\s+AU[\s:._-]*{_UNIT}(?![^\W_]))*(?![^\W_])\s*\)?"
 )
 _NOTE = "note "
+_PART = rf'\s*((?:{_NOTE})?"(?:[^"]|"")*"|[^;]*)\s*(?:;|$)'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,8 @@ class CodedEvent:
         class_name: What it shows; "" where nobody said.
         action_units: Such as "6+12"; "" where nobody said.
         comment: Anything else.
+        tier: Name of the tier that says so; "" where there is none.
+        coder: Who says so; "" where that is not known.
     """
 
     subject_id: int = 1
@@ -48,13 +56,16 @@ class CodedEvent:
     class_name: str = ""
     action_units: str = ""
     comment: str = ""
+    tier: str = ""
+    coder: str = ""
 
     @property
     def label(self) -> str:
         """All but subject and times in one line, for programs that keep one text an event."""
         units = f"AU {self.action_units}" if self.action_units else ""
-        note = f"{_NOTE}{' '.join(self.comment.split())}" if self.comment else ""
-        return "; ".join(part for part in (self.kind, self.class_name, units, note) if part)
+        name, said = (" ".join(text.split()) for text in (self.class_name, self.comment))
+        parts = (self.kind, class_part(name), units, note_part(said))
+        return "; ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,21 +276,21 @@ def event_from(
 ) -> CodedEvent:
     """Read a label, of ours or of a coder's own making, as an event.
 
-    Its parts are set apart by semicolons: "micro" or "macro", action units ("AU 6+12"), a comment
-    ("note ..."), and the class, which is any other word. Where the kind is not said it is that of
+    Its parts are set apart by semicolons: "micro" or "macro", action units ("AU 6+12", "AU6 AU12",
+    "6+12"), a comment ("note ..."), and the class, which is any other word, or anything in double
+    quotes. Where the kind is not said it is that of
     the duration: micro up to half a second.
     """
-    class_name, action_units, notes = "", "", []
-    for part in (piece.strip() for piece in label.split(";")):
-        units = _UNITS.fullmatch(part)
-        if part.lower() in ("micro", "macro"):
-            kind = part.lower()
-        elif units:
-            action_units = re.sub(r"\s*[+,]\s*", "+", units.group(1))
-        elif part.startswith(_NOTE) or class_name:
-            notes.append(part.removeprefix(_NOTE))
-        else:
-            class_name = part
+    class_name, action_units, notes = "", "", list[str]()
+    for part in label_parts(label):
+        units, rest = _units_in(part)
+        action_units = "+".join(filter(None, (action_units, units)))
+        if rest.lower() in ("micro", "macro"):
+            kind = rest.lower()
+        elif rest.lower().startswith(_NOTE) or (rest and class_name):
+            notes.append(_unquoted(rest[len(_NOTE) :] if rest.lower().startswith(_NOTE) else rest))
+        elif rest:
+            class_name = _unquoted(rest)
     is_micro = kind == "micro" if kind else offset_s - onset_s <= MICRO_S[1] + 1e-3
     return CodedEvent(
         subject_id=subject_id,
@@ -290,3 +301,60 @@ def event_from(
         action_units=action_units,
         comment="; ".join(notes),
     )
+
+
+def class_part(text: str) -> str:
+    """Write a class as a part of a label: in quotes where it would be read as something else."""
+    plain = event_from(text, 0.0, 1.0)
+    return text if (plain.class_name, plain.comment) == (text, "") else quoted(text)
+
+
+def note_part(text: str) -> str:
+    """Write a comment as a part of a label; "" for none."""
+    plain = label_parts(f"{_NOTE}{text}") == [f"{_NOTE}{text}"] and not text.startswith('"')
+    return "" if not text else f"{_NOTE}{text if plain else quoted(text)}"
+
+
+def units_part(text: str) -> str:
+    """Write what stands where action units are expected as a part of a label."""
+    units, _ = _units_in(f"AU {text}")
+    return f"AU {units}" if units else note_part(text)
+
+
+def label_parts(label: str, mark: str = ";") -> list[str]:
+    """Split a label at its semicolons, or another mark, those in double quotes left out."""
+    parts = (
+        found.group(1).strip() for found in re.finditer(_PART.replace(";", re.escape(mark)), label)
+    )
+    return [part for part in parts if part]
+
+
+def _units_in(part: str) -> tuple[str, str]:
+    """Take the action units out of a part of a label; return them and what is left."""
+    if part.startswith('"') or part.lower().startswith(_NOTE):
+        return "", part
+    plain = _NAMED_UNIT.sub("", unicodedata.normalize("NFKC", part))
+    try:
+        places = parse_action_units(plain) or ()
+    except DataError:
+        found = _AMONG_WORDS.search(part)
+        if found is None:
+            return "", part
+        rest = f"{part[: found.start()].rstrip(' ,:-')} {part[found.end() :].lstrip(' ,:-')}"
+        return _units_in(found.group().strip(" ()"))[0], rest.strip()
+    if not places or (len(places) == 1 and plain == part):  # "4" may be a class
+        return "", part
+    joined = re.sub(r"(?i)\s*(?:[/|]|\bor\b)\s*", "/", plain.strip())
+    return re.sub(r"(?i)(?:[+,&、\s]|\band\b)+", "+", joined).strip("+"), ""
+
+
+def quoted(text: str) -> str:
+    """Write a text in double quotes, so that no mark in it divides it; "" for none."""
+    return '"' + text.replace('"', '""') + '"' if text else ""
+
+
+def _unquoted(text: str) -> str:
+    """Read what `quoted` wrote."""
+    inner = text.strip()
+    is_quoted = len(inner) > 1 and inner[0] == inner[-1] == '"' and re.fullmatch(_PART, inner)
+    return inner[1:-1].replace('""', '"') if is_quoted else inner

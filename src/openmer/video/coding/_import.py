@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
+from itertools import combinations
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer.datasets import VIDEO_SUFFIXES
-from openmer.errors import ConfigError, DataError, reading_file
+from openmer.datasets import find_path, same_files, videos_beside
+from openmer.errors import ConfigError, DataError, reading_file, unknown_name
 from openmer.files import readable, replace_file, require_own, require_same
 from openmer.video._analyze import Progress
 from openmer.video.coding._coding import (
@@ -54,7 +57,9 @@ def import_events(
     *,
     video: Path | None = None,
     fps: Fraction | None = None,
+    coder: str = "",
     on_progress: Progress | None = None,
+    notes: list[str] | None = None,
 ) -> tuple[int, ...]:
     """Write what coders say of videos as a table that `read_truth_csv` reads.
 
@@ -66,20 +71,24 @@ def import_events(
         out: The CSV file.
         video: The video, where one file is given.
         fps: The true frame rate, where the videos were analysed with it.
+        coder: An annotator, or a word of the names of tiers; others are left out.
         on_progress: Called with "read", how many files are done, and how many there are.
+        notes: Gets a text on each video that was found by its name alone.
 
     Returns:
         How many events each file holds.
 
     Raises:
         ConfigError: As `read_coding`; or a video is given for several files.
-        DataError: As `read_coding`; or there is no video, or it cannot be read; or the table is
-            there already with other content.
+        DataError: As `read_coding`; or several coders say something of one face at a time; or
+            there is no video, or it cannot be read; or the table is there already with other
+            content.
     """
     if video is not None and len(paths) > 1:
         raise ConfigError(f"Found --video beside {len(paths)} files; expected one file with it.")
-    pairs = [(path, coding, _video(path, coding, video))
-             for path, coding in [(path, read_coding(path)) for path in paths]]  # fmt: skip
+    codings = [(path, one_coder(path, read_coding(path), coder)) for path in paths]
+    pairs = [(path, coding, _video(path, coding, video, [] if notes is None else notes))
+             for path, coding in codings]  # fmt: skip
     _refuse_shared(pairs)
     require_own({out: ",".join(_COLUMNS)})
     sheet = io.StringIO()
@@ -98,32 +107,73 @@ def import_events(
 
 def _refuse_shared(pairs: Sequence[tuple[Path, Coding, Path]]) -> None:
     """Refuse two files about one video: its events would count twice."""
+    again = same_files([video for _, _, video in pairs])
     by_video: dict[Path, Path] = {}
     for path, _, video in pairs:
-        if by_video.setdefault(video.resolve(), path) is not path:
+        other = by_video.setdefault(again.get(video, video), path)
+        if other is not path:
             raise DataError(
-                f"{by_video[video.resolve()]} and {path} are both about {video}, so its events "
-                "would count twice. Import them in turn, each with another --out."
+                f"{other} and {path} are both about {video}, so its events would count twice. "
+                "Import them in turn, each with another --out."
             )
 
 
-def _video(path: Path, coding: Coding, given: Path | None) -> Path:
+def one_coder(path: Path, coding: Coding, coder: str) -> Coding:
+    """Return a coding with what one coder says.
+
+    Args:
+        path: Where it is from, for errors.
+        coding: Of a video.
+        coder: An annotator, or a word of the names of tiers; "" takes all, who must not speak of
+            one face at one time.
+
+    Raises:
+        DataError: Several do, or there is no such coder.
+    """
+    events = coding.events
+    known = sorted({event.coder or event.tier for event in events} - {""})
+    if coder:
+        word = re.compile(rf"(?i)(?<![^\W_]){re.escape(coder)}(?![^\W_])")
+        own = tuple(e for e in events if word.search(f"{e.coder}\n{e.tier}"))
+        if events and not own:
+            raise unknown_name("coder or tier", coder, known)
+        return replace(coding, events=own)
+    for one, other in combinations(events, 2):
+        is_together = one.onset_s < other.offset_s and other.onset_s < one.offset_s
+        is_other = one.coder != other.coder or (one.tier != other.tier and one.kind == other.kind)
+        if is_together and is_other and one.subject_id == other.subject_id:
+            raise DataError(
+                f"{path} says twice what face {one.subject_id} shows at {other.onset_s:.2f} s, on "
+                f"the tiers {one.tier!r} and {other.tier!r}, so it would count twice. Give --coder "
+                f"with an annotator or a word of the name of a tier: {', '.join(known)}."
+            )
+    return coding
+
+
+def _video(path: Path, coding: Coding, given: Path | None, notes: list[str]) -> Path:
     """Find the video that a file is about."""
-    named = Path(coding.video) if coding.video else None
-    tried = [given] if given is not None else []
-    if given is None and named is not None:
-        tried += [path.parent / named, path.parent / named.name]
-    if given is None:
-        tried += [p for p in sorted(path.parent.glob(f"{path.stem}.*"))
-                  if p.suffix.lower() in VIDEO_SUFFIXES]  # fmt: skip
-    found = next((place for place in tried if place.exists()), None)
-    if found is None:
-        about = given or coding.video or "a video that it does not name"
+    if given is not None:
+        tried = [given]
+    else:
+        name = PureWindowsPath(coding.video).name  # the last part of any system's path
+        beside = find_path(path.parent, name) if name else path.parent / path.name
+        own = [one for one in videos_beside(path.parent) if one.stem == path.stem]
+        if coding.video and os.path.lexists(path.parent / coding.video):
+            return path.parent / coding.video
+        tried = [beside] if name and beside.is_file() else own
+    found = [place for place in tried if place.exists()]
+    about = given or coding.video or "a video that it does not name"
+    if not found:
         raise DataError(
             f"{path} is about {about}, which is not there. Give it with --video, or put it beside "
             "the file under the same name."
         )
-    return found
+    if len(found) > 1:
+        both = " and ".join(place.name for place in found)
+        raise DataError(f"{path} may be about {both}. Give the one that was coded with --video.")
+    if coding.video and given is None:
+        notes.append(f"{path}: {coding.video} is not there; {found[0]} was taken for it")
+    return found[0]
 
 
 def _rows(

@@ -10,6 +10,7 @@ from openmer.video.coding._coding import CodedEvent, event_from
 
 _SUBJECT = re.compile(r"subject\s*(\d+)", re.IGNORECASE)
 _KIND = re.compile(r"\b(micro|macro)\b", re.IGNORECASE)
+_LANE = re.compile(r"\s*\(\d+\)\s*$")
 _APEX = re.compile(r"\bapex\b", re.IGNORECASE)
 
 
@@ -20,10 +21,17 @@ class Tier:
     Attributes:
         name: Such as "subject 1 micro", "subject 1 micro apex".
         labels: Start, end and text, none overlapping another, by time.
+        coder: Who filled it; "" where that is not known.
     """
 
     name: str
+    coder: str = ""
     labels: list[tuple[float, float, str]] = field(default_factory=list)
+
+    @property
+    def base(self) -> str:
+        """Its name without the number that a second tier of the same has."""
+        return _LANE.sub("", self.name)
 
     @property
     def is_apex(self) -> bool:
@@ -63,18 +71,18 @@ def tiers_of(events: Iterable[CodedEvent]) -> list[Tier]:
 
 def events_on(tiers: Sequence[Tier]) -> tuple[CodedEvent, ...]:
     """Read events from tiers, of ours or of a coder's own names; by onset."""
-    apexes = [
-        (tier.subject_id, tier.kind, start)
-        for tier in tiers
-        if tier.is_apex
-        for start, _, _ in tier.labels
-    ]
-    found = [
-        with_apex(event_from(text, a, b, subject_id=tier.subject_id, kind=tier.kind), apexes)
-        for tier in tiers
-        if not tier.is_apex
-        for a, b, text in tier.labels
-    ]
+    found = []
+    for tier in (tier for tier in tiers if not tier.is_apex):
+        apexes = [
+            (other.subject_id, other.kind, start)
+            for other in tiers
+            if other.is_apex and other.coder in ("", tier.coder)
+            for start, _, _ in other.labels
+        ]
+        for a, b, text in tier.labels:
+            event = event_from(text, a, b, subject_id=tier.subject_id, kind=tier.kind)
+            event = replace(event, tier=tier.base, coder=tier.coder)
+            found.append(with_apex(event, apexes))
     return tuple(sorted(found, key=lambda event: (event.onset_s, event.subject_id)))
 
 

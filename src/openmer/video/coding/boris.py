@@ -13,8 +13,13 @@ from openmer.video.coding._coding import (
     CodedEvent,
     Coding,
     EventFormat,
+    class_part,
     event_from,
+    label_parts,
+    note_part,
+    quoted,
     register_event_format,
+    units_part,
 )
 from openmer.video.coding._tiers import with_apex
 
@@ -30,8 +35,7 @@ def _write(path: Path, coding: Coding) -> None:
     rows: list[tuple[float, str, str, str, str, int]] = []
     for event in coding.events:
         subject = f"subject {event.subject_id}"
-        chosen = (event.class_name, event.action_units)
-        told = _BETWEEN.join(with_word(text, _NONE) for text in chosen)
+        told = f"{_class(event)}{_BETWEEN}{event.action_units or _NONE}"
         for at_s, comment in ((event.onset_s, event.comment), (event.offset_s, "")):
             rows.append((at_s, subject, event.kind, told, comment, -1))
         if event.apex_s is not None:
@@ -56,6 +60,12 @@ def _write(path: Path, coding: Coding) -> None:
     path.write_text(f"{readable(text)}\n", encoding="utf-8")
 
 
+def _class(event: CodedEvent) -> str:
+    """Write a class as BORIS has it, in quotes where it would be taken for several modifiers."""
+    name = " ".join(event.class_name.split())
+    return with_word(quoted(name) if set(name) & {_BETWEEN, ","} else class_part(name), _NONE)
+
+
 def _subjects(coding: Coding) -> dict[str, Any]:
     numbers = sorted({event.subject_id for event in coding.events} | {1})
     return {
@@ -67,7 +77,7 @@ def _subjects(coding: Coding) -> dict[str, Any]:
 def _ethogram(coding: Coding) -> dict[str, Any]:
     """Give the behaviours: both kinds as states with class and action units, the apex a point."""
     sets = {
-        "class": sorted({with_word(event.class_name, _NONE) for event in coding.events} - {_NONE}),
+        "class": sorted({_class(event) for event in coding.events} - {_NONE}),
         "action units": sorted({event.action_units for event in coding.events} - {""}),
     }
     modifiers = {
@@ -126,6 +136,13 @@ def _read(path: Path) -> Coding:
     kinds = {str(one["code"]): str(one["type"]) for one in project["behaviors_conf"].values()}
     points = {code for code, kind in kinds.items() if kind.lower().startswith("point")}
     media = observation["file"].get("1") or [""]
+    if len(media) > 1:
+        raise ValueError(f"found {len(media)} media files one after another, expected one")
+    if float(observation.get("time offset") or 0):
+        raise ValueError(
+            f"found the time offset {observation['time offset']} s, expected events that are timed "
+            "from the first frame, so 0"
+        )
     return Coding(video=media[0], events=_events(observation["events"], names, points))
 
 
@@ -156,9 +173,11 @@ def _events(
 
 
 def _label(code: str, modifier: str, said: str) -> str:
-    chosen = modifier.partition(_BETWEEN)[::2]
-    class_name, units = (without_word(text, _NONE) for text in chosen)
-    parts = (code, class_name, units and f"AU {units}", said and f"note {said}")
+    class_name, *others = [
+        without_word(part, _NONE) for part in label_parts(modifier, _BETWEEN)
+    ] or [""]
+    class_name = quoted(class_name) if ";" in class_name and class_name[0] != '"' else class_name
+    parts = (code, class_name, *map(units_part, others), note_part(said))
     return "; ".join(part for part in parts if part)
 
 
