@@ -86,6 +86,7 @@ def test_a_relative_path_holds_for_workers_in_other_folders(tmp_path, plugins, m
         ("import not_installed_anywhere", "No module named 'not_installed_anywhere'"),
         ("def (", "SyntaxError"),
         ("import sys; sys.exit(0)", "SystemExit: 0"),
+        ("raise GeneratorExit('gone')", "GeneratorExit: gone"),
         (MODEL.replace('"mine"', '"ststnet"'), "'ststnet' is taken"),
     ],
 )

@@ -74,7 +74,9 @@ def _load(name: str, entry: EntryPoint | None = None) -> None:
             _import(name)
         else:
             entry.load()
-    except (Exception, SystemExit) as error:  # also one that would end the command in silence
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # also one that would end the command in silence
         package = entry.dist.name if entry and entry.dist else ""
         remedy = f"pip uninstall {package}" if package else f"leave it out of {VARIABLE}, --plugin"
         raise ConfigError(

@@ -1,5 +1,6 @@
 """Every error ends in one message and an exit code, whatever it is and wherever it arose."""
 
+import asyncio
 import contextlib
 import errno
 import inspect
@@ -33,7 +34,17 @@ def failing(openmer, monkeypatch):
     return run
 
 
-@pytest.mark.parametrize("kind", [KeyError, ValueError, IndexError, TypeError, RuntimeError])
+class OwnError(BaseException):
+    """What a plug-in may raise, which `except Exception` lets pass."""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(KeyError, ValueError, IndexError, TypeError, RuntimeError),
+        *(GeneratorExit, asyncio.CancelledError, OwnError),
+    ],
+)
 def test_a_fault_is_one_line_that_names_the_file_of_the_traceback(failing, kind):
     code, out, err = failing(kind("what went\nwrong"))
     assert (code, out) == (_app.FAULT, "")

@@ -1,5 +1,6 @@
 """Processes that share what they have loaded: order, errors, ends, and no more than they need."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -134,7 +135,17 @@ def test_an_exception_that_cannot_travel_arrives_in_words():
     def fails(number):
         raise AwkwardError("the reason", number)
 
-    with pytest.raises(OpenMERError, match="the reason"):
+    with pytest.raises(RuntimeError, match="AwkwardError: the reason") as found:
+        list(in_order(fails, range(3), 2))
+    assert "In a worker process" in found.value.__notes__[0]
+
+
+@pytest.mark.parametrize("kind", [GeneratorExit, asyncio.CancelledError])
+def test_an_exception_of_no_ordinary_kind_arrives(kind):
+    def fails(number):
+        raise kind("the reason")
+
+    with pytest.raises(kind, match="the reason"):
         list(in_order(fails, range(3), 2))
 
 

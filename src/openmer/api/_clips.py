@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib.metadata import version
@@ -28,6 +27,7 @@ from openmer.datasets import (
     write_corpus,
 )
 from openmer.errors import ConfigError, DataError
+from openmer.files import temporary_folder
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -217,8 +217,8 @@ def _from_rows(
 ) -> ClipSource:
     """Read rows as the manifest that they would be as a file; errors name where they stand."""
     rows = [{key: _cell(key, value) for key, value in row.items()} for row in found]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "DataFrame.csv"
+    with temporary_folder("openmer-table") as folder:
+        path = folder / "DataFrame.csv"
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, columns, extrasaction="ignore")
         writer.writeheader()
@@ -227,7 +227,8 @@ def _from_rows(
         try:
             return from_manifest(path)
         except DataError as error:
-            said = str(error).replace(str(path), title).replace(folder, title if places else ".")
+            around = title if places else "."
+            said = str(error).replace(str(path), title).replace(str(folder), around)
             named = dict(enumerate(places, start=2))
             said = re.sub(r"\brow (\d{1,9})\b", lambda row: named.get(int(row[1]), row[0]), said)
             raise DataError(said) from error

@@ -146,7 +146,9 @@ def main() -> None:
     with _stoppable():
         try:
             app(args=words)
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a plug-in may raise one of its own
             if "--debug" in words:
                 errors.print_exception()
             lost = stopping.is_set() and not isinstance(error, StoppedError)  # in an import
@@ -163,7 +165,7 @@ def _leave_engine() -> None:
         errors.print(f"Engine {name}: {done}", soft_wrap=True, highlight=False)
 
 
-def _end(error: Exception) -> NoReturn:
+def _end(error: BaseException) -> NoReturn:
     """Print one message for an error, and exit with its code."""
     match error:
         case StoppedError():
@@ -206,11 +208,11 @@ def _end(error: Exception) -> NoReturn:
     sys.exit(code)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [""])[0][:200].rstrip(".")
 
 
-def _traceback_file(error: Exception) -> str:
+def _traceback_file(error: BaseException) -> str:
     """Write the traceback into a file of its own among the temporary ones; return its path."""
     text = f"openmer {__version__}, Python {sys.version}\n{sys.argv}\n\n"
     text += "".join(traceback.format_exception(error))

@@ -6,7 +6,6 @@ What is fetched is read as any folder of a model: safetensors, TOML and JSON, wi
 from __future__ import annotations
 
 import re
-import tempfile
 from pathlib import Path
 
 import huggingface_hub
@@ -14,6 +13,7 @@ import huggingface_hub
 from openmer.deployment._fitted import FittedModel
 from openmer.deployment._folder import CARD, METHOD, RECORD, WEIGHTS, read_model, write_model
 from openmer.errors import ConfigError, DataError
+from openmer.files import temporary_folder
 
 HUB = "hf://"
 _FILES = (CARD, METHOD, RECORD, WEIGHTS)
@@ -53,8 +53,8 @@ def push_model(model: FittedModel, name: str, *, private: bool = True) -> str:
         DataError: It cannot be uploaded: nobody is logged in, say.
     """
     _require_name(name)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "model"
+    with temporary_folder("openmer-upload") as temporary:
+        folder = temporary / "model"
         write_model(folder, model)
         card = (folder / CARD).read_text("utf-8")
         (folder / "README.md").write_text(_HEAD + card, encoding="utf-8")

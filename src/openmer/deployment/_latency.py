@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import lazy_loader
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from openmer.deployment._export import export_module
 from openmer.errors import ConfigError
+from openmer.files import temporary_folder
 from openmer.methods import Method
 from openmer.training import build_network, forward_flops
 
@@ -105,10 +105,10 @@ def measure_latency(
         ConfigError: A method has no network, or its recipe leaves the size to the frames.
     """
     modules = [(method, *network_of(method)) for method in methods]
-    with TemporaryDirectory() as folder:
+    with temporary_folder("openmer-latency") as folder:
         calls = []
         for number, (_, module, shape) in enumerate(modules):
-            path = Path(folder) / f"{number}.onnx"
+            path = folder / f"{number}.onnx"
             export_module(module, shape, path)
             calls.append(list(timed_calls(module, path, _clip(shape), threads)))
         every = [call for own in calls for call in own]

@@ -138,7 +138,7 @@ def _send(items: Iterator[Any], most: int, sink: IO[bytes]) -> int:
     return count
 
 
-def _result(value: Any, error: Exception | None) -> Any:  # noqa: ANN401 - as `_call`
+def _result(value: Any, error: BaseException | None) -> Any:  # noqa: ANN401 - as `_call`
     """Return a result, or raise what was raised in its place."""
     if error is not None:
         raise error
@@ -161,17 +161,20 @@ def _end_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def _call(item: Any) -> tuple[Any, Exception | None]:  # noqa: ANN401 - whatever the function takes
+def _call(item: Any) -> tuple[Any, BaseException | None]:  # noqa: ANN401 - whatever the function takes
     """Call the function; return its result, or what it raised and where."""
     try:
         return (None if _function is None else _function(item)), None
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # of a plug-in's own, too
         trace = "".join(traceback.format_exception(error))
-        error.add_note(f"In a worker process:\n{trace}")
-        return None, error if _travels(error) else OpenMERError(trace)
+        found = error if _travels(error) else RuntimeError(f"{type(error).__name__}: {error}")
+        found.add_note(f"In a worker process:\n{trace}")
+        return None, found
 
 
-def _travels(error: Exception) -> bool:
+def _travels(error: BaseException) -> bool:
     """Whether an exception arrives in another process as it is."""
     try:
         pickle.loads(pickle.dumps(error))

@@ -20,6 +20,7 @@ from openmer.evaluation._seen_subjects import start_of
 from openmer.evaluation.audit import _hook
 from openmer.evaluation.audit._finding import Finding, some
 from openmer.evaluation.audit._libraries import is_installed, library_folders
+from openmer.files import temporary_folder
 from openmer.models import weights_path
 
 _SITE = Path(__file__).parent / "_site"
@@ -73,8 +74,7 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
 
     def __enter__(self) -> Recorder:
         _end_waiting_workers()
-        folder = self._opened.enter_context(tempfile.TemporaryDirectory(prefix="openmer-audit-"))
-        self._log = Path(folder) / "log"
+        self._log = self._opened.enter_context(temporary_folder("openmer-audit")) / "log"
         self._log.touch()
         self._opened.enter_context(_log_of_workers(self._log))
         _hook.start(str(self._log))
