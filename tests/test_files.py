@@ -234,6 +234,7 @@ names = st.text(
 ).filter(
     lambda name: (
         name not in {".", "..", ".openmer-files.json", ".DS_Store", "Thumbs.db", "desktop.ini"}
+        and not name.startswith("._")
     )
 )
 paths = st.lists(names, min_size=1, max_size=3).map("/".join)
@@ -309,7 +310,7 @@ def test_what_the_system_puts_there_is_nobodys(tmp_path):
     assert not (tmp_path / "f" / "a").exists()
 
 
-@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "desktop.ini"])
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "desktop.ini", "._x"])
 def test_a_folder_or_a_link_of_such_a_name_is_somebodys(tmp_path, name):
     for place in ("folder", "link"):
         fill(tmp_path / place, {"a": b"1"})

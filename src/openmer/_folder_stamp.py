@@ -11,6 +11,7 @@ from pathlib import Path
 
 STAMP = ".openmer-files.json"  # what a replaced folder holds: names, sizes and digests
 _OF_THE_SYSTEM = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # nobody's work
+_APPLE_DOUBLE = "._"  # what macOS keeps of a file on a disk of another system
 
 
 def names(folder: Path) -> list[str]:
@@ -23,14 +24,14 @@ def names(folder: Path) -> list[str]:
         Path(place, name).relative_to(folder).as_posix()
         for place, folders, files in os.walk(folder, onerror=refuse)
         for name in (*folders, *files)
-        if not _is_of_the_system(Path(place, name))
+        if not (is_of_the_system(name) and stat.S_ISREG(Path(place, name).lstat().st_mode))
     ]
     return sorted(set(found) - {STAMP})
 
 
-def _is_of_the_system(path: Path) -> bool:
-    """Return whether a file is one that a file manager puts into every folder."""
-    return path.name in _OF_THE_SYSTEM and stat.S_ISREG(path.lstat().st_mode)
+def is_of_the_system(name: str) -> bool:
+    """Return whether a file's name is one that a file manager makes: nothing of it is read."""
+    return name in _OF_THE_SYSTEM or name.startswith(_APPLE_DOUBLE)
 
 
 def print_of(path: Path) -> list[object] | str:

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from openmer._file_names import cut_name, readable, safe_name, short_name
-from openmer._folder_stamp import STAMP, names, print_of, read_stamp, write_stamp
+from openmer._folder_stamp import STAMP, is_of_the_system, names, print_of, read_stamp, write_stamp
 from openmer._own_files import require_own, require_same
 from openmer._temporary_names import TEMPORARY, is_stale, unique_mark
 from openmer.errors import DataError
@@ -25,6 +25,7 @@ from openmer.errors import DataError
 _STEM_BYTES = 120  # of a final name that its temporary name repeats
 __all__ = [
     "check_replaceable",
+    "is_of_the_system",
     "readable",
     "replace_file",
     "replace_files",

@@ -73,6 +73,12 @@ def test_every_decision_is_on_the_disk_and_the_review_goes_on(tmp_path):
     assert reviews_folder(results / "talk") == results / "reviews"  # one video of several
 
 
+def test_what_file_managers_make_is_no_review(tmp_path):
+    Review(tmp_path, "anna").decide("talk/1/micro/9", decision())
+    (tmp_path / "._anna.json").write_bytes(b"\x00\x05\x16\x07\x00")  # as macOS has it
+    assert list(read_reviews(tmp_path)) == ["anna"]
+
+
 @pytest.mark.parametrize(
     "changed",
     [{"apex": 3}, {"offset": 60, "apex": 60}, {"onset": -1}, {"state": "maybe"}, {"x": 1}],
@@ -200,14 +206,29 @@ def test_a_bad_request_is_one_answer_and_changes_nothing(tmp_path, monkeypatch):
         assert client.get(f"/events/{number}/pictures", headers=own).status_code == 404, number
     bodies = ("", "{", "[]", "null", "{}", '{"decision": 5}', '{"decision": {}}', "[" * 9000)
     bodies += ('{"decision": null, "x": 1}', "NaN", b"\xff\xfe", '"' * 9999)
-    moments = ({"onset": 10**400}, {"apex": -1}, {"offset": 60}, {"comment": "x" * 501})
+    moments = (
+        {"onset": 10**400},
+        {"offset": 240},
+        {"action_units": "banana"},
+        {"apex": -1},
+        {"offset": 60},
+        {"comment": "x" * 501},
+    )
     told = decision().model_dump()
     bodies += tuple(json.dumps({"decision": told | changed}) for changed in moments)
     for body in bodies:
         answer = client.post("/events/0", headers=own, content=body)
         assert answer.status_code == 400 and answer.json()["error"], body
+        assert "\n" not in answer.json()["error"] and "pydantic" not in answer.json()["error"]
     for word in ("", "Word", "word ", "w\u00f6rd".encode()):
         assert client.get("/events", headers={"x-openmer-token": word}).status_code == 403
     monkeypatch.setattr(reviewing, "_cut", lambda item: 1 / 0)  # a video that a library stumbles on
     assert client.get("/events/0/pictures", headers=own).status_code == 500
     assert not (tmp_path / "analysis/reviews").exists()
+
+
+def test_a_folder_that_takes_no_decision_is_named_before_the_work(tmp_path):
+    results = write_results(tmp_path, seconds=5)
+    (results / "reviews").write_text("mine")
+    with pytest.raises(DataError, match=r"reviews is a file"):
+        Reviewing(results, "anna")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from tests.video.made_videos import truth, write_event, write_still
 
+from openmer.video import videos_in
 from openmer.video._identity import identity_of
 from openmer.video._job import folders_for
 
@@ -310,6 +311,33 @@ def test_a_summary_of_somebody_else_is_named_before_the_work(openmer, tmp_path):
     (tmp_path / "analysis" / "summary.csv").write_text("subject,age\n")
     code, _, err = openmer("analyze", "a.mp4", "b.mp4")
     assert code == 3 and "summary.csv does not say that OpenMER wrote it" in err
+
+
+def test_places_that_are_taken_are_found_before_the_work(openmer, videos, tmp_path):
+    names = ("summary.html.mp4", "Summary.CSV.mp4", "reviews.mp4", "w.mp4")
+    paths = [tmp_path / name for name in names]
+    for path in paths:
+        shutil.copy(videos / "still.mp4", path)
+    folders = folders_for(paths, tmp_path / "out")
+    assert [folder.name for folder in folders] == [
+        "summary.html_", "Summary.CSV_", "reviews_", "w",
+    ]  # fmt: skip
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "w").write_text("mine")
+    code, _, err = openmer("analyze", *paths, "--no-model", "--out", "out")
+    assert code == 3 and "out/w: it is a file" in err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["w"]
+
+
+def test_one_video_under_several_names_is_analysed_once(tmp_path):
+    video = tmp_path / "w.mp4"
+    for name in ("w.mp4", "._w.mp4", ".hidden.mp4"):
+        (tmp_path / name).touch()
+    (tmp_path / "z.mp4").symlink_to(video)
+    (tmp_path / "sub").mkdir()
+    given = [tmp_path / "sub" / ".." / "w.mp4", tmp_path]
+    assert videos_in(given, notes := []) == given[:1]
+    assert len(notes) == 2 and "z.mp4 is " in notes[1]
 
 
 def test_a_watched_file_tells_its_event(openmer, videos):

@@ -18,8 +18,9 @@ from pydantic import (
     model_validator,
 )
 
+from openmer.datasets import parse_action_units
 from openmer.errors import ConfigError, DataError, reading_file
-from openmer.files import replace_file
+from openmer.files import check_replaceable, is_of_the_system, replace_file
 from openmer.video import (
     REVIEWS,
     Event,
@@ -82,12 +83,27 @@ class ReviewItem:
         folder: Results of the video.
         number: Of the event in the report, from 1.
         event: As it was found.
+        frames: How many frames of the video could be read.
     """
 
     key: str
     folder: Path
     number: int
     event: Event
+    frames: int
+
+    def check(self, decision: Decision) -> None:
+        """Refuse what nobody can have decided about this event.
+
+        Raises:
+            DataError: It ends after the video, or its action units are none.
+        """
+        if decision.offset >= max(self.frames, self.event.offset_frame + 1):
+            raise DataError(
+                f"The offset is frame {decision.offset}, but the last frame of the video is "
+                f"{self.frames - 1}. Give a frame of the video."
+            )
+        parse_action_units(decision.action_units)
 
     @property
     def video(self) -> Path:
@@ -138,10 +154,19 @@ def review_items(folders: Sequence[Path]) -> tuple[ReviewItem, ...]:
             folder=folder,
             number=number,
             event=event,
+            frames=frames,
         )
         for folder in result_folders(folders)
+        for frames in [_frames_in(folder)]
         for number, event in enumerate(read_events(folder), 1)
     )
+
+
+def _frames_in(folder: Path) -> int:
+    """Return how many frames of a video were analysed."""
+    path = folder / "events.json"
+    with reading_file(path, "results of a video", "Give a folder that `openmer analyze` wrote."):
+        return int(json.loads(path.read_text(encoding="utf-8"))["video"]["frames"])
 
 
 def reviews_folder(results: Path) -> Path:
@@ -159,7 +184,7 @@ class Review:
 
     Raises:
         ConfigError: The name of the coder is no such name.
-        DataError: There is a file of this coder that cannot be read.
+        DataError: There is a file of this coder that cannot be read, or none can be written.
     """
 
     def __init__(self, folder: Path, coder: str) -> None:
@@ -170,6 +195,7 @@ class Review:
             )
         self.coder = coder
         self._path = folder / f"{coder}.json"
+        check_replaceable(folder / f".{coder}")  # not there: what counts is the folder around it
         self.decisions = self._read()
 
     def decide(self, key: str, decision: Decision | None) -> None:
@@ -215,7 +241,8 @@ def read_reviews(folder: Path) -> dict[str, dict[str, Decision]]:
     Raises:
         DataError: There is none, or one cannot be read.
     """
-    found = {path.stem: read_review(path) for path in sorted(folder.glob("*.json"))}
+    files = [file for file in sorted(folder.glob("*.json")) if not is_of_the_system(file.name)]
+    found = {file.stem: read_review(file) for file in files}
     if not found:
         raise DataError(f"{folder} holds no review. Run `openmer review` first.")
     return found

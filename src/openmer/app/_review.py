@@ -87,9 +87,16 @@ class Reviewing:
             return self._pictures[number]
 
     def decide(self, number: int, decision: Decision | None) -> None:
-        """Keep a decision."""
+        """Keep a decision.
+
+        Raises:
+            DataError: As `ReviewItem.check`, or the file cannot be written.
+        """
+        item = self.items[number]
+        if decision is not None:
+            item.check(decision)
         with self._deciding:
-            self.review.decide(self.items[number].key, decision)
+            self.review.decide(item.key, decision)
 
     def close(self) -> None:
         """Close the videos."""
@@ -205,7 +212,9 @@ class _Server:
             return _said("There is no such event.", 404)
         try:
             return JSONResponse(work(int(number)))
-        except (OpenMERError, ValidationError, OSError) as error:
+        except ValidationError as error:
+            return _said(_first_of(error), 400)
+        except (OpenMERError, OSError) as error:
             return _said(str(error), 400)
         except Exception as error:  # such as of a damaged video: the page goes on
             return _said(f"{type(error).__name__}: {error}", 500)
@@ -215,6 +224,14 @@ class _Server:
 
     def _is_own(self, given: str) -> bool:
         return secrets.compare_digest(given.encode(), self._token.encode())
+
+
+def _first_of(error: ValidationError) -> str:
+    """Say in one sentence what was wrong with a decision first."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = " ".join(str(part) for part in first["loc"] if part not in ("decision", "Decision"))
+    said = first["msg"].removeprefix("Value error, ")
+    return f"The decision was not kept: {f'{place}: ' if place else ''}{said}."
 
 
 def _said(error: str, status: int) -> Response:

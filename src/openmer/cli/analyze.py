@@ -89,7 +89,9 @@ def analyze(
         replays=not no_replays,
         signals=tuple(dict.fromkeys([*["wide"] * signals, *(signals_form or ())])),
     )
-    chosen = room.videos_in(videos)
+    notes: list[str] = []
+    chosen = room.videos_in(videos, notes)
+    tell("\n".join(notes))
     if len(chosen) > 1:
         room.check_summary(out)
     done, failed = _all(chosen, out, request, workers)

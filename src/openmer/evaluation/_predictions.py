@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from openmer.clip import Prediction
 from openmer.errors import DataError, reading_file
-from openmer.files import replace_file
+from openmer.files import is_of_the_system, replace_file
 
 UNITS = "action_units"
 """Below a run of classes and units: the predictions of its units."""
@@ -179,7 +179,7 @@ def read_run(folder: Path, *, seeds: Collection[int] | None = None) -> Predictio
         DataError: No file, a broken file, files with different classes, none of these seeds, or a
             clip predicted twice for one seed.
     """
-    paths = sorted(folder.glob("folds/seed*/**/*.parquet"))
+    paths = _files_in(folder, "folds/seed*/**/*.parquet")
     if not paths:
         raise DataError(
             f"{folder} holds no predictions: there is no folds/seed*/*.parquet in it. Pass the "
@@ -211,9 +211,14 @@ def fold_digests(folder: Path, seeds: Collection[int]) -> dict[str, str]:
         below + path.relative_to(top).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for below, top in tops.items()
         for path in sorted(
-            path for one in set(seeds) for path in top.glob(f"seed{one}/**/*.parquet")
+            path for one in set(seeds) for path in _files_in(top, f"seed{one}/**/*.parquet")
         )
     }
+
+
+def _files_in(folder: Path, pattern: str) -> list[Path]:
+    """List files by a pattern, sorted, without those that file managers make."""
+    return sorted(path for path in folder.glob(pattern) if not is_of_the_system(path.name))
 
 
 def require_same_clips(table: PredictionTable) -> None:

@@ -28,7 +28,7 @@ from openmer.evaluation import (
     read_run,
     summarise,
 )
-from openmer.files import replace_file, safe_name
+from openmer.files import is_of_the_system, replace_file, safe_name
 from openmer.reports._report_tables import printed_table
 from openmer.reports._rows import interval_text, score
 from openmer.reports._table import Cell, Marked, Table, markdown_table
@@ -231,7 +231,8 @@ def _scores_of(summary: Summary) -> dict[str, list[float]]:
 def _records(board: Path) -> Iterator[tuple[Path, dict[str, Any], Summary]]:
     if not board.is_dir():
         raise DataError(f"There is no folder {board}. Give the folder of the records by --board.")
-    for path in sorted(board.glob("*.toml")):
+    files = [path for path in sorted(board.glob("*.toml")) if not is_of_the_system(path.name)]
+    for path in files:
         with reading_file(path, "a record of a run", "Make it with openmer leaderboard add."):
             record = tomllib.loads(path.read_text("utf-8"))
             _check_run(record["run"])

@@ -23,12 +23,14 @@ from openmer.video.output._evidence import Evidence, evidence_of
 from openmer.video.output._replay import replay_of
 from openmer.video.output._report import write_report
 from openmer.video.output._signals import SIGNAL_FORMS, write_signals
+from openmer.video.output._summary import SHEET, SUMMARY
 
 if TYPE_CHECKING:
     from openmer.deployment import FittedModel
 
 REVIEWS = "reviews"  # beside the folders of videos: what coders decided
 STAMP = "done.json"
+_TAKEN = frozenset({REVIEWS, SUMMARY, SHEET})  # beside the folders of videos
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +114,22 @@ def folders_for(videos: Sequence[Path], out: Path) -> list[Path]:
     ]
 
 
+def refuse_taken(folders: Sequence[Path]) -> None:
+    """Refuse places of results where something else is; call it before the work.
+
+    Raises:
+        DataError: As `check_replaceable`.
+    """
+    for folder in folders:
+        if _stamp(folder) is None:
+            check_replaceable(folder)
+
+
 def folder_name(video: Path) -> str:
     """Return the name of a video's folder: its own without the ending, shortened where too long."""
     named = video.resolve() if video.name in {"", ".."} else video
     name = short_name(named.stem or "video")
-    return f"{name}_" if name.casefold() == REVIEWS else name
+    return f"{name}_" if name.casefold() in _TAKEN else name
 
 
 def run_job(

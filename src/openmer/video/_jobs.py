@@ -11,10 +11,10 @@ from joblib import cpu_count, delayed
 
 from openmer._engine import Engine, current_engine
 from openmer._workers import in_workers
-from openmer.datasets import VIDEO_SUFFIXES
+from openmer.datasets import same_files, videos_beside
 from openmer.errors import DataError
 from openmer.video._analyze import Progress
-from openmer.video._job import Done, Request, folders_for, run_job
+from openmer.video._job import Done, Request, folders_for, refuse_taken, run_job
 
 
 def run_jobs(
@@ -39,8 +39,10 @@ def run_jobs(
 
     Raises:
         ConfigError: The request names what does not exist.
+        DataError: The place of a folder is taken by something else.
     """
     pairs = list(zip(videos, folders_for(videos, out), strict=True))
+    refuse_taken([folder for _, folder in pairs])
     engine = current_engine()
     if not engine.is_local:
         yield from _on_engine(engine, pairs, request, progress)
@@ -91,14 +93,21 @@ def _run_numbered(
     return number, _run(video, folder, request)
 
 
-def videos_in(given: Sequence[Path]) -> list[Path]:
-    """Replace each folder that holds video files by these, sorted; others are folders of images."""
+def videos_in(given: Sequence[Path], notes: list[str] | None = None) -> list[Path]:
+    """Replace each folder that holds video files by these, sorted; others are folders of images.
+
+    Args:
+        given: Files and folders; one under several names, by a link or another spelling, is taken
+            once, by its first.
+        notes: Gets a text on each other name.
+    """
     found: list[Path] = []
     for path in given:
-        inside = sorted(path.iterdir()) if path.is_dir() else []
-        videos = [one for one in inside if one.suffix.lower() in VIDEO_SUFFIXES and one.is_file()]
-        found += [one for one in videos if not one.name.startswith(".")] or [path]
-    return list(dict.fromkeys(found))
+        found += (videos_beside(path) if path.is_dir() else []) or [path]
+    again = same_files(found)
+    if notes is not None:
+        notes += [f"{path} is {same}, which is analysed once." for path, same in again.items()]
+    return [path for path in dict.fromkeys(found) if path not in again]
 
 
 def _run(

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from openmer.errors import reading_file
-from openmer.files import replace_file, safe_name
+from openmer.files import is_of_the_system, replace_file, safe_name
 from openmer.training import Search, Settings
 
 FOLDER, HISTORY, TRIALS = "search", "history.csv", "trials.db"
@@ -82,7 +82,8 @@ def read_choice(folder: Path, seed: int, subject_id: str) -> Choice | None:
 
 def read_choices(folder: Path) -> list[Choice]:
     """Every search that is done in a run's folder, by seed and subject."""
-    found = map(_read, (folder / FOLDER).glob("seed*/**/*.json"))
+    files = (folder / FOLDER).glob("seed*/**/*.json")
+    found = [_read(file) for file in files if not is_of_the_system(file.name)]
     return sorted(found, key=lambda choice: (choice.seed, choice.subject_id))
 
 

@@ -20,7 +20,7 @@ from openmer.theme import css_colours
 from openmer.video.output._report import page_template
 
 SUMMARY = "summary.html"
-_SHEET = "summary.csv"
+SHEET = "summary.csv"
 
 _NO_CLASS = "no class"
 _KINDS = ("micro", "macro")
@@ -127,7 +127,7 @@ def write_summary(
         failures=list(failures),
         version=__version__,
     )
-    replace_files({out / _SHEET: csv_table(_sheet(lines)), out / SUMMARY: page})
+    replace_files({out / SHEET: csv_table(_sheet(lines)), out / SUMMARY: page})
     return lines
 
 
@@ -137,7 +137,7 @@ def check_summary(out: Path) -> None:
     Raises:
         DataError: A file of the name of one of ours is not ours.
     """
-    require_own({out / _SHEET: ",".join(_PLAIN[:3]), out / SUMMARY: "<title>OpenMER"})
+    require_own({out / SHEET: ",".join(_PLAIN[:3]), out / SUMMARY: "<title>OpenMER"})
 
 
 def summary_table(lines: Sequence[FaceSummary]) -> Table:
