@@ -69,7 +69,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     folded = {choice.casefold(): choice for choice in reversed(choices)}
     near = difflib.get_close_matches(name[:_REASON].casefold(), folded, n=1, cutoff=0.5)
     hint = f"Did you mean {folded[near[0]]!r}? " if near else ""
-    return ConfigError(f"There is no {kind} {name!r}. {hint}Known: {', '.join(choices)}.")
+    return ConfigError(f"There is no {kind} {name[:_REASON]!r}. {hint}Known: {', '.join(choices)}.")
 
 
 def lacks_memory(error: BaseException | None) -> bool:

@@ -77,3 +77,10 @@ def test_one_message_and_nothing_written(openmer, tmp_path, monkeypatch, command
         assert "Traceback" not in err and "fault of OpenMER" not in err, (kind, err)
         assert 0 < len(out + err) < 12_000, kind
         assert sorted(tmp_path.rglob("*")) == before, kind
+
+
+@pytest.mark.parametrize("words", [("--model", "s3://b/m"), ("--manifest=https://h.org/c.csv",)])
+def test_an_address_where_a_file_belongs_is_named_whole(openmer, words):
+    code, _, err = openmer("predict", *words)
+    assert code == 2
+    assert f"Found the address '{words[-1].removeprefix('--manifest=')}'" in " ".join(err.split())

@@ -105,3 +105,9 @@ def test_what_is_in_doubt_is_told_before_the_labels_are_refused(tmp_path):
     result = run.invoke(app, ["check", str(path)])
     assert isinstance(result.exception, DataError) and "'odd'" in str(result.exception)
     assert "subjects 2" in result.stdout and "ids to be checked" in result.stdout
+
+
+def test_a_corpus_is_not_repaired(tmp_path):
+    result = run.invoke(app, ["check", "casme2", str(tmp_path), "--fix", str(tmp_path / "x.csv")])
+    assert isinstance(result.exception, ConfigError)
+    assert "--fix beside the corpus 'casme2'" in str(result.exception)

@@ -136,3 +136,47 @@ def test_a_cell_that_is_no_value_is_taken_as_its_text(clips):
     table = clips.to_frame().astype(object)
     table.at[0, "label"] = np.arange(2)
     assert openmer.load_clips(table)[0].emotion == "[0 1]"
+
+
+def test_folders_without_a_participant_are_named(clips, tmp_path):
+    folder = clips.to_bids(tmp_path / "bids")
+    table = folder / "participants.tsv"
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(lines[:-2]))
+    with pytest.raises(DataError, match=r"no row for 2 folders with events: sub-000\d, sub-000\d"):
+        openmer.load_clips(folder)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda table: {"train": table, "test": table}, "dict of 'train', 'test'.*source"),
+        (lambda table: table["corpus"], "Found clips as Series"),
+        (lambda table: table.groupby("corpus"), "Found clips as DataFrameGroupBy"),
+        (lambda table: [table], "Found clips as list"),
+        (lambda _: pd.DataFrame, "Found clips as type"),
+        (lambda _: None, "Found clips as NoneType"),
+        (lambda _: "x" * 5000, "There is no corpus 'x{160}'"),
+    ],
+)
+def test_what_holds_no_clips_is_one_clear_error(clips, made, said):
+    with pytest.raises(ConfigError, match=said):
+        openmer.load_clips(made(clips.to_frame()))
+
+
+def test_rows_and_clips_are_read_as_a_table_is(clips, tmp_path):
+    table = clips.to_frame()
+    assert openmer.load_clips(table.to_dict("records")).clips == clips.clips
+    assert openmer.load_clips(clips).clips == clips.clips
+    table.to_csv(tmp_path / "clips.txt", index=False)
+    assert openmer.load_clips(str(tmp_path / "clips.txt")).clips == clips.clips
+    with pytest.raises(DataError, match="found nothing"):
+        openmer.load_clips(str(tmp_path / "other.txt"))
+
+
+def test_the_parts_of_a_dataset_of_hugging_face_are_named(clips):
+    library = pytest.importorskip("datasets", reason="the extra hugging-face is not installed")
+    both = library.DatasetDict(train=clips.to_hugging_face(), test=clips.to_hugging_face())
+    with pytest.raises(ConfigError, match="DatasetDict of 'train', 'test'"):
+        openmer.load_clips(both)
+    assert openmer.load_clips(both["train"]).clips == clips.clips

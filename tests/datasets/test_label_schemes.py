@@ -50,6 +50,34 @@ def test_a_method_keeps_a_scheme_that_has_no_name_of_its_own(tmp_path):
     assert with_label_scheme(method, "as-annotated:2").scheme.minimum == 2
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"classes": {"up": ["joy"], "down": ["JOY "]}},
+        {"classes": ("up", "down"), "words": {"gen\u00e9": "up", "Gene\u0301": "down"}},
+        {"classes": {"up": ["4+7"], "down": ["7+L4"]}, "by": "action_units"},
+    ],
+)
+def test_a_word_belongs_to_one_class_however_it_is_written(table):
+    with pytest.raises(ValueError, match="belongs to two classes, up and down"):
+        LabelScheme.model_validate(table)
+
+
+@pytest.mark.parametrize("spec", ["as-annotated:{}", "au:{}"])
+def test_numbers_without_end_are_named(spec):
+    with pytest.raises(ConfigError, match=r"found '9{60}"):
+        label_scheme(spec.format("9" * 5000))
+
+
+def test_the_name_of_a_file_may_hold_commas(tmp_path):
+    path = tmp_path / "s,9.csv"
+    path.write_text("word,class\njoy,up\nrage,down\n")
+    scheme = label_scheme(f"{path},calm=up")
+    assert (scheme.name, scheme.index_of("calm")) == ("s,9,calm=up", 0)
+    with pytest.raises(DataError, match=r"found nothing"):
+        label_scheme(f"{tmp_path}/x.csv,9.csv")
+
+
 def test_a_word_is_known_in_both_unicode_forms():
     scheme = LabelScheme.model_validate({"classes": {"a": ["gen\u00e9"], "b": ["x"]}})
     assert scheme.index_of("GENE\u0301 ") == 0

@@ -55,6 +55,13 @@ def test_what_is_no_workbook_is_named(tmp_path, content):
         read_cells(path, "x")
 
 
+def test_a_subject_that_became_a_fraction_is_read_with_a_note(tmp_path):
+    path = save(tmp_path / "a.xlsx", [["Who", "Filename"], ["sub4.0", "a"], ["5.5", "b"]])
+    sheet = read_sheet("mine", path, {"subject": ("Who",), "clip": ("Filename",)})
+    assert [row["subject"] for row in sheet.rows] == ["sub4", "5.5"]
+    assert "1 subjects with a fraction, such as 'sub4.0'" in sheet.notes[0].text
+
+
 def test_small_helpers():
     assert plain("Objective Class(es)") == "objectiveclasses"
     assert plain("ＡＵ") == "au"  # noqa: RUF001 - full-width letters are the point

@@ -7,6 +7,7 @@ import huggingface_hub
 import pytest
 
 import openmer
+from openmer.deployment import read_model
 from openmer.errors import ConfigError, DataError
 
 
@@ -46,5 +47,7 @@ def test_a_model_goes_to_the_hub_and_comes_back_with_the_same_bytes(hub, tmp_pat
 def test_what_is_not_there_or_no_name_is_one_clear_error(hub):
     with pytest.raises(DataError, match="hf://lab/none cannot be fetched"):
         openmer.load_model("hf://lab/none")
+    with pytest.raises(DataError, match="hf://lab/none cannot be fetched"):
+        read_model(Path("hf://lab/none"))  # as the command line has it: one slash is lost
     with pytest.raises(ConfigError, match="OWNER/NAME"):
         openmer.load_model("hf://lab/no/name/at all")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
@@ -21,6 +22,7 @@ from openmer.datasets import (
     from_corpus,
     from_manifest,
     hugging_face_dataset,
+    kind_of,
     list_datasets,
     read_bids,
     write_bids,
@@ -37,6 +39,7 @@ Source = Union[str, Path, "DataFrame", ClipSource, Sequence[Clip]]
 
 Roots = str | Path | Mapping[str, str | Path] | None
 _PATHS = ("frames", "flow_path")
+_SHOWN = 5
 _UNKNOWN = frozenset({"nan", "NaN", "<NA>", "NaT"})  # of NumPy, Decimal and pandas
 _COLUMNS = (
     "corpus", "subject", "clip", "label", "onset", "apex", "offset", "fps", "frames", "flow_path",
@@ -179,11 +182,10 @@ def synthesize(
 def _read(
     source: Source, root: Roots, *, variant: str | None, frames: str | None, strict: bool
 ) -> ClipSource:
-    if isinstance(source, str | Path) and (Path(source) / DESCRIPTION).is_file():
+    if isinstance(source, str | Path) and kind_of(Path(source) / DESCRIPTION) == "a file":
         found = read_bids(Path(source))
         return _from_rows(found.values(), _COLUMNS, str(source), list(found))
-    named = isinstance(source, str) and Path(source).suffix.lower() != ".csv"
-    if isinstance(source, str) and named:
+    if isinstance(source, str) and not _is_path(source):
         return from_corpus(source, root, variant=variant, frames=frames, strict=strict)
     if (root, variant, frames) != (None, None, None):
         raise ConfigError(
@@ -192,21 +194,52 @@ def _read(
         )
     if isinstance(source, str | Path):
         return from_manifest(Path(source))
-    if hasattr(source, "to_dict") or hasattr(source, "select_columns"):
-        return _from_frame(source)
-    raise ConfigError(
-        f"Found clips as {type(source).__name__}, expected the path of a manifest, the name of a "
-        "corpus, a pandas table, or what load_clips returns."
-    )
+    return source if isinstance(source, ClipSource) else _from_table(source)
 
 
-def _from_frame(table: Any) -> ClipSource:  # noqa: ANN401
-    """Read a pandas table, or a dataset of Hugging Face without its images."""
-    if hasattr(table, "select_columns"):
+def _is_path(text: str) -> bool:
+    """Tell the path of a manifest from the name of a corpus."""
+    path = Path(text)
+    looks_so = path.suffix or len(path.parts) > 1 or kind_of(path) == "a file"
+    return text not in list_datasets() and bool(looks_so)
+
+
+def _from_table(table: Any) -> ClipSource:  # noqa: ANN401
+    """Read a pandas table, a dataset of Hugging Face without its images, or rows.
+
+    Raises:
+        ConfigError: It is none of these.
+    """
+    if isinstance(table, type | Mapping):
+        raise ConfigError(_no_table(table))
+    if hasattr(table, "select_columns") and getattr(table, "column_names", None):
         kept = [name for name in table.column_names if name != "images"]
-        table = table.select_columns(kept).to_pandas()
-    columns = [str(name) for name in table.columns]
-    return _from_rows(table.to_dict("records"), columns, "The table")
+        table = table.select_columns(kept)
+    if hasattr(table, "to_pandas"):
+        table = table.to_pandas()
+    if hasattr(table, "columns") and hasattr(table, "to_dict"):
+        columns = [str(name) for name in table.columns]
+        is_clear = len(set(columns)) == len(columns)  # otherwise the header is refused
+        rows = table.set_axis(columns, axis=1).to_dict("records") if is_clear else []
+        return _from_rows(rows, columns, "The table")
+    if isinstance(table, Sequence) and table and all(isinstance(row, Mapping) for row in table):
+        return _from_rows(table, list(dict.fromkeys(map(str, chain(*table)))), "The list")
+    raise ConfigError(_no_table(table))
+
+
+def _no_table(found: object) -> str:
+    """Say what was given in place of clips, and what to give."""
+    kind = type(found).__name__
+    if isinstance(found, Mapping):
+        parts = ", ".join(map(repr, [*found][:_SHOWN])) or "nothing"
+        return (
+            f"Found clips as {kind} of {parts}, expected one table. Give one part, such as "
+            "source['train']; of a dict of columns make a table, pandas.DataFrame(source)."
+        )
+    return (
+        f"Found clips as {kind}, expected the path of a manifest, the name of a corpus, a pandas "
+        "table, a dataset of Hugging Face with all its rows, or what load_clips returns."
+    )
 
 
 def _from_rows(

@@ -15,7 +15,6 @@ from openmer.api._progress import progress as shown
 from openmer.clip import Clip
 from openmer.datasets import ClipSource, LabelScheme
 from openmer.deployment import (
-    HUB,
     Decision,
     FittedModel,
     Moments,
@@ -24,7 +23,6 @@ from openmer.deployment import (
     default_model,
     epoch_rule_of,
     estimate_of,
-    fetch_model,
     packaged_model,
     push_model,
     read_model,
@@ -175,8 +173,6 @@ def load_model(source: str | Path | None = None) -> Model:
         return Model(default_model())
     if str(source) in list_methods() and not Path(source).is_dir():
         return Model(packaged_model(str(source)))
-    if str(source).startswith(HUB):
-        return Model(fetch_model(str(source)))
     return Model(read_model(Path(source)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -53,6 +54,7 @@ from openmer.errors import ConfigError, DataError, OpenMERError, StoppedError, l
 
 FAULT = 70
 _COMMON = ("--plugin", "--engine")
+_ADDRESS = re.compile(r"(?:--[\w-]+=)?((?:https?|ftp|s3|gs|file)://)")
 _SHOWN = 200  # characters of a path
 _LONGEST = 5000  # characters of a message
 PYTORCH = ("torch", "timm", "safetensors", "huggingface_hub")  # the extra `torch`
@@ -137,6 +139,20 @@ def _common_first(words: list[str]) -> list[str]:
     return first + rest
 
 
+def _refuse_addresses(words: list[str]) -> None:
+    """Refuse addresses where a file belongs, before their two slashes are made one.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    for word in words:
+        if found := _ADDRESS.match(word):
+            raise ConfigError(
+                f"Found the address {word[found.start(1) :][:_SHOWN]!r}, expected a file or folder "
+                "of this computer. Download it first."
+            )
+
+
 def main() -> None:
     """Run the command line; every error ends in one message and an exit code."""
     words = _common_first(sys.argv[1:])
@@ -145,6 +161,7 @@ def main() -> None:
     sweep_at_start()
     with _stoppable():
         try:
+            _refuse_addresses(words)
             app(args=words)
         except (KeyboardInterrupt, SystemExit):
             raise

@@ -135,7 +135,8 @@ ModelFolder = Annotated[
     Path | None,
     typer.Option(
         "--model",
-        help="Folder that `openmer train` wrote; the model that comes with OpenMER by default.",
+        help="Folder that `openmer train` wrote, or hf://OWNER/NAME; the model that comes with "
+        "OpenMER by default.",
     ),
 ]
 NoModel = Annotated[

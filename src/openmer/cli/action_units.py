@@ -13,7 +13,7 @@ from openmer import evaluation, reports
 from openmer.cli._console import output, progress, typed_command
 from openmer.cli._option_groups import Clips, FoldCompute, Work
 from openmer.cli._options import Json, Out, ProtocolOption, Rule, Seeds
-from openmer.datasets import units_of
+from openmer.datasets import read_whole, units_of
 from openmer.errors import ConfigError
 
 
@@ -84,6 +84,7 @@ def _numbers(text: str) -> tuple[int, ...]:
     if text == "cd6me":
         return evaluation.CD6ME_UNITS
     parts = [part.strip().upper().removeprefix("AU") for part in text.split(",") if part.strip()]
-    if not all(part.isascii() and part.isdigit() and 0 < int(part) < 100 for part in parts):
-        raise ConfigError(f"Found --units {text!r}, expected numbers such as 1,2,4, or cd6me.")
-    return tuple(map(int, parts))
+    found = [read_whole(part) or 0 for part in parts]
+    if not all(0 < number < 100 for number in found):
+        raise ConfigError(f"Found --units {text[:40]!r}, expected numbers such as 1,2,4, or cd6me.")
+    return tuple(found)

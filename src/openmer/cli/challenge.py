@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Annotated
@@ -10,7 +12,7 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel
 
-from openmer import evaluation, reports
+from openmer import datasets, evaluation, reports
 from openmer.cli._console import errors, output
 from openmer.cli._options import Json
 from openmer.errors import DataError, reading_file
@@ -20,6 +22,7 @@ _Train = Annotated[
     Path | None,
     typer.Option("--train", metavar="JSONL", help="Answered questions about other videos."),
 ]
+_SHOWN = 5
 _Predictions = typer.Option(metavar="JSON", help="From `openmer predict --json`.")
 
 
@@ -36,22 +39,22 @@ def answer(
     """Answer by what models say of each video; what they do not say, by the prior of the questions.
 
     Without --coarse and --fine all answers are the prior: the most frequent answer to the words of
-    a question. Videos are found by the last part of the names of the inputs.
+    a question. Videos are found by the last part of the names of the inputs, without the
+    ending of a video or image.
     """
     asked = evaluation.read_answers(questions)
     prior = evaluation.answer_by_prior(asked, evaluation.read_answers(train))
     by_coarse, by_fine = _predicted(coarse), _predicted(fine)
-    shown = {
-        video: evaluation.Shown(
-            coarse=by_coarse.get(video, _NOTHING).likeliest or "",
-            fine=by_fine.get(video, _NOTHING).likeliest or "",
-            units=tuple(
-                by_coarse.get(video, _NOTHING).action_units
-                or by_fine.get(video, _NOTHING).action_units
-            ),
+    for text in _lacking({_name_of(one.video) for one in asked}, {*by_coarse, *by_fine}):
+        errors.print(text, highlight=False, soft_wrap=True)
+    shown = {}
+    for video in {one.video for one in asked}:
+        first, second = (by.get(_name_of(video), _NOTHING) for by in (by_coarse, by_fine))
+        shown[video] = evaluation.Shown(
+            coarse=first.likeliest or "",
+            fine=second.likeliest or "",
+            units=tuple(first.action_units or second.action_units),
         )
-        for video in {*by_coarse, *by_fine}
-    }
     answers = evaluation.answer_by_template(asked, shown, prior)
     evaluation.write_answers(out, answers)
     alone = sum(not one.answer for one in evaluation.answer_by_template(asked, shown, ()))
@@ -89,6 +92,25 @@ class _Predicted(BaseModel):
 _NOTHING = _Predicted(input="")
 
 
+def _name_of(path: str) -> str:
+    """Return the last part of a path, without the ending of a video or image."""
+    name = PurePosixPath(path.replace("\\", "/")).name
+    suffix = PurePosixPath(name).suffix
+    known = suffix.lower() in datasets.VIDEO_SUFFIXES | datasets.IMAGE_SUFFIXES
+    return name.removesuffix(suffix) if known else name
+
+
+def _lacking(asked: set[str], told: set[str]) -> Iterator[str]:
+    """Say which videos nothing is predicted of, and which prediction is near by its name."""
+    lost = sorted(asked - told) if told else []
+    for name in lost[:_SHOWN]:
+        near = difflib.get_close_matches(name, told - asked, n=1)
+        hint = f" {near[0]!r}, which is near, is asked about nowhere." if near else ""
+        yield f"Nothing is predicted of the video {name!r}.{hint}"
+    if len(lost) > _SHOWN:
+        yield f"Nothing is predicted of {len(lost) - _SHOWN} other videos."
+
+
 def _predicted(path: Path | None) -> dict[str, _Predicted]:
     """Return the predictions of a model by the name of the video."""
     if path is None:
@@ -96,7 +118,7 @@ def _predicted(path: Path | None) -> dict[str, _Predicted]:
     with reading_file(path, "what openmer predict --json prints", "Write it again."):
         told = json.loads(path.read_text(encoding="utf-8"))["predictions"]
         found = [_Predicted.model_validate(one, strict=True) for one in told]
-        named = {PurePosixPath(one.input).stem: one for one in found}
+        named = {_name_of(one.input): one for one in found}
     if len(named) < len(found):
         raise DataError(f"{path}: two inputs have one name. Give each video a name of its own.")
     return named

@@ -15,7 +15,7 @@ from openmer import datasets
 from openmer.cli._console import errors, output, progress
 from openmer.cli._option_groups import fps_of
 from openmer.cli._options import MOST_SEED, Columns, Fps, Json, Variant
-from openmer.errors import OpenMERError, unknown_name
+from openmer.errors import ConfigError, OpenMERError, unknown_name
 
 app = typer.Typer(
     help="List corpora, ask for them, check a copy or a manifest, write synthetic ones.",
@@ -93,6 +93,11 @@ def check(
 ) -> None:
     """Compare a copy of a corpus with a whole one, or read a manifest; every problem is named."""
     if what in datasets.list_datasets():
+        if fix is not None:
+            raise ConfigError(
+                f"Found --fix beside the corpus {what!r}, whose sheets stay as they are; expected "
+                "it with a manifest alone. Leave it out."
+            )
         with datasets.headers_named(column or ()):
             _check_corpus(what, root, variant, frames, as_json)
     elif root is not None or not (Path(what).suffix or Path(what).exists()):

@@ -62,6 +62,7 @@ from ._own_images import (
     read_own_images as read_own_images,
 )
 from ._paths import find_path as find_path
+from ._paths import kind_of as kind_of
 from ._pretraining import (
     PretrainingScheme as PretrainingScheme,
 )
@@ -188,6 +189,7 @@ __all__ = [
     "hugging_face_dataset",
     "ids_to_check",
     "is_empty",
+    "kind_of",
     "label_scheme",
     "labelled",
     "list_datasets",

@@ -34,6 +34,7 @@ from openmer.files import replace_folder
 DESCRIPTION = "dataset_description.json"
 _TASK = "task-expression_events"
 _MOMENTS = ("onset", "apex", "offset")
+_SHOWN = 5
 _PATHS = ("frames", "flow_path")
 _MISSING = "n/a"
 _COLUMNS = {
@@ -119,6 +120,12 @@ def read_bids(folder: Path) -> dict[str, dict[str, str]]:
             own = {"corpus": participant["corpus"], "subject": participant["subject"]}
             found = {**event, **moments, **whole, **own, "label": event["trial_type"]}
             rows[f"{path.name} row {number}"] = found
+    lost = sorted({path.parts[-3] for path in folder.glob(f"*/beh/*_{_TASK}.tsv")} - seen)
+    if lost:
+        raise DataError(
+            f"{folder / 'participants.tsv'} has no row for {len(lost)} folders with events: "
+            f"{', '.join(lost[:_SHOWN])}. Add the rows, or move the folders away."
+        )
     return rows
 
 

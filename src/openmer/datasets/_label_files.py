@@ -9,7 +9,8 @@ from pydantic import BeforeValidator
 
 from openmer.config import read_toml, validate
 from openmer.datasets._labels import AS_ANNOTATED, SCHEMES, LabelScheme
-from openmer.datasets._table import Row, RowProblem, TableForm, read_table
+from openmer.datasets._numbers import read_whole
+from openmer.datasets._table import Row, RowProblem, TableForm, read_table, shortened
 from openmer.errors import ConfigError
 
 _FORM = TableForm(
@@ -37,7 +38,7 @@ def label_scheme(spec: str | LabelScheme) -> LabelScheme:
     """
     if isinstance(spec, LabelScheme):
         return spec
-    base, *changes = (part.strip() for part in spec.split(","))
+    base, *changes = _parts(spec)
     if base.lower().endswith((".toml", ".csv")):
         scheme = _from_file(Path(base))
     elif base.partition(":")[0] == AS_ANNOTATED:
@@ -47,6 +48,16 @@ def label_scheme(spec: str | LabelScheme) -> LabelScheme:
     else:
         scheme = SCHEMES[base]
     return scheme.extended(changes) if changes else scheme
+
+
+def _parts(spec: str) -> list[str]:
+    """Split a scheme from the words behind it; the name of a file may hold commas, too."""
+    parts = [part.strip() for part in spec.split(",")]
+    for count in range(len(parts), 0, -1):
+        path = ",".join(spec.split(",")[:count]).strip()
+        if path.lower().endswith((".toml", ".csv")) and (count == 1 or Path(path).is_file()):
+            return [path, *parts[count:]]
+    return parts
 
 
 def _read(spec: object) -> object:
@@ -84,27 +95,27 @@ def _word_of(row: Row) -> tuple[str, str]:
 
 
 def _one_unit(spec: str) -> LabelScheme:
-    number = spec[3:].strip()
-    if not (number.isascii() and number.isdigit() and 0 < int(number) < 100):
+    number = read_whole(spec[3:])
+    if number is None or not 0 < number < 100:
         raise ConfigError(
-            f"Label scheme {spec!r}: found {number!r}, expected an action unit, as in au:4."
+            f"Label scheme {shortened(spec)}: found {shortened(spec[3:].strip())}, expected an "
+            "action unit, as in au:4."
         )
     return LabelScheme(
-        name=f"au:{int(number)}",
+        name=f"au:{number}",
         classes=("absent", "present"),
         by="action_units",
-        unit=int(number),
+        unit=number,
         source="Facial Action Coding System: the clip shows the unit, on either side, or does not",
     )
 
 
 def _as_annotated(spec: str) -> LabelScheme:
-    count = spec.partition(":")[2] or "1"
-    if not (count.isascii() and count.isdigit() and int(count)):
+    text = spec.partition(":")[2]
+    count = read_whole(text or "1")
+    if not count:
         raise ConfigError(
-            f"Label scheme {spec!r}: found {count!r} behind the colon, expected the number of "
-            f"clips that make a word a class, as in {AS_ANNOTATED}:5."
+            f"Label scheme {shortened(spec)}: found {shortened(text)} behind the colon, expected "
+            f"the number of clips that make a word a class, as in {AS_ANNOTATED}:5."
         )
-    return LabelScheme(
-        name=spec, source="every word of the annotators is a class", minimum=int(count)
-    )
+    return LabelScheme(name=spec, source="every word of the annotators is a class", minimum=count)

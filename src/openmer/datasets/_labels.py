@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Literal, Self, TypeVar
 
@@ -65,20 +65,18 @@ class LabelScheme(Record):
             return table
         classes, words = table.get("classes", ()), dict(table.get("words", {}))
         if isinstance(classes, Mapping):
-            for word, name in _pairs(classes):
-                if words.setdefault(word, name) != name:
-                    raise ValueError(f"the word {word!r} belongs to two classes")
+            words = _one_class([*words.items(), *_pairs(classes)], str)
             classes = tuple(classes)
         elif not words and not table.get("unit") and isinstance(classes, list | tuple):
-            words = {name: name for name in classes if isinstance(name, str)}
+            words = {_plain(name): name for name in classes if isinstance(name, str)}
         if table.get("by") == "action_units":
-            words = {_combination(word): name for word, name in words.items()}
+            words = _one_class(words.items(), _combination)
         return {**table, "classes": classes, "words": words}
 
     @field_validator("words", mode="after")
     @classmethod
     def _in_lower_case(cls, words: dict[str, str]) -> dict[str, str]:
-        return {_plain(word): name for word, name in words.items()}
+        return _one_class(words.items(), _plain)
 
     @field_validator("dropped", mode="before")
     @classmethod
@@ -316,6 +314,17 @@ def _pairs(classes: Mapping[str, object]) -> Iterator[tuple[str, str]]:
             if not isinstance(word, str):
                 raise ValueError(f"class {name!r} has {word!r}, expected words")
             yield word, name
+
+
+def _one_class(words: Iterable[tuple[str, str]], write: Callable[[str], str]) -> dict[str, str]:
+    """Write words in one way; refuse one that belongs to two classes then."""
+    found: dict[str, str] = {}
+    for word, name in words:
+        if found.setdefault(write(word), name) != name:
+            raise ValueError(
+                f"the word {word!r} belongs to two classes, {found[write(word)]} and {name}"
+            )
+    return found
 
 
 def _combination(word: str) -> str:

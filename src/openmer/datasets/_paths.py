@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _MOST_ENTRIES = 20_000
+INVISIBLE = re.compile(  # the code points that Unicode lets a reader ignore, and an empty Braille
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
+)
 
 
 def find_path(root: Path, text: str) -> Path:
@@ -90,9 +96,11 @@ def kind_of(path: Path) -> str:
 
 def visible(text: str) -> str:
     """Return a text with its invisible characters written as Python does; "" for no other ones."""
-    if not any(character.isprintable() and not character.isspace() for character in text):
+    if not any(c.isprintable() and not c.isspace() and not INVISIBLE.match(c) for c in text):
         return ""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return "".join(
+        c if c.isprintable() and not INVISIBLE.match(c) else ascii(c)[1:-1] for c in text
+    )
 
 
 def _exists(path: Path) -> bool:

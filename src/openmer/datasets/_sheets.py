@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -95,8 +96,9 @@ def read_sheet(
             missing = [column for column in required if column not in places]
             if not missing:
                 rows = _rows(cells.lines[at + 1 :], line, places, dict.fromkeys(wanted, ""))
+                rows, fractions = _without_fractions(path, rows)
                 rows, notes = _with_subjects(path, rows)
-                notes = [*_notes(path, name, sheets), *notes]
+                notes = [*_notes(path, name, sheets), *fractions, *notes]
                 return Sheet(rows=tuple(rows), notes=tuple(notes))
             if len(missing) < len(best[2]):
                 best = (name, number, missing)
@@ -129,6 +131,21 @@ def _notes(path: Path, used: str, sheets: Mapping[str, Cells]) -> list[Problem]:
         text = f"{sheets[used].merged} ranges of merged cells were read as that many equal cells"
         notes.append(note(path.name, text))
     return notes
+
+
+def _without_fractions(path: Path, rows: list[SheetRow]) -> tuple[list[SheetRow], list[Problem]]:
+    """Read "sub4.0" as "sub4": a program took the number of the subject for one with a fraction."""
+    told = [row.cells.get("subject", "") for row in rows]
+    plain = [re.sub(r"(?<=[0-9])\.0+$", "", text) for text in told]
+    lost = [text for text, new in zip(told, plain, strict=True) if text != new]
+    if not lost:
+        return rows, []
+    made = [
+        replace(row, cells={**row.cells, "subject": new})
+        for row, new in zip(rows, plain, strict=True)
+    ]
+    text = f"{len(lost)} subjects with a fraction, such as {lost[0]!r}, were read without it"
+    return made, [note(path.name, text)]
 
 
 def _with_subjects(path: Path, rows: list[SheetRow]) -> tuple[list[SheetRow], list[Problem]]:

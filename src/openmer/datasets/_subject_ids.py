@@ -1,7 +1,9 @@
 """Find ids that may be one subject written in two ways. Nobody is ever merged by a guess.
 
-Two ids of one corpus are alike where they differ only in case, leading zeros, white space, width
-or Unicode form of their characters, or in Cyrillic or Greek letters that look like Latin ones.
+Two ids of one corpus are alike where they differ only in case, leading zeros, a last ".0", white
+space, punctuation that is not between digits, the script of their digits, width or Unicode form of
+their characters, what cannot be seen, Cyrillic or Greek letters that look like Latin ones, or the
+word for a subject ("s", "sub", "subj" or "subject") before a number.
 One subject under two ids trains the model that is tested on it: on the real flow of the 442 clips
 such a slip lifts UF1 from 0.731 to 0.752.
 """
@@ -17,7 +19,7 @@ from itertools import combinations
 from pathlib import Path
 
 from openmer.clip import Clip
-from openmer.datasets._paths import visible
+from openmer.datasets._paths import INVISIBLE, visible
 from openmer.errors import ConfigError, unknown_name
 
 _LOOK_ALIKE = str.maketrans(  # of either case, once folded
@@ -25,6 +27,7 @@ _LOOK_ALIKE = str.maketrans(  # of either case, once folded
     "\u03b1\u03b2\u03b5\u03b6\u03b7\u03b9\u03ba\u03bc\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7",
     "abekmhopctyxsijabezhikmnoptyx",
 )
+_SUBJECT = re.compile(r"^s(?:ub(?:j(?:ect)?)?)?(?=[0-9]+$)")
 
 
 def alike_ids(subject_ids: Iterable[str]) -> list[tuple[str, ...]]:
@@ -142,8 +145,27 @@ def _overlap(one: Clip, other: Clip) -> bool:
 
 
 def _plain(subject_id: str) -> str:
-    """Reduce an id to what is left where case, zeros, white space and forms do not count."""
-    text = unicodedata.normalize("NFKC", subject_id).casefold()
-    text = text.translate(_LOOK_ALIKE)
-    text = "".join(c for c in text if not c.isspace() and unicodedata.category(c) != "Cf")
-    return re.sub(r"(?<!\d)0+(?=\d)", "", text)
+    """Reduce an id to what is left where case, zeros, marks, white space and forms do not count."""
+    parts = [_plain_part(part) for part in subject_id.split("/")]
+    if len(parts) > 1:
+        parts[1] = _SUBJECT.sub("", parts[1])
+    return "/".join(parts)
+
+
+def _plain_part(text: str) -> str:
+    plain = unicodedata.normalize("NFKC", INVISIBLE.sub("", text)).casefold()
+    plain = plain.translate(_LOOK_ALIKE)
+    plain = "".join(_plain_character(c) for c in plain if not c.isspace())
+    plain = re.sub(r"(?<=[0-9])[.,]0+$", "", plain)  # 6.0, as pandas writes it
+    plain = re.sub(r"(?<![0-9])[.,-]+|[.,-]+(?![0-9])", "", plain)
+    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", plain) or text
+
+
+def _plain_character(character: str) -> str:
+    """Write a digit of any script as ours, and any dash, underscore, bracket or quote as "-"."""
+    if character in ".,":
+        return character
+    if unicodedata.category(character).startswith("P") or character == "\u2212":
+        return "-"
+    digit = unicodedata.decimal(character, None)
+    return character if digit is None else str(digit)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from importlib import import_module
 from pathlib import Path
 
 import safetensors.torch
@@ -61,9 +63,18 @@ def write_model(folder: Path, model: FittedModel) -> FittedModel:
 def read_model(folder: Path) -> FittedModel:
     """Read a model that `write_model` wrote.
 
+    Args:
+        folder: Where it is; also ``hf://OWNER/NAME`` as a path, whose slashes are then one.
+
     Raises:
+        ConfigError: As `fetch_model`.
         DataError: There is none, or a file of it is missing, broken or changed.
     """
+    on_hub = re.fullmatch(r"hf:/+(.+)", Path(folder).as_posix())
+    if on_hub:
+        hub = import_module("openmer.deployment._hub")
+        fetched: FittedModel = hub.fetch_model(f"{hub.HUB}{on_hub[1]}")
+        return fetched
     record = _read_record(folder)
     _checked(folder / METHOD, record.method_sha256)
     content = _checked(folder / WEIGHTS, record.weights_sha256)

@@ -283,10 +283,10 @@ def _depths(repeats: str) -> tuple[int, ...]:
         ConfigError: Not numbers of at least 1 with commas between them.
     """
     parts = [part.strip() for part in str(repeats).split(",")]
-    if not all(part.isdecimal() and int(part) for part in parts):
+    if not all(part.isdecimal() and len(part) < 9 and int(part) for part in parts):
         raise ConfigError(
             f"HTNet takes repeats such as '2,2,10', one number of at least 1 for each level, found "
-            f"{repeats!r}."
+            f"{str(repeats)[:60]!r}."
         )
     return tuple(int(part) for part in parts)
 

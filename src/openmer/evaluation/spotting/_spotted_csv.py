@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from openmer._csv_rows import csv_records, csv_text
-from openmer.datasets import Kind
+from openmer.datasets import Kind, read_whole
 from openmer.errors import DataError
 from openmer.evaluation.spotting._matching import Span
 from openmer.files import replace_file
@@ -39,16 +39,17 @@ def read_spotted(path: Path, *, first: int = 0) -> dict[str, list[Span]]:
         raise DataError(f"{path} has no column {', '.join(lacking)}; it needs {_COLUMNS[:4]}.")
     found: dict[str, list[Span]] = {}
     for number, row in rows:
-        onset, offset, kind = (row.get(name, "") for name in _COLUMNS[1:4])
-        if not (onset.isdecimal() and offset.isdecimal() and kind.lower() in _TYPES):
+        first_text, last_text, kind = (row.get(name, "").strip()[:60] for name in _COLUMNS[1:4])
+        onset, offset = read_whole(first_text), read_whole(last_text)
+        if onset is None or offset is None or kind.lower() not in _TYPES:
             raise DataError(
-                f"{path} row {number}: found {onset!r} to {offset!r} of type {kind!r}, expected "
-                "two frame numbers and me or mae."
+                f"{path} row {number}: found {first_text!r} to {last_text!r} of type {kind!r}, "
+                "expected two frame numbers and me or mae."
             )
         span = Span(
             kind=_TYPES[kind.lower()],
-            onset=int(onset) - first,
-            offset=int(offset) - first,
+            onset=onset - first,
+            offset=offset - first,
             class_name=row.get("emotion") or None,
         )
         found.setdefault(row.get("vid", ""), []).append(span)
