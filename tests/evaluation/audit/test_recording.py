@@ -254,6 +254,20 @@ def test_files_of_an_installed_library_may_be_read_wherever_it_lies(tmp_path, mo
     assert len(messages(recorded((tmp_path / "sound/labels.json").read_text))) == 1
 
 
+def test_what_an_installer_linked_may_be_read_and_other_links_not(tmp_path, monkeypatch):
+    """So installs uv with links; a link of one's own to labels is in no record."""
+    folder, cache = tmp_path / "installed", tmp_path / "cache"
+    for one in (folder / "sound-1.dist-info", folder / "sound", cache):
+        one.mkdir(parents=True)
+    (folder / "sound-1.dist-info/RECORD").write_text("sound/table.json,sha256=a,25\n")
+    for name in ("table.json", "labels.json"):
+        (cache / name).write_text("1")
+        (folder / "sound" / name).symlink_to(cache / name)
+    monkeypatch.syspath_prepend(str(folder))
+    assert messages(recorded((folder / "sound/table.json").read_text)) == []
+    assert len(messages(recorded((folder / "sound/labels.json").read_text))) == 1
+
+
 def test_folders_that_python_imports_from_may_be_listed_and_others_not(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "inside").mkdir()

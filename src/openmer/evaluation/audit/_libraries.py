@@ -22,14 +22,29 @@ def library_folders() -> list[Path]:
 
 
 def is_installed(path: Path) -> bool:
-    """Whether an installer wrote this to any other folder that Python imports from.
+    """Whether an installer wrote this to any folder that Python imports from, or linked it there.
 
-    So lies what `pip install --target` installs; its record beside it names every file.
+    So lies what `pip install --target` installs; its record beside it names every file. uv and
+    others install links to files that lie elsewhere.
     """
-    return any(
-        path.is_relative_to(folder) and path.relative_to(folder).as_posix() in _recorded(folder)
-        for folder in {Path(place).resolve() for place in sys.path}
-    )
+    folders = sorted({Path(place).resolve() for place in sys.path})
+    for folder in folders:
+        inside = path.is_relative_to(folder)
+        if inside and path.relative_to(folder).as_posix() in _recorded(folder):
+            return True
+        links = _named(folder).get(path.name, ())
+        if any((folder / file).resolve() == path for file in links):
+            return True
+    return False
+
+
+@cache
+def _named(folder: Path) -> dict[str, list[str]]:
+    """Return what installers recorded in a folder by its last name."""
+    found: dict[str, list[str]] = {}
+    for file in _recorded(folder):
+        found.setdefault(file.rpartition("/")[2], []).append(file)
+    return found
 
 
 @cache
