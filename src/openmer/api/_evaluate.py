@@ -241,7 +241,7 @@ def evaluate(
     rule = epoch_rule or chosen.epoch_rule
     how = Protocol(epoch_rule=rule, seeds=tuple(range(seeds)), folds=protocol, leak=leak)
     resources = Resources(device=device, workers=workers)
-    with open_tracker(track) as tracker:
+    with open_tracker(track, warnings.warn) as tracker:
         with shown(progress) as report:
             task = task_of(chosen, clips, how, workers, report)
             folder = cross_validate(

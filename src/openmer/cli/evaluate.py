@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from openmer import evaluation, preprocessing, reports
-from openmer.cli._console import errors, output, progress, tell, typed_command
+from openmer.cli._console import errors, output, progress, tell, typed_command, warn
 from openmer.cli._option_groups import Clips, FoldCompute, Work
 from openmer.cli._options import (
     MOST_SEED,
@@ -57,7 +57,7 @@ def evaluate(
         leak=leak.value if leak else None,
         folds=folds,
     )
-    with evaluation.open_tracker(track) as tracker:
+    with evaluation.open_tracker(track, warn) as tracker:
         with progress(chosen.title) as report:
             task = work.prepare(chosen, source, protocol, compute.workers, report)
             folder = evaluation.cross_validate(

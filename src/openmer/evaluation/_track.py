@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +25,13 @@ _FACTS = ("method", "epoch_rule", "protocol", "leaky", "audit", "clips", "subjec
 _PACKAGES = ("tensorboard", "mlflow", "torch")
 _LONGEST = 500  # characters of a setting that MLflow takes from any of its versions
 
+_MLFLOW_HABITS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing is sent that was not asked
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # seven take minutes, in which nothing is said
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds
+}
+_DATABASES = ("sqlite", "mysql", "postgresql", "mssql")
+
 
 class _Sink(Protocol):
     def settings(self, values: Mapping[str, str]) -> None: ...
@@ -33,19 +41,21 @@ class _Sink(Protocol):
 
 @final
 class Tracker:
-    """What is told of a run while it is made; `open_tracker` makes one."""
+    """What is told of a run while it is made; `open_tracker` makes one.
 
-    def __init__(self, target: str, sink: _Sink) -> None:
-        self._target, self._sink = target, sink
+    A tracker that fails does not end a run: that is said once, and nothing more is sent.
+    """
+
+    def __init__(self, target: str, sink: _Sink, on_lost: Callable[[str], None]) -> None:
+        self._target, self._sink, self._on_lost = target, sink, on_lost
+        self._is_lost = False
 
     def fold(self, result: FitResult) -> None:
-        """Send the mean training loss of each epoch of a fold.
-
-        Raises:
-            DataError: The tracker does not answer.
-        """
+        """Send the mean training loss of each epoch of a fold."""
         subject = "/".join(map(safe_name, result.job.subject_id.split("/")))
-        with _explained(self._target):
+        with self._sending() as sends:
+            if not sends:
+                return
             for epoch, loss in enumerate(result.losses, start=1):
                 self._sink.number(f"loss/seed{result.job.seed}/{subject}", float(loss), epoch)
 
@@ -53,10 +63,12 @@ class Tracker:
         """Send the settings and scores of a finished run.
 
         Raises:
-            DataError: The tracker does not answer, or the folder holds no run.
+            DataError: The folder holds no run.
         """
         info, summary = load_run(folder)
-        with _explained(self._target):
+        with self._sending() as sends:
+            if not sends:
+                return
             self._sink.settings(_settings(info, folder))
             for name, value in _numbers(summary):
                 self._sink.number(name, value, 0)
@@ -65,14 +77,31 @@ class Tracker:
     def fail(self) -> None:
         """Say that the run ended early; what was sent stays."""
         with suppress(Exception):  # what ended the run is told instead
-            self._sink.close(failed=True)
+            if not self._is_lost:
+                self._sink.close(failed=True)
+
+    @contextmanager
+    def _sending(self) -> Iterator[bool]:
+        """Yield whether the tracker is still there; say what is raised, and give it up."""
+        try:
+            yield not self._is_lost
+        except Exception as error:  # whatever a tracker raises
+            self._is_lost = True
+            self._on_lost(
+                f"The tracker {_shown(self._target)} is lost: {_shown(_first_line(error))} The run "
+                "goes on without it. To send its settings and scores, run the same command again."
+            )
 
 
 @contextmanager
-def open_tracker(target: str | None) -> Iterator[Tracker | None]:
+def open_tracker(target: str | None, on_lost: Callable[[str], None]) -> Iterator[Tracker | None]:
     """Yield what sends runs to ``tensorboard:FOLDER`` or ``mlflow:URI``; None where none is asked.
 
     A run that ends before it is finished is marked as failed there.
+
+    Args:
+        target: The tracker.
+        on_lost: Gets a text where it fails later; the run goes on without it.
 
     Raises:
         ConfigError: The target is neither, or its package is not installed.
@@ -81,15 +110,32 @@ def open_tracker(target: str | None) -> Iterator[Tracker | None]:
     if not target:
         yield None
         return
-    tracker = _opened(target)
+    before = threading.excepthook
+    threading.excepthook = lambda told: None if _is_tensorboards(told.thread) else before(told)
     try:
-        yield tracker
+        tracker = Tracker(target, _opened(target), on_lost)
+        with _marked(tracker):
+            yield tracker
+    finally:
+        threading.excepthook = before
+
+
+@contextmanager
+def _marked(tracker: Tracker) -> Iterator[None]:
+    """Mark a run that ends early as failed."""
+    try:
+        yield
     except BaseException:
         tracker.fail()
         raise
 
 
-def _opened(target: str) -> Tracker:
+def _is_tensorboards(thread: threading.Thread | None) -> bool:
+    """Whether a thread writes for TensorBoard: what ends it is raised at the next write, too."""
+    return type(thread).__module__.startswith("tensorboard")
+
+
+def _opened(target: str) -> _Sink:
     kind, _, place = target.partition(":")
     if kind not in _SINKS or not place:
         raise ConfigError(
@@ -97,7 +143,7 @@ def _opened(target: str) -> Tracker:
             "such as mlflow:sqlite:///mlflow.db or mlflow:http://HOST:5000."
         )
     try:
-        return Tracker(target, _SINKS[kind](place))
+        return _SINKS[kind](place)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _PACKAGES:
             raise _unusable(target, error) from error
@@ -109,20 +155,17 @@ def _opened(target: str) -> Tracker:
         raise _unusable(target, error) from error
 
 
-@contextmanager
-def _explained(target: str) -> Iterator[None]:
-    """Say of whatever a tracker raises that folds are kept."""
-    try:
-        yield
-    except Exception as error:
-        raise _unusable(target, error) from error
-
-
 def _unusable(target: str, error: Exception) -> DataError:
     return DataError(
-        f"The tracker {_shown(target)} cannot be used: {_shown(str(error))} Finished folds are "
-        "kept: run the same command again, with or without it."
+        f"The tracker {_shown(target)} cannot be used: {_shown(_first_line(error))} Finished folds "
+        "are kept: run the same command again, with or without it."
     )
+
+
+def _first_line(error: Exception) -> str:
+    """Return what a library says, cut: MLflow repeats whole answers of a server."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0][:_LONGEST]
+    return line if line.endswith(".") else f"{line}."
 
 
 def _shown(text: str) -> str:
@@ -191,11 +234,16 @@ class _MLflow:
 
 def _tensorboard(place: str) -> _TensorBoard:
     import_module("tensorboard")  # its absence is what PyTorch explains less well
-    return _TensorBoard(import_module("torch.utils.tensorboard").SummaryWriter(place))
+    writer = import_module("torch.utils.tensorboard").SummaryWriter(place)
+    writer.flush()  # a folder that cannot be written to is told now
+    return _TensorBoard(writer)
 
 
 def _mlflow(place: str) -> _MLflow:
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing is sent that was not asked
+    for name, value in _MLFLOW_HABITS.items():
+        os.environ.setdefault(name, value)
+    if place.startswith(_DATABASES):
+        import_module("mlflow.store.db.utils").__dict__["MAX_RETRY_COUNT"] = 3  # 10 take 100 s
     client = import_module("mlflow.tracking").MlflowClient(tracking_uri=place)
     found = client.get_experiment_by_name("OpenMER")
     experiment = client.create_experiment("OpenMER") if found is None else found.experiment_id
