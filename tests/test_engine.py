@@ -18,8 +18,10 @@ from openmer import _dask_cluster
 from openmer._engine import Engine, close_cluster, current_engine
 from openmer.cli import main
 from openmer.errors import ConfigError, DataError, OpenMERError
-from openmer.evaluation import Protocol, cross_validate
+from openmer.evaluation import Protocol, cross_validate, prepare_task
+from openmer.methods import load_method
 from openmer.training import Resources, fit_jobs, plan_run
+from tests.builders import make_clip
 from tests.training.test_strategies import JOBS, make_data, make_spec
 
 pytest.importorskip("distributed")
@@ -171,9 +173,13 @@ def _answer_in_http(listener):
 
 
 def test_without_a_scheduler_there_is_one_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(_dask_cluster, "CONNECT_S", 2)
     monkeypatch.setattr(_dask_cluster, "WAIT_S", 2)
-    with pytest.raises(ConfigError, match="No scheduler of Dask answers at 'tcp://127"):
-        Engine("dask:tcp://127.0.0.1:9").cluster()
+    words = ("happiness", "disgust", "surprise")
+    clips = [make_clip(subject=who, emotion=word, name=word) for who in "ab" for word in words]
+    said = pytest.raises(ConfigError, match="No scheduler of Dask answers at 'tcp://127")
+    with Engine("dask:tcp://127.0.0.1:9"), said:  # before it looks for the frames of the clips
+        prepare_task(load_method("flow-svm"), clips, protocol=Protocol())
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=_answer_in_http, args=(listener,), daemon=True).start()
         with pytest.raises(ConfigError, match="No scheduler of Dask answers"):

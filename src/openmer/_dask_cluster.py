@@ -18,7 +18,8 @@ from openmer import _plugins
 from openmer._dask_versions import versions
 from openmer.errors import ConfigError, OpenMERError
 
-WAIT_S = 120  # for a scheduler to answer, and for the first worker
+CONNECT_S = 20  # for a scheduler to answer
+WAIT_S = 120  # for the first worker
 TRIES = 4  # of a call whose worker, or whose data, was lost
 T = TypeVar("T")
 Calls = dict[int, tuple[Any, ...]]
@@ -43,7 +44,7 @@ class DaskCluster:
         self._own = None if kind == "dask" and where else _started(kind, where)
         self.address = where if self._own is None else self._own.scheduler_address
         try:
-            self.client = Client(self._own or where, timeout=WAIT_S, set_as_default=False)
+            self.client = Client(self._own or where, timeout=CONNECT_S, set_as_default=False)
         except Exception as error:  # whatever it reads from what is no scheduler
             raise ConfigError(
                 f"No scheduler of Dask answers at {self.address!r}: {error}. Start one with `dask "

@@ -108,6 +108,15 @@ class Engine:
         """
         return self.cluster().run(function, calls, common, on_gpu=on_gpu)
 
+    def require(self) -> None:
+        """Connect to a scheduler that runs elsewhere: one that is gone is told before any work.
+
+        Raises:
+            ConfigError: It cannot be reached.
+        """
+        if self.name.startswith("dask:"):
+            self.cluster()
+
     def cluster(self) -> DaskCluster:
         """Return the cluster of this name; the first call connects or starts it.
 

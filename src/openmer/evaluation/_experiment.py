@@ -13,6 +13,7 @@ from joblib import cpu_count
 from numpy.typing import NDArray
 from pydantic import model_validator
 
+from openmer._engine import current_engine
 from openmer.clip import Clip
 from openmer.datasets import ClipSource, LabelScheme, labelled, unit_targets
 from openmer.errors import ConfigError, DataError, ProtocolError
@@ -236,6 +237,7 @@ def prepare_task(
         on_progress: Called with "prepare", clips done and clips in all.
 
     Raises:
+        ConfigError: The scheduler that is to train the folds does not answer.
         DataError: A clip's label does not serve, or its files do not where failures are errors, or
             no clip can be prepared; the clip is named.
         ProtocolError: One subject only, or a class without clips, be it before or after clips
@@ -248,6 +250,7 @@ def prepare_task(
     asked, classes = _asked(method, clips)
     make_folds(protocol.folds, asked, classes)  # refuses what does not serve at once
     _require_keys(asked)
+    current_engine().require()
     report = None if on_progress is None else lambda done, of: on_progress("prepare", done, of)
     recipe, failures = method.steps, Failures(on_failure)
     inputs = prepare(
