@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from openmer.app import PageSettings, is_loopback
 from openmer.app._jobs import Failed, Job, Stopped, Waiting, Working
 from openmer.app._queue import Queue
-from openmer.app._results import Results, check_size, shown_event
+from openmer.app._results import Results, check_size, find, shown_event
 from openmer.app._sessions import Sessions
 from openmer.app._text import choices, event_text, results_text, state_text
 from openmer.cli._option_groups import spread
@@ -115,6 +115,33 @@ def test_who_leaves_in_the_middle_leaves_nothing(sessions, give, tmp_path):
     sessions.leave("ada")
     job.join(20)
     assert list((tmp_path / "results").iterdir()) == []
+
+
+def write_stream(path, size_px):
+    """Twenty black frames as a transport stream, parts of which may follow one another."""
+    with av.open(str(path), "w", format="mpegts") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = size_px
+        for _ in range(20):
+            frame = av.VideoFrame.from_ndarray(np.zeros((size_px, size_px, 3), np.uint8))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path.read_bytes()
+
+
+def test_frames_that_grow_count_as_large_as_they_are(tmp_path):
+    video = tmp_path / "a.ts"
+    video.write_bytes(write_stream(video, 64) + write_stream(tmp_path / "b.ts", 1024))
+    settings = PageSettings(max_gigapixels=0.03)  # the header says 64 pixels
+    with pytest.raises(DataError, match=r"0\.0 gigapixels in its 31 frames"):
+        find(video, tmp_path, None, settings, nothing)
+
+
+def test_the_folder_of_all_uploads_is_no_video(sessions, give, tmp_path):
+    upload = give("calm")
+    with pytest.raises(DataError, match="not here any more"):
+        sessions.begin("ada", upload.parent)
+    assert upload.is_file() and sessions.results("ada") is None
 
 
 def test_who_gives_no_sign_leaves(sessions, give, tmp_path):

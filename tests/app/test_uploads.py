@@ -94,6 +94,13 @@ def test_so_many_at_a_time_and_so_much_together(uploads, tmp_path):
     assert refused.value.status == 507
 
 
+def test_uploads_without_a_byte_count_too(uploads, tmp_path):
+    for number in range(4 * LARGEST // AROUND):
+        (tmp_path / "uploads" / f"{number}.mp4").touch()
+    with pytest.raises(RefusedError, match="no room"):
+        read(uploads, parts_of(1), "1")
+
+
 def test_what_nobody_took_is_removed(uploads, tmp_path):
     (tmp_path / "results").mkdir()
     names = ("uploads/a/old.mp4", "uploads/tmpold", "uploads/b/new.mp4", "results/old.jpg")

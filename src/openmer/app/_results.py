@@ -108,13 +108,14 @@ def find(
     """
     frames, pixels = check_size(video, settings, on_progress)
 
-    def report(stage: str, done: int, total: int) -> None:
-        if stage == "follow":  # what a file says of itself may be wrong
-            settings.refuse_work(done, pixels)
-        on_progress(stage, done, max(frames, done) if stage == "follow" else total)
-
-    analysis = analyze_video(video, model=model, on_progress=report)
     with open_video(video, on_damage="skip") as opened:
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage == "follow":  # what a file says of itself may be wrong, and its size may grow
+                settings.refuse_work(done, max(pixels, opened.largest_px))
+            on_progress(stage, done, max(frames, done) if stage == "follow" else total)
+
+        analysis = analyze_video(opened, model=model, on_progress=report)
         evidence, replays = drawn(opened, analysis, model, folder, on_progress=on_progress)
     tables = write_events(folder, analysis)
     page = write_report(folder, analysis, evidence, replays)
@@ -155,7 +156,7 @@ def check_size(video: Path, settings: PageSettings, on_progress: Progress) -> tu
         for frame in opened:
             count = frame.number + 1
             _refuse_longer(float(frame.time_s), most, "does not end after {}")
-            settings.refuse_work(count, pixels)
+            settings.refuse_work(count, max(pixels, opened.largest_px))
             if not frame.number % _REPORT_EVERY:
                 on_progress("measure", count, 0)
     return count, pixels

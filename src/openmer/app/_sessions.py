@@ -20,6 +20,7 @@ from openmer.video import Progress
 if TYPE_CHECKING:
     from openmer.deployment import FittedModel
 
+_GONE = "The video is not here any more. Give it again."
 _LEAVE_WITHIN_S = 10.0
 _SILENT_S = 60.0  # an open page gives a sign four times in that time
 _MOST_ROOMS = 32
@@ -128,13 +129,15 @@ class Sessions:
 
     def _taken(self, upload: Path, room: _Room) -> Path:
         """Move the video into a folder of its own."""
+        if not upload.is_file():  # such as the folder of all uploads
+            raise DataError(_GONE)
         try:
             video = room.folder / "video" / upload.name
             video.parent.mkdir(parents=True)
             upload.replace(video)
             free = shutil.disk_usage(room.folder).free
         except FileNotFoundError as error:
-            raise DataError("The video is not here any more. Give it again.") from error
+            raise DataError(_GONE) from error
         except OSError as error:
             raise DataError(
                 f"The video cannot be kept: {error.strerror}. Make room on the disk of the "

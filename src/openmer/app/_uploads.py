@@ -93,12 +93,13 @@ class Uploads:
             )
 
     def _stored(self) -> int:
-        """Count the bytes of all files of the page."""
+        """Count the bytes of all files of the page; an upload counts as some, even if empty."""
         total = 0
         for place, _, files in os.walk(self._folder):
+            least = _AROUND_BYTES * Path(place).is_relative_to(self._folder / "uploads")
             for file in files:
                 with suppress(OSError):
-                    total += Path(place, file).lstat().st_size
+                    total += max(least, Path(place, file).lstat().st_size)
         return total
 
 

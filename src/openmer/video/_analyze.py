@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -85,7 +85,7 @@ def analyze(
 
 
 def analyze_video(
-    path: Path | str,
+    path: Path | str | Video,
     *,
     model: FittedModel | None = None,
     settings: AnalyzeSettings = AnalyzeSettings(),
@@ -97,7 +97,7 @@ def analyze_video(
     memory does not grow with the video but for about 750 bytes a face and frame.
 
     Args:
-        path: As in `analyze`.
+        path: As in `analyze`; or an opened video, which stays open.
         model: A trained method; None gives events without classes.
         settings: As in `analyze`.
         on_progress: As in `analyze`.
@@ -109,7 +109,14 @@ def analyze_video(
     if model is not None and settings.abstain_below is not None:
         model = at_threshold(model, settings.abstain_below)
     clock = _Clock()
-    with open_video(path, fps=settings.fps, threads=settings.threads, on_damage="skip") as video:
+    with ExitStack() as opened:
+        video = (
+            path
+            if isinstance(path, Video)
+            else opened.enter_context(
+                open_video(path, fps=settings.fps, threads=settings.threads, on_damage="skip")
+            )
+        )
         tracker, lost = tracker_for(settings.track)
         book, last = _follow(video, tracker, clock, on_progress)
         faces = book.curves()

@@ -43,9 +43,14 @@ class Settings:
 
 
 class Damage:
-    """What was found broken on the way, the first place and how many there are."""
+    """What was found broken on the way, the first place and how many there are.
+
+    Attributes:
+        largest_px: Pixels of the largest frame so far, as it is stored; a file may change its size.
+    """
 
     def __init__(self) -> None:
+        self.largest_px = 0
         self._first = ""
         self._places = 0
         self._last_number = -1
@@ -213,7 +218,7 @@ class Reading:
         """
         is_waiting = False  # for a key frame: until then, pictures build on the broken one
         for found in _outcomes(self.container, self.stream):
-            trouble = found if isinstance(found, str) else _trouble_of(found, self._name)
+            trouble = found if isinstance(found, str) else self._trouble_of(found)
             if trouble:
                 self._trouble = trouble
                 is_waiting = self._is_passed_over(trouble)
@@ -223,6 +228,13 @@ class Reading:
                 is_waiting = False
                 yield found
         self._check_end()
+
+    def _trouble_of(self, frame: AvFrame) -> str:
+        """Describe what is wrong with a frame; the empty text where nothing is."""
+        check_size(frame.width, frame.height, self._name)
+        pixels = frame.width * frame.height
+        self._damage.largest_px = max(self._damage.largest_px, pixels)
+        return "a frame is broken" if frame.is_corrupt else ""
 
     def _is_passed_over(self, trouble: str) -> bool:
         """Note damage; whether to go on behind it."""
@@ -251,12 +263,6 @@ class Reading:
 def _sane(rate: Fraction | None) -> Fraction | None:
     lowest, highest = _FPS_RANGE
     return rate if rate is not None and lowest <= rate <= highest else None
-
-
-def _trouble_of(frame: AvFrame, name: str) -> str:
-    """Describe what is wrong with a frame; the empty text where nothing is."""
-    check_size(frame.width, frame.height, name)
-    return "a frame is broken" if frame.is_corrupt else ""
 
 
 def _outcomes(container: InputContainer, stream: VideoStream) -> Iterator[AvFrame | str]:

@@ -71,6 +71,11 @@ class Video:
         """What was found broken so far, after which frame; None where nothing was."""
         return self._damage.text
 
+    @property
+    def largest_px(self) -> int:
+        """Pixels of the largest frame that was decoded so far; 0 before any, and for images."""
+        return self._damage.largest_px
+
     def between(self, first: int, last: int) -> Generator[VideoFrame]:
         """Read the frames with some numbers, the same frames and times as the whole pass gives.
 
