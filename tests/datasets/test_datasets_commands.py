@@ -107,7 +107,16 @@ def test_what_is_in_doubt_is_told_before_the_labels_are_refused(tmp_path):
     assert "subjects 2" in result.stdout and "ids to be checked" in result.stdout
 
 
-def test_a_corpus_is_not_repaired(tmp_path):
-    result = run.invoke(app, ["check", "casme2", str(tmp_path), "--fix", str(tmp_path / "x.csv")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("casme2", "--fix", "x.csv"),
+        ("casme2", "--label-scheme", "casme2-5"),
+        ("x.csv", "--variant", "2019"),
+        ("x.csv", "--frames", "raw"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(words):
+    result = run.invoke(app, ["check", *words])
     assert isinstance(result.exception, ConfigError)
-    assert "--fix beside the corpus 'casme2'" in str(result.exception)
+    assert f"Found {words[1]} beside" in str(result.exception)

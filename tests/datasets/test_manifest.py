@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from openmer.clip import Clip
-from openmer.datasets import list_frames, read_manifest
+from openmer.datasets import ids_to_check, list_frames, read_manifest
 from openmer.datasets._manifest import read_with_notes, repair_manifest, write_manifest
 from openmer.datasets._roots import headers_named
 from openmer.errors import ConfigError, DataError
@@ -361,6 +361,56 @@ def test_what_is_no_image_never_shifts_the_frames_after_it(tmp_path, name):
 def notes_of(path):
     """What is said of a manifest, as one text."""
     return "; ".join(read_with_notes(path)[1])
+
+
+@pytest.mark.parametrize(
+    ("stated", "subjects"),
+    [
+        (
+            ["lab/2", "", "", ""],
+            ["lab/2", "lab/2", "lab/2", "lab/3"],
+        ),
+        (["lab/2", "", "LAB/3", ""], ["lab/3"] * 4),
+        (["lab/2", "", "lab/1", ""], ["lab/2", "lab/2", "lab/2", "lab/3"]),  # a circle
+        (["lab/2", "lab/3", "", ""], ["lab/3"] * 4),
+        (["lab/1", "", "lab/9", ""], ["lab/1", "lab/1", "lab/9", "lab/3"]),
+    ],
+)
+def test_a_subject_that_is_joined_is_joined_whole(tmp_path, stated, subjects):
+    save_frames(tmp_path / "a")
+    owns = zip(("1", "1", "2", "3"), "abcd", stated, strict=True)
+    rows = [f"lab,{subject},{name},joy,a,1,5,10,,{other}\n" for subject, name, other in owns]
+    header = HEADER.replace("\n", ",same_subject_as\n")
+    clips = read_manifest(save_csv(tmp_path, header + "".join(rows)))
+    assert [len({c.subject_id for c in clips}), clips[0].subject_id == clips[1].subject_id] == [
+        len(set(subjects)),
+        True,
+    ]
+    assert [clip.subject_id for clip in clips] == subjects
+    lost = "lab/9 is said to be a subject of these clips, and has none"
+    assert ("lab/9" in stated) == any(lost in text for text in ids_to_check(clips))
+
+
+@pytest.mark.parametrize("stated", ["zzz", "lab/", "/2", "lab/2/c"])
+def test_an_id_that_names_no_subject_is_refused(tmp_path, stated):
+    save_frames(tmp_path / "a")
+    text = HEADER.replace("\n", ",same_subject_as\n") + f"lab,1,a,joy,a,1,5,10,,{stated}\n"
+    with pytest.raises(DataError, match=r"row 2: same_subject_as .* is no id of a subject"):
+        read_manifest(save_csv(tmp_path, text))
+
+
+def test_what_pandas_writes_for_nothing_is_no_subject(tmp_path):
+    save_frames(tmp_path / "a")
+    for word in ("nan", "NaN", "<NA>"):
+        with pytest.raises(DataError, match="row 2: subject is empty"):
+            read_manifest(save_csv(tmp_path, HEADER + f"lab,{word},a,joy,a,1,5,10,{word}\n"))
+
+
+def test_marks_that_nobody_sees_do_not_rename_a_column(tmp_path):
+    save_frames(tmp_path / "a")
+    header = "\ufeff\ufeff" + HEADER.replace("subject", "\u00a0subject\u200b")
+    text = header + "lab,1,a,joy,a,1,5,10,,,,\n"  # and empty cells behind the last column
+    assert read_manifest(save_csv(tmp_path, text))[0].subject_id == "lab/1"
 
 
 def test_a_column_settles_that_two_ids_are_one_subject(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +17,7 @@ from openmer.cli._option_groups import fps_of
 from openmer.cli._options import MOST_SEED, Columns, Fps, Json, Variant
 from openmer.errors import ConfigError, OpenMERError, unknown_name
 
+_SCHEME = "megc2019-3"
 app = typer.Typer(
     help="List corpora, ask for them, check a copy or a manifest, write synthetic ones.",
     no_args_is_help=True,
@@ -79,7 +80,7 @@ def check(
         typer.Option(
             "--label-scheme", "--scheme", help="Label scheme to group the labels of a manifest by."
         ),
-    ] = "megc2019-3",
+    ] = _SCHEME,
     variant: Variant = None,
     frames: Annotated[
         str | None, typer.Option(help="Form of the frames; none: names and sheets only.")
@@ -93,16 +94,14 @@ def check(
 ) -> None:
     """Compare a copy of a corpus with a whole one, or read a manifest; every problem is named."""
     if what in datasets.list_datasets():
-        if fix is not None:
-            raise ConfigError(
-                f"Found --fix beside the corpus {what!r}, whose sheets stay as they are; expected "
-                "it with a manifest alone. Leave it out."
-            )
+        given = {"--fix": fix, "--label-scheme": None if scheme == _SCHEME else scheme}
+        _refuse_beside(f"the corpus {what!r}", given, "a manifest")
         with datasets.headers_named(column or ()):
             _check_corpus(what, root, variant, frames, as_json)
     elif root is not None or not (Path(what).suffix or Path(what).exists()):
         raise unknown_name("corpus or manifest", what, datasets.list_datasets())
     else:
+        _refuse_beside("a manifest", {"--variant": variant, "--frames": frames}, "a corpus")
         with datasets.headers_named(column or ()):
             for change in () if fix is None else datasets.repair_manifest(Path(what), fix):
                 errors.print(change, highlight=False, soft_wrap=True)
@@ -167,6 +166,15 @@ def inject(
     found = inject_movements(videos, out, seed=seed, footage=footage, fps=fps_of(fps))
     for name, count in Counter(movement.video for movement in found).items():
         errors.print(f"{name}: {count} movements", soft_wrap=True)
+
+
+def _refuse_beside(what: str, given: Mapping[str, object], place: str) -> None:
+    """Refuse options that would do nothing."""
+    alone = [name for name, value in given.items() if value is not None]
+    if alone:
+        raise ConfigError(
+            f"Found {', '.join(alone)} beside {what}, expected it with {place} alone. Leave it out."
+        )
 
 
 def _check_corpus(

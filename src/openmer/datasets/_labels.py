@@ -177,13 +177,14 @@ class LabelScheme(Record):
         Raises:
             ConfigError: A change has another form, or names no class of the scheme.
         """
-        words, dropped = dict(self.words), set(self.dropped)
+        words, dropped, known = dict(self.words), set(self.dropped), ", ".join(self.classes)
         for change in changes:
             word, sign, name = (part.strip() for part in change.partition("="))
             if not sign or not word or name not in ("", *self.classes):
                 raise ConfigError(
-                    f"Label scheme {self.name!r}: found {change!r}, expected word=class, with one "
-                    f"of the classes {', '.join(self.classes)}, or word= to drop the word."
+                    f"Label scheme {self.name!r}: found {change!r}, expected "
+                    + (f"word=class, with one of the classes {known}, or " if known else "")
+                    + "word= to drop the word."
                 )
             words.pop(_plain(word), None)
             dropped.discard(_plain(word))

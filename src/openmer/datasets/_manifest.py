@@ -36,6 +36,7 @@ from openmer.clip import Clip
 from openmer.datasets._frame_folders import IMAGE_SUFFIXES, gaps, list_frames
 from openmer.datasets._numbers import is_empty, read_whole
 from openmer.datasets._paths import find_path, near_misses
+from openmer.datasets._subject_ids import join_stated
 from openmer.datasets._table import (
     MissingFile,
     Row,
@@ -113,6 +114,7 @@ def read_with_notes(path: Path) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
         key=lambda clip: clip.key,
         notes=notes,
     )
+    clips = join_stated(clips)
     notes += gaps(paths.folders)
     if paths.others:
         written, found = next(iter(paths.others.items()))
@@ -252,7 +254,7 @@ def _clip(row: Row, paths: _Paths) -> Clip:
         frame_paths=frames,
         flow_path=flow_path,
         action_units=row.get("action_units", ""),
-        same_as=row.get("same_subject_as", ""),
+        same_as=_same_as(row),
         cropped=_is_cropped(row),
     )
 
@@ -276,6 +278,17 @@ def _frames(row: Row, paths: _Paths) -> tuple[Path, ...]:
             f"frames folder {folder} holds 0 images; an apex alone needs one, a movement two"
         )
     return folders[folder]
+
+
+def _same_as(row: Row) -> str:
+    """Read another id of the subject."""
+    corpus, slash, subject = row.get("same_subject_as", "").partition("/")
+    if (corpus or slash) and (not corpus or not subject or "/" in subject):
+        raise RowProblem(
+            f"same_subject_as {shortened(row['same_subject_as'])} is no id of a subject; write "
+            f"corpus/subject, such as {row['corpus'].lower()}/{row['subject']}"
+        )
+    return f"{corpus.lower()}{slash}{subject}"
 
 
 def _is_cropped(row: Row) -> bool:

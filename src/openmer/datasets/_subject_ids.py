@@ -10,6 +10,7 @@ such a slip lifts UF1 from 0.731 to 0.752.
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from collections import defaultdict
@@ -80,7 +81,31 @@ def ids_to_check(clips: Sequence[Clip]) -> tuple[str, ...]:
         for group in alike_ids(clip.subject_id for clip in clips)
         if not settled.issuperset(group)
     ]
+    known = {f"{clip.corpus}/{clip.subject}" for clip in clips}
+    for lost in sorted(settled - known - {""}):
+        near = difflib.get_close_matches(lost, known, n=1)
+        hint = f"; {near[0]} is near" if near else ""
+        alike.append(f"{visible(lost)} is said to be a subject of these clips, and has none{hint}")
     return (*alike, *shared_frames(clips))
+
+
+def join_stated(clips: Sequence[Clip]) -> tuple[Clip, ...]:
+    """Give all clips of a subject the id that some of them state.
+
+    What one clip states holds for each clip of its subject, and on to further ids: a subject that
+    was only joined in part would be trained on and tested.
+    """
+    names: dict[str, str] = {}
+    for clip in clips:
+        if clip.same_as:
+            _join(names, kept=clip.same_as, gone=f"{clip.corpus}/{clip.subject}")
+    return tuple(_renamed(clip, names) for clip in clips)
+
+
+def _join(names: dict[str, str], *, kept: str, gone: str) -> None:
+    kept, gone = _one_name(kept, names), _one_name(gone, names)
+    if kept != gone:
+        names[gone] = kept
 
 
 def merge_subjects(clips: Sequence[Clip], pairs: Sequence[str]) -> tuple[Clip, ...]:
@@ -105,9 +130,7 @@ def merge_subjects(clips: Sequence[Clip], pairs: Sequence[str]) -> tuple[Clip, .
         for name in (first.strip(), second.strip()):
             if name not in known:
                 raise unknown_name("subject", name, known)
-        kept, gone = _one_name(first.strip(), names), _one_name(second.strip(), names)
-        if kept != gone:
-            names[gone] = kept
+        _join(names, kept=first.strip(), gone=second.strip())
     return tuple(_renamed(clip, names) for clip in clips)
 
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from openmer._csv_rows import csv_rows, csv_text
 from openmer.datasets._numbers import MOST_FPS, is_empty, read_rate
-from openmer.datasets._paths import kind_of, spelling_of, visible
+from openmer.datasets._paths import INVISIBLE, kind_of, spelling_of, visible
 from openmer.datasets._roots import given_headers
 from openmer.errors import DataError
 
@@ -23,6 +23,7 @@ Row = Mapping[str, str]
 Item = TypeVar("Item")
 
 _IDS = ("corpus", "subject")  # together they name a subject, as corpus/subject
+_NO_VALUE = frozenset({"nan", "NaN", "NaT", "<NA>"})  # as pandas writes an empty cell
 _SHOWN_PROBLEMS = 5
 _SHOWN_PATHS = 3
 
@@ -118,8 +119,8 @@ def raw_rows(path: Path, form: TableForm) -> list[tuple[int, Row]]:
     _, header, lines = table_cells(path, form)
     rows: list[tuple[int, Row]] = []
     for number, line in lines:
-        cells = [cell.strip() for cell in line]
-        beyond = ",".join(cells[len(header) :])
+        cells = ["" if cell.strip() in _NO_VALUE else cell.strip() for cell in line]
+        beyond = ",".join(cells[len(header) :]) if any(cells[len(header) :]) else ""
         rows.append((number, {**dict(zip(header, cells, strict=False)), "": beyond}))
     return rows
 
@@ -216,10 +217,11 @@ def _names(cells: Sequence[str], form: TableForm) -> list[str]:
     """
     given = given_headers("manifest", form.columns)
     own = {spelling_of(header): name for name, all_of in given.items() for header in all_of}
-    names = [own.get(spelling_of(cell.strip())) for cell in cells]
+    cells = [INVISIBLE.sub("", cell).strip() for cell in cells]
+    names = [own.get(spelling_of(cell)) for cell in cells]
     taken = set(filter(None, names))
     for at, cell in enumerate(cells):
-        name = cell.strip().lower()
+        name = cell.lower()
         name = form.aliases.get(name, name)
         names[at] = names[at] or (f"{name} (not used)" if name in taken else name)
     return [name or "" for name in names]
@@ -248,7 +250,7 @@ def shortened(text: str) -> str:
 
 def _check_given(path: Path, cells: Sequence[str], form: TableForm) -> None:
     """Raise if a header that the user named is not there."""
-    found = set(map(spelling_of, map(str.strip, cells)))
+    found = {spelling_of(INVISIBLE.sub("", cell).strip()) for cell in cells}
     for name, headers in given_headers("manifest", form.columns).items():
         if found.isdisjoint(map(spelling_of, headers)):
             raise DataError(
