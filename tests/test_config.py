@@ -284,3 +284,12 @@ def test_a_byte_order_mark_is_no_error(tmp_path):
     path = tmp_path / "a.toml"
     path.write_bytes(b"\xef\xbb\xbfname = 1\n")
     assert read_toml(path) == {"name": 1}
+
+
+def test_a_number_without_end_is_one_error(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text(f"x = {'9' * 5000}\n")
+    with pytest.raises(ConfigError, match=r"a\.toml is not TOML"):
+        read_toml(path)
+    with pytest.raises(ConfigError, match=r"training\.epochs is '999"):
+        load_method("ststnet", [f"training.epochs={'9' * 5000}"])

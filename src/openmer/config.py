@@ -68,7 +68,7 @@ def read_toml(
     text = read_text(path, what, error)
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as reason:
+    except (ValueError, RecursionError) as reason:  # also a number without end
         raise error(f"The {what} {path} is not TOML: {reason}. Correct it there.") from reason
 
 

@@ -49,14 +49,20 @@ def test_two_inputs_of_one_name_are_one_clear_error(openmer, tmp_path):
 
 
 def test_videos_are_matched_by_their_whole_names(openmer, tmp_path):
-    rows = [("1", "v1", COARSE, ""), ("2", "v2.mp4", COARSE, ""), ("3", "w.9", COARSE, "")]
+    rows = [
+        ("1", "v1", COARSE, ""),
+        ("2", "v2.mp4", COARSE, ""),
+        ("3", "w.9", COARSE, ""),
+        ("4", "x", COARSE, ""),
+    ]
     write_lines(tmp_path / "asked.jsonl", rows)
     write_lines(tmp_path / "train.jsonl", [("9", "z", COARSE, "negative")])
-    told = [{"input": f"a/{name}", "likeliest": "up"} for name in ("v1.b", "v2", "w.9.AVI")]
+    told = [{"input": f"a/{name}", "likeliest": "up"} for name in ("v1.b", "v2", "w.9.AVI", "X")]
     (tmp_path / "p.json").write_text(json.dumps({"predictions": told}))
     given = ("asked.jsonl", "--train", "train.jsonl", "--coarse", "p.json", "--out", "o.jsonl")
     code, _, err = openmer("challenge", "answer", *given)
     assert code == 0, err
     assert "Nothing is predicted of the video 'v1'. 'v1.b', which is near" in " ".join(err.split())
+    assert "video 'x'. 'X', which is near" in " ".join(err.split())
     lines = map(json.loads, (tmp_path / "o.jsonl").read_text().splitlines())
-    assert [line["answer"] for line in lines] == ["negative", "up", "up"]
+    assert [line["answer"] for line in lines] == ["negative", "up", "up", "negative"]

@@ -135,7 +135,8 @@ def test_whatever_a_table_leaves_out_is_empty(clips, missing):
 def test_a_cell_that_is_no_value_is_taken_as_its_text(clips):
     table = clips.to_frame().astype(object)
     table.at[0, "label"] = np.arange(2)
-    assert openmer.load_clips(table)[0].emotion == "[0 1]"
+    table.at[1, "label"] = b"joy"
+    assert [clip.emotion for clip in openmer.load_clips(table)[:2]] == ["[0 1]", "joy"]
 
 
 def test_folders_without_a_participant_are_named(clips, tmp_path):
@@ -143,7 +144,17 @@ def test_folders_without_a_participant_are_named(clips, tmp_path):
     table = folder / "participants.tsv"
     lines = table.read_text().splitlines(keepends=True)
     table.write_text("".join(lines[:-2]))
-    with pytest.raises(DataError, match=r"no row for 2 folders with events: sub-000\d, sub-000\d"):
+    with pytest.raises(DataError, match=r"no row for 2 tables of events: sub-000\d/beh/"):
+        openmer.load_clips(folder)
+
+
+def test_events_that_were_lost_are_named(clips, tmp_path):
+    folder = clips.to_bids(tmp_path / "bids")
+    path = folder / "sub-0002/beh/sub-0002_task-expression_events.tsv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:-1]))
+    told = f"has {len(lines) - 2} rows, and participants.tsv says {len(lines) - 1}"
+    with pytest.raises(DataError, match=told):
         openmer.load_clips(folder)
 
 

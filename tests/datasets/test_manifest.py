@@ -413,6 +413,24 @@ def test_marks_that_nobody_sees_do_not_rename_a_column(tmp_path):
     assert read_manifest(save_csv(tmp_path, text))[0].subject_id == "lab/1"
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["img1.png", "mask2.png", "img3.png"], "mask2.png comes before img3.png"),
+        (["0.01.900.png", "0.02.100.png", "0.03.500.png"], "0.03.500.png comes before 0.01.900"),
+        (["img1.png", "2.png"], "img1.png comes before 2.png"),
+    ],
+)
+def test_two_series_in_one_folder_are_refused(tmp_path, names, said):
+    for name in names:
+        save_image(tmp_path / "a" / name)
+    with pytest.raises(DataError, match=said):
+        list_frames(tmp_path / "a")
+    for at, name in enumerate(names):
+        (tmp_path / "a" / name).rename(tmp_path / "a" / f"s15_0{at}_img{at}.png")
+    assert len(list_frames(tmp_path / "a")) == len(names)
+
+
 def test_a_column_settles_that_two_ids_are_one_subject(tmp_path):
     save_frames(tmp_path / "a")
     header = HEADER.replace("\n", ",same_subject_as\n")

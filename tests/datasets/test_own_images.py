@@ -36,6 +36,12 @@ def test_a_row_becomes_an_image(read, tmp_path):
     assert (second.subject_id, second.key, second.cropped) == (None, "lab/faces/b.jpg", False)
 
 
+def test_another_spelling_of_a_path_is_read_and_a_near_one_named(read, tmp_path):
+    assert read(HEADER + "lab,1,Faces\\B.JPG,sad\n").images[0].path == tmp_path / "faces/b.jpg"
+    with pytest.raises(DataError, match=r"row 2: image .*b1\.jpg does not exist \(.*b\.jpg does"):
+        read(HEADER + "lab,1,faces/b1.jpg,sad\n")
+
+
 def test_the_table_is_known_by_its_name_and_its_bytes(read, tmp_path):
     own = read(HEADER + "lab,1,a.png,sad\n")
     content = (tmp_path / "faces.csv").read_bytes()

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from tests.builders import make_data, make_jobs, make_subjects
 
+from openmer.errors import ProtocolError
 from openmer.training import FitJob, SvmTraining
-from openmer.training._svm import fit_svm
+from openmer.training._svm import Examples, fit_pipeline, fit_svm
 
 
 def test_it_learns_what_there_is_to_learn():
@@ -40,3 +41,13 @@ def test_no_clip_to_score_is_no_error():
     data = make_data()
     job = FitJob(subject_id="demo/x", seed=0, train=tuple(range(24)), predict=())
     assert fit_svm(job, SvmTraining(kind="svm"), data).scores.shape == (0, 3)
+
+
+def test_training_clips_of_one_class_are_one_clear_error():
+    examples = Examples(
+        inputs=np.ones((3, 2), np.float32),
+        targets=np.zeros(3, np.int64),
+        clips=np.arange(3),
+    )
+    with pytest.raises(ProtocolError, match="All 3 training clips are of one class"):
+        fit_pipeline(SvmTraining(kind="svm"), examples)

@@ -127,6 +127,7 @@ def load_clips(
         clips = openmer.load_clips("clips.csv")
         print(len(clips), clips[0].subject_id, clips.to_frame())
     """
+    variant = None if variant is None else str(variant)  # a year, too
     found = _read(source, root, variant=variant, frames=frames, strict=strict)
     found = found if cropped is None else found.with_faces(cropped=cropped)
     return Clips(**{field.name: getattr(found, field.name) for field in fields(ClipSource)})
@@ -269,7 +270,7 @@ def _from_rows(
 
 def _cell(column: str, value: object) -> str:
     """Return a value as a manifest has it: 4.0 is 4, what is missing is empty, paths are whole."""
-    text = str(value)
+    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
     if value is None or not text or (text in _UNKNOWN and not isinstance(value, str)):
         return ""
     if isinstance(value, float) and value.is_integer():

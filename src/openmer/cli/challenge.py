@@ -103,9 +103,10 @@ def _name_of(path: str) -> str:
 def _lacking(asked: set[str], told: set[str]) -> Iterator[str]:
     """Say which videos nothing is predicted of, and which prediction is near by its name."""
     lost = sorted(asked - told) if told else []
+    others = {name.casefold(): name for name in sorted(told - asked)}
     for name in lost[:_SHOWN]:
-        near = difflib.get_close_matches(name, told - asked, n=1)
-        hint = f" {near[0]!r}, which is near, is asked about nowhere." if near else ""
+        near = difflib.get_close_matches(name.casefold(), others, n=1)
+        hint = f" {others[near[0]]!r}, which is near, is asked about nowhere." if near else ""
         yield f"Nothing is predicted of the video {name!r}.{hint}"
     if len(lost) > _SHOWN:
         yield f"Nothing is predicted of {len(lost) - _SHOWN} other videos."

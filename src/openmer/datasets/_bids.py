@@ -5,7 +5,7 @@ part of it: BIDS has no suffix for clips of faces. Images stay where they are, a
 in the tables::
 
     dataset_description.json
-    participants.tsv                                  participant_id, corpus, subject
+    participants.tsv                                  participant_id, corpus, subject, clips
     task-expression_events.json                       what the columns say
     sub-0001/beh/sub-0001_task-expression_events.tsv  onset, duration, trial_type, ...
 
@@ -80,12 +80,15 @@ def write_bids(folder: Path, rows: Rows, columns: Sequence[str], generator: str)
         "GeneratedBy": [{"Name": name, "Version": version}],
     }
     ids = {one: f"sub-{number:04}" for number, one in enumerate(people, start=1)}
-    told = [dict(zip(_PEOPLE, (ids[one], *one), strict=True)) for one in people]
+    told = [
+        dict(zip(_WRITTEN, (ids[one], *one, str(len(events))), strict=True))
+        for one, events in people.items()
+    ]
     meanings = {column: {"Description": text} for column, text in _COLUMNS.items()}
     with replace_folder(folder) as made:
         (made / DESCRIPTION).write_text(json.dumps(about, indent=2), encoding="utf-8")
         (made / f"{_TASK}.json").write_text(json.dumps(meanings, indent=2), encoding="utf-8")
-        (made / "participants.tsv").write_bytes(encoded(_table(_PEOPLE, told)))
+        (made / "participants.tsv").write_bytes(encoded(_table(_WRITTEN, told)))
         for one, events in people.items():
             below = made / ids[one] / "beh"
             below.mkdir(parents=True)
@@ -94,6 +97,8 @@ def write_bids(folder: Path, rows: Rows, columns: Sequence[str], generator: str)
 
 
 _PEOPLE = ("participant_id", "corpus", "subject")
+_COUNT = "clips"
+_WRITTEN = (*_PEOPLE, _COUNT)
 
 
 def read_bids(folder: Path) -> dict[str, dict[str, str]]:
@@ -114,17 +119,25 @@ def read_bids(folder: Path) -> dict[str, dict[str, str]]:
             raise DataError(f"{folder / 'participants.tsv'} lists {name!r} {fault}. Correct it.")
         seen.add(name)
         path = folder / name / "beh" / f"{name}_{_TASK}.tsv"
-        for number, event in enumerate(_lines(path, tuple(_COLUMNS)), start=2):
+        events = _lines(path, tuple(_COLUMNS))
+        if participant.get(_COUNT, str(len(events))) != str(len(events)):
+            raise DataError(
+                f"{path} has {len(events)} rows, and participants.tsv says {participant[_COUNT]}. "
+                "Write the folder again."
+            )
+        for number, event in enumerate(events, start=2):
             moments = {one: event[f"{one}_frame"] for one in _MOMENTS}
             whole = {n: str((folder / event[n]).absolute()) for n in _PATHS if event[n]}
             own = {"corpus": participant["corpus"], "subject": participant["subject"]}
             found = {**event, **moments, **whole, **own, "label": event["trial_type"]}
             rows[f"{path.name} row {number}"] = found
-    lost = sorted({path.parts[-3] for path in folder.glob(f"*/beh/*_{_TASK}.tsv")} - seen)
+    named = {folder / name / "beh" / f"{name}_{_TASK}.tsv" for name in seen}
+    lost = sorted(set(folder.rglob("*_events.tsv")) - named)
     if lost:
+        shown = ", ".join(path.relative_to(folder).as_posix() for path in lost[:_SHOWN])
         raise DataError(
-            f"{folder / 'participants.tsv'} has no row for {len(lost)} folders with events: "
-            f"{', '.join(lost[:_SHOWN])}. Add the rows, or move the folders away."
+            f"{folder / 'participants.tsv'} has no row for {len(lost)} tables of events: {shown}. "
+            "Add the rows, or move the tables away."
         )
     return rows
 

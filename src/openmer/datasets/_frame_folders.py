@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -58,13 +58,28 @@ def list_frames(folder: Path) -> tuple[Path, ...]:
             )
         by_number[number] = image
     _refuse_unread(entries, by_number)
-    return tuple(by_number[number] for number in sorted(by_number))
+    frames = tuple(by_number[number] for number in sorted(by_number))
+    _refuse_other_order(frames)
+    return frames
 
 
 def number_of(image: Path) -> int | None:
     """Return the number that ends the name of an image; None for none."""
     digits = re.search(r"\d+$", image.stem, flags=re.ASCII)
     return int(digits.group()) if digits else None
+
+
+def _refuse_other_order(frames: Sequence[Path]) -> None:
+    """Raise if frames of several names, or with further numbers, have another order by those."""
+    names = [re.split(r"([0-9]+)", frame.stem) for frame in frames]
+    orders = [[int(part) if at % 2 else part for at, part in enumerate(name)] for name in names]
+    for (before, one), (after, other) in pairwise(zip(frames, orders, strict=True)):
+        if len(one) != len(other) or one > other:
+            raise DataError(
+                f"{before.name} comes before {after.name} by the last number of the name, and not "
+                f"by the whole name, in {before.parent}. Keep one series of images in the folder, "
+                "numbered from its first to its last."
+            )
 
 
 def _refuse_unread(entries: Iterable[Path], by_number: Mapping[int, Path]) -> None:

@@ -18,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from openmer.clip import Clip, Image
 from openmer.config import Record, read_toml
 from openmer.datasets._action_units import combinations_of, parse_action_units
-from openmer.datasets._paths import spelling_of
+from openmer.datasets._paths import spelling_of, visible
 from openmer.errors import ConfigError, DataError, ProtocolError
 from openmer.registry import Registry
 
@@ -90,7 +90,9 @@ class LabelScheme(Record):
     def _check(self) -> Self:
         if len(self.classes) < 2 and not self.minimum:
             raise ValueError(f"{len(self.classes)} classes are too few, expected two or more")
-        if len(set(map(spelling_of, self.classes))) < len(self.classes):
+        if not all(map(visible, self.classes)):
+            raise ValueError("a class has no name")
+        if len({spelling_of(name.strip()) for name in self.classes}) < len(self.classes):
             raise ValueError("two classes have one name, but for capitals or Unicode forms")
         if {"refused", "dropped"} & set(self.classes):
             raise ValueError("no class can be called refused or dropped")

@@ -24,6 +24,7 @@ from types import MappingProxyType
 
 from openmer.clip import Image
 from openmer.datasets._labels import LabelScheme
+from openmer.datasets._paths import find_path, near_misses
 from openmer.datasets._table import MissingFile, Row, RowProblem, TableForm, read_table
 from openmer.errors import DataError
 from openmer.files import readable
@@ -87,9 +88,9 @@ def _image(row: Row, root: Path, scheme: LabelScheme) -> Image:
     answer = row.get("cropped", "").lower()
     if answer not in _ANSWERS:
         raise RowProblem(f"cropped {row['cropped']!r} is neither yes nor no; leave it empty for no")
-    path = root / row["image"]
+    path = find_path(root, row["image"])
     if not path.is_file():
-        raise MissingFile(f"image {path} does not exist")
+        raise MissingFile(f"image {path} does not exist{near_misses(path)}")
     return Image(
         corpus=row["corpus"].lower(),
         subject=row.get("subject") or None,

@@ -396,5 +396,5 @@ def _index(place: list[Any], part: str, key: str) -> int:
 def _value(text: str) -> object:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # also a number without end
         return text.strip()

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from openmer.errors import ConfigError
+from openmer.errors import ConfigError, ProtocolError
 from openmer.training._folds import FitJob, FitResult, FloatArray, IntArray, TrainingData, digest
 from openmer.training._kernel_methods import SvmTraining
 
@@ -62,8 +62,14 @@ def fit_pipeline(svm: SvmTraining, examples: Examples) -> Pipeline:
 
     Raises:
         ConfigError: There is something to choose, and no inner subjects to choose by.
+        ProtocolError: All examples are of one class.
         ValueError: An example has values that are not finite.
     """
+    if len(np.unique(examples.targets)) < 2:
+        raise ProtocolError(
+            f"All {len(examples.targets)} training clips are of one class, and a support vector "
+            "machine needs two. Add clips, or hold out fewer at a time (--protocol)."
+        )
     if not np.isfinite(examples.inputs).all():
         raise ValueError("A support vector machine cannot be fitted on values that are not finite.")
     kernel, penalty = _chosen(svm, examples)
