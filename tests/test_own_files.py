@@ -19,6 +19,12 @@ def test_a_mark_counts_at_either_end_of_a_large_file(tmp_path):
         require_own({large: "OpenMER"})
 
 
+def test_a_place_below_a_file_is_named_before_the_work(tmp_path):
+    (tmp_path / "w.mp4").touch()
+    with pytest.raises(DataError, match=r"Cannot write .*w\.mp4 is no folder"):
+        require_own({tmp_path / "w.mp4" / "out" / "t.md": "OpenMER"})
+
+
 def test_a_name_that_no_file_can_have_is_one_error(tmp_path):
     with pytest.raises(DataError, match="cannot be read as an earlier result"):
         require_own({tmp_path / ("n" * 300): "OpenMER"})

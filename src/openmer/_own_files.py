@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def require_own(marks: Mapping[Path, str]) -> None:
     """
     for path, mark in marks.items():
         with reading_file(path, "an earlier result", _REMEDY):
+            _require_folder(path)
             if not path.exists():
                 continue
             if not path.is_file():
@@ -31,6 +33,14 @@ def require_own(marks: Mapping[Path, str]) -> None:
                 raise DataError(
                     f"{path} does not say that OpenMER wrote it, and would be replaced. {_REMEDY}"
                 )
+
+
+def _require_folder(path: Path) -> None:
+    """Refuse a place that no file can be written to."""
+    around = next(one for one in path.absolute().parents if os.path.lexists(one))
+    if not (around.is_dir() and os.access(around, os.W_OK | os.X_OK)):
+        why = "cannot be written to" if around.is_dir() else "is no folder"
+        raise DataError(f"Cannot write {path}: {around} {why}. {_REMEDY}")
 
 
 def _has(path: Path, mark: str) -> bool:

@@ -151,7 +151,7 @@ def test_the_work_of_a_coder_is_not_replaced(results, tmp_path):
     assert export_events([results], ["eaf", "vtt"], out) == (eaf, vtt)  # the same bytes
     eaf.write_bytes(eaf.read_bytes() + b"<!-- anna -->")
     vtt.unlink()
-    with pytest.raises(DataError, match=r"eaf is there already.*--out"):
+    with pytest.raises(DataError, match=r"eaf is there already.*another place"):
         export_events([results], ["vtt", "eaf"], out)
     assert not vtt.exists() and eaf.read_bytes().endswith(b"anna -->")
     truth = tmp_path / "truth.csv"
@@ -380,6 +380,11 @@ def test_without_the_package_the_extra_is_named(results, tmp_path):
         ("00:01,000 --> 00:01,500", "expected 00:00:01.000 -->"),  # as SubRip writes it
         ("00:02.000 --> 00:01.500", r"from 2\.00 to 1\.50 s"),
         ("00:50.000 --> 00:51.000", "Give the video that was coded"),
+        ("00:01.000 --> 00:01.500\nsubject 0: fear", "face 0; faces are numbered from 1"),
+        (
+            "00:01.000 --> 00:01.500\nx; apex 3.0\n\n00:02.000 --> 00:02.300",
+            r"an apex of face 1 at 3\.0 s, in no event",
+        ),
     ],
 )
 def test_times_that_no_video_has_are_refused(results, tmp_path, times, said):
@@ -388,6 +393,14 @@ def test_times_that_no_video_has_are_refused(results, tmp_path, times, said):
     with pytest.raises(DataError, match=said):
         import_events([tmp_path / "own.vtt"], tmp_path / "truth.csv", video=video)
     assert not (tmp_path / "truth.csv").exists()
+
+
+def test_tags_of_subtitles_are_no_words_and_what_is_said_twice_counts_once(results, tmp_path):
+    cue = "00:01.000 --> 00:01.500\n<v Anna><i>fear</i></v>\n\n"
+    (tmp_path / "GESPRÄCH 1.vtt").write_text(f"WEBVTT\n\n{cue}{cue}", encoding="utf-8")
+    assert import_events([tmp_path / "GESPRÄCH 1.vtt"], tmp_path / "truth.csv") == (1,)
+    (video,) = read_truth_csv(tmp_path / "truth.csv")
+    assert [event.emotion for event in video.events] == ["fear"]
 
 
 def test_an_event_on_the_last_frame_stays_inside_of_the_video():

@@ -27,6 +27,7 @@ from openmer.video.coding._coding import (
 )
 from openmer.video.io._reader import open_video
 
+_MOST_FACES = 1000
 _COLUMNS = (
     "video", "subject_id", "kind", "onset", "apex", "offset", "class", "action_units",
     "comment",
@@ -130,7 +131,8 @@ def one_coder(path: Path, coding: Coding, coder: str) -> Coding:
     Raises:
         DataError: Several do, or there is no such coder.
     """
-    events = coding.events
+    events = tuple(dict.fromkeys(coding.events))  # what one tier says twice is said once
+    coding = replace(coding, events=events)
     known = sorted({event.coder or event.tier for event in events} - {""})
     if coder:
         word = re.compile(rf"(?i)(?<![^\W_]){re.escape(coder)}(?![^\W_])")
@@ -157,7 +159,9 @@ def _video(path: Path, coding: Coding, given: Path | None, notes: list[str]) -> 
     else:
         name = PureWindowsPath(coding.video).name  # the last part of any system's path
         beside = find_path(path.parent, name) if name else path.parent / path.name
-        own = [one for one in videos_beside(path.parent) if one.stem == path.stem]
+        own = [
+            one for one in videos_beside(path.parent) if one.stem.casefold() == path.stem.casefold()
+        ]
         if coding.video and os.path.lexists(path.parent / coding.video):
             return path.parent / coding.video
         tried = [beside] if name and beside.is_file() else own
@@ -186,6 +190,11 @@ def _rows(
     with open_video(video, fps=fps, on_damage="stop") as frames:
         times_s = np.array([float(frame.time_s) for frame in frames])
     for event in coding.events:
+        if not 1 <= event.subject_id <= _MOST_FACES:
+            raise DataError(
+                f"{path} has an event of face {event.subject_id}; faces are numbered from 1 to "
+                f"{_MOST_FACES}. Correct it where it was coded."
+            )
         if not -1 < event.onset_s <= event.offset_s:
             raise DataError(
                 f"{path} has an event from {event.onset_s:.2f} to {event.offset_s:.2f} s, which is "

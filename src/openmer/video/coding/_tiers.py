@@ -82,12 +82,33 @@ def events_on(tiers: Sequence[Tier]) -> tuple[CodedEvent, ...]:
         for a, b, text in tier.labels:
             event = event_from(text, a, b, subject_id=tier.subject_id, kind=tier.kind)
             event = replace(event, tier=tier.base, coder=tier.coder)
-            found.append(with_apex(event, apexes))
+            found.append(_with_apex(event, apexes))
+    for other in (tier for tier in tiers if tier.is_apex):
+        _check_apexes(found, [(other.subject_id, other.kind, start) for start, *_ in other.labels])
     return tuple(sorted(found, key=lambda event: (event.onset_s, event.subject_id)))
 
 
-def with_apex(event: CodedEvent, apexes: Iterable[tuple[int, str, float]]) -> CodedEvent:
-    """Return the event with the first apex within it; apexes have a subject, a kind and a time."""
+def with_apexes(
+    events: Sequence[CodedEvent], apexes: Sequence[tuple[int, str, float]]
+) -> tuple[CodedEvent, ...]:
+    """Give each event the first apex within it; apexes have a subject, a kind and a time.
+
+    Raises:
+        ValueError: An apex is within no event.
+    """
+    _check_apexes(events, apexes)
+    return tuple(_with_apex(event, apexes) for event in events)
+
+
+def _check_apexes(events: Sequence[CodedEvent], apexes: Iterable[tuple[int, str, float]]) -> None:
+    for subject_id, kind, at_s in apexes:
+        spans = [(e.onset_s, e.offset_s) for e in events
+                 if e.subject_id == subject_id and kind in ("", e.kind)]  # fmt: skip
+        if not any(onset <= at_s <= offset for onset, offset in spans):
+            raise ValueError(f"found an apex of face {subject_id} at {at_s} s, in no event of it")
+
+
+def _with_apex(event: CodedEvent, apexes: Iterable[tuple[int, str, float]]) -> CodedEvent:
     for subject_id, kind, at_s in apexes:
         is_own = subject_id == event.subject_id and kind in ("", event.kind)
         if is_own and event.onset_s <= at_s <= event.offset_s:

@@ -21,7 +21,7 @@ from openmer.video.coding._coding import (
     register_event_format,
     units_part,
 )
-from openmer.video.coding._tiers import with_apex
+from openmer.video.coding._tiers import with_apexes
 
 _VERSION = "7.0"
 _KEYS = {"micro": "i", "macro": "a", "apex": "x"}
@@ -169,7 +169,7 @@ def _events(
         raise ValueError(f"{code!r} of {subject or 'no subject'} begins at {start_s} s without end")
     if {row[2] for row in rows} & (points - {"apex"}) and not found:
         raise ValueError("found point events only, expected state events with start and end")
-    return tuple(with_apex(event, apexes) for event in found)
+    return with_apexes(found, apexes)
 
 
 def _label(code: str, modifier: str, said: str) -> str:

@@ -12,7 +12,7 @@ from openmer.video.coding._coding import (
     event_from,
     register_event_format,
 )
-from openmer.video.coding._tiers import with_apex
+from openmer.video.coding._tiers import with_apexes
 
 _STAMP = r"(?:(\d+):)?(\d\d):(\d\d[.]\d\d\d)"
 _CUE = re.compile(rf"^{_STAMP} --> {_STAMP}")
@@ -56,11 +56,13 @@ def _event(times: str, said: str) -> CodedEvent:
         raise ValueError(f"found the times {times!r}, expected 00:00:01.000 --> 00:00:02.000")
     parts = found.groups()
     onset_s, offset_s = (_seconds(*parts[place : place + 3]) for place in (0, 3))
-    plain = said.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    plain = re.sub(r"</?[a-z][^>]*>", "", said)  # such as <v Anna> and </v>; ours are escaped
+    plain = plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     told = _TEXT.match(plain)
     subject, label, apex = told.groups() if told else (None, plain, None)
     event = event_from(label, onset_s, offset_s, subject_id=int(subject or 1))
-    return with_apex(event, [(event.subject_id, "", float(apex))] if apex else [])
+    apexes = [(event.subject_id, "", float(apex))] if apex else []
+    return with_apexes([event], apexes)[0]
 
 
 def _seconds(hours: str | None, minutes: str, seconds: str) -> float:
