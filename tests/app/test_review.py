@@ -91,6 +91,10 @@ def test_an_impossible_decision_is_refused(changed):
 def test_what_cannot_be_reviewed_is_one_clear_error(tmp_path):
     with pytest.raises(ConfigError, match="--coder anna"):
         Review(tmp_path, "../anna")
+    told = decision().model_dump() | {"apex": 1}
+    (tmp_path / "eva.json").write_text(json.dumps({"format": 1, "decisions": {"a/1": told}}))
+    with pytest.raises(DataError, match=r"eva\.json .*ValueError: a/1: expected onset <= apex"):
+        Review(tmp_path, "eva")
     (tmp_path / "ben.json").write_text("{")
     with pytest.raises(DataError, match=r"ben\.json"):
         Review(tmp_path, "ben")

@@ -303,6 +303,15 @@ def test_boris_on_windows_and_with_another_clock(results, tmp_path):
     path.write_text(json.dumps(project))
     with pytest.raises(DataError, match=r"time offset 3600\.0 s"):
         read_coding(path)
+    observation |= {"time offset": 0, "type": "IMAGES"}
+    path.write_text(json.dumps(project))
+    with pytest.raises(DataError, match="observation of type IMAGES"):
+        read_coding(path)
+    observation["type"] = "MEDIA"
+    observation["media_info"]["offset"]["1"] = 2.5
+    path.write_text(json.dumps(project))
+    with pytest.raises(DataError, match=r"time offset 2\.5 s"):
+        read_coding(path)
     observation["file"]["1"] *= 2
     path.write_text(json.dumps(project))
     with pytest.raises(DataError, match="found 2 media files one after another"):

@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     TypeAdapter,
+    ValidationError,
     model_validator,
 )
 
@@ -232,7 +233,17 @@ def read_review(path: Path) -> dict[str, Decision]:
         told = json.loads(path.read_text(encoding="utf-8"))
         if told["format"] != _FORMAT:
             raise ValueError(f"found format {told['format']}, expected {_FORMAT}")
-        return _DECISIONS.validate_python(told["decisions"])
+        try:
+            return _DECISIONS.validate_python(told["decisions"])
+        except ValidationError as error:
+            raise ValueError(first_of(error)) from error
+
+
+def first_of(error: ValidationError) -> str:
+    """Say in one sentence what was wrong with decisions first, and with which."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = " ".join(str(part) for part in first["loc"] if part not in ("decision", "Decision"))
+    return f"{place}: {first['msg']}".replace("Value error, ", "").removeprefix(": ")
 
 
 def read_reviews(folder: Path) -> dict[str, dict[str, Decision]]:

@@ -22,7 +22,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from openmer.app._decisions import Decision, Review, ReviewItem, review_items, reviews_folder
+from openmer.app._decisions import (
+    Decision,
+    Review,
+    ReviewItem,
+    first_of,
+    review_items,
+    reviews_folder,
+)
 from openmer.app._pictures import face_frames_of
 from openmer.app._review_page import review_page
 from openmer.errors import ConfigError, DataError, OpenMERError
@@ -213,7 +220,7 @@ class _Server:
         try:
             return JSONResponse(work(int(number)))
         except ValidationError as error:
-            return _said(_first_of(error), 400)
+            return _said(f"The decision was not kept: {first_of(error)}.", 400)
         except (OpenMERError, OSError) as error:
             return _said(str(error), 400)
         except Exception as error:  # such as of a damaged video: the page goes on
@@ -224,14 +231,6 @@ class _Server:
 
     def _is_own(self, given: str) -> bool:
         return secrets.compare_digest(given.encode(), self._token.encode())
-
-
-def _first_of(error: ValidationError) -> str:
-    """Say in one sentence what was wrong with a decision first."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = " ".join(str(part) for part in first["loc"] if part not in ("decision", "Decision"))
-    said = first["msg"].removeprefix("Value error, ")
-    return f"The decision was not kept: {f'{place}: ' if place else ''}{said}."
 
 
 def _said(error: str, status: int) -> Response:

@@ -28,6 +28,7 @@ _KEYS = {"micro": "i", "macro": "a", "apex": "x"}
 _NO_DATE = "1970-01-01T00:00:00"
 _BETWEEN = "|"  # of the modifiers: class and action units
 _NONE = "None"  # what BORIS says where nothing is chosen of a set
+_MEDIA = "MEDIA"
 _PLAYERS = 8
 
 
@@ -105,7 +106,7 @@ def _observation(coding: Coding, rows: list[list[Any]]) -> dict[str, Any]:
     rate = round(1 / coding.step_s, 3) if coding.step_s else 0.0
     return {
         "file": files,
-        "type": "MEDIA",
+        "type": _MEDIA,
         "date": _NO_DATE,
         "description": "",
         "time offset": 0,
@@ -138,11 +139,16 @@ def _read(path: Path) -> Coding:
     media = observation["file"].get("1") or [""]
     if len(media) > 1:
         raise ValueError(f"found {len(media)} media files one after another, expected one")
-    if float(observation.get("time offset") or 0):
-        raise ValueError(
-            f"found the time offset {observation['time offset']} s, expected events that are timed "
-            "from the first frame, so 0"
-        )
+    kind = str(observation.get("type") or _MEDIA)
+    if kind != _MEDIA:
+        raise ValueError(f"found an observation of type {kind}, expected {_MEDIA}, of one video")
+    offsets = observation.get("media_info", {}).get("offset", {})
+    for offset in (observation.get("time offset"), offsets.get("1")):
+        if float(offset or 0):
+            raise ValueError(
+                f"found the time offset {offset} s, expected events that are timed from the first "
+                "frame, so 0"
+            )
     return Coding(video=media[0], events=_events(observation["events"], names, points))
 
 
@@ -172,12 +178,12 @@ def _events(
     return with_apexes(found, apexes)
 
 
-def _label(code: str, modifier: str, said: str) -> str:
+def _label(code: str, modifier: str, said: str | None) -> str:
     class_name, *others = [
         without_word(part, _NONE) for part in label_parts(modifier, _BETWEEN)
     ] or [""]
     class_name = quoted(class_name) if ";" in class_name and class_name[0] != '"' else class_name
-    parts = (code, class_name, *map(units_part, others), note_part(said))
+    parts = (code, class_name, *map(units_part, others), note_part(said or ""))
     return "; ".join(part for part in parts if part)
 
 
