@@ -20,6 +20,7 @@ import torch
 from joblib.externals.loky.process_executor import ProcessPoolExecutor
 from tests.builders import make_task
 
+from openmer.errors import DataError
 from openmer.evaluation.audit import _hook
 from openmer.evaluation.audit._recording import Event, Recorder, allowed_roots, check_recorded
 
@@ -352,3 +353,15 @@ def test_sockets_of_a_file_and_the_c_library_are_named_but_not_other_functions(t
     assert f"connects to {tmp_path / 'server'}, which may know the labels" in message
     (message,) = messages(recorded(lambda: ctypes.CDLL(None).fopen))
     assert "looks up with ctypes, in the C library, fopen" in message
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="other systems have no full device")
+def test_a_full_disk_stops_the_recording_and_is_told(tmp_path):
+    _hook.start("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        (tmp_path / "one").write_text("")
+    (tmp_path / "two").write_text("")  # nothing is recorded any more
+    recorder = Recorder()
+    with pytest.raises(DataError, match="is not whole: no space left"), recorder:
+        os.write(_hook._log[0], b'["read", "half a na')
+    assert not recorder._log.parent.exists()

@@ -5,6 +5,7 @@ It needs the standard library only, so that a fresh worker has it before anythin
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -208,4 +209,12 @@ def _importers() -> list[str]:
 
 def _note(kind: str, what: str, changed: int = 0) -> None:
     line = json.dumps([kind, what, changed]) + "\n"
-    os.write(_log[0], line.encode("utf-8", "surrogateescape"))
+    content = line.encode("utf-8", "surrogateescape")
+    written = 0
+    try:
+        written = os.write(_log[0], content)
+    finally:
+        if written < len(content):
+            stop()  # or every file that is opened from now on raises the same
+    if written < len(content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import openmer
-from openmer.errors import OpenMERError
+from openmer.errors import DataError, OpenMERError
 from openmer.evaluation._experiment import Task
 from openmer.evaluation._seen_subjects import start_of
 from openmer.evaluation.audit import _hook
@@ -81,10 +81,12 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        _end_waiting_workers()
-        _hook.stop()
-        self.calls.append(self._new_events())
-        self._opened.close()
+        with self._opened:
+            try:
+                _end_waiting_workers()
+            finally:
+                _hook.stop()
+            self.calls.append(self._new_events())
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
@@ -104,9 +106,18 @@ class Recorder(contextlib.AbstractContextManager["Recorder"]):
             self.calls.append(events + told)
 
     def _new_events(self) -> list[Event]:
-        """Return what was recorded since this was asked last, in its order."""
+        """Return what was recorded since this was asked last, in its order.
+
+        Raises:
+            DataError: The disk was full, so that the recording is not whole.
+        """
         own = {str(self._log), os.path.realpath(self._log)}
         log = self._log.read_bytes()[self._read :]
+        if log and not log.endswith(b"\n"):
+            raise DataError(
+                f"The recording of the audit in {self._log.parent.parent} is not whole: no space "
+                "left on that disk. Make room there, or choose another folder (TMPDIR)."
+            )
         self._read += len(log)
         events = [Event(*json.loads(line)) for line in log.splitlines()]
         return [event for event in events if event.what not in own]
