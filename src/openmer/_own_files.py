@@ -9,6 +9,7 @@ from pathlib import Path
 from openmer.errors import DataError, reading_file
 
 _HEAD_BYTES = 65_536
+_LONGEST_NAME = 255  # bytes, on all common disks
 _REMEDY = "Move it away, or write to another place."
 
 
@@ -24,7 +25,7 @@ def require_own(marks: Mapping[Path, str]) -> None:
     """
     for path, mark in marks.items():
         with reading_file(path, "an earlier result", _REMEDY):
-            _require_folder(path)
+            require_room(path.parent)
             if not path.exists():
                 continue
             if not path.is_file():
@@ -35,12 +36,23 @@ def require_own(marks: Mapping[Path, str]) -> None:
                 )
 
 
-def _require_folder(path: Path) -> None:
-    """Refuse a place that no file can be written to."""
-    around = next(one for one in path.absolute().parents if os.path.lexists(one))
-    if not (around.is_dir() and os.access(around, os.W_OK | os.X_OK)):
-        why = "cannot be written to" if around.is_dir() else "is no folder"
-        raise DataError(f"Cannot write {path}: {around} {why}. {_REMEDY}")
+def require_room(folder: Path) -> None:
+    """Refuse a folder that cannot be written to, or not be made; call it before the work.
+
+    Raises:
+        DataError: A file is in its way, its disk is read-only, or a name is too long.
+    """
+    whole = folder.absolute()
+    around = next(one for one in (whole, *whole.parents) if os.path.lexists(one))
+    why = ""
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in whole.parts):
+        why = f"a name in it has more than {_LONGEST_NAME} bytes"
+    elif not around.is_dir():
+        why = f"{around} is no folder"
+    elif not os.access(around, os.W_OK | os.X_OK):
+        why = f"{around} cannot be written to"
+    if why:
+        raise DataError(f"Cannot write {folder}: {why}. {_REMEDY}")
 
 
 def _has(path: Path, mark: str) -> bool:

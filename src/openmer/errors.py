@@ -13,7 +13,8 @@ _REASON = 160  # characters of what a library says
 _SHELL_PIPES = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 _NO_MEMORY = re.compile(  # in the words of PyTorch, OpenCV, C++, threads and loaders
     r"(?i)(can't|cannot|unable to|failed to) allocate|not enough memory|out ?of ?memory|"
-    r"insufficient memory|bad_alloc|can't start new thread|failed to map segment"
+    r"insufficient memory|bad_alloc|can't start new thread|failed to map segment|"
+    r"error return without exception|without setting an exception"  # an import that got none
 )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from openmer._file_names import cut_name, readable, safe_name, short_name
 from openmer._folder_stamp import STAMP, is_of_the_system, names, print_of, read_stamp, write_stamp
-from openmer._own_files import require_own, require_same
+from openmer._own_files import require_own, require_room, require_same
 from openmer._temporary_names import TEMPORARY, is_stale, unique_mark
 from openmer.errors import DataError
 
@@ -31,6 +31,7 @@ __all__ = [
     "replace_files",
     "replace_folder",
     "require_own",
+    "require_room",
     "require_same",
     "safe_name",
     "short_name",

@@ -81,6 +81,7 @@ def test_debug_shows_the_traceback_of_every_error(failing, options):
     [
         (MemoryError(), 3, "--workers 1"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), 3, "--workers"),
+        (SystemError("error return without exception set"), 3, "--workers 1"),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), 3, "--memory-gib"),
         (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 5000), 3, "(5000 characters)"),
         (DataError("x" * 100_000), 3, "... (100000 characters)"),

@@ -35,6 +35,7 @@ from openmer.evaluation import (
     require_classes,
     warnings_of,
 )
+from openmer.files import require_room
 from openmer.methods import Method, load_method, with_label_scheme
 from openmer.preprocessing import ArrayCache
 from openmer.reports import write_report
@@ -238,6 +239,7 @@ def evaluate(
     """
     chosen = method_of(method, overrides, label_scheme)
     require_classes(chosen)
+    require_room(Path(out))
     rule = epoch_rule or chosen.epoch_rule
     how = Protocol(epoch_rule=rule, seeds=tuple(range(seeds)), folds=protocol, leak=leak)
     resources = Resources(device=device, workers=workers)

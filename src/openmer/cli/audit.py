@@ -16,9 +16,11 @@ from openmer.cli._console import output, progress, tell
 from openmer.cli._option_groups import Clips, Compute, Work, tell_failures
 from openmer.cli._options import EpochRule, Json, MethodName, Out, ProtocolOption, Rule
 from openmer.errors import ConfigError
+from openmer.files import require_room
 
 if TYPE_CHECKING:
     from openmer.evaluation import AuditRecord, Finding, Task
+    from openmer.methods import Method
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,19 @@ class AuditedWork(Work):
     """A method and its clips; the method may be left out where results are checked."""
 
     method: MethodName = ""
+
+    def load(self) -> Method:
+        """Load the method.
+
+        Raises:
+            ConfigError: None is given, or as `Work.load`.
+        """
+        if not self.method:
+            raise ConfigError(
+                "Found neither a method nor --predictions, expected one: openmer audit METHOD for "
+                "a method, or openmer audit --predictions FILE for published results."
+            )
+        return Work.load(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +113,8 @@ def audit(
         _check(results.predictions, results, clips, work.label_scheme, as_json=as_json)
     of_results = {"--folds": results.folds, "--log": results.log, "--claim": results.claim}
     _require_none(of_results, "belongs to published results. Give --predictions FILE, too")
-    if not work.method:
-        raise ConfigError(
-            "Found neither a method nor --predictions, expected one: openmer audit METHOD for a "
-            "method, or openmer audit --predictions FILE for published results."
-        )
     chosen = work.load()
+    require_room(out)
     source = work.read(clips)
     rule = EpochRule(epoch_rule or chosen.epoch_rule)
     how = evaluation.Protocol(epoch_rule=rule.value, folds=protocol)

@@ -22,6 +22,7 @@ from openmer.cli._options import (
     Storage,
     Track,
 )
+from openmer.files import require_room
 
 
 def evaluate(
@@ -49,6 +50,7 @@ def evaluate(
     """Evaluate a method, each subject held out once; stop and resume at will."""
     chosen = work.load()
     evaluation.require_classes(chosen)
+    require_room(out)
     source = work.read(clips)
     protocol = evaluation.Protocol(
         epoch_rule=epoch_rule.value if epoch_rule else chosen.epoch_rule,

@@ -23,7 +23,7 @@ from openmer.cli._options import (
     Overrides,
 )
 from openmer.errors import ConfigError, unknown_name
-from openmer.files import readable, replace_file, require_own
+from openmer.files import readable, replace_file, require_own, require_room
 from openmer.theme import FIGURE_MARK
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def pretrain(
     """Make a method's starting weights; stop and resume at will, the bytes are the same."""
     chosen = _started(methods.load_method(method, overrides or ()), start)
     folder = out or Path("pretrained") / chosen.name
+    require_room(folder)
     require_own({} if sheet is None else {sheet: FIGURE_MARK})
     roots = _roots(chosen, root or ())
     with progress(chosen.title) as report:

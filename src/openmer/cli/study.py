@@ -15,7 +15,7 @@ from openmer.cli._console import errors, output, progress, tell, warn
 from openmer.cli._option_groups import Clips, Compute, clip_named, prepare
 from openmer.cli._options import Out, Overrides, Seeds
 from openmer.errors import ConfigError
-from openmer.files import replace_file, replace_files
+from openmer.files import replace_file, replace_files, require_room
 
 if TYPE_CHECKING:
     from openmer.clip import Clip
@@ -74,6 +74,7 @@ def study(
         quick=quick,
     )
     reproduction.check_weights(chosen, changes)
+    require_room(out)
     how = reproduction.StudyRun(
         protocol=evaluation.Protocol(seeds=tuple(range(seeds))),
         leaky=leaky,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from openmer.augmentation import AugmentationField
 from openmer.config import Record as Record  # noqa: PLC0414 - part of this room's face
@@ -15,6 +15,9 @@ from openmer.training._searched_key import SearchedKey
 
 Scalar = bool | int | float | str
 EpochRule = Literal["fixed", "inner", "held_out"]
+
+
+_FINITE = ConfigDict(allow_inf_nan=False)  # JSON, which takes records to workers, has no others
 
 
 class ModelConfig(Record):
@@ -51,6 +54,7 @@ class LossConfig(Record):
         head_l2: The same with the sum of their squares.
     """
 
+    model_config = _FINITE
     name: LossName = "cross_entropy"
     gamma: float = Field(default=2.0, ge=0)
     class_weights: tuple[PositiveFloat, ...] | Literal["balanced"] = ()
@@ -127,6 +131,7 @@ class Stage(Record):
             last stage's. The best epoch is sought again where the size changes.
     """
 
+    model_config = _FINITE
     epochs: PositiveInt
     learning_rate: PositiveFloat
     trainable: Literal["all", "head"] = "all"
@@ -331,6 +336,7 @@ class NetworkTraining(Record):
         inner: The inner split.
     """
 
+    model_config = _FINITE
     kind: Literal["network"] = "network"
     epochs: int = Field(default=0, ge=0, le=1_000_000)
     batch_size: PositiveInt
