@@ -308,7 +308,7 @@ class TestOwnTable:
             ("a.mp4,1,s1,micro,1,12,9,,,", "apex '12'"),
             ("a.mp4,x,s1,micro,1,2,9,,,", "subject_id 'x' is not a whole number"),
             ("a.mp4,0,s1,micro,1,2,9,,,", "subject_id 0: faces are numbered from 1"),
-            ("a.mp4,1,s1,nan,1,2,9,,,", "kind 'nan' is not micro or macro"),
+            ("a.mp4,1,s1,nan,1,2,9,,,", "kind '' is not micro or macro"),
             ("a.mp5,1,s1,micro,1,2,9,,,", "a.mp4 does"),
             ("a.mp4,1,s/1,micro,1,2,9,,,", "holds a slash"),
             ("a.mp4,1,s1,micro,1,2,9,,,0", "fps '0' is not a rate"),

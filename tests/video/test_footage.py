@@ -69,7 +69,7 @@ def test_honest_spellings_are_read(tmp_path, text, encoding, name):
         ("video,kind\na.mp4,micro\n", "lacks the column onset, offset"),
         ("video,kind,onset,offset,onset\na.mp4,micro,1,2,3\n", "'onset' more than once"),
         ("video,kind,onset,offset\na.mp4,tiny,1,2\n", "row 2: kind 'tiny' is not micro"),
-        ("video,kind,onset,offset\na.mp4,nan,1,2\n", "row 2: kind 'nan' is not micro"),
+        ("video,kind,onset,offset\na.mp4,nan,1,2\n", "row 2: kind '' is not micro"),
         ("video,kind,onset,offset\na.mp4,micro,5,2\n", "row 2.*0 <= onset"),
         ("video,kind,onset,offset\na.mp4,none,5,\n", "row 2.*0 <= onset"),
         ("video,kind,onset,offset\na.mp4,micro,x,2\n", "row 2: onset 'x' is not a whole"),

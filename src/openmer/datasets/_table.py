@@ -87,7 +87,11 @@ def read_table(
     problems: list[str] = []
     missing: list[str] = []
     first_row: dict[str, int] = {}
-    for number, row in _filled(raw_rows(path, form), form, [] if notes is None else notes):
+    rows: list[tuple[int, Row]] = [
+        (number, {name: "" if cell in _NO_VALUE else cell for name, cell in row.items()})
+        for number, row in raw_rows(path, form)
+    ]
+    for number, row in _filled(rows, form, [] if notes is None else notes):
         try:
             _check_cells(row, form)
             item = make(row)
@@ -119,7 +123,7 @@ def raw_rows(path: Path, form: TableForm) -> list[tuple[int, Row]]:
     _, header, lines = table_cells(path, form)
     rows: list[tuple[int, Row]] = []
     for number, line in lines:
-        cells = ["" if cell.strip() in _NO_VALUE else cell.strip() for cell in line]
+        cells = [cell.strip() for cell in line]
         beyond = ",".join(cells[len(header) :]) if any(cells[len(header) :]) else ""
         rows.append((number, {**dict(zip(header, cells, strict=False)), "": beyond}))
     return rows
