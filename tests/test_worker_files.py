@@ -68,10 +68,18 @@ def test_what_a_kill_of_all_processes_leaves_is_swept(tmp_path, monkeypatch):
     assert left_of(process, tmp_path) == []
 
 
-@pytest.mark.parametrize("moment", ["not waited for", "during the sweep"])
-def test_locks_go_with_the_folder_whenever_their_process_was_killed(tmp_path, monkeypatch, moment):
-    made = "import sys; from openmer._worker_files import shared_folder; shared_folder();"
-    code = f"{made} print(1, flush=True); sys.stdin.read()"
+SHARED = "from openmer._worker_files import shared_folder; shared_folder()"
+AUDIT = "from openmer.files import temporary_folder as f; g = f('openmer-audit'); g.__enter__()"
+
+
+@pytest.mark.parametrize(
+    ("made", "moment"),
+    [(SHARED, "not waited for"), (SHARED, "during the sweep"), (AUDIT, "not waited for")],
+)
+def test_locks_go_with_the_folder_whenever_their_process_was_killed(
+    tmp_path, monkeypatch, made, moment
+):
+    code = f"import sys; {made}; print(1, flush=True); sys.stdin.read()"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     process = subprocess.Popen([sys.executable, "-c", code], **pipes)
     process.stdout.readline()

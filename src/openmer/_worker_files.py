@@ -25,7 +25,8 @@ from openmer.files import sweep_stale, temporary_folder
 
 _MEMORY = Path("/dev/shm")
 _ROOM_BYTES = 2 * 10**9  # in memory; with less, on the disk
-_NAME = "openmer-workers"
+_OURS = "openmer-"
+_NAME = f"{_OURS}workers"
 _LOCK = re.compile(r"sem\.loky-(?P<pid>[0-9]+)-.+")
 
 
@@ -90,7 +91,7 @@ def _writers(place: Path) -> set[int]:
     """Return the processes of this host that have a folder of ours in a place."""
     found: set[int | None] = set()
     with suppress(OSError):
-        found = {writer_of(path.name) for path in place.iterdir() if path.name.startswith(_NAME)}
+        found = {writer_of(path.name) for path in place.iterdir() if path.name.startswith(_OURS)}
     return {pid for pid in found if pid is not None}
 
 
