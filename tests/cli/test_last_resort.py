@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import get_args
 
@@ -22,11 +23,12 @@ COMMAND = (sys.executable, "-c", "from openmer.cli import main; main()")
 
 @pytest.fixture
 def failing(openmer, monkeypatch):
-    """Run `openmer report` where reading the runs raises an error."""
+    """Run `openmer report` where reading the runs raises an error, as if the package's own code."""
 
     def run(error, *options):
-        def fail(*_, **__):
-            raise error
+        code = compile("def fail(*_, **__):\n    raise error", _app.__file__, "exec")
+        exec(code, place := {"error": error})
+        fail = place["fail"]
 
         monkeypatch.setattr("openmer.cli.report.reports.find_runs", fail, raising=False)
         return openmer("report", "runs", *options)
@@ -54,6 +56,24 @@ def test_a_fault_is_one_line_that_names_the_file_of_the_traceback(failing, kind)
     text = path.read_text(encoding="utf-8")
     path.unlink()
     assert "Traceback" in text and "what went" in text and "['openmer', 'report'" in text
+
+
+@pytest.mark.parametrize("in_worker", [False, True])
+def test_a_fault_of_a_plug_in_names_its_line(failing, tmp_path, in_worker):
+    plug_in = tmp_path / "faulty.py"
+    plug_in.write_text("def forward():\n    return {}['nothing']\n")
+    exec(compile(plug_in.read_text(), str(plug_in), "exec"), place := {})
+    with pytest.raises(KeyError) as caught:
+        place["forward"]()
+    error = caught.value
+    if in_worker:  # joblib gives the traceback as the text of a cause
+        told = "".join(traceback.format_exception(error))
+        error = KeyError("nothing").with_traceback(None)
+        error.__cause__ = RuntimeError(f'\n"""\n{told}"""')
+    code, _, err = failing(error)
+    assert code == _app.FAULT
+    assert f"fault of {plug_in}, line 2: KeyError: 'nothing'" in err
+    assert "Correct that file" in err and "report it" not in err
 
 
 def test_a_signal_that_an_import_swallows_is_no_fault(openmer, monkeypatch):

@@ -8,10 +8,12 @@ import os
 import re
 import signal
 import sys
+import sysconfig
 import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -57,13 +59,15 @@ _COMMON = ("--plugin", "--engine")
 _ADDRESS = re.compile(r"(?:--[\w-]+=)?((?:https?|ftp|s3|gs|file)://)")
 _SHOWN = 200  # characters of a path
 _LONGEST = 5000  # characters of a message
+_PLACE = re.compile(r'File "([^"\n]+)", line (\d+)')  # of a traceback
+_PACKAGE = Path(__file__).parent.parent
 PYTORCH = ("torch", "timm", "safetensors", "huggingface_hub")  # the extra `torch`
 
 _EPILOG = (
     "Exit codes: 0 done; 1 the audit found a leak; 2 an unknown name or option; "
     "3 input data missing or broken, or no room; 4 the evaluation cannot be honest; 5 a video "
-    "without a face; 6 a video that cannot be measured; 70 a fault of OpenMER; 130 stopped; "
-    "143 terminated."
+    "without a face; 6 a video that cannot be measured; 70 a fault of OpenMER or a plug-in; 130 "
+    "stopped; 143 terminated."
 )
 
 app = typer.Typer(
@@ -214,25 +218,41 @@ def _end(error: BaseException) -> NoReturn:
             message = f"{place}: {reason}" if place else reason
             code = DataError.exit_code
         case _:
-            message = (
-                f"This is a fault of OpenMER: {type(error).__name__}: {_first_line(error)}. The "
-                f"traceback is in {_traceback_file(error)}; --debug shows it. Please report it."
-            )
-            code = FAULT
+            message, code = _fault(error), FAULT
     if len(message) > _LONGEST:
         message = f"{message[:_LONGEST]}... ({len(message)} characters)"
     errors.print(f"[bold red]Error:[/] {escape(message)}", markup=True, soft_wrap=True)
     sys.exit(code)
 
 
+def _fault(error: BaseException) -> str:
+    """Say whose fault an error is that nobody foresaw, and where its traceback is."""
+    told = "".join(traceback.format_exception(error))
+    own = [place for place in _PLACE.findall(told) if _is_users(place[0])]
+    whose, what_to_do = "OpenMER", "Please report it."
+    if own:
+        whose, what_to_do = f"{own[-1][0]}, line {own[-1][1]}", "Correct that file."
+    return (
+        f"This is a fault of {whose}: {type(error).__name__}: {_first_line(error)}. The traceback "
+        f"is in {_traceback_file(told)}; --debug shows it. {what_to_do}"
+    )
+
+
+def _is_users(file: str) -> bool:
+    """Whether a file in a traceback is neither this package's nor a library's."""
+    libraries = (sys.prefix, sys.base_prefix, *sysconfig.get_paths().values())
+    known = [_PACKAGE, *(Path(place) for place in libraries if place != os.sep)]
+    is_there = os.path.isfile(file)  # noqa: PTH113 (which never raises)
+    return is_there and not any(Path(file).is_relative_to(one) for one in known)
+
+
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [""])[0][:200].rstrip(".")
 
 
-def _traceback_file(error: BaseException) -> str:
-    """Write the traceback into a file of its own among the temporary ones; return its path."""
-    text = f"openmer {__version__}, Python {sys.version}\n{sys.argv}\n\n"
-    text += "".join(traceback.format_exception(error))
+def _traceback_file(told: str) -> str:
+    """Write a traceback into a file of its own among the temporary ones; return its path."""
+    text = f"openmer {__version__}, Python {sys.version}\n{sys.argv}\n\n{told}"
     number, path = tempfile.mkstemp(prefix="openmer-error-", suffix=".txt")
     with os.fdopen(number, "w", encoding="utf-8") as file:
         file.write(text)
