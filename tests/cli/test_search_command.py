@@ -141,3 +141,10 @@ def _finished(out):
             (count,) = storage.execute("select count(*) from trials where state = 'COMPLETE'")
             return count[0]
     return 0
+
+
+def test_a_storage_without_a_search_is_refused_before_the_work(openmer, tmp_path):
+    words = ("--manifest", tmp_path / "none.csv", "--storage", "sqlite:///trials.db")
+    code, _, err = openmer("evaluate", "flow-svm", *words)
+    assert code == 2
+    assert "'flow-svm' searches nothing" in err and not (tmp_path / "trials.db").exists()

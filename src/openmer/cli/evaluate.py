@@ -22,6 +22,7 @@ from openmer.cli._options import (
     Storage,
     Track,
 )
+from openmer.errors import ConfigError
 from openmer.files import require_room
 
 
@@ -50,6 +51,11 @@ def evaluate(
     """Evaluate a method, each subject held out once; stop and resume at will."""
     chosen = work.load()
     evaluation.require_classes(chosen)
+    if storage and chosen.search is None:
+        raise ConfigError(
+            f"--storage keeps the trials of a search, and {chosen.name!r} searches nothing. Leave "
+            "it out, or give --search."
+        )
     require_room(out)
     source = work.read(clips)
     protocol = evaluation.Protocol(
