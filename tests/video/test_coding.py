@@ -214,6 +214,22 @@ def test_tiers_of_a_coders_own_name_are_read(tmp_path):
     assert (found.subject_id, found.kind, found.class_name) == (2, "micro", "disgust")
 
 
+def test_tiers_of_one_action_unit_each_are_movements_with_units(tmp_path):
+    document = pympi.Eaf()
+    for name, start, end, text in (
+        ("AU12L", 1000, 1400, "b"),
+        ("AU 6", 1200, 1500, "x"),
+        ("au4", 3000, 3200, "unsure"),
+    ):
+        document.add_tier(name, part="subject 2")
+        document.add_annotation(name, start, end, text)
+    document.to_file(str(tmp_path / "own.eaf"))
+    first, second = one_coder(tmp_path, read_coding(tmp_path / "own.eaf"), "").events
+    assert (first.onset_s, first.offset_s, first.action_units) == (1.0, 1.5, "12BL+6")
+    assert (second.action_units, second.class_name, second.comment) == ("4", "", "unsure")
+    assert first.subject_id == second.subject_id == 2
+
+
 ELAN = """<?xml version="1.0" encoding="UTF-8"?>
 <ANNOTATION_DOCUMENT AUTHOR="" DATE="2020-01-01T00:00:00+01:00" FORMAT="3.0" VERSION="3.0"
  xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"

@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from openmer.video.coding._coding import CodedEvent, event_from
+from openmer.video.coding._coding import CodedEvent, event_from, note_part
 
 _SUBJECT = re.compile(r"subject\s*(\d+)", re.IGNORECASE)
 _KIND = re.compile(r"\b(micro|macro)\b", re.IGNORECASE)
 _LANE = re.compile(r"\s*\(\d+\)\s*$")
 _APEX = re.compile(r"\bapex\b", re.IGNORECASE)
+_UNIT = re.compile(r"\s*AU[\s:._-]*([LRTBU]?\d{1,2}[LR]?)\s*", re.IGNORECASE)
+_INTENSITY = re.compile(r"[A-E]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,12 @@ class Tier:
     def is_apex(self) -> bool:
         """Whether its labels say when movements are largest."""
         return bool(_APEX.search(self.name))
+
+    @property
+    def unit(self) -> str:
+        """The action unit whose name the tier has, as "AU4" or "AU 12L"; "" for any other tier."""
+        found = _UNIT.fullmatch(_SUBJECT.sub("", self.base))
+        return found.group(1) if found else ""
 
     @property
     def subject_id(self) -> int:
@@ -72,6 +80,7 @@ def tiers_of(events: Iterable[CodedEvent]) -> list[Tier]:
 def events_on(tiers: Sequence[Tier]) -> tuple[CodedEvent, ...]:
     """Read events from tiers, of ours or of a coder's own names; by onset."""
     found = []
+    tiers = _with_units_joined(tiers)
     for tier in (tier for tier in tiers if not tier.is_apex):
         apexes = [
             (other.subject_id, other.kind, start)
@@ -86,6 +95,41 @@ def events_on(tiers: Sequence[Tier]) -> tuple[CodedEvent, ...]:
     for other in (tier for tier in tiers if tier.is_apex):
         _check_apexes(found, [(other.subject_id, other.kind, start) for start, *_ in other.labels])
     return tuple(sorted(found, key=lambda event: (event.onset_s, event.subject_id)))
+
+
+def _with_units_joined(tiers: Sequence[Tier]) -> list[Tier]:
+    """Join tiers of one action unit each: what overlaps, of one coder and face, is one movement."""
+    joined = [tier for tier in tiers if not tier.unit or tier.is_apex]
+    by_place: dict[tuple[str, int, str], list[tuple[float, float, str]]] = {}
+    for tier in tiers:
+        if tier not in joined:
+            labels = by_place.setdefault((tier.coder, tier.subject_id, tier.kind), [])
+            labels += [(a, b, _unit_label(tier.unit, text)) for a, b, text in tier.labels]
+    for (coder, subject_id, kind), labels in by_place.items():
+        name = f"subject {subject_id} {kind} action units"
+        joined.append(Tier(name=name, coder=coder, labels=_joined(sorted(labels))))
+    return joined
+
+
+def _joined(labels: Sequence[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
+    """Join labels that overlap, by their starts."""
+    found: list[tuple[float, float, str]] = []
+    for start, end, text in labels:
+        if found and start < found[-1][1]:
+            first, last, texts = found.pop()
+            found.append((first, max(last, end), f"{texts}; {text}"))
+        else:
+            found.append((start, end, text))
+    return found
+
+
+def _unit_label(unit: str, text: str) -> str:
+    """Write what stands on the tier of a unit: its intensity, or anything else as a comment."""
+    if _INTENSITY.fullmatch(text.strip()):
+        side = unit[-1] if unit[-1] in "LRlr" else ""
+        return f"AU {unit.removesuffix(side)}{text.strip().upper()}{side}"
+    is_name = text.strip().lower() in ("", "x", "1", "+", unit.lower(), f"au{unit}".lower())
+    return f"AU {unit}" if is_name else f"AU {unit}; {note_part(text.strip())}"
 
 
 def with_apexes(
