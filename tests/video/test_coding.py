@@ -235,8 +235,8 @@ ELAN = """<?xml version="1.0" encoding="UTF-8"?>
  xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
  xsi:noNamespaceSchemaLocation="http://www.mpi.nl/tools/elan/EAFv3.0.xsd">
 <HEADER MEDIA_FILE="" TIME_UNITS="{units}">
-<MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/Users/anna/sound.wav" MIME_TYPE="audio/x-wav"/>
-<MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/Users/anna/{video}" MIME_TYPE="video/mp4" {origin}/>
+<MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/Coding/anna/sound.wav" MIME_TYPE="audio/x-wav"/>
+<MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/Coding/anna/{video}" MIME_TYPE="video/mp4" {origin}/>
 </HEADER>
 <TIME_ORDER><TIME_SLOT TIME_SLOT_ID="ts1" TIME_VALUE="1000"/>
 <TIME_SLOT TIME_SLOT_ID="ts2" TIME_VALUE="1400"/></TIME_ORDER>
