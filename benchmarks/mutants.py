@@ -85,10 +85,16 @@ TARGETS = {
     "published results": Target(
         (
             "openmer.evaluation.audit._results",
+            "openmer.evaluation.audit._results_arrays",
+            "openmer.evaluation.audit._results_cells",
             "openmer.evaluation.audit._results_claims",
+            "openmer.evaluation.audit._results_files",
             "openmer.evaluation.audit._results_table",
         ),
-        ("tests/evaluation/audit/test_results.py",),
+        (
+            "tests/evaluation/audit/test_results.py",
+            "tests/evaluation/audit/test_results_files.py",
+        ),
     ),
 }
 
