@@ -169,3 +169,40 @@ def test_a_registry_loads_plugins_after_what_comes_with_the_package(monkeypatch)
     monkeypatch.setenv("OPENMER_PLUGINS", "another.module")
     assert "one" in things
     assert asked == 2 * ["plugins"], "asked again where another plug-in is listed"
+
+
+def test_the_code_of_a_plugin_is_known_by_what_it_is_loaded_from(tmp_path, plugins):
+    (tmp_path / "aside").mkdir()
+    write(tmp_path / "aside", "helper_of_mine", "one = 1\n")
+    code = "import aside.helper_of_mine\nfrom collections import OrderedDict\n"
+    path = write(tmp_path, "code_of_mine", code)
+
+    def code_now():
+        plugins._loaded.clear()
+        for name in ("code_of_mine", "aside", "aside.helper_of_mine"):
+            sys.modules.pop(name, None)
+        plugins.add_plugins([path])
+        return plugins.code_of("code_of_mine")
+
+    first = code_now()
+    assert first and code_now() == first == plugins.code_of("aside.helper_of_mine")
+    write(tmp_path / "aside", "helper_of_mine", "one = 1  # and more\n")
+    assert code_now() != first
+    assert plugins.code_of("collections") == plugins.code_of("nothing") == ""
+
+
+def test_a_plugin_with_a_step_loads_whatever_is_imported_first(tmp_path):
+    step = """
+from typing import ClassVar, Literal
+import openmer
+
+class Halved(openmer.Step):
+    gives: ClassVar = {"flow": "flow"}
+    step: Literal["halved_first"] = "halved_first"
+"""
+    path = write(tmp_path, "step_of_mine", step)
+    code = (
+        "from openmer.preprocessing import _prepare, list_steps\n"
+        "print('halved_first' in list_steps())"
+    )
+    assert python(code, OPENMER_PLUGINS=path).strip() == "True"

@@ -6,6 +6,7 @@ variable ``OPENMER_PLUGINS``, from where worker processes have it, too.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ GROUP = "openmer.plugins"
 VARIABLE = "OPENMER_PLUGINS"
 
 _loaded: set[str] = set()
+_codes: dict[str, str] = {}  # of each module of a plug-in: digest of all modules of that plug-in
 _loading: list[str] = []
 
 
@@ -56,6 +58,14 @@ def is_loading() -> bool:
     return bool(_loading)
 
 
+def code_of(module: str) -> str:
+    """Return a digest of a plug-in's files as they were loaded; "" of a module of no plug-in.
+
+    Files are those that lie beside the plug-in, or inside of its package, and are imported with it.
+    """
+    return _codes.get(module, "")
+
+
 @cache
 def _installed() -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=GROUP))
@@ -69,11 +79,13 @@ def _load(name: str, entry: EntryPoint | None = None) -> None:
     if name in _loaded:
         return
     _loading.append(name)
+    before = set(sys.modules)
     try:
         if entry is None:
             _import(name)
         else:
             entry.load()
+        _keep_code(before, entry.module if entry else name)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # also one that would end the command in silence
@@ -86,6 +98,20 @@ def _load(name: str, entry: EntryPoint | None = None) -> None:
     finally:
         _loading.pop()
     _loaded.add(name)
+
+
+def _keep_code(before: Iterable[str], plugin: str) -> None:
+    """Remember what the files of a plug-in hold now."""
+    folder = Path(plugin).parent if _is_file(plugin) else None
+    top = (Path(plugin).stem if folder else plugin).partition(".")[0]
+    own: dict[str, bytes] = {}
+    for module in sys.modules.keys() - set(before):
+        file = Path(getattr(sys.modules[module], "__file__", None) or "")
+        beside = folder is not None and file.resolve().is_relative_to(folder)
+        if (beside or module.partition(".")[0] == top) and file.is_file():
+            own[module] = file.read_bytes()
+    digests = [f"{name} {hashlib.sha256(own[name]).hexdigest()}" for name in sorted(own)]
+    _codes.update(dict.fromkeys(own, hashlib.sha256("\n".join(digests).encode()).hexdigest()))
 
 
 def _import(name: str) -> None:

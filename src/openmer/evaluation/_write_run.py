@@ -15,6 +15,7 @@ from typing import Any
 import tomli_w
 
 import openmer
+from openmer._plugins import code_of
 from openmer.config import read_toml
 from openmer.errors import DataError
 from openmer.evaluation._audit_stamp import digest_of
@@ -25,8 +26,8 @@ from openmer.evaluation._seen_subjects import seen_subjects, start_of
 from openmer.evaluation.tuning._record import summary_of
 from openmer.files import replace_file
 from openmer.methods import Method
-from openmer.models import load_weights
-from openmer.training import RunPlan
+from openmer.models import builder_of, load_weights
+from openmer.training import LOSSES, NetworkTraining, RunPlan
 
 _PACKAGES = ("numpy", "torch", "timm", "scikit-learn", "opencv-contrib-python-headless", "joblib")
 
@@ -34,10 +35,10 @@ _PACKAGES = ("numpy", "torch", "timm", "scikit-learn", "opencv-contrib-python-he
 def run_folder(task: Task, protocol: Protocol, out: Path) -> Path:
     """Where a run's results belong: the same question always has the same folder.
 
-    The hash covers the resolved method, the contents of its stored weights, the prepared arrays,
-    clips and classes, the epoch rule, a label permutation, folds that are not those of
-    leave-one-subject-out, and the version of OpenMER; not the
-    seeds, so that seeds can be added later.
+    The hash covers the resolved method, the contents of its stored weights, the files of the
+    plug-ins that it trains with, the prepared arrays, clips and classes, the epoch rule, a label
+    permutation, folds that are not those of leave-one-subject-out, and the version of OpenMER; not
+    the seeds, so that seeds can be added later.
     Arrays and clips are those that could be prepared. Where some could not, their keys are covered,
     too: the same clips chosen on purpose are another question.
     """
@@ -179,8 +180,21 @@ def _data_record(task: Task) -> dict[str, Any]:
         "label_scheme": task.scheme.name,
         "input_shape": list(task.data.inputs.shape[1:]),
     }
-    stored = weights_digest(task.method)
-    return {**record, "weights_sha256": stored} if stored else record
+    stored, code = weights_digest(task.method), _code_digest(task.method)
+    record |= {"weights_sha256": stored} if stored else {}
+    return {**record, "code_sha256": code} if code else record
+
+
+def _code_digest(method: Method) -> str:
+    """Return a digest of the plug-ins that a method trains with; "" where it needs none."""
+    used: list[object] = [builder_of(method.model.name)] if method.model else []
+    if method.loss.name in LOSSES:
+        used.append(LOSSES[method.loss.name])
+    training = method.training
+    if isinstance(training, NetworkTraining) and training.perturb:
+        used += [type(one) for one in training.perturb.augmentations]
+    codes = {code_of(getattr(one, "__module__", "")) for one in used} - {""}
+    return hashlib.sha256("".join(sorted(codes)).encode()).hexdigest()[:16] if codes else ""
 
 
 def weights_digest(method: Method) -> str:

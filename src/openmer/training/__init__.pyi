@@ -94,6 +94,7 @@ from ._kernel_methods import (
 from ._kernel_module import (
     KernelClassifier as KernelClassifier,
 )
+from ._loss_registry import LOSSES as LOSSES
 from ._loss_registry import list_losses as list_losses
 from ._loss_registry import register_loss as register_loss
 from ._losses import (
@@ -198,6 +199,7 @@ from ._svm import (
 __all__ = [
     "CLASSIFIER",
     "LEVEL_OF_PRESENT",
+    "LOSSES",
     "ActionUnitConfig",
     "Changes",
     "DecisionFunction",

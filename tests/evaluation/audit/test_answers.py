@@ -1,5 +1,6 @@
 """Answers that were not learned are noted, and functions that are not the package's own told."""
 
+import functools
 import runpy
 
 import lazy_loader
@@ -8,7 +9,7 @@ import pytest
 from tests.builders import make_task
 
 import openmer
-from openmer.evaluation import _metrics, _protocols
+from openmer.evaluation import AuditRecord, _metrics, _protocols
 from openmer.evaluation.audit._answers import check_answers
 from openmer.evaluation.audit._own_code import check_code
 from openmer.evaluation.audit._recording import Recorder
@@ -71,6 +72,23 @@ def test_own_functions_are_told_from_those_of_others(monkeypatch):
     assert found.severity == "leak" and found.message.startswith("2 functions")
     assert "openmer.evaluation._metrics.uf1 is that of " in found.message
     assert "numpy.array_equal is that of " in found.message
+
+
+@pytest.mark.parametrize("named", ["<string>", _metrics.__file__])
+def test_a_function_of_a_text_is_that_of_others_whatever_file_it_names(monkeypatch, named):
+    told = {}
+    exec(compile("def uf1(counts): return 1.0", named, "exec"), told)
+    monkeypatch.setattr(_metrics, "uf1", told["uf1"])
+    (found,) = check_code()
+    assert "openmer.evaluation._metrics.uf1 is not that of its module" in found.message
+
+
+def test_a_method_that_is_no_function_any_more_is_found(monkeypatch):
+    monkeypatch.setattr(AuditRecord, "to_json", functools.partial(dict))
+    monkeypatch.setattr(_metrics.uar, "__code__", (lambda counts: 1.0).__code__)
+    (found,) = check_code()
+    assert "_audit_stamp.AuditRecord.to_json is not that" in found.message
+    assert "_metrics.uar is " in found.message
 
 
 def test_looking_at_functions_loads_no_library_that_waits(tmp_path, monkeypatch):

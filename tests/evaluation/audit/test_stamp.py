@@ -9,6 +9,7 @@ import tomli_w
 from tests.builders import make_task
 
 import openmer
+from openmer import _plugins
 from openmer.api._evaluate import Result
 from openmer.errors import DataError
 from openmer.evaluation import (
@@ -24,6 +25,7 @@ from openmer.evaluation import (
     run_folder,
     write_audit,
 )
+from openmer.models import builder_of
 from openmer.reports import unit_table
 from openmer.reports._csv_sheet import render_csv
 from openmer.reports._markdown import render_markdown
@@ -105,6 +107,16 @@ def test_an_audit_belongs_to_the_run_of_the_same_question(run):
     folder, made, expected = run
     assert folder == expected and made.run == folder.name
     assert made.state == "audited in part (1 of 3 epochs, 1 of 7 held-out subjects)"
+
+
+def test_a_plugin_that_has_changed_is_another_question(tmp_path, monkeypatch):
+    task = make_task()
+    module = builder_of(task.method.model.name).__module__
+    runs = [run_folder(task, Protocol(), tmp_path)]
+    for code in ("a", "b"):
+        monkeypatch.setitem(_plugins._codes, module, code)
+        runs.append(run_folder(task, Protocol(), tmp_path))
+    assert len(set(runs)) == 3
 
 
 def test_every_table_says_what_is_proven(run):
