@@ -49,6 +49,25 @@ def test_each_reader_names_a_row_that_is_none(tmp_path, header, row):
         _READERS[header](path)
 
 
+@pytest.mark.parametrize("header", _READERS)
+def test_each_reader_names_a_second_header_with_other_places(tmp_path, header):
+    path = tmp_path / "truth.csv"
+    cells = header.split(",")
+    path.write_text(f"{header}\n{','.join('1' for _ in cells)}\n{','.join(cells[::-1])}\n")
+    with pytest.raises(DataError, match=r"row 3 is a header again"):
+        _READERS[header](path)
+
+
+def test_tables_that_were_joined_or_cut_off(tmp_path):
+    path = tmp_path / "a.csv"
+    joined = "subject,truth,predicted\ns1,a,b\nsubject,truth,predicted\ns2,b,b\n"
+    path.write_text(joined)
+    assert [row.subject for row in read_rows(path)] == ["s1", "s2"]
+    path.write_text("fold,subject,note\n1,lab/a,x\n2,lab/b")
+    with pytest.raises(DataError, match="ends within row 3, which has 2 of 3 cells"):
+        read_folds(path, [])
+
+
 def test_cells_that_shift_are_named():
     for text in ("a,b\n1,2\n1,2,3\n", "a,b\n1,2\n1,2,,3"):
         with pytest.raises(DataError, match=r"row 3 has \d cells, expected 2"):

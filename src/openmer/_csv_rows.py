@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def csv_rows(
 def csv_records(
     path: Path, text: str, separator: str = ",", *, strict: bool = False
 ) -> tuple[tuple[str, ...], list[tuple[int, dict[str, str]]]]:
-    """Read the rows of a table under its header; empty lines do not count.
+    """Read the rows of a table under its header; empty lines, and the header again, do not count.
 
     Args:
         path: As in `csv_rows`.
@@ -99,7 +99,8 @@ def csv_records(
         row does not have are not in it.
 
     Raises:
-        DataError: As `csv_rows`; two columns have one name, or a row has more cells than columns.
+        DataError: As `csv_rows` and `own_rows`; two columns have one name, or a row has more cells
+            than columns.
     """
     rows = [
         (number, row)
@@ -110,6 +111,7 @@ def csv_records(
     twice = [name for name in header if name and header.count(name) > 1]
     if twice:
         raise DataError(f"{path} has the column {twice[0]!r} more than once. Keep one of them.")
+    rows = rows[:1] + own_rows(path, header, rows[1:])
     for number, row in rows[1:]:
         if any(row[len(header) :]):
             raise DataError(
@@ -117,3 +119,26 @@ def csv_records(
                 "header has. Quote cells that hold the separator."
             )
     return header, [(number, dict(zip(header, row, strict=False))) for number, row in rows[1:]]
+
+
+def own_rows(
+    path: Path, header: Sequence[str], rows: Sequence[tuple[int, list[str]]]
+) -> list[tuple[int, list[str]]]:
+    """Leave out the header where it stands again, as in tables that were joined to one.
+
+    Args:
+        path: Where they are from, for errors.
+        header: Their first row.
+        rows: The rows below, with their numbers.
+
+    Raises:
+        DataError: It stands again, with the columns in another order.
+    """
+    own = [one for one in rows if len(header) < 2 or one[1] != list(header)]
+    for number, row in own:
+        if len(row) > 1 and sorted(row) == sorted(header):
+            raise DataError(
+                f"{path} row {number} is a header again, with the columns in another order than in "
+                "the first. Put the columns of both parts into one order, and take that row out."
+            )
+    return own

@@ -630,3 +630,21 @@ def test_what_is_no_table_is_called_by_its_kind(tmp_path):
     for name, kind in (("pipe.csv", "a pipe or device"), ("lost.csv", "a link to nothing")):
         with pytest.raises(DataError, match=f"found {kind}"):
             read_manifest(tmp_path / name)
+
+
+def test_na_of_r_is_an_empty_cell(tmp_path):
+    save_frames(tmp_path / "a")
+    header = '"","corpus","subject","clip","label","frames","apex","fps","flow_path","faces"\n'
+    row = '"1","lab","NA","a","joy","a",NA,NA,NA,NA\n'
+    (clip,) = read_manifest(save_csv(tmp_path, header + row))
+    assert (clip.subject, clip.apex, clip.fps, clip.flow_path) == ("NA", None, None, None)
+
+
+@pytest.mark.parametrize(
+    "header", ["OnsetFrame", "apex_f", "Offset Frame", "frame rate", "start", "peak", "FACS"]
+)
+def test_a_column_of_another_name_is_not_ignored(tmp_path, header):
+    save_frames(tmp_path / "a")
+    path = save_csv(tmp_path, f"corpus,subject,clip,label,frames,{header}\nlab,1,a,joy,a,4\n")
+    with pytest.raises(DataError, match=rf"is '{header.lower()}' meant"):
+        read_manifest(path)

@@ -17,8 +17,8 @@ as "4+L10".
 and no face is looked for. "find" or nothing looks for one.
 
 Paths are relative to the folder of the CSV; backslashes, and names of another case or Unicode form
-are taken where exactly one file fits. Numbers may be written as pandas does ("9.0", "nan"). A
-corpus or subject may stand in the first of its rows alone, as a spreadsheet writes merged cells.
+are taken where exactly one file fits. Cells may be as pandas and R write them ("9.0", "nan", "NA").
+A corpus or subject may stand in the first of its rows alone, as a spreadsheet writes merged cells.
 Other columns are ignored.
 """
 
@@ -110,7 +110,7 @@ def read_with_notes(path: Path) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
     clips = read_table(
         path,
         _FORM,
-        make=lambda row: _clip(row, paths),
+        make=lambda row: _clip(_without_na(row, path.parent), paths),
         key=lambda clip: clip.key,
         notes=notes,
     )
@@ -230,6 +230,14 @@ class _Paths:
         if found != self.root / text:
             self.others[text] = found
         return found
+
+
+def _without_na(row: Row, root: Path) -> Row:
+    """Empty cells that hold "NA", as R writes them, unless a column needs it or a file has it."""
+    return {
+        name: "" if cell == "NA" and name not in _REQUIRED and not (root / cell).exists() else cell
+        for name, cell in row.items()
+    }
 
 
 def _clip(row: Row, paths: _Paths) -> Clip:

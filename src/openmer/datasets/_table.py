@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-from openmer._csv_rows import csv_rows, csv_text
+from openmer._csv_rows import csv_rows, csv_text, own_rows
 from openmer.datasets._numbers import MOST_FPS, is_empty, read_rate
 from openmer.datasets._paths import INVISIBLE, kind_of, spelling_of, visible
 from openmer.datasets._roots import given_headers
@@ -24,6 +24,16 @@ Item = TypeVar("Item")
 
 _IDS = ("corpus", "subject")  # together they name a subject, as corpus/subject
 _NO_VALUE = frozenset({"nan", "NaN", "NaT", "<NA>"})  # as pandas writes an empty cell
+_ELSEWHERE: Mapping[str, str] = MappingProxyType(  # how other tables call our columns
+    {
+        "onset": "onset(f|frame|index|idx)|start(frame)?",
+        "apex": "apex(f|frame|index|idx)|peak(frame)?",
+        "offset": "offset(f|frame|index|idx)|end(frame)?",
+        "fps": "framerate|framespersecond|sampl(e|ing)rate",
+        "subject": "participant(id|no)?|person(id|no)?|subj",
+        "action_units": "actionunit|facs",
+    }
+)
 _SHOWN_PROBLEMS = 5
 _SHOWN_PATHS = 3
 
@@ -137,7 +147,7 @@ def table_cells(
     Raises:
         DataError: As `read_table`, but for what the cells hold.
     """
-    lines, first_row = _lines(path, form)
+    text, lines, first_row = _lines(path, form)
     while lines and not any(cell.strip() for cell in lines[0]):
         lines, first_row = lines[1:], first_row + 1
     if not lines:
@@ -153,6 +163,12 @@ def table_cells(
         for number, line in enumerate(lines[1:], start=first_row + 1)
         if any(cell.strip() for cell in line)
     ]
+    rows = own_rows(path, lines[0], rows)
+    if rows and len(rows[-1][1]) < len(header) and not text.endswith(("\n", "\r")):
+        raise DataError(
+            f"{path} ends within row {rows[-1][0]}, which has {len(rows[-1][1])} of {len(header)} "
+            "cells and no end of a line. Copy the file again from its source, or complete the row."
+        )
     if not rows:
         raise DataError(f"{path} has a header but no {form.item}s. Add one row per {form.item}.")
     return lines[0], header, rows
@@ -190,8 +206,8 @@ def _leaves(rows: Sequence[tuple[int, Row]], column: str) -> bool:
     )
 
 
-def _lines(path: Path, form: TableForm) -> tuple[list[list[str]], int]:
-    """Split a table into cells; return them with the number of the header's row.
+def _lines(path: Path, form: TableForm) -> tuple[str, list[list[str]], int]:
+    """Split a table into cells; return its text, them, and the number of the header's row.
 
     A first line ``sep=;`` is obeyed. Without one, semicolons or tabs are taken where they give
     more of the columns than commas do.
@@ -203,10 +219,10 @@ def _lines(path: Path, form: TableForm) -> tuple[list[list[str]], int]:
     text = csv_text(path, kind, todo)
     stated = re.match(r"\s*sep=(.)\s*?(?:\r\n|\r|\n)", text, flags=re.IGNORECASE)
     if stated:
-        return list(csv_rows(path, text[stated.end() :], stated[1])), 2
+        return text, list(csv_rows(path, text[stated.end() :], stated[1])), 2
     first = text.lstrip("\r\n").split("\n", 1)[0]
     separator = max(",;\t", key=lambda one: _columns(first.split(one), form))
-    return list(csv_rows(path, text, separator)), 1
+    return text, list(csv_rows(path, text, separator)), 1
 
 
 def _columns(cells: Sequence[str], form: TableForm) -> int:
@@ -277,6 +293,7 @@ def _check_columns(path: Path, header: Sequence[str], form: TableForm) -> None:
         # A misspelt optional column would be ignored in silence: "apexx" is an error, too.
         cutoff = 0.5 if name in missing else 0.8
         near = difflib.get_close_matches(name.split(" ")[0], unknown, n=1, cutoff=cutoff)
+        near = near or [one for one in unknown if _means(one, name)]
         if near:
             hints.append(f"{name} (is {near[0]!r} meant?)")
             unknown.remove(near[0])
@@ -288,6 +305,12 @@ def _check_columns(path: Path, header: Sequence[str], form: TableForm) -> None:
         f"{path} lacks the column {', '.join(hints)}. Found: {', '.join(header)}. Rename or add "
         "columns in the first row, or give --column NAME=HEADER."
     )
+
+
+def _means(header: str, name: str) -> bool:
+    """Whether a header is what other tables call one of our columns."""
+    letters = re.sub(r"[\W_]", "", header)
+    return name in _ELSEWHERE and bool(re.fullmatch(_ELSEWHERE[name], letters))
 
 
 def _check_cells(row: Row, form: TableForm) -> None:

@@ -214,6 +214,13 @@ def test_a_folder_of_folders_has_one_table_each_and_none_of_a_training(tmp_path)
         read_rows(tmp_path)
 
 
+def test_what_macos_adds_to_a_folder_is_no_table(tmp_path):
+    (tmp_path / "s1.csv").write_text("subject,truth,predicted\ns1,a,b\ns1,b,b\n")
+    (tmp_path / "._s1.csv").write_bytes(bytes(4096))
+    (tmp_path / "__MACOSX").mkdir()
+    assert [row.truth for row in read_rows(tmp_path)] == ["a", "b"]
+
+
 def test_arrays_in_a_column_are_read_and_rows_of_no_class_are_not(tmp_path):
     path = tmp_path / "p.npz"
     np.savez(path, subject=np.array([b"s1", b"s2"]), y_true=[[0], [1]], y_pred=[[0], [1]])

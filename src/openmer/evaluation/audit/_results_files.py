@@ -9,6 +9,7 @@ from openmer._csv_rows import csv_records, csv_text
 from openmer.errors import DataError
 from openmer.evaluation.audit._results_arrays import json_lines, npz_lines
 from openmer.evaluation.audit._results_cells import known_cells
+from openmer.files import is_of_the_system
 
 Lines = dict[int, dict[str, str]]
 _TABLES = frozenset({".csv", ".tsv", ".txt", ".npz", ".json", ".jsonl"})
@@ -56,7 +57,11 @@ def _tables_in(folder: Path) -> list[Path]:
     """Return the tables of a folder, sorted; texts count where their first line is a header."""
     if not folder.is_dir():
         return []
-    files = sorted(one for one in folder.iterdir() if one.suffix.lower() in _TABLES)
+    files = sorted(
+        one
+        for one in folder.iterdir()
+        if one.suffix.lower() in _TABLES and not is_of_the_system(one.name)
+    )
     tables = [file for file in files if file.suffix.lower() != ".txt" or _is_table(file)]
     return tables or files
 
