@@ -70,6 +70,8 @@ def test_honest_spellings_are_read(tmp_path, text, encoding, name):
         ("video,kind,onset,offset,onset\na.mp4,micro,1,2,3\n", "'onset' more than once"),
         ("video,kind,onset,offset\na.mp4,tiny,1,2\n", "row 2: kind 'tiny' is not micro"),
         ("video,kind,onset,offset\na.mp4,nan,1,2\n", "row 2: kind '' is not micro"),
+        ("video,kind,onset,offset\na.mp4\n", "row 2: kind '' is not micro"),
+        (f"video,kind,onset,offset\n{'a' * 300}.mp4,micro,1,2\n", "row 2.*too long"),
         ("video,kind,onset,offset\na.mp4,micro,5,2\n", "row 2.*0 <= onset"),
         ("video,kind,onset,offset\na.mp4,none,5,\n", "row 2.*0 <= onset"),
         ("video,kind,onset,offset\na.mp4,micro,x,2\n", "row 2: onset 'x' is not a whole"),
@@ -94,6 +96,13 @@ def test_a_wrong_table_is_refused(tmp_path, text, says):
     (tmp_path / "link.mp4").symlink_to("a.mp4")
     with pytest.raises(DataError, match=f"(?s){says}"):
         read_footage(tmp_path)
+
+
+def test_a_name_that_no_system_takes_is_no_file(tmp_path):
+    name = f"{'a' * 300}.mp4"
+    (tmp_path / "truth.csv").write_text(f"video,kind,onset,offset\n{name},micro,1,2\n")
+    (row,) = read_footage(tmp_path, is_there=False)
+    assert row.video == name
 
 
 def tally(**changes):

@@ -149,10 +149,12 @@ def same_files(paths: Sequence[Path]) -> dict[Path, Path]:
     first: dict[tuple[int, int], Path] = {}
     found: dict[Path, Path] = {}
     for path in dict.fromkeys(paths):
-        if path.exists():
+        try:
             there = path.stat()
-            earlier = first.setdefault((there.st_dev, there.st_ino), path)
-            found |= {path: earlier} if earlier != path else {}
+        except (OSError, ValueError):  # no file, or a name that no system takes
+            continue
+        earlier = first.setdefault((there.st_dev, there.st_ino), path)
+        found |= {path: earlier} if earlier != path else {}
     return found
 
 

@@ -97,8 +97,9 @@ def read_table(
     problems: list[str] = []
     missing: list[str] = []
     first_row: dict[str, int] = {}
+    short = dict.fromkeys(form.required, "")  # a row may end early
     rows: list[tuple[int, Row]] = [
-        (number, {name: "" if cell in _NO_VALUE else cell for name, cell in row.items()})
+        (number, short | {name: "" if cell in _NO_VALUE else cell for name, cell in row.items()})
         for number, row in raw_rows(path, form)
     ]
     for number, row in _filled(rows, form, [] if notes is None else notes):
