@@ -299,6 +299,24 @@ def test_what_two_coders_say_of_one_face_counts_once(tmp_path, first, second):
         one_coder(path, read_coding(path), "bena")
 
 
+def test_two_subjects_are_not_one_face(results, tmp_path):
+    first = tier("one", "fear", 'PARTICIPANT="P01"')
+    path = elan(tmp_path, first, tier("two", "macro", 'PARTICIPANT="P02"', key="a2"))
+    with pytest.raises(DataError, match="'P01' and 'P02', who would all be face 1"):
+        one_coder(path, read_coding(path), "")
+    assert len(one_coder(path, read_coding(path), "P02").events) == 1
+    path = elan(tmp_path, tier("person_1", "fear"), tier("person_2", "fear", key="a2"))
+    assert {e.subject_id for e in one_coder(path, read_coding(path), "").events} == {1, 2}
+    (path,) = export_events([results], ["boris"], tmp_path)
+    project = json.loads(path.read_text("utf-8"))
+    (observation,) = project["observations"].values()
+    for row in observation["events"]:
+        row[1] = "Mother 1" if row[2] == "macro" else row[1]
+    path.write_text(json.dumps(project))
+    with pytest.raises(DataError, match=r"'subject 1' and 'Mother 1', who would all be face 1"):
+        one_coder(path, read_coding(path), "")
+
+
 @pytest.mark.parametrize("name", ["GESPRÄCH%201.mkv", "Gespra%CC%88ch 1.mkv"])
 def test_media_of_another_computer_are_found_by_their_name(results, tmp_path, name):
     path = elan(tmp_path, tier("t", "micro"), video=name)
@@ -421,7 +439,7 @@ def test_times_that_no_video_has_are_refused(results, tmp_path, times, said):
 
 
 def test_tags_of_subtitles_are_no_words_and_what_is_said_twice_counts_once(results, tmp_path):
-    cue = "00:01.000 --> 00:01.500\n<v Anna><i>fear</i></v>\n\n"
+    cue = "00:01.000 --> 00:01.500\n<v Anna><i>fear</i></v>\n"  # no blank line behind it
     (tmp_path / "GESPRÄCH 1.vtt").write_text(f"WEBVTT\n\n{cue}{cue}", encoding="utf-8")
     assert import_events([tmp_path / "GESPRÄCH 1.vtt"], tmp_path / "truth.csv") == (1,)
     (video,) = read_truth_csv(tmp_path / "truth.csv")

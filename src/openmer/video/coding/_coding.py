@@ -46,6 +46,7 @@ class CodedEvent:
         comment: Anything else.
         tier: Name of the tier that says so; "" where there is none.
         coder: Who says so; "" where that is not known.
+        subject: Whose face it is, in the coder's words; "" where the file does not say.
     """
 
     subject_id: int = 1
@@ -58,6 +59,7 @@ class CodedEvent:
     comment: str = ""
     tier: str = ""
     coder: str = ""
+    subject: str = ""
 
     @property
     def label(self) -> str:

@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
@@ -129,7 +129,7 @@ def one_coder(path: Path, coding: Coding, coder: str) -> Coding:
             one face at one time.
 
     Raises:
-        DataError: Several do, or there is no such coder.
+        DataError: Several do, there is no such coder, or two subjects would be one face.
     """
     events = tuple(dict.fromkeys(coding.events))  # what one tier says twice is said once
     coding = replace(coding, events=events)
@@ -139,7 +139,9 @@ def one_coder(path: Path, coding: Coding, coder: str) -> Coding:
         own = tuple(e for e in events if word.search(f"{e.coder}\n{e.tier}"))
         if events and not own:
             raise unknown_name("coder or tier", coder, known)
+        _refuse_joined(path, own)
         return replace(coding, events=own)
+    _refuse_joined(path, events)
     for one, other in combinations(events, 2):
         is_together = one.onset_s < other.offset_s and other.onset_s < one.offset_s
         is_other = one.coder != other.coder or (one.tier != other.tier and one.kind == other.kind)
@@ -150,6 +152,21 @@ def one_coder(path: Path, coding: Coding, coder: str) -> Coding:
                 f"with an annotator or a word of the name of a tier: {', '.join(known)}."
             )
     return coding
+
+
+def _refuse_joined(path: Path, events: Iterable[CodedEvent]) -> None:
+    """Refuse subjects of several names whose faces would have one number."""
+    people: dict[int, dict[str, str]] = {}
+    for event in events:
+        if event.subject:
+            people.setdefault(event.subject_id, {})[event.subject.casefold()] = event.subject
+    for number, names in people.items():
+        if len(names) > 1:
+            raise DataError(
+                f"{path} has events of {' and '.join(map(repr, names.values()))}, who would all be "
+                f"face {number}. Name each after the number of the face, such as 'subject 1', "
+                "where they were coded."
+            )
 
 
 def _video(path: Path, coding: Coding, given: Path | None, notes: list[str]) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from openmer.video.coding._coding import CodedEvent, event_from, note_part
 
-_SUBJECT = re.compile(r"subject\s*(\d+)", re.IGNORECASE)
+_SUBJECT = re.compile(r"(?:subject|person|face)[\s_]*(\d+)", re.IGNORECASE)
 _KIND = re.compile(r"\b(micro|macro)\b", re.IGNORECASE)
 _LANE = re.compile(r"\s*\(\d+\)\s*$")
 _APEX = re.compile(r"\bapex\b", re.IGNORECASE)
@@ -24,10 +24,12 @@ class Tier:
         name: Such as "subject 1 micro", "subject 1 micro apex".
         labels: Start, end and text, none overlapping another, by time.
         coder: Who filled it; "" where that is not known.
+        subject: Whose face it is about; "" where that is not known.
     """
 
     name: str
     coder: str = ""
+    subject: str = ""
     labels: list[tuple[float, float, str]] = field(default_factory=list)
 
     @property
@@ -90,7 +92,7 @@ def events_on(tiers: Sequence[Tier]) -> tuple[CodedEvent, ...]:
         ]
         for a, b, text in tier.labels:
             event = event_from(text, a, b, subject_id=tier.subject_id, kind=tier.kind)
-            event = replace(event, tier=tier.base, coder=tier.coder)
+            event = replace(event, tier=tier.base, coder=tier.coder, subject=tier.subject)
             found.append(_with_apex(event, apexes))
     for other in (tier for tier in tiers if tier.is_apex):
         _check_apexes(found, [(other.subject_id, other.kind, start) for start, *_ in other.labels])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,8 @@ def _events(
         else:
             start_s, said = open_at.pop(key)
             label = _label(code, modifier, said)
-            found.append(event_from(label, start_s, float(at_s), subject_id=number))
+            event = event_from(label, start_s, float(at_s), subject_id=number)
+            found.append(replace(event, subject=subject or "no subject"))
     for (subject, code, _), (start_s, _) in open_at.items():
         raise ValueError(f"{code!r} of {subject or 'no subject'} begins at {start_s} s without end")
     if {row[2] for row in rows} & (points - {"apex"}) and not found:

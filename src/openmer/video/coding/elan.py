@@ -83,7 +83,8 @@ def _tiers(document: Eaf, origin_ms: int) -> list[Tier]:
         parent = attributes.get("PARENT_REF")
         participant = attributes.get("PARTICIPANT") or ""
         told = name if "subject" in name.lower() else f"{name} {participant}".strip()
-        own = Tier(name=told, coder=attributes.get("ANNOTATOR") or "")
+        coder = attributes.get("ANNOTATOR") or ""
+        own = Tier(name=told, coder=coder, subject=participant.strip())
         times = {key: _seconds(document, one, origin_ms) for key, one in aligned.items()}
         if parent is None or own.is_apex:
             tiers[name] = own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from openmer.video.coding._coding import (
@@ -44,9 +45,12 @@ def _read(path: Path) -> Coding:
     events = []
     for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
         lines = block.strip().split("\n")
-        times = next((place for place, line in enumerate(lines) if "-->" in line), None)
-        if times is not None and not re.match(r"NOTE(\s|$)", lines[0]):
-            events.append(_event(lines[times], " ".join(lines[times + 1 :])))
+        starts = [place for place, line in enumerate(lines) if "-->" in line]
+        if not re.match(r"NOTE(\s|$)", lines[0]):  # the next times end a cue, as a blank line does
+            events += [
+                _event(lines[start], " ".join(lines[start + 1 : end]))
+                for start, end in pairwise([*starts, len(lines)])
+            ]
     return Coding(video="", events=tuple(events))
 
 
