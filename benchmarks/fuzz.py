@@ -63,6 +63,7 @@ from openmer.errors import DataError, OpenMERError
 from openmer.evaluation import Span, load_run, read_answers, write_predictions
 from openmer.evaluation._predictions import fold_digests, read_predictions
 from openmer.evaluation._seen_subjects import subjects_of_weights
+from openmer.evaluation.audit._results_table import read_claims, read_rows, read_splits
 from openmer.evaluation.tuning._record import Choice, read_choices, write_choice
 from openmer.methods import list_methods, load_method, method_text
 from openmer.models import load_weights, save_weights
@@ -649,6 +650,44 @@ def _corpus(name: str, file: str) -> Callable[[Path], Path]:
     return make
 
 
+def _published(form: str) -> Callable[[Path], Path]:
+    """Predictions of other people, as a table, JSON, arrays, a log or their folds."""
+    subjects = [f"s{number // 3}" for number in range(12)]
+    truth = ["negative", "positive", "surprise"] * 4
+    columns = {
+        "subject": subjects,
+        "clip": [f"c{number}" for number in range(12)],
+        "fold": subjects,
+        "epoch": [number % 2 for number in range(12)],
+        "y_true": truth,
+        "y_pred": truth[1:] + truth[:1],
+    }
+
+    def make(folder: Path) -> Path:
+        path = folder / f"predictions.{form}"
+        if form == "csv":
+            lines = [",".join(columns), *map(",".join, zip(*_texts(columns), strict=True))]
+            return _write(path, "\n".join(lines).encode())
+        if form == "json":
+            return _write(path, json.dumps(columns).encode())
+        if form == "npz":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(path, **{name: np.array(values) for name, values in columns.items()})
+            return path
+        if form == "log":
+            told = [f"epoch {e} fold s{f}: accuracy {f / 4:.3f} UF1={e / 9:.2f}"
+                    for f in range(4) for e in range(3)]  # fmt: skip
+            return _write(path, "\n".join(told).encode())
+        lines = ["fold,part,subject", *(f"{one},test,{one}" for one in dict.fromkeys(subjects))]
+        return _write(folder / "folds.csv", "\n".join(lines).encode())
+
+    return make
+
+
+def _texts(columns: dict[str, list[Any]]) -> list[list[str]]:
+    return [list(map(str, values)) for values in columns.values()]
+
+
 def _image(suffix: str, mode: str = "RGB", **options: object) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         pixels = np.random.default_rng(0).integers(0, 256, (24, 20, 3), dtype=np.uint8)
@@ -902,6 +941,21 @@ KINDS: tuple[Kind, ...] = (
         read=lambda path: read_footage(path.parent, is_there=False),
     ),
     Kind(name="folds of one's own", make=_folds, mutations=WRITTEN, read=_read_folds),
+    *(
+        Kind(
+            name=f"predictions of others, {form}",
+            make=_published(form),
+            mutations=mutations,
+            read=read_rows,
+        )
+        for form, mutations in (
+            ("csv", WRITTEN),
+            ("json", (*WRITTEN, *[json_tree] * 8)),
+            ("npz", RAW),
+        )
+    ),
+    Kind(name="log of others", make=_published("log"), mutations=WRITTEN, read=read_claims),
+    Kind(name="folds of others", make=_published("folds"), mutations=WRITTEN, read=read_splits),
     Kind(name="BIDS, subjects", make=_bids("participants.tsv"), mutations=WRITTEN, read=_read_bids),
     Kind(name="BIDS, events", make=_bids("*_events.tsv"), mutations=WRITTEN, read=_read_bids),
     *(
