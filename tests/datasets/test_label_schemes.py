@@ -23,6 +23,12 @@ def clips_of(*words, action_units=()):
     ]
 
 
+def test_a_class_is_not_made_of_what_r_writes_for_none(tmp_path):
+    (tmp_path / "mine.csv").write_text('"word","class"\n"joy","up"\n"rage","down"\n"calm",NA\n')
+    with pytest.raises(DataError, match="row 4: the class is called 'NA'"):
+        label_scheme(str(tmp_path / "mine.csv"))
+
+
 def test_a_toml_file_a_table_and_a_csv_file_say_the_same(tmp_path):
     (tmp_path / "mine.csv").write_text("word,class,reason\njoy,up,\nRage,down,\ncalm,,unclear\n")
     text = 'dropped = ["calm"]\n[label_scheme.classes]\nup = ["joy"]\ndown = ["rage"]\n'

@@ -648,3 +648,11 @@ def test_a_column_of_another_name_is_not_ignored(tmp_path, header):
     path = save_csv(tmp_path, f"corpus,subject,clip,label,frames,{header}\nlab,1,a,joy,a,4\n")
     with pytest.raises(DataError, match=rf"is '{header.lower()}' meant"):
         read_manifest(path)
+
+
+def test_a_frame_that_is_in_the_cloud_only_is_named_in_one_sentence(tmp_path):
+    save_frames(tmp_path / "a")
+    (tmp_path / "a" / "img12.png").touch()
+    (tmp_path / "a" / "img12.png").rename(tmp_path / "a" / ".img12.png.icloud")
+    with pytest.raises(DataError, match=r"\.img12\.png\.icloud .* Download it\. Correct them\."):
+        read_manifest(save_csv(tmp_path, HEADER + "lab,1,a,joy,a,,,,\n"))

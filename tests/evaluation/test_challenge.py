@@ -1,5 +1,6 @@
 """Answers to the questions of the MEGC challenges, and entries to their spotting tasks."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,8 @@ def test_scores_are_those_that_one_counts_by_hand():
     assert (whole.coarse_uf1, whole.fine_uar, whole.rouge1) == (1, 1, 1)
     assert whole.bleu == pytest.approx(1)
     assert score_answers(asked(("Why?", "so")), asked(("Why?", "so"))).coarse_uf1 is None
+    with pytest.raises(DataError, match=r"1 questions have no answer, such as 'a_3', and 1 .*'x3'"):
+        score_answers(truth, [*said[:3], replace(said[3], video_id="x3")])
     with pytest.raises(DataError, match="no true answer"):
         score_answers(asked((COARSE, "")), said)
 

@@ -11,6 +11,7 @@ from openmer.datasets._paths import kind_of
 from openmer.errors import DataError
 
 _SHOWN = 500  # characters of a path
+_IN_THE_CLOUD = re.compile(r"\..+\.icloud")  # what iCloud leaves of a file
 IMAGE_SUFFIXES = frozenset((
     ".apng", ".avif", ".bmp", ".dib", ".gif", ".j2c", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg",
     ".jpf", ".jpg", ".jpx", ".mpo", ".pbm", ".pcx", ".pgm", ".png", ".pnm", ".ppm", ".sgi", ".tga",
@@ -35,7 +36,11 @@ def list_frames(folder: Path) -> tuple[Path, ...]:
     """
     if kind_of(folder) != "a folder":
         raise DataError(f"There is no frames folder {str(folder)[:_SHOWN]}. Correct the path.")
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    found = sorted(folder.iterdir())
+    elsewhere = next((one for one in found if _IN_THE_CLOUD.fullmatch(one.name)), None)
+    if elsewhere is not None:
+        raise DataError(f"{elsewhere} stands for a file that is in the cloud only. Download it.")
+    entries = [entry for entry in found if not entry.name.startswith(".")]
     images = [entry for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES]
     by_number: dict[int, Path] = {}
     for image in images:

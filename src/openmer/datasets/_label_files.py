@@ -91,6 +91,11 @@ def _word_of(row: Row) -> tuple[str, str]:
     word, name = row["word"].lower(), row.get("class", "")
     if name in ("refused", "dropped"):
         raise RowProblem(f"the class is called {name!r}; to drop a word leave its class empty")
+    if name.upper() in ("NA", "N/A"):  # as R and Excel write an empty cell
+        raise RowProblem(
+            f"the class is called {name!r}, which may mean that there is none; to drop a word "
+            "leave its class empty, else give the class another name"
+        )
     return word, name
 
 

@@ -114,7 +114,7 @@ def read_table(
         except MissingFile as problem:
             missing.append(f"row {number}: {problem}")
         except RowProblem as problem:
-            problems.append(f"row {number}: {problem}")
+            problems.append(f"row {number}: {str(problem).removesuffix('.')}")
         except (OSError, ValueError) as problem:  # of a path that no system takes
             reason = getattr(problem, "strerror", None) or problem
             problems.append(f"row {number}: a path cannot be looked up ({reason})")

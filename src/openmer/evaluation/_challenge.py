@@ -159,12 +159,21 @@ def score_answers(truth: Sequence[Answer], said: Sequence[Answer]) -> AnswerScor
 
     Raises:
         ConfigError: The extra ``challenge`` is not installed.
-        DataError: No question of `truth` has an answer.
+        DataError: No question of `truth` has an answer; or one has none in `said`, which answers
+            what `truth` does not ask.
     """
     given = {one.video_id: one.answer.strip().lower() for one in said}
     asked = [one for one in truth if one.answer.strip()]
     if not asked:
         raise DataError("Found no true answer to any question. Give the answered file.")
+    others = sorted(given.keys() - {one.video_id for one in truth})
+    lost = [one.video_id for one in asked if one.video_id not in given]
+    if others and lost:
+        raise DataError(
+            f"{len(lost)} questions have no answer, such as {lost[0]!r}, and {len(others)} answers "
+            f"are to none of the questions, such as {others[0]!r}. Write video_id alike in both "
+            "files, or leave these answers out."
+        )
     pairs = [(one, one.answer.strip().lower(), given.get(one.video_id, "")) for one in asked]
     classes = {}
     for kind in ("coarse", "fine"):

@@ -183,6 +183,8 @@ COLUMNS = {name: [value] for name, value in RECORDS[0].items()}
 def test_json_of_many_forms(tmp_path, found):
     assert rows_of(tmp_path, json.dumps(found), "p.json") == [ONE]
     assert rows_of(tmp_path, json.dumps(RECORDS[0]), "p.jsonl") == [ONE]
+    by_line = "\n".join(json.dumps({**RECORDS[0], "clip": clip}) for clip in "vw")
+    assert [row.clip for row in rows_of(tmp_path, by_line, "p.json")] == ["s1/v", "s1/w"]
 
 
 @pytest.mark.parametrize(
@@ -192,6 +194,7 @@ def test_json_of_many_forms(tmp_path, found):
         '{"subject": ["1", "2"], "y_true": [0, 1], "y_pred": [0, null]}',
         '{"subject": ["1", "2"], "y_true": [0, 1], "y_pred": [0]}',
         '{"subject": ["1"], "y_true": [0], "y_pred": [{"a": 1}]}',
+        '{"y_true": {"0": 0, "1": 1}, "y_pred": {"1": 1, "0": 0}, "subject": {"0": 1, "1": 2}}',
         '{"subject": ["1", "2"], "y_true": [[0], [0, 1]], "y_pred": [1, 0]}',
         '[{"subject": "1", "y_true": 0, "y_pred": 0}, {"subject": "2", "y_true": 0}]',
     ],

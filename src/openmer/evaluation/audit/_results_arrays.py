@@ -39,12 +39,17 @@ def npz_lines(path: Path) -> list[dict[str, str]]:
 def json_lines(path: Path, text: str) -> list[dict[str, str]]:
     """Read JSON: a list of objects, an object of columns, or either of them for each subject.
 
+    A list may have an object on each line.
+
     Raises:
         DataError: It is none of these.
     """
     with reading_file(path, "JSON", "Correct the file."):
-        by_line = path.suffix.lower() == ".jsonl"
-        texts = text.splitlines() if by_line else [text]
+        rows = [line.strip() for line in text.split("\n") if line.strip()]
+        by_line = path.suffix.lower() == ".jsonl" or (
+            len(rows) > 1 and all(row[0] + row[-1] == "{}" for row in rows)
+        )
+        texts = rows if by_line else [text]
         parts = [_loaded(part) for part in texts if part.strip()]
         lines = _objects(path, parts if by_line else next(iter(parts), None))
     if not lines:
@@ -75,6 +80,8 @@ def _objects(path: Path, found: object) -> list[dict[str, str]]:
         return []
     known = [name for names in COLUMNS.values() for name in names]
     if any(plain_name(name) in known for name in found):
+        if len({tuple(value) for value in found.values() if isinstance(value, Mapping)}) > 1:
+            raise ValueError("its columns have other rows, or the same in another order")
         columns = {
             name: _column(list(value.values()) if isinstance(value, Mapping) else value)
             for name, value in found.items()
