@@ -24,6 +24,9 @@ LIMITS = (
     "a prior typed into the code by the name of a subject, or numbers in environment variables",
     "weights whose card does not say whose pictures made them, or names them otherwise",
     "one subject under two ids, where the frames show them in another light or are not there",
+    "copies of which half is hidden, or that are turned by ten degrees or more, sheared, or reduced"
+    " to a few levels or to edges",
+    "records and stamps that somebody writes by hand, with the digests that belong to them",
     "attempts that were not reported: the best of many runs",
 )
 """What no audit of a program can see; said beside every verdict."""

@@ -55,6 +55,9 @@ from ._prepare import (
     fingerprint as fingerprint,
 )
 from ._prepare import (
+    has_foreign_code as has_foreign_code,
+)
+from ._prepare import (
     prepare as prepare,
 )
 from ._recipe import (
@@ -281,6 +284,7 @@ __all__ = [
     "flow_to_rgb",
     "gray_of",
     "has_face_mesh",
+    "has_foreign_code",
     "input_pictures",
     "inspect_clip",
     "interpolate_frames",

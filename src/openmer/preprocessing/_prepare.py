@@ -84,6 +84,15 @@ def prepare(
         return rows.array()
 
 
+def has_foreign_code(recipe: Recipe) -> bool:
+    """Return whether a step, its flow method or its face detector is not of this package."""
+    code: list[object] = [*map(type, recipe.steps)]
+    code += [flow_method(recipe.flow.method).function] if recipe.flow else []
+    code += [face_detector(recipe.align.detector).function] if recipe.align else []
+    names = {getattr(one, "__module__", "").partition(".")[0] for one in code}
+    return names != {__name__.partition(".")[0]}
+
+
 def fingerprint(arrays: NDArray[np.generic]) -> str:
     """SHA-256, in hex, of an array's type, shape and bytes: what a result says it was made of."""
     digest = hashlib.sha256(f"{arrays.dtype.str} {arrays.shape}".encode())

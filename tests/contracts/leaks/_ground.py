@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -20,6 +21,8 @@ from openmer.evaluation import Task
 from openmer.evaluation._splits import leave_one_subject_out
 from openmer.methods import load_method
 from openmer.models import create_model, save_weights
+from openmer.preprocessing import Recipe
+from openmer.preprocessing.steps._step import STEPS, Step
 from openmer.training import FitJob, FitResult, Searched, TrainingData
 from openmer.training._folds import digest
 
@@ -263,3 +266,23 @@ def searched_on(case: Case, subjects: Sequence[str], contents: Sequence[str] = (
     )  # fmt: skip
     method = case.task.method.model_copy(update={"searched": searched})
     return replace(case, task=replace(case.task, method=method))
+
+
+def prepared_by(case: Case, does: Callable) -> Case:
+    """Let a step of a plug-in make the arrays: ``does(data)`` gives the array of a clip."""
+
+    class Foreign(Step):
+        gives: ClassVar = {"flow": "flow"}
+        step: Literal["foreign"] = "foreign"
+
+        def apply(self, data):
+            return replace(data, array=np.asarray(does(data), np.float32))
+
+    del STEPS._found["foreign"]  # known to this recipe only
+    method = load_method("flow-mlp", ("recipe.flow.method=dis", "recipe.flow.size=16"))
+    recipe = Recipe((method.recipe.steps[0], method.recipe.steps[1], Foreign()))
+    inputs = np.stack([recipe.run(clip) for clip in case.task.clips])
+    method = case.task.method.model_copy(update={"recipe": recipe})
+    return replace(
+        case, task=replace(case.task, method=method, data=replace(case.task.data, inputs=inputs))
+    )

@@ -182,6 +182,13 @@ def test_the_weights_that_a_method_names_may_be_read(tmp_path):
     assert messages(calls)
 
 
+def test_the_source_of_a_loaded_module_may_be_quoted_unless_it_has_changed():
+    own, training = [os.path.realpath(__file__)], Event("begin", "", 5)
+    assert messages([[training, Event("read", *own, 4)]]) == []
+    assert messages([[training, Event("read", *own, 6)], [Event("read", *own, 6)]])
+    assert messages([[training, Event("read", f"{own[0]}x", 4)]])
+
+
 def test_a_python_process_records_too(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("1")

@@ -26,6 +26,7 @@ from openmer.evaluation.audit._mixtures import check_mixtures
 from openmer.evaluation.audit._own_code import check_code
 from openmer.evaluation.audit._poison import poison_test
 from openmer.evaluation.audit._pretraining_pictures import check_pretraining_pictures
+from openmer.evaluation.audit._steps import check_steps
 from openmer.evaluation.audit._trainings import Budget, FitFolds, package_trainer, shortened
 from openmer.training import EpochRule, NetworkTraining, Resources
 
@@ -87,6 +88,7 @@ def run_audit(
     findings += check_pretraining_pictures(task.clips, images)
     findings += check_search(task)
     findings += check_ids(task)
+    findings += check_steps(task)
     findings += poison_test(
         task,
         fit,

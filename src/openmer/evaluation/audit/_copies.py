@@ -51,7 +51,9 @@ VIEWS: Mapping[str, Callable[[Picture], Picture]] = MappingProxyType(
         "upside down": lambda one: one.changed(lambda planes: planes[:, ::-1]),
         "turned by half": lambda one: one.changed(lambda planes: planes[:, ::-1, ::-1]),
         "turned by a quarter": lambda one: one.changed(lambda p: np.rot90(p, axes=(1, 2))),
+        "over the diagonal": lambda one: one.changed(lambda p: np.swapaxes(p, 1, 2)),
         "as a negative": lambda one: one.changed(np.negative),
+        "flipped, as a negative": lambda one: one.flipped().changed(np.negative),
         "cut closer": partial(_enlarged, factor=_ENLARGED[0]),
         "cut much closer": partial(_enlarged, factor=_ENLARGED[1]),
         "flipped and cut closer": lambda one: _enlarged(one.flipped(), _ENLARGED[0]),
@@ -59,7 +61,10 @@ VIEWS: Mapping[str, Callable[[Picture], Picture]] = MappingProxyType(
     }
 )
 _VIEWS_OF_FLOW = ("", "flipped")
-_BOTH_WAYS = frozenset({"", "flipped", "upside down", "turned by half", "as a negative"})
+_BOTH_WAYS = frozenset(
+    {"", "flipped", "upside down", "turned by half", "over the diagonal", "as a negative"}
+    | {"flipped, as a negative"}
+)
 _SHARED = 0.5  # of the shorter clip's frames: more is a copy, less a note
 
 

@@ -182,23 +182,33 @@ def _names_in(folder: str) -> list[str]:
         return []
 
 
-def check_recorded(calls: Sequence[list[Event]], allowed: Iterable[Path]) -> list[Finding]:
+def check_recorded(
+    calls: Sequence[list[Event]], allowed: Iterable[Path], doing: str = ""
+) -> list[Finding]:
     """Report what trainings read that is no part of the program, once for each thing.
 
     Args:
         calls: What each training did. What it wrote itself it may read again.
         allowed: Files and folders that may be read.
+        doing: Begins each message, where the calls were no trainings.
     """
     roots = [Path(root).resolve() for root in allowed]
     begun = [event.changed for events in calls for event in events if event.kind == "begin"]
     audit = min(begun, default=0)
     found: dict[str, set[str]] = {}
-    kept = _begun_files(calls)
+    kept, code = _begun_files(calls), _source_files()
     for events in calls:
         for event in _without_own_files(events, kept):
-            if _is_wrong(event, roots, audit):
+            quoted = event.kind == "read" and event.what in code and event.changed < audit
+            if not quoted and _is_wrong(event, roots, audit):
                 found.setdefault(event.kind, set()).add(event.what.replace(_hook.BETWEEN, " "))
-    return [_finding(kind, things) for kind, things in found.items()]
+    return [_finding(kind, things, doing or _WHILE) for kind, things in found.items()]
+
+
+def _source_files() -> set[str]:
+    """Return the files of the modules that are loaded: what stands there is in the code, too."""
+    files = [str(vars(module).get("__file__")) for module in list(sys.modules.values())]
+    return {os.path.realpath(file) for file in files if file.endswith(".py")}
 
 
 def _begun_files(calls: Iterable[list[Event]]) -> set[str]:
@@ -335,13 +345,13 @@ def _is_allowed(path: Path, roots: list[Path], *, new: bool) -> bool:
     return path == temporary or known or is_installed(path)
 
 
-def _finding(kind: str, things: set[str]) -> Finding:
+def _finding(kind: str, things: set[str], doing: str) -> Finding:
     said, then = _SAID[kind]
     return Finding(
         check="recording",
         severity="note" if kind == "mapped" else "leak",
         fold="",
-        message=f"{said} {some(things)}, {then}",
+        message=f"{said} {some(things)}, {then}".replace(_WHILE, doing),
     )
 
 
