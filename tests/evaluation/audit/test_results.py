@@ -138,6 +138,26 @@ def test_ids_that_may_be_one_are_noted_and_stay_two(honest):
     assert checks(check_results(honest.rows, [split]))[0] == "ids"
 
 
+def test_an_id_with_and_without_its_corpus_may_be_one(honest):
+    splits = [
+        Split(fold="1", part="train", subject="s1"),
+        Split(fold="1", part="test", subject="casme2/s1"),
+    ]
+    found = check_results(honest.rows, splits).findings
+    (finding,) = [one for one in found if one.check == "ids"]
+    assert finding.severity == "note" and "'casme2/s1' and 's1'" in finding.message
+
+
+def test_predictions_that_are_all_right_are_noted(honest):
+    right = [replace(row, predicted=row.truth) for row in honest.rows]
+    (finding,) = [one for one in check_results(right).findings if one.check == "all right"]
+    assert finding.severity == "note" and f"All {len(right)} predictions" in finding.message
+    almost = [replace(right[0], predicted=honest.rows[0].predicted), *right[1:]]
+    wrong = next(i for i, row in enumerate(honest.rows) if row.predicted != row.truth)
+    almost[wrong] = honest.rows[wrong]
+    assert "all right" not in checks(check_results(almost))
+
+
 def test_many_epochs_take_no_memory(honest):
     rows = [replace(honest.rows[0], epoch=epoch) for epoch in (0, 1, 1_000_000)]
     (finding,) = [one for one in check_results(rows).findings if one.check == "epochs"]
