@@ -151,6 +151,7 @@ def test_arrays_of_numpy(tmp_path):
         ("subject,truth,pred,split\n1,a,a,train\n1,a,a,test", "1 lines of the part 'train'"),
         ("subject,label_a,label_b,pred\n1,1,1,a", "no value for truth"),
         (f"subject,truth,pred\n1,a,{'a' * 200_000}", "field limit"),
+        ("subject,truth,pred\n1,up,up\n2,up,u", "ends with 'u', a part of"),
     ],
 )
 def test_near_misses_are_named(tmp_path, text, told):

@@ -111,6 +111,13 @@ def table_lines(path: Path) -> Lines:
             f"{path} line {short[0]} has {len(lines[short[0]])} cells, expected {len(header)}, as "
             "many as the header has. Complete the file."
         )
+    *before, last = [line[header[-1]] for line in lines.values()]
+    is_part = last not in before and any(one.startswith(last) for one in before)
+    if is_part and last[-1:].isalpha() and not text.endswith(("\n", "\r")):
+        raise DataError(
+            f"{path} ends with {last!r}, a part of what other lines have, and no end of a line: it "
+            "may be cut off. Copy it again from its source, or end the line."
+        )
     return {
         at: _tidied({name: line[name] for name in header if name}, decimal=separator == ";")
         for at, line in lines.items()
