@@ -87,3 +87,11 @@ def test_no_other_module_parses_tables_of_users():
         if any(word in path.read_text(encoding="utf-8") for word in ("csv.reader(", "csv.DictR"))
     }
     assert found <= _OWN
+
+
+def test_names_of_rows_under_no_header_are_refused():
+    table = "subject,truth,note\n1,3,0,\n2,3,1,\n"
+    with pytest.raises(DataError, match=r"write\.table.*row\.names = FALSE"):
+        csv_records(Path("a.csv"), table)
+    _, rows = csv_records(Path("a.csv"), "subject,truth\n3,0,\n4,1,\n")  # a separator at each end
+    assert [row["subject"] for _, row in rows] == ["3", "4"]

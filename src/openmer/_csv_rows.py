@@ -112,6 +112,7 @@ def csv_records(
     if twice:
         raise DataError(f"{path} has the column {twice[0]!r} more than once. Keep one of them.")
     rows = rows[:1] + own_rows(path, header, rows[1:])
+    _refuse_row_names(path, header, [row for _, row in rows[1:]])
     for number, row in rows[1:]:
         if any(row[len(header) :]):
             raise DataError(
@@ -119,6 +120,21 @@ def csv_records(
                 "header has. Quote cells that hold the separator."
             )
     return header, [(number, dict(zip(header, row, strict=False))) for number, row in rows[1:]]
+
+
+def _refuse_row_names(path: Path, header: Sequence[str], rows: Sequence[list[str]]) -> None:
+    """Refuse a table as R's `write.table` makes it: names of rows stand under no header.
+
+    Raises:
+        DataError: Every row has one cell more than the header, and they begin with 1, 2, 3, ...
+    """
+    counted = [str(number) for number in range(1, len(rows) + 1)]
+    one_more = all(len(row) == len(header) + 1 for row in rows)
+    if len(rows) > 1 and one_more and [row[0] for row in rows] == counted:
+        raise DataError(
+            f"{path} has one cell more in each row than its header, the first of which counts the "
+            "rows, as R's write.table does. Write it with row.names = FALSE."
+        )
 
 
 def own_rows(
