@@ -8,8 +8,9 @@
 Trains the rows of a table (resumable: finished folds are kept under --out), prints it and writes
 benchmarks/results/real_flow.md and .csv; of other tables real_flow_NAME.md and .csv, and with
 "recovered" real_flow_corpora.md and .csv, where each corpus is tested by models of the others. With
---only, rows are printed and no table is written. The data is licensed and not in this repository;
-the script says so and stops where it is missing. Predictions stay in --out and are never committed.
+--only, rows are printed; a table is written with --write, too. The data is licensed and not in this
+repository; the script says so and stops where it is missing. Predictions stay in --out and are
+never committed.
 """
 
 from __future__ import annotations
@@ -149,6 +150,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/real-flow"))
     parser.add_argument("--table", choices=TABLES, default="all")
     parser.add_argument("--only", nargs="*")
+    parser.add_argument("--write", action="store_true", help="With --only: a table of these alone.")
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--compiled", choices=("auto", "always", "never"), default="auto")
     arguments = parser.parse_args()
@@ -197,7 +199,7 @@ def _table(
         parts = ", ".join(f"{part} {scores.uf1:.3f}" for part, scores in summary.parts.items())
         output.print(f"{name}: UF1 {summary.uf1:.4f} ({parts}), {info.seconds:.0f} s")
     output.print(render_terminal(runs))
-    if arguments.only:
+    if arguments.only and not arguments.write:
         return
     folder = HERE / "results"
     folder.mkdir(exist_ok=True)
