@@ -149,6 +149,24 @@ def test_what_is_common_is_lost_with_every_worker_and_sent_again(engine, tmp_pat
     assert sorted(found) == [(0, 1000.0), (1, 1000.0)]
 
 
+def test_a_worker_that_dies_as_it_gets_what_is_common_holds_up_nobody(engine, tmp_path):
+    mark, caller = tmp_path / "mark", os.getpid()
+
+    def arrive(text):
+        if os.getpid() != caller and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return text
+
+    class Sent:
+        def __reduce__(self):
+            return arrive, ("here",)
+
+    found = list(engine.run(lambda text, number: (text, number), [(0,), (1,)], (Sent(),)))
+    assert sorted(found) == [("here", 0), ("here", 1)]
+    assert mark.exists()
+
+
 def test_the_error_of_a_call_is_the_error_of_the_run(engine):
     def fail(number):
         raise DataError(f"Clip {number} is broken.")

@@ -86,7 +86,13 @@ class DaskCluster:
     ) -> Iterator[T]:
         """Submit what is left, yield what finishes and take it off; lost calls stay."""
         task = (function, versions(), os.environ.get(_plugins.VARIABLE, ""))
-        (shared,) = self.client.scatter([common], broadcast=True, hash=False)
+        # Workers copy it from one another with their first call. A broadcast would wait for ever
+        # where a worker dies in it.
+        try:
+            (shared,) = self.client.scatter([common], hash=False)
+        except (OSError, TimeoutError):  # the worker that was to have it first is gone
+            self._require_scheduler()
+            return
         numbers = {
             self.client.submit(_call, task, shared, call, pure=False, resources=resources): number
             for number, call in left.items()
@@ -119,16 +125,19 @@ class DaskCluster:
         """
         if future.status == "finished":
             return True
-        if self.client.status != "running":
-            raise OpenMERError(
-                f"The scheduler at {self.address} is gone. What was finished is kept: run the same "
-                "command to go on."
-            )
+        self._require_scheduler()
         if future.status == "error":
             error = future.exception()
             if not isinstance(error, _LOST):
                 raise error
         return False
+
+    def _require_scheduler(self) -> None:
+        if self.client.status != "running":
+            raise OpenMERError(
+                f"The scheduler at {self.address} is gone. What was finished is kept: run the same "
+                "command to go on."
+            )
 
     def await_worker(self, *, on_gpu: bool) -> None:
         """Wait until there is a worker.
