@@ -277,7 +277,7 @@ def _papers_page() -> str:
         lines = ["| Item | What it shows | Command | State |", "| --- | --- | --- | --- |"]
         for row in own:
             state = words[row["state"]] + (f": {row['note']}" if row["note"] else "")
-            command = f"`{row['command']}`" if row["command"] else ""
+            command = ", ".join(f"`{one}`" for one in row["command"].split("; ") if one)
             lines.append(f"| {row['item']} | {row['what']} | {command} | {state} |")
         parts += [f"## {paper}", f"{len(own)} items: {told}.", "\n".join(lines)]
     return _joined(parts)
