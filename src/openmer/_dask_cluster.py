@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import distributed
 from distributed import Client, Future, LocalCluster, as_completed
 
-from openmer import _plugins
+from openmer import _plugins, _stand_ins
 from openmer._dask_versions import versions
 from openmer.errors import ConfigError, OpenMERError
 
@@ -85,7 +85,8 @@ class DaskCluster:
         resources: dict[str, int],
     ) -> Iterator[T]:
         """Submit what is left, yield what finishes and take it off; lost calls stay."""
-        task = (function, versions(), os.environ.get(_plugins.VARIABLE, ""))
+        told = {name: os.environ.get(name, "") for name in (_plugins.VARIABLE, _stand_ins.VARIABLE)}
+        task = (function, versions(), told)
         # Workers copy it from one another with their first call. A broadcast would wait for ever
         # where a worker dies in it.
         try:
@@ -183,10 +184,12 @@ class DaskCluster:
 
 
 def _call(
-    task: tuple[Callable[..., T], dict[str, str], str], common: tuple[Any, ...], call: tuple[Any]
+    task: tuple[Callable[..., T], dict[str, str], dict[str, str]],
+    common: tuple[Any, ...],
+    call: tuple[Any],
 ) -> tuple[T, float, str]:
     """Make one call in a worker: result, seconds it took, and the worker's address."""
-    function, wanted, plugins = task
+    function, wanted, told = task
     worker = distributed.get_worker().address
     found = versions()
     if found != wanted:
@@ -195,7 +198,8 @@ def _call(
         raise OpenMERError(
             f"The worker {worker} has {pairs}. Results would differ: install the same versions."
         )
-    if plugins:
+    os.environ[_stand_ins.VARIABLE] = told[_stand_ins.VARIABLE]
+    if plugins := told[_plugins.VARIABLE]:
         _plugins.add_plugins(plugins.split(os.pathsep))
     with _one_at_a_time:
         started = time.perf_counter()

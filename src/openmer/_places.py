@@ -27,6 +27,12 @@ def user_path(text: str | Path, variable: str) -> Path:
         ) from error
 
 
+def default_cache_root() -> Path:
+    """Return the folder in the environment variable OPENMER_CACHE, else ~/.cache/openmer."""
+    chosen = os.environ.get("OPENMER_CACHE")
+    return user_path(chosen or "~/.cache/openmer", "OPENMER_CACHE")
+
+
 def data_folder() -> Path:
     """Return the folder of what is fetched for the user and kept, such as models.
 

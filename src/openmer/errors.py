@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from openmer._stand_ins import shown
+
 _REASON = 160  # characters of what a library says
 _SHELL_PIPES = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 _NO_MEMORY = re.compile(  # in the words of PyTorch, OpenCV, C++, threads and loaders
@@ -32,6 +34,9 @@ class OpenMERError(Exception):
     """
 
     exit_code = 1
+
+    def __init__(self, *said: object) -> None:
+        super().__init__(*(shown(one) if isinstance(one, str) else one for one in said))
 
 
 class DataError(OpenMERError):

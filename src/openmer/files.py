@@ -16,9 +16,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from openmer._durable import sync, sync_folder, sync_tree
 from openmer._file_names import cut_name, readable, safe_name, short_name
-from openmer._folder_stamp import STAMP, is_of_the_system, names, print_of, read_stamp, write_stamp
+from openmer._folder_stamp import is_of_the_system, names, print_of, read_stamp, write_stamp
 from openmer._own_files import require_own, require_room, require_same
+from openmer._stand_ins import send, stand_in_of
 from openmer._temporary_names import TEMPORARY, is_stale, unique_mark
 from openmer.errors import DataError
 
@@ -76,11 +78,13 @@ def replace_files(contents: Mapping[Path, bytes | str]) -> None:
             with _explained(target):
                 staged[target] = _prepare(target)
                 staged[target].write_bytes(_encoded(content))
-                _sync(staged[target])
+                sync(staged[target])
         _rename_all(staged)
     finally:
         for temporary in staged.values():
             _forget(temporary)
+    for target in staged:
+        send(target)
 
 
 @contextmanager
@@ -102,12 +106,13 @@ def writing_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
         try:
             yield temporary
             if durable:
-                _sync(temporary)
+                sync(temporary)
             temporary.replace(target)
             if durable:
-                _sync_folder(target.parent)
+                sync_folder(target.parent)
         finally:
             _forget(temporary)
+    send(target)
 
 
 @contextmanager
@@ -134,11 +139,12 @@ def replace_folder(path: Path, *, is_final: bool = False) -> Iterator[Path]:
             yield hidden
             if not is_final:
                 write_stamp(hidden)
-            _sync_tree(hidden)
+            sync_tree(hidden)
             _put_in_place(hidden, target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         finally:
             shutil.rmtree(hidden, ignore_errors=True)
+    send(target)
 
 
 def check_replaceable(path: Path) -> None:
@@ -214,6 +220,9 @@ def _encoded(content: bytes | str) -> bytes:
 def _target(path: Path) -> Path:
     """Follow a link, so that it stays and what it points to is written."""
     whole = Path(path).absolute()
+    meant = stand_in_of(whole)
+    if meant is not None and meant.kind != "output":
+        raise DataError(f"{meant.url} is only read here. Give a folder of this computer, or --out.")
     with _explained(whole):
         return Path(os.path.realpath(whole)) if whole.is_symlink() else whole
 
@@ -241,7 +250,7 @@ def _rename_all(staged: Mapping[Path, Path]) -> None:
             with _explained(target):
                 before[target] = _kept(target)
                 temporary.replace(target)
-                _sync_folder(target.parent)
+                sync_folder(target.parent)
     except BaseException:
         for target, old in before.items():
             if old is None:
@@ -326,38 +335,6 @@ def _state(folder: Path) -> tuple[int, int]:
     """Return two numbers that change when a folder is replaced or its contents change."""
     found = folder.stat()
     return found.st_ino, found.st_ctime_ns
-
-
-def _sync_tree(folder: Path) -> None:
-    """Wait until a folder and everything in it is on the disk."""
-    for name in names(folder):
-        if (folder / name).is_dir():
-            _sync_folder(folder / name)
-        else:
-            _sync(folder / name)
-    if (folder / STAMP).is_file():
-        _sync(folder / STAMP)
-    _sync_folder(folder)
-
-
-def _sync(path: Path) -> None:
-    """Wait until the content of a file is on the disk."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk, where the system can say so."""
-    if os.name == "nt":
-        return
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some network disks
-            raise
-    finally:
-        os.close(opened)
 
 
 def _forget(path: Path) -> None:

@@ -79,7 +79,7 @@ def test_one_message_and_nothing_written(openmer, tmp_path, monkeypatch, command
         assert sorted(tmp_path.rglob("*")) == before, kind
 
 
-@pytest.mark.parametrize("words", [("--model", "s3://b/m"), ("--manifest=https://h.org/c.csv",)])
+@pytest.mark.parametrize("words", [("--model", "abfs://b/m"), ("--manifest=ftp://h.org/c.csv",)])
 def test_an_address_where_a_file_belongs_is_named_whole(openmer, words):
     code, _, err = openmer("predict", *words)
     assert code == 2

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from openmer import remote
 from openmer.api._display import Displayed, frame
 from openmer.api._model import Model, fitted_of
 from openmer.api._progress import progress as shown
@@ -69,7 +70,7 @@ class Analysis(Displayed):
         Raises:
             DataError: The folder cannot be written to, or the video cannot be read again.
         """
-        place = Path(folder)
+        place = remote.out(folder)
         place.mkdir(parents=True, exist_ok=True)
         request = Request(settings=self.settings)
         write_all(place, self.video, self.found, request, model=self.fitted)
@@ -130,6 +131,7 @@ def analyze(
     rate = None if fps is None else Fraction(str(fps))
     settings = AnalyzeSettings(spotter=spotter, abstain_below=abstain_below, fps=rate)
     fitted = None if model is False else fitted_of(model)
+    place = remote.here(video, stream=True)
     with shown(progress) as report:
-        found = analyze_video(video, model=fitted, settings=settings, on_progress=report)
-    return Analysis(Path(video), found, settings, fitted)
+        found = analyze_video(place, model=fitted, settings=settings, on_progress=report)
+    return Analysis(place, found, settings, fitted)

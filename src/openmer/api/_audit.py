@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openmer import remote
 from openmer.api._clips import Source
 from openmer.api._display import Displayed, frame
 from openmer.api._evaluate import Device, method_of, task_of
@@ -111,7 +112,7 @@ def audit(
     """
     chosen = method_of(method, overrides, label_scheme)
     rule = epoch_rule or chosen.epoch_rule
-    images = None if pretraining_images is None else Path(pretraining_images)
+    images = None if pretraining_images is None else remote.here(pretraining_images)
     made_by = find_images(images, chosen)
     with shown(progress) as report:
         how = Protocol(epoch_rule=rule, folds=protocol)

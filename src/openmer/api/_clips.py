@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
+from openmer import remote
 from openmer.api._display import Displayed, frame
 from openmer.api._progress import progress as shown
 from openmer.clip import Clip
@@ -183,6 +184,8 @@ def synthesize(
 def _read(
     source: Source, root: Roots, *, variant: str | None, frames: str | None, strict: bool
 ) -> ClipSource:
+    if isinstance(source, str) and remote.is_url(source):
+        source = remote.here(source)
     if isinstance(source, str | Path) and kind_of(Path(source) / DESCRIPTION) == "a file":
         found = read_bids(Path(source))
         return _from_rows(found.values(), _COLUMNS, str(source), list(found))

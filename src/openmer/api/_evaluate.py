@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from openmer import remote
 from openmer._engine import current_engine
 from openmer.api._clips import Source, clips_of
 from openmer.api._display import Displayed, frame
@@ -69,8 +70,9 @@ class Result(Displayed):
         Raises:
             DataError: There is none in the folder, or it is broken.
         """
-        info, summary = load_run(Path(folder))
-        return cls(Path(folder), info, summary)
+        place = remote.here(folder)
+        info, summary = load_run(place)
+        return cls(place, info, summary)
 
     @property
     def uf1(self) -> float:
@@ -155,7 +157,7 @@ class Result(Displayed):
         Raises:
             DataError: The folder cannot be written to.
         """
-        place = self.folder if folder is None else Path(folder)
+        place = self.folder if folder is None else remote.out(folder)
         return write_report(place, [(self.info, self.summary)])["html"]
 
     def plot(self) -> Figure:
@@ -239,7 +241,8 @@ def evaluate(
     """
     chosen = method_of(method, overrides, label_scheme)
     require_classes(chosen)
-    require_room(Path(out))
+    place = remote.out(out)
+    require_room(place)
     rule = epoch_rule or chosen.epoch_rule
     how = Protocol(epoch_rule=rule, seeds=tuple(range(seeds)), folds=protocol, leak=leak)
     resources = Resources(device=device, workers=workers)
@@ -247,7 +250,7 @@ def evaluate(
         with shown(progress) as report:
             task = task_of(chosen, clips, how, workers, report)
             folder = cross_validate(
-                task, how, out=Path(out), resources=resources, on_progress=report,
+                task, how, out=place, resources=resources, on_progress=report,
                 on_fold=None if tracker is None else tracker.fold,
             )  # fmt: skip
         if tracker is not None:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openmer import remote
 from openmer.api._clips import Source, clips_of
 from openmer.api._display import Displayed, frame
 from openmer.api._evaluate import Device, method_of, task_of
@@ -173,7 +174,7 @@ def load_model(source: str | Path | None = None) -> Model:
         return Model(default_model())
     if str(source) in list_methods() and not Path(source).is_dir():
         return Model(packaged_model(str(source)))
-    return Model(read_model(Path(source)))
+    return Model(read_model(remote.here(source)))
 
 
 def train(
@@ -300,7 +301,7 @@ def samples_of(inputs: Input, moments: Moments | None = None) -> tuple[Sample, .
     if isinstance(inputs, str | Path) and _is_path(inputs):
         inputs = [inputs]
     if isinstance(inputs, list | tuple) and all(isinstance(one, str | Path) for one in inputs):
-        return samples_of_paths([Path(str(one)) for one in inputs], moments or Moments())
+        return samples_of_paths([remote.here(str(one)) for one in inputs], moments or Moments())
     if moments is not None and moments.given:
         raise DataError("Found onset, apex, offset or fps beside clips, which say them themselves.")
     found = clips_of(inputs)

@@ -19,11 +19,12 @@ from typing import Annotated, NoReturn
 import typer
 from rich.markup import escape
 
-from openmer import __version__
+from openmer import __version__, remote
 from openmer._engine import LOCAL, VARIABLE, Engine, close_cluster, current_engine
 from openmer._plugins import add_plugins
+from openmer._stand_ins import without_secrets
 from openmer._worker_files import sweep_at_start
-from openmer.cli._console import STOPPED, errors, stopping
+from openmer.cli._console import STOPPED, errors, shown_as_urls, stopping
 from openmer.cli._option_groups import spread
 from openmer.cli.action_units import action_units
 from openmer.cli.analyze import analyze
@@ -56,7 +57,12 @@ from openmer.errors import ConfigError, DataError, OpenMERError, StoppedError, l
 
 FAULT = 70
 _COMMON = ("--plugin", "--engine")
-_ADDRESS = re.compile(r"(?:--[\w-]+=)?((?:https?|ftp|s3|gs|file)://)")
+_ADDRESS = re.compile(
+    r"(?P<option>(?:--[\w-]+=)?)(?P<part>(?:\w+=)?)"
+    rf"(?P<url>(?:{'|'.join(remote.SCHEMES)}|ftp|file|abfs|az)://.*)",
+    re.DOTALL,
+)
+_OUTPUTS = ("--out", "--runs", "--fix")
 _SHOWN = 200  # characters of a path
 _LONGEST = 5000  # characters of a message
 _PLACE = re.compile(r'File "([^"\n]+)", line (\d+)')  # of a traceback
@@ -143,18 +149,38 @@ def _common_first(words: list[str]) -> list[str]:
     return first + rest
 
 
-def _refuse_addresses(words: list[str]) -> None:
-    """Refuse addresses where a file belongs, before their two slashes are made one.
+def _standing_in(words: list[str]) -> list[str]:
+    """Replace URLs by the paths of this computer that stand for them, before `Path` spoils them.
 
     Raises:
-        ConfigError: There is one.
+        ConfigError: A URL is of another kind, or wrong.
+        DataError: What is copied is not there, or cannot be reached.
     """
+    made: list[str] = []
+    before = ""
     for word in words:
-        if found := _ADDRESS.match(word):
-            raise ConfigError(
-                f"Found the address {word[found.start(1) :][:_SHOWN]!r}, expected a file or folder "
-                "of this computer. Download it first."
-            )
+        found = _ADDRESS.fullmatch(word)
+        if found is None:
+            made.append(word)
+        else:
+            option = (found["option"] or before).rstrip("=")
+            streams = "analyze" in made and option != "--model"
+            path = _stand_in(found["url"], option, streams=streams)
+            made.append(f"{found['option']}{found['part']}{path}")
+        before = word
+    return made
+
+
+def _stand_in(url: str, option: str, *, streams: bool) -> Path:
+    """Return the path that stands for a URL that was given for an option, or as an argument."""
+    if not remote.is_url(url):
+        raise ConfigError(
+            f"Found the address {without_secrets(url)[:_SHOWN]!r}, expected a file or folder of "
+            f"this computer, or one of {', '.join(f'{name}://' for name in remote.SCHEMES)}."
+        )
+    if option in _OUTPUTS:
+        return remote.out(url)
+    return remote.here(url, stream=streams)
 
 
 def main() -> None:
@@ -165,8 +191,9 @@ def main() -> None:
     sweep_at_start()
     with _stoppable():
         try:
-            _refuse_addresses(words)
-            app(args=words)
+            words = _standing_in(words)
+            with shown_as_urls():
+                app(args=words)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # a plug-in may raise one of its own
@@ -252,7 +279,7 @@ def _first_line(error: BaseException) -> str:
 
 def _traceback_file(told: str) -> str:
     """Write a traceback into a file of its own among the temporary ones; return its path."""
-    text = f"openmer {__version__}, Python {sys.version}\n{sys.argv}\n\n{told}"
+    text = without_secrets(f"openmer {__version__}, Python {sys.version}\n{sys.argv}\n\n{told}")
     number, path = tempfile.mkstemp(prefix="openmer-error-", suffix=".txt")
     with os.fdopen(number, "w", encoding="utf-8") as file:
         file.write(text)

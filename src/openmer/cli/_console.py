@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from openmer._stand_ins import shown, stand_ins, without_secrets
 from openmer.errors import StoppedError
 from openmer.files import readable
 
@@ -44,7 +46,34 @@ _WORDS = {
 
 def typed_command() -> str:
     """Return the command as it was typed, for records."""
-    return readable(shlex.join(["openmer", *sys.argv[1:]]))
+    return without_secrets(readable(shlex.join(["openmer", *sys.argv[1:]])))
+
+
+class _Shown:
+    """A stream of text that has URLs in place of the paths that stand for them."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(shown(text))
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def shown_as_urls() -> Iterator[None]:
+    """Print URLs in place of the paths that stand for them, in this block."""
+    if not stand_ins():
+        yield
+        return
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = _Shown(sys.stdout), _Shown(sys.stderr)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
 
 
 def warn(text: str) -> None:

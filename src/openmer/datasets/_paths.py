@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from openmer import remote
+
 _MOST_ENTRIES = 20_000
 INVISIBLE = re.compile(  # the code points that Unicode lets a reader ignore, and an empty Braille
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
@@ -24,9 +26,10 @@ def find_path(root: Path, text: str) -> Path:
 
     Args:
         root: The folder that relative paths start from.
-        text: As the table has it.
+        text: As the table has it; a URL, too, whose file or folder is copied (`openmer.remote`).
     """
-    written = root / text
+    written = remote.here(text) if remote.is_url(text) else root / text
+    remote.bring(written, is_needed=False)
     if _exists(written):
         return written
     slashed = root / text.replace("\\", "/")

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
+from openmer import remote
 from openmer.datasets._footage_table import refuse_links, same_files, video_name
 from openmer.datasets._frame_folders import list_frames
 from openmer.datasets._numbers import is_empty, read_whole
@@ -229,11 +230,16 @@ def _unlisted(root: Path, rows: Iterable[_TruthRow]) -> list[AnnotatedVideo]:
 
 
 def videos_beside(folder: Path) -> list[Path]:
-    """List the video files of a folder by their names, without hidden ones."""
-    return [
+    """List the video files of a folder by their names, without hidden ones; none of a file."""
+    listed = remote.names(folder)
+    if listed is None:
+        listed = [file for file in folder.iterdir() if file.is_file()] if folder.is_dir() else []
+    videos = [
         file
-        for file in sorted(folder.iterdir())
-        if file.suffix.lower() in VIDEO_SUFFIXES
-        and not file.name.startswith(".")
-        and file.is_file()
+        for file in sorted(listed)
+        if file.suffix.lower() in VIDEO_SUFFIXES and not file.name.startswith(".")
     ]
+    for file in videos:
+        if not remote.is_streamed(file):
+            remote.bring(file)
+    return videos

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from openmer._stand_ins import shown
 from openmer.clip import Clip
 from openmer.datasets import IMAGE_SUFFIXES, list_frames, read_manifest
 from openmer.deployment._fitted import FittedModel, FloatArray
@@ -132,7 +133,7 @@ def samples_of_manifest(path: Path) -> tuple[Sample, ...]:
 
 def _sample(path: Path, moments: Moments) -> Sample:
     if path.is_dir():
-        return Sample(name=str(path), clip=_clip(path, moments))
+        return Sample(name=shown(str(path)), clip=_clip(path, moments))
     if not path.is_file():
         raise DataError(
             f"There is no {path}. Give a folder with the frames of one clip, or an image."
@@ -142,7 +143,7 @@ def _sample(path: Path, moments: Moments) -> Sample:
             f"{path} is no image ({', '.join(sorted(IMAGE_SUFFIXES))}). Give a folder with the "
             "frames of one clip, or an image."
         )
-    return Sample(name=str(path), image=path)
+    return Sample(name=shown(str(path)), image=path)
 
 
 def _clip(folder: Path, moments: Moments) -> Clip:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openmer._places import user_path
+from openmer._places import default_cache_root as default_cache_root  # noqa: PLC0414 (the face)
 from openmer.clip import Clip
 from openmer.errors import DataError
 from openmer.files import replace_file
@@ -21,12 +20,6 @@ from openmer.preprocessing._recipe import Recipe
 from openmer.preprocessing.steps._step import Plan
 
 _DIGEST_BYTES = 32
-
-
-def default_cache_root() -> Path:
-    """Return the folder in the environment variable OPENMER_CACHE, else ~/.cache/openmer."""
-    chosen = os.environ.get("OPENMER_CACHE")
-    return user_path(chosen or "~/.cache/openmer", "OPENMER_CACHE")
 
 
 @dataclass(frozen=True, slots=True)

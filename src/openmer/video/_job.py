@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openmer import __version__, deployment
+from openmer import __version__, deployment, remote
+from openmer._stand_ins import place_of
+from openmer.datasets import VIDEO_SUFFIXES
 from openmer.files import check_replaceable, replace_folder, short_name
 from openmer.video._analysis import Analysis
 from openmer.video._analyze import AnalyzeSettings, Progress, analyze_video
@@ -150,6 +152,8 @@ def run_job(
         DataError: As `analyze_video`; or the folder holds something else, or cannot be written.
     """
     model = request.load()
+    if video.suffix.lower() not in VIDEO_SUFFIXES:
+        remote.bring(video)  # a folder of images
     before = _stamp(folder, "asked", "result")  # earlier versions have no "result"
     identity = identity_of(video, None if before is None else before["video"])
     asked = _asked(identity, request, model)
@@ -294,13 +298,13 @@ def _holds_another(folder: Path, video: Path) -> bool:
     """
     stamp = _stamp(folder)
     if stamp is None:
-        return os.path.realpath(folder) == os.path.realpath(video)
+        return place_of(folder) == place_of(video)
     holder = stamp["video"]
-    if holder["path"] == os.path.realpath(video):
+    if holder["path"] == place_of(video):
         return False
     return os.path.lexists(holder["path"]) or identity_of(video)["sha256"] != holder["sha256"]
 
 
 def _beside(folder: Path, video: Path) -> Path:
-    mark = hashlib.sha256(os.fsencode(os.path.realpath(video))).hexdigest()[:8]
+    mark = hashlib.sha256(os.fsencode(place_of(video))).hexdigest()[:8]
     return folder.with_name(f"{folder_name(video)}-{mark}")

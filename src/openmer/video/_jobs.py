@@ -9,6 +9,7 @@ from pathlib import Path
 
 from joblib import cpu_count, delayed
 
+from openmer import remote
 from openmer._engine import Engine, current_engine
 from openmer._workers import in_workers
 from openmer.datasets import same_files, videos_beside
@@ -82,6 +83,8 @@ def _on_engine(
     for number, (video, folder) in enumerate(pairs):
         result = found[number]
         if isinstance(result, Done):
+            if not result.folder.exists():
+                remote.bring(result.folder, is_needed=False)
             result = replace(result, video=video, folder=folder.parent / result.folder.name)
         yield result
 
@@ -89,7 +92,9 @@ def _on_engine(
 def _run_numbered(
     request: Request, number: int, video: Path, folder: Path
 ) -> tuple[int, Done | DataError]:
-    """Analyse one video in a worker of an engine."""
+    """Analyse one video in a worker of an engine, whose disk may be another one."""
+    if not folder.exists():
+        remote.bring(folder, is_needed=False)
     return number, _run(video, folder, request)
 
 
@@ -103,7 +108,7 @@ def videos_in(given: Sequence[Path], notes: list[str] | None = None) -> list[Pat
     """
     found: list[Path] = []
     for path in given:
-        found += (videos_beside(path) if path.is_dir() else []) or [path]
+        found += videos_beside(path) or [path]
     again = same_files(found)
     if notes is not None:
         notes += [f"{path} is {same}, which is analysed once." for path, same in again.items()]

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from openmer import remote
 from openmer.errors import DataError
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def reason_of(error: Exception) -> str:
 
 
 def open_file(path: Path) -> InputContainer:
-    """Open a video file."""
+    """Open a video file, of this computer or elsewhere."""
+    if remote.is_streamed(path):
+        return _opened(remote.open_remote(path), str(path))
     try:
         found = path.stat()
         if stat.S_ISREG(found.st_mode):

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self, get_args
 
+from openmer._stand_ins import shown
 from openmer.errors import ConfigError, unknown_name
 from openmer.video.io._container import open_camera, open_file, open_stream
 from openmer.video.io._decoder import Damage, OnDamage, Settings
@@ -163,7 +164,9 @@ def _source_of(source: Path | str | BinaryIO, settings: Settings, damage: Damage
         return ImageFolder(path, settings, damage)
     is_once = path.exists() and not path.is_file()  # a named pipe
     opener = partial(open_file, path)
-    return FileSource(opener, name=str(path), settings=settings, damage=damage, is_once=is_once)
+    return FileSource(
+        opener, name=shown(str(path)), settings=settings, damage=damage, is_once=is_once
+    )
 
 
 def _checked(settings: Settings) -> Settings:
