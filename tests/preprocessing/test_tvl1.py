@@ -16,7 +16,9 @@ from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import optical_flow
 from openmer.preprocessing.flow import _flow as flow_module
 from openmer.preprocessing.flow import _tvl1 as tvl1_module
+from openmer.preprocessing.flow import _tvl1_descent as descent
 from openmer.preprocessing.flow._tvl1 import tvl1
+from openmer.preprocessing.flow._tvl1_descent import Settings, Threads
 
 FEW = settings(deadline=None, max_examples=6, derandomize=True)
 SEEDS = st.integers(0, 10_000)
@@ -175,12 +177,34 @@ def test_a_pair_gives_the_same_bytes_in_any_batch_and_on_any_thread_count():
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize(("shape", "threads"), [((130, 131), 2), ((200, 100), 3)])
+def test_rows_shared_by_threads_give_the_same_bytes(monkeypatch, shape, threads):
+    """Bands of rows, steps that are no multiple of the halo, and tensors of inference mode."""
+    monkeypatch.setattr(descent, "_PIXELS_PER_BAND", 1 << 11)
+    height, width = shape
+    first, second = (one[:, :height, :width] for one in random_pair(4, side=max(shape)))
+    before = torch.get_num_threads()
+    shared = []
+    bands = Threads.bands
+    monkeypatch.setattr(Threads, "bands", lambda *call: shared.append(bands(*call)) or bands(*call))
+    try:
+        torch.set_num_threads(1)
+        alone = tvl1(first, second, iterations=21)
+        torch.set_num_threads(threads)
+        with torch.inference_mode():
+            together = tvl1(first, second, iterations=21)
+    finally:
+        torch.set_num_threads(before)
+    assert threads in shared
+    assert torch.equal(alone, together)
+
+
 def test_pairs_taken_at_once_as_on_a_gpu_do_not_affect_each_other():
     pairs = [random_pair(seed) for seed in range(3)]
     first, second = (torch.cat(frames) for frames in zip(*pairs, strict=True))
-    defaults = tvl1_module._Settings(**tvl1.__wrapped__.__kwdefaults__)
+    defaults = Settings(**tvl1.__wrapped__.__kwdefaults__)
     frames = torch.stack([first, second], dim=1)
-    per_batch = tvl1_module._coarse_to_fine(frames, defaults)
+    per_batch = tvl1_module._coarse_to_fine(frames, defaults, Threads(1))
     torch.testing.assert_close(per_batch, tvl1(first, second), rtol=0, atol=1e-4)
 
 

@@ -1,3 +1,4 @@
+import threading
 from fractions import Fraction
 
 import cv2
@@ -60,6 +61,24 @@ def test_an_event_says_what_the_model_sees_and_how_sure_it_is(analysis):
     assert "of the face's width" in event.reason
     x0, y0, x1, y1 = event.face_xyxy
     assert 60 < x0 < 240 < x1 < 420 and 0 <= y0 < 180 < y1
+
+
+def test_one_part_after_the_other_gives_the_same(video, analysis):
+    alone = analyze_video(video, model=default_model(), settings=AnalyzeSettings(threads=1))
+    assert alone.events == analysis.events and alone.info == analysis.info
+    assert (alone.frames, alone.duration_s) == (analysis.frames, analysis.duration_s)
+    (one,), (other,) = alone.faces, analysis.faces
+    for name in ("frames", "times_s", "regions_px", "matrices", "eyes"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+
+
+def test_nothing_runs_on_where_a_look_is_broken_off(video):
+    def stop(stage, done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        analyze_video(video, on_progress=stop)
+    assert not [one for one in threading.enumerate() if one.name.startswith("openmer-")]
 
 
 def test_below_the_confidence_asked_for_no_class_is_said(video):

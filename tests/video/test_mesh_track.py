@@ -1,12 +1,18 @@
 """Faces that are followed by their mesh: nothing is lost, and a hard cut is another person."""
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice, pairwise
+
 import cv2
 import numpy as np
 import pytest
 from tests.video.made_faces import face, put, wall
 from tests.video.made_videos import grays, truth
 
+from openmer.preprocessing import find_mesh, look_at_eye
 from openmer.video import Tracker
+from openmer.video._ahead import later
+from openmer.video.faces import _mesh_track as mesh_track
 from openmer.video.faces._choice import tracker_for
 from openmer.video.faces._mesh_track import MeshTracker
 from openmer.video.faces._seen import SIGNALS, TrackSettings
@@ -16,13 +22,14 @@ from openmer.video.spotting._registry import MotionSpotter
 FPS = 30
 
 
-def followed(frames):
-    """Curves of the faces in gray frames."""
-    tracker, lost = tracker_for(TrackSettings())
+def followed(frames, pool=None):
+    """Curves of the faces in gray frames; a pool starts on each frame before its turn."""
+    tracker, lost = tracker_for(TrackSettings(), pool)
     assert isinstance(tracker, MeshTracker) and not lost
     book = CurveBook()
-    for number, gray in enumerate(frames):
-        book.add(tracker.see(number, number / FPS, gray))
+    given = [*frames, None]
+    for number, (gray, following) in enumerate(pairwise(given)):
+        book.add(tracker.see(number, number / FPS, gray, following if pool else None))
     return book.curves()
 
 
@@ -46,6 +53,24 @@ def test_a_movement_is_measured_where_it_is_and_spotted():
     found = [one for one in MotionSpotter()(curves) if not one.gates]
     assert any(one.onset_frame < apex < one.offset_frame for one in found)
     assert all(one.offset_frame >= onset and one.onset_frame <= offset for one in found)
+
+
+@pytest.mark.usefixtures("face_mesh")
+def test_threads_that_help_change_no_byte(monkeypatch):
+    """Also at hard cuts and where the face is gone: what was started before counts for nothing."""
+    nobody = [wall(480, 360)] * 5
+    shots = [list(islice(grays(subject, still=3), 12)) for subject in (0, 2)]
+    frames = [*shots[0], *shots[1], *nobody, *shots[0]]
+    alone = followed(frames)
+    started = []
+    monkeypatch.setattr(mesh_track, "later", lambda *call: started.append(call[1]) or later(*call))
+    with ThreadPoolExecutor(2) as pool:
+        helped = followed(frames, pool)
+    assert find_mesh in started and look_at_eye in started and len(started) > 2 * len(frames)
+    assert len(alone) == len(helped) == 2
+    for one, other in zip(alone, helped, strict=True):
+        for name in ("frames", "regions_px", "matrices", "mesh_px", "signals", "brief_px"):
+            assert np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True), name
 
 
 @pytest.mark.usefixtures("face_mesh")

@@ -51,6 +51,9 @@ from ._input_pictures import input_pictures as input_pictures
 from ._interpolate import (
     interpolate_frames as interpolate_frames,
 )
+from ._one_thread import (
+    opencv_on_one_thread as opencv_on_one_thread,
+)
 from ._prepare import (
     fingerprint as fingerprint,
 )
@@ -299,6 +302,7 @@ __all__ = [
     "magnify_stream",
     "mask_eyes",
     "median_magnification",
+    "opencv_on_one_thread",
     "optical_flow",
     "optical_strain",
     "power_normalise",

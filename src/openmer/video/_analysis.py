@@ -33,7 +33,8 @@ class Analysis:
         without_mesh: Why faces were not followed by the face mesh, and what is lost; "" where
             nothing is.
         qualities: How well each face could be measured, in the order of the faces.
-        seconds: How long each part of the work took.
+        seconds: How long each part of the work took; where parts overlap, how long it was waited
+            for.
     """
 
     info: VideoInfo

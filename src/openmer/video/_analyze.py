@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from openmer import deployment
 from openmer.errors import DataError
+from openmer.preprocessing import opencv_on_one_thread
+from openmer.video._ahead import ahead
 from openmer.video._analysis import Analysis
 from openmer.video._event import Event, Interval
 from openmer.video._quality import Quality, quality_of
@@ -24,7 +30,7 @@ from openmer.video._recognize import (
 )
 from openmer.video.faces._choice import FaceTracker, tracker_for
 from openmer.video.faces._seen import TrackSettings
-from openmer.video.io._frame import VideoFrame, VideoInfo
+from openmer.video.io._frame import VideoInfo
 from openmer.video.io._reader import Video, open_video
 from openmer.video.spotting._curves import CurveBook, FaceCurves
 from openmer.video.spotting._registry import spotter as spotter_named
@@ -35,6 +41,8 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 
 _ENOUGH_FPS = 60  # of a faster video every second, third ... frame is measured
+_AHEAD = 4  # frames that are decoded before their turn
+_HELPERS = 2  # threads beside the one that decodes and the one that measures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +55,9 @@ class AnalyzeSettings:
         abstain_below: Confidence under which an event gets no class; None is the model's own.
         include_gated: Whether movements under a gate are events, too.
         fps: Frames per second of a folder of images.
-        threads: Of the decoder; more than two do not pay beside the rest of the work.
+        threads: Of the decoder; more than two do not pay beside the rest of the work. 1 also does
+            one part of the work after the other, to the same bytes; else decoding, the search for
+            the mesh and the motion overlap.
     """
 
     track: TrackSettings = field(default_factory=TrackSettings)
@@ -117,8 +127,8 @@ def analyze_video(
                 open_video(path, fps=settings.fps, threads=settings.threads, on_damage="skip")
             )
         )
-        tracker, lost = tracker_for(settings.track)
-        book, last = _follow(video, tracker, clock, on_progress)
+        opened.enter_context(opencv_on_one_thread())
+        book, last, lost = _followed(video, settings, clock, on_progress)
         faces = book.curves()
         with clock.of("spot"):
             pairs = [(curves, found) for curves in faces for found in spot(curves)]
@@ -165,31 +175,78 @@ def stride_of(info: VideoInfo) -> int:
     return max(1, int((info.fps or 0) / _ENOUGH_FPS))
 
 
+def _followed(
+    video: Video, settings: AnalyzeSettings, clock: _Clock, on_progress: Progress | None
+) -> tuple[CurveBook, _Taken, str]:
+    """First look, by several threads where the settings allow; also what is lost without a mesh."""
+    total = video.info.frames or 0
+    with ExitStack() as opened:
+        frames, pool = opened.enter_context(closing(_taken(video))), None
+        if settings.threads != 1:
+            frames = opened.enter_context(closing(ahead(frames, _AHEAD)))
+            pool = opened.enter_context(ThreadPoolExecutor(_HELPERS, "openmer-follow"))
+        tracker, lost = tracker_for(settings.track, pool)
+        book, last = _follow(frames, total, tracker, clock, on_progress)
+    if last is None:
+        raise DataError(f"{video.info.name} holds no frame. Give another file.")
+    return book, last, lost
+
+
+class _Taken(NamedTuple):
+    """A frame of the first look; without a picture where its motion is not measured."""
+
+    number: int
+    time_s: Fraction
+    gray: NDArray[np.uint8] | None
+
+
 def _follow(
-    video: Video, tracker: FaceTracker, clock: _Clock, on_progress: Progress | None
-) -> tuple[CurveBook, VideoFrame]:
+    frames: Iterator[_Taken],
+    total: int,
+    tracker: FaceTracker,
+    clock: _Clock,
+    on_progress: Progress | None,
+) -> tuple[CurveBook, _Taken | None]:
     """First look at all frames: how every face moves; and the last frame."""
     book = CurveBook()
-    stride, total = stride_of(video.info), video.info.frames or 0
-    last: VideoFrame | None = None
-    frames = iter(video)
+    last: _Taken | None = None
+    paired = _with_following(frames)
     while True:
         with clock.of("decode"):
-            frame = next(frames, None)
-            gray = None if frame is None or frame.number % stride else frame.gray
+            frame, following = next(paired, (None, None))
         if frame is None:
             break
         last = frame
-        if gray is not None:
+        if frame.gray is not None:
             with clock.of("follow"):
-                book.add(tracker.see(frame.number, float(frame.time_s), gray))
+                seen = tracker.see(frame.number, float(frame.time_s), frame.gray, following)
+                book.add(seen)
         if on_progress is not None and frame.number % 10 == 0:
             on_progress("follow", frame.number + 1, max(total, frame.number + 1))
-    if last is None:
-        raise DataError(f"{video.info.name} holds no frame. Give another file.")
-    if on_progress is not None:
+    if on_progress is not None and last is not None:
         on_progress("follow", last.number + 1, last.number + 1)
     return book, last
+
+
+def _taken(video: Video) -> Generator[_Taken]:
+    """Decode the frames, those in gray whose motion is measured."""
+    stride = stride_of(video.info)
+    for frame in video:
+        gray = None if frame.number % stride else frame.gray
+        yield _Taken(frame.number, frame.time_s, gray)
+
+
+def _with_following(
+    frames: Iterable[_Taken],
+) -> Iterator[tuple[_Taken, NDArray[np.uint8] | None]]:
+    """Yield each frame with the next picture that is measured; None after the last."""
+    waiting: list[_Taken] = []
+    for frame in frames:
+        if frame.gray is not None:
+            yield from ((before, frame.gray) for before in waiting)
+            waiting.clear()
+        waiting.append(frame)
+    yield from ((before, None) for before in waiting)
 
 
 def _recognized(

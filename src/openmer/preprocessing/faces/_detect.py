@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import DataError
+from openmer.preprocessing._one_thread import opencv_on_one_thread
 from openmer.preprocessing.faces import _haar, _landmarks68, _mtcnn
 from openmer.preprocessing.faces._retry import look_again
 from openmer.registry import Registry, Versioned
@@ -260,13 +261,9 @@ def _found(image_rgb: NDArray[np.uint8], detector: FaceDetector, *, retry: bool)
     def find(image: NDArray[np.uint8]) -> list[Face]:
         return list(detector.function(image))
 
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
+    with opencv_on_one_thread():
         faces = find(image_rgb)
         return look_again(image_rgb, find) if retry and not faces else faces
-    finally:
-        cv2.setNumThreads(threads)
 
 
 def _key(image_rgb: NDArray[np.uint8], detector: FaceDetector, *, retry: bool) -> str:

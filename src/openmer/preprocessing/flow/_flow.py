@@ -6,8 +6,7 @@ for the same frames on the same machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import cv2
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from openmer.errors import DataError
+from openmer.preprocessing._one_thread import opencv_on_one_thread
 from openmer.registry import Registry, Versioned
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def optical_flow(
             f"Flow needs frames of at least {_SMALLEST_PX} x {_SMALLEST_PX} px, found "
             f"{first.shape[1]} x {first.shape[0]}. Use larger frames."
         )
-    with _one_thread():
+    with opencv_on_one_thread():
         flow_xy = chosen.function(
             np.ascontiguousarray(first, dtype=np.float32),
             np.ascontiguousarray(second, dtype=np.float32),
@@ -203,14 +203,3 @@ def _no_start(gray: NDArray[np.float32]) -> NDArray[np.float32]:
 def _channels_first(flow: ArrayLike) -> NDArray[np.float32]:
     """``(height, width, 2)`` as ``(2, height, width)``."""
     return np.ascontiguousarray(np.moveaxis(np.asarray(flow, dtype=np.float32), -1, 0))
-
-
-@contextmanager
-def _one_thread() -> Generator[None]:
-    """Keep OpenCV on one thread inside, whatever the caller has set."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)

@@ -6,44 +6,22 @@ and lips, in frames of one camera. Larger motion needs more levels.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from math import inf
+from dataclasses import replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from openmer.errors import ConfigError, DataError
+from openmer.errors import DataError
+from openmer.preprocessing.flow._tvl1_descent import Settings, Threads, descended
 
 SMALLEST_PX = 16  # of a frame's shorter side; coarser levels stop at half of it
 _SLACK = 0.05  # frames made by interpolation overshoot 0..1 a little
 _LIGHT_CELLS = 4  # per side; what one of them gains in brightness is light, not motion
 _PIXELS_PER_BATCH = 1 << 24  # on a GPU: 334 pairs of 224 x 224, some 30 planes of which are held
-_FLAT = 1e-9  # square of a slope that 8 bits cannot show: keeps divisions finite
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Settings:
-    """Parameters of `tvl1`, where they are explained."""
-
-    levels: int
-    warps: int
-    iterations: int
-    tau: float
-    fidelity: float
-    huber: float
-
-    def __post_init__(self) -> None:
-        counted = min(self.levels, self.warps, self.iterations) >= 1
-        weights = 0 < self.tau < inf and 0 < self.fidelity < inf and 0 <= self.huber < inf
-        if not (counted and weights):
-            found = ", ".join(f"{name} {value}" for name, value in asdict(self).items())
-            raise ConfigError(
-                "TV-L1 needs at least 1 level, warp and iteration, tau and fidelity above 0 and "
-                f"huber of at least 0, found {found}."
-            )
 
 
 @torch.no_grad()
@@ -81,8 +59,8 @@ def tvl1(
     Returns:
         Displacement in pixels, shape ``(batch, 2, height, width)``, type and device of `first`,
         without gradients; channel 0 is u (right), channel 1 is v (down). On the CPU a pair gives
-        the same bytes in any batch and for any number of threads, because one thread takes one
-        pair after the other, which also keeps them in the processor's cache.
+        the same bytes in any batch and for any number of threads: as many as PyTorch may use take
+        a pair each, which keeps it in the processor's cache, and the rows of what is left over.
 
     Raises:
         ConfigError: A parameter is out of range.
@@ -104,7 +82,7 @@ def tvl1(
         step of the brightness itself. The number of steps is fixed. A slow change of light is
         taken away: after each warp, the mean difference of 4 x 4 cells, interpolated between them.
     """
-    settings = _Settings(
+    settings = Settings(
         levels=levels,
         warps=warps,
         iterations=iterations,
@@ -112,15 +90,29 @@ def tvl1(
         fidelity=fidelity,
         huber=huber,
     )
-    with _one_thread():
+    with _one_thread() as allowed:
         _check_frames(first, second)
-        flow = first.new_empty((len(first), 2, *first.shape[1:]))
-        on_cpu = first.device.type == "cpu"
-        per_batch = 1 if on_cpu else max(1, _PIXELS_PER_BATCH // first[0].numel())
-        for start in range(0, len(first), per_batch):
-            pairs = slice(start, start + per_batch)
+        return _all_pairs(first, second, settings, allowed)
+
+
+def _all_pairs(first: Tensor, second: Tensor, settings: Settings, allowed: int) -> Tensor:
+    """Flow of all pairs, by so many threads at most."""
+    flow = first.new_empty((len(first), 2, *first.shape[1:]))
+    on_cpu = first.device.type == "cpu"
+    per_batch = 1 if on_cpu else max(1, _PIXELS_PER_BATCH // first[0].numel())
+    groups = [slice(start, start + per_batch) for start in range(0, len(first), per_batch)]
+
+    def fill(own: Sequence[slice], threads: Threads) -> None:
+        for pairs in own:
             frames = torch.stack([first[pairs], second[pairs]], dim=1)
-            flow[pairs] = _coarse_to_fine(frames, settings)
+            flow[pairs] = _coarse_to_fine(frames, settings, threads)
+
+    with Threads(allowed if on_cpu else 1) as threads:
+        alike = len(groups) - len(groups) % threads.count  # each thread takes as many pairs
+        shares = [groups[n : alike : threads.count] for n in range(threads.count)]
+        with Threads(1) as alone:
+            threads.run([partial(fill, share, alone) for share in shares])
+        fill(groups[alike:], threads)
     return flow
 
 
@@ -147,22 +139,23 @@ def _check_frames(first: Tensor, second: Tensor) -> None:
 
 
 @contextmanager
-def _one_thread() -> Generator[None]:
-    """Keep PyTorch on one thread inside: the planes are too small for two to share.
+def _one_thread() -> Generator[int]:
+    """Keep PyTorch on one thread inside; yield how many it had.
 
-    Where other programs keep the cores busy, waiting for a second thread even doubles the time.
+    It would share each plane's sum between its threads, for which the planes are too small. Where
+    other programs keep the cores busy, waiting for a second thread even doubles the time.
     """
     threads = torch.get_num_threads()
     if threads != 1:
         torch.set_num_threads(1)
     try:
-        yield
+        yield threads
     finally:
         if threads != 1:
             torch.set_num_threads(threads)
 
 
-def _coarse_to_fine(frames: Tensor, settings: _Settings) -> Tensor:
+def _coarse_to_fine(frames: Tensor, settings: Settings, threads: Threads) -> Tensor:
     """Flow, ``(batch, 2, height, width)``, of first and second frames in one such tensor."""
     sizes = []
     for level in range(settings.levels):
@@ -173,11 +166,11 @@ def _coarse_to_fine(frames: Tensor, settings: _Settings) -> Tensor:
     for level, size in reversed(list(enumerate(sizes))):
         # Motion has farther to spread at a coarse level, hence the longer steps.
         longer = replace(settings, tau=settings.tau * 2**level)
-        flow = _refined(_scaled(flow, size), _resized(frames, size), longer)
+        flow = _refined(_scaled(flow, size), _resized(frames, size), longer, threads)
     return flow
 
 
-def _refined(flow: Tensor, frames: Tensor, settings: _Settings) -> Tensor:
+def _refined(flow: Tensor, frames: Tensor, settings: Settings, threads: Threads) -> Tensor:
     """Flow after all warps of one level."""
     first, second = frames[:, :1], frames[:, 1:]
     slope_of_first = _slope(first)
@@ -189,63 +182,8 @@ def _refined(flow: Tensor, frames: Tensor, settings: _Settings) -> Tensor:
         change = _without_light(seen - first)
         change.addcmul_(slope[:, :1], flow[:, :1], value=-1)
         change.addcmul_(slope[:, 1:], flow[:, 1:], value=-1).mul_(inside)
-        flow = _median(_median(_descended(flow, dual, slope, change, settings)))
+        flow = _median(_median(descended(flow, dual, slope, change, settings, threads)))
     return flow
-
-
-def _descended(
-    flow: Tensor, dual: Tensor, slope: Tensor, change: Tensor, settings: _Settings
-) -> Tensor:
-    """Primal-dual steps on the energy with the brightness linearised.
-
-    Args:
-        flow: Where to start, shape ``(batch, 2, height, width)``; overwritten.
-        dual: Direction of the flow's change in x, then y, each of the shape of `flow`; updated.
-        slope: Brightness per pixel in x and y, shape of `flow`.
-        change: Brightness difference that zero flow would leave, ``(batch, 1, height, width)``.
-        settings: Steps and weights.
-    """
-    tau, sigma = settings.tau, 1 / (8 * settings.tau)
-    limit, shrink = tau * settings.fidelity, 1 / (1 + sigma * settings.huber)
-    squared = (slope * slope).sum(1, keepdim=True).add_(_FLAT)
-    # Flow along `slope` per unit of brightness: times the difference left, it undoes all of it.
-    undo = slope / squared
-    undo_x, undo_y = undo[:, :1], undo[:, 1:]
-    undo_all = change / squared
-    lead, after, scratch = flow.clone(), torch.empty_like(flow), torch.empty_like(flow)
-    step = torch.empty_like(change)
-    dual_x, dual_y = dual
-    # Parts of the planes are taken once: each taking costs as much as a tenth of a plane's sum.
-    ahead_x, ahead_y = (_neighbours(lead, dim) for dim in (-1, -2))
-    inner_x, inner_y = dual_x[..., :-1], dual_y[..., :-1, :]
-    now, then = ((planes, _parts(planes)) for planes in (flow, after))
-    for _ in range(settings.iterations):
-        after, (after_x, after_y, after_u, after_v) = then
-        inner_x.add_(ahead_x[1], alpha=sigma).sub_(ahead_x[0], alpha=sigma)
-        inner_y.add_(ahead_y[1], alpha=sigma).sub_(ahead_y[0], alpha=sigma)
-        torch.mul(dual_x, dual_x, out=scratch).addcmul_(dual_y, dual_y)
-        dual.mul_(scratch.rsqrt_().clamp_(max=shrink))
-        torch.add(now[0], dual_x, alpha=tau, out=after)
-        after_x.sub_(inner_x, alpha=tau)
-        after.add_(dual_y, alpha=tau)
-        after_y.sub_(inner_y, alpha=tau)
-        torch.addcmul(undo_all, undo_x, after_u, out=step)
-        step.addcmul_(undo_y, after_v).clamp_(-limit, limit)
-        after.addcmul_(slope, step, value=-1)
-        torch.lerp(now[0], after, 2.0, out=lead)
-        now, then = then, now
-    return now[0]
-
-
-def _neighbours(planes: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Return views of all places along `dim` that have a next one, and of these next ones."""
-    between = planes.shape[dim] - 1
-    return planes.narrow(dim, 0, between), planes.narrow(dim, 1, between)
-
-
-def _parts(flow: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return views of a flow: all but the first column, all but the first row, u, v."""
-    return flow[..., 1:], flow[..., 1:, :], flow[:, :1], flow[:, 1:]
 
 
 def _slope(frames: Tensor) -> Tensor:

@@ -114,22 +114,16 @@ class Template:
             pose: Of the head in it.
             moved: What the head has moved inside the patch beyond its pose; None is nothing.
         """
-        inside, plane = self._places
-        across = np.einsum("pk,pkd->pd", inside[1], pose.seen(self.shape_xyz)[inside[0]])
-        grid = across.reshape(SIDE_PX, SIDE_PX, 2)
-        if plane.any():
-            flat = _fitted_plane(self.shape_xyz[:, :2], pose.seen(self.shape_xyz))
-            y, x = np.mgrid[:SIDE_PX, :SIDE_PX]
-            grid[plane] = np.stack([x, y, np.ones_like(x)], -1)[plane] @ flat
+        grid = cv2.transform(self._surface, pose.camera).astype(np.float32)
         if moved is not None:
             y, x = np.mgrid[:SIDE_PX, :SIDE_PX].astype(np.float32)
             at = np.stack([x, y], -1) @ moved[:, :2].T + moved[:, 2]
             grid = cv2.remap(
-                grid.astype(np.float32), at[..., 0].astype(np.float32),
-                at[..., 1].astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
-            )  # fmt: skip
+                grid, at[..., 0].astype(np.float32), at[..., 1].astype(np.float32),
+                cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
+            ).astype(np.float32, copy=False)  # fmt: skip
         side = SIDE_PX * _FINER
-        finer = cv2.resize(grid.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
+        finer = cv2.resize(grid, (side, side), interpolation=cv2.INTER_LINEAR)
         large = cv2.remap(
             gray, finer[..., 0], finer[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
@@ -154,8 +148,11 @@ class Template:
         return layout_of(places)
 
     @cached_property
-    def _places(self) -> tuple[tuple[NDArray[np.int64], Floats], NDArray[np.bool_]]:
-        """Three points and their shares for each pixel; which pixels lie off the mesh."""
+    def _surface(self) -> Floats:
+        """Place of each pixel of the patch on the template, ``(SIDE_PX, SIDE_PX, 3)``.
+
+        Off the mesh it is that of the plane nearest to all of its points.
+        """
         flat = self.shape_xyz[:, :2]
         mesh = Delaunay(flat)
         y, x = np.mgrid[:SIDE_PX, :SIDE_PX]
@@ -165,7 +162,11 @@ class Template:
         way = mesh.transform[np.maximum(found, 0)]
         two = np.einsum("pij,pj->pi", way[:, :2], pixels - way[:, 2])
         shares = np.column_stack([two, 1 - two.sum(1)])
-        return (corners, shares), (found < 0).reshape(SIDE_PX, SIDE_PX)
+        surface = np.einsum("pk,pkd->pd", shares, self.shape_xyz[corners])
+        off = found < 0
+        plane = _fitted_plane(flat, self.shape_xyz)
+        surface[off] = np.column_stack([pixels[off], np.ones(int(off.sum()))]) @ plane
+        return np.asarray(surface.reshape(SIDE_PX, SIDE_PX, 3))
 
 
 def frontal(mesh: Mesh) -> Floats:
@@ -226,7 +227,7 @@ def _similar(source: Floats, target: Floats) -> Matrix:
 
 
 def _fitted_plane(source: Floats, target: Floats) -> Floats:
-    """Coefficients of x, y and 1 that carry the patch into the image, ``(3, 2)``."""
+    """Coefficients of x, y and 1 that carry the patch to other points, ``(3, dimensions)``."""
     places = np.column_stack([source, np.ones(len(source))])
     return np.asarray(np.linalg.lstsq(places, target, rcond=None)[0])
 

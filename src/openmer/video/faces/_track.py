@@ -128,14 +128,11 @@ class Tracker:
         """How many different faces were seen so far."""
         return self._subjects
 
-    def see(self, frame: int, time_s: float, gray: Gray) -> tuple[Seen, ...]:
-        """Follow the faces in the next frame; return them by their numbers.
-
-        Args:
-            frame: Number of the frame, rising.
-            time_s: Its time in seconds, rising.
-            gray: Shape ``(height, width)``, 0..255.
-        """
+    def see(
+        self, frame: int, time_s: float, gray: Gray, following: Gray | None = None
+    ) -> tuple[Seen, ...]:
+        """Follow the faces in the next frame; as `FaceTracker.see`."""
+        del following
         measured = {
             f.subject_id: f.measure(gray, self.settings.least_similarity) for f in self._in_view
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -112,23 +113,62 @@ def head_removed(flow: NDArray[np.float32], layout: Layout) -> Floats:
 
 def _fitted(flow_xy: Floats, layout: Layout) -> tuple[Floats, Floats, float]:
     """Coefficients ``(4, 2)`` of x, y, 1 and depth that fit a flow, what they leave, its spread."""
-    at = points()
-    places = np.column_stack([at, np.ones(len(at)), layout.depth])
-    trusted = layout.skull.astype(np.float64)
-    weights = trusted
+    skull = _skull_of(layout)
+    there = np.ascontiguousarray(flow_xy[skull.rows].T)
+    weights = skull.trusted
     coefficients: Floats = np.zeros((4, 2))
-    rest, spread = flow_xy, 0.0
+    spread = 0.0
     for _ in range(_ROUNDS):
-        weighted = places * weights[:, None]
-        coefficients = np.asarray(
-            np.linalg.lstsq(weighted.T @ places, weighted.T @ flow_xy, rcond=None)[0]
-        )
-        rest = flow_xy - places @ coefficients
-        length = np.hypot(rest[:, 0], rest[:, 1])
-        spread = float(np.median(length[trusted > 0.5]))
+        weighted = skull.places * weights
+        coefficients = _solved(weighted @ skull.places.T, weighted @ there.T)
+        rest = there - coefficients.T @ skull.places
+        squared = rest[0] * rest[0] + rest[1] * rest[1]
+        spread = float(np.median(np.sqrt(squared[skull.is_core])))
         reach = 6 * max(spread, _LEAST_SPREAD_PX)
-        weights = trusted * np.clip(1 - (length / reach) ** 2, 0, None) ** 2
-    return coefficients, rest, spread
+        weights = skull.trusted * np.clip(1 - squared / reach**2, 0, None) ** 2
+    return coefficients, flow_xy - skull.everywhere @ coefficients, spread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Skull:
+    """The points of a layout that say something about the head.
+
+    Attributes:
+        everywhere: x, y, 1 and depth of every point of the flow, ``(points, 4)``.
+        rows: Which of them say something, ``(skull points,)``.
+        places: These, ``(4, skull points)``.
+        trusted: How much each counts, ``(skull points,)``.
+        is_core: Which count more than half.
+    """
+
+    everywhere: Floats
+    rows: NDArray[np.int64]
+    places: Floats
+    trusted: Floats
+    is_core: NDArray[np.bool_]
+
+
+@lru_cache(maxsize=8)
+def _skull_of(layout: Layout) -> _Skull:
+    at = points()
+    everywhere = np.column_stack([at, np.ones(len(at)), layout.depth])
+    rows = np.flatnonzero(layout.skull)
+    trusted = layout.skull[rows].astype(np.float64)
+    return _Skull(
+        everywhere=everywhere,
+        rows=rows,
+        places=np.ascontiguousarray(everywhere[rows].T),
+        trusted=trusted,
+        is_core=trusted > 0.5,
+    )
+
+
+def _solved(left: Floats, right: Floats) -> Floats:
+    """Solve equations; where they leave something open, the smallest solution."""
+    try:
+        return np.asarray(np.linalg.solve(left, right))
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.lstsq(left, right, rcond=None)[0])
 
 
 def _openness(values: Floats, eyes: NDArray[np.float32]) -> float:
