@@ -111,3 +111,13 @@ def test_leaves_are_nobody():
 
 def test_signals_have_names():
     assert len(set(SIGNALS)) == len(SIGNALS)
+
+
+@pytest.mark.usefixtures("face_mesh")
+def test_a_cut_to_a_larger_face_nearby_leaves_nobody_behind():
+    def frames():
+        for subject, (x, y, scale) in ((0, (200, 110, 0.8)), (2, (260, 190, 1.5))):
+            for _ in range(4):
+                yield put(wall(480, 360), face(subject), x, y, scale=scale)
+
+    assert [len(curves) for curves in followed(frames())] == [4, 4]

@@ -30,7 +30,7 @@ from openmer.video.faces._mesh_pose import (
     mouth_of,
     region_shifts,
 )
-from openmer.video.faces._patch import Patch, after, evened, overlap, similar
+from openmer.video.faces._patch import Patch, after, evened, similar, within
 from openmer.video.faces._seen import Seen, TrackSettings
 from openmer.video.spotting._motion import Measured, Reference
 from openmer.video.spotting._regions import REGIONS
@@ -51,7 +51,7 @@ _KNOWN = 0.72  # correlation with a picture of a lost face from which a new one 
 _LOOKS = 6  # pictures that are kept of each face
 _SURE = 0.8  # score of the mesh from which a face is welcome
 _DETECT_S = 1.0  # between two looks for new faces
-_SAME_PLACE = 0.4  # overlap of two boxes that are one face
+_SAME_PLACE = 0.4  # part of the smaller box that two boxes of one face share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -260,23 +260,26 @@ class MeshTracker:
         is_cut = self._shots.cuts(gray)
         for subject in tuple(self._in_view):
             mesh = subject.mesh_in(gray)
-            if not mesh.is_face:
-                continue
-            look = subject.look(gray, mesh)
-            if is_cut and subject.similarity(look.small) < _ANOTHER:
+            look = subject.look(gray, mesh) if mesh.is_face else None
+            if is_cut and (look is None or not self._stays(subject, look.small)):
                 self._in_view.remove(subject)
                 self._lost.append(subject)
-                strayed.append(mesh)
-            else:
+                strayed += [mesh] if look is not None else []
+            elif look is not None:
                 if is_cut:
                     subject.forget()
                 seen[subject.subject_id] = self._seen(subject, gray, mesh, look, frame, time_s)
         missing = any(subject.subject_id not in seen for subject in self._in_view)
-        if strayed or missing or time_s >= self._next_detection_s:
-            for mesh in (*strayed, *self._detected(gray, time_s)):
+        if is_cut or missing or time_s >= self._next_detection_s:
+            for mesh in (*self._detected(gray, time_s), *strayed):
                 self._meet(gray, mesh, seen, frame, time_s)
         self._give_up(time_s)
         return tuple(seen[number] for number in sorted(seen))
+
+    def _stays(self, subject: _Subject, small: Floats) -> bool:
+        """Tell whether a face is the same after a cut, and none of those that were lost."""
+        others = (lost.similarity(small) for lost in self._lost)
+        return subject.similarity(small) >= max((_ANOTHER, *others))
 
     def _seen(
         self,
@@ -326,7 +329,7 @@ class MeshTracker:
         self, gray: Gray, mesh: Mesh, seen: dict[int, Seen], frame: int, time_s: float
     ) -> None:
         """Take a face that was found: followed already, one that was lost, or a new one."""
-        near = [p for p in self._in_view if overlap(p.mesh.box_xyxy, mesh.box_xyxy) > _SAME_PLACE]
+        near = [p for p in self._in_view if within(p.mesh.box_xyxy, mesh.box_xyxy) > _SAME_PLACE]
         if any(subject.subject_id in seen for subject in near):
             return
         stranger = _Subject(0, mesh, self._pool)

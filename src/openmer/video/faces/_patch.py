@@ -103,8 +103,18 @@ def similar(head: Matrix) -> Matrix:
 
 def overlap(first: Sequence[float], second: Sequence[float]) -> float:
     """Area that two boxes share over the area of both."""
+    shared, areas = _shared(first, second)
+    return shared / max(sum(areas) - shared, 1e-9)
+
+
+def within(first: Sequence[float], second: Sequence[float]) -> float:
+    """Area that two boxes share over the area of the smaller one."""
+    shared, areas = _shared(first, second)
+    return shared / max(min(areas), 1e-9)
+
+
+def _shared(first: Sequence[float], second: Sequence[float]) -> tuple[float, tuple[float, float]]:
     width = min(first[2], second[2]) - max(first[0], second[0])
     height = min(first[3], second[3]) - max(first[1], second[1])
-    shared = max(width, 0.0) * max(height, 0.0)
     areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
-    return shared / max(sum(areas) - shared, 1e-9)
+    return max(width, 0.0) * max(height, 0.0), (areas[0], areas[1])
