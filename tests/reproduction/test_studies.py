@@ -68,6 +68,22 @@ def test_every_row_has_its_method_and_its_printed_line(name):
             assert all(found) or study.name.endswith("/comparison"), "the rest is a picture"
 
 
+def test_a_row_that_leaks_on_purpose_has_leaky_scores_alone(clips, tmp_path):
+    ladder = load_study("efficient-me/ladder")
+    short = "training.stages=[{epochs = 1, learning_rate = 1e-2}]"
+    rows = tuple(ladder.rows[place] for place in (0, 3))
+    study = ladder.model_copy(update={"set": (*QUICK, "model.weights=", short), "rows": rows})
+    honest, leaky = run_study(study, clips, how(tmp_path))
+    assert honest.honest is not None and honest.leaky is None
+    assert leaky.honest is None and leaky.leaky[0].leak == "carried_weights"
+    (table,) = study_tables(study, [honest, leaky])
+    first, second = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
+    assert second["UF1, ours"] == first["UF1, LEAKY"] == "-"
+    assert second["epoch rule"] == "fixed, carried weights (LEAKY)"
+    assert second["UF1, printed"] == "0.987"
+    assert any("another leak was made on purpose" in note for note in table.notes)
+
+
 def without_dropout(method):
     return {key: value for key, value in method.model.parameters.items() if key != "dropout"}
 

@@ -177,7 +177,8 @@ def epoch_rule(run: tuple[RunInfo, Summary] | None) -> str:
     """How a run's epoch was chosen; a leaky one says so."""
     if run is None:
         return _NONE
-    return run[0].epoch_rule + " (LEAKY)" * run[0].leaky
+    leak = f", {run[0].leak.replace('_', ' ')}" if run[0].leak else ""
+    return run[0].epoch_rule + leak + " (LEAKY)" * run[0].leaky
 
 
 def _row(
@@ -186,7 +187,7 @@ def _row(
     """Write the line of a row with the scores of some parts, one after another."""
     cells = [result.row.label, *[part_word(parts[0])] * _below(study)]
     cells += [cell for part in parts for cell in _ours(study, result.honest, part)]
-    cells.append(epoch_rule(result.honest))
+    cells.append(epoch_rule(result.leaky if result.row.leak else result.honest))
     if study.per_class:
         cells += _by_class(result)
     if study.magnified:
@@ -264,7 +265,8 @@ def _notes(study: Study, results: Sequence[StudyResult]) -> tuple[str, ...]:
     notes += [audit_sentence(states)] * bool(states)
     notes += _parts_apart(study, results) + _flags(study, results)
     if any(result.leaky for result in results):
-        notes.append("LEAKY: the epoch was chosen on the tested subject. Not a result.")
+        more = ", or another leak was made on purpose" * any(r.row.leak for r in results)
+        notes.append(f"LEAKY: the epoch was chosen on the tested subject{more}. Not a result.")
     return tuple(notes)
 
 

@@ -41,8 +41,9 @@ class StudyResult:
 
     Attributes:
         row: The row.
-        honest: Our run under an honest rule; None where it was not run.
-        leaky: Our run with the epoch chosen on the tested subject; None where it was not asked for.
+        honest: Our run under an honest rule; None where it was not run, or makes a leak on purpose.
+        leaky: Our run with that leak, or with the epoch chosen on the tested subject; None where
+            neither was asked for.
         folder: Where the honest run lies; None where it was not run.
         times: How many times as large `magnify` makes a movement, over half of the clips; None
             where it was not run, or does not magnify.
@@ -160,6 +161,10 @@ def _run_row(
             raise
         return StudyResult(row=row, why_not=str(error).rstrip("."))
     own = how.protocol.model_copy(update={"epoch_rule": method.epoch_rule})
+    if row.leak:
+        name = "epoch_rule" if row.leak == "held_out" else "leak"
+        made = own.model_copy(update={name: row.leak})
+        return StudyResult(row=row, leaky=load_run(_score(method, clips, how, made, report)))
     folder = _score(method, clips, how, own, report)
     leaky = None
     if how.leaky and study.prints:

@@ -32,6 +32,8 @@ class StudyRow(Record):
         fixed: Whether what the user sets leaves the row as it is.
         parts: Of a study of kind ``size``: whether its parts follow, each on a line.
         run: Whether OpenMER can run it; a line that is only quoted cannot be.
+        leak: A leak to make on purpose, the epoch rule ``held_out`` or one of
+            `openmer.evaluation.LEAKS`; the row has LEAKY scores alone. Empty for none.
         published: The paper's name of it, in the list of published numbers.
         printed_f1: F1 of each class that the paper prints, in the order of the classes.
         pretrained: Of a study of kind ``maps``: whether the network is drawn with the weights that
@@ -47,6 +49,7 @@ class StudyRow(Record):
     fixed: bool = False
     parts: bool = False
     run: bool = True
+    leak: Literal["", "held_out", "carried_weights", "substring_subjects", "global_scaling"] = ""
     published: str = ""
     printed_f1: tuple[float, ...] = ()
     pretrained: bool = False
