@@ -17,7 +17,15 @@ from openmer.training import (
 )
 
 WITHOUT_EPOCHS = (
-    *("flow-svm", "flow-svm-stretched", "flow-kernel", "hoof", "mdmo", "bi-woof"),
+    *(
+        "flow-svm",
+        "flow-svm-stretched",
+        "flow-kernel",
+        "flow-kernel-compact",
+        "hoof",
+        "mdmo",
+        "bi-woof",
+    ),
     *("lbp-top", "lbp-top-magnified", "lbp-sip", "hog-top", "higo-top", "bi-woof-phase", "fdm"),
 )
 

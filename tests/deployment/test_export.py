@@ -26,15 +26,16 @@ def scores_of(path, inputs):
     return session.run(["scores"], {"clip": inputs})[0]
 
 
-@pytest.mark.parametrize("kind", ["svm", "network", "kernel"])
+@pytest.mark.parametrize("kind", ["svm", "network", "kernel", "compact"])
 def test_onnx_runtime_scores_as_pytorch_does(kind, machine, tmp_path):
     model, inputs = machine
     if kind == "network":
         task = images_task(tmp_path)
         model, inputs = train_model(task), task.data.inputs
-    if kind == "kernel":
+    if kind in ("kernel", "compact"):
         features = 'training.features=[{maps="centered", size=4, power=true}]'
-        task = make_task("flow-kernel", [features], data=make_data(clips=18))
+        name = "flow-kernel" if kind == "kernel" else "flow-kernel-compact"
+        task = make_task(name, [features], data=make_data(clips=18))
         model, inputs = train_model(task), task.data.inputs
     written = export_model(model, tmp_path / "model.onnx")
     assert written.largest_difference <= 1e-4

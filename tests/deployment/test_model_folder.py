@@ -21,7 +21,7 @@ from openmer.training import Resources
 def small_task(name):
     if name == "efficient_me":
         return None
-    if name == "flow-kernel":
+    if name.startswith("flow-kernel"):
         return make_task(name, data=make_data(clips=18, size=14))
     overrides = ("training.standardize=true",) if name == "flow-mlp" else ()
     return make_task(name, overrides, data=make_data(clips=18))
@@ -39,7 +39,9 @@ def written(task, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["flow-mlp", "flow-svm", "flow-kernel", "efficient_me"])
+@pytest.mark.parametrize(
+    "name", ["flow-mlp", "flow-svm", "flow-kernel", "flow-kernel-compact", "efficient_me"]
+)
 def test_a_model_that_was_read_scores_as_the_one_in_memory(name, tmp_path):
     task = small_task(name) or images_task(tmp_path)
     model = train_model(task)

@@ -25,6 +25,7 @@ from openmer.evaluation._calibration import (
     COLDEST,
     HOTTEST,
     calibrated_by_others,
+    fit_class_temperatures,
     fit_temperature,
     predictions_to_calibrate,
     quality_of,
@@ -107,6 +108,41 @@ def test_what_a_subject_shows_has_no_part_in_that_subjects_own_confidence():
     assert np.array_equal(found.after[subject_id], changed.after[subject_id])
     assert np.array_equal(found.answered[subject_id], changed.answered[subject_id])
     assert not np.array_equal(found.after[~subject_id], changed.after[~subject_id])
+
+
+def test_each_class_gets_the_temperature_of_its_own_answers():
+    logits, truth = drawn(0, clips=20_000)
+    said = logits.argmax(axis=1)
+    made = np.array([2.0, 0.5, 1.0])
+    found = fit_class_temperatures(logits * made[said][:, None], truth)
+    assert found == pytest.approx(tuple(made), rel=0.1)
+    shares = probabilities_at(logits * made[said][:, None], made.tolist())
+    assert np.allclose(shares, probabilities_at(logits, 1.0))
+    few = logits[:40], np.where(said[:40] == 1, 1, truth[:40])
+    rare = np.flatnonzero(said[:40] == 1)[:9]
+    kept = np.sort(np.concatenate([np.flatnonzero(said[:40] != 1), rare]))
+    found = fit_class_temperatures(few[0][kept], few[1][kept])
+    assert found[1] == fit_temperature(few[0][kept], few[1][kept])
+
+
+def test_a_corpus_is_calibrated_by_nothing_but_what_lies_inside_the_others():
+    table = make_table()
+    corpora = np.array(table.corpora)
+    inside = {one: table.at(np.flatnonzero(corpora != one)) for one in set(table.corpora)}
+    one = sorted(inside)[0]
+    changed = {**inside, one: replace(inside[one], truth=(inside[one].truth + 1) % 3)}
+    first, other = (
+        calibrated_by_others(table, "svm", by_class=True, inside=each) for each in (inside, changed)
+    )
+    own = corpora == one
+    assert not np.array_equal(first.after[own], other.after[own])
+    assert np.array_equal(first.after[~own], other.after[~own])
+    report = calibrate(table, "svm", by_class=True, inside=inside)
+    assert (report.held_out, len(report.class_temperatures)) == ("corpus", 3)
+    logits = table.scores[0]
+    heat = report.class_temperatures[int(logits.argmax())]
+    expected = probabilities_at(logits, heat).tolist()
+    assert report.probabilities(logits.tolist(), "svm") == pytest.approx(expected)
 
 
 def test_calibration_helps_scores_that_sound_too_sure():

@@ -8,7 +8,13 @@ import torch
 from tests.builders import make_data, make_subjects
 
 from openmer.errors import ConfigError, DataError
-from openmer.training import Feature, FitJob, KernelClassifier, KernelTraining
+from openmer.training import (
+    Feature,
+    FitJob,
+    KernelClassifier,
+    KernelTraining,
+    RandomFeatureClassifier,
+)
 from openmer.training._kernel import (
     _calibration,
     _Clips,
@@ -19,6 +25,7 @@ from openmer.training._kernel import (
     fit_kernel,
 )
 from openmer.training._kernel_module import shifts_within
+from openmer.training._random_features import _SPREAD, draw_directions
 
 TRAINING = KernelTraining(
     kind="kernel",
@@ -29,6 +36,7 @@ TRAINING = KernelTraining(
         Feature(maps="centered", size=4, power=True),
     ),
 )
+COMPACT = TRAINING.model_copy(update={"projections": 256})
 
 
 def job_of(data, subjects, held_out, **changes):
@@ -86,18 +94,51 @@ def test_the_module_repeats_the_scores(fold):
     assert np.allclose(result.scores.sum(1), 1, atol=1e-6)
 
 
-@pytest.mark.parametrize("fill", [np.nan, 7.0])
-def test_nothing_of_a_held_out_clip_enters_its_fold(fold, fill):
+def test_random_features_come_near_the_kernels_and_keep_no_clip(fold):
     data, job = fold
-    clean = fit_kernel(replace(job, predict=()), TRAINING, data)
+    train = np.asarray(job.train)
+    exact, near = (
+        _gram(_Clips(data.inputs), training.model_dump_json()).of(train).rows(train)
+        for training in (
+            TRAINING.model_copy(update={"shift": 0, "own_shift": 0, "projections": count})
+            for count in (0, 4096)
+        )
+    )
+    assert np.abs(exact - near).max() < 0.05
+    result = fit_kernel(job, COMPACT, data)
+    state = {name: torch.tensor(value) for name, value in result.state.items()}
+    assert set(state) == {"readout", "bias", "scales", "weights", "offsets"}
+    assert state["readout"].shape == (4, 3, 512, 3)
+    module = RandomFeatureClassifier(COMPACT, state).eval()
+    tested = torch.from_numpy(data.inputs[list(job.predict)])
+    assert np.allclose(module(tested).detach().numpy(), result.scores, atol=1e-5)
+    with pytest.raises(DataError, match="do not fit"):
+        RandomFeatureClassifier(COMPACT, state | {"scales": torch.ones(2)})
+    with pytest.raises(DataError, match="do not fit"):
+        RandomFeatureClassifier(COMPACT, {n: v for n, v in state.items() if n != "readout"})
+
+
+def test_directions_are_nearly_normal_and_the_same_everywhere():
+    drawn = draw_directions(Feature(maps="gradients", size=7), 3, 512)
+    values = drawn.double() / _SPREAD**0.5
+    assert drawn.shape == (196, 512) and drawn[0, :4].tolist() == [22, -48, -32, 41]
+    assert abs(values.mean()) < 0.01 and abs(values.std() - 1) < 0.01
+    assert not torch.equal(drawn, draw_directions(Feature(maps="gradients", size=7), 4, 512))
+
+
+@pytest.mark.parametrize("training", [TRAINING, COMPACT])
+@pytest.mark.parametrize("fill", [np.nan, 7.0])
+def test_nothing_of_a_held_out_clip_enters_its_fold(fold, fill, training):
+    data, job = fold
+    clean = fit_kernel(replace(job, predict=()), training, data)
     inputs, targets = data.inputs.copy(), data.targets.copy()
     inputs[list(job.predict)], targets[list(job.predict)] = fill, 0
     poisoned = replace(data, inputs=inputs, targets=targets)
-    other = fit_kernel(replace(job, predict=()), TRAINING, poisoned)
+    other = fit_kernel(replace(job, predict=()), training, poisoned)
     assert other.weights_sha256 == clean.weights_sha256
     inputs[job.train[0]] = np.nan
     with pytest.raises(ValueError, match="not finite"):
-        fit_kernel(job, TRAINING, replace(data, inputs=inputs))
+        fit_kernel(job, training, replace(data, inputs=inputs))
 
 
 def test_another_seed_deals_other_groups(fold):

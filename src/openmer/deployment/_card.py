@@ -62,13 +62,22 @@ def _about_confidence(found: Calibration | None) -> str:
         for name, errors in (("before", found.before), ("after", found.after))
     ]
     table = [f"| calibration | ECE, {found.bins} bins | Brier score | NLL |", "| --- " * 4 + "|"]
+    others, left_out = "subjects who were", "each"
+    if found.held_out == "corpus":
+        others, left_out = "a corpus that was", "their corpus"
+    words = f"temperature {found.temperature:.3f}"
+    if found.class_temperatures:
+        words = (
+            f"temperatures {', '.join(f'{one:.3f}' for one in found.class_temperatures)} (of the "
+        )
+        words += "class of the largest score)"
     parts = [
-        f"Its confidence is a softmax at temperature {found.temperature:.3f}, fitted on the "
-        f"{found.clips} clips of {found.subjects} subjects while each was held out. Errors on "
-        "subjects who were in neither the training nor the fit of the temperature:",
+        f"Its confidence is a softmax at {words}, fitted on the {found.clips} clips of "
+        f"{found.subjects} subjects while {left_out} was held out. Errors on {others} in neither "
+        "the training nor the fit:",
         "\n".join([*table, *rows]),
         f"Below a confidence of {found.abstain_below:.2f} it says no class ({rule}). Measured on "
-        f"each subject by the threshold of the others: {found}.",
+        f"each {found.held_out} by the threshold of the others: {found}.",
         "This holds for clips like these, with the classes in these shares. Elsewhere, and above "
         "all where mostly nothing is expressed, the confidence is not calibrated.",
     ]

@@ -23,6 +23,7 @@ from openmer.training import (
     KernelClassifier,
     KernelTraining,
     NetworkTraining,
+    RandomFeatureClassifier,
     SvmTraining,
     trained_network,
 )
@@ -42,7 +43,7 @@ class FittedModel:
         state: The trained numbers: of a network by their names in the model's ``state_dict``, with
             ``standardize.mean`` and ``.spread`` beside them, and those of a classifier of its
             features; of a support vector machine as `DecisionFunction` takes them; of a kernel
-            classifier as `KernelClassifier` does.
+            classifier as `KernelClassifier` or `RandomFeatureClassifier` does.
     """
 
     method: Method
@@ -62,7 +63,8 @@ class FittedModel:
         if isinstance(training, SvmTraining):
             return DecisionFunction(self.state).eval()
         if isinstance(training, KernelTraining):
-            return KernelClassifier(training, self.state).eval()
+            made = RandomFeatureClassifier if training.projections else KernelClassifier
+            return made(training, self.state).eval()
         if training.svm is not None:
             return self.network
         return nn.Sequential(self.network, nn.Softmax(1)).eval()
@@ -149,7 +151,7 @@ class FittedModel:
                 "known. Train it again with an estimate (without --no-estimate)."
             )
         logits = logits_of(self.scores(inputs).astype(np.float64), self.record.kind)
-        return probabilities_at(logits, found.temperature)
+        return probabilities_at(logits, found.temperatures)
 
     def score_clip(self, clip: Clip) -> FloatArray:
         """Class scores of a clip, shape ``(classes,)``; nothing is kept on disk.

@@ -158,9 +158,16 @@ class ModelRecord(Record):
             value, logit = "decision value, one against the rest", "value"
         if self.calibration is None:
             return f"{value}, not calibrated"
+        found = self.calibration
+        by_class = ", ".join(
+            f"{one:.4g} for {name}"
+            for name, one in zip(self.classes, found.class_temperatures, strict=False)
+        )
+        if by_class:
+            by_class = f"T), T of the largest score: {by_class}"
         return (
             f"{value}, before calibration; calibrated: softmax({logit} / "
-            f"{self.calibration.temperature:.4g})"
+            f"{by_class or f'{found.temperature:.4g})'}"
         )
 
     @property

@@ -7,6 +7,9 @@ of subjects who were held out; on subjects of the training a model is always rig
 To say what T is worth, each subject gets the T and the threshold (`openmer.evaluation._abstention`)
 that were fitted without that subject; what a model is given is fitted on all of them.
 
+A machine of balanced classes holds rare classes for likelier than they are. A temperature for each
+class that is the largest score mends that: it, too, changes no class.
+
 What T cannot do: it corrects neither the share of the classes, which in a corpus is not that of a
 street, nor a difference between corpora, nor a single clip.
 
@@ -18,14 +21,14 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from openmer.config import Record
 from openmer.errors import DataError, ProtocolError
@@ -39,6 +42,7 @@ ScoreKind = Literal["network", "svm", "kernel"]
 BINS = 10
 COLDEST, HOTTEST = 0.05, 100.0
 
+_LEAST_ROWS = 10
 _LEAST = float(np.finfo(np.float32).tiny)  # a float32 softmax can come out as 0
 
 
@@ -91,6 +95,9 @@ class Calibration(Record):
 
     Attributes:
         temperature: Divides the logits before the softmax, `COLDEST`..`HOTTEST`.
+        class_temperatures: In place of it, where the largest score is that of each class, in their
+            order; empty where one temperature does for all.
+        held_out: What was: ``subject``, or ``corpus``, which is then calibrated by others.
         before: Errors of the scores as they are.
         after: Errors of the calibrated probabilities.
         bins: Of the expected calibration error.
@@ -106,6 +113,8 @@ class Calibration(Record):
     """
 
     temperature: float = Field(gt=0)
+    class_temperatures: tuple[PositiveFloat, ...] = ()
+    held_out: Literal["subject", "corpus"] = "subject"
     before: ProbabilityErrors
     after: ProbabilityErrors
     bins: int = BINS
@@ -129,7 +138,12 @@ class Calibration(Record):
             DataError: A score is not finite, or is none of this kind.
         """
         logits = logits_of(np.asarray(scores, dtype=np.float64), kind)
-        return tuple(probabilities_at(logits, self.temperature).tolist())
+        return tuple(probabilities_at(logits, self.temperatures).tolist())
+
+    @property
+    def temperatures(self) -> float | tuple[float, ...]:
+        """The temperatures of the classes, or the one of all."""
+        return self.class_temperatures or self.temperature
 
     def __str__(self) -> str:
         answers = "none of them"
@@ -166,9 +180,15 @@ def logits_of(scores: Numbers, kind: ScoreKind) -> Numbers:
     return logits
 
 
-def probabilities_at(logits: Numbers, temperature: float) -> Numbers:
-    """Softmax of logits over a temperature, along the last axis; every row sums to 1."""
-    scaled = logits / temperature
+def probabilities_at(logits: Numbers, temperature: float | Sequence[float]) -> Numbers:
+    """Softmax of logits over a temperature, along the last axis; every row sums to 1.
+
+    Args:
+        logits: Shape ``(..., classes)``.
+        temperature: Of all rows; or of each class, for the rows where its logit is the largest.
+    """
+    found = np.asarray(temperature, dtype=np.float64)
+    scaled = logits / (found[logits.argmax(axis=-1)][..., None] if found.ndim else found)
     grown = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     shares: Numbers = grown / grown.sum(axis=-1, keepdims=True)
     return shares
@@ -209,6 +229,24 @@ def fit_temperature(logits: Numbers, truth: NDArray[np.int64]) -> float:
     return float(np.exp(-brentq(slope, low, high, xtol=1e-9)))
 
 
+def fit_class_temperatures(logits: Numbers, truth: NDArray[np.int64]) -> tuple[float, ...]:
+    """Fit a temperature for each class on the clips whose largest logit is its own.
+
+    A class of fewer than ten such clips gets the temperature of all.
+
+    Args:
+        logits: As in `fit_temperature`.
+        truth: As there.
+    """
+    said = logits.argmax(axis=1)
+    rows = [np.flatnonzero(said == number) for number in range(logits.shape[1])]
+    together = fit_temperature(logits, truth)
+    return tuple(
+        fit_temperature(logits[own], truth[own]) if len(own) >= _LEAST_ROWS else together
+        for own in rows
+    )
+
+
 def confidence_bins(confidence: Numbers, bins: int = BINS) -> NDArray[np.int64]:
     """Find the bin of each confidence: of equal width over 0..1, each with its upper end."""
     edges = np.linspace(0, 1, bins + 1)[1:-1]
@@ -238,22 +276,30 @@ def quality_of(
 
 
 def calibrated_by_others(
-    table: PredictionTable, kind: ScoreKind, *, target: float = TARGET
+    table: PredictionTable,
+    kind: ScoreKind,
+    *,
+    target: float = TARGET,
+    by_class: bool = False,
+    inside: Mapping[str, PredictionTable] | None = None,
 ) -> CalibratedByOthers:
-    """Calibrate every subject by the others."""
+    """Calibrate every subject by the others, or every corpus as `calibrate` says."""
     require_same_clips(table)
-    subjects = np.array(table.subjects)
-    if len(set(table.subjects)) < 2:
+    if inside is None and len(set(table.subjects)) < 2:
         raise ProtocolError(
             "One subject alone cannot be calibrated by others. Give a run over two or more."
         )
+    groups = np.array(table.subjects if inside is None else table.corpora)
     logits = logits_of(table.scores, kind)
     after = np.empty_like(logits)
     says = np.empty(len(table), dtype=np.bool_)
-    for subject_id in np.unique(subjects):
-        own = subjects == subject_id
-        temperature, threshold = _settled(logits[~own], table.truth[~own], target)
-        after[own] = probabilities_at(logits[own], temperature)
+    for name in np.unique(groups):
+        own = groups == name
+        others, truth = logits[~own], table.truth[~own]
+        if inside is not None:
+            others, truth = logits_of(inside[name].scores, kind), inside[name].truth
+        temperatures, threshold = _settled(others, truth, target, by_class=by_class)
+        after[own] = probabilities_at(logits[own], temperatures)
         says[own] = answered(after[own], threshold.confidence)
     return CalibratedByOthers(
         subjects=table.subjects,
@@ -265,23 +311,36 @@ def calibrated_by_others(
     )
 
 
-def calibrate(table: PredictionTable, kind: ScoreKind, *, target: float = TARGET) -> Calibration:
+def calibrate(
+    table: PredictionTable,
+    kind: ScoreKind,
+    *,
+    target: float = TARGET,
+    by_class: bool = False,
+    inside: Mapping[str, PredictionTable] | None = None,
+) -> Calibration:
     """Fit temperature and threshold, and measure what they are worth on subjects not seen.
 
     Args:
         table: Leave-one-subject-out predictions of an honest run.
         kind: As in `logits_of`.
         target: Share of right answers to choose the threshold for, above 0 and at most 1.
+        by_class: Fit a temperature for each class that is answered.
+        inside: Given, the table is of leave-one-corpus-out, and what calibrates each corpus are
+            these predictions of the other corpora, by models that have not seen it.
 
     Raises:
         DataError: As `calibrated_by_others`.
         ProtocolError: As `calibrated_by_others`.
     """
-    found = calibrated_by_others(table, kind, target=target)
-    temperature, threshold = _settled(logits_of(table.scores, kind), table.truth, target)
+    found = calibrated_by_others(table, kind, target=target, by_class=by_class, inside=inside)
+    logits = logits_of(table.scores, kind)
+    temperatures, threshold = _settled(logits, table.truth, target, by_class=by_class)
     says = found.answered
     return Calibration(
-        temperature=temperature,
+        temperature=fit_temperature(logits, table.truth),
+        class_temperatures=temperatures if isinstance(temperatures, tuple) else (),
+        held_out="subject" if inside is None else "corpus",
         before=quality_of(found.before, found.truth),
         after=quality_of(found.after, found.truth),
         abstain_below=threshold.confidence,
@@ -319,6 +378,9 @@ def kind_of_scores(info: RunInfo) -> ScoreKind:
     return "svm" if is_svm else "network"
 
 
-def _settled(logits: Numbers, truth: NDArray[np.int64], target: float) -> tuple[float, Threshold]:
-    temperature = fit_temperature(logits, truth)
-    return temperature, choose_threshold(probabilities_at(logits, temperature), truth, target)
+def _settled(
+    logits: Numbers, truth: NDArray[np.int64], target: float, *, by_class: bool
+) -> tuple[float | tuple[float, ...], Threshold]:
+    fit = fit_class_temperatures if by_class else fit_temperature
+    found = fit(logits, truth)
+    return found, choose_threshold(probabilities_at(logits, found), truth, target)

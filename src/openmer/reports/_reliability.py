@@ -120,7 +120,8 @@ def draw_reliability(
     first, second, third = figure.subplots(1, 3)
     figure.subplots_adjust(left=0.052, right=0.985, top=0.76, bottom=0.12, wspace=0.2)
     _draw_bins(first, "before", reliability_bins(found.before, found), report.before)
-    after = f"after, T = {report.temperature:.2f}"
+    found_t = report.class_temperatures or (report.temperature,)
+    after = f"after, T = {', '.join(f'{one:.2f}' for one in found_t)}"
     _draw_bins(second, after, reliability_bins(found.after, found), report.after)
     _draw_coverage(third, report, found)
     return figure_bytes(figure, form)

@@ -157,6 +157,9 @@ from ._plan import (
 from ._plan import (
     plan_run as plan_run,
 )
+from ._random_features import (
+    RandomFeatureClassifier as RandomFeatureClassifier,
+)
 from ._sampling import Changes as Changes
 from ._sampling import copies_of as copies_of
 from ._schedulers import (
@@ -223,6 +226,7 @@ __all__ = [
     "Perturb",
     "Plateau",
     "Pretraining",
+    "RandomFeatureClassifier",
     "Range",
     "Record",
     "Resources",

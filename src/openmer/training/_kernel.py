@@ -25,9 +25,11 @@ from openmer.training._kernel_module import (
     feature_vectors,
     mean_kernels,
 )
+from openmer.training._random_features import draw_directions, random_features
 from openmer.training._seeding import generator
 
 Numbers = NDArray[np.float64]
+State = dict[str, NDArray[np.generic]]
 
 _NEVER = -1e4  # logit of a class that the training clips do not have
 _STEPS = 4  # scales of distances are powers of 2^(1/4), so that most folds share their kernels
@@ -55,11 +57,9 @@ def fit_kernel(job: FitJob, training: KernelTraining, data: TrainingData) -> Fit
     weights, offsets = _calibration(fit.inner, targets, training, data.num_classes)
     scores = _scores(kernels.rows(tested), fit.coefficients) + fit.bias
     state = {
-        "maps": data.inputs[train],
-        "coefficients": fit.coefficients,
+        **kernels.stored(fit.coefficients),
         "bias": fit.bias,
         "scales": kernels.scales,
-        "diagonal": kernels.diagonal,
         "weights": weights,
         "offsets": offsets,
     }
@@ -88,7 +88,8 @@ class _Clips:
 
 @lru_cache(maxsize=3)
 def _gram(clips: _Clips, training_json: str) -> _Gram:
-    return _Gram(clips.inputs, KernelTraining.model_validate_json(training_json))
+    training = KernelTraining.model_validate_json(training_json)
+    return (_RandomGram if training.projections else _Gram)(clips.inputs, training)
 
 
 class _Gram:
@@ -109,7 +110,17 @@ class _Gram:
         """Return the kernels in the scales of some clips."""
         scales = [_rounded(distances[np.ix_(train, train)].mean()) for distances in self._distances]
         found = [self._kernels(number, scale) for number, scale in enumerate(scales)]
-        return _FoldKernels(train=train, scales=np.array(scales), by_feature=found)
+        return _FoldKernels(gram=self, train=train, scales=np.array(scales), by_feature=found)
+
+    def stored(self, fold: _FoldKernels, coefficients: Numbers) -> State:
+        """Return what a model keeps to compare clips: the training clips.
+
+        Args:
+            fold: Kernels with them.
+            coefficients: As `_Fit` has them.
+        """
+        maps = self._flow[fold.train].numpy()
+        return {"maps": maps, "coefficients": coefficients, "diagonal": fold.diagonal}
 
     def _mean_squares(self, feature: Feature) -> Numbers:
         """Mean of d^2 over the shifts of each two clips, symmetric, shape ``(clips, clips)``."""
@@ -136,19 +147,58 @@ class _Gram:
         return self._known[number, scale]
 
 
+class _RandomGram(_Gram):
+    """The same by random features, of which a model keeps weights and no clip."""
+
+    def __init__(self, inputs: FloatArray, training: KernelTraining) -> None:
+        super().__init__(inputs, training)
+        self._made: dict[tuple[int, float], torch.Tensor] = {}
+
+    def stored(self, fold: _FoldKernels, coefficients: Numbers) -> State:
+        """Return weights of the random features."""
+        weights = torch.from_numpy(coefficients).float() / len(fold.scales)
+        found = [
+            self._features(number, scale)[:, fold.train].mT @ weights
+            for number, scale in enumerate(fold.scales.tolist())
+        ]
+        return {"readout": torch.stack(found).numpy()}
+
+    def _features(self, number: int, scale: float) -> torch.Tensor:
+        if (number, scale) not in self._made:
+            training, feature = self._training, self._training.features[number]
+            few = both_sides(self._flow, feature, training.own_shift)
+            directions = draw_directions(feature, number, training.projections)
+            self._made[number, scale] = random_features(
+                few, directions, torch.tensor(scale), training.widths
+            )
+        return self._made[number, scale]
+
+    def _kernels(self, number: int, scale: float) -> Numbers:
+        if (number, scale) not in self._known:
+            found = self._features(number, scale).double()
+            self._known[number, scale] = (found @ found.mT).numpy()
+        return self._known[number, scale]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _FoldKernels:
     """Kernels with the training clips of one fold.
 
     Attributes:
+        gram: Of all clips.
         train: These clips.
         scales: Of the distances of each feature.
         by_feature: As `_Gram` has them, of all clips.
     """
 
+    gram: _Gram
     train: IntArray
     scales: Numbers
     by_feature: Sequence[Numbers]
+
+    def stored(self, coefficients: Numbers) -> State:
+        """Return what a model keeps to compare clips, as `_Gram.stored`."""
+        return self.gram.stored(self, coefficients)
 
     @property
     def diagonal(self) -> Numbers:

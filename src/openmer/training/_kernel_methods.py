@@ -82,6 +82,9 @@ class KernelTraining(Record):
         own_shift: and of the other by up to this many; both ways, and flipped.
         inner_folds: Groups of training subjects, each scored by the others, for the calibration.
         c: Inverse strength of the penalty of the calibration.
+        projections: Random directions whose cosines and sines stand for the kernel of a feature, so
+            that a model stores no clip; they are drawn once and are the same everywhere. 0 compares
+            clips with the training clips themselves.
     """
 
     kind: Literal["kernel"]
@@ -92,6 +95,7 @@ class KernelTraining(Record):
     own_shift: int = Field(default=1, ge=0)
     inner_folds: int = Field(default=5, ge=2)
     c: PositiveFloat = 1.0
+    projections: int = Field(default=0, ge=0, le=65536)
 
     @model_validator(mode="after")
     def _fewer_own_shifts(self) -> Self:
