@@ -2,12 +2,14 @@
 
     python benchmarks/mutants.py                       # 60 mutants of every target
     python benchmarks/mutants.py --target metrics --sample 0    # all mutants of one target
+    python benchmarks/mutants.py --target audit --write benchmarks/results/mutants.md
 
 A mutant is a module with one change: a comparison or an operator replaced, a number one higher, a
 condition turned round, a call or a result left out. Texts of errors, docstrings and type hints
 stay. It is killed if the tests of its module fail or take too long. Mutants that survive are
-listed: each is a missing test, or a change that makes no difference. Every mutant runs in a forked
-process that has loaded the libraries already.
+listed: each is a missing test, or a change that makes no difference. Every mutant is a copy of the
+package, so that the processes which a test starts have it too, and runs in a forked process that
+has loaded the libraries already. A table that is written keeps its rows of other targets.
 Needs Linux or macOS, and the packages of the tests.
 """
 
@@ -16,12 +18,13 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
-import importlib.abc
-import importlib.util
+import importlib
 import os
 import random
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -71,12 +74,40 @@ TARGETS = {
         (
             "openmer.evaluation.audit._audit",
             "openmer.evaluation.audit._checks",
-            "openmer.evaluation.audit._duplicates",
+            "openmer.evaluation.audit._finding",
             "openmer.evaluation.audit._poison",
             "openmer.evaluation.audit._scores",
             "openmer.evaluation.audit._trainings",
         ),
-        ("tests/evaluation/audit", "tests/contracts/test_leaks.py"),
+        ("tests/evaluation/audit/test_audit.py", "tests/evaluation/audit/test_stamp.py"),
+    ),
+    "audit, clips alike": Target(
+        (
+            "openmer.evaluation.audit._answers",
+            "openmer.evaluation.audit._duplicates",
+            "openmer.evaluation.audit._mixtures",
+            "openmer.evaluation.audit._pretraining_pictures",
+        ),
+        (
+            "tests/evaluation/audit/test_mixtures.py",
+            "tests/evaluation/audit/test_answers.py",
+            "tests/evaluation/audit/test_pretraining_pictures.py",
+            "tests/evaluation/audit/test_duplicates.py",
+        ),
+    ),
+    "audit, record": Target(
+        (
+            "openmer.evaluation.audit._hook",
+            "openmer.evaluation.audit._libraries",
+            "openmer.evaluation.audit._own_code",
+            "openmer.evaluation.audit._recording",
+            "openmer.evaluation.audit._steps",
+        ),
+        (
+            "tests/evaluation/audit/test_steps.py",
+            "tests/evaluation/audit/test_answers.py",
+            "tests/evaluation/audit/test_recording.py",
+        ),
     ),
     "copies": Target(
         ("openmer.evaluation.audit._copies", "openmer.evaluation.audit._pictures"),
@@ -206,40 +237,21 @@ def _replaced(tree: ast.Module, old: ast.AST, new: ast.AST) -> ast.Module:
     return ast.fix_missing_locations(Replace().visit(tree))
 
 
-class Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Give one module its changed source; all others are found as ever."""
-
-    def __init__(self, mutant: Mutant) -> None:
-        self.mutant = mutant
-
-    def find_spec(self, name: str, *_: object) -> object:
-        """Return the changed module's spec; None for every other module."""
-        if name != self.mutant.module:
-            return None
-        file = SOURCE / (name.replace(".", "/") + ".py")
-        return importlib.util.spec_from_file_location(name, file, loader=self)
-
-    def get_source(self, _: str) -> str:
-        """Return the changed source."""
-        return self.mutant.source
-
-    def exec_module(self, module: object) -> None:
-        """Run the changed source as the module."""
-        code = compile(self.mutant.source, str(module.__file__), "exec")  # type: ignore[attr-defined]
-        exec(code, vars(module))
-
-
-def run_tests(mutant: Mutant | None, tests: Sequence[str]) -> int:
+def run_tests(mutant: Mutant | None, tests: Sequence[str], folder: Path) -> int:
     """Run tests in this process, with a mutant or without; return the exit code of pytest."""
     import pytest
 
+    shutil.copytree(SOURCE / "openmer", folder / "openmer")
     if mutant is not None:
-        sys.meta_path.insert(0, Finder(mutant))
+        path = folder / (mutant.module.replace(".", "/") + ".py")
+        path.write_text(mutant.source, encoding="utf-8")
+    sys.path.insert(0, str(folder))
+    os.environ["PYTHONPATH"] = str(folder)
     quiet = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore"]
     return int(pytest.main([*quiet, "-m", "not slow", *tests]))
 
 
-def start(mutant: Mutant | None, tests: Sequence[str]) -> int:
+def start(mutant: Mutant | None, tests: Sequence[str], folder: Path) -> int:
     """Fork a process that runs the tests and says nothing; return its id."""
     process = os.fork()
     if process == 0:
@@ -249,7 +261,7 @@ def start(mutant: Mutant | None, tests: Sequence[str]) -> int:
         for stream in (0, 1, 2):
             os.dup2(silent, stream)
         try:
-            code = run_tests(mutant, tests)
+            code = run_tests(mutant, tests, folder)
         except BaseException:
             code = 99
         os._exit(code)
@@ -262,28 +274,55 @@ def try_all(target: Target, mutants: Sequence[Mutant], jobs: int) -> dict[Mutant
     Raises:
         SystemExit: The tests fail without any change.
     """
-    began = time.monotonic()
-    _, status = os.waitpid(start(None, target.tests), 0)
-    if status:
-        raise SystemExit(f"{' '.join(target.tests)} fail without any change.")
-    limit_s = 15 + 5 * (time.monotonic() - began)
-    waiting, running, found = list(mutants), {}, {}
-    while waiting or running:
-        while waiting and len(running) < jobs:
-            mutant = waiting.pop(0)
-            running[start(mutant, target.tests)] = (mutant, time.monotonic())
-        for process, (mutant, since) in list(running.items()):
-            done, status = os.waitpid(process, os.WNOHANG)
-            late = time.monotonic() - since > limit_s
-            if not done and not late:
-                continue
-            if not done:
-                os.killpg(process, signal.SIGKILL)
-                os.waitpid(process, 0)
-            found[mutant] = TIMEOUT if late and not done else KILLED if status else SURVIVED
-            del running[process]
-        time.sleep(0.02)
+    with tempfile.TemporaryDirectory(prefix="openmer-mutants-") as folder:
+        began = time.monotonic()
+        _, status = os.waitpid(start(None, target.tests, Path(folder, "none")), 0)
+        if status:
+            raise SystemExit(f"{' '.join(target.tests)} fail without any change.")
+        limit_s = 15 + 5 * (time.monotonic() - began)
+        waiting, running, found = list(mutants), {}, {}
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                mutant = waiting.pop(0)
+                place = Path(folder, str(len(waiting)))
+                process = start(mutant, target.tests, place)
+                running[process] = (mutant, time.monotonic(), place)
+            for process, (mutant, since, place) in list(running.items()):
+                done, status = os.waitpid(process, os.WNOHANG)
+                late = time.monotonic() - since > limit_s
+                if done or late:
+                    if not done:
+                        os.killpg(process, signal.SIGKILL)
+                        os.waitpid(process, 0)
+                    found[mutant] = TIMEOUT if not done else KILLED if status else SURVIVED
+                    shutil.rmtree(place, ignore_errors=True)
+                    del running[process]
+            time.sleep(0.02)
     return found
+
+
+def row_of(name: str, mutants: Sequence[Mutant], alive: Sequence[Mutant], chosen: str) -> str:
+    """Write a target's row of the table; a survivor is named by module, line and change."""
+    killed = len(mutants) - len(alive)
+    named = [f"`{str(one).removeprefix('openmer.')}`".replace("|", "\\|") for one in alive]
+    share = f"{killed / len(mutants):.1%}"
+    return f"| {name} | {chosen} | {killed} | {share} | {'<br>'.join(named) or 'none'} |"
+
+
+def write_table(path: Path, rows: Sequence[str]) -> None:
+    """Write the rows of some targets; those of others that stand there stay."""
+    old = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    own = {line.split(" | ")[0]: line for line in [*old, *rows]}
+    kept = [own[f"| {name}"] for name in TARGETS if f"| {name}" in own]
+    head = (
+        "# Mutants",
+        "",
+        "`python benchmarks/mutants.py` changes one token at a time; the bar is 95 % killed.",
+        "",
+        "| target | mutants | killed | share | survivors |",
+        "|---|---|---|---|---|",
+    )
+    path.write_text("\n".join([*head, *kept]) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -293,9 +332,10 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=60, help="Mutants of a target; 0 is all.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--write", type=Path, help="The table, Markdown.")
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
-    sys.path[:0] = [str(SOURCE), str(ROOT)]
+    sys.path.insert(0, str(ROOT))
     for name in LOADED:
         importlib.import_module(name)
     for name in given.target or TARGETS:
@@ -305,11 +345,12 @@ def main() -> None:
         chosen = rng.sample(every, given.sample) if 0 < given.sample < len(every) else every
         found = try_all(target, chosen, given.jobs)
         alive = [mutant for mutant in chosen if found[mutant] == SURVIVED]
-        share = 1 - len(alive) / len(chosen)
-        print(f"{name}: {len(chosen) - len(alive)} of {len(chosen)} killed ({share:.1%})", end="")
-        print(f", out of {len(every)} mutants", flush=True)
-        for mutant in alive:
-            print(f"    {mutant}", flush=True)
+        sample = "all" if len(chosen) == len(every) else f"{len(chosen)} of {len(every)}"
+        told = f"{sample}, seed {given.seed}" if len(chosen) < len(every) else f"all {len(every)}"
+        row = row_of(name, chosen, alive, told)
+        print(row, flush=True)
+        if given.write:
+            write_table(given.write, [row])
 
 
 if __name__ == "__main__":
