@@ -34,7 +34,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src"
 LOADED = (
+    "pytest",
+    "cv2",
     "numpy",
+    "scipy.fft",
+    "scipy.ndimage",
     "scipy.stats",
     "sklearn.metrics",
     "pyarrow.parquet",
@@ -111,7 +115,10 @@ TARGETS = {
     ),
     "copies": Target(
         ("openmer.evaluation.audit._copies", "openmer.evaluation.audit._pictures"),
-        ("tests/evaluation/audit/test_copies.py",),
+        (
+            "tests/evaluation/audit/test_copies_laws.py",
+            "tests/evaluation/audit/test_copies.py",
+        ),
     ),
     "published results": Target(
         (
@@ -123,8 +130,11 @@ TARGETS = {
             "openmer.evaluation.audit._results_table",
         ),
         (
-            "tests/evaluation/audit/test_results.py",
+            "tests/evaluation/audit/test_results_claims.py",
             "tests/evaluation/audit/test_results_files.py",
+            "tests/evaluation/audit/test_results.py",
+            "tests/contracts/test_leaks.py::test_published_results_that_are_wrong_are_caught_and_"
+            "corrected",
         ),
     ),
 }

@@ -21,10 +21,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from openmer.clip import Clip
+from openmer.datasets._facts import CorpusFacts
 from openmer.datasets._frame_folders import list_frames, number_of
 from openmer.datasets._numbers import read_whole
 from openmer.datasets._paths import find_path
 from openmer.datasets._reading import Problem, Reading, error, note
+from openmer.datasets._sheets import SheetRow
 from openmer.errors import DataError
 
 
@@ -77,6 +79,32 @@ class _Unreadable(Exception):  # noqa: N818 - turned into a fatal problem, never
 def frame_number(text: str) -> int | None:
     """Read a frame number of a sheet; None for "", "/" and the like."""
     return read_whole(text)
+
+
+def annotation_of(
+    facts: CorpusFacts,
+    row: SheetRow,
+    folder: Path | None,
+    *,
+    subject: str = "",
+    name: str = "",
+    emotion: str = "",
+    fps: Fraction | None = None,
+) -> Annotation:
+    """Return a clip as the row of a sheet has it; of what is given, that holds."""
+    return Annotation(
+        corpus=facts.name,
+        subject=subject or row["subject"],
+        name=name or row["clip"],
+        emotion=emotion or row["emotion"],
+        onset=row["onset"],
+        apex=row["apex"],
+        offset=row["offset"],
+        fps=fps or facts.fps,
+        action_units=row["action_units"],
+        folder=folder,
+        row=row.number,
+    )
 
 
 def read_annotations(annotations: Iterable[Annotation], before: Sequence[Problem] = ()) -> Reading:

@@ -15,17 +15,32 @@ sheet without that row is left alone.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from openmer.datasets._annotations import Annotation, frame_number
+from openmer.datasets._annotations import Annotation, frame_number, read_annotations
+from openmer.datasets._reading import Problem, Reading
+from openmer.datasets._sheets import Sheet, SheetRow
 from openmer.errors import DataError
 
 _FOLDER = Path(__file__).with_name("corrections")
 _FIELDS = ("onset", "apex", "offset", "emotion", "action_units")
 _COLUMNS = ("clip", "field", "was", "now", "reason")
+
+
+def read_rows(corpus: str, sheet: Sheet, make: Callable[[SheetRow], Annotation]) -> Reading:
+    """Read the clips that the rows of a sheet name, with the known faults corrected."""
+    annotations = [make(row) for row in sheet.rows if row["clip"]]
+    return corrected_reading(corpus, annotations, sheet.notes)
+
+
+def corrected_reading(
+    corpus: str, annotations: Iterable[Annotation], before: Sequence[Problem] = ()
+) -> Reading:
+    """Read clips as `read_annotations` does, with the known faults of their corpus corrected."""
+    return read_annotations(corrected(annotations, read_corrections(corpus)), before)
 
 
 def read_corrections(corpus: str, folder: Path = _FOLDER) -> list[dict[str, str]]:

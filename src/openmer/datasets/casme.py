@@ -11,8 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
-from openmer.datasets._annotations import Annotation, read_annotations
-from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets._annotations import Annotation, annotation_of
+from openmer.datasets._corrections import read_rows
 from openmer.datasets._facts import CorpusFacts, Counts, Options, advice, find_file, words
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
@@ -65,8 +65,7 @@ def read(root: Path, options: Options) -> Reading:
     path = find_file(FACTS, root, "CASME-coded-20190721.xlsx")
     sheet = read_sheet("casme", path, _COLUMNS)
     frames = _frames(root) if options.wants_frames else None
-    annotations = [_annotation(row, frames) for row in sheet.rows if row["clip"]]
-    return read_annotations(corrected(annotations, read_corrections("casme")), sheet.notes)
+    return read_rows("casme", sheet, lambda row: _annotation(row, frames))
 
 
 def _frames(root: Path) -> Path:
@@ -79,16 +78,5 @@ def _frames(root: Path) -> Path:
 
 def _annotation(row: SheetRow, frames: Path | None) -> Annotation:
     subject = padded(row["subject"], 2, "sub")
-    return Annotation(
-        corpus="casme",
-        subject=subject,
-        name=row["clip"],
-        emotion=row["emotion"],
-        onset=row["onset"],
-        apex=row["apex"],
-        offset=row["offset"],
-        fps=FACTS.fps,
-        action_units=row["action_units"],
-        folder=None if frames is None else frames / subject / row["clip"],
-        row=row.number,
-    )
+    folder = None if frames is None else frames / subject / row["clip"]
+    return annotation_of(FACTS, row, folder, subject=subject)

@@ -16,8 +16,8 @@ from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
-from openmer.datasets._annotations import Annotation, read_annotations
-from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets._annotations import Annotation, annotation_of
+from openmer.datasets._corrections import read_rows
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
@@ -77,8 +77,7 @@ def read(root: Path, options: Options) -> Reading:
     sheet = read_sheet("casme2", path, _COLUMNS, optional=("objective",))
     _check_coding(path, sheet.rows, options.variant)
     frames = find_folder(FACTS, root, *_FOLDERS[options.frames]) if options.wants_frames else None
-    annotations = [_annotation(row, frames) for row in sheet.rows if row["clip"]]
-    return read_annotations(corrected(annotations, read_corrections("casme2")), sheet.notes)
+    return read_rows("casme2", sheet, lambda row: _annotation(row, frames))
 
 
 def _check_coding(sheet: Path, rows: Sequence[SheetRow], variant: str) -> None:
@@ -94,16 +93,5 @@ def _check_coding(sheet: Path, rows: Sequence[SheetRow], variant: str) -> None:
 
 def _annotation(row: SheetRow, frames: Path | None) -> Annotation:
     subject = padded(row["subject"], 2, "sub")
-    return Annotation(
-        corpus="casme2",
-        subject=subject,
-        name=row["clip"],
-        emotion=row["emotion"],
-        onset=row["onset"],
-        apex=row["apex"],
-        offset=row["offset"],
-        fps=FACTS.fps,
-        action_units=row["action_units"],
-        folder=None if frames is None else frames / subject / row["clip"],
-        row=row.number,
-    )
+    folder = None if frames is None else frames / subject / row["clip"]
+    return annotation_of(FACTS, row, folder, subject=subject)

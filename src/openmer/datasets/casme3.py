@@ -16,8 +16,8 @@ from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
-from openmer.datasets._annotations import Annotation, read_annotations
-from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets._annotations import Annotation, annotation_of, read_annotations
+from openmer.datasets._corrections import read_rows
 from openmer.datasets._facts import CorpusFacts, Counts, Options, advice, find_file, words
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
@@ -79,8 +79,7 @@ def read(root: Path, options: Options) -> Reading:
     path = find_file(FACTS, root, "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx")
     sheet = read_sheet("casme3", path, _COLUMNS, sheet="label")
     folders = _subject_folders(root) if options.wants_frames else {}
-    annotations = [_annotation(row, folders, options) for row in sheet.rows if row["clip"]]
-    return read_annotations(corrected(annotations, read_corrections("casme3")), sheet.notes)
+    return read_rows("casme3", sheet, lambda row: _annotation(row, folders, options))
 
 
 def _read_part_c(root: Path, options: Options) -> Reading:
@@ -128,16 +127,5 @@ def _annotation(row: SheetRow, folders: dict[str, Path], options: Options) -> An
     if options.wants_frames:
         subject_id = folders.get(subject.lower(), Path(subject))
         folder = subject_id / row["clip"] / options.frames
-    return Annotation(
-        corpus="casme3",
-        subject=subject,
-        name=f"{row['clip']}_{row['onset']}",
-        emotion=row["emotion"],
-        onset=row["onset"],
-        apex=row["apex"],
-        offset=row["offset"],
-        fps=FACTS.fps,
-        action_units=row["action_units"],
-        row=row.number,
-        folder=folder,
-    )
+    name = f"{row['clip']}_{row['onset']}"
+    return annotation_of(FACTS, row, folder, subject=subject, name=name)

@@ -15,8 +15,8 @@ from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
-from openmer.datasets._annotations import Annotation, read_annotations
-from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets._annotations import Annotation
+from openmer.datasets._corrections import corrected_reading
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register_corpus
@@ -65,8 +65,7 @@ def read(root: Path, options: Options) -> Reading:
             problems.append(error(f"{book.name} row {number}", text))
         elif plain(cells["kind"]).startswith(options.variant):
             found.append(_annotation(cells, subjects, videos, frames))
-    reading = read_annotations(corrected(found, read_corrections("casme_squared")))
-    return Reading(items=reading.items, problems=(*problems, *reading.problems))
+    return corrected_reading("casme_squared", found, problems)
 
 
 def _pairs(book: Path, sheet: str, folder: str, known_by: str) -> dict[str, str]:

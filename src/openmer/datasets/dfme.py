@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from types import MappingProxyType
 
-from openmer.datasets._annotations import Annotation, read_annotations
-from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets._annotations import Annotation, annotation_of
+from openmer.datasets._corrections import read_rows
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, words
 from openmer.datasets._numbers import read_rate
 from openmer.datasets._paths import find_name, folders_named
@@ -60,24 +60,11 @@ def read(root: Path, options: Options) -> Reading:
     """All clips with a label."""
     path = find_file(FACTS, root, "training_full_with_AU.xlsx")
     sheet = read_sheet("dfme", path, _COLUMNS)
-    rows = [row for row in sheet.rows if row["clip"]]
-    names = [row["clip"] for row in rows]
+    names = [row["clip"] for row in sheet.rows if row["clip"]]
     folders = folders_named(root, names) if options.wants_frames else None
-    annotations = [_annotation(row, folders) for row in rows]
-    return read_annotations(corrected(annotations, read_corrections("dfme")), sheet.notes)
+    return read_rows("dfme", sheet, lambda row: _annotation(row, folders))
 
 
 def _annotation(row: SheetRow, folders: dict[str, Path] | None) -> Annotation:
-    return Annotation(
-        corpus="dfme",
-        subject=row["subject"],
-        name=row["clip"],
-        emotion=row["emotion"],
-        onset=row["onset"],
-        apex=row["apex"],
-        offset=row["offset"],
-        fps=read_rate(row["fps"]),
-        action_units=row["action_units"],
-        folder=None if folders is None else find_name(folders, row["clip"]),
-        row=row.number,
-    )
+    folder = None if folders is None else find_name(folders, row["clip"])
+    return annotation_of(FACTS, row, folder, fps=read_rate(row["fps"]))

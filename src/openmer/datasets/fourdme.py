@@ -12,8 +12,8 @@ from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
-from openmer.datasets._annotations import Annotation, read_annotations
-from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets._annotations import Annotation, annotation_of
+from openmer.datasets._corrections import read_rows
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, words
 from openmer.datasets._paths import find_name, folders_named
 from openmer.datasets._reading import Reading
@@ -64,25 +64,12 @@ def read(root: Path, options: Options) -> Reading:
     """All micro-expressions."""
     path = find_file(FACTS, root, "4DME_Labelling_Micro_release v1.xlsx")
     sheet = read_sheet("fourdme", path, _COLUMNS, optional=_FLAGS)
-    rows = [row for row in sheet.rows if row["clip"]]
-    names = [row["clip"] for row in rows]
+    names = [row["clip"] for row in sheet.rows if row["clip"]]
     folders = folders_named(root, names) if options.wants_frames else None
-    annotations = [_annotation(row, folders) for row in rows]
-    return read_annotations(corrected(annotations, read_corrections("fourdme")), sheet.notes)
+    return read_rows("fourdme", sheet, lambda row: _annotation(row, folders))
 
 
 def _annotation(row: SheetRow, folders: dict[str, Path] | None) -> Annotation:
     flags = "+".join(flag for flag in _FLAGS if row[flag] not in ("", "0"))
-    return Annotation(
-        corpus="fourdme",
-        subject=row["subject"],
-        name=row["clip"],
-        emotion=row["emotion"] or flags,
-        onset=row["onset"],
-        apex=row["apex"],
-        offset=row["offset"],
-        fps=FACTS.fps,
-        action_units=row["action_units"],
-        folder=None if folders is None else find_name(folders, row["clip"]),
-        row=row.number,
-    )
+    folder = None if folders is None else find_name(folders, row["clip"])
+    return annotation_of(FACTS, row, folder, emotion=row["emotion"] or flags)

@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
-from openmer.datasets._annotations import Annotation, read_annotations
+from openmer.datasets._annotations import Annotation, annotation_of, read_annotations
 from openmer.datasets._corrections import corrected, read_corrections
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
 from openmer.datasets._paths import find_name
@@ -83,16 +83,5 @@ def _misplaced(annotations: Iterable[Annotation]) -> Iterator[Problem]:
 
 
 def _annotation(row: SheetRow, folders: dict[str, Path] | None) -> Annotation:
-    return Annotation(
-        corpus="mmew",
-        subject=padded(row["subject"], 2, "S"),
-        name=row["clip"],
-        emotion=row["emotion"],
-        onset=row["onset"],
-        apex=row["apex"],
-        offset=row["offset"],
-        fps=FACTS.fps,
-        action_units=row["action_units"],
-        row=row.number,
-        folder=None if folders is None else find_name(folders, row["clip"]),
-    )
+    folder = None if folders is None else find_name(folders, row["clip"])
+    return annotation_of(FACTS, row, folder, subject=padded(row["subject"], 2, "S"))

@@ -11,8 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
-from openmer.datasets._annotations import Annotation, read_annotations
-from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets._annotations import Annotation, annotation_of
+from openmer.datasets._corrections import read_rows
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
@@ -62,21 +62,10 @@ def read(root: Path, options: Options) -> Reading:
     path = find_file(FACTS, root, "SAMM_Micro_FACS_Codes_v2.xlsx")
     frames = find_folder(FACTS, root, "SAMM") if options.wants_frames else None
     sheet = read_sheet("samm", path, _COLUMNS)
-    annotations = [_annotation(row, frames) for row in sheet.rows if row["clip"]]
-    return read_annotations(corrected(annotations, read_corrections("samm")), sheet.notes)
+    return read_rows("samm", sheet, lambda row: _annotation(row, frames))
 
 
 def _annotation(row: SheetRow, frames: Path | None) -> Annotation:
     subject = padded(row["subject"], 3)
-    return Annotation(
-        corpus="samm",
-        subject=subject,
-        name=row["clip"],
-        emotion=row["emotion"],
-        onset=row["onset"],
-        apex=row["apex"],
-        offset=row["offset"],
-        fps=FACTS.fps,
-        action_units=row["action_units"],
-        folder=None if frames is None else frames / subject / row["clip"],
-    )
+    folder = None if frames is None else frames / subject / row["clip"]
+    return annotation_of(FACTS, row, folder, subject=subject)

@@ -12,8 +12,8 @@ from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
-from openmer.datasets._annotations import Annotation, read_annotations
-from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets._annotations import Annotation, annotation_of
+from openmer.datasets._corrections import read_rows
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
@@ -42,7 +42,7 @@ _COLUMNS = {
     "onset": ("Onset", "Onset Frame"),
     "apex": ("Apex", "Apex Frame"),
     "offset": ("Offset", "Offset Frame"),
-    "kind": ("Type",),
+    "emotion": ("Type",),
     "action_units": ("Action Units",),
 }
 
@@ -52,25 +52,13 @@ def read(root: Path, options: Options) -> Reading:
     """Micro- and macro-expressions, told apart by their word."""
     path = find_file(FACTS, root, f"SAMM_LongVideos_{options.variant}_Release.xlsx")
     sheet = read_sheet("samm_long", path, _COLUMNS)
-    rows = [row for row in sheet.rows if row["clip"]]
     places = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
-    annotations = [_annotation(row, places if options.wants_frames else []) for row in rows]
-    return read_annotations(corrected(annotations, read_corrections("samm_long")), sheet.notes)
+    used = places if options.wants_frames else []
+    return read_rows("samm_long", sheet, lambda row: _annotation(row, used))
 
 
 def _annotation(row: SheetRow, places: list[Path]) -> Annotation:
     video = re.sub(r"_\d+$", "", row["clip"])
     found = (place / name for place in places for name in (row["clip"], video))
     folder = next((path for path in found if path.is_dir()), places[0] / video if places else None)
-    return Annotation(
-        corpus="samm_long",
-        subject=padded(row["subject"], 3),
-        name=row["clip"],
-        emotion=row["kind"],
-        onset=row["onset"],
-        apex=row["apex"],
-        offset=row["offset"],
-        fps=FACTS.fps,
-        action_units=row["action_units"],
-        folder=folder,
-    )
+    return annotation_of(FACTS, row, folder, subject=padded(row["subject"], 3))

@@ -15,8 +15,8 @@ from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
-from openmer.datasets._annotations import Annotation, read_annotations
-from openmer.datasets._corrections import corrected, read_corrections
+from openmer.datasets._annotations import Annotation
+from openmer.datasets._corrections import corrected_reading
 from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register_corpus
@@ -82,7 +82,7 @@ def read(root: Path, options: Options) -> Reading:
             problems.append(error(f"{path.name} row {row.number}", text))
         else:
             found += _movements(row, known, frames, name)
-    return read_annotations(corrected(found, read_corrections("smic_long")), problems)
+    return corrected_reading("smic_long", found, problems)
 
 
 def _movements(

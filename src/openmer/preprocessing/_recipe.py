@@ -33,6 +33,7 @@ with `depth`, the change of depth frames that lie beside the frames.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -352,12 +353,13 @@ class Recipe:
         apex = self.apex
         on_frames = [step for step in self.steps if not step.gives.keys().isdisjoint(ALL_FRAMES)]
         try:
-            numbers = [number for step in on_frames for number in step.reads(clip, apex)]
-            taken = self.source.reads(clip, apex)
+            read = {step.step: step.reads(clip, apex) for step in on_frames}
+            taken = read[self.source.step]
             beside = [path for step in self.steps for path in step.files(clip, taken)]
         except DataError as error:
             raise StepError(clip.key, "input", refused(clip, self._names, error)) from error
-        paths = (*(clip.frame_paths[number] for number in dict.fromkeys(numbers)), *beside)
+        numbers = dict.fromkeys(itertools.chain.from_iterable(read.values()))
+        paths = (*(clip.frame_paths[number] for number in numbers), *beside)
         return Plan(clip=clip, paths=paths, steps=self.steps, apex=apex)
 
     def _plan_of_image(self, clip: Clip, path: Path, start: int) -> Plan:

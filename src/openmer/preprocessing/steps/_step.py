@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from openmer.clip import Clip
 from openmer.errors import DataError
 from openmer.preprocessing._failures import StepError, StoreError
-from openmer.preprocessing._frame_sequence import Frames, FrameSequence
+from openmer.preprocessing._frame_sequence import Frames, FrameSequence, movement
 from openmer.preprocessing._frames import FrameFiles, read_rgb
 from openmer.preprocessing.faces._detect import ArrayStore
 from openmer.preprocessing.flow._resample import flip_flow, resize_image
@@ -100,6 +100,10 @@ class Step(BaseModel):
     """It looks at the colours of the frames, which are read gray otherwise."""
     uses_fps: ClassVar[bool] = False
     """Its result depends on the frames per second of the clip."""
+    of_movement: ClassVar[bool] = False
+    """It reads all frames of a clip from its onset to its offset."""
+    makes: ClassVar[int] = 0
+    """How many channels its array has; 0 is as many as the one before."""
 
     step: str
 
@@ -126,7 +130,7 @@ class Step(BaseModel):
         Raises:
             DataError: The clip lacks what the step needs.
         """
-        return ()
+        return tuple(movement(clip, self.step)) if self.of_movement else ()
 
     def files(self, clip: Clip, numbers: tuple[int, ...]) -> tuple[Path, ...]:  # noqa: ARG002
         """Return the files that the step reads beside these frames of a clip.
@@ -138,7 +142,7 @@ class Step(BaseModel):
 
     def channels(self, before: int) -> int:
         """Return how many channels its array has, after one of `before` channels (0: frames)."""
-        return before
+        return self.makes or before
 
     def output_size(self, before: int | None) -> int | None:
         """Return height and width of its array; None where they are those of the frames.

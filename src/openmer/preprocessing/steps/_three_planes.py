@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from openmer.clip import Clip
 from openmer.errors import DataError
-from openmer.preprocessing._frame_sequence import movement
 from openmer.preprocessing.flow._resample import resize_image
 from openmer.preprocessing.steps._apex import to_gray
-from openmer.preprocessing.steps._step import ALL_FRAMES, ApexPolicy, Array, ClipData
+from openmer.preprocessing.steps._step import ALL_FRAMES, Array, ClipData, Step
 
 Numbers = NDArray[np.int64]
 PLANES = ((1, 2), (0, 2), (0, 1))
 """The axes of XY, XT and YT in a volume ``(time, height, width)``: down, then to the right."""
 
 
-class OfThreePlanes:
-    """What a step does that makes histograms in cells of all frames from onset to offset.
+class OfThreePlanes(Step):
+    """A step that makes histograms in cells of all frames from onset to offset.
 
-    It stands before `Step` among the bases of a step, which has the fields `size`, cells along a
-    side, and `pixels`: frames become squares of that many pixels first; 0 keeps their own size.
+    Attributes:
+        size: Cells along a side.
+        pixels: Frames become squares of that many pixels first; 0 keeps their own size.
     """
 
-    gives: ClassVar[Mapping[str, str]] = dict.fromkeys(ALL_FRAMES, "texture histograms")
+    gives: ClassVar = dict.fromkeys(ALL_FRAMES, "texture histograms")
+    of_movement: ClassVar = True
 
-    step: str
-    size: int
-    pixels: int
-
-    def reads(self, clip: Clip, apex: ApexPolicy) -> tuple[int, ...]:  # noqa: ARG002
-        """Return the frames from onset to offset, from 0."""
-        return tuple(movement(clip, self.step))
+    size: int = Field(ge=1)
+    pixels: int = Field(default=0, ge=0)
 
     def channels(self, before: int) -> int:  # noqa: ARG002
         """Return one channel for each bin of each plane."""

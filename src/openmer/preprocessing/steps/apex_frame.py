@@ -37,15 +37,12 @@ class ApexFrameStep(Step):
     """
 
     gives: ClassVar = dict.fromkeys(ALL_FRAMES, IMAGE)
+    makes: ClassVar = 3
     in_colour: ClassVar = True
 
     step: Literal["apex_frame"] = "apex_frame"
     size: int = Field(default=0, ge=0)
     apex: ApexPolicy = "annotated-or-middle"
-
-    def channels(self, before: int) -> int:  # noqa: ARG002
-        """Return 3: red, green and blue."""
-        return 3
 
     def record(self) -> dict[str, object]:
         """Return what its numbers depend on."""

@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from openmer.clip import Clip
 from openmer.errors import ConfigError
-from openmer.preprocessing._frame_sequence import movement
 from openmer.preprocessing.flow._flow import flow_method, optical_flow
 from openmer.preprocessing.flow._resample import resize_image
-from openmer.preprocessing.steps._step import ALL_FRAMES, ApexPolicy, Array, ClipData, Step
+from openmer.preprocessing.steps._step import ALL_FRAMES, Array, ClipData, Step
 from openmer.preprocessing.steps.flow_series import flipped_series
 from openmer.preprocessing.steps.frame_series import spaced
 
@@ -41,6 +39,7 @@ class DynamicsMapStep(Step):
     """
 
     gives: ClassVar = dict.fromkeys(ALL_FRAMES, "dynamics map")
+    of_movement: ClassVar = True
 
     step: Literal["dynamics_map"] = "dynamics_map"
     method: str = "tvl1"
@@ -65,10 +64,6 @@ class DynamicsMapStep(Step):
     def record(self) -> dict[str, object]:
         """Return what its numbers depend on, the version of the method included."""
         return {**super().record(), "method_version": flow_method(self.method).version}
-
-    def reads(self, clip: Clip, apex: ApexPolicy) -> tuple[int, ...]:  # noqa: ARG002
-        """Return the frames from onset to offset, from 0."""
-        return tuple(movement(clip, self.step))
 
     def apply(self, data: ClipData) -> ClipData:
         """Return the data with the map.

@@ -47,6 +47,7 @@ class FlowStep(Step):
     """
 
     gives: ClassVar = dict.fromkeys(ALL_FRAMES, FLOW)
+    makes: ClassVar = 2
 
     step: Literal["flow"] = "flow"
     method: str = "tvl1"
@@ -57,10 +58,6 @@ class FlowStep(Step):
     def on_flow_image(self) -> bool:
         """Whether a ready flow image can stand for its result: not with an apex of its own."""
         return self.apex == "annotated-or-middle"
-
-    def channels(self, before: int) -> int:  # noqa: ARG002
-        """Return 2, for u and v."""
-        return 2
 
     def record(self) -> dict[str, object]:
         """Return what its numbers depend on, the version of the method included."""

@@ -8,11 +8,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from openmer.clip import Clip
-from openmer.preprocessing._frame_sequence import movement
 from openmer.preprocessing.flow._flow import flow_method, optical_flow
 from openmer.preprocessing.flow._resample import resize_flow, resize_image
-from openmer.preprocessing.steps._step import ALL_FRAMES, ApexPolicy, Array, ClipData, Step
+from openmer.preprocessing.steps._step import ALL_FRAMES, Array, ClipData, Step
 from openmer.preprocessing.steps.frame_series import spaced
 
 FLOW_SERIES = "flow series"
@@ -32,6 +30,7 @@ class FlowSeriesStep(Step):
     """
 
     gives: ClassVar = dict.fromkeys(ALL_FRAMES, FLOW_SERIES)
+    of_movement: ClassVar = True
 
     step: Literal["flow_series"] = "flow_series"
     method: str = "tvl1"
@@ -50,10 +49,6 @@ class FlowSeriesStep(Step):
     def output_size(self, before: int | None) -> int | None:  # noqa: ARG002
         """Return `size`, or the size that flow is measured at; None for that of the frames."""
         return self.size or self.pixels or None
-
-    def reads(self, clip: Clip, apex: ApexPolicy) -> tuple[int, ...]:  # noqa: ARG002
-        """Return the frames from onset to offset, from 0."""
-        return tuple(movement(clip, self.step))
 
     def apply(self, data: ClipData) -> ClipData:
         """Return the data with the flows."""

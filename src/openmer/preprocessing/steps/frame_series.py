@@ -8,11 +8,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from openmer.clip import Clip
-from openmer.preprocessing._frame_sequence import Image, movement
+from openmer.preprocessing._frame_sequence import Image
 from openmer.preprocessing.flow._resample import resize_image
 from openmer.preprocessing.steps._apex import to_gray
-from openmer.preprocessing.steps._step import ALL_FRAMES, ApexPolicy, Array, ClipData, Step
+from openmer.preprocessing.steps._step import ALL_FRAMES, Array, ClipData, Step
 
 GRAY_SERIES = "gray series"
 
@@ -28,6 +27,7 @@ class FrameSeriesStep(Step):
     """
 
     gives: ClassVar = dict.fromkeys(ALL_FRAMES, GRAY_SERIES)
+    of_movement: ClassVar = True
 
     step: Literal["frame_series"] = "frame_series"
     n_frames: int = Field(ge=2)
@@ -36,10 +36,6 @@ class FrameSeriesStep(Step):
     def channels(self, before: int) -> int:  # noqa: ARG002
         """Return the number of frames."""
         return self.n_frames
-
-    def reads(self, clip: Clip, apex: ApexPolicy) -> tuple[int, ...]:  # noqa: ARG002
-        """Return the frames from onset to offset, from 0."""
-        return tuple(movement(clip, self.step))
 
     def apply(self, data: ClipData) -> ClipData:
         """Return the data with the frames, float32."""

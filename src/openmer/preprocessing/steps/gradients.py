@@ -19,13 +19,10 @@ class GradientsStep(Step):
     """Divergence, curl and both shears of u and v, their lengths of root mean square 1."""
 
     gives: ClassVar = {RECOVERED_FLOW: GRADIENTS}
+    makes: ClassVar = 4
 
     step: Literal["gradients"] = "gradients"
 
     def change(self, array: Array) -> Array:
         """Turn ``(channels, height, width)`` to ``(4, height, width)``."""
         return flow_gradients(array.astype(np.float64)).astype(np.float32)
-
-    def channels(self, before: int) -> int:  # noqa: ARG002
-        """Return 4: divergence, curl and two shears."""
-        return 4

@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from openmer.clip import Clip
-from openmer.preprocessing._frame_sequence import FrameSequence, Image, movement
+from openmer.preprocessing._frame_sequence import FrameSequence, Image
 from openmer.preprocessing._interpolate import interpolation_weights
 from openmer.preprocessing.steps._step import (
     ALIGNED,
     FRAMES,
     INTERPOLATED,
     MAGNIFIED,
-    ApexPolicy,
     ClipData,
     Step,
 )
@@ -38,26 +36,15 @@ class InterpolateStep(Step):
 
     gives: ClassVar = dict.fromkeys((FRAMES, ALIGNED, MAGNIFIED), INTERPOLATED)
     uses_fps: ClassVar = True
+    of_movement: ClassVar = True
 
     step: Literal["interpolate"] = "interpolate"
     n_frames: int = Field(ge=2)
     method: Literal["tim", "linear", "bandlimited"] = "tim"
 
-    def reads(self, clip: Clip, apex: ApexPolicy) -> tuple[int, ...]:  # noqa: ARG002
-        """Return the numbers of the frames that the step reads."""
-        return tuple(self.frame_numbers(clip))
-
-    def frame_numbers(self, clip: Clip) -> range:
-        """Numbers of the frames from onset to offset, from 0.
-
-        Raises:
-            DataError: The clip has no onset and later offset, or not these frames.
-        """
-        return movement(clip, "interpolate")
-
     def apply(self, data: ClipData) -> ClipData:
         """Return the data with another number of frames from onset to offset."""
-        numbers = self.frame_numbers(data.clip)
+        numbers = self.reads(data.clip, data.apex)
         before = data.frames.between(numbers[0], numbers[-1])
         weights = interpolation_weights(len(before.places), self.n_frames, method=self.method)
         steps = Fraction(self.n_frames - 1, len(before.places) - 1)

@@ -23,14 +23,11 @@ class MainDirectionStep(Step):
     """
 
     gives: ClassVar = dict.fromkeys((FLOW, RECOVERED_FLOW), MAIN_FLOW)
+    makes: ClassVar = 2
 
     step: Literal["main_direction"] = "main_direction"
     size: int = Field(ge=1)
     bins: int = Field(default=8, ge=2, multiple_of=4)
-
-    def channels(self, before: int) -> int:  # noqa: ARG002
-        """Return 2, for u and v."""
-        return 2
 
     def change(self, array: Array) -> Array:
         """Turn u, v ``(2 or more, height, width)`` to ``(2, size, size)``."""
