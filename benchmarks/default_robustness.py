@@ -26,7 +26,8 @@ from default_crop import EYE_DISTANCE, EYES_XY
 from openmer.cli._console import output
 from openmer.clip import Clip
 from openmer.datasets import label_scheme
-from openmer.datasets.synthetic._clips import CorpusPlan, Part, SyntheticClip, generate
+from openmer.datasets.synthetic._clips import SyntheticClip, generate
+from openmer.datasets.synthetic._plan import CorpusPlan, Part
 from openmer.deployment import FittedModel, default_model
 from openmer.evaluation import confusion_matrix, uf1
 

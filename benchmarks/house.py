@@ -1,7 +1,10 @@
 """Print the measures of the house: lines, rooms, public names, imports inside functions, circles.
 
     python benchmarks/house.py
+    python benchmarks/house.py --write benchmarks/results/house.md
 
+Lines are counted twice: all of a file, and those of code alone, which are neither blank nor a
+comment nor part of a docstring or an import statement.
 A definition is public if neither its own name nor a part of its module's path begins with an
 underscore. A record is a dataclass or a named tuple. A room is a package directly below `openmer`.
 A circle is a set of modules that import each other in turn; imports for type checkers do not count.
@@ -9,6 +12,7 @@ A circle is a set of modules that import each other in turn; imports for type ch
 
 from __future__ import annotations
 
+import argparse
 import ast
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +21,7 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "openmer"
 BARS = {
     "lines": 40_000,
+    "lines of code alone": 40_000,
     "largest room, % of lines": 16,
     "public definitions": 250,
     "imports inside functions": 60,
@@ -46,12 +51,29 @@ def public_definitions(path: Path, tree: ast.Module) -> list[str]:
     return [name for name in defined if not name.startswith("_")]
 
 
+def code_lines(text: str, tree: ast.Module) -> int:
+    """Count the lines that are neither blank, comment, docstring nor import."""
+    other = {
+        number
+        for number, line in enumerate(text.splitlines(), start=1)
+        if not line.strip() or line.lstrip().startswith("#")
+    }
+    for node in ast.walk(tree):
+        parts: list[ast.AST] = [node] if isinstance(node, ast.Import | ast.ImportFrom) else []
+        if isinstance(node, ast.Module | ast.ClassDef | FUNCTION) and ast.get_docstring(node):
+            parts.append(node.body[0])
+        for part in parts:
+            other |= set(range(part.lineno, part.end_lineno + 1))
+    return len(text.splitlines()) - len(other)
+
+
 def small_records(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Yield name and number of fields of every dataclass and named tuple."""
+    """Yield name and number of fields of every dataclass and named tuple that only holds data."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):
             marks = [ast.unparse(part) for part in (*node.decorator_list, *node.bases)]
-            if any("dataclass" in mark or mark == "NamedTuple" for mark in marks):
+            acts = any(isinstance(part, FUNCTION) for part in node.body)
+            if not acts and any("dataclass" in mark or mark == "NamedTuple" for mark in marks):
                 yield node.name, sum(isinstance(part, ast.AnnAssign) for part in node.body)
 
 
@@ -143,6 +165,7 @@ def measure() -> tuple[dict[str, float], dict[str, list[str]]]:
     known = {module_of(path) for path in paths}
     table = faces()
     lines: Counter[str] = Counter()
+    code: Counter[str] = Counter()
     inner: Counter[str] = Counter()
     public: Counter[str] = Counter()
     modules: dict[str, set[str]] = {}
@@ -151,7 +174,9 @@ def measure() -> tuple[dict[str, float], dict[str, list[str]]]:
     for path, tree in trees.items():
         module = module_of(path)
         room = room_of(module)
-        lines[room] += len(path.read_text(encoding="utf-8").splitlines())
+        text = path.read_text(encoding="utf-8")
+        lines[room] += len(text.splitlines())
+        code[room] += code_lines(text, tree)
         inner[room] += inner_imports(tree)
         public[room] += len(public_definitions(path, tree))
         small += [f"{module}.{name} ({n})" for name, n in small_records(tree) if n <= 2]
@@ -162,6 +187,7 @@ def measure() -> tuple[dict[str, float], dict[str, list[str]]]:
     around = circles(modules), circles(rooms)
     numbers = {
         "lines": total,
+        "lines of code alone": sum(code.values()),
         "largest room, % of lines": round(100 * max(lines.values()) / total, 1),
         "public definitions": sum(public.values()),
         "imports inside functions": sum(inner.values()),
@@ -169,25 +195,36 @@ def measure() -> tuple[dict[str, float], dict[str, list[str]]]:
         "circles of rooms": len(around[1]),
     }
     details = {
-        "lines by room": [f"{room} {n}" for room, n in lines.most_common()],
+        "lines by room, of code alone in brackets": [
+            f"{room} {n} ({code[room]})" for room, n in lines.most_common()
+        ],
         "public definitions by room": [f"{room} {n}" for room, n in public.most_common() if n],
         "imports inside functions by room": [f"{room} {n}" for room, n in inner.most_common() if n],
         "circles": [" - ".join(group) for group in (*around[0], *around[1])],
-        "records of two fields or fewer": small,
+        "records of two fields or fewer that only hold data": small,
     }
     return numbers, details
 
 
 def main() -> None:
-    """Print each measure beside its bar, then what stands behind it."""
+    """Print each measure beside its bar, then what stands behind it; write the same on request."""
+    parser = argparse.ArgumentParser(description="Measure the house.")
+    parser.add_argument("--write", type=Path, help="A Markdown file.")
+    given = parser.parse_args()
     numbers, details = measure()
+    page = ["# The house", "", "By `python benchmarks/house.py`.", "", "| measure | found | bar |"]
+    page += ["|---|---|---|"]
     for name, value in numbers.items():
         mark = "" if value <= BARS[name] else "   MISSED"
         print(f"{name:26} {value:>8} (at most {BARS[name]}){mark}")
+        page.append(f"| {name} | {value:,} | at most {BARS[name]:,}{mark and ', missed'} |")
     for name, found in details.items():
         print(f"\n{name}: {len(found)}")
         for line in found:
             print(f"    {line}")
+        page += ["", f"{name} ({len(found)}): {', '.join(found) or 'none'}."]
+    if given.write:
+        given.write.write_text("\n".join(page) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

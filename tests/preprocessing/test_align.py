@@ -11,7 +11,6 @@ from openmer.preprocessing import (
     LUMA,
     Alignment,
     Face,
-    align_clip,
     find_alignment,
     mask_eyes,
     optical_flow,
@@ -115,7 +114,8 @@ def test_a_face_on_dense_attention_comes_from_opencv():
 @pytest.mark.parametrize("style", list(STYLES))
 def test_a_clip_that_stands_still_stays_still_to_the_bit(style):
     still = np.stack([subjects()[0][0]] * 3)
-    aligned, alignment = align_clip(still, style=style, locked_at=1)
+    alignment = find_alignment(still[1], style=style)
+    aligned = np.stack([alignment.apply(frame) for frame in still])
     assert aligned.dtype == np.float32
     assert aligned.shape[:3] == (3, alignment.height, alignment.width)
     assert aligned[0].tobytes() == aligned[1].tobytes() == aligned[2].tobytes()
@@ -127,7 +127,8 @@ def test_alignment_adds_no_motion():
     clip = made()
     colours = clip.frames_rgb[[clip.clip.onset, clip.clip.apex]]
     gray = (colours @ np.array(LUMA)).astype(np.float32)
-    aligned, alignment = align_clip(colours)
+    alignment = find_alignment(colours[0])
+    aligned = np.stack([alignment.apply(frame) for frame in colours])
     found = optical_flow(*(aligned @ np.array(LUMA, np.float32)), method="dis")
     true = through(alignment, clip.total_flow_xy)
     unaligned = through(alignment, optical_flow(*gray, method="dis"))
@@ -195,12 +196,10 @@ def test_a_profile_is_not_aligned(style, nose):
 
 
 def test_what_cannot_be_aligned_says_why():
-    noise = np.random.default_rng(0).integers(0, 256, (2, 64, 64), dtype=np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     with pytest.raises(DataError, match="No face was found"):
-        align_clip(noise)
-    with pytest.raises(DataError, match="Frame 2 is not among 2"):
-        align_clip(noise, locked_at=2)
+        find_alignment(noise)
     with pytest.raises(ConfigError, match="Did you mean 'efficient-me'"):
-        align_clip(noise, style="efficient")
+        find_alignment(noise, style="efficient")
     with pytest.raises(ConfigError, match="size is -1"):
-        align_clip(noise, size=-1)
+        find_alignment(noise, size=-1)

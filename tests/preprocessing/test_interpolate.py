@@ -5,7 +5,7 @@ import pytest
 
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import interpolate_frames
-from openmer.preprocessing._interpolate import interpolation_weights, place_after
+from openmer.preprocessing._interpolate import interpolation_weights
 
 METHODS = ["linear", "bandlimited", "tim"]
 LENGTHS = [(2, 2), (2, 9), (3, 2), (10, 10), (10, 25), (10, 19), (61, 10)]
@@ -83,12 +83,6 @@ def test_tim_is_the_path_graph_model_of_zhou():
     np.testing.assert_allclose(
         interpolate_frames(frames, 20, method="tim"), expected, rtol=0, atol=1e-9
     )
-
-
-def test_where_a_frame_stands_afterwards():
-    assert place_after(0, 11, 31) == 0
-    assert place_after(10, 11, 31) == 30
-    assert place_after(4, 11, 31) == 12
 
 
 def test_errors():

@@ -19,7 +19,6 @@ from openmer.preprocessing import (
     linear_limit_px,
     magnify,
     magnify_some,
-    magnify_stream,
     optical_flow,
 )
 from openmer.preprocessing.magnification._filters import (
@@ -106,20 +105,14 @@ def test_a_narrow_ideal_band_takes_the_short_way_to_the_same_numbers(dtype):
 
 
 @pytest.mark.parametrize("kind", ["iir", Butterworth(causal=True), FirstOrder(r1=0.4, r2=0.05)])
-@pytest.mark.parametrize("chunk", [1, 7, 64, 150])
-def test_a_stream_cut_anywhere_gives_the_frames_of_the_whole(kind, chunk):
+def test_a_causal_filter_knows_nothing_of_later_frames(kind):
     band = None if isinstance(kind, FirstOrder) else (0.5, 12.0)
-    how = {"fps": 100, "alpha": 10, "band_hz": band, "filter": kind}
+    how = {"fps": 100, "alpha": 0.5, "band_hz": band, "filter": kind}
     clip = noise(150, 16, 21, 3)
     whole = magnify(clip, **how)
-    pieces = list(magnify_stream(clip.split(chunk), **how))
-    assert [len(piece) for piece in pieces] == [len(piece) for piece in clip.split(chunk)]
-    torch.testing.assert_close(torch.cat(pieces), whole, rtol=0, atol=1e-5)
+    torch.testing.assert_close(magnify(clip[:70], **how), whole[:70], rtol=0, atol=1e-6)
     exact = magnify(clip.double(), **how)
-    torch.testing.assert_close(whole.double(), exact, rtol=0, atol=1e-5)
-    small = {**how, "alpha": 0.5}  # at this gain, to a millionth
-    pieces = torch.cat(list(magnify_stream(clip.split(chunk), **small)))
-    torch.testing.assert_close(pieces, magnify(clip, **small), rtol=0, atol=1e-6)
+    torch.testing.assert_close(whole.double(), exact, rtol=0, atol=1e-6)
 
 
 def test_arrays_and_tensors_of_one_channel_or_none_agree():
@@ -337,15 +330,6 @@ def test_wrong_settings_name_the_value(wrong):
 def test_frames_that_are_none_are_refused(clip, message):
     with pytest.raises(DataError, match=message):
         magnify(clip, alpha=2, **BAND)
-
-
-def test_a_stream_refuses_what_needs_the_end_or_changes_its_size():
-    with pytest.raises(ConfigError, match=r"forward and backward.*whole clip"):
-        magnify_stream([noise(4, 16, 16)], alpha=2, filter="butterworth", **BAND)
-    pieces = magnify_stream([noise(4, 16, 16), noise(4, 16, 17)], alpha=2, **BAND)
-    assert next(pieces).shape == (4, 16, 16)
-    with pytest.raises(DataError, match=r"\(16, 17\) after frames of shape \(16, 16\)"):
-        next(pieces)
 
 
 def test_the_rest_of_preprocessing_needs_no_torch():

@@ -16,7 +16,6 @@ from openmer.preprocessing import (
     detect_faces,
     fetch_face_mesh,
     find_mesh,
-    has_face_mesh,
     look_at_eye,
 )
 from openmer.preprocessing.faces import _mesh_files
@@ -51,7 +50,7 @@ def made_wheel(path, monkeypatch, content=b"a network"):
 def test_offline_says_how_to_get_the_files(elsewhere, monkeypatch):
     monkeypatch.setenv("OPENMER_OFFLINE", "1")
     monkeypatch.setattr(subprocess, "run", None)  # the network is not even tried
-    assert not has_face_mesh()
+    assert not _mesh_files.mesh_folder().exists()
     with pytest.raises(DataError, match=r"OPENMER_OFFLINE.*pip download.*--from FILE"):
         fetch_face_mesh()
 
@@ -59,7 +58,6 @@ def test_offline_says_how_to_get_the_files(elsewhere, monkeypatch):
 def test_a_wheel_from_elsewhere_is_enough(elsewhere, monkeypatch):
     monkeypatch.setenv("OPENMER_OFFLINE", "1")
     folder = fetch_face_mesh(made_wheel(elsewhere / "m.whl", monkeypatch))
-    assert has_face_mesh()
     assert {file.read_bytes() for file in folder.iterdir()} == {b"a network"}
     assert fetch_face_mesh() == folder  # nothing is fetched again
     next(folder.iterdir()).write_bytes(b"broken")
@@ -75,7 +73,7 @@ def test_another_file_is_refused(elsewhere, monkeypatch):
         fetch_face_mesh(elsewhere / "other.whl")
     with pytest.raises(DataError, match="holds another"):
         fetch_face_mesh(made_wheel(elsewhere / "m.whl", monkeypatch, b"something else"))
-    assert not has_face_mesh()
+    assert not _mesh_files.mesh_folder().exists()
 
 
 def test_a_download_that_fails_tells_what_pip_said(elsewhere, monkeypatch):

@@ -21,20 +21,7 @@ from openmer.datasets._frame_folders import list_frames
 from openmer.datasets._reading import Problem, error, note
 from openmer.datasets._registry import GivenRoot, counted, facts, read
 from openmer.datasets._true_events import KINDS, AnnotatedVideo, Kind, LongVideos, TrueEvent
-from openmer.datasets._truth_table import VIDEO_SUFFIXES, read_truth_csv
 from openmer.errors import ConfigError, DataError, unknown_name
-
-__all__ = [
-    "KINDS",
-    "VIDEO_SUFFIXES",
-    "AnnotatedVideo",
-    "Kind",
-    "LongVideos",
-    "TrueEvent",
-    "list_long_corpora",
-    "read_long_videos",
-    "read_truth_csv",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +64,6 @@ _LAYOUTS = {
 }
 
 
-def list_long_corpora() -> list[str]:
-    """Names of the corpora whose long videos can be read, sorted."""
-    return sorted(_LAYOUTS)
-
-
 def read_long_videos(
     name: str, root: GivenRoot = None, *, variant: str | None = None, frames: str | None = None
 ) -> LongVideos:
@@ -91,7 +73,7 @@ def read_long_videos(
     cannot be said.
 
     Args:
-        name: One of `list_long_corpora()`.
+        name: "casme_squared", "samm_long" or "smic_long".
         root: The folder of the corpus; None asks the environment and the config file.
         variant: The version of the sheet of SAMM Long Videos; None is the first.
         frames: The form of the frames; None is the first.

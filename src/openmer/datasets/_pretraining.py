@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
 from openmer.clip import Image
+from openmer.config import read_toml
 from openmer.datasets._label_files import label_scheme
 from openmer.datasets._labels import labelled
 from openmer.datasets._own_images import OwnImages
@@ -43,9 +43,9 @@ class PretrainingScheme:
     corpora: Mapping[str, int]
     label_scheme: str
     balanced: bool
-    counts: Mapping[str, int] | None
     validation: float
     source: str
+    counts: Mapping[str, int] | None = None
     unsure: str = ""
     any_subset: bool = False
 
@@ -70,74 +70,13 @@ class PretrainingSet:
     left_out: tuple[str, ...]
 
 
-_EFFICIENT_ME = "Efficient-ME, pretraining on FER2013"
-_SCHEMES = {
-    scheme.name: scheme
-    for scheme in (
-        PretrainingScheme(
-            name="efficient-me-balanced",
-            corpora=MappingProxyType({"fer2013": 0}),
-            label_scheme="macro-3",
-            balanced=True,
-            counts=MappingProxyType({"negative": 4002, "positive": 4002, "surprise": 4002}),
-            validation=0.2,
-            source=_EFFICIENT_ME,
-        ),
-        PretrainingScheme(
-            name="efficient-me-imbalanced",
-            corpora=MappingProxyType({"fer2013": 0}),
-            label_scheme="macro-3",
-            balanced=False,
-            counts=MappingProxyType({"negative": 16698, "positive": 8989, "surprise": 4002}),
-            validation=0.2,
-            source=_EFFICIENT_ME,
-        ),
-        PretrainingScheme(
-            name="efficient-me-ckplus",
-            corpora=MappingProxyType({"ckplus": 3}),
-            label_scheme="macro-3",
-            balanced=False,
-            counts=None,
-            validation=0.2,
-            source="Efficient-ME, Table 5: CK+ in place of FER2013",
-            unsure="Frames per sequence and balance are not stated; the last three, all of them.",
-        ),
-        PretrainingScheme(
-            name="dense-attention",
-            corpora=MappingProxyType({"ckplus": 3, "rafdb": 0, "fer2013": 0}),
-            label_scheme="macro-3",
-            balanced=True,
-            counts=None,
-            validation=0.2,
-            source="Dense connections with mixed attention: CK+, RAF-DB and FER2013 merged",
-            unsure="Frames per CK+ sequence and images per class are not stated; the last three.",
-            any_subset=True,
-        ),
-        PretrainingScheme(
-            name="mobilevit-svm",
-            corpora=MappingProxyType({"ckplus": 3, "oulu_casia": 3, "jaffe": 0, "mug": 8}),
-            label_scheme="mobilevit-svm-3",
-            balanced=False,
-            counts=MappingProxyType({"positive": 3085, "negative": 3263, "surprise": 2994}),
-            validation=0.0,
-            source="MobileViT with SVM: CK+, Oulu-CASIA VIS, JAFFE and MUG, 9342 images",
-            unsure="Six to ten MUG frames near the apex: eight about the middle. The light of "
-            "Oulu-CASIA is not stated: strong. What it held out is not stated.",
-            any_subset=True,
-        ),
-        PretrainingScheme(
-            name="mobilevit-svm-fer2013",
-            corpora=MappingProxyType({"fer2013": 0}),
-            label_scheme="mobilevit-svm-3",
-            balanced=True,
-            counts=None,
-            validation=0.2,
-            source="The classes of MobileViT with SVM on FER2013, which the paper did not use",
-            unsure="What is publicly at hand in place of the paper's four corpora; balanced, as "
-            "their counts nearly are.",
-        ),
-    )
-}
+def _schemes() -> dict[str, PretrainingScheme]:
+    """Read the schemes that come with OpenMER, by name."""
+    tables = read_toml(Path(__file__).with_name("pretraining_schemes.toml"), "pretraining schemes")
+    return {one["name"]: PretrainingScheme(**one) for one in tables["pretraining_scheme"]}
+
+
+_SCHEMES = _schemes()
 
 
 def list_pretraining_schemes() -> list[str]:

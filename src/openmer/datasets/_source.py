@@ -33,8 +33,6 @@ from openmer.datasets._subject_ids import ids_to_check, merge_subjects
 from openmer.errors import ConfigError, DataError, unknown_name
 from openmer.files import readable
 
-__all__ = ["ClipSource", "clip_corpora", "from_corpus", "from_manifest"]
-
 _SHOWN = 3
 
 

@@ -132,7 +132,6 @@ from ._predictions import (
 )
 from ._protocols import LOSO as LOSO
 from ._protocols import FoldProtocol as FoldProtocol
-from ._protocols import list_protocols as list_protocols
 from ._protocols import make_folds as make_folds
 from ._protocols import register_protocol as register_protocol
 from ._read_run import (
@@ -317,7 +316,6 @@ __all__ = [
     "kind_of_scores",
     "levels_of",
     "list_metrics",
-    "list_protocols",
     "load_run",
     "logits_of",
     "make_folds",

@@ -67,11 +67,6 @@ def register_protocol(name: str, *, partial: bool = False) -> Callable[[MakeFold
     return PROTOCOLS.decorator(name, lambda make: FoldProtocol(make=make, partial=partial))
 
 
-def list_protocols() -> list[str]:
-    """List the names of all protocols, sorted."""
-    return PROTOCOLS.names()
-
-
 def protocol_of(spec: str) -> tuple[FoldProtocol, str]:
     """Return a protocol and what stands behind the colon.
 

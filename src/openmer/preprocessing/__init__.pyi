@@ -91,9 +91,6 @@ from ._summary import (
     median_magnification as median_magnification,
 )
 from .faces._align import (
-    align_clip as align_clip,
-)
-from .faces._align import (
     find_alignment as find_alignment,
 )
 from .faces._alignment import (
@@ -143,9 +140,6 @@ from .faces._mesh import (
 )
 from .faces._mesh_files import (
     fetch_face_mesh as fetch_face_mesh,
-)
-from .faces._mesh_files import (
-    has_face_mesh as has_face_mesh,
 )
 from .flow._colours import (
     flow_to_rgb as flow_to_rgb,
@@ -207,9 +201,6 @@ from .magnification._magnify import (
 from .magnification._magnify import (
     magnify_some as magnify_some,
 )
-from .magnification._magnify import (
-    magnify_stream as magnify_stream,
-)
 from .magnification._settings import (
     MagnifySettings as MagnifySettings,
 )
@@ -267,7 +258,6 @@ __all__ = [
     "RecipeField",
     "Step",
     "StepError",
-    "align_clip",
     "average",
     "band_report",
     "cell_means",
@@ -286,7 +276,6 @@ __all__ = [
     "flow_gradients",
     "flow_to_rgb",
     "gray_of",
-    "has_face_mesh",
     "has_foreign_code",
     "input_pictures",
     "inspect_clip",
@@ -299,7 +288,6 @@ __all__ = [
     "look_at_eye",
     "magnify",
     "magnify_some",
-    "magnify_stream",
     "mask_eyes",
     "median_magnification",
     "opencv_on_one_thread",

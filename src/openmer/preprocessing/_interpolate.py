@@ -86,11 +86,6 @@ def interpolation_weights(
     return weights
 
 
-def place_after(frame: float, n_before: int, n_after: int) -> float:
-    """Where a frame, counted from 0, stands after `interpolate_frames`; may lie between two."""
-    return frame * (n_after - 1) / (n_before - 1)
-
-
 def _linear(n_before: int, n_after: int) -> NDArray[np.float64]:
     away = np.abs(_places(n_before, n_after)[:, None] - np.arange(n_before))
     return np.asarray(np.maximum(0, 1 - away))

@@ -8,29 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from openmer.evaluation import RunInfo, load_run, read_run_info
 from openmer.files import replace_files, require_own
 from openmer.reports._csv_sheet import render_csv
 from openmer.reports._html import render_html
 from openmer.reports._latex import render_latex
 from openmer.reports._markdown import render_markdown
-from openmer.reports._rows import LEAKY, LEAKY_MEANS, Run
-from openmer.reports._terminal import render_terminal
-
-__all__ = [
-    "LEAKY",
-    "LEAKY_MEANS",
-    "Run",
-    "RunInfo",
-    "load_run",
-    "read_run_info",
-    "render_csv",
-    "render_html",
-    "render_latex",
-    "render_markdown",
-    "render_terminal",
-    "write_report",
-]
+from openmer.reports._rows import Run
 
 _MARKS = {"html": "OpenMER evaluation", "md": "# OpenMER evaluation", "csv": "method,title,epoch_",
           "tex": "% Needs \\usepackage[T1]{fontenc} and"}  # fmt: skip

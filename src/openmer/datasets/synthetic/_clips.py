@@ -28,9 +28,7 @@ from openmer.datasets.synthetic import _motion as motion
 from openmer.datasets.synthetic._faces import Face, paint_face, sample_look
 from openmer.datasets.synthetic._photo import CROP_ORIGIN, CROP_UNITS, to_texture
 from openmer.datasets.synthetic._plan import (
-    SIZES,
     CorpusPlan,
-    Part,
     Slot,
     corpus_plan,
     slots,
@@ -38,8 +36,6 @@ from openmer.datasets.synthetic._plan import (
 )
 from openmer.errors import ConfigError
 from openmer.files import replace_folder
-
-__all__ = ["SIZES", "VERSION", "CorpusPlan", "Part", "SyntheticClip", "generate", "write_corpus"]
 
 VERSION = 2  # raise it whenever the same seed gives other bytes
 

@@ -35,8 +35,6 @@ from openmer.datasets.synthetic._plan import stream
 from openmer.errors import ConfigError, unknown_name
 from openmer.files import replace_folder
 
-__all__ = ["LONG_SIZES", "LongPlan", "LongVideo", "Take", "generate_long", "write_long"]
-
 _STAMP = ".plan"
 VERSION = 1  # raise it whenever the same plan and seed give other frames
 

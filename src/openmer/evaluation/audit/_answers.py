@@ -9,8 +9,8 @@ from math import lgamma, log
 import numpy as np
 from numpy.typing import NDArray
 
+from openmer.evaluation._audit_stamp import Finding
 from openmer.evaluation._experiment import Task
-from openmer.evaluation.audit._finding import Finding
 from openmer.evaluation.audit._trainings import Trial
 from openmer.training import FitResult
 

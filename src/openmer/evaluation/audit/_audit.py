@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import openmer
-from openmer.evaluation._audit_stamp import AuditRecord
+from openmer.evaluation._audit_stamp import AuditRecord, Finding
 from openmer.evaluation._experiment import Progress, Protocol, Task
 from openmer.evaluation._protocols import protocol_of
 from openmer.evaluation._write_run import run_folder
@@ -21,7 +21,6 @@ from openmer.evaluation.audit._checks import (
 )
 from openmer.evaluation.audit._copies import check_intervals, check_pictures
 from openmer.evaluation.audit._duplicates import check_copies
-from openmer.evaluation.audit._finding import Finding
 from openmer.evaluation.audit._mixtures import check_mixtures
 from openmer.evaluation.audit._own_code import check_code
 from openmer.evaluation.audit._poison import poison_test
@@ -29,23 +28,6 @@ from openmer.evaluation.audit._pretraining_pictures import check_pretraining_pic
 from openmer.evaluation.audit._steps import check_steps
 from openmer.evaluation.audit._trainings import Budget, FitFolds, package_trainer, shortened
 from openmer.training import EpochRule, NetworkTraining, Resources
-
-__all__ = [
-    "Finding",
-    "FitFolds",
-    "audit_method",
-    "check_copies",
-    "check_folds",
-    "check_labels",
-    "check_pretraining",
-    "check_rule",
-    "check_search",
-    "check_training_classes",
-    "package_trainer",
-    "poison_test",
-    "run_audit",
-    "shortened",
-]
 
 
 def run_audit(

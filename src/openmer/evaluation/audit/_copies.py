@@ -20,7 +20,7 @@ import numpy as np
 from scipy import fft
 
 from openmer.clip import Clip
-from openmer.evaluation.audit._finding import Finding
+from openmer.evaluation._audit_stamp import Finding
 from openmer.evaluation.audit._pictures import Picture, read_pictures, scaled
 from openmer.training import FloatArray
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from openmer.evaluation.audit._finding import Finding, some
+from openmer.evaluation._audit_stamp import Finding
+from openmer.evaluation.audit._finding import some
 from openmer.training import FloatArray, TrainingData
 
 _SHARE = 0.06  # of the side: how far a copy may be shifted along either axis, and be found

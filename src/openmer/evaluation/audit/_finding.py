@@ -5,8 +5,6 @@ from __future__ import annotations
 from openmer.evaluation._audit_stamp import Finding
 from openmer.evaluation._splits import Fold
 
-__all__ = ["Finding", "leak_of", "some"]
-
 
 def leak_of(check: str, fold: Fold, what: str) -> Finding:
     """Describe a leak of one fold; `what` goes on from its name."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.clip import Clip
-from openmer.evaluation.audit._finding import Finding
+from openmer.evaluation._audit_stamp import Finding
 from openmer.training import TrainingData
 
 _EXPLAINED = 0.99  # of a clip's squares, by two others

@@ -12,7 +12,8 @@ from types import CodeType, FunctionType
 
 import openmer
 from openmer.evaluation import _metrics
-from openmer.evaluation.audit._finding import Finding, some
+from openmer.evaluation._audit_stamp import Finding
+from openmer.evaluation.audit._finding import some
 from openmer.evaluation.audit._libraries import is_installed, library_folders
 
 _BEGAN = time.time()  # what is written to the package's files from now on is not what runs

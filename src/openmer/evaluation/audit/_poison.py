@@ -8,10 +8,11 @@ from functools import partial
 
 import numpy as np
 
+from openmer.evaluation._audit_stamp import Finding
 from openmer.evaluation._experiment import Progress, Task
 from openmer.evaluation._splits import Fold
 from openmer.evaluation.audit._answers import check_answers
-from openmer.evaluation.audit._finding import Finding, leak_of
+from openmer.evaluation.audit._finding import leak_of
 from openmer.evaluation.audit._fresh import fresh_outcome
 from openmer.evaluation.audit._recording import Recorder, allowed_roots, check_recorded
 from openmer.evaluation.audit._scores import (

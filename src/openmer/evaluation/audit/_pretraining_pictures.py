@@ -16,8 +16,8 @@ import numpy as np
 from openmer.clip import Clip
 from openmer.datasets import label_scheme, pretraining_scheme, read_own_images
 from openmer.errors import ConfigError, DataError
+from openmer.evaluation._audit_stamp import Finding
 from openmer.evaluation.audit._copies import SAME_FACE, halved, match_of
-from openmer.evaluation.audit._finding import Finding
 from openmer.evaluation.audit._pictures import Picture, picture_of_image, picture_of_onset
 from openmer.methods import Method
 from openmer.training import FloatArray

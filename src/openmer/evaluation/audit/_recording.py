@@ -15,10 +15,11 @@ from typing import Literal, NamedTuple
 
 import openmer
 from openmer.errors import DataError, OpenMERError
+from openmer.evaluation._audit_stamp import Finding
 from openmer.evaluation._experiment import Task
 from openmer.evaluation._seen_subjects import start_of
 from openmer.evaluation.audit import _hook
-from openmer.evaluation.audit._finding import Finding, some
+from openmer.evaluation.audit._finding import some
 from openmer.evaluation.audit._libraries import is_installed, library_folders
 from openmer.files import temporary_folder
 from openmer.models import weights_path

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from openmer.clip import Clip
+from openmer.evaluation._audit_stamp import Finding
 from openmer.evaluation._experiment import Task
-from openmer.evaluation.audit._finding import Finding
 from openmer.evaluation.audit._recording import Recorder, allowed_roots, check_recorded
 from openmer.evaluation.audit._scores import close
 from openmer.files import temporary_folder

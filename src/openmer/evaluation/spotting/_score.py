@@ -46,33 +46,14 @@ from openmer.evaluation.spotting._matching import (
     checked,
     match_spans,
     named_as_in_truth,
-    overlap,
 )
 from openmer.evaluation.spotting._scores import (
     ApexError,
     QuietVideos,
-    Recognition,
     Scope,
     ScopeScores,
-    SpottingIntervals,
     SpottingScores,
 )
-
-__all__ = [
-    "ApexError",
-    "Match",
-    "QuietVideos",
-    "Recognition",
-    "ScopeScores",
-    "Span",
-    "Spotted",
-    "SpottingIntervals",
-    "SpottingScores",
-    "match_spans",
-    "overlap",
-    "score_spotting",
-    "span_of",
-]
 
 
 class Spotted(Protocol):

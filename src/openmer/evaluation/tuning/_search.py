@@ -39,16 +39,6 @@ from openmer.training import (
     plan_run,
 )
 
-__all__ = [
-    "Choice",
-    "SearchRun",
-    "everybody",
-    "fit_folds",
-    "inner_folds",
-    "search_folds",
-    "settled",
-]
-
 EVERYBODY = "everybody"  # names the search; no subject is called so, for it has no corpus
 
 

@@ -168,41 +168,6 @@ def find_alignment(
     return chosen.function(choose_face(faces), size or chosen.size)
 
 
-def align_clip(
-    frames: NDArray[np.generic],
-    *,
-    style: str = "efficient-me",
-    size: int = 0,
-    detector: str = "",
-    locked_at: int = 0,
-    store: ArrayStore | None = None,
-) -> tuple[NDArray[np.float32], Alignment]:
-    """Align every frame by one transform, found on one of them.
-
-    Args:
-        frames: Values in 0..255, shape ``(time, height, width)`` or ``(time, height, width, 3)``.
-        style: As in `find_alignment`.
-        size: As in `find_alignment`.
-        detector: As in `find_alignment`.
-        locked_at: Frame on which the transform is found: the onset, from 0.
-        store: As in `detect_faces`.
-
-    Returns:
-        The frames, float32 in 0..255, shape ``(time, size, size)`` or ``(time, size, size, 3)``,
-        and the transform.
-
-    Raises:
-        ConfigError: As in `find_alignment`.
-        DataError: As in `find_alignment`; or there is no such frame.
-    """
-    if not 0 <= locked_at < len(frames):
-        raise DataError(f"Frame {locked_at} is not among {len(frames)} frames, counted from 0.")
-    alignment = find_alignment(
-        frames[locked_at], style=style, size=size, detector=detector, store=store
-    )
-    return np.stack([alignment.apply(frame) for frame in frames]), alignment
-
-
 def require_frontal(face: Face) -> None:
     """Raise where eyes do not say how a face lies."""
     if min(face.size_xy) <= 0 or not 0 < face.turn < 1:

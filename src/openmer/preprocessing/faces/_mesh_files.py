@@ -50,11 +50,6 @@ def mesh_folder() -> Path:
     return data_folder() / "models" / "face-mesh"
 
 
-def has_face_mesh() -> bool:
-    """Tell whether the files of the face mesh are there; their content is checked when read."""
-    return all((mesh_folder() / name).is_file() for name in _SHA256)
-
-
 def fetch_face_mesh(wheel: Path | None = None) -> Path:
     """Fetch the face mesh and the iris network, unless they are there and whole.
 

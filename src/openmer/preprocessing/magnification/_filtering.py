@@ -7,10 +7,8 @@ so they work on the distance from the first frame, which is small and exactly ze
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import final
 
 import numpy as np
-import scipy
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -26,7 +24,6 @@ BLOCK_VALUES = 2**19  # values worked on at a time: few enough for a core's cach
 
 _MATRIX_FRAMES = 512  # up to here a filter is one matrix; beyond, a transform is faster
 _MOST_WAVES = 256  # beyond, a transform of every pixel is faster
-_CAUSAL_FRAMES = 64  # frames that a causal filter takes in one product
 
 
 def frames_per_piece(clip: Tensor) -> int:
@@ -77,63 +74,6 @@ def filter_whole(series: Tensor, design: Design) -> None:
     passes = _whole_filter(design, series)
     for part in torch.split(series, max(1, 2 * BLOCK_VALUES // len(series)), dim=1):
         part.copy_(passes(part))
-
-
-@final
-class CausalRun:
-    """A causal filter on frames that come piece by piece; carries its state along."""
-
-    def __init__(self, design: Design) -> None:
-        sections = design.sections
-        self._sections = np.empty((0, 6)) if sections is None else sections
-        # In these coordinates the parts of the state do not cancel, as they do in SciPy's.
-        self._turn = np.linalg.qr(_block(self._sections, _CAUSAL_FRAMES)[1])[1]
-        self._known: dict[int, tuple[Tensor, ...]] = {}
-        self._first: Tensor | None = None
-        self._state: Tensor | None = None
-
-    def __call__(self, series: Tensor) -> Tensor:
-        """Filter the next frames, shape ``(time, ...)``."""
-        if self._first is None:
-            self._first = series[0].clone()
-        away = (series - self._first).flatten(1)
-        if len(away) <= _CAUSAL_FRAMES:
-            return self._step(away).view(series.shape)
-        parts = torch.split(away, _CAUSAL_FRAMES)
-        return torch.cat([self._step(part) for part in parts]).view(series.shape)
-
-    def _step(self, series: Tensor) -> Tensor:
-        direct, echo, feed, decay = self._operators(series)
-        result = direct @ series
-        if self._state is None:
-            self._state = (feed @ series).double()
-        else:
-            result.addmm_(echo, self._state.to(series.dtype))
-            self._state = torch.addmm((feed @ series).double(), decay, self._state)
-        return result
-
-    def _operators(self, series: Tensor) -> tuple[Tensor, ...]:
-        """Return the matrices of `_block` for this many frames, on the turned state, as tensors."""
-        if len(series) not in self._known:
-            direct, echo, feed, decay = _block(self._sections, len(series))
-            back = np.linalg.inv(self._turn)
-            self._known[len(series)] = (
-                *(torch.from_numpy(part).to(series) for part in (direct, echo @ back)),
-                torch.from_numpy(self._turn @ feed).to(series),
-                torch.from_numpy(self._turn @ decay @ back).to(series.device),
-            )
-        return self._known[len(series)]
-
-
-def _block(sections: NDArray[np.float64], frames: int) -> tuple[NDArray[np.float64], ...]:
-    """Matrices: input to output, state to output, input to next state, state to next state."""
-    states = 2 * len(sections)
-    inputs = np.hstack([np.eye(frames), np.zeros((frames, states))])
-    start = np.hstack([np.zeros((states, frames)), np.eye(states)])
-    start = start.reshape(len(sections), 2, frames + states)
-    output, end = scipy.signal.sosfilt(sections, inputs, axis=0, zi=start)
-    end = end.reshape(states, frames + states)
-    return output[:, :frames], output[:, frames:], end[:, :frames], end[:, frames:]
 
 
 def _whole_filter(design: Design, series: Tensor) -> Callable[[Tensor], Tensor]:

@@ -19,10 +19,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from openmer.errors import ConfigError, DataError
+from openmer.errors import DataError
 from openmer.preprocessing.magnification._filtering import (
     BLOCK_VALUES,
-    CausalRun,
     few_waves,
     filter_rows,
     filter_whole,
@@ -40,15 +39,6 @@ from openmer.preprocessing.magnification._filters import (
 from openmer.preprocessing.magnification._kernels import FrameSums
 from openmer.preprocessing.magnification._pyramids import SMALLEST_PX
 from openmer.preprocessing.magnification._settings import Look, MagnifySettings, look_for
-
-__all__ = [
-    "EmptyBandWarning",
-    "MagnifySettings",
-    "linear_limit_px",
-    "magnify",
-    "magnify_some",
-    "magnify_stream",
-]
 
 Frames = TypeVar("Frames", Tensor, NDArray[np.floating[Any]])
 
@@ -70,8 +60,8 @@ def magnify(
 ) -> Frames:
     """Magnify the movements of a clip that lie in a band of frequencies.
 
-    Work memory beyond the result is that of a few frames where the filter is causal, else at most
-    that of the clip, and less where `finest_level` is above 0 or the filter ideal.
+    Work memory beyond the result is at most that of the clip, and less where `finest_level` is
+    above 0 or the filter ideal.
 
     Args:
         frames: Float32 or float64, shape ``(time, height, width)`` or ``(time, height, width,
@@ -126,43 +116,6 @@ def magnify(
         if settings.clip:
             result.clamp_(0, 1)
     return _as_given(result, frames)
-
-
-def magnify_stream(
-    chunks: Iterable[Frames],
-    *,
-    fps: float | Fraction,
-    alpha: float,
-    band_hz: Band | None,
-    filter: TemporalFilter | str = "iir",  # noqa: A002  # the field's word
-    settings: MagnifySettings = _AS_THEY_ARE,
-) -> Iterator[Frames]:
-    """Magnify a video of any length piece by piece, in memory for one piece.
-
-    Args:
-        chunks: Consecutive pieces of one video, each as `frames` in `magnify`, all with one size;
-            a piece may have a single frame.
-        fps: As in `magnify`.
-        alpha: As in `magnify`.
-        band_hz: As in `magnify`.
-        filter: A causal one: "iir", or a `Butterworth` with `causal=True`.
-        settings: As in `magnify`.
-
-    Returns:
-        The pieces, magnified. They do not depend on where the video is cut: `magnify` on the whole
-        video gives the same frames within float tolerance.
-
-    Raises:
-        ConfigError: A setting is out of its range, or the filter needs the whole clip.
-        DataError: A piece is not as described; raised when its turn comes.
-    """
-    design = design_filter(filter, fps=fps, band_hz=band_hz)
-    if not design.is_causal:
-        raise ConfigError(
-            f"A stream has no end, but {design} needs the whole clip. Give 'iir' or "
-            "Butterworth(causal=True)."
-        )
-    return _streamed(chunks, design, alpha, settings)
 
 
 def magnify_some(
@@ -234,35 +187,11 @@ def _warn_of_empty_band(design: Design, n_frames: int) -> None:
     warnings.warn(f"{report} {hint}", EmptyBandWarning, stacklevel=3)
 
 
-def _streamed(
-    chunks: Iterable[Frames], design: Design, alpha: float, settings: MagnifySettings
-) -> Iterator[Frames]:
-    """Magnify piece by piece: the body of `magnify_stream`, which checks the settings before."""
-    run, look, shape = CausalRun(design), None, None
-    for chunk in chunks:
-        clip = _checked(chunk, fewest=1)
-        if look is None:
-            look, shape = look_for(clip, alpha, settings), clip.shape[1:]
-        if clip.shape[1:] != shape:
-            raise DataError(
-                f"Found a piece with frames of shape {tuple(clip.shape[1:])} after frames of shape "
-                f"{tuple(shape or ())}; give pieces of one video."
-            )
-        with torch.no_grad():
-            result = torch.empty_like(look.shown(clip))
-            pieces = torch.split(clip, frames_per_piece(clip))
-            for target, piece in zip(torch.split(result, len(pieces[0])), pieces, strict=True):
-                look.put(target, piece, run(look.small(look.source(piece))))
-            if settings.clip:
-                result.clamp_(0, 1)
-        yield _as_given(result, chunk)
-
-
 def _by_frames(clip: Tensor, look: Look, design: Design, result: Tensor) -> None:
     """Magnify into `result`: each frame through the pyramid, and the filter in between."""
     pieces = torch.split(clip, frames_per_piece(clip))
     smalls = (look.small(look.source(piece)) for piece in pieces)
-    changes = map(CausalRun(design), smalls) if design.is_causal else _whole(smalls, design)
+    changes = _whole(smalls, design)
     for target, piece, change in zip(
         torch.split(result, len(pieces[0])), pieces, changes, strict=True
     ):
@@ -270,7 +199,7 @@ def _by_frames(clip: Tensor, look: Look, design: Design, result: Tensor) -> None
 
 
 def _whole(smalls: Iterable[Tensor], design: Design) -> Iterator[Tensor]:
-    """Yield what passes a filter that needs the whole clip, piece by piece."""
+    """Yield what passes a filter, piece by piece."""
     kept = list(smalls)
     lengths = [len(small) for small in kept]
     series = torch.cat(kept).contiguous()
