@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from reliability import coverage_curve, draw_reliability, predictions_to_calibrate
 
 from openmer.cli._console import output, progress
 from openmer.clip import Clip
@@ -44,7 +45,6 @@ from openmer.evaluation import (
     Summary,
     Task,
     calibrate,
-    coverage_curve,
     cross_validate,
     load_run,
     prepare_task,
@@ -52,11 +52,9 @@ from openmer.evaluation import (
 from openmer.evaluation._calibration import (
     CalibratedByOthers,
     calibrated_by_others,
-    predictions_to_calibrate,
     quality_of,
 )
 from openmer.methods import load_method
-from openmer.reports._reliability import draw_reliability
 from openmer.training import Resources
 
 ROOT = Path(__file__).parent.parent

@@ -14,20 +14,18 @@ from openmer.errors import ConfigError, DataError, ProtocolError
 from openmer.evaluation import (
     calibrate,
     confidence_bins,
-    coverage_curve,
     kind_of_scores,
     logits_of,
     probabilities_at,
     read_run_info,
 )
-from openmer.evaluation._abstention import TARGET, answered, choose_threshold
+from openmer.evaluation._abstention import TARGET
 from openmer.evaluation._calibration import (
     COLDEST,
     HOTTEST,
     calibrated_by_others,
     fit_class_temperatures,
     fit_temperature,
-    predictions_to_calibrate,
     quality_of,
 )
 
@@ -167,52 +165,6 @@ def test_scores_that_say_nothing_are_answered_by_nothing():
     assert report.abstain_below == 0.5
 
 
-@given(seed=SEEDS, target=st.floats(0.3, 1))
-def test_the_threshold_is_the_smallest_one_that_reaches_the_target(seed, target):
-    logits, truth = drawn(seed)
-    shares = probabilities_at(logits, 1.0)
-    found = choose_threshold(shares, truth, target)
-    asked = [step / 100 for step in range(50, 100)]
-    curve = coverage_curve(shares, truth, asked)
-    good = [one for one in curve if one.coverage >= 0.1 and one.accuracy >= target]
-    assert found.reached == bool(good)
-    assert found.confidence == (good[0].confidence if good else 0.5)
-
-
-@given(seed=SEEDS)
-def test_a_higher_threshold_answers_no_more(seed):
-    logits, truth = drawn(seed)
-    curve = coverage_curve(probabilities_at(logits, 1.0), truth, [0, 0.3, 0.5, 0.7, 0.9, 1.0])
-    coverage = [one.coverage for one in curve]
-    assert coverage[0] == 1
-    assert coverage == sorted(coverage, reverse=True)
-
-
-def test_a_curve_by_hand():
-    shares = np.array([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6]])
-    truth = np.array([0, 1, 1])
-    first, second, none = coverage_curve(shares, truth, [0.5, 0.7, 0.95])
-    assert (first.coverage, first.accuracy) == (1, pytest.approx(2 / 3))
-    assert first.uf1 == pytest.approx((2 / 3 + 2 / 3) / 2)
-    assert (second.coverage, second.accuracy) == (pytest.approx(2 / 3), 0.5)
-    assert (none.coverage, none.accuracy, none.uf1) == (0, None, None)
-    assert answered(shares, 0.7).tolist() == [True, True, False]
-
-
-def test_a_run_is_calibrated_only_where_it_is_honest(tmp_path):
-    folder = write_run(tmp_path / "honest")
-    table, kind = predictions_to_calibrate(folder)
-    assert (len(table), kind) == (442, "network")
-    leaky = write_run(tmp_path / "leaky", epoch_rule="held_out", leaky=True)
-    with pytest.raises(ProtocolError, match=r"leaky is leaky.*fixed or inner"):
-        predictions_to_calibrate(leaky)
-    shuffled = write_run(tmp_path / "shuffled", shuffled_labels=True)
-    with pytest.raises(ProtocolError, match="shuffled labels"):
-        predictions_to_calibrate(shuffled)
-    with pytest.raises(DataError, match="finished run"):
-        predictions_to_calibrate(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("training", "kind"),
     [
@@ -243,7 +195,7 @@ def test_what_cannot_be_calibrated_is_one_clear_error():
 
 def test_it_needs_no_pytorch():
     code = (
-        "import sys, openmer.reports._reliability\n"
+        "import sys, openmer.evaluation._calibration\n"
         "print(*sorted({'torch', 'matplotlib', 'scipy'} & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -1,16 +1,32 @@
 """The figure shows the bins as they are, and how sure each is."""
 
+import importlib.util
 import struct
+import sys
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from tests.evaluation.made_up_runs import make_table
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.evaluation.made_up_runs import make_table, write_run
+from tests.evaluation.test_calibration import drawn
 
-from openmer.evaluation import calibrate
+from openmer.errors import DataError, ProtocolError
+from openmer.evaluation import calibrate, probabilities_at
+from openmer.evaluation._abstention import answered, choose_threshold
 from openmer.evaluation._calibration import calibrated_by_others, quality_of
-from openmer.reports._reliability import draw_reliability, reliability_bins
+
+_FILE = Path(__file__).parents[2] / "benchmarks" / "reliability.py"
+_SPEC = importlib.util.spec_from_file_location("reliability", _FILE)
+reliability = sys.modules["reliability"] = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(reliability)
+draw_reliability, reliability_bins = reliability.draw_reliability, reliability.reliability_bins
+coverage_curve = reliability.coverage_curve
+predictions_to_calibrate = reliability.predictions_to_calibrate
+SEEDS = st.integers(0, 10_000)
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +83,49 @@ def test_nothing_answered_is_drawn_too():
     report = calibrate(nothing, "svm")
     assert report.accuracy is None
     assert draw_reliability("Nothing", report, calibrated_by_others(nothing, "svm"))
+
+
+@given(seed=SEEDS, target=st.floats(0.3, 1))
+def test_the_threshold_is_the_smallest_one_that_reaches_the_target(seed, target):
+    logits, truth = drawn(seed)
+    shares = probabilities_at(logits, 1.0)
+    found = choose_threshold(shares, truth, target)
+    asked = [step / 100 for step in range(50, 100)]
+    curve = coverage_curve(shares, truth, asked)
+    good = [one for one in curve if one.coverage >= 0.1 and one.accuracy >= target]
+    assert found.reached == bool(good)
+    assert found.confidence == (good[0].confidence if good else 0.5)
+
+
+@given(seed=SEEDS)
+def test_a_higher_threshold_answers_no_more(seed):
+    logits, truth = drawn(seed)
+    curve = coverage_curve(probabilities_at(logits, 1.0), truth, [0, 0.3, 0.5, 0.7, 0.9, 1.0])
+    coverage = [one.coverage for one in curve]
+    assert coverage[0] == 1
+    assert coverage == sorted(coverage, reverse=True)
+
+
+def test_a_curve_by_hand():
+    shares = np.array([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6]])
+    truth = np.array([0, 1, 1])
+    first, second, none = coverage_curve(shares, truth, [0.5, 0.7, 0.95])
+    assert (first.coverage, first.accuracy) == (1, pytest.approx(2 / 3))
+    assert first.uf1 == pytest.approx((2 / 3 + 2 / 3) / 2)
+    assert (second.coverage, second.accuracy) == (pytest.approx(2 / 3), 0.5)
+    assert (none.coverage, none.accuracy, none.uf1) == (0, None, None)
+    assert answered(shares, 0.7).tolist() == [True, True, False]
+
+
+def test_a_run_is_calibrated_only_where_it_is_honest(tmp_path):
+    folder = write_run(tmp_path / "honest")
+    table, kind = predictions_to_calibrate(folder)
+    assert (len(table), kind) == (442, "network")
+    leaky = write_run(tmp_path / "leaky", epoch_rule="held_out", leaky=True)
+    with pytest.raises(ProtocolError, match=r"leaky is leaky.*fixed or inner"):
+        predictions_to_calibrate(leaky)
+    shuffled = write_run(tmp_path / "shuffled", shuffled_labels=True)
+    with pytest.raises(ProtocolError, match="shuffled labels"):
+        predictions_to_calibrate(shuffled)
+    with pytest.raises(DataError, match="finished run"):
+        predictions_to_calibrate(tmp_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event
 from typing import Any, TextIO
@@ -20,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from openmer import reports
 from openmer._stand_ins import shown, stand_ins, without_secrets
 from openmer.errors import StoppedError
 from openmer.files import readable
@@ -87,6 +88,19 @@ def tell(text: str) -> None:
     """Text of several lines to standard error as it is; nothing where it is empty."""
     if text:
         errors.print(text, highlight=False, soft_wrap=True)
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    notes: Sequence[str] = (),
+    right: int = 0,
+) -> None:
+    """Print a table to standard output; its last `right` columns are numbers."""
+    align = "l" * (len(columns) - right) + "r" * right
+    table = reports.Table("", tuple(columns), tuple(map(tuple, rows)), tuple(notes), align)
+    output.print(reports.terminal_table(table, fold=True))
 
 
 @contextmanager

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from openmer import reports
 from openmer import video as room
-from openmer.cli._console import output, progress, tell, warn
+from openmer.cli._console import output, print_table, progress, tell, warn
 from openmer.cli._option_groups import VideoModel, fps_of
 from openmer.cli._options import AbstainBelow, Fps, Json, SpotterName, Workers
 from openmer.errors import DataError
@@ -157,7 +155,7 @@ def _print(done: Sequence[Done]) -> None:
         again = " (analysed before)" if one.was_done else ""
         output.print(f"{one.video}: {one.verdict}{again}", soft_wrap=True)
         if one.events:
-            output.print(_table(one))
+            _print_events(one)
         output.print(f"Report: {one.folder / 'report.html'}", soft_wrap=True)
         if one.without_mesh:
             warn(f"{one.video}: {one.without_mesh}")
@@ -165,15 +163,12 @@ def _print(done: Sequence[Done]) -> None:
             warn(f"{one.video}: {one.damage}")
 
 
-def _table(done: Done) -> Table:
-    table = Table(box=None)
-    for title in ("onset", "apex", "offset"):
-        table.add_column(f"{title} s", justify="right")
-    for title in ("subject_id", "kind", "class", "confidence", "where"):
-        table.add_column(title, overflow="fold")
+def _print_events(done: Done) -> None:
+    rows = []
     for event in done.events:
         times = (f"{at:.3f}" for at in (event.onset_s, event.apex_s, event.offset_s))
         sure = "" if event.confidence is None else f"{event.confidence:.2f}"
         words = (str(event.subject_id), event.kind, event.class_name or "not sure", sure)
-        table.add_row(*times, *map(Text, (*words, ", ".join(event.regions[:2]))))
-    return table
+        rows.append((*times, *words, ", ".join(event.regions[:2])))
+    titles = ("onset s", "apex s", "offset s", "subject_id", "kind", "class", "confidence", "where")
+    print_table(titles, rows)

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from openmer import _engine, preprocessing
 from openmer._dask_versions import versions
-from openmer.cli._console import output, tell
+from openmer.cli._console import print_table, tell
 from openmer.cli._options import Json
 from openmer.errors import ConfigError
 
@@ -52,7 +51,7 @@ def check(
     if as_json:
         typer.echo(json.dumps({"engine": name, "workers": rows, "faults": faults}))
     else:
-        output.print(_table(rows))
+        _print(rows)
         tell("\n".join(faults) or f"{len(rows)} workers give the results of this computer.")
     if faults or not rows:
         raise typer.Exit(ConfigError.exit_code)
@@ -100,12 +99,14 @@ def _faults(row: dict[str, Any], versions_here: dict[str, str]) -> list[str]:
     return faults
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=None)
-    for title in ("worker", "host", "threads", "memory GiB", "GPU", "OpenMER", "PyTorch", "cache"):
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        found = row["versions"]
-        cells = [row[key] for key in ("worker", "host", "threads", "memory_gib", "gpus")]
-        table.add_row(*map(str, [*cells, found["openmer"], found["torch"], row["cache"]]))
-    return table
+def _print(rows: list[dict[str, Any]]) -> None:
+    """Print a line for each worker."""
+    keys = ("worker", "host", "threads", "memory_gib", "gpus")
+    print_table(
+        ("worker", "host", "threads", "memory GiB", "GPU", "OpenMER", "PyTorch", "cache"),
+        [
+            [*(str(row[key]) for key in keys),
+             *(str(row["versions"][name]) for name in ("openmer", "torch")), str(row["cache"])]
+            for row in rows
+        ],
+    )  # fmt: skip

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 
 import typer
-from rich.table import Table
 
 from openmer import methods as room
-from openmer.cli._console import output
+from openmer.cli._console import output, print_table
 from openmer.cli._options import Json
 
 app = typer.Typer(help="List methods, or show one as TOML.", invoke_without_command=True)
@@ -26,10 +25,7 @@ def methods(context: typer.Context, as_json: Json = False) -> None:
         ]
         typer.echo(json.dumps(records))
         return
-    table = Table("method", "what it is", "from", box=None)
-    for method in known:
-        table.add_row(method.name, method.title, method.paper)
-    output.print(table)
+    print_table(("method", "what it is", "from"), [(m.name, m.title, m.paper) for m in known])
     output.print("\nA variant of your own: openmer methods show NAME > mine.toml")
 
 

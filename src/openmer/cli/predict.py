@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from openmer import deployment
-from openmer.cli._console import output, tell, warn
+from openmer.cli._console import print_table, tell, warn
 from openmer.cli._option_groups import Movement
 from openmer.cli._options import Faces, FacesOption, Json
 from openmer.errors import ConfigError, DataError
@@ -159,19 +157,17 @@ def _print(model: FittedModel, scored: list[_Scored]) -> None:
     record = model.record
     labels = any(one.sample.label for one in scored)
     numbers = f"score: {record.meaning}" if record.calibration is None else "calibrated confidence"
-    table = Table(box=None, caption=f"{record.title}; {numbers}.")
-    for title in ("input", "class", *(["label"] if labels else [])):
-        table.add_column(title, overflow="fold")
-    for name in (*record.classes, *(["action units"] if record.units else [])):
-        table.add_column(name, justify="right")
+    heads = (*record.classes, *["action units"] * bool(record.units))
+    rows = []
     for one in scored:
         words = [one.sample.name, one.decision.class_name or "not sure"]
         words += [one.sample.label] if labels else []
         cells = [f"{number:.3f}" for number in one.decision.probabilities or one.scores]
         cells += ["+".join(map(str, one.units)) or "none"] if record.units else []
-        table.add_row(*(Text(word) for word in (*words, *cells)))
+        rows.append((*words, *cells))
     if scored:
-        output.print(table)
+        columns = ("input", "class", *["label"] * labels, *heads)
+        print_table(columns, rows, notes=(f"{record.title}; {numbers}.",), right=len(heads))
     tell(_why_not_sure(record, scored))
     warn(record.caution)
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from openmer import datasets, methods, preprocessing, pretraining
-from openmer.cli._console import errors, output, progress, tell, warn
+from openmer.cli._console import errors, output, print_table, progress, tell, warn
 from openmer.cli._options import (
     MOST_SEED,
     MOST_WORKERS,
@@ -188,11 +187,12 @@ def _tell_failures(failures: Sequence[Failure], read: int) -> None:
 def _show(card: dict[str, Any]) -> None:
     """Scores of the validation images, a line per class."""
     scores, data = card["scores"], card["data"]
-    table = Table("class", "training", "validation", "recall", "F1", box=None)
-    for name in card["classes"]:
-        numbers = (f"{scores[kind][name]:.3f}" for kind in ("recall", "f1"))
-        table.add_row(name, str(data["training"][name]), str(data["validation"][name]), *numbers)
-    output.print(table)
+    rows = [
+        (name, *(str(data[part][name]) for part in ("training", "validation")),
+         *(f"{scores[kind][name]:.3f}" for kind in ("recall", "f1")))
+        for name in card["classes"]
+    ]  # fmt: skip
+    print_table(("class", "training", "validation", "recall", "F1"), rows, right=4)
     output.print(
         f"\nAccuracy {scores['accuracy']:.3f}, UF1 {scores['uf1']:.3f}, UAR {scores['uar']:.3f} on "
         f"validation images that also chose the epoch ({card['epochs']['best']} of "

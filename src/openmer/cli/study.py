@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table as TerminalTable
 
 from openmer import datasets, evaluation, explanation, reproduction
-from openmer.cli._console import errors, output, progress, tell, warn
+from openmer.cli._console import errors, output, print_table, progress, tell, warn
 from openmer.cli._option_groups import Clips, Compute, clip_named, prepare
 from openmer.cli._options import Out, Overrides, Seeds
 from openmer.errors import ConfigError
@@ -233,14 +232,9 @@ KINDS: Mapping[str, Callable[[Study, StudyRun, _Given], list[Table]]] = {
 
 
 def _list(found: list[Study]) -> None:
-    table = TerminalTable(box=None)
-    table.add_column("study", no_wrap=True)
-    for heading in ("what it compares", "of"):
-        table.add_column(heading)
-    for one in found:
-        tables = f", table {' and '.join(one.tables)}" if one.tables else ""
-        table.add_row(one.name, one.title, f"{one.source}{tables}")
-    output.print(table)
+    tables = [f", table {' and '.join(one.tables)}" if one.tables else "" for one in found]
+    rows = [(x.name, x.title, f"{x.source}{t}") for x, t in zip(found, tables, strict=True)]
+    print_table(("study", "what it compares", "of"), rows)
 
 
 def _files(given: list[str]) -> dict[str, Path]:

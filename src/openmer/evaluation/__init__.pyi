@@ -1,6 +1,3 @@
-from ._abstention import (
-    coverage_curve as coverage_curve,
-)
 from ._action_units import CD6ME_UNITS as CD6ME_UNITS
 from ._action_units import UnitScores as UnitScores
 from ._action_units import evaluate_units as evaluate_units
@@ -305,7 +302,6 @@ __all__ = [
     "compare_runs",
     "confidence_bins",
     "confusion_matrix",
-    "coverage_curve",
     "cross_validate",
     "evaluate",
     "evaluate_units",

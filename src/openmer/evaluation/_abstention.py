@@ -13,14 +13,13 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import ConfigError
-from openmer.evaluation._metrics import Numbers, accuracy, confusion_matrix, uf1
+from openmer.evaluation._metrics import Numbers
 
 TARGET = 0.8
 LEAST_CONFIDENCE = 0.5
@@ -40,23 +39,6 @@ class Threshold:
 
     confidence: float
     reached: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoveragePoint:
-    """What answering from one confidence on gives; scores are of the answered clips alone.
-
-    Attributes:
-        confidence: The threshold, 0..1.
-        coverage: Share of clips that are answered, 0..1.
-        accuracy: Share of the answers that are right; None where nothing is answered.
-        uf1: Over the classes that occur among the answered clips; None likewise.
-    """
-
-    confidence: float
-    coverage: float
-    accuracy: float | None
-    uf1: float | None
 
 
 def answered(probabilities: Numbers, confidence: float) -> NDArray[np.bool_]:
@@ -90,30 +72,3 @@ def choose_threshold(
         if right[says].mean() >= target:
             return Threshold(confidence=step / _STEPS, reached=True)
     return Threshold(confidence=LEAST_CONFIDENCE, reached=False)
-
-
-def coverage_curve(
-    probabilities: Numbers, truth: NDArray[np.int64], confidences: Sequence[float]
-) -> tuple[CoveragePoint, ...]:
-    """How coverage, accuracy and UF1 go with the threshold.
-
-    Args:
-        probabilities: Of held-out subjects, shape ``(clips, classes)``.
-        truth: True class index of each clip.
-        confidences: The thresholds, in the order of the result.
-    """
-    return tuple(_point(probabilities, truth, confidence) for confidence in confidences)
-
-
-def _point(probabilities: Numbers, truth: NDArray[np.int64], confidence: float) -> CoveragePoint:
-    says = answered(probabilities, confidence)
-    if not says.any():
-        return CoveragePoint(confidence=confidence, coverage=0.0, accuracy=None, uf1=None)
-    predicted = probabilities[says].argmax(axis=1)
-    counts = confusion_matrix(truth[says], predicted, num_classes=probabilities.shape[1])
-    return CoveragePoint(
-        confidence=confidence,
-        coverage=float(says.mean()),
-        accuracy=float(accuracy(counts)),
-        uf1=float(uf1(counts)),
-    )

@@ -15,7 +15,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -176,29 +176,15 @@ def estimate_scores(outcomes: Outcomes, *, draws: int = 2000, seed: int = 0) -> 
         An estimate for each metric, by its name. It has no interval for fewer than two subjects,
         and where half of the draws or more lack a class.
     """
-    values = per_seed_scores(outcomes)
-    spread = {
-        name: float(found.std(ddof=1)) if found.size > 1 else None for name, found in values.items()
-    }
-    drawn = _drawn_subjects(len(outcomes.subjects), draws=draws, seed=seed)
-    counts, whole = _drawn_counts(outcomes.counts, drawn)
-    if len(outcomes.subjects) < 2 or 2 * int(whole.sum()) <= draws:
-        return {
-            name: Estimate(value=float(found.mean()), sd=spread[name])
-            for name, found in values.items()
-        }
-    weights = drawn[whole][:, outcomes.subject_of].astype(np.float64)
-    found = {}
-    for metric in list_metrics():
-        again = _again(metric, outcomes, counts[whole], weights)
-        ends = _percentiles(again.mean(axis=1))
-        found[metric.name] = Estimate(
-            value=float(values[metric.name].mean()),
-            low=ends.low,
-            high=ends.high,
-            sd=spread[metric.name],
+    ends = _intervals([outcomes], draws=draws, seed=seed)
+    return {
+        name: replace(
+            ends.get(name, Estimate(value=0.0)),
+            value=float(found.mean()),
+            sd=float(found.std(ddof=1)) if found.size > 1 else None,
         )
-    return found
+        for name, found in per_seed_scores(outcomes).items()
+    }
 
 
 def compare_runs(
@@ -276,23 +262,35 @@ def score_differences(
     _require_same_task(first, second)
     both = outcomes_of(first), outcomes_of(second)
     values = [per_seed_scores(one) for one in both]
-    drawn = _drawn_subjects(len(both[0].subjects), draws=draws, seed=seed)
-    counts = [_drawn_counts(one.counts, drawn) for one in both]
+    ends = _intervals(both, draws=draws, seed=seed)
+    return {
+        name: replace(
+            ends.get(name, Estimate(value=0.0)), value=float(own.mean() - values[1][name].mean())
+        )
+        for name, own in values[0].items()
+    }
+
+
+def _intervals(runs: Sequence[Outcomes], *, draws: int, seed: int) -> dict[str, Estimate]:
+    """Compute the interval of every metric of a run, or of the first run less the second.
+
+    Returns:
+        None for fewer than two subjects, and where half of the draws or more lack a class.
+    """
+    drawn = _drawn_subjects(len(runs[0].subjects), draws=draws, seed=seed)
+    counts = [_drawn_counts(one.counts, drawn) for one in runs]
     whole = counts[0][1]
-    known = len(both[0].subjects) > 1 and 2 * int(whole.sum()) > draws
-    weights = drawn[whole][:, both[0].subject_of].astype(np.float64)
+    if len(runs[0].subjects) < 2 or 2 * int(whole.sum()) <= draws:
+        return {}
+    weights = drawn[whole][:, runs[0].subject_of].astype(np.float64)
     found = {}
     for metric in list_metrics():
-        value = float(values[0][metric.name].mean() - values[1][metric.name].mean())
-        if not known:
-            found[metric.name] = Estimate(value=value)
-            continue
-        again = [
+        first, *second = (
             _again(metric, one, sums[whole], weights).mean(axis=1)
-            for one, (sums, _) in zip(both, counts, strict=True)
-        ]
-        ends = _percentiles(again[0] - again[1])
-        found[metric.name] = Estimate(value=value, low=ends.low, high=ends.high)
+            for one, (sums, _) in zip(runs, counts, strict=True)
+        )
+        ends = _percentiles(first - second[0] if second else first)
+        found[metric.name] = Estimate(value=0.0, low=ends.low, high=ends.high)
     return found
 
 

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -34,8 +33,8 @@ from openmer.config import Record
 from openmer.errors import DataError, ProtocolError
 from openmer.evaluation._abstention import TARGET, Threshold, answered, choose_threshold
 from openmer.evaluation._metrics import Numbers
-from openmer.evaluation._predictions import PredictionTable, read_run, require_same_clips
-from openmer.evaluation._read_run import RunInfo, read_run_info
+from openmer.evaluation._predictions import PredictionTable, require_same_clips
+from openmer.evaluation._read_run import RunInfo
 
 ScoreKind = Literal["network", "svm", "kernel"]
 
@@ -351,22 +350,6 @@ def calibrate(
         clips=len(set(table.clips)),
         seeds=table.seeds,
     )
-
-
-def predictions_to_calibrate(folder: Path) -> tuple[PredictionTable, ScoreKind]:
-    """Read the predictions of a finished, honest run, and the kind of their scores.
-
-    Args:
-        folder: Of the run, with its ``run.toml``.
-    """
-    info = read_run_info(folder)
-    if info.leaky or info.shuffled_labels:
-        why = "is leaky" if info.leaky else "was trained on shuffled labels"
-        raise ProtocolError(
-            f"{folder} {why}, so its scores do not say how sure a model is of subjects it has not "
-            "seen. Give a run with the epoch rule fixed or inner, and the true labels."
-        )
-    return read_run(folder, seeds=info.seeds), kind_of_scores(info)
 
 
 def kind_of_scores(info: RunInfo) -> ScoreKind:

@@ -1,13 +1,19 @@
-"""A picture of how far a confidence can be trusted: reliability, and what saying nothing costs."""
+"""A picture of how far a confidence can be trusted: reliability, and what saying nothing costs.
+
+`benchmarks/default_model.py` draws it of the default model.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from openmer.errors import ProtocolError
 from openmer.evaluation import (
     BINS,
     LEVEL,
@@ -15,10 +21,16 @@ from openmer.evaluation import (
     Calibration,
     Interval,
     Numbers,
+    PredictionTable,
     ProbabilityErrors,
+    ScoreKind,
     confidence_bins,
-    coverage_curve,
+    kind_of_scores,
+    read_run,
+    read_run_info,
 )
+from openmer.evaluation._abstention import answered
+from openmer.evaluation._metrics import accuracy, confusion_matrix, uf1
 from openmer.theme import (
     ACCENT,
     INK,
@@ -60,6 +72,66 @@ class ReliabilityBin:
     confidence: float
     accuracy: float
     interval: Interval | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoveragePoint:
+    """What answering from one confidence on gives; scores are of the answered clips alone.
+
+    Attributes:
+        confidence: The threshold, 0..1.
+        coverage: Share of clips that are answered, 0..1.
+        accuracy: Share of the answers that are right; None where nothing is answered.
+        uf1: Over the classes that occur among the answered clips; None likewise.
+    """
+
+    confidence: float
+    coverage: float
+    accuracy: float | None
+    uf1: float | None
+
+
+def coverage_curve(
+    probabilities: Numbers, truth: NDArray[np.int64], confidences: Sequence[float]
+) -> tuple[CoveragePoint, ...]:
+    """How coverage, accuracy and UF1 go with the threshold.
+
+    Args:
+        probabilities: Of held-out subjects, shape ``(clips, classes)``.
+        truth: True class index of each clip.
+        confidences: The thresholds, in the order of the result.
+    """
+    return tuple(_point(probabilities, truth, confidence) for confidence in confidences)
+
+
+def _point(probabilities: Numbers, truth: NDArray[np.int64], confidence: float) -> CoveragePoint:
+    says = answered(probabilities, confidence)
+    if not says.any():
+        return CoveragePoint(confidence=confidence, coverage=0.0, accuracy=None, uf1=None)
+    predicted = probabilities[says].argmax(axis=1)
+    counts = confusion_matrix(truth[says], predicted, num_classes=probabilities.shape[1])
+    return CoveragePoint(
+        confidence=confidence,
+        coverage=float(says.mean()),
+        accuracy=float(accuracy(counts)),
+        uf1=float(uf1(counts)),
+    )
+
+
+def predictions_to_calibrate(folder: Path) -> tuple[PredictionTable, ScoreKind]:
+    """Read the predictions of a finished, honest run, and the kind of their scores.
+
+    Args:
+        folder: Of the run, with its ``run.toml``.
+    """
+    info = read_run_info(folder)
+    if info.leaky or info.shuffled_labels:
+        why = "is leaky" if info.leaky else "was trained on shuffled labels"
+        raise ProtocolError(
+            f"{folder} {why}, so its scores do not say how sure a model is of subjects it has not "
+            "seen. Give a run with the epoch rule fixed or inner, and the true labels."
+        )
+    return read_run(folder, seeds=info.seeds), kind_of_scores(info)
 
 
 def reliability_bins(
