@@ -96,11 +96,22 @@ def print_table(
     *,
     notes: Sequence[str] = (),
     right: int = 0,
+    whole: bool = False,
 ) -> None:
-    """Print a table to standard output; its last `right` columns are numbers."""
+    """Print a table to standard output.
+
+    Args:
+        columns: Their headings.
+        rows: Their cells.
+        notes: Below the table.
+        right: How many of the last columns are numbers.
+        whole: Break no word of the first column.
+    """
     align = "l" * (len(columns) - right) + "r" * right
     table = reports.Table("", tuple(columns), tuple(map(tuple, rows)), tuple(notes), align)
-    output.print(reports.terminal_table(table, fold=True))
+    made = reports.terminal_table(table, fold=True)
+    made.columns[0].no_wrap = whole
+    output.print(made)
 
 
 @contextmanager

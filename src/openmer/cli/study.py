@@ -234,7 +234,7 @@ KINDS: Mapping[str, Callable[[Study, StudyRun, _Given], list[Table]]] = {
 def _list(found: list[Study]) -> None:
     tables = [f", table {' and '.join(one.tables)}" if one.tables else "" for one in found]
     rows = [(x.name, x.title, f"{x.source}{t}") for x, t in zip(found, tables, strict=True)]
-    print_table(("study", "what it compares", "of"), rows)
+    print_table(("study", "what it compares", "of"), rows, whole=True)
 
 
 def _files(given: list[str]) -> dict[str, Path]:
