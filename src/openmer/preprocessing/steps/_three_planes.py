@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from openmer.errors import DataError
+from openmer.preprocessing._frame_sequence import movement
 from openmer.preprocessing.flow._resample import resize_image
 from openmer.preprocessing.steps._apex import to_gray
-from openmer.preprocessing.steps._step import ALL_FRAMES, Array, ClipData, Step
+from openmer.preprocessing.steps._step import ALL_FRAMES, Array, ClipData
 
 Numbers = NDArray[np.int64]
 PLANES = ((1, 2), (0, 2), (0, 1))
 """The axes of XY, XT and YT in a volume ``(time, height, width)``: down, then to the right."""
 
 
-class OfThreePlanes(Step):
-    """A step that makes histograms in cells of all frames from onset to offset.
+class OfThreePlanes:
+    """What a step does that makes histograms in cells of all frames from onset to offset.
 
-    Attributes:
-        size: Cells along a side.
-        pixels: Frames become squares of that many pixels first; 0 keeps their own size.
+    It stands before `Step` among the bases of a step, which has the fields `size`, cells along a
+    side, and `pixels`: frames become squares of that many pixels first; 0 keeps their own size.
     """
 
-    gives: ClassVar = dict.fromkeys(ALL_FRAMES, "texture histograms")
-    of_movement: ClassVar = True
+    gives: ClassVar[Mapping[str, str]] = dict.fromkeys(ALL_FRAMES, "texture histograms")
+    of_movement: ClassVar[bool] = True
 
-    size: int = Field(ge=1)
-    pixels: int = Field(default=0, ge=0)
+    step: str
+    size: int
+    pixels: int
 
     def channels(self, before: int) -> int:  # noqa: ARG002
         """Return one channel for each bin of each plane."""
@@ -44,7 +44,7 @@ class OfThreePlanes(Step):
         Raises:
             DataError: The movement has fewer than three frames.
         """
-        numbers = self.reads(data.clip, data.apex)
+        numbers = tuple(movement(data.clip, self.step))
         frames = data.frames.between(numbers[0], numbers[-1]).all()
         images = (to_gray(frame) for frame in frames)
         sized = [resize_image(one, self.pixels) if self.pixels else one for one in images]

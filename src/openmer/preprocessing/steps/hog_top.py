@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from openmer.preprocessing.steps._step import Array
+from openmer.preprocessing.steps._step import Array, Step
 from openmer.preprocessing.steps._three_planes import PLANES, Numbers, OfThreePlanes
 
 
-class HogTopStep(OfThreePlanes):
+class HogTopStep(OfThreePlanes, Step):
     """HOG-TOP, or HIGO-TOP without `weighted`: directions of gradients on XY, XT and YT, in cells.
 
     Li, Hong, Moilanen, Huang, Pfister, Zhao, Pietikainen (2018), IEEE TAC 9.
@@ -25,6 +25,8 @@ class HogTopStep(OfThreePlanes):
     """
 
     step: Literal["hog_top"] = "hog_top"
+    size: int = Field(ge=1)
+    pixels: int = Field(default=0, ge=0)
     bins: int = Field(default=8, ge=2, multiple_of=2)
     weighted: bool = True
 

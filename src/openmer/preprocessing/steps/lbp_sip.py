@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
-from openmer.preprocessing.steps._step import Array
+from openmer.preprocessing.steps._step import Array, Step
 from openmer.preprocessing.steps._three_planes import Numbers, OfThreePlanes, signs
 
 _SIX = np.array([[0, 0, 1], [0, 0, -1], [0, 1, 0], [0, -1, 0], [1, 0, 0], [-1, 0, 0]])
 
 
-class LbpSipStep(OfThreePlanes):
+class LbpSipStep(OfThreePlanes, Step):
     """LBP-SIP: patterns of the neighbours along the three axes, in cells; 64 bins.
 
     Wang, See, Phan, Oh (2014), ACCV.
@@ -24,6 +25,8 @@ class LbpSipStep(OfThreePlanes):
     """
 
     step: Literal["lbp_sip"] = "lbp_sip"
+    size: int = Field(ge=1)
+    pixels: int = Field(default=0, ge=0)
 
     def parts(self, volume: Array) -> Iterator[tuple[Numbers, Array, int]]:
         """Yield the patterns, all of weight 1."""

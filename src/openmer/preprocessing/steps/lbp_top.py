@@ -7,15 +7,16 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
-from openmer.preprocessing.steps._step import Array
+from openmer.preprocessing.steps._step import Array, Step
 from openmer.preprocessing.steps._three_planes import PLANES, Numbers, OfThreePlanes, signs
 
 _CODES = np.arange(256)
 _TURN = np.arange(8) * np.pi / 4
 
 
-class LbpTopStep(OfThreePlanes):
+class LbpTopStep(OfThreePlanes, Step):
     """LBP-TOP: uniform patterns of 8 neighbours at distance 1 on XY, XT and YT, in cells.
 
     59 bins for each plane. Zhao, Pietikainen (2007), IEEE TPAMI 29.
@@ -26,6 +27,8 @@ class LbpTopStep(OfThreePlanes):
     """
 
     step: Literal["lbp_top"] = "lbp_top"
+    size: int = Field(ge=1)
+    pixels: int = Field(default=0, ge=0)
 
     def parts(self, volume: Array) -> Iterator[tuple[Numbers, Array, int]]:
         """Yield the uniform patterns of each plane, all of weight 1."""
