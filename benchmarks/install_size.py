@@ -1,7 +1,7 @@
 """Make an environment by each documented line; measure minutes and megabytes; walk two ways in it.
 
     python benchmarks/install_size.py                                # every environment
-    python benchmarks/install_size.py cpu --torch 'torch==2.13.0+cpu torchvision==0.28.0'
+    python benchmarks/install_size.py cpu uv --torch 'torch==2.13.0+cpu torchvision==0.28.0'
 
 The lines are those of `docs/how-to/install.md`. The wheels of this checkout take the place of the
 package index; all else comes from the index, or from the cache of pip where that has it, so that a
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import resource
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,8 @@ MEGABYTE = 1e6
 SHOWN = 6
 CPU = "pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu"
 ALL = 'pip install "openmer[torch,weights]"'
+UV_CPU = "uv pip install torch torchvision --torch-backend cpu"
+UV_ALL = 'uv pip install "openmer[torch,weights]"'
 VIDEO = "openmer analyze interview.mp4"
 CHECK = "openmer datasets check clips.csv"
 TABLE = "openmer evaluate flow-svm --manifest clips.csv"
@@ -49,6 +52,7 @@ class Environment(NamedTuple):
 ENVIRONMENTS = {
     "bare": Environment("No PyTorch", ["pip install openmer"], [CHECK]),
     "cpu": Environment("PyTorch for the CPU", [CPU, ALL], [VIDEO, TABLE]),
+    "uv": Environment("PyTorch for the CPU, by uv", [UV_CPU, UV_ALL], [VIDEO, TABLE]),
     "plain": Environment("PyTorch of the package index", [ALL], [VIDEO, TABLE]),
 }
 WAYS = {"a video to its report": [VIDEO], "a table of clips to its scores": [TABLE]}
@@ -69,6 +73,13 @@ for path in Path("corpus").iterdir():
 """
 
 
+class Seconds(NamedTuple):
+    """What a line took: by the clock, and of the processors."""
+
+    passed: float
+    worked: float
+
+
 class Bench:
     """A folder in which one environment at a time stands, beside wheels of the checkout.
 
@@ -87,24 +98,27 @@ class Bench:
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
         subprocess.run([sys.executable, "make.py"], cwd=folder, env=environment, check=True)
 
-    def run(self, command: str) -> float:
-        """Run a line in the environment; return its seconds. Stop where it fails."""
+    def run(self, command: str) -> Seconds:
+        """Run a line in the environment; return what it took. Stop where it fails."""
+        links = [str(self.folder / "wheels"), *os.environ.get("PIP_FIND_LINKS", "").split()]
         environment = os.environ | {
-            "PIP_FIND_LINKS": f"{self.folder / 'wheels'} {os.environ.get('PIP_FIND_LINKS', '')}",
+            "PIP_FIND_LINKS": " ".join(links),
+            "UV_FIND_LINKS": ",".join(links),
+            "VIRTUAL_ENV": str(self.folder / ".venv"),
             "PATH": f"{self.folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "OPENMER_CACHE": str(self.folder / "cache"),
             "OPENMER_DATA": str(self.folder / "data"),
         }
         environment.pop("PYTHONPATH", None)
         print(f"$ {command}", flush=True)
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), children()
         done = subprocess.run(
             command, shell=True, cwd=self.folder, env=environment, capture_output=True, text=True,
             check=False,
         )  # fmt: skip
         if done.returncode:
             sys.exit(f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-        return time.perf_counter() - began
+        return Seconds(time.perf_counter() - began, children() - worked)
 
     def measure(self, name: str, torch: str | None) -> dict[str, Any]:
         """Make an environment, work in it, remove it; return what that took."""
@@ -112,16 +126,19 @@ class Bench:
         self.run(f"{sys.executable} -m venv .venv")
         took = {}
         for line in lines:
-            given = f"pip install {torch}" if torch and line == CPU else line
+            installer = line.partition("pip")[0] + "pip install"
+            given = f"{installer} {torch}" if torch and line in (CPU, UV_CPU) else line
             took[given] = self.run(given)
-        installed = sum(took.values())
+        installed = [sum(times) for times in zip(*took.values(), strict=True)]
         for command in commands:
             took[command] = self.run(command)
         result = {
             "title": title,
             "python": f"{platform.python_version()}, {platform.system()}",
             "megabytes": size(self.folder / ".venv"),
-            "minutes": installed / 60,
+            "minutes": installed[0] / 60,
+            "worked": installed[1] / 60,
+            "load": os.getloadavg()[0],
             "largest": self.largest(),
             "seconds": took,
         }
@@ -138,6 +155,12 @@ class Bench:
         return {name: int(taken) / MEGABYTE for taken, name in sizes[:SHOWN]}
 
 
+def children() -> float:
+    """Return the processor seconds of every process that this one started and that has ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def size(folder: Path) -> float:
     """Return the megabytes of every file below a folder; links count nothing."""
     found = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
@@ -150,20 +173,24 @@ def table(results: list[dict[str, Any]]) -> str:
         "# Installing\n",
         f"`python benchmarks/install_size.py` on {processor()}. Wheels of the checkout stand for "
         "the package index.\n",
-        "| Environment | MB on the disk | Minutes | Python | The largest, MB |",
-        "| --- | --- | --- | --- | --- |",
+        "| Environment | MB on the disk | Minutes | of which a processor worked | Load at the end "
+        "| Python | The largest, MB |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for one in results:
         largest = ", ".join(f"{name} {taken:,.0f}" for name, taken in one["largest"].items())
-        numbers = f"{one['megabytes']:,.0f} | {one['minutes']:.1f}"
+        numbers = f"{one['megabytes']:,.0f} | {one['minutes']:.1f} | {one['worked']:.1f}"
+        numbers += f" | {one['load']:.0f}"
         lines.append(f"| {one['title']} | {numbers} | {one['python']} | {largest} |")
     for one in results:
-        lines += [f"\n## {one['title']}\n", "| Line | Seconds |", "| --- | --- |"]
-        lines += [f"| `{line}` | {taken:.0f} |" for line, taken in one["seconds"].items()]
+        lines += [f"\n## {one['title']}\n", "| Line | Seconds | of which a processor worked |"]
+        lines += ["| --- | --- | --- |"]
+        for line, (passed, worked) in one["seconds"].items():
+            lines.append(f"| `{line}` | {passed:.0f} | {worked:.0f} |")
         for way, commands in WAYS.items():
             if set(commands) <= set(one["seconds"]):
-                walked = [*(line for line in one["seconds"] if line.startswith("pip")), *commands]
-                minutes = sum(one["seconds"][line] for line in walked) / 60
+                walked = [*(line for line in one["seconds"] if "pip install" in line), *commands]
+                minutes = sum(one["seconds"][line].passed for line in walked) / 60
                 lines.append(
                     f"\nFrom the page of the index, {way}: {len(walked) + 1} commands with the one "
                     f"that makes the environment, {minutes:.1f} minutes."

@@ -76,7 +76,6 @@ def one_folder(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("notebooks")
 @each_notebook
 def test_a_notebook_runs(path, one_folder, monkeypatch):
     if not os.environ.get("CI") and importlib.util.find_spec("nbclient") is None:

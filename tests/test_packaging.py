@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -32,11 +33,11 @@ main()
 """
 
 
-def build(project, folder, epoch):
-    """The wheel of a project, as a build front end makes it."""
+def build(project, folder, epoch, kind="wheel"):
+    """The wheel or source distribution of a project, as a build front end makes it."""
     pytest.importorskip("hatchling", reason="the group dev is not installed")
     folder.mkdir()
-    code = f"from hatchling.build import build_wheel; print(build_wheel({str(folder)!r}))"
+    code = f"from hatchling.build import build_{kind} as f; print(f({str(folder)!r}))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=project,
@@ -116,7 +117,20 @@ def test_the_code_is_small_and_builds_to_the_same_bytes(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_source_distribution_has_all_but_the_weights(tmp_path):
+    """So that tests, pages and workflows can be run from it."""
+    made = build(ROOT, tmp_path / "s", 1_700_000_000, "sdist")
+    with tarfile.open(made) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert not [name for name in names if name.startswith("packages/")]
+    assert {"src/openmer/py.typed", "tests/conftest.py", "leaderboard/README.md", "mkdocs.yml",
+            ".ci/run", ".github/workflows/ci.yml", "requirements/cpu.txt"} <= names  # fmt: skip
+
+
+@pytest.mark.slow
 def test_the_weights_are_a_distribution_of_their_own(tmp_path):
+    if not WEIGHTS.is_dir():
+        pytest.skip("a source distribution has no packages/weights")
     with zipfile.ZipFile(build(WEIGHTS, tmp_path / "w", 1_700_000_000)) as wheel:
         listed = wheel.read("openmer_weights/SHA256SUMS").decode().split()
         for digest, name in zip(listed[::2], listed[1::2], strict=True):

@@ -18,6 +18,7 @@ from tests.video.films import HEIGHT, KINDS, NTSC, WIDTH, film, film_of, picture
 
 from openmer.errors import ConfigError, DataError
 from openmer.video import VideoFrame, open_video
+from openmer.video.io._camera import open_camera
 from openmer.video.io._timestamps import Clock, KeyFrames
 
 
@@ -478,6 +479,32 @@ def test_a_text_stream_is_no_video(tmp_path):
 def test_a_camera_that_is_not_there():
     with pytest.raises(DataError, match="no camera 97"):
         open_video("camera:97")
+
+
+@pytest.mark.parametrize(
+    ("system", "opened"),
+    [
+        ("darwin", {"file": "0", "format": "avfoundation", "options": {"framerate": "30"}}),
+        ("win32", {"file": "video=0", "format": "dshow", "options": {}}),
+    ],
+)
+def test_a_camera_of_another_system(system, opened, monkeypatch):
+    """Its sound is counted apart; what FFmpeg has for that system is asked for."""
+    devices = [av.DeviceInfo("5", "", False, ["audio"]), av.DeviceInfo("0", "", False, ["video"])]
+    asked = []
+    monkeypatch.setattr("sys.platform", system)
+    monkeypatch.setattr(av, "enumerate_input_devices", lambda name: asked.append(name) or devices)
+    monkeypatch.setattr(av, "open", lambda file, mode, **given: {"file": file, **given})
+    assert open_camera(0) == opened
+    assert asked == [opened["format"]]
+    with pytest.raises(DataError, match="no camera 1; found: 0"):
+        open_camera(1)
+
+
+def test_a_camera_of_a_system_without(monkeypatch):
+    monkeypatch.setattr("sys.platform", "aix")
+    with pytest.raises(DataError, match="Linux, macOS"):
+        open_camera(0)
 
 
 def test_sound_without_pictures(tmp_path):

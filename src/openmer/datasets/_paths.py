@@ -6,6 +6,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from openmer import remote
@@ -74,7 +75,14 @@ def folders_named(root: Path, names: Iterable[str]) -> dict[str, Path]:
 
 
 def near_misses(path: Path) -> str:
-    """Name what is at a path after all, or lies beside it and is spelt most alike; or ""."""
+    """Name what is at a path after all, or lies beside it and is spelt most alike; or "".
+
+    Raises:
+        OSError: No system takes such a path, e.g. one with a name of 300 letters.
+        ValueError: The same, of a path with a NUL character.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        path.lstat()  # from Python 3.14 on, `exists` and its like are False of such a path
     if kind := kind_of(path):
         return f" (it is {kind})"
     while not _exists(path.parent) and path.parent != path:

@@ -1,4 +1,4 @@
-"""Opening a video file, stream or camera with PyAV, and the errors that say why it cannot be."""
+"""Opening a video file or stream with PyAV, and the errors that say why it cannot be."""
 
 from __future__ import annotations
 
@@ -69,26 +69,6 @@ def open_stream(stream: BinaryIO, name: str) -> InputContainer:
             "the file with mode 'rb', or give sys.stdin.buffer."
         )
     return _opened(stream, name)
-
-
-def open_camera(number: int) -> InputContainer:
-    """Open a camera of this computer, Linux only (Video4Linux2)."""
-    import av
-
-    device = Path(f"/dev/video{number}")
-    if not device.exists():
-        found = ", ".join(sorted(path.name[5:] for path in Path("/dev").glob("video*"))) or "none"
-        raise DataError(
-            f"There is no camera {number} ({device}); found: {found}. Connect one, or give a "
-            "video file. Cameras can be read on Linux only."
-        )
-    try:
-        return av.open(str(device), "r", format="v4l2")
-    except readable_errors() as error:
-        raise DataError(
-            f"The camera {number} ({device}) cannot be opened: {reason_of(error)}. Close other "
-            "programs that use it and check that you may read it."
-        ) from error
 
 
 def _opened(source: str | BinaryIO, name: str) -> InputContainer:

@@ -12,7 +12,8 @@ from typing import BinaryIO, Protocol, Self, get_args
 
 from openmer._stand_ins import shown
 from openmer.errors import ConfigError, unknown_name
-from openmer.video.io._container import open_camera, open_file, open_stream
+from openmer.video.io._camera import open_camera
+from openmer.video.io._container import open_file, open_stream
 from openmer.video.io._decoder import Damage, OnDamage, Settings
 from openmer.video.io._file_source import FileSource
 from openmer.video.io._frame import VideoFrame, VideoInfo
@@ -128,8 +129,8 @@ def open_video(
     video is not taken apart, HDR is not mapped to standard brightness.
 
     Args:
-        source: A file; a folder of numbered images of one size; "camera:0" for a camera (Linux); or
-            a binary stream such as ``sys.stdin.buffer``, which is read once, forwards.
+        source: A file; a folder of numbered images of one size; "camera:0" for a camera; or a
+            binary stream such as ``sys.stdin.buffer``, which is read once, forwards.
         fps: The true frame rate, above 0: frame n is then at ``n / fps`` whatever the file says.
             For folders of images, and for high-speed recordings saved for slow motion.
         threads: Of the decoder. One by default, so that the rest of the computer stays free; with
