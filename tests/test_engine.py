@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from openmer.training import Resources, fit_jobs, plan_run
 from tests.builders import make_clip
 from tests.training.test_strategies import JOBS, make_data, make_spec
 
+dask = pytest.importorskip("dask")
 pytest.importorskip("distributed")
 
 
@@ -192,7 +194,7 @@ def _answer_in_http(listener):
 
 def test_without_a_scheduler_there_is_one_error(tmp_path, monkeypatch):
     monkeypatch.setattr(_dask_cluster, "CONNECT_S", 2)
-    monkeypatch.setattr(_dask_cluster, "WAIT_S", 2)
+    monkeypatch.setattr(_dask_cluster, "SOON_S", 2)
     words = ("happiness", "disgust", "surprise")
     clips = [make_clip(subject=who, emotion=word, name=word) for who in "ab" for word in words]
     said = pytest.raises(ConfigError, match="No scheduler of Dask answers at 'tcp://127")
@@ -205,8 +207,8 @@ def test_without_a_scheduler_there_is_one_error(tmp_path, monkeypatch):
     process, found = scheduler(tmp_path)
     lonely = Engine(f"dask:{found}")
     try:
-        with pytest.raises(OpenMERError, match="No worker came"):
-            list(lonely.run(lambda: 1, [()]))
+        with lonely, pytest.raises(OpenMERError, match="No worker came"):  # as early
+            prepare_task(load_method("flow-svm"), clips, protocol=Protocol())
     finally:
         process.kill()
         process.wait()
@@ -232,9 +234,40 @@ def test_the_command_line_sends_folds_and_checks_workers(address, tmp_path, monk
         place = tmp_path / out
         folders.append({p.relative_to(place): p.read_bytes() for p in place.rglob("*.parquet")})
     assert folders[0] == folders[1] and len(folders[0]) == 6
-    assert "core minutes" in capsys.readouterr().err
+    assert "MB sent by workers" in capsys.readouterr().err
     monkeypatch.setattr(sys, "argv", ["openmer", "engine", "check", f"dask:{address}", "--json"])
     with pytest.raises(SystemExit) as end:
         main()
     told = json.loads(capsys.readouterr().out)
     assert not end.value.code and not told["faults"] and len(told["workers"]) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="setsid, lo, and /proc")
+def test_jobs_of_a_queue_are_workers_and_end_with_the_engine(tmp_path, monkeypatch):
+    """Slurm's commands are stood in for by two scripts; `.ci/slurm` has a real one."""
+    scripts = {
+        "sbatch": 'setsid bash "$1" >/dev/null 2>&1 & echo "Submitted batch job $!"',
+        "scancel": 'echo "$1" >>CANCELLED; kill -- "-$1"',
+    }
+    for name, text in scripts.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\ncd {tmp_path}\n{text}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    profile = {
+        "cores": 1, "processes": 1, "memory": "1GB", "interface": "lo",
+        "scheduler-options": {"dashboard_address": ":0"},
+    }  # fmt: skip
+    with dask.config.set({"jobqueue.lab": profile}), Engine("slurm:lab:2") as queue:
+        workers = set(
+            queue.run(lambda _: (time.sleep(1), os.getpid())[1], [(n,) for n in range(4)])
+        )
+        with pytest.raises(ConfigError, match="no section 'bench' in Dask-Jobqueue's"):
+            Engine("slurm:bench").cluster()
+    with pytest.raises(ConfigError, match="'many' jobs, expected 1 to 9999"):
+        Engine("slurm:lab:many").cluster()
+    assert workers and os.getpid() not in workers
+    assert len((tmp_path / "CANCELLED").read_text(encoding="utf-8").split()) == 2
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{one}").exists() for one in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(Path(f"/proc/{one}").exists() for one in workers)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
+import dask
 import distributed
 from distributed import Client, Future, LocalCluster, as_completed
 
@@ -19,7 +23,10 @@ from openmer._dask_versions import versions
 from openmer.errors import ConfigError, OpenMERError
 
 CONNECT_S = 20  # for a scheduler to answer
-WAIT_S = 120  # for the first worker
+SOON_S = 20  # for a first worker, before any work
+WAIT_S = 120  # for a worker, later
+QUEUE_S = 86_400  # for a job of Slurm to begin
+_SLURM = "slurm"  # the section that is read where no other is named
 TRIES = 4  # of a call whose worker, or whose data, was lost
 T = TypeVar("T")
 Calls = dict[int, tuple[Any, ...]]
@@ -27,6 +34,7 @@ Calls = dict[int, tuple[Any, ...]]
 _LOST = (distributed.KilledWorker, distributed.CancelledError)
 
 _one_at_a_time = threading.Lock()
+_log = logging.getLogger("openmer")
 
 
 class DaskCluster:
@@ -41,6 +49,7 @@ class DaskCluster:
 
     def __init__(self, name: str) -> None:
         kind, _, where = name.partition(":")
+        self._queues = kind == "slurm"
         self._own = None if kind == "dask" and where else _started(kind, where)
         self.address = where if self._own is None else self._own.scheduler_address
         try:
@@ -52,7 +61,7 @@ class DaskCluster:
             ) from error
         self._calls = self._again = 0
         self._busy_s = 0.0
-        self._workers: set[str] = set()
+        self._sent: dict[str, tuple[int, int]] = {}  # bytes, at each worker's first and last call
 
     def run(
         self,
@@ -105,11 +114,11 @@ class DaskCluster:
                 if not self._is_done(future):
                     continue
                 try:  # a result lies in its worker until it is asked for
-                    result, seconds, worker = future.result()
+                    result, seconds, worker, sent = future.result()
                 except _LOST:
                     continue
                 self._calls, self._busy_s = self._calls + 1, self._busy_s + seconds
-                self._workers.add(worker)
+                self._sent[worker] = (self._sent.get(worker, (sent, sent))[0], sent)
                 del left[numbers[future]]
                 future.release()
                 yield result
@@ -140,18 +149,32 @@ class DaskCluster:
                 "command to go on."
             )
 
-    def await_worker(self, *, on_gpu: bool) -> None:
+    def await_worker(self, *, on_gpu: bool, wait_s: float | None = None) -> None:
         """Wait until there is a worker.
+
+        Args:
+            on_gpu: It must offer a GPU.
+            wait_s: Seconds at most; None is as long as jobs may wait in a queue, or a worker takes
+                to start again.
 
         Raises:
             OpenMERError: None came in time, or none offers a GPU where one is needed.
         """
+        if wait_s is None:
+            wait_s = QUEUE_S if self._queues else WAIT_S
+        if self._queues and not self.workers():
+            _log.warning("Waiting for the first job of the queue to begin; Ctrl-C ends it.")
         try:
-            self.client.wait_for_workers(1, timeout=WAIT_S)
+            self.client.wait_for_workers(1, timeout=wait_s)
         except TimeoutError as error:
+            todo = f"Start one with `dask worker {self.address} --nthreads 1`."
             raise OpenMERError(
-                f"No worker came to the scheduler at {self.address} within {WAIT_S} s. Start one "
-                f"with `dask worker {self.address} --nthreads 1`."
+                f"No worker came to the scheduler at {self.address} within {wait_s:g} s. "
+                + (
+                    "Look at the jobs with squeue, and at what they wrote."
+                    if self._queues
+                    else todo
+                )
             ) from error
         workers = self.workers().values()
         if on_gpu and not any(worker["resources"].get("GPU") for worker in workers):
@@ -177,20 +200,29 @@ class DaskCluster:
         if not self._calls:
             return ""
         again = f", {self._again} made again" if self._again else ""
+        sent = sum(last - first for first, last in self._sent.values())
         return (
-            f"{self._calls} calls on {len(self._workers)} workers, "
-            f"{self._busy_s / 60:.1f} core minutes{again}."
+            f"{self._calls} calls on {len(self._sent)} workers, {self._busy_s / 60:.1f} core "
+            f"minutes, {sent / 1e6:.1f} MB sent by workers{again}."
         )
+
+    @property
+    def dashboard(self) -> str:
+        """The address of the scheduler's page; "" where it has none."""
+        port = self.client.scheduler_info()["services"].get("dashboard")
+        host = self.address.partition("://")[2].rpartition(":")[0]
+        return f"http://{host}:{port}/status" if port else ""
 
 
 def _call(
     task: tuple[Callable[..., T], dict[str, str], dict[str, str]],
     common: tuple[Any, ...],
     call: tuple[Any],
-) -> tuple[T, float, str]:
-    """Make one call in a worker: result, seconds it took, and the worker's address."""
+) -> tuple[T, float, str, int]:
+    """Make one call in a worker: result, seconds, the worker's address, bytes that it has sent."""
     function, wanted, told = task
-    worker = distributed.get_worker().address
+    at = distributed.get_worker()
+    worker, sent = at.address, at.transfer_outgoing_bytes_total
     found = versions()
     if found != wanted:
         other = [name for name in wanted if found.get(name) != wanted[name]]
@@ -203,7 +235,7 @@ def _call(
         _plugins.add_plugins(plugins.split(os.pathsep))
     with _one_at_a_time:
         started = time.perf_counter()
-        return function(*common, *call), time.perf_counter() - started, worker
+        return function(*common, *call), time.perf_counter() - started, worker, sent
 
 
 def _on_this_computer() -> LocalCluster:
@@ -231,23 +263,55 @@ def _started(kind: str, where: str) -> LocalCluster:
     """Start workers on this computer, or as jobs of Slurm."""
     if kind == "dask":
         return _on_this_computer()
+    profile, jobs = slurm_profile(where)
     try:
-        from dask_jobqueue import SLURMCluster
-    except ImportError as error:
-        raise ConfigError(
-            "The engine slurm needs Dask-Jobqueue. Install it with: pip install 'openmer[cluster]'"
-        ) from error
-    profile, _, jobs = where.partition(":")
-    if not re.fullmatch(r"([1-9]\d{0,3})?", jobs, flags=re.ASCII):
-        raise ConfigError(
-            f"The engine slurm:{where} asks for {jobs[:40]!r} jobs, expected 1 to 9999."
-        )
-    try:
-        cluster = SLURMCluster(config_name=profile or None)
-        cluster.scale(jobs=int(jobs or 2))
+        cluster = import_module("dask_jobqueue").SLURMCluster(config_name=profile)
+        cluster.scale(jobs=jobs)
     except Exception as error:  # whatever Dask-Jobqueue and its configuration raise
         raise ConfigError(
             f"The engine slurm:{where} cannot be started: {type(error).__name__}: {error}. "
             "Describe your cluster in Dask-Jobqueue's configuration (jobqueue.yaml)."
         ) from error
     return cluster
+
+
+def slurm_profile(where: str) -> tuple[str, int]:
+    """Return the section of Dask-Jobqueue's configuration, and how many jobs are asked for.
+
+    Args:
+        where: What stands behind "slurm:" in the name of the engine.
+
+    Raises:
+        ConfigError: Dask-Jobqueue or Slurm is not here, there is no such section, or no number.
+    """
+    if find_spec("dask_jobqueue") is None:
+        raise ConfigError(
+            "The engine slurm needs Dask-Jobqueue. Install it with: pip install 'openmer[cluster]'"
+        )
+    profile, _, jobs = where.partition(":")
+    if not re.fullmatch(r"([1-9]\d{0,3})?", jobs, flags=re.ASCII):
+        raise ConfigError(
+            f"The engine slurm:{where} asks for {jobs[:40]!r} jobs, expected 1 to 9999."
+        )
+    import_module("dask_jobqueue")  # which reads its configuration
+    _complete(profile or _SLURM)
+    if shutil.which("sbatch") is None:
+        raise ConfigError(
+            "There is no command sbatch here. Run this where jobs of Slurm are submitted."
+        )
+    return profile or _SLURM, int(jobs or 2)
+
+
+def _complete(profile: str) -> None:
+    """Give a section of Dask-Jobqueue's configuration what it leaves out, as "slurm" has it.
+
+    Raises:
+        ConfigError: There is no such section.
+    """
+    known = dask.config.get("jobqueue")
+    if profile not in known:
+        raise ConfigError(
+            f"There is no section {profile!r} in Dask-Jobqueue's configuration (jobqueue.yaml). "
+            f"Known: {', '.join(sorted(known))}."
+        )
+    dask.config.set({f"jobqueue.{profile}": {**known[_SLURM], **known[profile]}})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("openmer", "torch", "numpy", "scikit-learn", "opencv-python-headless")
+PACKAGES = ("openmer", "torch", "numpy", "scikit-learn", "opencv-contrib-python-headless")
 
 
 def versions() -> dict[str, str]:

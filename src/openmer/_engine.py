@@ -109,13 +109,18 @@ class Engine:
         return self.cluster().run(function, calls, common, on_gpu=on_gpu)
 
     def require(self) -> None:
-        """Connect to a scheduler that runs elsewhere: one that is gone is told before any work.
+        """Look whether work can be sent before any is done.
 
         Raises:
-            ConfigError: It cannot be reached.
+            ConfigError: A scheduler that runs elsewhere does not answer; or jobs of Slurm cannot be
+                submitted from here, or their section of the configuration is not there.
+            OpenMERError: That scheduler has no worker, and gets none within 20 s.
         """
-        if self.name.startswith("dask:"):
-            self.cluster()
+        kind, _, where = self.name.partition(":")
+        if kind == "dask" and where:
+            self.cluster().await_worker(on_gpu=False, wait_s=_dask_room().SOON_S)
+        elif kind == "slurm":
+            _dask_room().slurm_profile(where)
 
     def cluster(self) -> DaskCluster:
         """Return the cluster of this name; the first call connects or starts it.
@@ -124,8 +129,13 @@ class Engine:
             ConfigError: It cannot be reached or started.
         """
         if self.name not in _clusters:
-            _clusters[self.name] = import_module("openmer._dask_cluster").DaskCluster(self.name)
+            _clusters[self.name] = _dask_room().DaskCluster(self.name)
         return _clusters[self.name]
+
+
+def _dask_room() -> Any:  # noqa: ANN401
+    """Load what needs Dask."""
+    return import_module("openmer._dask_cluster")
 
 
 _clusters: dict[str, DaskCluster] = {}

@@ -25,8 +25,8 @@ from openmer._stand_ins import shown, stand_ins, without_secrets
 from openmer.errors import StoppedError
 from openmer.files import readable
 
-output = Console(markup=False)  # names of files and clips may hold brackets
-errors = Console(stderr=True, markup=False)
+output = Console(markup=False, emoji=False)  # names of files and clips may hold brackets
+errors = Console(stderr=True, markup=False, emoji=False)
 STOPPED = "Stopped. What was finished is kept: run the same command to go on."
 stopping = Event()
 """Set by Ctrl-C and SIGTERM; what they raise is lost where an import ignores every error."""

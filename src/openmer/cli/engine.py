@@ -44,14 +44,17 @@ def check(
         cluster = engine.cluster()
         cluster.await_worker(on_gpu=False)
         answers = cluster.ask(_described)
-        known = cluster.workers()
+        known, dashboard = cluster.workers(), cluster.dashboard
     rows = [_row(known[at], own) for at, own in answers.items() if at in known]
     wanted = versions()
     faults = [f"{row['worker']}: {fault}" for row in rows for fault in _faults(row, wanted)]
     if as_json:
-        typer.echo(json.dumps({"engine": name, "workers": rows, "faults": faults}))
+        typer.echo(
+            json.dumps({"engine": name, "dashboard": dashboard, "workers": rows, "faults": faults})
+        )
     else:
         _print(rows)
+        tell(f"Dashboard: {dashboard}" if dashboard else "")
         tell("\n".join(faults) or f"{len(rows)} workers give the results of this computer.")
     if faults or not rows:
         raise typer.Exit(ConfigError.exit_code)

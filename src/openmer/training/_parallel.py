@@ -40,7 +40,7 @@ from openmer.training._retrain import retrained
 from openmer.training._single import SingleLearner
 from openmer.training._stacked import StackedLearner
 
-_LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # PyTorch's switch, read as a process starts
+_LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # PyTorch's switch, read as a process takes memory
 
 
 def fit_jobs(
@@ -185,7 +185,7 @@ def _on_engine(
     builds = tuple(builder_of(s.model.name) if isinstance(s, NetworkSpec) else None for s in specs)
     stack = plan.models_per_chunk if plan.strategy == "stacked" else 1
     calls = [(n, part) for n, (_, jobs) in enumerate(groups) for part in _parts(jobs, stack)]
-    common = (specs, without_store, builds, plan)
+    common = (specs, without_store, tuple(map(_token, without_store)), builds, plan)
     for number, results in engine.run(_in_cluster, calls, common, on_gpu=plan.device == "cuda"):
         for result in results:
             yield number, result
@@ -194,20 +194,21 @@ def _on_engine(
 def _in_cluster(
     specs: Sequence[Spec],
     ready: Sequence[TrainingData],
+    tokens: Sequence[str],
     builds: Sequence[Callable[..., nn.Module] | None],
     plan: RunPlan,
     number: int,
     jobs: Sequence[FitJob],
 ) -> tuple[int, list[FitResult]]:
     """Train some jobs of one group in a worker of an engine."""
+    os.environ.setdefault(_LARGE_PAGES, "1")  # read where PyTorch first takes memory
     spec, data, build = specs[number], ready[number], builds[number]
     if isinstance(spec, NetworkSpec) and build:
         ensure_registered(spec.model.name, build)
     with _one_thread(plan.device):
         if plan.strategy == "stacked":
             return number, list(_stacked(jobs, spec, data, plan))
-        token = _token(data)
-        return number, [_fit_one(job, spec, data, token, plan) for job in jobs]
+        return number, [_fit_one(job, spec, data, tokens[number], plan) for job in jobs]
 
 
 @contextlib.contextmanager

@@ -42,9 +42,10 @@ def run_jobs(
         ConfigError: The request names what does not exist.
         DataError: The place of a folder is taken by something else.
     """
+    engine = current_engine()
+    engine.require()
     pairs = list(zip(videos, folders_for(videos, out), strict=True))
     refuse_taken([folder for _, folder in pairs])
-    engine = current_engine()
     if not engine.is_local:
         yield from _on_engine(engine, pairs, request, progress)
         return
