@@ -1,13 +1,16 @@
 """ONNX files score as PyTorch does, say what they are, or are not written."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from tests.builders import make_data, make_task
 from tests.deployment.image_set import images_task
+from torch import nn
 
 from openmer.deployment import _export as export
 from openmer.deployment import export_model, export_module, train_model
@@ -76,3 +79,22 @@ def test_backbones_of_stills_are_exported_for_any_batch(name, arguments, tmp_pat
     assert written.largest_difference <= 1e-4
     pixels = np.random.default_rng(0).uniform(0, 255, (4, 3, 32, 32)).astype(np.float32)
     assert scores_of(written.path, pixels).shape == (4, 3)
+
+
+class Pools(nn.Module):
+    """Pools maps over rows and columns, rows of tokens over both, and maps over their channels."""
+
+    def forward(self, maps):
+        means, most = maps.mean((2, 3), keepdim=True), maps.amax((-2, -1), keepdim=True)
+        tokens = maps.flatten(2).mean((-2, -1), keepdim=True)
+        return torch.cat(
+            [(means + most).flatten(1), tokens[:, 0], maps.mean(1).mean((1, 2))[:, None]], 1
+        )
+
+
+def test_pools_over_rows_and_columns_alone_are_global_pools(tmp_path):
+    path = tmp_path / "pools.onnx"
+    assert export_module(Pools(), (2, 4, 4), path).largest_difference < 1e-4
+    found = Counter(node.op_type for node in onnx.load(path).graph.node)
+    assert found["GlobalAveragePool"] == 1 == found["GlobalMaxPool"]
+    assert found["ReduceMean"] == 3

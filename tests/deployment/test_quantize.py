@@ -110,6 +110,34 @@ def test_no_clip_both_calibrates_and_is_compared():
     assert set(calibrating.ravel()) | set(compared.ravel()) == set(clips.ravel())
 
 
+class Loud(nn.Module):
+    """Convolutions in which one map is a thousand times as large as those that the scores need."""
+
+    def __init__(self):
+        super().__init__()
+        self.parts = nn.ModuleList(nn.Conv2d(3 if n == 0 else 8, 8, 1) for n in range(4))
+        self.head = nn.Linear(8, 3)
+        with torch.no_grad():
+            self.parts[1].weight[0] *= 1000
+            self.parts[2].weight[:, 0] /= 1000
+
+    def forward(self, clips):
+        for part in self.parts:
+            clips = part(clips).relu()
+        return self.head(clips.mean((2, 3)))
+
+
+def test_layers_that_move_the_scores_most_stay_exact_until_the_classes_are_kept(tmp_path):
+    torch.manual_seed(278)  # tells the kinds of clips below well apart
+    exact = tmp_path / "exact.onnx"
+    export_module(Loud().eval(), (3, 4, 4), exact)
+    clips = np.random.default_rng(0).uniform(0, 20, (48, 3, 4, 4)).astype(np.float32)
+    clips[np.arange(48), np.arange(48) % 3] *= 10  # three kinds
+    made = quantize_file(exact, tmp_path / "int8.onnx", clips)
+    assert 0 < made.left_exact <= 2 and made.same_class >= 0.98
+    assert operators(made.path)["QuantizeLinear"] > 0
+
+
 def test_attention_and_the_last_layer_stay_exact(attending, tmp_path):
     clips = np.random.default_rng(0).uniform(size=(24, 4, 2, 2)).astype(np.float32)
     made = quantize_file(attending, tmp_path / "int8.onnx", clips, least_same=0)

@@ -125,6 +125,8 @@ def test_what_a_row_sets_itself_cannot_be_replaced():
     for text in ("loss.name=focal", "loss={name='focal'}", "loss.class_weights=balanced"):
         with pytest.raises(ConfigError, match=r"the row 'cross-entropy' of .* itself"):
             row_method(study, study.rows[1], Changes(overrides=(text,)))
+        with pytest.raises(ConfigError, match=r"the row 'cross-entropy' of .* itself"):
+            check_weights(study, Changes(overrides=(text,)))  # before the first row is run
     assert row_method(study, study.rows[0], Changes(overrides=("loss.gamma=1.0",)))
 
 
@@ -145,13 +147,21 @@ def test_a_quick_study_shortens_every_row_in_the_same_way():
         assert all(count <= 2 for count in [*epochs, getattr(training, "epochs", 0)])
 
 
-def test_an_override_that_a_competitor_does_not_know_leaves_it_out(tmp_path, clips):
+@pytest.mark.parametrize(
+    ("method", "text", "told"),
+    [
+        ("flow-svm", "training.batch_size=8", "training.batch_size"),
+        ("ststnet", "model.parameters.growth=8", "'growth'"),  # known when the network is built
+    ],
+)
+def test_an_override_that_a_competitor_does_not_know_leaves_it_out(
+    tmp_path, clips, method, text, told
+):
     study = load_study("dense-attention/composite")
-    rows = tuple(row for row in study.rows if row.method == "flow-svm")
+    rows = tuple(row for row in study.rows if row.method == method)
     study = study.model_copy(update={"rows": rows})
-    changes = Changes(overrides=("training.batch_size=8",))
-    (result,) = run_study(study, clips, how(tmp_path, changes=changes))
-    assert result.honest is None and "training.batch_size" in result.why_not
+    (result,) = run_study(study, clips, how(tmp_path, changes=Changes(overrides=(text,))))
+    assert result.honest is None and told in result.why_not
 
 
 def test_weights_are_given_in_one_way(tmp_path, clips):

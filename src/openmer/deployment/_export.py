@@ -31,6 +31,7 @@ INPUT, OUTPUT, MARK = "clip", "scores", "OpenMER"
 
 _TOLERANCE = 1e-4
 _NEEDED = ("onnx", "onnxruntime", "onnxscript")
+_GLOBAL = {"ReduceMean": "GlobalAveragePool", "ReduceMax": "GlobalMaxPool"}
 _BATCHES = (1, 3)  # the exporter sees two clips, so neither is the size that it was traced with
 
 
@@ -172,10 +173,31 @@ def _write(
     if program is None:
         raise OpenMERError("PyTorch gave no ONNX model. Please report this.")
     proto = program.model_proto
+    _pool_globally(proto.graph)
     proto.producer_name = MARK
     onnx.helper.set_model_props(proto, dict(metadata))
     onnx.checker.check_model(proto)
     path.write_bytes(proto.SerializeToString(deterministic=True))
+
+
+def _pool_globally(graph: onnx.GraphProto) -> None:
+    """Make a mean or maximum over rows and columns the operator of that name.
+
+    ONNX Runtime takes it in the order of memory in which it keeps maps between convolutions.
+    """
+    fixed = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
+    told = [*graph.input, *graph.value_info]
+    maps = {one.name for one in told if len(one.type.tensor_type.shape.dim) == 4}
+    for node in graph.node:
+        pooled = _GLOBAL.get(node.op_type)
+        over = fixed.get(node.input[1]) if len(node.input) > 1 else None
+        keeps = all(one.i == 1 for one in node.attribute if one.name == "keepdims")
+        if pooled is None or over is None or not keeps or set(over % 4) != {2, 3}:
+            continue
+        if node.input[0] not in maps:
+            continue
+        node.op_type = pooled
+        del node.input[1:], node.attribute[:]
 
 
 def _largest_difference(

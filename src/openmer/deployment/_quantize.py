@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import lazy_loader
 import numpy as np
@@ -28,17 +27,10 @@ FloatArray = NDArray[np.float32]
 
 LEAST_SAME = 0.98  # share of compared clips that keep their class
 
-_LEFT_EXACT = (0.0, 0.125, 0.25, 0.5)  # shares of the layers, those that lose most first
 _LOOKED_AT = 8  # calibrating clips on which it is measured which layers lose most
 _MOST_CALIBRATED = 64  # clips; more hardly move the ranges
 _GENERATED = 64  # inputs to compare on where there are no clips
 _PRODUCTS = ("Conv", "Gemm", "MatMul")
-# What stands between products, so that values stay integers from one to the next. Normalisations,
-# softmax and means are left exact.
-_BETWEEN = (
-    "Add", "AveragePool", "Clip", "Concat", "LeakyRelu", "MaxPool", "Mul", "Relu", "Reshape",
-    "Sigmoid", "Transpose",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,64 +162,82 @@ def _write(exact: Path, path: Path, calibrating: FloatArray, least_same: float) 
             op_types_to_quantize=["MatMul"],
             # A Gemm is made a MatMul and an Add first.
             nodes_to_quantize=[*nodes, *(f"{name}_MatMul" for name in nodes)],
-            **_weights_in_8_bit(),
+            weight_type=quantization.QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
         )
     return 0
-
-
-def _weights_in_8_bit() -> dict[str, Any]:
-    from onnxruntime.quantization import QuantType
-
-    # 7 bits of weights: processors without VNNI would overflow with 8, and the agreement that is
-    # measured here would not hold there.
-    return {"per_channel": True, "reduce_range": True, "weight_type": QuantType.QInt8}
 
 
 def _write_static(
     prepared: Path, path: Path, nodes: list[str], calibrating: FloatArray, least_same: float
 ) -> int:
-    """Leave as few layers exact as the calibrating clips need to keep their class."""
-    from onnxruntime import quantization
+    """Leave as few layers exact as the calibrating clips need to keep their class.
 
-    expected = _scores(prepared, calibrating).argmax(1)
+    Half as many of them may change it as of others: they have set the ranges.
+    """
+    ranges = _ranges(prepared, calibrating)
+    expected = _scores(prepared, calibrating)
     ranked: list[str] = []
-    left: list[str] = []
-    for share in _LEFT_EXACT:
-        if share:
-            ranked = ranked or _losing_most(prepared, path, nodes, calibrating[:_LOOKED_AT])
-            left = ranked[: math.ceil(share * len(nodes))]
-        quantization.quantize_static(
-            prepared,
-            path,
-            _reader(calibrating),
-            quant_format=quantization.QuantFormat.QDQ,
-            activation_type=quantization.QuantType.QUInt8,
-            op_types_to_quantize=[*_PRODUCTS, *_BETWEEN],
-            nodes_to_quantize=[name for name in nodes if name not in left],
-            **_weights_in_8_bit(),
+    counts: list[int] = [0, 1, *range(2, len(nodes) // 2 + 1, 2)]
+    count = 0
+    for count in counts[: len(nodes)]:
+        if count and not ranked:
+            ranked = _losing_most(prepared, path, nodes, ranges, calibrating[:_LOOKED_AT])
+        _write_chosen(
+            prepared, path, [name for name in nodes if name not in ranked[:count]], ranges
         )
-        if np.mean(_scores(path, calibrating).argmax(1) == expected) >= least_same:
+        kept = _scores(path, calibrating).argmax(1) == expected.argmax(1)
+        if 1 - np.mean(kept) <= (1 - least_same) / 2:
             break
-    return len(left)
+    return count
 
 
-def _losing_most(prepared: Path, path: Path, nodes: list[str], clips: FloatArray) -> list[str]:
-    """Sort layers by what 8-bit integers leave of their output, the noisiest first."""
-    from onnxruntime.quantization import qdq_loss_debug
+def _ranges(prepared: Path, clips: FloatArray) -> object:
+    """Measure the smallest and the largest value around every product."""
+    from onnxruntime.quantization import calibrate
 
     with temporary_folder("openmer-quantize") as folder:
-        seen = folder / "seen.onnx"
-        qdq_loss_debug.modify_model_output_intermediate_tensors(path, seen)
-        values = qdq_loss_debug.collect_activations(str(seen), _reader(clips))
-    matched = qdq_loss_debug.create_activation_matching(values)
-    ratio_db = qdq_loss_debug.compute_signal_to_quantization_noice_ratio
-    made_by = {node.output[0]: node.name for node in onnx.load(prepared).graph.node}
-    found = {
-        made_by[name]: ratio_db(both["pre_qdq"], both["post_qdq"])
-        for name, both in matched.items()
-        if name in made_by
-    }
-    return sorted(found.keys() & set(nodes), key=lambda name: (found[name], name))
+        calibrator = calibrate.create_calibrator(
+            prepared, list(_PRODUCTS), augmented_model_path=str(folder / "augmented.onnx")
+        )
+        calibrator.collect_data(_reader(clips))
+        return calibrator.compute_data()
+
+
+def _write_chosen(prepared: Path, path: Path, chosen: list[str], ranges: object) -> None:
+    """Write the file in which some products alone are 8-bit.
+
+    What stands between them stays float32: sums, activations and means cost as much in integers,
+    and lose more.
+    """
+    from onnxruntime import quantization
+
+    quantizer = quantization.QDQQuantizer(
+        onnx.load(prepared),
+        tensors_range=ranges,
+        activation_qType=quantization.QuantType.QUInt8,
+        op_types_to_quantize=list(_PRODUCTS),
+        nodes_to_quantize=chosen,
+        nodes_to_exclude=[],
+        weight_qType=quantization.QuantType.QInt8,
+        per_channel=True,
+        reduce_range=True,  # 7 bits: processors without VNNI would overflow with 8
+        extra_options={"OpTypesToExcludeOutputQuantization": list(_PRODUCTS[1:])},
+    )
+    quantizer.quantize_model()
+    quantizer.model.save_model_to_file(str(path), False)
+
+
+def _losing_most(
+    prepared: Path, path: Path, nodes: list[str], ranges: object, clips: FloatArray
+) -> list[str]:
+    """Sort layers by how far scores move where that one alone is 8-bit, the farthest first."""
+    expected, moved = _scores(prepared, clips), {}
+    for name in nodes:
+        _write_chosen(prepared, path, [name], ranges)
+        moved[name] = float(np.abs(_scores(path, clips) - expected).mean())
+    return sorted(nodes, key=lambda name: (-moved[name], name))
 
 
 def _reader(clips: FloatArray) -> object:
@@ -248,9 +258,9 @@ def _reader(clips: FloatArray) -> object:
 def _chosen(model: onnx.ModelProto, *, static: bool) -> list[str]:
     """Names of the nodes that become 8-bit.
 
-    Products with fixed weights, but the last one, on which the scores hang, and what stands between
-    them. Products of two computed values, as in attention, and everything in double precision, as
-    in a support vector machine, stay as they are.
+    Products with fixed weights, but the last one, on which the scores hang. Products of two
+    computed values, as in attention, and everything in double precision, as in a support vector
+    machine, stay as they are.
     """
     graph = model.graph
     kinds = {value.name: value.type.tensor_type.elem_type for value in graph.value_info}
@@ -272,13 +282,7 @@ def _chosen(model: onnx.ModelProto, *, static: bool) -> list[str]:
             else "Without clips only linear layers become 8-bit, and this network has none before "
             "its last one. Give clips to calibrate on: --manifest clips.csv"
         )
-    between = [
-        node.name
-        for node in graph.node
-        if static and node.op_type in _BETWEEN
-        if kinds.get(node.output[0]) == onnx.TensorProto.FLOAT
-    ]
-    return products + between
+    return products
 
 
 def _scores(path: Path, clips: FloatArray) -> FloatArray:

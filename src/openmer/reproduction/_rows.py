@@ -104,11 +104,14 @@ def weights_keys(study: Study, changes: Changes) -> dict[str, list[str]]:
 
 
 def check_weights(study: Study, changes: Changes) -> None:
-    """Refuse weights that no row takes, or that are given in two ways.
+    """Refuse, before any row is run, what the user cannot change.
 
     Raises:
-        ConfigError: There is no such key; or ``--set model.weights`` stands beside them.
+        ConfigError: Weights are given by a key that no row has, or beside ``--set model.weights``;
+            or a value is replaced that a row sets itself.
     """
+    for row in study.rows:
+        _refuse_own(study, row, () if row.fixed else changes.overrides)
     if changes.weights and any(_key(text) == WEIGHTS for text in changes.overrides):
         raise ConfigError(
             "Found --weights and --set model.weights, expected one of them: --weights KEY=FILE for "

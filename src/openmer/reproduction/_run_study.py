@@ -152,14 +152,26 @@ def _run_row(
         command = pretrain_command(study, row, changes)
         return StudyResult(row=row, why_not=f"needs weights: {command}")
     try:
-        method = row_method(study, row, changes)
-        require_weights(method)
-    except DataError as error:
-        return StudyResult(row=row, why_not=_why(study, row, changes, error))
-    except ConfigError as error:
+        return _evaluated(study, row, clips, how, report)
+    except ConfigError as error:  # what the user sets, this method or its network may not know
         if is_own(study, row):
             raise
         return StudyResult(row=row, why_not=str(error).rstrip("."))
+
+
+def _evaluated(
+    study: Study,
+    row: StudyRow,
+    clips: Sequence[Clip] | ClipSource,
+    how: StudyRun,
+    report: Progress | None,
+) -> StudyResult:
+    """Train and evaluate a row, or say what weights it lacks."""
+    try:
+        method = row_method(study, row, how.changes)
+        require_weights(method)
+    except DataError as error:
+        return StudyResult(row=row, why_not=_why(study, row, how.changes, error))
     own = how.protocol.model_copy(update={"epoch_rule": method.epoch_rule})
     if row.leak:
         name = "epoch_rule" if row.leak == "held_out" else "leak"
