@@ -10,6 +10,7 @@ memory of the process every tenth of the video, and at the end of each part of t
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from fractions import Fraction
 from pathlib import Path
@@ -66,6 +67,7 @@ def _measured(video: Path, minutes: float) -> list[str]:
         label = tenth if stage == "follow" else "recognising"
         if label != rows[-1][0]:
             rows.append((label, _mib()))
+            print(f"{label}: {rows[-1][1]:.0f} MiB", flush=True)
 
     analysis = analyze_video(video, model=default_model(), on_progress=note)
     rows.append(("after", _mib()))
@@ -74,7 +76,8 @@ def _measured(video: Path, minutes: float) -> list[str]:
         "",
         f"`python benchmarks/video_memory.py --minutes {minutes:g}`: 1920x1080 H.264, "
         f"{analysis.frames} frames, {len(analysis.faces)} face, {len(analysis.events)} events, "
-        f"{sum(analysis.seconds.values()):.0f} s. Resident memory of the process:",
+        f"{sum(analysis.seconds.values()):.0f} s (load {os.getloadavg()[0]:.1f}). Resident memory "
+        "of the process:",
         "",
         "| when | MiB |",
         "| --- | --- |",

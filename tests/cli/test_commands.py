@@ -82,17 +82,15 @@ def test_a_control_with_shuffled_labels_says_so(openmer, manifest):
 
 
 def test_audit_passes_the_honest_and_fails_the_leaky_rule(openmer, manifest):
-    code, out, _ = openmer("audit", "flow-mlp", "--manifest", manifest, "--json", "--epochs", 2)
+    options = ("--json", "--epochs", 2, "--subjects", 2)
+    code, out, _ = openmer("audit", "flow-mlp", "--manifest", manifest, *options)
     assert (code, json.loads(out)["clean"], json.loads(out)["findings"]) == (0, True, [])
     code, out, _ = openmer(
         "audit", "flow-mlp", "--manifest", manifest, "--epoch-rule", "held_out", "--json",
-        "--subjects", 1,
+        "--subjects", 1, "--epochs", 2,
     )  # fmt: skip
     assert (code, json.loads(out)["clean"]) == (1, False)
     assert json.loads(out)["findings"][0]["severity"] == "leak"
-    code, out, _ = openmer("audit", "flow-svm", "--manifest", manifest, "--subjects", 1)
-    assert code == 0
-    assert "clean" in out
 
 
 def test_a_tested_subject_in_the_pretraining_is_a_leak_wherever_it_is_judged(openmer, manifest):

@@ -71,7 +71,7 @@ def test_the_composite_is_judged_from_one_folder_or_three(openmer, fakes, monkey
 
 def test_the_root_may_stand_in_the_environment(openmer, fakes, monkeypatch):
     monkeypatch.setenv("OPENMER_SMIC_ROOT", str(fakes / "smic"))
-    code, out, err = openmer("audit", "flow-svm", "--corpus", "smic", *QUICK)
+    code, out, err = openmer("audit", "flow-svm", "--corpus", "smic", "--subjects", "1", *QUICK)
     assert code == 0, err
     assert "clean" in out
     assert "SMIC (HS) differs from a whole copy" in err

@@ -52,8 +52,9 @@ def test_there_are_enough_leaks_of_enough_kinds():
 def test_a_planted_leak_is_caught(name, case):
     leak = LEAKS[name]
     full, fresh = (getattr(leak, option, False) for option in ("FULL", "FRESH"))
+    subjects = 0 if full else 1 if leak.BY == "copies" else 3  # copies need no training
     try:
-        found = found_in(leak.plant(case), subjects=0 if full else 3, fresh=fresh)
+        found = found_in(leak.plant(case), subjects=subjects, fresh=fresh)
     finally:
         getattr(leak, "undo", lambda: None)()
     worst = "note" if getattr(leak, "NOTED", False) else "leak"

@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import pytest
+from tests.video.test_learned_spotter import face as brief_curves
 from tests.video.test_mesh_spot import FPS, ROWS, bump, curves
 
-from openmer.video import LiveSettings, MotionSpotter
+from openmer.video import LearnedSpotter, LiveSettings, MotionSpotter
 from openmer.video._live import Settled
 
 ROWWISE = (
     "frames", "times_s", "regions_px", "head", "warp_px", "eyes", "matrices", "mesh_px", "signals",
+    "brief_px",
 )  # fmt: skip
 LIVE = LiveSettings()
 
@@ -19,11 +21,24 @@ def seen_until(face, rows):
     return replace(face, **{name: getattr(face, name)[:rows] for name in ROWWISE})
 
 
-def test_live_tells_the_same_movements_within_the_stated_delay():
+def by_rules():
     moves = [("chin", 1, 1.8 * bump(2.5, 0.3)), ("left inner brow", 1, -1.5 * bump(6, 0.25))]
-    face = curves(moves)
-    whole = [one for one in MotionSpotter()(face) if not one.gates]
-    settled, told = Settled(MotionSpotter()), []
+    return curves(moves)
+
+
+def brief():
+    """As `by_rules`, seen in the cells of the patch, too."""
+    first, second = bump(2.5, 0.3), bump(6, 0.25)
+    cells = [((7, 6), (0.6, -0.8), 1.5, first), ((1, 3), (0, -1), 1.5, second)]
+    regions = [("left corner of the mouth", 1, first), ("right inner brow", 1, second)]
+    return brief_curves(cells, regions)
+
+
+@pytest.mark.parametrize(("spotter", "made"), [(MotionSpotter, by_rules), (LearnedSpotter, brief)])
+def test_live_tells_the_same_movements_within_the_stated_delay(spotter, made):
+    face = made()
+    whole = [one for one in spotter()(face) if not one.gates]
+    settled, told = Settled(spotter()), []
     for rows in range(FPS, ROWS + 1, round(FPS * LIVE.spot_every_s)):
         now_s = rows / FPS
         new = settled.told([seen_until(face, rows)], now_s - LIVE.settle_s)
