@@ -272,6 +272,6 @@ def _draw_coverage(panel: Axes, report: Calibration, found: CalibratedByOthers) 
         fontsize=8.5, color=SOFT, va="bottom",
     )  # fmt: skip
     panel.legend(
-        loc="lower right", frameon=False, fontsize=9, labelcolor="linecolor", handlelength=1.2
+        loc="center left", frameon=False, fontsize=9, labelcolor="linecolor", handlelength=1.2
     )
     panel.set_xlabel("share of clips that are answered", color=SOFT, fontsize=9.5)

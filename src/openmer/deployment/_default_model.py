@@ -12,7 +12,7 @@ DEFAULT_MODEL = "default-model"
 
 
 def default_model() -> FittedModel:
-    """Load the model of OpenMER: a small network on onset-to-apex flow, three classes.
+    """Load the model of OpenMER: `flow-kernel-compact` on onset-to-apex flow, three classes.
 
     It was trained on the flow of the 442 clips of the MEGC 2019 composite, and is calibrated. Its
     recipe takes frames as they are, so give it tight crops of the face: eyes half the width apart,
