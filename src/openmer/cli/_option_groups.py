@@ -104,7 +104,7 @@ class Clips:
             source = replace(self._source(strict), headers=headers)
         source = source.merged(self.same_subject or ())
         if self.faces is not None:
-            source = source.with_faces(cropped=self.faces == options.Faces.cropped)
+            source = source.with_faces(cropped=self.faces == "cropped")
         warn(source.warning)
         return source
 
@@ -137,13 +137,13 @@ class Clips:
 class Compute:
     """Where and how to train."""
 
-    device: options.DeviceOption = options.Device.auto
+    device: options.DeviceOption = "auto"
     workers: options.Workers = 0
 
     @property
     def resources(self) -> Resources:
         """The resources of a training."""
-        return training.Resources(device=self.device.value, workers=self.workers)
+        return training.Resources(device=self.device, workers=self.workers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,18 +151,18 @@ class FoldCompute(Compute):
     """Where and how to train many folds."""
 
     memory_gib: options.MemoryGib = 0.0
-    strategy: options.StrategyOption = options.Strategy.auto
-    compiled: options.CompiledOption = options.Compiled.auto
+    strategy: options.StrategyOption = "auto"
+    compiled: options.CompiledOption = "auto"
 
     @property
     def resources(self) -> Resources:
         """The resources of a training."""
         return training.Resources(
-            device=self.device.value,
+            device=self.device,
             workers=self.workers,
             memory_gib=self.memory_gib,
-            strategy=self.strategy.value,
-            compiled=self.compiled.value,
+            strategy=self.strategy,
+            compiled=self.compiled,
         )
 
 
@@ -174,7 +174,7 @@ class Work:
     overrides: options.Overrides = None
     label_scheme: options.LabelSchemeOption = None
     search: options.SearchFile = None
-    on_failure: options.FailureOption = options.OnFailure.list_
+    on_failure: options.FailureOption = "list"
 
     def load(self) -> Method:
         """Load the method, with what is to be replaced.
@@ -193,7 +193,7 @@ class Work:
         Raises:
             OpenMERError: As `Clips.read`.
         """
-        return clips.read(strict=self.on_failure == options.OnFailure.error)
+        return clips.read(strict=self.on_failure == "error")
 
     def prepare(
         self,
@@ -277,7 +277,7 @@ def prepare(
     protocol: Protocol,
     workers: int,
     report: Progress,
-    on_failure: options.OnFailure = options.OnFailure.list_,
+    on_failure: options.OnFailure = "list",
 ) -> Task:
     """Prepare the arrays of a method's clips, kept in the cache.
 
@@ -290,7 +290,7 @@ def prepare(
         protocol=protocol,
         cache=preprocessing.ArrayCache(),
         workers=workers,
-        on_failure=on_failure.value,
+        on_failure=on_failure,
         on_progress=report,
     )
 

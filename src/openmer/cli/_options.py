@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -79,15 +78,7 @@ Columns = Annotated[
         "subject=被试; repeatable.",
     ),
 ]
-
-
-class Faces(StrEnum):
-    """What is known of the faces on frames."""
-
-    find_ = "find"
-    cropped = "cropped"
-
-
+Faces = Literal["find", "cropped"]
 FacesOption = Annotated[
     Faces | None,
     typer.Option(
@@ -180,63 +171,19 @@ MemoryGib = Annotated[
         "--memory-gib", min=0, max=1_000_000, help="Memory for models; 0 is what is free."
     ),
 ]
+EpochRule = Literal["fixed", "inner", "held_out"]
 
+Leak = Literal["carried_weights", "substring_subjects", "global_scaling"]
 
-class EpochRule(StrEnum):
-    """Names of the epoch rules."""
+Device = Literal["auto", "cpu", "cuda"]
 
-    fixed = "fixed"
-    inner = "inner"
-    held_out = "held_out"
+Strategy = Literal["auto", "stacked", "side_by_side", "one_by_one"]
 
+Saliency = Literal["grad-cam", "hires-cam"]
 
-class Leak(StrEnum):
-    """Names of the leaks that can be made on purpose, beside the epoch rule held_out."""
+OnFailure = Literal["list", "error"]
 
-    carried_weights = "carried_weights"
-    substring_subjects = "substring_subjects"
-    global_scaling = "global_scaling"
-
-
-class Device(StrEnum):
-    """Names of the devices."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-
-
-class Strategy(StrEnum):
-    """Names of the ways to run all folds."""
-
-    auto = "auto"
-    stacked = "stacked"
-    side_by_side = "side_by_side"
-    one_by_one = "one_by_one"
-
-
-class Saliency(StrEnum):
-    """Names of the ways to weigh a network's maps."""
-
-    grad_cam = "grad-cam"
-    hires_cam = "hires-cam"
-
-
-class OnFailure(StrEnum):
-    """What to do about clips that cannot be prepared."""
-
-    list_ = "list"
-    error = "error"
-
-
-class Compiled(StrEnum):
-    """When to compile the training step."""
-
-    auto = "auto"
-    always = "always"
-    never = "never"
-
-
+Compiled = Literal["auto", "always", "never"]
 Rule = Annotated[
     EpochRule | None,
     typer.Option(

@@ -42,7 +42,7 @@ def action_units(
     chosen = work.load()
     source = work.read(clips)
     protocol = evaluation.Protocol(
-        epoch_rule=epoch_rule.value if epoch_rule else chosen.epoch_rule,
+        epoch_rule=epoch_rule or chosen.epoch_rule,
         seeds=tuple(range(seeds)),
         folds=folds,
     )

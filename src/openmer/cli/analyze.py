@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -24,13 +23,6 @@ if TYPE_CHECKING:
 NO_FACE, NOT_MEASURABLE = 5, 6
 
 
-class Included(StrEnum):
-    """Which movements are events."""
-
-    clear = "clear"
-    gated = "gated"
-
-
 def analyze(
     model: VideoModel,
     videos: Annotated[
@@ -44,8 +36,9 @@ def analyze(
     spotter: SpotterName = "learned",
     fps: Fps = None,
     include: Annotated[
-        Included, typer.Option("--include", help="gated: movements that were not seen well, too.")
-    ] = Included.clear,
+        Literal["clear", "gated"],
+        typer.Option("--include", help="gated: movements that were not seen well, too."),
+    ] = "clear",
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Write a copy of each video with what was found.")
     ] = False,
@@ -80,7 +73,7 @@ def analyze(
         settings=room.AnalyzeSettings(
             spotter=spotter,
             abstain_below=abstain_below,
-            include_gated=include is Included.gated,
+            include_gated=include == "gated",
             fps=fps_of(fps),
         ),
         annotate=annotate,

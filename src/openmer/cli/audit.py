@@ -14,7 +14,7 @@ from rich.markup import escape
 from openmer import evaluation
 from openmer.cli._console import output, progress, tell
 from openmer.cli._option_groups import Clips, Compute, Work, tell_failures
-from openmer.cli._options import EpochRule, Json, MethodName, Out, ProtocolOption, Rule
+from openmer.cli._options import Json, MethodName, Out, ProtocolOption, Rule
 from openmer.errors import ConfigError
 from openmer.files import require_room
 
@@ -116,8 +116,7 @@ def audit(
     chosen = work.load()
     require_room(out)
     source = work.read(clips)
-    rule = EpochRule(epoch_rule or chosen.epoch_rule)
-    how = evaluation.Protocol(epoch_rule=rule.value, folds=protocol)
+    how = evaluation.Protocol(epoch_rule=epoch_rule or chosen.epoch_rule, folds=protocol)
     made_by = evaluation.pretraining_images(pretraining_images, chosen)
     with progress(chosen.title) as report:
         task = work.prepare(chosen, source, how, compute.workers, report)

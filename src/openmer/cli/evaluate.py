@@ -59,10 +59,10 @@ def evaluate(
     require_room(out)
     source = work.read(clips)
     protocol = evaluation.Protocol(
-        epoch_rule=epoch_rule.value if epoch_rule else chosen.epoch_rule,
+        epoch_rule=epoch_rule or chosen.epoch_rule,
         seeds=tuple(range(seeds)),
         label_permutation=shuffle_labels,
-        leak=leak.value if leak else None,
+        leak=leak,
         folds=folds,
     )
     with evaluation.open_tracker(track, warn) as tracker:

@@ -61,7 +61,7 @@ def explain(
             help="How maps are weighed: each as a whole, or each of its places. They differ where "
             "a network flattens its maps."
         ),
-    ] = Saliency.grad_cam,
+    ] = "grad-cam",
     overrides: Overrides = None,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the training.")] = 0,
     out: Annotated[Path, typer.Option("--out", help="Figure to write, .png.")] = Path(
@@ -111,7 +111,7 @@ def _held_out(
             task,
             asked.clip,
             class_name=asked.class_name,
-            kind=asked.saliency.value,
+            kind=asked.saliency,
             seed=seed,
             resources=compute.resources,
         )
@@ -133,7 +133,7 @@ def _by_model(folder: Path, asked: _Asked, source: ClipSource | None) -> Salienc
         clip = clip_named(source, asked.clip)
         sample = deployment.Sample(name=clip.key, clip=clip, label=clip.emotion)
     return explanation.explain_sample(
-        model, sample, class_name=asked.class_name, kind=asked.saliency.value
+        model, sample, class_name=asked.class_name, kind=asked.saliency
     )
 
 

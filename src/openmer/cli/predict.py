@@ -12,7 +12,7 @@ import typer
 from openmer import deployment
 from openmer.cli._console import print_table, tell, warn
 from openmer.cli._option_groups import Movement
-from openmer.cli._options import Faces, FacesOption, Json
+from openmer.cli._options import FacesOption, Json
 from openmer.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def predict(
     """Say what clips or images show, and how sure that is; exit code 3 if one cannot be scored."""
     samples = _samples(inputs or [], manifest, movement.moments)
     if faces is not None:
-        cropped = faces == Faces.cropped
+        cropped = faces == "cropped"
         samples = tuple(sample.with_faces(cropped=cropped) for sample in samples)
     loaded = _model(model, method)
     scored, failed = _scored(loaded, samples)

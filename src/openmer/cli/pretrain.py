@@ -15,7 +15,6 @@ from openmer.cli._console import errors, output, print_table, progress, tell, wa
 from openmer.cli._options import (
     MOST_SEED,
     MOST_WORKERS,
-    Device,
     DeviceOption,
     Json,
     MethodName,
@@ -65,7 +64,7 @@ def pretrain(
     seed: Annotated[
         int, typer.Option("--seed", min=0, max=MOST_SEED, help="Same seed, same bytes.")
     ] = 0,
-    device: DeviceOption = Device.auto,
+    device: DeviceOption = "auto",
     threads: Annotated[
         int,
         typer.Option(
@@ -105,7 +104,7 @@ def pretrain(
         card = pretraining.run_pretraining(
             task,
             folder,
-            resources=pretraining.PretrainResources(device=device.value, threads=threads),
+            resources=pretraining.PretrainResources(device=device, threads=threads),
             command=_command(method, task, overrides or (), start, half=half),
             half=half,
             on_progress=report,
