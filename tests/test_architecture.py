@@ -77,11 +77,11 @@ def inheritance(kind):
     return max([inheritance(base) + (base in ours) for base in kind.__bases__])
 
 
-def loaded_by(names):
-    """Which heavy packages a fresh process has loaded after importing these modules."""
+def loaded_by(names, packages=("torch", "cv2")):
+    """Which of some packages a fresh process has loaded after importing these modules."""
     code = (
         f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n"
-        "print(*sorted({'torch', 'cv2'} & set(sys.modules)))"
+        f"print(*sorted({set(packages)!r} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
@@ -169,6 +169,10 @@ def test_every_part_of_the_package_has_its_layer():
 
 def test_the_package_itself_loads_nothing_heavy():
     assert loaded_by(["openmer"]) == set()
+
+
+def test_the_command_line_starts_with_nothing_that_computes():
+    assert loaded_by(["openmer.cli"], ("numpy", "pydantic", "torch", "cv2")) == set()
 
 
 def test_judging_results_loads_neither_pytorch_nor_opencv():

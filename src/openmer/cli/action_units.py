@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 
-from openmer import evaluation, reports
+from openmer import datasets, evaluation, reports
 from openmer.cli._console import output, progress, typed_command
 from openmer.cli._option_groups import Clips, FoldCompute, Work
 from openmer.cli._options import Json, Out, ProtocolOption, Rule, Seeds
-from openmer.datasets import read_whole, units_of
 from openmer.errors import ConfigError
 
 
@@ -50,7 +49,9 @@ def action_units(
         runs = evaluation.evaluate_units(
             chosen,
             source,
-            _numbers(units) or chosen.action_units.units or units_of(source.clips, minimum),
+            _numbers(units)
+            or chosen.action_units.units
+            or datasets.units_of(source.clips, minimum),
             protocol,
             out=out,
             resources=compute.resources,
@@ -84,7 +85,7 @@ def _numbers(text: str) -> tuple[int, ...]:
     if text == "cd6me":
         return evaluation.CD6ME_UNITS
     parts = [part.strip().upper().removeprefix("AU") for part in text.split(",") if part.strip()]
-    found = [read_whole(part) or 0 for part in parts]
+    found = [datasets.read_whole(part) or 0 for part in parts]
     if not all(0 < number < 100 for number in found):
         raise ConfigError(f"Found --units {text[:40]!r}, expected numbers such as 1,2,4, or cd6me.")
     return tuple(found)

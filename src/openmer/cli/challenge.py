@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from pathlib import Path, PurePosixPath
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import BaseModel
 
-from openmer import datasets, evaluation, reports
+from openmer import evaluation, reports
 from openmer.cli._console import errors, output
 from openmer.cli._options import Json
-from openmer.errors import DataError, reading_file
+
+if TYPE_CHECKING:
+    from openmer.evaluation import Predicted
 
 app = typer.Typer(help="Answer the questions of the MEGC challenges, and score answers.")
 _Train = Annotated[
@@ -44,12 +45,17 @@ def answer(
     """
     asked = evaluation.read_answers(questions)
     prior = evaluation.answer_by_prior(asked, evaluation.read_answers(train))
-    by_coarse, by_fine = _predicted(coarse), _predicted(fine)
-    for text in _lacking({_name_of(one.video) for one in asked}, {*by_coarse, *by_fine}):
+    by_coarse, by_fine = _read(coarse), _read(fine)
+    for text in _lacking(
+        {evaluation.video_name(one.video) for one in asked}, {*by_coarse, *by_fine}
+    ):
         errors.print(text, highlight=False, soft_wrap=True)
     shown = {}
     for video in {one.video for one in asked}:
-        first, second = (by.get(_name_of(video), _NOTHING) for by in (by_coarse, by_fine))
+        first, second = (
+            by.get(evaluation.video_name(video), evaluation.Predicted(input=""))
+            for by in (by_coarse, by_fine)
+        )
         shown[video] = evaluation.Shown(
             coarse=first.likeliest or "",
             fine=second.likeliest or "",
@@ -81,25 +87,6 @@ def score(
         output.print(reports.terminal_table(reports.answers_table(rows)))
 
 
-class _Predicted(BaseModel):
-    """What is read of a prediction."""
-
-    input: str
-    likeliest: str | None = None
-    action_units: list[int] = []
-
-
-_NOTHING = _Predicted(input="")
-
-
-def _name_of(path: str) -> str:
-    """Return the last part of a path, without the ending of a video or image."""
-    name = PurePosixPath(path.replace("\\", "/")).name
-    suffix = PurePosixPath(name).suffix
-    known = suffix.lower() in datasets.VIDEO_SUFFIXES | datasets.IMAGE_SUFFIXES
-    return name.removesuffix(suffix) if known else name
-
-
 def _lacking(asked: set[str], told: set[str]) -> Iterator[str]:
     """Say which videos nothing is predicted of, and which prediction is near by its name."""
     lost = sorted(asked - told) if told else []
@@ -112,14 +99,5 @@ def _lacking(asked: set[str], told: set[str]) -> Iterator[str]:
         yield f"Nothing is predicted of {len(lost) - _SHOWN} other videos."
 
 
-def _predicted(path: Path | None) -> dict[str, _Predicted]:
-    """Return the predictions of a model by the name of the video."""
-    if path is None:
-        return {}
-    with reading_file(path, "what openmer predict --json prints", "Write it again."):
-        told = json.loads(path.read_text(encoding="utf-8"))["predictions"]
-        found = [_Predicted.model_validate(one, strict=True) for one in told]
-        named = {_name_of(one.input): one for one in found}
-    if len(named) < len(found):
-        raise DataError(f"{path}: two inputs have one name. Give each video a name of its own.")
-    return named
+def _read(path: Path | None) -> Mapping[str, Predicted]:
+    return {} if path is None else evaluation.read_predicted(path)

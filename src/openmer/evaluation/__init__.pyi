@@ -60,11 +60,14 @@ from ._calibration import (
 )
 from ._challenge import Answer as Answer
 from ._challenge import AnswerScores as AnswerScores
+from ._challenge import Predicted as Predicted
 from ._challenge import Shown as Shown
 from ._challenge import answer_by_prior as answer_by_prior
 from ._challenge import answer_by_template as answer_by_template
 from ._challenge import read_answers as read_answers
+from ._challenge import read_predicted as read_predicted
 from ._challenge import score_answers as score_answers
+from ._challenge import video_name as video_name
 from ._challenge import write_answers as write_answers
 from ._cross_validate import (
     cross_validate as cross_validate,
@@ -271,6 +274,7 @@ __all__ = [
     "Numbers",
     "Part",
     "PerClass",
+    "Predicted",
     "PredictionTable",
     "ProbabilityErrors",
     "Progress",
@@ -327,6 +331,7 @@ __all__ = [
     "probabilities_at",
     "read_answers",
     "read_audit",
+    "read_predicted",
     "read_predictions",
     "read_run",
     "read_run_info",
@@ -354,6 +359,7 @@ __all__ = [
     "uar",
     "uf1",
     "versions",
+    "video_name",
     "warnings_of",
     "weights_digest",
     "write_answers",

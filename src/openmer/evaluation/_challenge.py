@@ -20,15 +20,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import BaseModel
 
+from openmer.datasets import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from openmer.errors import ConfigError, DataError, reading_file
 from openmer.evaluation._metrics import confusion_matrix, uar, uf1
 from openmer.files import readable, replace_file, require_same
 
+_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES
 QuestionKind = Literal["coarse", "fine", "units", "unit", "side", "all", "other"]
 
 UNIT_NAMES: Mapping[int, str] = {
@@ -152,6 +155,39 @@ def write_answers(path: Path, answers: Iterable[Answer]) -> None:
     content = readable("".join(f"{line}\n" for line in lines)).encode()
     require_same(path, content)
     replace_file(path, content)
+
+
+class Predicted(BaseModel):
+    """What is read of a prediction that `openmer predict --json` prints."""
+
+    input: str
+    likeliest: str | None = None
+    action_units: list[int] = []
+
+
+def video_name(path: str) -> str:
+    """Return the last part of a path, without the ending of a video or image."""
+    name = PurePosixPath(path.replace("\\", "/")).name
+    suffix = PurePosixPath(name).suffix
+    return name.removesuffix(suffix) if suffix.lower() in _SUFFIXES else name
+
+
+def read_predicted(path: Path) -> dict[str, Predicted]:
+    """Read what a model says of videos, by the name of the video.
+
+    Args:
+        path: What `openmer predict --json` printed.
+
+    Raises:
+        DataError: It is something else, or two videos have one name.
+    """
+    with reading_file(path, "what openmer predict --json prints", "Write it again."):
+        told = json.loads(path.read_text(encoding="utf-8"))["predictions"]
+        found = [Predicted.model_validate(one, strict=True) for one in told]
+        named = {video_name(one.input): one for one in found}
+    if len(named) < len(found):
+        raise DataError(f"{path}: two inputs have one name. Give each video a name of its own.")
+    return named
 
 
 def score_answers(truth: Sequence[Answer], said: Sequence[Answer]) -> AnswerScores:
