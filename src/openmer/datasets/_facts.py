@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
+from openmer.config import read_toml
 from openmer.datasets._roots import sheet_name
 from openmer.errors import ConfigError, DataError, unknown_name
 
@@ -88,6 +90,32 @@ class Options:
     def wants_frames(self) -> bool:
         """Whether frames are looked for."""
         return self.frames != NAMES_ONLY
+
+
+def declared(name: str) -> CorpusFacts:
+    """Return the facts of a corpus that comes with OpenMER."""
+    return _declared()[name]
+
+
+@cache
+def _declared() -> dict[str, CorpusFacts]:
+    tables = read_toml(Path(__file__).with_name("corpora.toml"), "list of corpora")["corpus"]
+    return {table["name"]: _facts_of(table) for table in tables}
+
+
+def _facts_of(table: dict[str, Any]) -> CorpusFacts:
+    variants = {}
+    for name, counts in table["variants"].items():
+        found = counts["words"]
+        found = dict.fromkeys(found) if isinstance(found, list) else found
+        variants[name] = Counts(**{**counts, "words": MappingProxyType(found)})
+    changes = {
+        "fps": Fraction(table["fps"]) if "fps" in table else None,
+        "forms": tuple(table.get("forms", ("raw",))),
+        "unsure": tuple(table.get("unsure", ())),
+        "variants": MappingProxyType(variants),
+    }
+    return CorpusFacts(**{**table, **changes})
 
 
 def words(*names: str, **counts: int) -> Mapping[str, int | None]:

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from types import MappingProxyType
 
 from openmer.clip import Image
-from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
+from openmer.datasets._facts import (
+    Options,
+    declared,
+    find_file,
+    find_folder,
+)
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sequence_images import read_images
@@ -25,25 +29,7 @@ _CODES = (
 )  # fmt: skip
 _PATH, _EXPRESSION = 0, 6
 
-FACTS = CorpusFacts(
-    name="affectnet",
-    title="AffectNet",
-    holds="images",
-    paper="Mollahosseini et al. (2019), AffectNet: A Database for Facial Expression, Valence, and "
-    "Arousal Computing in the Wild, IEEE Transactions on Affective Computing 10(1)",
-    access="a principal investigator signs the agreement of the authors (University of Denver)",
-    terms="academic only; no redistribution",
-    variants=MappingProxyType(
-        {
-            "training": Counts(words=words(*_CODES)),
-            "validation": Counts(words=words(*_CODES)),
-        }
-    ),
-    unsure=(
-        "Images in each list: about 420,000 and 5,500.",
-        "The newer release with annotations/<id>_exp.npy is not read.",
-    ),
-)
+FACTS = declared("affectnet")
 
 
 @register_corpus(FACTS)

@@ -7,46 +7,17 @@ apex; the first is taken.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 
 from openmer.datasets._annotations import Annotation, annotation_of
 from openmer.datasets._corrections import read_rows
-from openmer.datasets._facts import CorpusFacts, Counts, Options, advice, find_file, words
+from openmer.datasets._facts import Options, advice, declared, find_file
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, padded, read_sheet
 from openmer.errors import DataError
 
-FACTS = CorpusFacts(
-    name="casme",
-    title="CASME",
-    holds="clips",
-    paper="Yan et al. (2013), CASME Database: A Dataset of Spontaneous Micro-Expressions Collected "
-    "From Neutralized Faces, FG",
-    access="a member of staff signs the agreement at casme.psych.ac.cn",
-    terms="academic, non-commercial; no redistribution; only the listed figures may be published",
-    fps=Fraction(60),
-    forms=("frames",),
-    variants=MappingProxyType(
-        {
-            "2019": Counts(
-                items=193,
-                words=words(
-                    "tense", "disgust", "repression", "surprise", "happiness", "sadness", "fear",
-                    "contempt",
-                ),
-                words_recalled=True,
-            )
-        }
-    ),
-    unsure=(
-        "Which words the sheet has, and how often.",
-        "How the folder above sub01 is called, and the files in a clip.",
-        "Corrections: applied only where the sheet's value is impossible by itself.",
-    ),
-)  # fmt: skip
+FACTS = declared("casme")
 
 _COLUMNS = {
     "subject": ("Subject",),

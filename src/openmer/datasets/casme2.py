@@ -12,49 +12,22 @@ says sadness, for three clips. The MEGC 2019 composite is defined on the 2014 co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 
 from openmer.datasets._annotations import Annotation, annotation_of
 from openmer.datasets._corrections import read_rows
-from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
+from openmer.datasets._facts import (
+    Options,
+    declared,
+    find_file,
+    find_folder,
+)
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, padded, read_sheet
 from openmer.errors import DataError
 
-FACTS = CorpusFacts(
-    name="casme2",
-    title="CASME II",
-    holds="clips",
-    paper="Yan et al. (2014), CASME II: An Improved Spontaneous Micro-Expression Database and the "
-    "Baseline Evaluation, PLoS ONE 9(1)",
-    access="a member of staff signs the agreement at casme.psych.ac.cn",
-    terms="academic, non-commercial; no redistribution; only the listed figures may be published",
-    fps=Fraction(200),
-    forms=("raw", "cropped"),
-    variants=MappingProxyType(
-        {
-            "2014": Counts(
-                subjects=26,
-                items=255,
-                words=words(
-                    others=99, disgust=63, happiness=32, repression=27, surprise=25, sadness=7,
-                    fear=2,
-                ),
-            ),
-            "2019": Counts(
-                subjects=26,
-                items=255,
-                words=words(
-                    others=99, disgust=63, happiness=32, repression=27, surprise=28, sadness=4,
-                    fear=2,
-                ),
-            ),
-        }
-    ),
-)  # fmt: skip
+FACTS = declared("casme2")
 
 _SHEETS = {"2014": "CASME2-coding-20140508.xlsx", "2019": "CASME2-coding-20190701.xlsx"}
 _COLUMNS = {

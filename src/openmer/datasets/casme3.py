@@ -12,44 +12,17 @@ apex: its clips are "unlabelled". Part B has no annotation of movements, so no c
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 
 from openmer.datasets._annotations import Annotation, annotation_of, read_annotations
 from openmer.datasets._corrections import read_rows
-from openmer.datasets._facts import CorpusFacts, Counts, Options, advice, find_file, words
+from openmer.datasets._facts import Options, advice, declared, find_file
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, padded, read_sheet
 from openmer.errors import DataError
 
-FACTS = CorpusFacts(
-    name="casme3",
-    title="CAS(ME)^3",
-    holds="clips",
-    paper="Li et al. (2023), CAS(ME)^3: A Third Generation Facial Spontaneous Micro-Expression "
-    "Database With Depth Information and High Ecological Validity, IEEE TPAMI 45(3)",
-    access="a member of staff signs the agreement at casme.psych.ac.cn",
-    terms="academic, non-commercial; no redistribution; only the listed figures may be published",
-    fps=Fraction(30),
-    forms=("color", "depth"),
-    variants=MappingProxyType(
-        {
-            "A": Counts(
-                items=860,
-                words=words(
-                    disgust=250, surprise=187, others=161, fear=86, anger=64, sad=57, happy=55
-                ),
-            ),
-            "C": Counts(words=words("unlabelled"), words_recalled=True),
-        }
-    ),
-    unsure=(
-        "Where the frames of part C are, below spNO.1 or the bare number of the subject.",
-        "100 subjects were recorded; how many of them have a clip is not declared.",
-    ),
-)
+FACTS = declared("casme3")
 
 _COLUMNS = {
     "subject": ("Subject",),

@@ -11,39 +11,21 @@ known.
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 
 from openmer.datasets._annotations import Annotation
 from openmer.datasets._corrections import corrected_reading
-from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
+from openmer.datasets._facts import (
+    Options,
+    declared,
+    find_file,
+    find_folder,
+)
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import plain, read_cells
 
-_WORDS = words("negative", "positive", "surprise", "others")
-FACTS = CorpusFacts(
-    name="casme_squared",
-    title="CAS(ME)^2",
-    holds="clips",
-    paper="Qu et al. (2018), CAS(ME)^2: A Database for Spontaneous Macro-Expression and "
-    "Micro-Expression Spotting and Recognition, IEEE Transactions on Affective Computing 9(4)",
-    access="a member of staff signs the agreement at casme.psych.ac.cn",
-    terms="academic, non-commercial; no redistribution; only the listed figures may be published",
-    fps=Fraction(30),
-    forms=("raw", "selected", "cropped"),
-    variants=MappingProxyType(
-        {
-            "micro": Counts(items=57, words=_WORDS, words_recalled=True),
-            "macro": Counts(items=300, words=_WORDS, words_recalled=True),
-        }
-    ),
-    unsure=(
-        "22 subjects in all; how many of them have a micro-expression is not declared.",
-        "The words for emotions, and clips per word.",
-    ),
-)
+FACTS = declared("casme_squared")
 
 _FOLDERS = {"raw": "rawpic", "selected": "selectedpic", "cropped": "cropped"}
 _FIELDS = ("subject_id", "clip", "onset", "apex", "offset", "action_units", "emotion", "kind")

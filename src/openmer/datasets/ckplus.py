@@ -9,38 +9,13 @@ images, three by default, as in the pretraining of several papers.
 from __future__ import annotations
 
 from pathlib import Path
-from types import MappingProxyType
 
-from openmer.datasets._facts import CorpusFacts, Counts, Options, find_folder, words
+from openmer.datasets._facts import Options, declared, find_folder
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sequence_images import Sequence, last_frames, read_sequences
 
-FACTS = CorpusFacts(
-    name="ckplus",
-    title="CK+",
-    holds="images",
-    paper="Lucey et al. (2010), The Extended Cohn-Kanade Dataset (CK+): A complete dataset for "
-    "action unit and emotion-specified expression, CVPR Workshops 2010",
-    access="sign the agreement of the Affect Analysis Group, University of Pittsburgh",
-    terms="non-commercial research; no redistribution; few subjects may be shown",
-    variants=MappingProxyType(
-        {
-            "labelled": Counts(
-                items=327,
-                words=words(
-                    anger=45, contempt=18, disgust=59, fear=25, happy=69, sadness=28, surprise=83
-                ),
-                words_recalled=True,
-            )
-        }
-    ),
-    per_sequence=3,
-    unsure=(
-        "Sequences per word.",
-        "123 subjects were recorded; how many have a labelled sequence is not declared.",
-    ),
-)
+FACTS = declared("ckplus")
 
 _CODES = ("neutral", "anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
 

@@ -7,41 +7,17 @@ B, without labels) and ``<Filename>/00109.png``, right in the root or in a folde
 from __future__ import annotations
 
 from pathlib import Path
-from types import MappingProxyType
 
 from openmer.datasets._annotations import Annotation, annotation_of
 from openmer.datasets._corrections import read_rows
-from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, words
+from openmer.datasets._facts import Options, declared, find_file
 from openmer.datasets._numbers import read_rate
 from openmer.datasets._paths import find_name, folders_named
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, read_sheet
 
-FACTS = CorpusFacts(
-    name="dfme",
-    title="DFME",
-    holds="clips",
-    paper="Zhao et al. (2023), DFME: A New Benchmark for Dynamic Facial Micro-Expression "
-    "Recognition, IEEE Transactions on Affective Computing",
-    access="sign the agreement at mea-lab-421.github.io",
-    terms="research only; no redistribution",
-    forms=("frames",),
-    variants=MappingProxyType(
-        {
-            "training": Counts(
-                items=1856,
-                words=words(
-                    "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise"
-                ),
-            )
-        }
-    ),
-    unsure=(
-        "Clips per word; how many subjects the challenge release has.",
-        "What the folder above the clips is called.",
-    ),
-)
+FACTS = declared("dfme")
 
 _COLUMNS = {
     "subject": ("Subject",),

@@ -14,37 +14,17 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from openmer.clip import Image
-from openmer.datasets._facts import CorpusFacts, Counts, Options, find_folder, words
+from openmer.datasets._facts import Options, declared, find_folder
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register_corpus
 from openmer.errors import DataError, reading_file
 
-FACTS = CorpusFacts(
-    name="fer2013",
-    title="FER2013",
-    holds="images",
-    paper="Goodfellow et al. (2013), Challenges in Representation Learning: A Report on Three "
-    "Machine Learning Contests, ICONIP 2013",
-    access="Kaggle, challenges-in-representation-learning-facial-expression-recognition-challenge",
-    terms="images found on the web, no formal licence: do not redistribute",
-    variants=MappingProxyType(
-        {
-            "all": Counts(
-                items=35887,
-                words=words(
-                    angry=4953, disgust=547, fear=5121, happy=8989, sad=6077, surprise=4002,
-                    neutral=6198,
-                ),
-            )
-        }
-    ),
-)  # fmt: skip
+FACTS = declared("fer2013")
 
 SIDE = 48  # pixels
 _CODES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")

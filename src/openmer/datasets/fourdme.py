@@ -8,43 +8,17 @@ empty, the flags are joined by "+", as in "negative+surprise".
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 
 from openmer.datasets._annotations import Annotation, annotation_of
 from openmer.datasets._corrections import read_rows
-from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, words
+from openmer.datasets._facts import Options, declared, find_file
 from openmer.datasets._paths import find_name, folders_named
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, read_sheet
 
-FACTS = CorpusFacts(
-    name="fourdme",
-    title="4DME",
-    holds="clips",
-    paper="Li et al. (2023), 4DME: A Spontaneous 4D Micro-Expression Dataset With Multimodalities, "
-    "IEEE Transactions on Affective Computing 14(4)",
-    access="sign the agreement of the Center for Machine Vision and Signal Analysis, University "
-    "of Oulu",
-    terms="research only; no redistribution",
-    fps=Fraction(60),
-    variants=MappingProxyType(
-        {
-            "micro": Counts(
-                items=267,
-                words=words("positive", "negative", "surprise", "repression", "others"),
-                words_recalled=True,
-            )
-        }
-    ),
-    unsure=(
-        "Subjects, clips per word, and how the text of a clip with several labels is written.",
-        "The folders between the root and a clip.",
-        "That the action units of the rows 146 and 147 are exchanged, as one public loader has it.",
-    ),
-)
+FACTS = declared("fourdme")
 
 _FLAGS = ("positive", "negative", "surprise", "repression", "others")
 _COLUMNS = {

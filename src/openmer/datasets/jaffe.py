@@ -10,32 +10,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from openmer.clip import Image
-from openmer.datasets._facts import CorpusFacts, Counts, Options, advice, words
+from openmer.datasets._facts import Options, advice, declared
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register_corpus
 from openmer.errors import DataError
 
-FACTS = CorpusFacts(
-    name="jaffe",
-    title="JAFFE",
-    holds="images",
-    paper="Lyons et al. (1998), Coding Facial Expressions with Gabor Wavelets, FG 1998",
-    access="request on Zenodo, record 3451524, following its instructions",
-    terms="non-commercial science; citation required; no redistribution",
-    variants=MappingProxyType(
-        {
-            "all": Counts(
-                subjects=10,
-                items=213,
-                words=words(
-                    anger=30, disgust=29, fear=32, happiness=31, neutral=30, sadness=31, surprise=30
-                ),
-                words_recalled=True,
-            )
-        }
-    ),
-    unsure=("Images per word.",),
-)
+FACTS = declared("jaffe")
 
 _CODES = MappingProxyType(
     {

@@ -22,33 +22,12 @@ from types import MappingProxyType
 
 from openmer.clip import Clip
 from openmer.datasets import casme2, samm, smic
-from openmer.datasets._facts import CorpusFacts, Counts, Options, options_of, words
+from openmer.datasets._facts import Options, declared, options_of
 from openmer.datasets._reading import Problem, Reading, count_problems, error
 from openmer.datasets._registry import Roots, register_composite
 from openmer.datasets._registry import read as read_corpus
 
-FACTS = CorpusFacts(
-    name="megc2019",
-    title="MEGC 2019 composite",
-    holds="clips",
-    paper="See et al. (2019), MEGC 2019: the Second Facial Micro-Expressions Grand Challenge, "
-    "FG 2019",
-    access=f"SMIC: {smic.FACTS.access}; CASME II: {casme2.FACTS.access}; SAMM: {samm.FACTS.access}",
-    terms="those of SMIC, CASME II and SAMM",
-    forms=("raw", "cropped"),
-    variants=MappingProxyType(
-        {
-            "2014": Counts(
-                subjects=68,
-                items=442,
-                words=words(
-                    negative=70, positive=51, surprise=43 + 25 + 15, disgust=63 - 2 + 9,
-                    repression=27, happiness=32 + 26, anger=57, contempt=12, fear=8, sadness=6,
-                ),
-            )
-        }
-    ),
-)  # fmt: skip
+FACTS = declared("megc2019")
 
 PARTS = MappingProxyType({"smic": "HS", "casme2": "2014", "samm": "v2"})
 CLIPS = MappingProxyType({"smic": 164, "casme2": 145, "samm": 133})

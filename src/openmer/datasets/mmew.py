@@ -8,45 +8,22 @@ of a clip is found by its name, because folders and sheet do not always agree on
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 
 from openmer.datasets._annotations import Annotation, annotation_of, read_annotations
 from openmer.datasets._corrections import corrected, read_corrections
-from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
+from openmer.datasets._facts import (
+    Options,
+    declared,
+    find_file,
+    find_folder,
+)
 from openmer.datasets._paths import find_name
 from openmer.datasets._reading import Problem, Reading, note
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, padded, read_sheet
 
-FACTS = CorpusFacts(
-    name="mmew",
-    title="MMEW",
-    holds="clips",
-    paper="Ben et al. (2022), Video-Based Facial Micro-Expression Analysis: A Survey of Datasets, "
-    "Features and Algorithms, IEEE TPAMI 44(9)",
-    access="fill in the request form at dpailab.com",
-    terms="research only; no redistribution",
-    fps=Fraction(90),
-    variants=MappingProxyType(
-        {
-            "micro": Counts(
-                items=300,
-                words=words(
-                    happiness=36, anger=8, surprise=89, disgust=72, fear=16, sadness=13, others=66
-                ),
-                words_recalled=True,
-            )
-        }
-    ),
-    unsure=(
-        "36 subjects in the paper, 30 released: none declared.",
-        "Clips per word.",
-        "That the sheet's frame numbers are those of the file names.",
-        "Which values are right in the rows whose apex or offset is impossible.",
-    ),
-)
+FACTS = declared("mmew")
 
 _COLUMNS = {
     "subject": ("Subject",),

@@ -6,39 +6,15 @@ the middle of a take stand for it, eight by default (papers take six to ten "nea
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 
-from openmer.datasets._facts import CorpusFacts, Counts, Options, advice, words
+from openmer.datasets._facts import Options, advice, declared
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sequence_images import Sequence, middle_frames, read_sequences
 from openmer.errors import DataError
 
-FACTS = CorpusFacts(
-    name="mug",
-    title="MUG",
-    holds="images",
-    paper="Aifanti et al. (2010), The MUG Facial Expression Database, WIAMIS 2010",
-    access="licence request at mug.ee.auth.gr/fed",
-    terms="research only; no redistribution",
-    fps=Fraction(19),
-    variants=MappingProxyType(
-        {
-            "all": Counts(
-                words=words(
-                    "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"
-                )
-            )
-        }
-    ),
-    per_sequence=8,
-    unsure=(
-        "How many subjects and takes a copy holds; it depends on what was granted.",
-        "That the middle of a take is near its apex.",
-    ),
-)
+FACTS = declared("mug")
 
 
 @register_corpus(FACTS)

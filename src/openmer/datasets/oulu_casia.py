@@ -7,34 +7,14 @@ are its images, three by default.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 
-from openmer.datasets._facts import CorpusFacts, Counts, Options, find_folder
+from openmer.datasets._facts import Options, declared, find_folder
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sequence_images import Sequence, last_frames, read_sequences
 
-_WORDS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
-_COUNTS = Counts(subjects=80, items=480, words=MappingProxyType(dict.fromkeys(_WORDS, 80)))
-
-FACTS = CorpusFacts(
-    name="oulu_casia",
-    title="Oulu-CASIA",
-    holds="images",
-    paper="Zhao et al. (2011), Facial expression recognition from near-infrared videos, Image and "
-    "Vision Computing 29(9)",
-    access="sign the agreement of the Center for Machine Vision and Signal Analysis, University "
-    "of Oulu",
-    terms="research only; no redistribution",
-    fps=Fraction(25),
-    variants=MappingProxyType(
-        {f"{camera}-{light}": _COUNTS for camera in ("VL", "NI") for light in
-         ("Strong", "Weak", "Dark")}
-    ),
-    per_sequence=3,
-)  # fmt: skip
+FACTS = declared("oulu_casia")
 
 
 @register_corpus(FACTS)

@@ -13,38 +13,13 @@ from types import MappingProxyType
 
 from openmer.clip import Image
 from openmer.config import read_text
-from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, words
+from openmer.datasets._facts import Options, declared, find_file
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sequence_images import read_images
 from openmer.errors import DataError
 
-FACTS = CorpusFacts(
-    name="rafdb",
-    title="RAF-DB",
-    holds="images",
-    paper="Li et al. (2017), Reliable Crowdsourcing and Deep Locality-Preserving Learning for "
-    "Expression Recognition in the Wild, CVPR 2017",
-    access="whdeng.cn/RAF: a member of staff asks with an institutional address",
-    terms="non-commercial research; no copy of images or derived data beyond one's own site",
-    forms=("aligned", "original"),
-    variants=MappingProxyType(
-        {
-            "basic": Counts(
-                items=12271 + 3068,
-                words=words(
-                    surprise=1619, fear=355, disgust=877, happiness=5957, sadness=2460, anger=867,
-                    neutral=3204,
-                ),
-                words_recalled=True,
-            )
-        }
-    ),
-    unsure=(
-        "Images per word.",
-        "That an aligned image shows about what the box of a face detector would.",
-    ),
-)  # fmt: skip
+FACTS = declared("rafdb")
 
 _CODES = MappingProxyType(
     {

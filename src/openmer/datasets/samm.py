@@ -7,43 +7,21 @@ digits behind the last underscore of a file are the frame number.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 
 from openmer.datasets._annotations import Annotation, annotation_of
 from openmer.datasets._corrections import read_rows
-from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
+from openmer.datasets._facts import (
+    Options,
+    declared,
+    find_file,
+    find_folder,
+)
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, padded, read_sheet
 
-FACTS = CorpusFacts(
-    name="samm",
-    title="SAMM",
-    holds="clips",
-    paper="Davison et al. (2018), SAMM: A Spontaneous Micro-Facial Movement Dataset, IEEE "
-    "Transactions on Affective Computing 9(1)",
-    access="sign SAMM_ReleaseAgreementV2.pdf and write to M.Yap@mmu.ac.uk",
-    terms="non-commercial research; no redistribution; few subjects may be shown in publications",
-    fps=Fraction(200),
-    variants=MappingProxyType(
-        {
-            "v2": Counts(
-                subjects=29,
-                items=159,
-                words=words(
-                    anger=57, happiness=26, other=26, surprise=15, contempt=12, disgust=9, fear=8,
-                    sadness=6,
-                ),
-            )
-        }
-    ),
-    unsure=(
-        "The faulty apex and offset values of older copies are not known, so their corrections "
-        "apply only where the value is impossible.",
-    ),
-)  # fmt: skip
+FACTS = declared("samm")
 
 _COLUMNS = {
     "subject": ("Subject",),

@@ -8,33 +8,16 @@ clip is its type, "Macro" or "Micro - 1/2". The versions of the sheet differ in 
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 
 from openmer.datasets._annotations import Annotation, annotation_of
 from openmer.datasets._corrections import read_rows
-from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file
+from openmer.datasets._facts import Options, declared, find_file
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, padded, read_sheet
 
-_COUNTS = Counts(words=MappingProxyType({"macro": 343, "micro - 1/2": 159}), words_recalled=True)
-FACTS = CorpusFacts(
-    name="samm_long",
-    title="SAMM Long Videos",
-    holds="clips",
-    paper="Yap et al. (2020), SAMM Long Videos: A Spontaneous Facial Micro- and Macro-Expressions "
-    "Dataset, FG 2020",
-    access="sign SAMM_ReleaseAgreementV2.pdf and write to M.Yap@mmu.ac.uk",
-    terms="non-commercial research; no redistribution; few subjects may be shown in publications",
-    fps=Fraction(200),
-    variants=MappingProxyType({"V3": _COUNTS, "V2": _COUNTS, "V1": _COUNTS}),
-    unsure=(
-        "Which version of the sheet has 343 and 159 rows; the others differ.",
-        "That frames lie in a folder named as the clip without its last number.",
-    ),
-)
+FACTS = declared("samm_long")
 
 _COLUMNS = {
     "subject": ("Subject",),

@@ -13,36 +13,19 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 
 from openmer.datasets._annotations import Annotation, read_annotations
-from openmer.datasets._facts import CorpusFacts, Counts, Options, advice, find_folder, words
+from openmer.datasets._facts import (
+    Options,
+    advice,
+    declared,
+    find_folder,
+)
 from openmer.datasets._reading import Problem, Reading, error, note
 from openmer.datasets._registry import register_corpus
 from openmer.errors import DataError
 
-_SMALL = Counts(subjects=8, items=71, words=words("negative", "positive", "surprise"))
-FACTS = CorpusFacts(
-    name="smic",
-    title="SMIC",
-    holds="clips",
-    paper="Li et al. (2013), A Spontaneous Micro-expression Database: Inducement, Collection and "
-    "Baseline, FG 2013",
-    access="sign the agreement of the Center for Machine Vision and Signal Analysis, University "
-    "of Oulu",
-    terms="research only; no redistribution",
-    forms=("raw", "cropped"),
-    variants=MappingProxyType(
-        {
-            "HS": Counts(
-                subjects=16, items=164, words=words(negative=70, positive=51, surprise=43)
-            ),
-            "VIS": _SMALL,
-            "NIR": _SMALL,
-        }
-    ),
-    unsure=("Clips per word in VIS and NIR.",),
-)
+FACTS = declared("smic")
 
 _FPS = {"HS": Fraction(100), "VIS": Fraction(25), "NIR": Fraction(25)}
 _FOLDERS = {"raw": ("SMIC", "SMIC_all_raw"), "cropped": ("SMIC_all_cropped",)}

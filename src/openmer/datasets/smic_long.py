@@ -13,40 +13,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 
 from openmer.datasets._annotations import Annotation
 from openmer.datasets._corrections import corrected_reading
-from openmer.datasets._facts import CorpusFacts, Counts, Options, find_file, find_folder, words
+from openmer.datasets._facts import (
+    Options,
+    declared,
+    find_file,
+    find_folder,
+)
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, read_sheet
 from openmer.datasets.smic import parse_clip_name
 
-_CLASSES = words("negative", "positive", "surprise")
-FACTS = CorpusFacts(
-    name="smic_long",
-    title="SMIC-E",
-    holds="clips",
-    paper="Li et al. (2018), Towards Reading Hidden Emotions: A Comparative Study of Spontaneous "
-    "Micro-Expression Spotting and Recognition Methods, IEEE Transactions on Affective Computing "
-    "9(4)",
-    access="sign the agreement of the Center for Machine Vision and Signal Analysis, University "
-    "of Oulu",
-    terms="research only; no redistribution",
-    variants=MappingProxyType(
-        {
-            "HS": Counts(subjects=16, words=_CLASSES),
-            "VIS": Counts(subjects=8, words=_CLASSES),
-            "NIR": Counts(subjects=8, words=_CLASSES),
-        }
-    ),
-    unsure=(
-        "Videos: 162 rows in one release of the HS sheet (70 negative, 51 positive, 41 surprise), "
-        "157 in an edited one; five videos hold a second movement.",
-        "The names of the folders of VIS and NIR.",
-    ),
-)
+FACTS = declared("smic_long")
 
 _FPS = {"HS": Fraction(100), "VIS": Fraction(25), "NIR": Fraction(25)}
 _COLUMNS = {
