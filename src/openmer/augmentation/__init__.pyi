@@ -1,24 +1,10 @@
-from ._augmentation import (
-    AUGMENTATIONS as AUGMENTATIONS,
-)
-from ._augmentation import (
-    Augmentation as Augmentation,
-)
-from ._augmentation import (
-    Draws as Draws,
-)
-from ._augmentation import (
-    Planes as Planes,
-)
-from ._augmentation import (
-    apply_all as apply_all,
-)
-from ._augmentation import (
-    sample_all as sample_all,
-)
-from ._augmentation_field import (
-    AugmentationField as AugmentationField,
-)
+from ._augmentation import AUGMENTATIONS as AUGMENTATIONS
+from ._augmentation import Augmentation as Augmentation
+from ._augmentation import Draws as Draws
+from ._augmentation import Planes as Planes
+from ._augmentation import apply_all as apply_all
+from ._augmentation import sample_all as sample_all
+from ._augmentation_field import AugmentationField as AugmentationField
 from .affine import Affine as Affine
 from .affine import resize_images as resize_images
 from .brightness import Brightness as Brightness

@@ -12,14 +12,7 @@ import typer
 
 from openmer import datasets, methods, preprocessing, pretraining
 from openmer.cli._console import errors, output, print_table, progress, tell, warn
-from openmer.cli._options import (
-    MOST_SEED,
-    MOST_WORKERS,
-    DeviceOption,
-    Json,
-    MethodName,
-    Overrides,
-)
+from openmer.cli._options import MOST_SEED, MOST_WORKERS, DeviceOption, Json, MethodName, Overrides
 from openmer.errors import ConfigError, unknown_name
 from openmer.files import readable, replace_file, require_own, require_room
 from openmer.theme import FIGURE_MARK

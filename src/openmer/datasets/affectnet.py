@@ -12,12 +12,7 @@ import csv
 from pathlib import Path
 
 from openmer.clip import Image
-from openmer.datasets._facts import (
-    Options,
-    declared,
-    find_file,
-    find_folder,
-)
+from openmer.datasets._facts import Options, declared, find_file, find_folder
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sequence_images import read_images

@@ -15,12 +15,7 @@ from pathlib import Path
 
 from openmer.datasets._annotations import Annotation
 from openmer.datasets._corrections import corrected_reading
-from openmer.datasets._facts import (
-    Options,
-    declared,
-    find_file,
-    find_folder,
-)
+from openmer.datasets._facts import Options, declared, find_file, find_folder
 from openmer.datasets._reading import Problem, Reading, error
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import plain, read_cells

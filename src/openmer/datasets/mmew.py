@@ -12,12 +12,7 @@ from pathlib import Path
 
 from openmer.datasets._annotations import Annotation, annotation_of, read_annotations
 from openmer.datasets._corrections import corrected, read_corrections
-from openmer.datasets._facts import (
-    Options,
-    declared,
-    find_file,
-    find_folder,
-)
+from openmer.datasets._facts import Options, declared, find_file, find_folder
 from openmer.datasets._paths import find_name
 from openmer.datasets._reading import Problem, Reading, note
 from openmer.datasets._registry import register_corpus

@@ -11,12 +11,7 @@ from pathlib import Path
 
 from openmer.datasets._annotations import Annotation, annotation_of
 from openmer.datasets._corrections import read_rows
-from openmer.datasets._facts import (
-    Options,
-    declared,
-    find_file,
-    find_folder,
-)
+from openmer.datasets._facts import Options, declared, find_file, find_folder
 from openmer.datasets._reading import Reading
 from openmer.datasets._registry import register_corpus
 from openmer.datasets._sheets import SheetRow, padded, read_sheet

@@ -15,12 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from openmer.datasets._annotations import Annotation, read_annotations
-from openmer.datasets._facts import (
-    Options,
-    advice,
-    declared,
-    find_folder,
-)
+from openmer.datasets._facts import Options, advice, declared, find_folder
 from openmer.datasets._reading import Problem, Reading, error, note
 from openmer.datasets._registry import register_corpus
 from openmer.errors import DataError

@@ -12,52 +12,22 @@ from ._audit_stamp import audit_sentence as audit_sentence
 from ._audit_stamp import audit_state as audit_state
 from ._audit_stamp import read_audit as read_audit
 from ._audit_stamp import write_audit as write_audit
-from ._bootstrap import (
-    LEVEL as LEVEL,
-)
-from ._bootstrap import (
-    Comparison as Comparison,
-)
+from ._bootstrap import LEVEL as LEVEL
+from ._bootstrap import Comparison as Comparison
 from ._bootstrap import Estimate as Estimate
-from ._bootstrap import (
-    Interval as Interval,
-)
-from ._bootstrap import (
-    compare_runs as compare_runs,
-)
-from ._bootstrap import (
-    score_differences as score_differences,
-)
-from ._calibration import (
-    BINS as BINS,
-)
-from ._calibration import (
-    CalibratedByOthers as CalibratedByOthers,
-)
-from ._calibration import (
-    Calibration as Calibration,
-)
-from ._calibration import (
-    ProbabilityErrors as ProbabilityErrors,
-)
-from ._calibration import (
-    ScoreKind as ScoreKind,
-)
-from ._calibration import (
-    calibrate as calibrate,
-)
-from ._calibration import (
-    confidence_bins as confidence_bins,
-)
-from ._calibration import (
-    kind_of_scores as kind_of_scores,
-)
-from ._calibration import (
-    logits_of as logits_of,
-)
-from ._calibration import (
-    probabilities_at as probabilities_at,
-)
+from ._bootstrap import Interval as Interval
+from ._bootstrap import compare_runs as compare_runs
+from ._bootstrap import score_differences as score_differences
+from ._calibration import BINS as BINS
+from ._calibration import CalibratedByOthers as CalibratedByOthers
+from ._calibration import Calibration as Calibration
+from ._calibration import ProbabilityErrors as ProbabilityErrors
+from ._calibration import ScoreKind as ScoreKind
+from ._calibration import calibrate as calibrate
+from ._calibration import confidence_bins as confidence_bins
+from ._calibration import kind_of_scores as kind_of_scores
+from ._calibration import logits_of as logits_of
+from ._calibration import probabilities_at as probabilities_at
 from ._challenge import Answer as Answer
 from ._challenge import AnswerScores as AnswerScores
 from ._challenge import Predicted as Predicted
@@ -69,183 +39,83 @@ from ._challenge import read_predicted as read_predicted
 from ._challenge import score_answers as score_answers
 from ._challenge import video_name as video_name
 from ._challenge import write_answers as write_answers
-from ._cross_validate import (
-    cross_validate as cross_validate,
-)
-from ._cross_validate import (
-    evaluate as evaluate,
-)
-from ._experiment import (
-    Progress as Progress,
-)
-from ._experiment import (
-    Protocol as Protocol,
-)
-from ._experiment import (
-    Task as Task,
-)
-from ._experiment import (
-    fold_job as fold_job,
-)
-from ._experiment import (
-    fold_jobs as fold_jobs,
-)
-from ._experiment import (
-    prepare_task as prepare_task,
-)
+from ._cross_validate import cross_validate as cross_validate
+from ._cross_validate import evaluate as evaluate
+from ._experiment import Progress as Progress
+from ._experiment import Protocol as Protocol
+from ._experiment import Task as Task
+from ._experiment import fold_job as fold_job
+from ._experiment import fold_jobs as fold_jobs
+from ._experiment import prepare_task as prepare_task
 from ._leaks import LEAKS as LEAKS
 from ._leaks import Leak as Leak
 from ._metrics import METRICS as METRICS
 from ._metrics import Metric as Metric
-from ._metrics import (
-    Numbers as Numbers,
-)
-from ._metrics import (
-    PerClass as PerClass,
-)
+from ._metrics import Numbers as Numbers
+from ._metrics import PerClass as PerClass
 from ._metrics import accuracy as accuracy
-from ._metrics import (
-    confusion_matrix as confusion_matrix,
-)
+from ._metrics import confusion_matrix as confusion_matrix
 from ._metrics import list_metrics as list_metrics
-from ._metrics import (
-    per_class_of as per_class_of,
-)
+from ._metrics import per_class_of as per_class_of
 from ._metrics import register_metric as register_metric
 from ._metrics import require_every_class as require_every_class
 from ._metrics import uar as uar
 from ._metrics import uf1 as uf1
-from ._predictions import (
-    PredictionTable as PredictionTable,
-)
-from ._predictions import (
-    on_clips as on_clips,
-)
-from ._predictions import (
-    read_predictions as read_predictions,
-)
-from ._predictions import (
-    read_run as read_run,
-)
-from ._predictions import (
-    write_predictions as write_predictions,
-)
+from ._predictions import PredictionTable as PredictionTable
+from ._predictions import on_clips as on_clips
+from ._predictions import read_predictions as read_predictions
+from ._predictions import read_run as read_run
+from ._predictions import write_predictions as write_predictions
 from ._protocols import LOSO as LOSO
 from ._protocols import FoldProtocol as FoldProtocol
 from ._protocols import make_folds as make_folds
 from ._protocols import register_protocol as register_protocol
-from ._read_run import (
-    RunInfo as RunInfo,
-)
-from ._read_run import (
-    load_run as load_run,
-)
-from ._read_run import (
-    read_run_info as read_run_info,
-)
-from ._seen_subjects import (
-    SeenSubjects as SeenSubjects,
-)
-from ._seen_subjects import (
-    chose_settings as chose_settings,
-)
-from ._seen_subjects import (
-    merged as merged,
-)
-from ._seen_subjects import (
-    seen_subjects as seen_subjects,
-)
-from ._seen_subjects import (
-    start_of as start_of,
-)
-from ._seen_subjects import (
-    subjects_of_weights as subjects_of_weights,
-)
-from ._splits import (
-    Fold as Fold,
-)
-from ._splits import (
-    hold_out_inside as hold_out_inside,
-)
+from ._read_run import RunInfo as RunInfo
+from ._read_run import load_run as load_run
+from ._read_run import read_run_info as read_run_info
+from ._seen_subjects import SeenSubjects as SeenSubjects
+from ._seen_subjects import chose_settings as chose_settings
+from ._seen_subjects import merged as merged
+from ._seen_subjects import seen_subjects as seen_subjects
+from ._seen_subjects import start_of as start_of
+from ._seen_subjects import subjects_of_weights as subjects_of_weights
+from ._splits import Fold as Fold
+from ._splits import hold_out_inside as hold_out_inside
 from ._splitter import ProtocolSplitter as ProtocolSplitter
 from ._summary import Part as Part
-from ._summary import (
-    SubjectScores as SubjectScores,
-)
-from ._summary import (
-    Summary as Summary,
-)
-from ._summary import (
-    summarise as summarise,
-)
+from ._summary import SubjectScores as SubjectScores
+from ._summary import Summary as Summary
+from ._summary import summarise as summarise
 from ._task_dataset import TaskDataset as TaskDataset
 from ._track import open_tracker as open_tracker
 from ._unit_predictions import above_threshold as above_threshold
 from ._unit_predictions import read_units as read_units
 from ._unit_predictions import require_classes as require_classes
 from ._warnings import warnings_of as warnings_of
-from ._write_run import (
-    run_folder as run_folder,
-)
-from ._write_run import (
-    versions as versions,
-)
-from ._write_run import (
-    weights_digest as weights_digest,
-)
-from .audit._audit import (
-    audit_method as audit_method,
-)
-from .audit._audit import (
-    run_audit as run_audit,
-)
+from ._write_run import run_folder as run_folder
+from ._write_run import versions as versions
+from ._write_run import weights_digest as weights_digest
+from .audit._audit import audit_method as audit_method
+from .audit._audit import run_audit as run_audit
 from .audit._pretraining_pictures import pretraining_images as pretraining_images
 from .audit._results import ResultsAudit as ResultsAudit
 from .audit._results import check_published as check_published
-from .audit._trainings import (
-    package_trainer as package_trainer,
-)
-from .audit._trainings import (
-    shortened as shortened,
-)
-from .audit._trainings import (
-    shortened_method as shortened_method,
-)
-from .spotting._matching import (
-    Span as Span,
-)
-from .spotting._matching import (
-    match_spans as match_spans,
-)
-from .spotting._matching import (
-    overlap as overlap,
-)
-from .spotting._score import (
-    score_spotting as score_spotting,
-)
-from .spotting._score import (
-    span_of as span_of,
-)
-from .spotting._scores import (
-    ScopeScores as ScopeScores,
-)
-from .spotting._scores import (
-    SpottingScores as SpottingScores,
-)
+from .audit._trainings import package_trainer as package_trainer
+from .audit._trainings import shortened as shortened
+from .audit._trainings import shortened_method as shortened_method
+from .spotting._matching import Span as Span
+from .spotting._matching import match_spans as match_spans
+from .spotting._matching import overlap as overlap
+from .spotting._score import score_spotting as score_spotting
+from .spotting._score import span_of as span_of
+from .spotting._scores import ScopeScores as ScopeScores
+from .spotting._scores import SpottingScores as SpottingScores
 from .spotting._spotted_csv import read_spotted as read_spotted
 from .spotting._spotted_csv import write_spotted as write_spotted
-from .tuning._record import (
-    FOLDER as FOLDER,
-)
-from .tuning._record import (
-    HISTORY as HISTORY,
-)
-from .tuning._search import (
-    everybody as everybody,
-)
-from .tuning._search import (
-    settled as settled,
-)
+from .tuning._record import FOLDER as FOLDER
+from .tuning._record import HISTORY as HISTORY
+from .tuning._search import everybody as everybody
+from .tuning._search import settled as settled
 
 __all__ = [
     "BINS",

@@ -22,14 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation._metrics import (
-    Counts,
-    Metric,
-    Numbers,
-    absent_classes,
-    list_metrics,
-    uf1,
-)
+from openmer.evaluation._metrics import Counts, Metric, Numbers, absent_classes, list_metrics, uf1
 from openmer.evaluation._predictions import PredictionTable, require_same_clips
 
 LEVEL = 0.95

@@ -17,12 +17,7 @@ from openmer._engine import current_engine
 from openmer.clip import Clip
 from openmer.datasets import ClipSource, LabelScheme, labelled, unit_targets
 from openmer.errors import ConfigError, DataError, ProtocolError
-from openmer.evaluation._leaks import (
-    Leak,
-    require_possible,
-    scaled_together,
-    substring_folds,
-)
+from openmer.evaluation._leaks import Leak, require_possible, scaled_together, substring_folds
 from openmer.evaluation._protocols import LOSO, make_folds, repeats_of
 from openmer.evaluation._splits import Fold, hold_out_inside
 from openmer.methods import Method

@@ -13,18 +13,7 @@ from numpy.typing import NDArray
 from openmer.preprocessing.faces._detect import LANDMARKS
 from openmer.preprocessing.flow._colours import colour_wheel, flow_to_rgb, round_up
 from openmer.preprocessing.steps._apex import Apex
-from openmer.theme import (
-    APEX,
-    GLOW,
-    GOOD,
-    INK,
-    LINE,
-    OFFSET,
-    ONSET,
-    RAISED,
-    SOFT,
-    new_figure,
-)
+from openmer.theme import APEX, GLOW, GOOD, INK, LINE, OFFSET, ONSET, RAISED, SOFT, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,12 +18,7 @@ from openmer.reports._charts import (
     interval_figure,
     subject_panels,
 )
-from openmer.reports._published import (
-    CAUTION,
-    NOT_COMPOSITE,
-    SOURCES,
-    composite_results,
-)
+from openmer.reports._published import CAUTION, NOT_COMPOSITE, SOURCES, composite_results
 from openmer.reports._rows import (
     INTERVAL_MEANS,
     LEAKY,

@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING
 
 from openmer.evaluation import METRICS, Part, RunInfo, Summary, audit_sentence
 from openmer.preprocessing import HOLDS_BINS
-from openmer.reports import (
-    Marked,
-    PublishedResult,
-    Table,
-    counted,
-    markdown_table,
-    terminal_table,
-)
+from openmer.reports import Marked, PublishedResult, Table, counted, markdown_table, terminal_table
 from openmer.reproduction._rows import QUICK_EPOCHS, Changes, row_method
 from openmer.reproduction._run_study import StudyResult
 from openmer.reproduction._study import WHOLE, Study, part_word

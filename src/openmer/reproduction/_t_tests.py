@@ -23,12 +23,7 @@ from openmer.evaluation import (
 )
 from openmer.reports import Table, printed_records
 from openmer.reproduction._paired_t import paired_t_test
-from openmer.reproduction._report import (
-    epoch_rule,
-    rows_apart,
-    rows_not_run,
-    study_title,
-)
+from openmer.reproduction._report import epoch_rule, rows_apart, rows_not_run, study_title
 from openmer.reproduction._run_study import StudyResult
 from openmer.reproduction._study import WHOLE, Study
 

@@ -20,11 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from openmer.errors import ConfigError
 from openmer.training._folds import FitJob, FitResult, FloatArray, IntArray, TrainingData, digest
 from openmer.training._kernel_methods import Feature, KernelTraining
-from openmer.training._kernel_module import (
-    both_sides,
-    feature_vectors,
-    mean_kernels,
-)
+from openmer.training._kernel_module import both_sides, feature_vectors, mean_kernels
 from openmer.training._random_features import draw_directions, random_features
 from openmer.training._seeding import generator
 

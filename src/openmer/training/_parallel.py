@@ -27,14 +27,8 @@ from openmer.training._config import Stage
 from openmer.training._folds import FitJob, FitResult, FloatArray, TrainingData, digest
 from openmer.training._kernel_methods import KernelTraining, SvmTraining
 from openmer.training._loop import fit
-from openmer.training._memory import (
-    even_chunks,
-    freed_memory_kept,
-)
-from openmer.training._network import (
-    NetworkSpec,
-    shared_features,
-)
+from openmer.training._memory import even_chunks, freed_memory_kept
+from openmer.training._network import NetworkSpec, shared_features
 from openmer.training._plan import RunPlan, Spec
 from openmer.training._retrain import retrained
 from openmer.training._single import SingleLearner

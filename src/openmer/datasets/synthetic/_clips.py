@@ -27,13 +27,7 @@ from openmer.datasets._manifest import write_manifest
 from openmer.datasets.synthetic import _motion as motion
 from openmer.datasets.synthetic._faces import Face, paint_face, sample_look
 from openmer.datasets.synthetic._photo import CROP_ORIGIN, CROP_UNITS, to_texture
-from openmer.datasets.synthetic._plan import (
-    CorpusPlan,
-    Slot,
-    corpus_plan,
-    slots,
-    stream,
-)
+from openmer.datasets.synthetic._plan import CorpusPlan, Slot, corpus_plan, slots, stream
 from openmer.errors import ConfigError
 from openmer.files import replace_folder
 

@@ -11,11 +11,7 @@ import numpy as np
 from openmer.datasets import alike_ids, ids_to_check
 from openmer.evaluation._audit_stamp import Finding
 from openmer.evaluation._experiment import Task
-from openmer.evaluation._seen_subjects import (
-    chose_settings,
-    start_of,
-    subjects_of_weights,
-)
+from openmer.evaluation._seen_subjects import chose_settings, start_of, subjects_of_weights
 from openmer.evaluation._splits import Fold
 from openmer.evaluation.audit._finding import leak_of, some
 from openmer.training import EpochRule, TrainingData

@@ -23,13 +23,7 @@ from openmer.evaluation.audit._scores import (
     filled,
     same_scores,
 )
-from openmer.evaluation.audit._trainings import (
-    Budget,
-    FitFolds,
-    Trial,
-    chosen_folds,
-    trial_of,
-)
+from openmer.evaluation.audit._trainings import Budget, FitFolds, Trial, chosen_folds, trial_of
 from openmer.training import EpochRule, FitResult, FloatArray, Setting, TrainingData
 
 _LATE = 3  # trainings that come before a fold which is compared with one of a fresh process

@@ -13,19 +13,8 @@ from openmer.clip import Clip
 from openmer.errors import DataError
 from openmer.preprocessing._frame_sequence import FrameSequence, movement
 from openmer.preprocessing.flow._resample import resize_image
-from openmer.preprocessing.steps._apex import (
-    apex_number,
-    in_clip,
-    search_record,
-    three_planes,
-)
-from openmer.preprocessing.steps._step import (
-    ALL_FRAMES,
-    IMAGE,
-    ApexPolicy,
-    ClipData,
-    Step,
-)
+from openmer.preprocessing.steps._apex import apex_number, in_clip, search_record, three_planes
+from openmer.preprocessing.steps._step import ALL_FRAMES, IMAGE, ApexPolicy, ClipData, Step
 
 
 class ApexFrameStep(Step):

@@ -8,9 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from openmer.preprocessing.flow._resample import resize_image
-from openmer.preprocessing.steps._apex import (
-    three_planes,
-)
+from openmer.preprocessing.steps._apex import three_planes
 from openmer.preprocessing.steps._step import (
     AVERAGED_FLOW,
     FLOW,

@@ -7,13 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from openmer.preprocessing.flow._motion import center_flow
-from openmer.preprocessing.steps._step import (
-    FLOW,
-    RECOVERED_FLOW,
-    STRETCHED_FLOW,
-    Array,
-    Step,
-)
+from openmer.preprocessing.steps._step import FLOW, RECOVERED_FLOW, STRETCHED_FLOW, Array, Step
 
 
 class CenterStep(Step):

@@ -10,15 +10,8 @@ from pydantic import Field
 
 from openmer.preprocessing._dynamic_image import pooled, rank_pooling_weights
 from openmer.preprocessing.flow._resample import resize_image
-from openmer.preprocessing.steps._apex import (
-    three_planes,
-)
-from openmer.preprocessing.steps._step import (
-    ALL_FRAMES,
-    DYNAMIC_IMAGE,
-    ClipData,
-    Step,
-)
+from openmer.preprocessing.steps._apex import three_planes
+from openmer.preprocessing.steps._step import ALL_FRAMES, DYNAMIC_IMAGE, ClipData, Step
 
 
 class DynamicImageStep(Step):

@@ -12,18 +12,8 @@ from openmer.errors import DataError
 from openmer.preprocessing._frame_sequence import FrameSequence, movement
 from openmer.preprocessing.flow._flow import flow_method, optical_flow
 from openmer.preprocessing.flow._resample import resize_image
-from openmer.preprocessing.steps._apex import (
-    apex_number,
-    search_record,
-    to_gray,
-)
-from openmer.preprocessing.steps._step import (
-    ALL_FRAMES,
-    FLOW,
-    ApexPolicy,
-    ClipData,
-    Step,
-)
+from openmer.preprocessing.steps._apex import apex_number, search_record, to_gray
+from openmer.preprocessing.steps._step import ALL_FRAMES, FLOW, ApexPolicy, ClipData, Step
 
 
 def _zero_or_large(size: int) -> int:

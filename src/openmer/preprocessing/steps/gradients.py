@@ -7,12 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from openmer.preprocessing.flow._motion import flow_gradients
-from openmer.preprocessing.steps._step import (
-    GRADIENTS,
-    RECOVERED_FLOW,
-    Array,
-    Step,
-)
+from openmer.preprocessing.steps._step import GRADIENTS, RECOVERED_FLOW, Array, Step
 
 
 class GradientsStep(Step):

@@ -20,14 +20,7 @@ from openmer.preprocessing.magnification._filters import (
     TemporalFilter,
     band_report,
 )
-from openmer.preprocessing.steps._step import (
-    ALIGNED,
-    FRAMES,
-    MAGNIFIED,
-    ApexPolicy,
-    ClipData,
-    Step,
-)
+from openmer.preprocessing.steps._step import ALIGNED, FRAMES, MAGNIFIED, ApexPolicy, ClipData, Step
 
 
 def _as_pair(value: object) -> object:

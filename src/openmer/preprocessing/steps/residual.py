@@ -7,11 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from openmer.preprocessing.flow._motion import residual_flow
-from openmer.preprocessing.steps._step import (
-    RECOVERED_FLOW,
-    Array,
-    Step,
-)
+from openmer.preprocessing.steps._step import RECOVERED_FLOW, Array, Step
 
 
 class ResidualStep(Step):

@@ -7,11 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from openmer.preprocessing.flow._resample import resize_flow
-from openmer.preprocessing.steps._step import (
-    FLOW,
-    Array,
-    Step,
-)
+from openmer.preprocessing.steps._step import FLOW, Array, Step
 
 
 class ResizeStep(Step):

@@ -8,11 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmer.errors import DataError
-from openmer.preprocessing.steps._step import (
-    FLOW,
-    Array,
-    Step,
-)
+from openmer.preprocessing.steps._step import FLOW, Array, Step
 
 
 class StrainStep(Step):
