@@ -26,7 +26,7 @@ def require_own(marks: Mapping[Path, str]) -> None:
     for path, mark in marks.items():
         with reading_file(path, "an earlier result", _REMEDY):
             require_room(path.parent)
-            if not path.exists():
+            if not _is_there(path):
                 continue
             if not path.is_file():
                 raise DataError(f"{path} is there already, and no file. {_REMEDY}")
@@ -55,6 +55,15 @@ def require_room(folder: Path) -> None:
         raise DataError(f"Cannot write {folder}: {why}. {_REMEDY}")
 
 
+def _is_there(path: Path) -> bool:
+    """Whether there is anything; from Python 3.14 on, `exists` hides every other error."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 def _has(path: Path, mark: str) -> bool:
     """Look for a mark near the beginning and the end of a file; a PDF has it at its end."""
     with path.open("rb") as file:
@@ -71,6 +80,6 @@ def require_same(path: Path, content: bytes) -> None:
         DataError: It does.
     """
     with reading_file(path, "a file to compare with", _REMEDY):
-        if not path.exists() or path.read_bytes() == content:
+        if not _is_there(path) or path.read_bytes() == content:
             return
     raise DataError(f"{path} is there already, with other content. Nothing was written. {_REMEDY}")

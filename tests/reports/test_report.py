@@ -15,9 +15,9 @@ from rich.console import Console
 from tests.evaluation.made_up_runs import CLASSES, make_predictions, make_run, write_run
 
 from openmer.errors import DataError
-from openmer.evaluation import write_predictions
+from openmer.evaluation import load_run, write_predictions
 from openmer.reports import _report as report
-from openmer.reports import find_runs
+from openmer.reports import find_runs, render_terminal
 from openmer.reports._rows import duration, large_number, leak_rows, ordered
 
 HOSTILE = '<script>alert("x")</script> & 100% $_{#}~^\\ | [b] *c* \x1b[31mred\u202e\n| x'
@@ -43,7 +43,7 @@ def honest(runs):
 
 def terminal(runs, width=100):
     console = Console(width=width, file=io.StringIO(), record=True)
-    console.print(report.render_terminal(runs))
+    console.print(render_terminal(runs))
     return console.export_text()
 
 
@@ -327,7 +327,7 @@ def test_a_folder_of_a_run_is_loaded(tmp_path):
     record |= {"classes": list(info.classes), "seeds": list(info.seeds)}
     text = tomli_w.dumps({"run": record, **tables})
     (tmp_path / "run.toml").write_text(text, encoding="utf-8")
-    assert report.load_run(tmp_path) == (info, summary)
+    assert load_run(tmp_path) == (info, summary)
 
 
 def test_all_files_are_written_and_repeat(tmp_path, runs):

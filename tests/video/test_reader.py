@@ -476,6 +476,19 @@ def test_a_text_stream_is_no_video(tmp_path):
         open_video(text)
 
 
+def test_a_title_in_another_encoding(tmp_path):
+    """By whichever release of PyAV is here."""
+    path = tmp_path / "film.avi"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "A-TITLE"
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width = stream.height = 64
+        container.mux(stream.encode(av.VideoFrame(64, 64, "yuv420p")))
+        container.mux(stream.encode())
+    path.write_bytes(path.read_bytes().replace(b"A-TITLE", b"\xe9\xff\xfeITLE"))
+    assert len(all_of(path)) == 1
+
+
 def test_a_camera_that_is_not_there():
     with pytest.raises(DataError, match="no camera 97"):
         open_video("camera:97")

@@ -6,7 +6,7 @@ import re
 import stat
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from openmer import remote
 from openmer.errors import DataError
@@ -74,13 +74,16 @@ def open_stream(stream: BinaryIO, name: str) -> InputContainer:
 def _opened(source: str | BinaryIO, name: str) -> InputContainer:
     import av
 
+    # Names in another encoding are no reason to refuse a video. From 19 on PyAV has no choice here.
+    older = int(av.__version__.partition(".")[0]) < 19
+    choices: dict[str, Any] = {"metadata_errors": "replace"} if older else {}
     try:
         return av.open(
             source,
             "r",
             container_options={"format_whitelist": _FORMATS},
-            metadata_errors="replace",
             buffer_size=_BUFFER_BYTES,
+            **choices,
         )
     except readable_errors() as error:
         raise DataError(
