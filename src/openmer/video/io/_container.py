@@ -78,7 +78,7 @@ def _opened(source: str | BinaryIO, name: str) -> InputContainer:
     older = int(av.__version__.partition(".")[0]) < 19
     choices: dict[str, Any] = {"metadata_errors": "replace"} if older else {}
     try:
-        return av.open(
+        opened: InputContainer = av.open(
             source,
             "r",
             container_options={"format_whitelist": _FORMATS},
@@ -90,6 +90,7 @@ def _opened(source: str | BinaryIO, name: str) -> InputContainer:
             f"{name} cannot be read as a video: {reason_of(error)}. Expected a video such as MP4, "
             f"MOV, MKV, WebM, AVI, MPEG-TS or GIF, complete with its header. {_REPAIR}"
         ) from error
+    return opened
 
 
 def video_stream(container: InputContainer, name: str, threads: int) -> VideoStream:
