@@ -20,6 +20,7 @@ Needs Linux and the extra `cluster`.
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import os
 import random
@@ -79,6 +80,7 @@ def cluster(folder: Path) -> Iterator[str]:
              "--local-directory", local)
     )  # fmt: skip
     try:
+        DaskCluster(f"dask:{address}").client.wait_for_workers(WORKERS)
         yield address
     finally:
         for process in reversed(processes):
@@ -168,6 +170,7 @@ def killed_videos(
     inodes = dict[str, int]()
     killed = twice = 0
     process, next_kill = analyze(videos, out, f"dask:{address}"), time.time() + 20
+    atexit.register(process.kill)
     while process.poll() is None:
         if time.time() > next_kill:
             next_kill = time.time() + rng.uniform(5, 25)

@@ -23,7 +23,7 @@ from openmer._dask_versions import versions
 from openmer.errors import ConfigError, OpenMERError
 
 CONNECT_S = 20  # for a scheduler to answer
-SOON_S = 20  # for a first worker, before any work
+SOON_S = 60  # for a first worker, before any work
 WAIT_S = 120  # for a worker, later
 QUEUE_S = 86_400  # for a job of Slurm to begin
 _SLURM = "slurm"  # the section that is read where no other is named

@@ -114,7 +114,7 @@ class Engine:
         Raises:
             ConfigError: A scheduler that runs elsewhere does not answer; or jobs of Slurm cannot be
                 submitted from here, or their section of the configuration is not there.
-            OpenMERError: That scheduler has no worker, and gets none within 20 s.
+            OpenMERError: That scheduler has no worker, and gets none within a minute.
         """
         kind, _, where = self.name.partition(":")
         if kind == "dask" and where:
