@@ -1,5 +1,6 @@
 """What the parts of the audit do, one by one and without any training."""
 
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -38,6 +39,7 @@ from openmer.evaluation.audit._scores import (
     score_by_clip,
 )
 from openmer.evaluation.audit._trainings import (
+    Budget,
     Trial,
     _companion,
     _emptied,
@@ -294,6 +296,27 @@ def test_the_training_before_is_another_fold_or_one_of_all_clips():
     trial = trial_of(task, None, replace(first, seed=5), "fixed", Recorder())
     assert (trial.job.seed, len(trial.before)) == (5, 1)
     assert trial_of(task, None, first, "fixed", Recorder()).job.seed == 0
+
+
+@pytest.mark.parametrize(
+    ("folds", "passed_s", "allowed"), [(1, 29, True), (1, 31, False), (3, 44, True), (3, 46, False)]
+)
+def test_a_fold_is_expected_to_take_as_long_as_those_before(folds, passed_s, allowed):
+    began = time.monotonic() - passed_s
+    assert Budget(1.0, folds, began).allows_another() == allowed
+    assert Budget(0.0, folds, began).allows_another() and Budget(1.0, 0, 0.0).allows_another()
+
+
+def test_equal_units_of_equal_clips_are_no_conflict():
+    data = make_data()
+    data.inputs[3] = data.inputs[6] = data.inputs[9]
+    units = np.zeros((24, 2), np.float32)
+    units[3], units[6] = (0, np.nan), (0, 1)
+    units[9] = (0, 1)
+    assert check_labels(make_subjects(), replace(data, units=units)) == []
+    units[9, 1] = 0
+    (found,) = check_labels(make_subjects(), replace(data, units=units))
+    assert found.message.endswith("have different action units.")
 
 
 def test_a_trainer_holds_no_clips_that_it_is_not_given():

@@ -174,6 +174,7 @@ def test_epochs_that_are_left_out_or_differ_are_noted_with_the_first_of_them():
         # by fold: the best is told, the last is told, both are one, and half of each
         ("s0 1 .5 .9, s0 - .9", []),
         ("s0 0 .9, s0 1 .5, s0 - .9, s1 0 .8, s1 1 .4", ["1 of 2 folds tell the best"]),
+        ("s0 0 .9, s0 1 .5, s0 - .9, s1 0 .8", ["1 of 1 folds tell the best"]),
         ("s0 0 .9, s0 1 .5, s0 - .5, s1 0 .8, s1 1 .4", []),
         ("s0 0 .9, s0 1 .5, s0 - .9, s1 0 .8, s1 1 .4, s1 - .4", []),
         ("s0 0 .5, s0 1 .9, s0 - .9", []),
