@@ -80,7 +80,9 @@ def cluster(folder: Path) -> Iterator[str]:
              "--local-directory", local)
     )  # fmt: skip
     try:
-        DaskCluster(f"dask:{address}").client.wait_for_workers(WORKERS)
+        asking = DaskCluster(f"dask:{address}")
+        asking.client.wait_for_workers(WORKERS)
+        asking.close()
         yield address
     finally:
         for process in reversed(processes):
