@@ -56,7 +56,9 @@ def main() -> None:
     best = {threads: min(all_, key=lambda one: one.wall_s) for threads, all_ in rounds.items()}
     if best[ALONE].analysis.events != best[TOGETHER].analysis.events:
         raise SystemExit("Both ways must find the same.")
-    lines = _analysis_lines(best[ALONE], best[TOGETHER]) + _live_lines(video)
+    asked = "" if arguments.video else f" --seconds {arguments.seconds:g}"
+    asked += f" --rounds {arguments.rounds}"
+    lines = _analysis_lines(best[ALONE], best[TOGETHER], asked) + _live_lines(video)
     text = "\n".join(lines) + "\n"
     print(text)
     (HERE / "results" / "analyze_video.md").write_text(text, encoding="utf-8")
@@ -81,14 +83,15 @@ def _round(video: Path, threads: int) -> Round:
     )
 
 
-def _analysis_lines(alone: Round, together: Round) -> list[str]:
+def _analysis_lines(alone: Round, together: Round, asked: str) -> list[str]:
     analysis = together.analysis
     info, frames = analysis.info, analysis.frames
     lines = [
         "# Speed of video analysis",
         "",
-        f"`python benchmarks/analyze_video.py`, {processor()}, load {os.getloadavg()[0]:.1f} (of "
-        f"which this is 1 to 2), {info.width}x{info.height} {info.codec}, {frames} frames at "
+        f"`python benchmarks/analyze_video.py{asked}`, {processor()}, "
+        f"load {os.getloadavg()[0]:.1f} (of which this is 1 to 2), "
+        f"{info.width}x{info.height} {info.codec}, {frames} frames at "
         f"{float(info.fps):g} per second, {len(analysis.faces)} face, {len(analysis.events)} "
         "events found; the faster of the rounds.",
         "",
