@@ -4,7 +4,7 @@
 
 Renders 72 clips of 12 synthetic subjects whose movements last 0.23 to 0.5 s, scores onset and apex
 by the model that comes with OpenMER, and writes benchmarks/results/default_robustness.csv. Jitter
-of k frames moves onset and apex, each by -k..k frames, drawn evenly (five draws of seed 0; the
+of k frames moves onset and apex, each by -k..k frames, drawn evenly (two draws of seed 0; the
 apex stays at least one frame behind the onset). Sizes are of the tight crop, which the step
 `average` then reduces. The clips show drawn faces: the rows speak of losses, and nothing in them
 of how well the model does on people. No licensed data is needed.
@@ -33,7 +33,7 @@ from openmer.evaluation import confusion_matrix, uf1
 
 TABLE = Path(__file__).parent / "results" / "default_robustness.csv"
 CROP = (0.45, 0.27)  # distance of the eyes and their height below the edge, in sides of the crop
-FRAME_PX, USUAL_PX, DRAWS = 320, 160, 5
+FRAME_PX, USUAL_PX, DRAWS = 320, 160, 2
 LASTS_S = (0.25, 0.5)
 
 Row = dict[str, str]
