@@ -13,10 +13,9 @@ import re
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import typer
 from pydantic import BaseModel
@@ -373,9 +372,9 @@ def _option_words(info: ParameterInfo | None) -> str:
 
 
 def _choices(kind: object) -> str:
-    if not (inspect.isclass(kind) and issubclass(kind, Enum)):
-        return ""
-    return "One of " + ", ".join(f"`{member.value}`" for member in kind)
+    literals = [kind, *get_args(kind)]  # a choice may be absent: Literal or None
+    words = [word for one in literals if get_origin(one) is Literal for word in get_args(one)]
+    return "One of " + ", ".join(f"`{word}`" for word in words) if words else ""
 
 
 def _default_word(value: object) -> str:
@@ -383,7 +382,7 @@ def _default_word(value: object) -> str:
         return "Required"
     if value is None or value is False:
         return ""
-    return f"Default `{value.value if isinstance(value, Enum) else value}`"
+    return f"Default `{value}`"
 
 
 def _python_page() -> str:

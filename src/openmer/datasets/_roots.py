@@ -81,7 +81,8 @@ def known_root(name: str, root: Path | str | None = None) -> Path | None:
 def how_to_give(name: str, what: str = "its folder") -> str:
     """Write the three ways to say where a corpus lies, as a sentence of an error."""
     return (
-        f"Give {what} as an option (--root {name}=PATH), set {variable(name)}, or write "
+        f"Give {what} as an option (--root {name}=PATH; `openmer datasets check` takes PATH behind "
+        f"the name), set {variable(name)}, or write "
         f'[roots] and {name} = "/path/to/it" into {config_file()}.'
     )
 
