@@ -6,7 +6,6 @@ The same module predicts and is exported; its numbers are plain arrays.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from itertools import product
 
 import torch
@@ -101,7 +100,6 @@ def own_kernels(few: Tensor, many: Tensor, scale: Tensor, widths: Sequence[float
     return torch.stack([torch.exp(-width * distances).mean((1, 2)) for width in widths]).double()
 
 
-@lru_cache
 def _shifted_pixels(height: int, width: int, reach: int) -> Tensor:
     """Where each pixel of each shifted image comes from, in a flattened image."""
     rows, columns = torch.arange(height)[:, None], torch.arange(width)[None, :]
