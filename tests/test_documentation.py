@@ -273,6 +273,8 @@ STAND_INS = {
     "dask:tcp://10.0.0.1:8786": "local",
     '"dask"': '"local"',
     "kfold:5:10": "kfold:5:2",
+    "s3://lab/videos/interview.mp4": "interview.mp4",  # tests/test_remote.py reads from a server
+    "https://example.org/clips.csv": "clips.csv",
     'openmer.export(model, "my-model.onnx")': "",  # an example of the reference, too
 }
 ELSEWHERE = ("planted_leaks", "push_to_hub")  # tests/contracts, tests/deployment
