@@ -124,6 +124,29 @@ def test_no_drawers_no_prints_no_notes_to_self(path):
     assert not printed, f"print in line {printed}: return it, log it, or use cli.console"
 
 
+def test_files_get_their_names_in_one_place():
+    may = {"files.py", "_remote_files.py", "_sessions.py"}  # results; copies; a visitor's upload
+    elsewhere = [
+        f"{path.name}:{call.lineno}"
+        for path in FILES
+        if path.name not in may
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and renames(call)
+    ]
+    assert elsewhere == []
+
+
+def renames(call):
+    """Whether a call is `path.replace(other)`, `path.rename(other)`, or one of os and shutil."""
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    owner = call.func.value.id if isinstance(call.func.value, ast.Name) else ""
+    if owner in {"os", "shutil"}:
+        return call.func.attr in {"replace", "rename", "renames", "move"}
+    is_one = len(call.args) == 1 and not call.keywords
+    return is_one and call.func.attr in {"replace", "rename"}
+
+
 def test_classes_inherit_at_most_twice():
     deep = {
         f"{kind.__module__}.{kind.__qualname__}"

@@ -20,6 +20,7 @@ from openmer._temporary_names import unique_mark
 from openmer.errors import DataError, OpenMERError
 from openmer.files import (
     check_replaceable,
+    move_file,
     readable,
     replace_file,
     replace_files,
@@ -103,6 +104,20 @@ def test_what_is_durable_is_on_the_disk_before_it_has_its_name(tmp_path, monkeyp
     (file, named), (folder, has_name) = done
     assert file.parent == tmp_path and file.name.startswith(".x.") and not named
     assert folder == tmp_path and has_name
+
+
+def test_a_complete_file_gets_its_place_and_never_that_of_a_folder(tmp_path):
+    made = tmp_path / "made"
+    made.write_bytes(b"new")
+    (tmp_path / "there").write_bytes(b"old")
+    move_file(made, tmp_path / "there")
+    assert [p.name for p in tmp_path.iterdir()] == ["there"]
+    assert (tmp_path / "there").read_bytes() == b"new"
+    move_file(tmp_path / "there", tmp_path / "folder" / "there")
+    assert (tmp_path / "folder" / "there").read_bytes() == b"new"
+    with pytest.raises(DataError, match="there is a folder of this name"):
+        move_file(tmp_path / "folder" / "there", tmp_path / "folder")
+    assert (tmp_path / "folder" / "there").read_bytes() == b"new"
 
 
 def test_a_link_stays_and_its_target_is_replaced(tmp_path):

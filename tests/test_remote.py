@@ -16,7 +16,7 @@ import openmer
 from openmer import _remote_files, _stand_ins, remote
 from openmer.api._evaluate import Result
 from openmer.errors import ConfigError, DataError
-from openmer.files import replace_file, replace_folder
+from openmer.files import move_file, replace_file, replace_folder
 from openmer.video import open_video
 from tests.cli.conftest import openmer as run  # noqa: F401 (a fixture)
 from tests.video.made_videos import write_still
@@ -169,6 +169,16 @@ def test_a_folder_whose_sending_was_cut_counts_as_not_there(bucket, monkeypatch)
     with pytest.raises(DataError, match=r"s3://lab/out/one holds notes\.txt"):
         write("never")
     assert bucket.cat_file("lab/out/one/notes.txt") == b"mine"
+
+
+def test_a_file_that_gets_its_place_is_sent(bucket, tmp_path):
+    place = remote.out("s3://lab/out")
+    place.mkdir(exist_ok=True)
+    made = tmp_path / "made"
+    made.write_bytes(b"video")
+    move_file(made, place / "one.mp4")
+    bucket.invalidate_cache()
+    assert bucket.cat_file("lab/out/one.mp4") == b"video"
 
 
 def test_every_error_names_the_url_and_no_secret(bucket, server, run, monkeypatch, tmp_path):  # noqa: F811

@@ -115,6 +115,25 @@ def writing_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
     send(target)
 
 
+def move_file(made: Path, path: Path) -> None:
+    """Give a complete file on the same disk its name, and replace what has it.
+
+    Args:
+        made: The file; it is gone afterwards.
+        path: As in `replace_file`.
+
+    Raises:
+        DataError: As `replace_file`.
+    """
+    target = _target(path)
+    with _explained(target):
+        _prepare(target)
+        sync(made)
+        made.replace(target)
+        sync_folder(target.parent)
+    send(target)
+
+
 @contextmanager
 def replace_folder(path: Path, *, is_final: bool = False) -> Iterator[Path]:
     """Give a hidden folder; what is written into it becomes `path` at the end of the block.

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from openmer.datasets import NONE, TRUTH, Movement, read_footage, same_files, write_footage
 from openmer.errors import ConfigError, DataError
-from openmer.files import check_replaceable, require_same, temporary_folder
+from openmer.files import check_replaceable, move_file, require_same, temporary_folder
 from openmer.preprocessing import Mesh, detect_faces, find_mesh
 from openmer.video._identity import identity_of
 from openmer.video.io._frame import VideoFrame
@@ -206,7 +206,7 @@ def _one(video: Video, job: _Job, out: Path) -> list[Movement]:
             require_same(out / name, (place / name).read_bytes())
         write_footage(out, movements, [plain])  # before the videos: they are ours then
         for name in names:
-            (place / name).replace(out / name)
+            move_file(place / name, out / name)
     return movements
 
 
