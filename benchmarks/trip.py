@@ -4,9 +4,10 @@ A stop is a call from one module of openmer into another; a return is a stop in 
 trip has already been in. Counted is what happens to the second clip (what a recipe does once is
 not counted): the calls that lead from `evaluate` to it, and all below until its array is there.
 Comprehensions, dunder methods and a call that the same function has made before are left out. The
-cache is empty.
+cache is empty. A step more in a recipe is a stop or two more.
 
-    python benchmarks/trip.py [METHOD]
+    python benchmarks/trip.py            # ststnet: flow, strain, resize, stretch
+    python benchmarks/trip.py flow-svm   # three steps more
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
+from unittest import mock
 
 from openmer.datasets import read_manifest, write_corpus
 from openmer.evaluation import Protocol, evaluate
@@ -90,21 +93,23 @@ def counted(frame: FrameType) -> bool:
     return module(frame).startswith("openmer.") and not name.startswith(("<", "__")) and not inner
 
 
-def main() -> None:
-    """Print the stops of the second clip of a tiny synthetic corpus, and how many they are."""
-    trip = Trip()
-    method = load_method(sys.argv[1] if len(sys.argv) > 1 else "flow-svm")
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["OPENMER_CACHE"] = str(Path(folder) / "cache")
+def trip_of(name: str) -> Trip:
+    """Follow the second clip of a tiny synthetic corpus through a method; the cache is empty."""
+    trip, method = Trip(), load_method(name)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
         write_corpus(Path(folder) / "corpus", "tiny")
         clips = read_manifest(Path(folder) / "corpus" / "manifest.csv")
+        opened.enter_context(mock.patch.dict(os.environ, OPENMER_CACHE=str(Path(folder) / "cache")))
+        opened.callback(sys.setprofile, sys.getprofile())
+        opened.enter_context(suppress(DoneError))
         sys.setprofile(trip)
-        try:
-            evaluate(method, clips, Protocol(), out=Path(folder), resources=Resources(workers=1))
-        except DoneError:
-            pass
-        finally:
-            sys.setprofile(None)
+        evaluate(method, clips, Protocol(), out=Path(folder), resources=Resources(workers=1))
+    return trip
+
+
+def main() -> None:
+    """Print the stops, and how many they are."""
+    trip = trip_of(sys.argv[1] if len(sys.argv) > 1 else "ststnet")
     print("\n".join(trip.stops))
     print(f"{len(trip.stops)} stops, {trip.returns} returns")
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from multiprocessing import current_process
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from openmer.errors import ConfigError
@@ -66,12 +65,7 @@ class Engine:
         os.environ[VARIABLE] = self.name
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         close_cluster(self.name)
         before = self._before.pop()
         if before is None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from importlib import import_module
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -129,6 +130,25 @@ def test_workers_know_a_flow_method_of_ones_own_and_name_the_failing_clip(tmp_pa
     clips[2].frame_paths[1].write_bytes(b"broken")
     with pytest.raises(DataError, match=r"lab/s2/a: .*2_1\.png"):
         prepare(clips, recipe, workers=2)
+
+
+def test_opencv_has_one_thread_while_clips_are_prepared(tmp_path, monkeypatch):
+    monkeypatch.setattr(flow_module._METHODS, "_found", dict(flow_module._METHODS._found))
+    counts = []
+
+    def still(first, _):
+        counts.append(cv2.getNumThreads())
+        return np.zeros((2, *first.shape), np.float32)
+
+    register_flow("still")(still)
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        prepare(some_clips(tmp_path), Recipe.from_tables([{"step": "flow", "method": "still"}]))
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(before)
+    assert set(counts) == {1}
 
 
 def test_what_is_done_is_kept_when_a_later_clip_fails(tmp_path):

@@ -15,10 +15,9 @@ from skimage import data
 from openmer.errors import ConfigError, DataError
 from openmer.preprocessing import optical_flow
 from openmer.preprocessing.flow import _flow as flow_module
-from openmer.preprocessing.flow import _tvl1 as tvl1_module
-from openmer.preprocessing.flow import _tvl1_descent as descent
+from openmer.preprocessing.flow import _tvl1_solver as solver
 from openmer.preprocessing.flow._tvl1 import tvl1
-from openmer.preprocessing.flow._tvl1_descent import Settings, Threads
+from openmer.preprocessing.flow._tvl1_solver import Settings, Threads
 
 FEW = settings(deadline=None, max_examples=6, derandomize=True)
 SEEDS = st.integers(0, 10_000)
@@ -180,7 +179,7 @@ def test_a_pair_gives_the_same_bytes_in_any_batch_and_on_any_thread_count():
 @pytest.mark.parametrize(("shape", "threads"), [((130, 131), 2), ((200, 100), 3)])
 def test_rows_shared_by_threads_give_the_same_bytes(monkeypatch, shape, threads):
     """Bands of rows, steps that are no multiple of the halo, and tensors of inference mode."""
-    monkeypatch.setattr(descent, "_PIXELS_PER_BAND", 1 << 11)
+    monkeypatch.setattr(solver, "_PIXELS_PER_BAND", 1 << 11)
     height, width = shape
     first, second = (one[:, :height, :width] for one in random_pair(4, side=max(shape)))
     before = torch.get_num_threads()
@@ -204,7 +203,7 @@ def test_pairs_taken_at_once_as_on_a_gpu_do_not_affect_each_other():
     first, second = (torch.cat(frames) for frames in zip(*pairs, strict=True))
     defaults = Settings(**tvl1.__wrapped__.__kwdefaults__)
     frames = torch.stack([first, second], dim=1)
-    per_batch = tvl1_module._coarse_to_fine(frames, defaults, Threads(1))
+    per_batch = solver._coarse_to_fine(frames, defaults, Threads(1))
     torch.testing.assert_close(per_batch, tvl1(first, second), rtol=0, atol=1e-4)
 
 
@@ -251,7 +250,7 @@ def test_the_median_is_that_of_nine_pixels():
     planes = torch.rand(2, 2, 7, 9, generator=torch.Generator().manual_seed(0))
     padded = F.pad(planes, (1, 1, 1, 1), mode="replicate")
     nine = padded.unfold(-2, 3, 1).unfold(-2, 3, 1).flatten(-2)
-    assert torch.equal(tvl1_module._median(planes), nine.median(dim=-1).values)
+    assert torch.equal(solver._median(planes), nine.median(dim=-1).values)
 
 
 def test_no_gradients_are_kept_and_the_frames_are_left_alone():

@@ -18,6 +18,7 @@ from openmer.errors import ConfigError, DataError
 from openmer.preprocessing._array_store import Rows
 from openmer.preprocessing._cache import ArrayCache
 from openmer.preprocessing._failures import Failures
+from openmer.preprocessing._one_thread import opencv_on_one_thread
 from openmer.preprocessing._process_pool import can_fork, in_order
 from openmer.preprocessing._recipe import Recipe
 from openmer.preprocessing.faces._detect import FaceDetector, ensure_detector, face_detector
@@ -68,6 +69,7 @@ def prepare(
     failures = Failures("error") if failures is None else failures
     first = clips[0]
     with ExitStack() as opened:  # closing it ends the workers
+        opened.enter_context(opencv_on_one_thread())
         arrays = opened.enter_context(closing(_arrays(clips, recipe, cache, workers)))
         rows = opened.enter_context(closing(Rows(len(clips), cache.root if cache else None)))
         for index, array in enumerate(arrays):

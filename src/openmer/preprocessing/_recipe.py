@@ -228,12 +228,11 @@ class Recipe:
         """
         if clip.flow_path is None and clip.frame_paths:
             return self._plan_of_frames(clip)
-        needs_frames = next((step.step for step in self.steps if not step.on_flow_image), None)
-        if clip.flow_path is not None and self._flow_image_at and needs_frames is None:
+        if clip.flow_path is not None and self._flow_image_at and not self._on_files:
             return self._plan_of_image(clip, clip.flow_path, self._flow_image_at)
         if clip.frame_paths:
             return self._plan_of_frames(clip)
-        raise StepError(clip.key, "input", lacking(clip, needs_frames))
+        raise StepError(clip.key, "input", lacking(clip, self._on_files))
 
     def inputs(self, clip: Clip) -> tuple[Path, ...]:
         """Return the files the recipe reads of a clip: some frames, or one ready flow image.
@@ -355,7 +354,7 @@ class Recipe:
         try:
             read = {step.step: step.reads(clip, apex) for step in on_frames}
             taken = read[self.source.step]
-            beside = [path for step in self.steps for path in step.files(clip, taken)]
+            beside = [path for step in self._on_files for path in step.files(clip, taken)]
         except DataError as error:
             raise StepError(clip.key, "input", refused(clip, self._names, error)) from error
         numbers = dict.fromkeys(itertools.chain.from_iterable(read.values()))
@@ -372,6 +371,11 @@ class Recipe:
             size=_size(self.steps[:start]),
             kind=self.kinds[start - 1],
         )
+
+    @cached_property
+    def _on_files(self) -> tuple[Step, ...]:
+        """The steps that need the files of a clip: a ready flow image cannot stand for them."""
+        return tuple(step for step in self.steps if not step.on_flow_image)
 
     @property
     def _flow_image_at(self) -> int:

@@ -39,14 +39,14 @@ def read_step(number: int, table: Mapping[str, object], kinds: Registry[type[Ste
     return validate(kind, dict(table), f"Step {number} of the recipe, {name!r}")
 
 
-def lacking(clip: Clip, needs_frames: str | None) -> str:
-    """Say what a clip without frames lacks."""
+def lacking(clip: Clip, on_files: Sequence[Step]) -> str:
+    """Say what a clip without frames lacks for the steps that need its files."""
     if clip.flow_path is None:
         return f"{clip.key} has neither frames nor a flow image. Give it one of them."
-    if needs_frames is not None:
+    if on_files:
         return (
             f"{clip.key} has only a ready flow image, but the recipe has the step "
-            f"{needs_frames!r}, which needs frames. Give the frames."
+            f"{on_files[0].step!r}, which needs frames. Give the frames."
         )
     return (
         f"{clip.key} has only a ready 8-bit flow image, in which the true magnitude is lost, but "

@@ -1,7 +1,7 @@
 """Optical flow between two gray frames: where each pixel of the first went in the second.
 
-Methods are kept by name; `register_flow` adds one. All run on one thread and give the same bytes
-for the same frames on the same machine.
+Methods are kept by name; `register_flow` adds one. OpenMER's own run on one thread and give the
+same bytes for the same frames on the same machine.
 """
 
 from __future__ import annotations
@@ -103,11 +103,10 @@ def optical_flow(
             f"Flow needs frames of at least {_SMALLEST_PX} x {_SMALLEST_PX} px, found "
             f"{first.shape[1]} x {first.shape[0]}. Use larger frames."
         )
-    with opencv_on_one_thread():
-        flow_xy = chosen.function(
-            np.ascontiguousarray(first, dtype=np.float32),
-            np.ascontiguousarray(second, dtype=np.float32),
-        )
+    flow_xy = chosen.function(
+        np.ascontiguousarray(first, dtype=np.float32),
+        np.ascontiguousarray(second, dtype=np.float32),
+    )
     return np.ascontiguousarray(flow_xy, dtype=np.float32)
 
 
@@ -144,6 +143,7 @@ def _tvl1(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np
 
 
 @register_flow("tvl1-opencv")
+@opencv_on_one_thread()
 def _tvl1_opencv(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """TV-L1 flow with the default parameters of OpenCV's DualTVL1OpticalFlow.
 
@@ -162,6 +162,7 @@ def _tvl1_opencv(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDA
 
 
 @register_flow("farneback")
+@opencv_on_one_thread()
 def _farneback(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """Flow from polynomial expansion: 3 levels of step 0.5, window 15, 3 rounds, 5 px, 1.2.
 
@@ -178,6 +179,7 @@ def _farneback(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArr
 
 
 @register_flow("dis")
+@opencv_on_one_thread()
 def _dis(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """Flow from dense inverse search, OpenCV's medium preset; the fastest of all.
 

@@ -6,22 +6,16 @@ and lips, in frames of one camera. Larger motion needs more levels.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from openmer.errors import DataError
-from openmer.preprocessing.flow._tvl1_descent import Settings, Threads, descended
+from openmer.preprocessing.flow._tvl1_solver import SMALLEST_PX, Settings, solved
 
-SMALLEST_PX = 16  # of a frame's shorter side; coarser levels stop at half of it
 _SLACK = 0.05  # frames made by interpolation overshoot 0..1 a little
-_LIGHT_CELLS = 4  # per side; what one of them gains in brightness is light, not motion
-_PIXELS_PER_BATCH = 1 << 24  # on a GPU: 334 pairs of 224 x 224, some 30 planes of which are held
 
 
 @torch.no_grad()
@@ -92,28 +86,7 @@ def tvl1(
     )
     with _one_thread() as allowed:
         _check_frames(first, second)
-        return _all_pairs(first, second, settings, allowed)
-
-
-def _all_pairs(first: Tensor, second: Tensor, settings: Settings, allowed: int) -> Tensor:
-    """Flow of all pairs, by so many threads at most."""
-    flow = first.new_empty((len(first), 2, *first.shape[1:]))
-    on_cpu = first.device.type == "cpu"
-    per_batch = 1 if on_cpu else max(1, _PIXELS_PER_BATCH // first[0].numel())
-    groups = [slice(start, start + per_batch) for start in range(0, len(first), per_batch)]
-
-    def fill(own: Sequence[slice], threads: Threads) -> None:
-        for pairs in own:
-            frames = torch.stack([first[pairs], second[pairs]], dim=1)
-            flow[pairs] = _coarse_to_fine(frames, settings, threads)
-
-    with Threads(allowed if on_cpu else 1) as threads:
-        alike = len(groups) - len(groups) % threads.count  # each thread takes as many pairs
-        shares = [groups[n : alike : threads.count] for n in range(threads.count)]
-        with Threads(1) as alone:
-            threads.run([partial(fill, share, alone) for share in shares])
-        fill(groups[alike:], threads)
-    return flow
+        return solved(first, second, settings, allowed)
 
 
 def _check_frames(first: Tensor, second: Tensor) -> None:
@@ -153,113 +126,3 @@ def _one_thread() -> Generator[int]:
     finally:
         if threads != 1:
             torch.set_num_threads(threads)
-
-
-def _coarse_to_fine(frames: Tensor, settings: Settings, threads: Threads) -> Tensor:
-    """Flow, ``(batch, 2, height, width)``, of first and second frames in one such tensor."""
-    sizes = []
-    for level in range(settings.levels):
-        size = tuple(round(side / 2**level) for side in _size(frames))
-        if level == 0 or min(size) >= SMALLEST_PX // 2:
-            sizes.append((size[0], size[1]))
-    flow = frames.new_zeros((len(frames), 2, *sizes[-1]))
-    for level, size in reversed(list(enumerate(sizes))):
-        # Motion has farther to spread at a coarse level, hence the longer steps.
-        longer = replace(settings, tau=settings.tau * 2**level)
-        flow = _refined(_scaled(flow, size), _resized(frames, size), longer, threads)
-    return flow
-
-
-def _refined(flow: Tensor, frames: Tensor, settings: Settings, threads: Threads) -> Tensor:
-    """Flow after all warps of one level."""
-    first, second = frames[:, :1], frames[:, 1:]
-    slope_of_first = _slope(first)
-    dual = flow.new_zeros((2, *flow.shape))
-    for _ in range(settings.warps):
-        seen, inside = _warped(second, flow)
-        # Where the match is outside the frame nothing is known but the neighbours' flow.
-        slope = (slope_of_first + _slope(seen)).mul_(inside / 2)
-        change = _without_light(seen - first)
-        change.addcmul_(slope[:, :1], flow[:, :1], value=-1)
-        change.addcmul_(slope[:, 1:], flow[:, 1:], value=-1).mul_(inside)
-        flow = _median(_median(descended(flow, dual, slope, change, settings, threads)))
-    return flow
-
-
-def _slope(frames: Tensor) -> Tensor:
-    """Brightness per pixel in x and y: ``(batch, 1, height, width)`` to 2 channels.
-
-    ``(8 * (f(1) - f(-1)) - (f(2) - f(-2))) / 12``, exact for polynomials up to the fourth degree.
-    """
-    slopes = []
-    for dim in (-1, -2):
-        length = frames.shape[dim]
-        at = [_padded(frames, 2, dim).narrow(dim, start, length) for start in range(5)]
-        slopes.append((at[3] - at[1]).mul_(8 / 12).sub_(at[4] - at[0], alpha=1 / 12))
-    return torch.cat(slopes, dim=1)
-
-
-def _warped(frames: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
-    """Each pixel's match, by bicubic interpolation, and 1 where it is inside the frame, else 0."""
-    height, width = frames.shape[-2:]
-    x = torch.arange(width, dtype=flow.dtype, device=flow.device) + flow[:, 0]
-    y = torch.arange(height, dtype=flow.dtype, device=flow.device)[:, None] + flow[:, 1]
-    places = torch.stack([x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1], dim=-1)
-    seen = F.grid_sample(frames, places, mode="bicubic", padding_mode="border", align_corners=True)
-    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    return seen, inside[:, None].to(flow.dtype)
-
-
-def _without_light(difference: Tensor) -> Tensor:
-    """Difference in brightness less its slow part, by which only the light has changed."""
-    light = _resized(difference, (_LIGHT_CELLS, _LIGHT_CELLS))
-    return difference - _resized(light, _size(difference))
-
-
-def _median(flow: Tensor) -> Tensor:
-    """Median of each 3 x 3 neighbourhood; the border repeats its nearest pixels."""
-    padded = F.pad(flow, (1, 1, 1, 1), mode="replicate")
-    above, here, below = (padded[..., i : i + flow.shape[-2], :] for i in range(3))
-    low, high = torch.minimum(above, here), torch.maximum(above, here)
-    middle = torch.minimum(high, below)
-    highest, middle = torch.maximum(high, below), torch.maximum(low, middle)
-    lowest = torch.minimum(low, below)
-    # The median of nine is the median of: greatest low, median middle, least high of the columns.
-    lows, middles, highs = (
-        [plane[..., i : i + flow.shape[-1]] for i in range(3)]
-        for plane in (lowest, middle, highest)
-    )
-    return _median_of_three(
-        torch.maximum(torch.maximum(lows[0], lows[1]), lows[2]),
-        _median_of_three(*middles),
-        torch.minimum(torch.minimum(highs[0], highs[1]), highs[2]),
-    )
-
-
-def _median_of_three(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    return torch.maximum(torch.minimum(a, b), torch.minimum(torch.maximum(a, b), c))
-
-
-def _padded(frames: Tensor, pixels: int, dim: int) -> Tensor:
-    """Frames with their border repeated along one of the last two axes."""
-    sides = (pixels, pixels, 0, 0) if dim == -1 else (0, 0, pixels, pixels)
-    return F.pad(frames, sides, mode="replicate")
-
-
-def _scaled(flow: Tensor, size: tuple[int, int]) -> Tensor:
-    """Flow at another size, in pixels of that size."""
-    height, width = _size(flow)
-    factors = flow.new_tensor([size[1] / width, size[0] / height])
-    return _resized(flow, size) * factors.view(2, 1, 1)
-
-
-def _resized(planes: Tensor, size: tuple[int, int]) -> Tensor:
-    """Planes at another size, averaged where they shrink, else linearly interpolated."""
-    if _size(planes) == size:
-        return planes
-    return F.interpolate(planes, size, mode="bilinear", align_corners=False, antialias=True)
-
-
-def _size(planes: Tensor) -> tuple[int, int]:
-    """Height and width."""
-    return planes.shape[-2], planes.shape[-1]

@@ -135,6 +135,8 @@ class Step(BaseModel):
     def files(self, clip: Clip, numbers: tuple[int, ...]) -> tuple[Path, ...]:  # noqa: ARG002
         """Return the files that the step reads beside these frames of a clip.
 
+        Asked only of steps for which no ready flow image can stand (`on_flow_image`).
+
         Raises:
             DataError: One of them is not there.
         """
