@@ -124,6 +124,24 @@ def test_the_draw_nearest_to_the_shares_of_all_classes_is_taken():
         assert found[1] == (5, 6, 7, 8)
 
 
+@given(st.lists(st.integers(0, 2), min_size=9, max_size=9))
+def test_no_draw_is_better_than_the_one_that_is_taken(targets):
+    subjects, fold = "tabbccccd", Fold(held_out="t", train=tuple(range(1, 9)), test=(0,))
+    counts = {name: np.zeros(3) for name in "abcd"}
+    for i in fold.train:
+        counts[subjects[i]][targets[i]] += 1
+    total = sum(counts.values())
+
+    def unlike(name):
+        held = counts[name]
+        lacking = sum((total > 0) & (side == 0) for side in (held, total - held)).sum()
+        return lacking, round(np.abs(held / held.sum() - total / total.sum()).sum(), 9)
+
+    draws = Draws(*([name] for name in "abcd"))
+    _, held = hold_out_inside(fold, subjects, targets, subjects_share=0.2, rng=draws)
+    assert unlike(subjects[held[0]]) == min(map(unlike, "abcd"))
+
+
 def test_a_draw_serves_where_none_is_whole():
     fold = Fold(held_out="t", train=(1, 2), test=(0,))
     rng = Draws(["a"])
