@@ -80,6 +80,9 @@ def test_what_is_not_defined():
     assert metrics.mcc(one_class) == 0
     empty = np.zeros((3, 3))
     assert [metrics.uf1(empty), metrics.uar(empty), metrics.accuracy(empty)] == [0, 0, 0]
+    one_clip = counts_of(np.array([1]), np.array([1]))
+    assert [metrics.uf1(one_clip), metrics.uar(one_clip), metrics.accuracy(one_clip)] == [1, 1, 1]
+    assert np.isnan(metrics.kappa(one_clip))
     alone = metrics.macro_auc(np.zeros(4, int), np.eye(4)[:, :3], np.ones((1, 4)))
     assert np.isnan(alone).all()
 

@@ -61,7 +61,7 @@ class Metric:
     title: str
     of: Literal["counts", "scores"]
     function: Callable[..., Numbers]
-    main: bool = False
+    main: bool
 
 
 METRICS: Registry[Metric] = Registry("metric")
@@ -143,8 +143,7 @@ def uar(counts: NDArray[Any]) -> Numbers:
 @register_metric("accuracy", "Accuracy", main=True)
 def accuracy(counts: NDArray[Any]) -> Numbers:
     """Compute the share of clips whose class is right, 0..1; 0 where a matrix is empty."""
-    clips = np.maximum(counts.sum(axis=(-2, -1)), 1)
-    return np.asarray(np.trace(counts, axis1=-2, axis2=-1) / clips)
+    return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)), 0.0)
 
 
 @register_metric("f1_of_means", "F1 of means")
@@ -164,9 +163,9 @@ def f1_of_means(counts: NDArray[Any]) -> Numbers:
 def kappa(counts: NDArray[Any]) -> Numbers:
     """Compute Cohen's kappa, agreement beyond chance, -1..1; NaN where chance agrees always."""
     values = counts.astype(np.float64)
-    clips = np.maximum(values.sum(axis=(-2, -1)), 1)
-    chance = (values.sum(axis=-1) * values.sum(axis=-2)).sum(axis=-1) / clips**2
-    agreed = np.trace(values, axis1=-2, axis2=-1) / clips
+    clips = values.sum(axis=(-2, -1))
+    chance = _ratio((values.sum(axis=-1) * values.sum(axis=-2)).sum(axis=-1), clips**2, 0.0)
+    agreed = _ratio(np.trace(values, axis1=-2, axis2=-1), clips, 0.0)
     return _ratio(agreed - chance, 1 - chance, np.nan)
 
 
@@ -198,11 +197,9 @@ def macro_auc(truth: Indices, scores: Numbers, weights: Numbers) -> Numbers:
         other clips, NaN where there is none.
     """
     areas = [_auc(truth == i, scores[:, i], weights) for i in range(scores.shape[1])]
-    found = np.stack(areas, axis=-1)
+    found = np.stack(areas, axis=1)
     defined = ~np.isnan(found)
-    total = np.where(defined, found, 0).sum(axis=-1)
-    count = defined.sum(axis=-1)
-    return _ratio(total, count, np.nan)
+    return _ratio(np.where(defined, found, 0).sum(axis=1), defined.sum(axis=1), np.nan)
 
 
 def _auc(positive: NDArray[np.bool_], score: Numbers, weights: Numbers) -> Numbers:
@@ -227,8 +224,7 @@ def _ratio(above: Numbers, below: NDArray[Any], otherwise: float) -> Numbers:
 def _mean_over_classes(values: Numbers, support: NDArray[Any]) -> Numbers:
     """Average over the classes that have clips; 0 where none has."""
     here = support > 0
-    classes = np.maximum(here.sum(axis=-1), 1)
-    return np.asarray(np.where(here, values, 0.0).sum(axis=-1) / classes)
+    return _ratio(np.where(here, values, 0.0).sum(axis=-1), here.sum(axis=-1), 0.0)
 
 
 def confusion_matrix(truth: Indices, predicted: Indices, *, num_classes: int) -> Counts:
