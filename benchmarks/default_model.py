@@ -23,7 +23,6 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +50,6 @@ from openmer.evaluation import (
 )
 from openmer.evaluation._calibration import (
     CalibratedByOthers,
-    calibrated_by_others,
     quality_of,
 )
 from openmer.methods import load_method
@@ -103,11 +101,11 @@ class _Runs:
     def calibration(self) -> tuple[Calibration, CalibratedByOthers, PredictionTable]:
         """On another corpus: what the model gets, and what it was measured on."""
         table, kind = predictions_to_calibrate(self.corpora)
-        asked: dict[str, Any] = {"target": TARGET, "by_class": True, "inside": self._inside()}
-        found = calibrate(table, kind, **asked)
+        found, by_others = calibrate(
+            table, kind, target=TARGET, by_class=True, inside=self._inside()
+        )
         name = "/".join(self.corpora.resolve().parts[-2:])
-        found = found.model_copy(update={"run": name})
-        return found, calibrated_by_others(table, kind, **asked), table
+        return found.model_copy(update={"run": name}), by_others, table
 
     def _inside(self) -> dict[str, PredictionTable]:
         return {name: predictions_to_calibrate(run)[0] for name, run in self.inside.items()}

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,14 +68,21 @@ def code_lines(text: str, tree: ast.Module) -> int:
     return len(text.splitlines()) - len(other)
 
 
-def small_records(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Yield name and number of fields of every dataclass and named tuple that only holds data."""
+def small_records(tree: ast.Module) -> Iterator[str]:
+    """Yield the name of every record that holds two fields or fewer and does not say why.
+
+    A record is a dataclass or a named tuple without a method. Its docstring gives the reason in a
+    sentence like "A record, because ...".
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):
             marks = [ast.unparse(part) for part in (*node.decorator_list, *node.bases)]
             acts = any(isinstance(part, FUNCTION) for part in node.body)
             if not acts and any("dataclass" in mark or mark == "NamedTuple" for mark in marks):
-                yield node.name, sum(isinstance(part, ast.AnnAssign) for part in node.body)
+                fields = sum(isinstance(part, ast.AnnAssign) for part in node.body)
+                said = ast.get_docstring(node) or ""
+                if fields <= 2 and not re.search(r"\ba record\b", said, re.IGNORECASE):
+                    yield node.name
 
 
 def inner_imports(tree: ast.Module) -> int:
@@ -179,7 +187,7 @@ def measure() -> tuple[dict[str, float], dict[str, list[str]]]:
         code[room] += code_lines(text, tree)
         inner[room] += inner_imports(tree)
         public[room] += len(public_definitions(path, tree))
-        small += [f"{module}.{name} ({n})" for name, n in small_records(tree) if n <= 2]
+        small += [f"{module}.{name}" for name in small_records(tree)]
         used = imports(tree, known) | through_faces(tree, table)
         modules[module] = used - {module}
         rooms.setdefault(room, set()).update({room_of(other) for other in used} - {room})
@@ -201,7 +209,7 @@ def measure() -> tuple[dict[str, float], dict[str, list[str]]]:
         "public definitions by room": [f"{room} {n}" for room, n in public.most_common() if n],
         "imports inside functions by room": [f"{room} {n}" for room, n in inner.most_common() if n],
         "circles": [" - ".join(group) for group in (*around[0], *around[1])],
-        "records of two fields or fewer that only hold data": small,
+        "records of two fields or fewer without a reason": small,
     }
     return numbers, details
 

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import re
@@ -155,6 +156,19 @@ def test_classes_inherit_at_most_twice():
         if inspect.isclass(kind) and inheritance(kind) > INHERITANCE
     }
     assert not deep
+
+
+def test_small_records_say_why_they_are_records():
+    specification = importlib.util.spec_from_file_location(
+        "house", ROOT / "benchmarks" / "house.py"
+    )
+    house = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(house)
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in FILES]
+    assert [name for tree in trees for name in house.small_records(tree)] == []
+    bare = "@dataclass\nclass A:\n    'Two words.'\n    x: int\n    y: int\n"
+    assert list(house.small_records(ast.parse(bare))) == ["A"]
+    assert list(house.small_records(ast.parse(bare + "    z: int\n"))) == []
 
 
 def test_every_public_name_exists_and_says_what_it_is():

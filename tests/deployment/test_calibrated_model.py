@@ -57,7 +57,7 @@ def with_threshold(model, confidence):
 
 def test_the_calibration_is_that_of_the_run(task, run, model):
     found = model.record.calibration
-    expected = calibrate(read_run(run), "svm" if task.method.name == "flow-svm" else "network")
+    expected, _ = calibrate(read_run(run), "svm" if task.method.name == "flow-svm" else "network")
     assert found.temperature == expected.temperature
     assert (found.before.ece, found.after.nll) == (expected.before.ece, expected.after.nll)
     assert (found.clips, found.subjects, found.seeds) == (18, len(task.folds), (0, 1))

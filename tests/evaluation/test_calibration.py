@@ -23,7 +23,6 @@ from openmer.evaluation._abstention import TARGET
 from openmer.evaluation._calibration import (
     COLDEST,
     HOTTEST,
-    calibrated_by_others,
     fit_class_temperatures,
     fit_temperature,
     quality_of,
@@ -100,8 +99,8 @@ def test_what_a_subject_shows_has_no_part_in_that_subjects_own_confidence():
     table = make_table(seeds=(0, 1))
     subject_id = np.array(table.subjects) == "samm/s03"
     other_truth = np.where(subject_id, (table.truth + 1) % 3, table.truth)
-    changed = calibrated_by_others(replace(table, truth=other_truth), "svm")
-    found = calibrated_by_others(table, "svm")
+    _, changed = calibrate(replace(table, truth=other_truth), "svm")
+    _, found = calibrate(table, "svm")
     assert subject_id.any()
     assert np.array_equal(found.after[subject_id], changed.after[subject_id])
     assert np.array_equal(found.answered[subject_id], changed.answered[subject_id])
@@ -130,12 +129,12 @@ def test_a_corpus_is_calibrated_by_nothing_but_what_lies_inside_the_others():
     one = sorted(inside)[0]
     changed = {**inside, one: replace(inside[one], truth=(inside[one].truth + 1) % 3)}
     first, other = (
-        calibrated_by_others(table, "svm", by_class=True, inside=each) for each in (inside, changed)
+        calibrate(table, "svm", by_class=True, inside=each)[1] for each in (inside, changed)
     )
     own = corpora == one
     assert not np.array_equal(first.after[own], other.after[own])
     assert np.array_equal(first.after[~own], other.after[~own])
-    report = calibrate(table, "svm", by_class=True, inside=inside)
+    report, _ = calibrate(table, "svm", by_class=True, inside=inside)
     assert (report.held_out, len(report.class_temperatures)) == ("corpus", 3)
     logits = table.scores[0]
     heat = report.class_temperatures[int(logits.argmax())]
@@ -146,7 +145,7 @@ def test_a_corpus_is_calibrated_by_nothing_but_what_lies_inside_the_others():
 def test_calibration_helps_scores_that_sound_too_sure():
     table = make_table()
     sure = replace(table, scores=probabilities_at(table.scores, 0.2))
-    report = calibrate(sure, "network")
+    report, _ = calibrate(sure, "network")
     assert report.temperature > 2
     assert report.after.nll < report.before.nll
     assert report.after.ece < report.before.ece
@@ -159,7 +158,7 @@ def test_calibration_helps_scores_that_sound_too_sure():
 
 def test_scores_that_say_nothing_are_answered_by_nothing():
     table = make_table()
-    report = calibrate(replace(table, scores=np.full_like(table.scores, 1 / 3)), "network")
+    report, _ = calibrate(replace(table, scores=np.full_like(table.scores, 1 / 3)), "network")
     assert report.temperature == HOTTEST
     assert (report.coverage, report.accuracy, report.target) == (0.0, None, None)
     assert report.abstain_below == 0.5

@@ -20,7 +20,7 @@ _SURE_AFTER_S = 1.0  # before, nothing is said of the time left
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Others come first.
+    """Others come first. A record, because a state is known by its type.
 
     Attributes:
         before: How many.
@@ -48,12 +48,12 @@ class Working:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The user stopped it."""
+    """The user stopped it: a record without fields, because a state is known by its type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """It cannot be done.
+    """It cannot be done. A record, because a state is known by its type.
 
     Attributes:
         message: What was found and what to do.

@@ -32,6 +32,8 @@ class Problem:
 class Reading:
     """Items in the order of the authors' list, and the problems met on the way.
 
+    A record, because it passes from a reader through corrections and sources to the user.
+
     Attributes:
         items: What could be read; an item with a fatal problem is not among them.
         problems: In the order they were met.

@@ -21,7 +21,10 @@ _DEFAULT_CONFIG = Path("~/.config/openmer/datasets.toml")
 
 @dataclass(frozen=True, slots=True)
 class _Headers:
-    """Headers that a user named for one command: corpus, our name, header; and which were used."""
+    """Headers that a user named for one command: corpus, our name, header; and which were used.
+
+    A record, because a context variable holds one value.
+    """
 
     given: tuple[tuple[str, str, str], ...] = ()
     used: set[str] = field(default_factory=set)

@@ -37,6 +37,8 @@ class SheetRow:
 class Sheet:
     """The rows under the header of a sheet, and what was made of it that its authors did not write.
 
+    A record, because a reader takes the rows and passes the notes on.
+
     Attributes:
         rows: In their order.
         notes: Which of several sheets was used, that cells are merged, whom empty cells stand for.

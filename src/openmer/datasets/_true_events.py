@@ -88,6 +88,8 @@ class AnnotatedVideo:
 class LongVideos:
     """The long videos of a corpus, and everything that is not as it should be.
 
+    A record, as `Reading` is for clips.
+
     Attributes:
         videos: By subject and name; those without an event are among them.
         problems: In the order they were met; an event with a fatal one is left out.

@@ -26,7 +26,10 @@ Line = tuple[int, list[str]]
 
 
 class Cells(NamedTuple):
-    """The rows of a sheet that hold a value, and how many ranges of its cells are merged."""
+    """The rows of a sheet that hold a value, and how many ranges of its cells are merged.
+
+    A record, because rows are read in one place, and merged cells are told of in another.
+    """
 
     lines: list[Line]
     merged: int

@@ -131,7 +131,7 @@ def calibration_from_run(folder: Path, task: Task, epoch_rule: str) -> Calibrati
         ProtocolError: As `estimate_from_run`.
     """
     info, table = _checked_run(folder, task, epoch_rule)
-    found = calibrate(table, kind_of_scores(info))
+    found, _ = calibrate(table, kind_of_scores(info))
     return found.model_copy(update={"run": _name(folder)})
 
 

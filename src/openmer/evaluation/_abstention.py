@@ -13,8 +13,6 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,19 +24,6 @@ LEAST_CONFIDENCE = 0.5
 LEAST_COVERAGE = 0.1
 
 _STEPS = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Threshold:
-    """Below which confidence a model says nothing.
-
-    Attributes:
-        confidence: From here on it answers, 0.5..0.99.
-        reached: Whether the target is reached; otherwise `confidence` is one half.
-    """
-
-    confidence: float
-    reached: bool
 
 
 def answered(probabilities: Numbers, confidence: float) -> NDArray[np.bool_]:
@@ -53,13 +38,16 @@ def answered(probabilities: Numbers, confidence: float) -> NDArray[np.bool_]:
 
 def choose_threshold(
     probabilities: Numbers, truth: NDArray[np.int64], target: float = TARGET
-) -> Threshold:
+) -> float | None:
     """Choose the threshold by the rule of this module.
 
     Args:
         probabilities: Calibrated, of held-out subjects, shape ``(clips, classes)``.
         truth: True class index of each clip.
         target: Share of right answers, above 0 and at most 1.
+
+    Returns:
+        The confidence from which on a model answers, 0.5..0.99; None where none reaches the target.
     """
     if not 0 < target <= 1:
         raise ConfigError(f"The share of right answers is {target}; expected above 0, at most 1.")
@@ -70,5 +58,5 @@ def choose_threshold(
         if says.sum() < least:
             break
         if right[says].mean() >= target:
-            return Threshold(confidence=step / _STEPS, reached=True)
-    return Threshold(confidence=LEAST_CONFIDENCE, reached=False)
+            return step / _STEPS
+    return None

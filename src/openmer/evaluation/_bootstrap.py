@@ -30,7 +30,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A 95 % interval: its lower and upper end, in the unit of the score."""
+    """A 95 % interval, its ends in the unit of the score: a record, because figures hold many."""
 
     low: float
     high: float

@@ -21,8 +21,9 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -31,12 +32,13 @@ from pydantic import Field, PositiveFloat
 
 from openmer.config import Record
 from openmer.errors import DataError, ProtocolError
-from openmer.evaluation._abstention import TARGET, Threshold, answered, choose_threshold
+from openmer.evaluation._abstention import LEAST_CONFIDENCE, TARGET, answered, choose_threshold
 from openmer.evaluation._metrics import Numbers
 from openmer.evaluation._predictions import PredictionTable, require_same_clips
 from openmer.evaluation._read_run import RunInfo
 
 ScoreKind = Literal["network", "svm", "kernel"]
+_Fitted = tuple[float | tuple[float, ...], float | None]  # temperatures, threshold
 
 BINS = 10
 COLDEST, HOTTEST = 0.05, 100.0
@@ -274,15 +276,60 @@ def quality_of(
     )
 
 
-def calibrated_by_others(
+def calibrate(
     table: PredictionTable,
     kind: ScoreKind,
     *,
     target: float = TARGET,
     by_class: bool = False,
     inside: Mapping[str, PredictionTable] | None = None,
+) -> tuple[Calibration, CalibratedByOthers]:
+    """Fit temperature and threshold, and measure what they are worth on subjects not seen.
+
+    Args:
+        table: Leave-one-subject-out predictions of an honest run.
+        kind: As in `logits_of`.
+        target: Share of right answers to choose the threshold for, above 0 and at most 1.
+        by_class: Fit a temperature for each class that is answered.
+        inside: Given, the table is of leave-one-corpus-out, and what calibrates each corpus are
+            these predictions of the other corpora, by models that have not seen it.
+
+    Returns:
+        What was fitted on all, and every subject, or corpus, calibrated by the others.
+
+    Raises:
+        DataError: The clips of the seeds differ; or as `logits_of`.
+        ProtocolError: There is one subject alone.
+    """
+    fit = partial(_settled, target=target, by_class=by_class)
+    found = _calibrated_by_others(table, kind, fit, inside)
+    logits = logits_of(table.scores, kind)
+    temperatures, threshold = fit(logits, table.truth)
+    says = found.answered
+    calibration = Calibration(
+        temperature=fit_temperature(logits, table.truth),
+        class_temperatures=temperatures if isinstance(temperatures, tuple) else (),
+        held_out="subject" if inside is None else "corpus",
+        before=quality_of(found.before, found.truth),
+        after=quality_of(found.after, found.truth),
+        abstain_below=LEAST_CONFIDENCE if threshold is None else threshold,
+        target=None if threshold is None else target,
+        coverage=float(says.mean()),
+        accuracy=float(found.right[says].mean()) if says.any() else None,
+        subjects=len(set(table.subjects)),
+        clips=len(set(table.clips)),
+        seeds=table.seeds,
+    )
+    return calibration, found
+
+
+def _calibrated_by_others(
+    table: PredictionTable,
+    kind: ScoreKind,
+    fit: Callable[[Numbers, NDArray[np.int64]], _Fitted],
+    inside: Mapping[str, PredictionTable] | None,
 ) -> CalibratedByOthers:
-    """Calibrate every subject by the others, or every corpus as `calibrate` says."""
+    """Calibrate every subject by the others, or every corpus by what lies inside the others."""
     require_same_clips(table)
     if inside is None and len(set(table.subjects)) < 2:
         raise ProtocolError(
@@ -297,9 +344,9 @@ def calibrated_by_others(
         others, truth = logits[~own], table.truth[~own]
         if inside is not None:
             others, truth = logits_of(inside[name].scores, kind), inside[name].truth
-        temperatures, threshold = _settled(others, truth, target, by_class=by_class)
+        temperatures, threshold = fit(others, truth)
         after[own] = probabilities_at(logits[own], temperatures)
-        says[own] = answered(after[own], threshold.confidence)
+        says[own] = answered(after[own], LEAST_CONFIDENCE if threshold is None else threshold)
     return CalibratedByOthers(
         subjects=table.subjects,
         truth=table.truth,
@@ -307,48 +354,6 @@ def calibrated_by_others(
         before=probabilities_at(logits, 1.0),
         after=after,
         answered=says,
-    )
-
-
-def calibrate(
-    table: PredictionTable,
-    kind: ScoreKind,
-    *,
-    target: float = TARGET,
-    by_class: bool = False,
-    inside: Mapping[str, PredictionTable] | None = None,
-) -> Calibration:
-    """Fit temperature and threshold, and measure what they are worth on subjects not seen.
-
-    Args:
-        table: Leave-one-subject-out predictions of an honest run.
-        kind: As in `logits_of`.
-        target: Share of right answers to choose the threshold for, above 0 and at most 1.
-        by_class: Fit a temperature for each class that is answered.
-        inside: Given, the table is of leave-one-corpus-out, and what calibrates each corpus are
-            these predictions of the other corpora, by models that have not seen it.
-
-    Raises:
-        DataError: As `calibrated_by_others`.
-        ProtocolError: As `calibrated_by_others`.
-    """
-    found = calibrated_by_others(table, kind, target=target, by_class=by_class, inside=inside)
-    logits = logits_of(table.scores, kind)
-    temperatures, threshold = _settled(logits, table.truth, target, by_class=by_class)
-    says = found.answered
-    return Calibration(
-        temperature=fit_temperature(logits, table.truth),
-        class_temperatures=temperatures if isinstance(temperatures, tuple) else (),
-        held_out="subject" if inside is None else "corpus",
-        before=quality_of(found.before, found.truth),
-        after=quality_of(found.after, found.truth),
-        abstain_below=threshold.confidence,
-        target=target if threshold.reached else None,
-        coverage=float(says.mean()),
-        accuracy=float(found.right[says].mean()) if says.any() else None,
-        subjects=len(set(table.subjects)),
-        clips=len(set(table.clips)),
-        seeds=table.seeds,
     )
 
 
@@ -363,7 +368,7 @@ def kind_of_scores(info: RunInfo) -> ScoreKind:
 
 def _settled(
     logits: Numbers, truth: NDArray[np.int64], target: float, *, by_class: bool
-) -> tuple[float | tuple[float, ...], Threshold]:
+) -> _Fitted:
     fit = fit_class_temperatures if by_class else fit_temperature
     found = fit(logits, truth)
     return found, choose_threshold(probabilities_at(logits, found), truth, target)

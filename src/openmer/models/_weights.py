@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from safetensors.torch import load, save
@@ -71,7 +71,7 @@ def load_weights(name: str) -> Weights:
             "path of another safetensors file."
         ) from error
     weights = _read(path.resolve(), found.st_mtime_ns, found.st_size)
-    if not name.endswith(".safetensors") and weights.sha256 != _installed()[name].sha256:
+    if not name.endswith(".safetensors") and weights.sha256 != _installed()[name][1]:
         raise DataError(f"{path} is damaged. Install the package it is in again.")
     return weights
 
@@ -85,7 +85,7 @@ def weights_path(name: str) -> Path:
     if name.endswith(".safetensors"):
         return Path(name)
     if name in _installed():
-        return _installed()[name].path
+        return _installed()[name][0]
     if not _installed():
         raise ConfigError(
             f"The weights {name!r} are not installed. Those that OpenMER was published with: "
@@ -277,22 +277,15 @@ def _digest(state: Mapping[str, Tensor], card: Mapping[str, Any]) -> str:
     return found.hexdigest()
 
 
-class _Installed(NamedTuple):
-    """A file of weights that a package brings."""
-
-    path: Path
-    sha256: str
-
-
 @cache
-def _installed() -> dict[str, _Installed]:
-    """Read the list of every package with weights: where each file is, and its digest."""
+def _installed() -> dict[str, tuple[Path, str]]:
+    """Read the list of every package with weights: where each file is, and its SHA-256."""
     found = {}
     for entry in entry_points(group=GROUP):
         folder = Path(str(resources.files(entry.module)))
         for line in (folder / "SHA256SUMS").read_text("ascii").splitlines():
             digest, file = line.split()
-            found[file.removesuffix(".safetensors")] = _Installed(folder / file, digest)
+            found[file.removesuffix(".safetensors")] = folder / file, digest
     return found
 
 

@@ -13,14 +13,6 @@ PANEL_HEIGHT_PX = 96
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
-    """A labelled place on the axis of scores; `at` in percent of the width."""
-
-    at: float
-    label: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class IntervalLine:
     """UF1 of one run on the axis: all places in percent of the width.
 
@@ -49,9 +41,14 @@ class IntervalLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntervalFigure:
-    """UF1 of all runs on one axis."""
+    """UF1 of all runs on one axis: a record, so that the page names both parts.
 
-    ticks: tuple[Tick, ...]
+    Attributes:
+        ticks: Where the axis has a label, in percent of its width, and the label.
+        lines: A line for each run.
+    """
+
+    ticks: tuple[tuple[float, str], ...]
     lines: tuple[IntervalLine, ...]
 
 
@@ -101,9 +98,7 @@ def interval_figure(runs: Sequence[Run]) -> IntervalFigure:
             )
         )
     steps = round((high - low) * 10)
-    ticks = tuple(
-        Tick(at=place(low + i / 10), label=f"{low + i / 10:.1f}") for i in range(steps + 1)
-    )
+    ticks = tuple((place(low + i / 10), f"{low + i / 10:.1f}") for i in range(steps + 1))
     return IntervalFigure(ticks=ticks, lines=tuple(lines))
 
 

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from openmer.errors import DataError, OpenMERError
 from openmer.evaluation import load_run
 from openmer.reports._rows import Run, row_of
 
 
-class FoundRuns(NamedTuple):
-    """The runs below some folders.
-
-    Attributes:
-        runs: Those that are finished and whole.
-        left_out: One text for each other one: its folder, and what is wrong with it.
-    """
-
-    runs: list[Run]
-    left_out: list[str]
-
-
-def find_runs(folders: Iterable[Path]) -> FoundRuns:
+def find_runs(folders: Iterable[Path]) -> tuple[list[Run], list[str]]:
     """Load every run at or below some folders.
+
+    Returns:
+        The runs that are finished and whole; and a text for each other one: its folder, and what is
+        wrong with it.
 
     Raises:
         DataError: There is none, or none that can be reported.
@@ -52,4 +43,4 @@ def find_runs(folders: Iterable[Path]) -> FoundRuns:
             f"There is no run in {names} that is finished and whole: {why} Give the folder that "
             "`openmer evaluate --out` wrote to."
         )
-    return FoundRuns(runs, left_out)
+    return runs, left_out

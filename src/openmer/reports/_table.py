@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Marked(NamedTuple):
-    """Text that stands out.
+    """Text that stands out: a record, because a cell is either this or plain text.
 
     "badge" is a warning in itself, "leaky" a number to distrust, "ours" the head of a row of our
     own among those of others.

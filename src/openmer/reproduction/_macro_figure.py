@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,28 +19,22 @@ from openmer.theme import INK, SOFT, figure_bytes, new_figure
 _CELL_IN, _NAMES_IN, _ABOVE_IN, _DPI = 2.0, 1.3, 1.1, 130
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Beside:
-    """One line of the figure: pictures of one class, each with its heading.
-
-    Attributes:
-        name: The class.
-        pictures: Heading, and red, green and blue of shape ``(height, width, 3)``.
-    """
-
-    name: str
-    pictures: tuple[tuple[str, NDArray[np.uint8]], ...]
+Pictures = Sequence[tuple[str, NDArray[np.uint8]]]
+"""Each with its heading: red, green and blue of shape ``(height, width, 3)``."""
 
 
 def macro_and_micro(
     methods: Sequence[tuple[str, Method]], clips: Sequence[Clip], *, seed: int = 0
-) -> list[Beside]:
+) -> dict[str, Pictures]:
     """Take a macro-expression and a clip of every class, and prepare them as the methods do.
 
     Args:
         methods: Label and method; the first one's classes and pretraining count. Each magnifies.
         clips: The first of every class is drawn, at its apex.
         seed: Decides which macro-expression is drawn.
+
+    Returns:
+        The pictures of each class, by its name.
 
     Raises:
         ConfigError: A method does not magnify, or no corpus of the pretraining is at hand.
@@ -51,34 +44,34 @@ def macro_and_micro(
     first = methods[0][1]
     kept, targets = labelled(clips, first.scheme.resolved(clips))
     chosen = [kept[targets.index(place)] for place in range(len(first.scheme.classes))]
-    found = []
+    found: dict[str, Pictures] = {}
     for name, clip, macro in zip(
         first.scheme.classes, chosen, _macro_images(first, seed), strict=True
     ):
         plain = _picture(without_steps(first, ("magnify",)).steps, clip)
         after = [(f"magnified, {label}", _picture(one.steps, clip)) for label, one in methods]
         pictures = (("macro-expression", macro), (f"apex, {clip.corpus}", plain), *after)
-        found.append(Beside(name=name, pictures=pictures))
+        found[name] = pictures
     return found
 
 
-def draw_macro_and_micro(title: str, lines: Sequence[Beside]) -> bytes:
+def draw_macro_and_micro(title: str, lines: Mapping[str, Pictures]) -> bytes:
     """Draw a line for each class, as a PNG file.
 
     Args:
         title: Above them.
         lines: From `macro_and_micro`.
     """
-    columns = len(lines[0].pictures)
+    columns = max(map(len, lines.values()))
     width, height = _NAMES_IN + columns * _CELL_IN, _ABOVE_IN + len(lines) * (_CELL_IN + 0.3)
     figure = new_figure(width, height, dpi=_DPI, paper="white")
     left = 0.12 / width
     figure.text(left, 1 - 0.35 / height, title, fontsize=13, weight="bold", color=INK, va="center")
-    for number, line in enumerate(lines):
+    for number, (name, pictures) in enumerate(lines.items()):
         bottom = height - _ABOVE_IN + 0.15 - number * (_CELL_IN + 0.3) - _CELL_IN
         middle = (bottom + _CELL_IN / 2) / height
-        figure.text(left, middle, line.name, fontsize=11, color=INK, va="center")
-        for column, (heading, rgb) in enumerate(line.pictures):
+        figure.text(left, middle, name, fontsize=11, color=INK, va="center")
+        for column, (heading, rgb) in enumerate(pictures):
             place = (
                 (_NAMES_IN + column * _CELL_IN) / width,
                 bottom / height,

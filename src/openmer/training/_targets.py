@@ -34,7 +34,7 @@ class Targets(NamedTuple):
 
 
 class LossWeights(NamedTuple):
-    """How much targets count in one fold.
+    """How much targets count in one fold: a record, because both parts are tensors.
 
     Attributes:
         classes: Shape ``(classes,)``.

@@ -68,7 +68,10 @@ _NEGATIVE = (4, 9, 15)  # a negative clip shows at least one of them
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expression:
-    """What a face does: strength of each action unit, and how uneven the two sides are (-1..1)."""
+    """What a face does: strength of each action unit, and how uneven the two sides are (-1..1).
+
+    A record, because a clip and an act of a long video hold one.
+    """
 
     strengths: Mapping[int, float]
     asymmetry: float

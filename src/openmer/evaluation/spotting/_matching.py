@@ -36,7 +36,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A found movement and the true one that it is."""
+    """A found movement and the true one that it is: a record, because both are spans."""
 
     found: Span
     truth: Span

@@ -83,7 +83,7 @@ class Mesh:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EyeLook:
-    """One eye.
+    """One eye: a record, because a face has two.
 
     Attributes:
         openness: Distance of the lids over the width of the eye.

@@ -24,6 +24,8 @@ Band = tuple[float, float]
 class Ideal:
     """Keep the frequency bins of the whole clip from `low` to `high`, both included; drop others.
 
+    A record without fields, because a filter is known by its type.
+
     References:
         Wu, Rubinstein, Shih, Guttag, Durand, Freeman (2012), Eulerian video magnification for
         revealing subtle changes in the world.
@@ -36,6 +38,8 @@ class Ideal:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Butterworth:
     """A Butterworth band-pass with -3 dB (once over) at the edges of the band.
+
+    A record, because a filter is known by its type.
 
     Attributes:
         order: Of the low-pass it is made from; the band-pass has twice as many poles.
@@ -57,6 +61,8 @@ class Butterworth:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstOrder:
     """The difference of two first-order low-passes, ``low[t] = (1 - r) low[t-1] + r x[t]``. Causal.
+
+    A record, because a filter is known by its type.
 
     Attributes:
         r1, r2: Share of the new frame in the faster and in the slower low-pass, 0 < r2 < r1 <= 1.
