@@ -39,11 +39,12 @@ from torch import nn
 from openmer.datasets import read_truth_csv
 from openmer.datasets._footage_table import NONE, Movement, read_footage
 from openmer.files import replace_file
+from openmer.reports import markdown_table
 from openmer.video import Analysis, LearnedSpotter, analyze_video
 from openmer.video._recognize import spotted
 from openmer.video.faces._patch import CELLS
 from openmer.video.faces._resample import uniform_runs
-from openmer.video.footage._evaluate import VideoTally, footage_markdown, footage_rows, tally_of
+from openmer.video.footage._evaluate import VideoTally, footage_rows, footage_table, tally_of
 from openmer.video.footage._inject import RECIPES
 from openmer.video.spotting._brief_input import (
     CONTEXT,
@@ -445,7 +446,8 @@ def _table(
         "Likelihoods from which a movement counts, chosen in the other groups, whose networks had "
         "learned from the twin: "
         f"{', '.join(f'{level:.3f}' for level in chosen)}; of all groups together {pooled:.3f}.\n\n"
-        + footage_markdown(footage_rows(tallies))
+        + markdown_table(footage_table(footage_rows(tallies)))
+        + "\n"
     )
 
 

@@ -12,8 +12,8 @@ from tests.video.made_faces import clip, wall
 from openmer.datasets._footage_table import Movement, read_footage, write_footage
 from openmer.errors import ConfigError, DataError
 from openmer.video import (
-    footage_markdown,
     footage_rows,
+    footage_table,
     inject_movements,
     open_video,
     write_video,
@@ -133,7 +133,7 @@ def test_scores_are_counted_by_hand():
     assert (still.precision, still.false_per_minute) == (0.25, 6.0)
     assert still.f1 == pytest.approx(1 / 3)
     assert (still.restarts_per_minute, still.clear_share) == (1.0, 0.5)
-    assert "| still | 2 | 2 | 0.50 |" in footage_markdown([still])
+    assert footage_table([still]).rows[0][:5] == ("still", "2", "2", "0.50", "1.00")
 
 
 def test_what_cannot_be_made_is_refused_before_the_work(tmp_path):

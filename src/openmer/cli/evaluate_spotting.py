@@ -137,12 +137,12 @@ def _evaluate_footage(folder: Path, spotter: str, out: Path, workers: int, as_js
         )
     tell("\n".join(notes))
     rows = video.footage_rows(tallies)
-    text = video.footage_markdown(rows)
-    replace_files({out / "footage.md": text})
+    table = video.footage_table(rows)
+    replace_files({out / "footage.md": reports.markdown_table(table) + "\n"})
     if as_json:
         typer.echo(json.dumps({"rows": [asdict(row) for row in rows]}))
         return
-    output.print(text, soft_wrap=True)
+    output.print(reports.terminal_table(table))
     tell(f"Table: {out / 'footage.md'}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from openmer.deployment._record import ModelRecord, TrainedOn
 from openmer.evaluation import Calibration
 from openmer.methods import Method
+from openmer.reports import Table, markdown_table
 
 
 def card_text(record: ModelRecord, method: Method) -> str:
@@ -57,11 +58,11 @@ def _about_confidence(found: Calibration | None) -> str:
     rule = "where no threshold made enough of the answers right, one half is taken"
     if found.target is not None:
         rule = f"chosen so that {found.target:.0%} of the answers are right"
-    rows = [
-        f"| {name} | {errors.ece:.3f} | {errors.brier:.3f} | {errors.nll:.3f} |"
+    rows = tuple(
+        (name, f"{errors.ece:.3f}", f"{errors.brier:.3f}", f"{errors.nll:.3f}")
         for name, errors in (("before", found.before), ("after", found.after))
-    ]
-    table = [f"| calibration | ECE, {found.bins} bins | Brier score | NLL |", "| --- " * 4 + "|"]
+    )
+    columns = ("calibration", f"ECE, {found.bins} bins", "Brier score", "NLL")
     others, left_out = "subjects who were", "each"
     if found.held_out == "corpus":
         others, left_out = "a corpus that was", "their corpus"
@@ -75,7 +76,7 @@ def _about_confidence(found: Calibration | None) -> str:
         f"Its confidence is a softmax at {words}, fitted on the {found.clips} clips of "
         f"{found.subjects} subjects while {left_out} was held out. Errors on {others} in neither "
         "the training nor the fit:",
-        "\n".join([*table, *rows]),
+        markdown_table(Table("", columns, rows, align="lrrr")),
         f"Below a confidence of {found.abstain_below:.2f} it says no class ({rule}). Measured on "
         f"each {found.held_out} by the threshold of the others: {found}.",
         "This holds for clips like these, with the classes in these shares. Elsewhere, and above "

@@ -20,7 +20,12 @@ from sklearn.linear_model import LogisticRegression
 from openmer.errors import ConfigError
 from openmer.training._folds import FitJob, FitResult, FloatArray, IntArray, TrainingData, digest
 from openmer.training._kernel_methods import Feature, KernelTraining
-from openmer.training._kernel_module import both_sides, feature_vectors, mean_kernels
+from openmer.training._kernel_module import (
+    both_sides,
+    feature_vectors,
+    mean_kernels,
+    shifted_pixels,
+)
 from openmer.training._random_features import draw_directions, random_features
 from openmer.training._seeding import generator
 
@@ -99,6 +104,8 @@ class _Gram:
     def __init__(self, inputs: FloatArray, training: KernelTraining) -> None:
         self._flow = torch.from_numpy(np.array(inputs, dtype=np.float32))
         self._training = training
+        reaches = training.own_shift, training.shift
+        self._pixels = [shifted_pixels(self._flow, reach) for reach in reaches]
         self._distances = [self._mean_squares(feature) for feature in training.features]
         self._known: dict[tuple[int, float], Numbers] = {}
 
@@ -127,8 +134,8 @@ class _Gram:
 
     def _vectors(self, feature: Feature) -> tuple[torch.Tensor, torch.Tensor]:
         """At few shifts and flipped, and at many shifts."""
-        few = both_sides(self._flow, feature, self._training.own_shift)
-        return few, feature_vectors(self._flow, feature, self._training.shift)
+        few = both_sides(self._flow, feature, self._pixels[0])
+        return few, feature_vectors(self._flow, feature, self._pixels[1])
 
     def _kernels(self, number: int, scale: float) -> Numbers:
         """Of one feature, symmetric and not yet of diagonal 1, shape ``(widths, clips, clips)``."""
@@ -162,7 +169,7 @@ class _RandomGram(_Gram):
     def _features(self, number: int, scale: float) -> torch.Tensor:
         if (number, scale) not in self._made:
             training, feature = self._training, self._training.features[number]
-            few = both_sides(self._flow, feature, training.own_shift)
+            few = both_sides(self._flow, feature, self._pixels[0])
             directions = draw_directions(feature, number, training.projections)
             self._made[number, scale] = random_features(
                 few, directions, torch.tensor(scale), training.widths

@@ -38,20 +38,37 @@ def shifts_within(reach: int) -> list[tuple[int, int]]:
     return sorted(shifts, key=lambda shift: abs(shift[0]) + abs(shift[1]))
 
 
-def feature_vectors(flow: Tensor, feature: Feature, reach: int) -> Tensor:
+def shifted_pixels(images: Tensor, reach: int) -> Tensor:
+    """Return where each pixel of each shifted image comes from, in a flattened image.
+
+    Args:
+        images: Of that size, shape ``(..., height, width)``.
+        reach: As in `shifts_within`.
+    """
+    height, width = images.shape[-2:]
+    rows = torch.arange(height, device=images.device)[:, None]
+    columns = torch.arange(width, device=images.device)[None, :]
+    found = [
+        (rows + y).clamp(0, height - 1) * width + (columns + x).clamp(0, width - 1)
+        for y, x in shifts_within(reach)
+    ]
+    return torch.stack(found).flatten()
+
+
+def feature_vectors(flow: Tensor, feature: Feature, pixels: Tensor) -> Tensor:
     """Vectors of clips at all shifts; the border goes on into what becomes free.
 
     Args:
         flow: Recovered flow, shape ``(clips, 3, height, width)``.
         feature: Which maps, and how many cells.
-        reach: As in `shifts_within`.
+        pixels: From `shifted_pixels` for images of this size.
 
     Returns:
         Shape ``(clips, shifts, values)``, in the order of `shifts_within`.
     """
     maps = _MAPS[feature.maps](flow)
     height, width = maps.shape[-2:]
-    shifted = maps.flatten(2)[:, :, _shifted_pixels(height, width, reach)]
+    shifted = maps.flatten(2)[:, :, pixels]
     cells = cell_means(
         shifted.reshape(*shifted.shape[:2], -1, height, width).transpose(1, 2), feature.size
     )
@@ -59,10 +76,10 @@ def feature_vectors(flow: Tensor, feature: Feature, reach: int) -> Tensor:
     return vectors.flatten(2)
 
 
-def both_sides(flow: Tensor, feature: Feature, reach: int) -> Tensor:
+def both_sides(flow: Tensor, feature: Feature, pixels: Tensor) -> Tensor:
     """Vectors as `feature_vectors`, of the clips as they are and flipped, in turn."""
     sides = torch.stack([flow, flip_flow(flow)], dim=1).flatten(0, 1)
-    vectors = feature_vectors(sides, feature, reach)
+    vectors = feature_vectors(sides, feature, pixels)
     pairs = vectors.reshape(-1, 2, *vectors.shape[1:])
     return pairs.transpose(1, 2).flatten(1, 2)
 
@@ -100,16 +117,6 @@ def own_kernels(few: Tensor, many: Tensor, scale: Tensor, widths: Sequence[float
     return torch.stack([torch.exp(-width * distances).mean((1, 2)) for width in widths]).double()
 
 
-def _shifted_pixels(height: int, width: int, reach: int) -> Tensor:
-    """Where each pixel of each shifted image comes from, in a flattened image."""
-    rows, columns = torch.arange(height)[:, None], torch.arange(width)[None, :]
-    found = [
-        (rows + y).clamp(0, height - 1) * width + (columns + x).clamp(0, width - 1)
-        for y, x in shifts_within(reach)
-    ]
-    return torch.stack(found).flatten()
-
-
 class KernelClassifier(nn.Module):
     """Recovered flow ``(batch, 3, height, width)`` to class probabilities ``(batch, classes)``.
 
@@ -131,6 +138,7 @@ class KernelClassifier(nn.Module):
     diagonal: Tensor
     weights: Tensor
     offsets: Tensor
+    pixels: Tensor
 
     def __init__(self, training: KernelTraining, state: Mapping[str, Tensor]) -> None:
         super().__init__()
@@ -139,6 +147,8 @@ class KernelClassifier(nn.Module):
         for name in _NAMES:
             value = state[name].float() if name in ("maps", "scales") else state[name].double()
             self.register_buffer(name, value)
+        pixels = shifted_pixels(self.maps, training.shift)
+        self.register_buffer("pixels", pixels, persistent=False)
         self._known: dict[int, Tensor] = {}
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -157,7 +167,7 @@ class KernelClassifier(nn.Module):
         training, scale = self._training, self.scales[number]
         own, shifts = len(shifts_within(training.own_shift)), len(shifts_within(training.shift))
         widths, known = training.widths, self._vectors(number)
-        many = both_sides(flow, training.features[number], training.shift)
+        many = both_sides(flow, training.features[number], self.pixels)
         few = many[:, : 2 * own]
         found = mean_kernels(few, known, scale, widths)
         found = (found + mean_kernels(many, known[:, :own], scale, widths)) / 2
@@ -166,11 +176,11 @@ class KernelClassifier(nn.Module):
 
     def _vectors(self, number: int) -> Tensor:
         """Vectors of the training clips by one feature; an exported file makes its own."""
-        feature, shift = self._training.features[number], self._training.shift
+        feature = self._training.features[number]
         if torch.compiler.is_exporting():
-            return feature_vectors(self.maps, feature, shift)
+            return feature_vectors(self.maps, feature, self.pixels)
         if number not in self._known:
-            self._known[number] = feature_vectors(self.maps, feature, shift)
+            self._known[number] = feature_vectors(self.maps, feature, self.pixels)
         return self._known[number]
 
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from openmer.errors import DataError
 from openmer.training._kernel_methods import Feature, KernelTraining
-from openmer.training._kernel_module import both_sides
+from openmer.training._kernel_module import both_sides, shifted_pixels
 
 _NAMES = ("readout", "bias", "scales", "weights", "offsets")
 _BYTES = 8
@@ -99,8 +99,9 @@ class RandomFeatureClassifier(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Class probabilities, float32, shape ``(batch, classes)``."""
         scores, training = self.bias, self._training
+        pixels = shifted_pixels(inputs, training.own_shift)
         for number, feature in enumerate(training.features):
-            vectors = both_sides(inputs.float(), feature, training.own_shift)
+            vectors = both_sides(inputs.float(), feature, pixels)
             found = random_features(
                 vectors,
                 self.get_buffer(f"directions{number}"),

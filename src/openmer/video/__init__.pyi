@@ -98,10 +98,10 @@ from .footage._evaluate import (
     evaluate_footage as evaluate_footage,
 )
 from .footage._evaluate import (
-    footage_markdown as footage_markdown,
+    footage_rows as footage_rows,
 )
 from .footage._evaluate import (
-    footage_rows as footage_rows,
+    footage_table as footage_table,
 )
 from .footage._inject import (
     inject_movements as inject_movements,
@@ -247,8 +247,8 @@ __all__ = [
     "evaluate_footage",
     "evaluate_hints",
     "export_events",
-    "footage_markdown",
     "footage_rows",
+    "footage_table",
     "fps_given",
     "import_events",
     "inject_movements",

@@ -11,6 +11,7 @@ from joblib import cpu_count, delayed
 from openmer._workers import in_workers
 from openmer.datasets import NONE, Movement, read_footage
 from openmer.evaluation import Span, match_spans, overlap, span_of
+from openmer.reports import Table
 from openmer.video._analysis import Analysis
 from openmer.video._analyze import AnalyzeSettings, analyze_video
 from openmer.video._quality import quality_of
@@ -132,28 +133,29 @@ def footage_rows(tallies: Sequence[VideoTally]) -> tuple[FootageRow, ...]:
     )
 
 
-def footage_markdown(rows: Sequence[FootageRow]) -> str:
-    """Write the scores as a table; no name of a video is in it."""
+def footage_table(rows: Sequence[FootageRow]) -> Table:
+    """Put the scores into a table; no name of a video is in it."""
     titles = (
         "Footage", "Videos", "Movements", "Recall", "Any overlap", "Brows",
         *(f"{size:g} px" for size in _SIZES_PX), "Precision", "F1", "False/min", "Restarts/min",
         "Measurable",
     )  # fmt: skip
-    lines = ["| " + " | ".join(titles) + " |", "| --- " * len(titles) + "|"]
-    for row in rows:
-        cells = (
+    cells = (
+        (
             row.footage, row.videos, row.movements, row.recall, row.recall_touched,
             row.recall_upper, *row.recall_by_size, row.precision, row.f1, row.false_per_minute,
             row.restarts_per_minute, row.clear_share,
-        )  # fmt: skip
-        lines.append("| " + " | ".join(map(_cell, cells)) + " |")
-    return "\n".join(lines) + "\n"
+        )
+        for row in rows
+    )  # fmt: skip
+    align = "l" + "r" * (len(titles) - 1)
+    return Table("", titles, tuple(tuple(map(_cell, row)) for row in cells), align=align)
 
 
 def _cell(value: object) -> str:
     if value is None:
         return "-"
-    return f"{value:.2f}" if isinstance(value, float) else str(value).replace("|", "\\|")
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 def _tally(
