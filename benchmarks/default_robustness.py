@@ -5,7 +5,8 @@
 Renders 72 clips of 12 synthetic subjects whose movements last 0.23 to 0.5 s, scores onset and apex
 by the model that comes with OpenMER, and writes benchmarks/results/default_robustness.csv. Jitter
 of k frames moves onset and apex, each by -k..k frames, drawn evenly (two draws of seed 0; the
-apex stays at least one frame behind the onset). Sizes are of the tight crop, which the step
+apex stays at least one frame behind the onset). As in `analyze`, motion is taken from a little
+before the onset (`LEAD_S`). Sizes are of the tight crop, which the step
 `average` then reduces. The clips show drawn faces: the rows speak of losses, and nothing in them
 of how well the model does on people. No licensed data is needed.
 """
@@ -30,6 +31,7 @@ from openmer.datasets.synthetic._clips import SyntheticClip, generate
 from openmer.datasets.synthetic._plan import CorpusPlan, Part
 from openmer.deployment import FittedModel, default_model
 from openmer.evaluation import confusion_matrix, uf1
+from openmer.video._recognize import LEAD_S
 
 TABLE = Path(__file__).parent / "results" / "default_robustness.csv"
 CROP = (0.45, 0.27)  # distance of the eyes and their height below the edge, in sides of the crop
@@ -112,6 +114,7 @@ def _stills(
     )
     onset = min(max(0, onset), last - 1)
     apex = min(max(onset + 1, apex), last)
+    onset = max(0, onset - int(LEAD_S * (made.clip.fps or 0)))
     side = EYE_DISTANCE / CROP[0]
     left, top = EYES_XY[0] - side / 2, EYES_XY[1] - CROP[1] * side
     x, y, length = (round(value * FRAME_PX) for value in (left, top, side))

@@ -38,7 +38,7 @@ class LiveSettings:
     """
 
     remember_s: float = 25.0
-    frames_s: float = 5.5
+    frames_s: float = 5.6
     spot_every_s: float = 0.25
     settle_s: float = 1.0
 

@@ -23,16 +23,29 @@ from openmer.video.spotting._curves import FaceCurves
 if TYPE_CHECKING:
     from openmer.deployment import Decision, FittedModel
 
+LEAD_S = 0.08
+"""A model sees the motion from so long before the onset: a spotter may find it a little late."""
+
+_SAME_TIME_S = 1e-6
+
 
 def framing_of(model: FittedModel) -> Framing:
     """How faces are cut out for a model: with room where its recipe aligns them by itself."""
     return TIGHT if model.recipe.align is None else WIDE
 
 
-def rows_of(curves: FaceCurves, interval: Interval) -> NDArray[np.int64]:
-    """Rows of the curves from the onset to the offset of a movement."""
+def rows_of(curves: FaceCurves, interval: Interval, before_s: float = 0.0) -> NDArray[np.int64]:
+    """Rows of the curves from the onset to the offset of a movement.
+
+    Args:
+        curves: Of its face.
+        interval: The movement.
+        before_s: Start so many seconds earlier, as far as the face was in view without a break.
+    """
     first, last = np.searchsorted(curves.frames, [interval.onset_frame, interval.offset_frame])
-    return np.arange(first, last + 1)
+    in_view = next((start for start, end in curves.runs if start <= first < end), first)
+    earliest = np.searchsorted(curves.times_s, curves.times_s[first] - before_s - _SAME_TIME_S)
+    return np.arange(max(in_view, earliest), last + 1)
 
 
 def spotted(interval: Interval, curves: FaceCurves, note: str = "") -> Event:
@@ -57,7 +70,7 @@ def frames_read(interval: Interval, curves: FaceCurves, model: FittedModel) -> d
         read = sorted(places[path] for path in model.recipe.inputs(clip))
     except DataError:
         return {}
-    rows = rows_of(curves, interval)
+    rows = rows_of(curves, interval, LEAD_S)
     return {int(curves.frames[rows[place]]): place for place in read}
 
 
@@ -67,7 +80,7 @@ def face_frames(
     """Cut the face of an event as the frames of a clip; keep only those that the model reads."""
     places = frames_read(interval, curves, model)
     kept = {places[frame.number]: frame for frame in frames if frame.number in places}
-    matrices = list(curves.matrices[rows_of(curves, interval)])
+    matrices = list(curves.matrices[rows_of(curves, interval, LEAD_S)])
     return FaceFrames(clip_of(interval, curves), kept, matrices, framing_of(model))
 
 
@@ -148,8 +161,11 @@ def _seen(interval: Interval) -> str:
 
 
 def clip_of(interval: Interval, curves: FaceCurves) -> Clip:
-    """Build a clip from the event; its frames are named by their numbers."""
-    rows = rows_of(curves, interval)
+    """Build the clip that a model sees of an event; its frames are named by their numbers.
+
+    It begins `LEAD_S` before the onset, and the model takes its first frame for the onset.
+    """
+    rows = rows_of(curves, interval, LEAD_S)
     count = len(rows)
     apex = int(np.searchsorted(curves.frames[rows], interval.apex_frame))
     seconds = float(curves.times_s[rows[-1]] - curves.times_s[rows[0]])
