@@ -57,7 +57,7 @@ class Mutant:
 
 
 def skipped_parts(tree: ast.Module) -> set[int]:
-    """Return the ids of all nodes that are not changed: errors, annotations, decorators."""
+    """Return the ids of all nodes that are not changed: errors, hints, decorators, strict zips."""
     found: set[int] = set()
     for node in ast.walk(tree):
         parts: list[ast.AST | None] = []
@@ -71,6 +71,8 @@ def skipped_parts(tree: ast.Module) -> set[int]:
             parts = [*node.decorator_list]
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             parts = [node]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "zip":
+            parts = [*node.keywords]  # strict: what it would find is an error of ours
         found |= {id(inner) for part in parts if part is not None for inner in ast.walk(part)}
     return found
 

@@ -5,10 +5,10 @@
     python benchmarks/mutants.py --target audit --write benchmarks/results/mutants.md
 
 A mutant is a module with one change: a comparison or an operator replaced, a number one higher, a
-condition turned round, a call or a result left out. Texts of errors, docstrings and type hints
-stay. It is killed if the tests of its module fail or take too long. Mutants that survive are
-listed: each is a missing test, or a change that makes no difference. A table that is written keeps
-its rows of other targets.
+condition turned round, a call or a result left out. Texts of errors, docstrings, type hints and
+the `strict` of `zip` stay. It is killed if the tests of its module fail or take too long. Mutants
+that survive are listed: each is a missing test, or a change that makes no difference, which
+mutants_equivalent.toml names with its reason. A table that is written keeps its other rows.
 Needs Linux or macOS, and the packages of the tests.
 """
 
@@ -57,7 +57,8 @@ TARGETS = {
         ("tests/evaluation/test_metrics.py", "tests/evaluation/test_statistics.py"),
     ),
     "bootstrap": Target(
-        ("openmer.evaluation._bootstrap",), ("tests/evaluation/test_statistics.py",)
+        ("openmer.evaluation._bootstrap",),
+        ("tests/evaluation/test_statistics.py", "tests/reproduction/test_differences.py"),
     ),
     "splits": Target(("openmer.evaluation._splits",), ("tests/evaluation/test_splits.py",)),
     "files": Target(("openmer.files",), ("tests/test_files.py",)),

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openmer import files
+from openmer._stand_ins import add_stand_in
 from openmer._temporary_names import unique_mark
 from openmer.errors import DataError, OpenMERError
 from openmer.files import (
@@ -536,6 +537,75 @@ def synced(monkeypatch):
 def inode(path):
     found = path.stat()
     return found.st_dev, found.st_ino
+
+
+def _replace_several(path):
+    replace_files({path: b"1"})
+
+
+def _move(path):
+    (path.parent / "made").write_bytes(b"1")
+    move_file(path.parent / "made", path)
+
+
+@pytest.mark.parametrize(
+    "write", [lambda path: replace_file(path, b"1"), _replace_several, _move, lambda p: fill(p, {})]
+)
+def test_a_name_is_on_the_disk_when_the_writing_returns(tmp_path, monkeypatch, write):
+    named, real = [], os.fsync
+
+    def fsync(descriptor):
+        if os.fstat(descriptor).st_ino == tmp_path.stat().st_ino:
+            named.append((tmp_path / "x").exists())
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write(tmp_path / "x")
+    assert named == [True]
+
+
+@pytest.mark.parametrize(("mode", "may"), [(0o700, True), (0o500, False), (0o600, False)])
+def test_a_folder_must_be_writable_and_enterable(tmp_path, monkeypatch, mode, may):
+    """Who runs the tests may be root, whom the system asks for nothing."""
+    monkeypatch.setattr(os, "access", lambda _, asked: mode >> 6 & asked == asked)
+    with nullcontext() if may else pytest.raises(DataError, match="cannot be written to"):
+        check_replaceable(tmp_path / "f")
+
+
+def test_an_old_folder_that_cannot_be_removed_is_no_error(tmp_path, monkeypatch):
+    fill(tmp_path / "f", {"a": b"1"})
+    monkeypatch.setattr(files, "_exchange", lambda *_: False)
+    real = os.rmdir
+
+    def rmdir(path, **options):
+        if str(path).endswith(".old"):
+            raise PermissionError(errno.EACCES, "no")
+        real(path, **options)
+
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    fill(tmp_path / "f", {"c": b"3"})
+    assert (tmp_path / "f" / "c").read_bytes() == b"3"
+
+
+def test_what_others_keep_changing_is_left_alone(tmp_path, monkeypatch):
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "mine").write_bytes(b"1")
+    states = iter(range(100))
+    monkeypatch.setattr(files, "_state", lambda _: next(states))
+    with pytest.raises(DataError, match="Others keep replacing"):
+        check_replaceable(tmp_path / "f")
+    assert (tmp_path / "f" / "mine").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("kind", ["copied", "streamed", "output"])
+def test_below_a_url_only_outputs_are_written(tmp_path, monkeypatch, kind):
+    monkeypatch.setenv("OPENMER_STAND_INS", "")
+    add_stand_in(tmp_path / "there", "memory://x", kind)
+    monkeypatch.setattr(files, "send", lambda _: None)
+    only_read = pytest.raises(DataError, match="memory://x/a is only read here")
+    with nullcontext() if kind == "output" else only_read:
+        replace_file(tmp_path / "there" / "a", b"1")
+    assert (tmp_path / "there" / "a").exists() == (kind == "output")
 
 
 def test_every_file_and_folder_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):

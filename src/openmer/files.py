@@ -42,7 +42,6 @@ __all__ = [
     "writing_file",
 ]
 
-_LONGEST_NAME = 255  # bytes, on all common disks
 _LOOKS = 20  # at a folder that others replace meanwhile
 _EXCHANGE, _HERE = 2, -100  # RENAME_EXCHANGE and AT_FDCWD of renameat2(2)
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -105,11 +104,7 @@ def writing_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
         temporary = _prepare(target)
         try:
             yield temporary
-            if durable:
-                sync(temporary)
-            temporary.replace(target)
-            if durable:
-                sync_folder(target.parent)
+            _give_name(temporary, target, durable=durable)
         finally:
             _forget(temporary)
     send(target)
@@ -128,9 +123,7 @@ def move_file(made: Path, path: Path) -> None:
     target = _target(path)
     with _explained(target):
         _prepare(target)
-        sync(made)
-        made.replace(target)
-        sync_folder(target.parent)
+        _give_name(made, target, durable=True)
     send(target)
 
 
@@ -162,7 +155,7 @@ def replace_folder(path: Path, *, is_final: bool = False) -> Iterator[Path]:
             _put_in_place(hidden, target)
             sync_folder(target.parent)
         finally:
-            shutil.rmtree(hidden, ignore_errors=True)
+            _forget_folder(hidden)
     send(target)
 
 
@@ -177,7 +170,8 @@ def check_replaceable(path: Path) -> None:
     """
     target = _target(path)
     with _explained(target):
-        if os.path.lexists(target):
+        with suppress(FileNotFoundError):
+            target.lstat()
             if not target.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "it is a file")
             _refuse_foreign(target)
@@ -186,8 +180,6 @@ def check_replaceable(path: Path) -> None:
             raise NotADirectoryError(errno.ENOTDIR, f"{around} is a file")
         if not os.access(around, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, f"{around} cannot be written to")
-        if len(os.fsencode(target.name)) > _LONGEST_NAME:
-            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
 
 
 @contextmanager
@@ -210,7 +202,7 @@ def temporary_folder(name: str, inside: Path | None = None) -> Iterator[Path]:
             folder.mkdir(mode=0o700)
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _forget_folder(folder)
 
 
 def sweep_stale(folder: Path) -> None:
@@ -227,7 +219,7 @@ def sweep_stale(folder: Path) -> None:
         if name is None or not is_stale(entry, name):
             continue
         if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path, ignore_errors=True)
+            _forget_folder(Path(entry.path))
         else:
             _forget(Path(entry.path))
 
@@ -259,6 +251,15 @@ def _prepare(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     sweep_stale(target.parent)
     return _temporary(target)
+
+
+def _give_name(made: Path, target: Path, *, durable: bool) -> None:
+    """Give a complete file its name; where it is durable, both are on the disk in this order."""
+    if durable:
+        sync(made)
+    made.replace(target)
+    if durable:
+        sync_folder(target.parent)
 
 
 def _rename_all(staged: Mapping[Path, Path]) -> None:
@@ -310,13 +311,13 @@ def _put_in_place(hidden: Path, target: Path) -> None:
     old = hidden.with_suffix(".old")  # never swept: a kill between the two lines loses nothing
     target.rename(old)
     hidden.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    _forget_folder(old)
 
 
 def _exchange(one: Path, other: Path) -> bool:
     """Swap the names of two folders in one step, where the system can (Linux)."""
     try:
-        swap = ctypes.CDLL(None, use_errno=True).renameat2
+        swap = ctypes.CDLL(None).renameat2
     except (AttributeError, OSError, TypeError):
         return False
     old, new = os.fsencode(one), os.fsencode(other)
@@ -325,13 +326,13 @@ def _exchange(one: Path, other: Path) -> bool:
 
 def _refuse_foreign(folder: Path) -> None:
     """Refuse a folder in which anything is not as we left it."""
-    for is_last in (*[False] * _LOOKS, True):
+    for _ in range(_LOOKS):
         before = _state(folder)
         with suppress(FileNotFoundError):
             found = _foreign(folder)
             if not found:
                 return
-            if is_last or _state(folder) == before:  # else another process has replaced it
+            if _state(folder) == before:  # else another process has replaced it
                 raise DataError(
                     f"{folder} holds {found}. Nothing was removed. Move it away, or choose another "
                     "folder."
@@ -359,7 +360,12 @@ def _state(folder: Path) -> tuple[int, int]:
 def _forget(path: Path) -> None:
     """Remove a file that may be there; a folder that cannot be entered holds nothing of ours."""
     with suppress(OSError):
-        path.unlink(missing_ok=True)
+        path.unlink()
+
+
+def _forget_folder(path: Path) -> None:
+    """Remove a folder of ours that may be there; what cannot be removed stays."""
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from openmer.evaluation._bootstrap import (
     mcnemar,
     outcomes_of,
     per_seed_scores,
+    score_differences,
 )
 from openmer.evaluation._metrics import confusion_matrix
 from openmer.reproduction._paired_t import paired_t_test
@@ -116,6 +117,29 @@ def test_a_score_is_the_mean_over_seeds_and_its_spread_theirs():
     assert {estimate.sd for estimate in one.values()} == {None}
 
 
+def test_the_difference_of_two_runs_is_that_of_a_comparison_and_turns_its_sign():
+    first, second = make_table(skill=1.5, seeds=(0, 1), corpora=SMALL), make_table(corpora=SMALL)
+    known, found = (call(first, second, draws=100) for call in (compare_runs, score_differences))
+    assert found["uf1"].value == known.difference
+    assert (found["uf1"].low, found["uf1"].high) == (known.interval.low, known.interval.high)
+    assert set(found) == set(estimate_scores(outcomes_of(first), draws=9))
+    for name, turned in score_differences(second, first, draws=100).items():
+        assert turned.value == -found[name].value
+        assert (turned.low, turned.high) == pytest.approx((-found[name].high, -found[name].low))
+    only = score_differences(first, second, corpus="samm", draws=100)
+    parts = [one.of_corpus("samm") for one in (first, second)]
+    assert only == score_differences(*parts, draws=100) != found
+
+
+def test_all_intervals_are_of_2000_draws_from_seed_0():
+    first, second = make_table(skill=1.5, corpora=SMALL), make_table(corpora=SMALL)
+    told = {"draws": 2000, "seed": 0}
+    assert compare_runs(first, second) == compare_runs(first, second, **told)
+    assert score_differences(first, second) == score_differences(first, second, **told)
+    made = outcomes_of(first)
+    assert estimate_scores(made) == estimate_scores(made, **told)
+
+
 def test_intervals_hold_the_score_and_repeat():
     made = outcomes_of(make_table(seeds=(0, 1, 2)))
     first, again = (estimate_scores(made, seed=1) for _ in range(2))
@@ -143,12 +167,10 @@ def test_draws_without_a_class_are_left_out():
 
 
 @pytest.mark.parametrize(
-    ("lacking", "interval"), [(3, False), (4, True)], ids=["half lack it", "most have it"]
+    ("lacking", "interval"), [(4, False), (3, True)], ids=["half lack it", "most have it"]
 )
 def test_no_interval_where_half_of_the_draws_lack_a_class(lacking, interval, monkeypatch):
-    drawn = np.array(
-        [[2, 0]] * 4 + [[1, 1]] * lacking if lacking == 3 else [[2, 0]] * 3 + [[1, 1]] * 4
-    )
+    drawn = np.array([[2, 0]] * lacking + [[1, 1]] * (8 - lacking))
     counts = np.zeros((1, 2, 2, 2), dtype=np.int64)
     counts[0, 0, 0, 0] = counts[0, 1, 1, 1] = 1
     name = "openmer.evaluation._bootstrap._drawn_subjects"

@@ -15,7 +15,8 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from openmer.evaluation._metrics import Counts, Metric, Numbers, absent_classes,
 from openmer.evaluation._predictions import PredictionTable, require_same_clips
 
 LEVEL = 0.95
+DRAWS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +159,14 @@ def per_seed_scores(outcomes: Outcomes) -> dict[str, Numbers]:
     return {
         metric.name: metric.function(pooled)
         if metric.of == "counts"
-        else _of_scores(metric, outcomes, once)[0]
+        else _of_scores(metric, outcomes, once).ravel()
         for metric in list_metrics()
     }
 
 
-def estimate_scores(outcomes: Outcomes, *, draws: int = 2000, seed: int = 0) -> dict[str, Estimate]:
+def estimate_scores(
+    outcomes: Outcomes, *, draws: int = DRAWS, seed: int = 0
+) -> dict[str, Estimate]:
     """Compute every metric with its 95 % percentile interval by drawing subjects.
 
     Returns:
@@ -171,17 +175,17 @@ def estimate_scores(outcomes: Outcomes, *, draws: int = 2000, seed: int = 0) -> 
     """
     ends = _intervals([outcomes], draws=draws, seed=seed)
     return {
-        name: replace(
-            ends.get(name, Estimate(value=0.0)),
+        name: Estimate(
             value=float(found.mean()),
             sd=float(found.std(ddof=1)) if found.size > 1 else None,
+            **ends.get(name, {}),
         )
         for name, found in per_seed_scores(outcomes).items()
     }
 
 
 def compare_runs(
-    first: PredictionTable, second: PredictionTable, *, draws: int = 2000, seed: int = 0
+    first: PredictionTable, second: PredictionTable, *, draws: int = DRAWS, seed: int = 0
 ) -> Comparison:
     """Whether two runs on the same clips differ: UF1 paired by subject, and McNemar by clip.
 
@@ -198,8 +202,9 @@ def compare_runs(
     """
     _require_same_task(first, second)
     both = outcomes_of(first), outcomes_of(second)
-    subjects = len(both[0].subjects)
-    if absent_classes(both[0].counts[0].sum(axis=0)) or subjects < 2:
+    one, _ = both
+    subjects = len(one.subjects)
+    if absent_classes(one.counts[0].sum(axis=0)) or subjects < 2:
         raise ProtocolError(
             f"Runs over {subjects} subject(s) cannot be compared where a class has no clip or "
             "there is one subject only. Compare them on a whole task."
@@ -208,7 +213,7 @@ def compare_runs(
     drawn = _drawn_subjects(subjects, draws=draws, seed=seed)
     (again_first, whole), (again_second, _) = (_drawn_counts(one.counts, drawn) for one in both)
     used = int(whole.sum())
-    if 2 * used <= draws:
+    if _is_mostly_lacking(whole):
         raise ProtocolError(
             f"{draws - used} of {draws} draws lack a class, which too few subjects show. "
             "Compare the runs on more subjects."
@@ -231,7 +236,7 @@ def score_differences(
     second: PredictionTable,
     *,
     corpus: str = "",
-    draws: int = 2000,
+    draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, Estimate]:
     """Compute by how much every metric of one run is above that of another, with its interval.
@@ -254,36 +259,35 @@ def score_differences(
         first, second = first.of_corpus(corpus), second.of_corpus(corpus)
     _require_same_task(first, second)
     both = outcomes_of(first), outcomes_of(second)
-    values = [per_seed_scores(one) for one in both]
+    own, other = (per_seed_scores(one) for one in both)
     ends = _intervals(both, draws=draws, seed=seed)
     return {
-        name: replace(
-            ends.get(name, Estimate(value=0.0)), value=float(own.mean() - values[1][name].mean())
-        )
-        for name, own in values[0].items()
+        name: Estimate(value=float(own[name].mean() - other[name].mean()), **ends.get(name, {}))
+        for name in own
     }
 
 
-def _intervals(runs: Sequence[Outcomes], *, draws: int, seed: int) -> dict[str, Estimate]:
+def _intervals(runs: Sequence[Outcomes], *, draws: int, seed: int) -> dict[str, dict[str, float]]:
     """Compute the interval of every metric of a run, or of the first run less the second.
 
     Returns:
-        None for fewer than two subjects, and where half of the draws or more lack a class.
+        Ends as `Estimate` has them, by the metric's name. None for fewer than two subjects, and
+        where half of the draws or more lack a class.
     """
-    drawn = _drawn_subjects(len(runs[0].subjects), draws=draws, seed=seed)
+    first, *_ = runs
+    drawn = _drawn_subjects(len(first.subjects), draws=draws, seed=seed)
     counts = [_drawn_counts(one.counts, drawn) for one in runs]
-    whole = counts[0][1]
-    if len(runs[0].subjects) < 2 or 2 * int(whole.sum()) <= draws:
+    (_, whole), *_ = counts  # the truth of all runs is the same
+    if len(first.subjects) < 2 or _is_mostly_lacking(whole):
         return {}
-    weights = drawn[whole][:, runs[0].subject_of].astype(np.float64)
+    weights = drawn[whole][:, first.subject_of].astype(np.float64)
     found = {}
     for metric in list_metrics():
-        first, *second = (
+        values = [
             _again(metric, one, sums[whole], weights).mean(axis=1)
             for one, (sums, _) in zip(runs, counts, strict=True)
-        )
-        ends = _percentiles(first - second[0] if second else first)
-        found[metric.name] = Estimate(value=0.0, low=ends.low, high=ends.high)
+        ]
+        found[metric.name] = asdict(_percentiles(reduce(np.subtract, values)))
     return found
 
 
@@ -335,6 +339,11 @@ def _drawn_counts(counts: Counts, drawn: NDArray[np.int64]) -> tuple[Numbers, ND
     sums = product.reshape(len(drawn), seeds, classes, classes)
     present = counts.sum(axis=(0, 1, 3)) > 0
     return sums, (sums.sum(axis=-1)[..., present] > 0).all(axis=(1, 2))
+
+
+def _is_mostly_lacking(whole: NDArray[np.bool_]) -> bool:
+    """Whether half of the draws or more lack a class."""
+    return 2 * int(whole.sum()) <= len(whole)
 
 
 def _percentiles(values: Numbers) -> Interval:
