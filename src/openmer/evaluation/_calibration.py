@@ -301,7 +301,7 @@ def calibrate(
         DataError: The clips of the seeds differ; or as `logits_of`.
         ProtocolError: There is one subject alone.
     """
-    fit = partial(_settled, target=target, by_class=by_class)
+    fit = partial(_settled, target=target, by_class=by_class, seeds=len(table.seeds))
     found = _calibrated_by_others(table, kind, fit, inside)
     logits = logits_of(table.scores, kind)
     temperatures, threshold = fit(logits, table.truth)
@@ -367,8 +367,8 @@ def kind_of_scores(info: RunInfo) -> ScoreKind:
 
 
 def _settled(
-    logits: Numbers, truth: NDArray[np.int64], target: float, *, by_class: bool
+    logits: Numbers, truth: NDArray[np.int64], target: float, *, by_class: bool, seeds: int
 ) -> _Fitted:
     fit = fit_class_temperatures if by_class else fit_temperature
     found = fit(logits, truth)
-    return found, choose_threshold(probabilities_at(logits, found), truth, target)
+    return found, choose_threshold(probabilities_at(logits, found), truth, target, seeds=seeds)
