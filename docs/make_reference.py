@@ -188,6 +188,8 @@ def _attributes(kind: type) -> str:
 
 
 def _models_page() -> str:
+    import torch
+
     from openmer.models import create_model, list_models
 
     parts = [
@@ -197,7 +199,8 @@ def _models_page() -> str:
         "model takes `in_channels`, `num_classes` and `size`.",
     ]
     for name in list_models():
-        model = create_model(name)
+        with torch.device("meta"):  # shapes without values
+            model = create_model(name)
         parameters = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
         origin = f"[Where it comes from](models/{name}.md)."
         parts += [f"## `{name}`", f"{parameters:,} trainable parameters at its defaults. {origin}"]

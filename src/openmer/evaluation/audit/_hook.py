@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import TypeGuard
@@ -20,6 +21,8 @@ _COMMAND = re.compile(r'"[^"]*"|\S+')
 BETWEEN = "\0"  # the words of a command, none of which can hold it
 ALIVE = "openmer.recorded"  # an event of the audit's own, which shows that the hook records
 _CODE = (".py", ".pyc", ".so", ".pyd", ".pth")
+# What the recorder asks the system before and after each training, which tells no file's content.
+_ASKED = re.compile(r"/proc/self/(?:maps|fd|fdinfo/[0-9]+)")
 _ZIPS = "<frozen zipimport>"
 _IMPORTERS = frozenset({"linecache.py", "tokenize.py", "runpy.py", "pkgutil.py"})
 # Functions of the system library that read or ask past Python, if they are looked up by ctypes.
@@ -52,7 +55,7 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def _opened(path: object, _: object, flags: object) -> None:
-    if not _is_path(path) or not isinstance(flags, int):
+    if not _is_path(path) or _is_asked(path) or not isinstance(flags, int):
         return
     name = _path(path)
     if flags & (os.O_WRONLY | os.O_RDWR):
@@ -126,7 +129,9 @@ def _touched(path: object, *_: object) -> None:
 
 
 def _listed(folder: object, *_: object) -> None:
-    if _is_path(folder) and Path(_path(folder)).is_dir() and not _is_imported_from(_path(folder)):
+    if not _is_path(folder) or _is_asked(folder):
+        return
+    if Path(_path(folder)).is_dir() and not _is_imported_from(_path(folder)):
         _note("list", _path(folder))
 
 
@@ -198,9 +203,23 @@ def _path(value: object) -> str:
     return os.path.realpath(os.fsdecode(value))  # type: ignore[arg-type]
 
 
+def _is_asked(path: object) -> bool:
+    return _is_path(path) and bool(_ASKED.fullmatch(os.fsdecode(path)))  # type: ignore[arg-type]
+
+
 def _is_imported_from(folder: str) -> bool:
     """Whether it is a folder that Python looks for modules in."""
-    return any(os.path.realpath(one or ".") == folder for one in (*sys.path, *_importers()))
+    return any(_place(one) == folder for one in (*sys.path, *_importers()))
+
+
+def _place(folder: str) -> str:
+    return _resolved(folder) if Path(folder).is_absolute() else os.path.realpath(folder or ".")
+
+
+@cache
+def _resolved(folder: str) -> str:
+    """Resolve a folder once: there are hundreds, and every folder that is listed asks for all."""
+    return os.path.realpath(folder)
 
 
 def _importers() -> list[str]:

@@ -138,8 +138,9 @@ def mapped_files() -> list[str]:
     code: set[str] = set()
     data: set[str] = set()
     for line in _lines_of("/proc/self/maps"):
-        rights, path = line.split(maxsplit=5)[1::4] if line.count("/") else ("", "")
-        (code if "x" in rights or ".so" in path else data).add(path.strip())
+        if "/" in line and ".so" not in line:  # some thousand lines are of shared libraries
+            rights, path = line.split(maxsplit=5)[1::4]
+            (code if "x" in rights else data).add(path.strip())
     own = str(Path.home() / _ONNX_RUNTIMES)
     return sorted(path for path in data - code - {own} if Path(path).is_file())
 
@@ -196,13 +197,15 @@ def check_recorded(
     roots = [Path(root).resolve() for root in allowed]
     begun = [event.changed for events in calls for event in events if event.kind == "begin"]
     audit = min(begun, default=0)
+    kept = _begun_files(calls)
+    left = (event for events in calls for event in _without_own_files(events, kept))
+    wrong = [event for event in dict.fromkeys(left) if _is_wrong(event, roots, audit)]
+    code = _source_files() if any(event.kind == "read" for event in wrong) else set[str]()
     found: dict[str, set[str]] = {}
-    kept, code = _begun_files(calls), _source_files()
-    for events in calls:
-        for event in _without_own_files(events, kept):
-            quoted = event.kind == "read" and event.what in code and event.changed < audit
-            if not quoted and _is_wrong(event, roots, audit):
-                found.setdefault(event.kind, set()).add(event.what.replace(_hook.BETWEEN, " "))
+    for event in wrong:
+        quoted = event.kind == "read" and event.what in code and event.changed < audit
+        if not quoted:
+            found.setdefault(event.kind, set()).add(event.what.replace(_hook.BETWEEN, " "))
     return [_finding(kind, things, doing or _WHILE) for kind, things in found.items()]
 
 
