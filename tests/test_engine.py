@@ -1,6 +1,7 @@
 """Engines: the same results as on one computer, whichever worker makes them and whichever dies."""
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 import openmer
-from openmer import _dask_cluster
+from openmer import _dask_cluster, _engine
 from openmer._engine import Engine, close_cluster, current_engine
 from openmer.cli import main
 from openmer.errors import ConfigError, DataError, OpenMERError
@@ -26,7 +27,7 @@ from tests.builders import make_clip
 from tests.training.test_strategies import JOBS, make_data, make_spec
 
 dask = pytest.importorskip("dask")
-pytest.importorskip("distributed")
+distributed = pytest.importorskip("distributed")
 
 
 def start(*words):
@@ -204,6 +205,10 @@ def test_without_a_scheduler_there_is_one_error(tmp_path, monkeypatch):
         threading.Thread(target=_answer_in_http, args=(listener,), daemon=True).start()
         with pytest.raises(ConfigError, match="No scheduler of Dask answers"):
             Engine(f"dask:tcp://127.0.0.1:{listener.getsockname()[1]}").cluster()
+    # One that Python's collector closes while another one starts makes it wait for ever.
+    clients = [one for one in gc.get_objects() if type(one) is distributed.Client]
+    kept = [cluster.client for cluster in _engine._clusters.values()]
+    assert all(one.status == "closed" for one in clients if not any(one is own for own in kept))
     process, found = scheduler(tmp_path)
     lonely = Engine(f"dask:{found}")
     try:

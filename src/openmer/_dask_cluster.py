@@ -52,9 +52,14 @@ class DaskCluster:
         self._queues = kind == "slurm"
         self._own = None if kind == "dask" and where else _started(kind, where)
         self.address = where if self._own is None else self._own.scheduler_address
+        # Held as it connects: one that cannot is closed here. Left to Python's collector, it would be
+        # closed at any moment, in the middle of the next one's start for all we know, which hangs.
+        self.client = Client.__new__(Client)
         try:
-            self.client = Client(self._own or where, timeout=CONNECT_S, set_as_default=False)
+            self.client.__init__(self._own or where, timeout=CONNECT_S, set_as_default=False)
         except Exception as error:  # whatever it reads from what is no scheduler
+            with suppress(Exception):
+                self.client.close()
             raise ConfigError(
                 f"No scheduler of Dask answers at {self.address!r}: {error}. Start one with `dask "
                 "scheduler`, or correct --engine."
