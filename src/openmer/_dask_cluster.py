@@ -52,7 +52,7 @@ class DaskCluster:
         self._queues = kind == "slurm"
         self._own = None if kind == "dask" and where else _started(kind, where)
         self.address = where if self._own is None else self._own.scheduler_address
-        # Held as it connects: one that cannot is closed here. Left to Python's collector, it would be
+        # Held as it connects: one that cannot is closed here. Left to the collector, it would be
         # closed at any moment, in the middle of the next one's start for all we know, which hangs.
         self.client = Client.__new__(Client)
         try:
