@@ -52,7 +52,8 @@ def _row(
     classes = model.record.classes
     words = label_scheme(model.record.label_scheme).words
     truth = np.array([classes.index(words[clip.emotion.lower()]) for clip in clips])
-    scores = [model.score_clip(_cropped(clip, crop, folder)) for clip in clips]
+    prepared = [model.prepare_clip(_cropped(clip, crop, folder)) for clip in clips]
+    scores = [model.scores(one[None])[0] for one in prepared]
     decided = [model.record.decide(one.tolist()) for one in scores]
     predicted = np.array([classes.index(one.likeliest) for one in decided])
     answered = np.array([one.class_name is not None for one in decided])

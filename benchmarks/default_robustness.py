@@ -91,7 +91,8 @@ def _row(
     truth, predicted, answered = [], [], []
     for _ in range(DRAWS if jitter else 1):
         for made in clips:
-            scores = model.score_clip(_stills(made, jitter, side_px, rng, folder))
+            prepared = model.prepare_clip(_stills(made, jitter, side_px, rng, folder))
+            scores = model.scores(prepared[None])[0]
             decided = model.record.decide(scores.tolist())
             truth.append(classes.index(words[made.clip.emotion.lower()]))
             predicted.append(classes.index(decided.likeliest))

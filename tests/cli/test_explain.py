@@ -79,7 +79,8 @@ def test_a_model_explains_folders_images_and_rows_of_a_manifest(openmer, trained
     assert found[0]["held_out"] is None
     assert "it may have seen this subject" in found[0]["origin"]
     fitted = read_model(model)
-    scores = fitted.score_image(np.asarray(Image.open(manifest.parent / "c1" / "img1.png")))
+    image = np.asarray(Image.open(manifest.parent / "c1" / "img1.png"))
+    scores = fitted.scores(fitted.prepare_image(image)[None])[0]
     assert np.allclose(list(found[0]["scores"].values()), scores, atol=1e-6)
 
 

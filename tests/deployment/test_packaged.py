@@ -36,7 +36,7 @@ def test_it_scores_gray_images_of_the_size_it_was_trained_at(tmp_path):
     with torch.no_grad():
         expected = torch.softmax(network(torch.from_numpy(gray)[None, None]), 1)[0].numpy()
     colours = np.repeat(gray[:, :, None], 3, axis=2)
-    assert np.allclose(model.score_image(colours), expected, atol=1e-5)
+    assert np.allclose(model.scores(model.prepare_image(colours)[None]), expected, atol=1e-5)
     assert np.allclose(model.scores(gray[None, None])[0], expected, atol=1e-6)
 
 

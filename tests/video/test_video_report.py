@@ -15,7 +15,7 @@ from openmer.deployment import default_model
 from openmer.errors import DataError
 from openmer.video import Evidence, RegionShift, clock_text, timeline_of, timeline_svg, write_report
 from openmer.video.output._report import render_report
-from openmer.video.output._timeline import motion_percent, timeline_data
+from openmer.video.output._timeline import motion_percent
 
 EVIL = "<script>alert('x')</script>&\"'.mp4"
 SHIFT = RegionShift(name="upper lip", percent=1.2, direction="up left")
@@ -190,11 +190,9 @@ def test_a_time_out_of_view_is_a_gap_in_the_curve():
     (line,) = timeline.faces
     assert np.allclose(line.gaps, [(0, 1), (89 / 30, 5), (209 / 30, 8)])
     assert timeline_svg(timeline, 1).count("<polyline") == 2
-    (data,) = timeline_data(timeline)["faces"]
-    assert [value for _, value in data["curve"]].count(None) == 1
-    assert data["events"] == [
-        {"number": 1, "kind": "micro", "onset_s": 2.0, "apex_s": 2.15, "offset_s": 2.3}
-    ]
+    (found,) = line.events
+    assert (found.number, found.kind) == (1, "micro")
+    assert (found.onset_s, found.apex_s, found.offset_s) == (2.0, 2.15, 2.3)
 
 
 def test_an_hour_is_a_small_picture():

@@ -153,26 +153,6 @@ class FittedModel:
         logits = logits_of(self.scores(inputs).astype(np.float64), self.record.kind)
         return probabilities_at(logits, found.temperatures)
 
-    def score_clip(self, clip: Clip) -> FloatArray:
-        """Class scores of a clip, shape ``(classes,)``; nothing is kept on disk.
-
-        Raises:
-            DataError: As `Recipe.run`, and as `scores`.
-        """
-        return self._score(self.prepare_clip(clip))
-
-    def score_image(self, image_rgb: NDArray[np.generic]) -> FloatArray:
-        """Class scores of an image, shape ``(classes,)``.
-
-        Args:
-            image_rgb: As in `Recipe.run_image`.
-
-        Raises:
-            ConfigError: The method looks at motion.
-            DataError: There is no face in it, and as `scores`.
-        """
-        return self._score(self.prepare_image(image_rgb))
-
     def prepare_clip(self, clip: Clip, frames: Frames | None = None) -> FloatArray:
         """Prepare what the model sees of a clip, shape `ModelRecord.input_shape`; store nothing.
 
@@ -204,10 +184,6 @@ class FittedModel:
             array = np.tensordot(luma, array, axes=1)[None]
         self._require_inputs(array[None])
         return array
-
-    def _score(self, array: FloatArray) -> FloatArray:
-        scores: FloatArray = self.scores(array[None])[0]
-        return scores
 
     def _require_inputs(self, inputs: FloatArray) -> None:
         if inputs.shape[1:] != self.record.input_shape:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,26 +126,6 @@ def timeline_of(analysis: Analysis, *, most_points: int = 2000) -> Timeline:
     )
 
 
-def timeline_data(timeline: Timeline) -> dict[str, Any]:
-    """Return the timeline as numbers, texts, lists and mappings, for a page that draws by itself.
-
-    Between two pieces of a curve there is a point without a value, None.
-    """
-    return {
-        "duration_s": timeline.duration_s,
-        "full_percent": timeline.full_percent,
-        "faces": [
-            {
-                "subject_id": line.subject_id,
-                "curve": list(_joined(line.pieces)),
-                "gaps": [list(gap) for gap in line.gaps],
-                "events": [asdict(event) for event in line.events],
-            }
-            for line in timeline.faces
-        ],
-    }
-
-
 def timeline_svg(timeline: Timeline, subject_id: int) -> str:
     """Draw the timeline of one face as an SVG image, to be put into a page.
 
@@ -227,15 +206,6 @@ def _pooled(times_s: Floats, motion: Floats, step_s: float) -> Iterator[tuple[fl
     for rows in np.split(np.arange(len(bins)), np.flatnonzero(np.diff(bins)) + 1):
         row = rows[int(np.argmax(motion[rows]))]
         yield round(float(times_s[row]), 3), round(float(motion[row]), 3)
-
-
-def _joined(
-    pieces: Sequence[Sequence[tuple[float, float]]],
-) -> Iterator[tuple[float, float | None]]:
-    for number, piece in enumerate(pieces):
-        if number:
-            yield piece[0][0], None
-        yield from piece
 
 
 def _percent(timeline: Timeline, time_s: float) -> float:
