@@ -1,6 +1,7 @@
 """The audit passes what is honest and catches every leak planted here."""
 
 from dataclasses import replace
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from tests.builders import make_data, make_subjects, make_task
 from torch import nn
 
+import openmer
 from openmer.errors import ConfigError
 from openmer.evaluation import (
     Fold,
@@ -331,6 +333,13 @@ def test_a_budget_of_time_ends_the_audit_after_a_whole_subject():
     task, resources = make_task(), Resources(device="cpu", strategy="one_by_one")
     record = audit_method(task, Protocol(), resources, epochs=1, minutes=1e-9)
     assert record.subjects == 1 and "1 of 7 held-out subjects" in record.state
+
+
+def test_every_way_to_an_audit_has_the_same_defaults_and_a_bound_of_zero_is_none():
+    ways = [signature(one).parameters for one in (openmer.audit, audit_method, run_audit)]
+    for name in ("subjects", "epochs"):
+        assert len({way[name].default for way in ways if name in way}) == 1
+    assert Budget(ways[1]["minutes"].default, folds=9, _began=0.0).allows_another()
 
 
 def test_shortening_never_lengthens():
