@@ -209,12 +209,15 @@ def test_of_several_files_all_or_none_change(tmp_path, monkeypatch, broken):
 def test_a_second_name_is_copied_where_a_disk_has_no_hard_links(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "hardlink_to", no_room)
     replace_file(tmp_path / "a", b"old")
-    (tmp_path / "b").mkdir()
-    with pytest.raises(DataError, match="a folder of this name"):
+    real = Path.replace
+    monkeypatch.setattr(
+        Path, "replace", lambda one, to: no_room() if to.name == "b" else real(one, to)
+    )
+    with pytest.raises(DataError, match="Make room"):
         replace_files({tmp_path / "a": b"new", tmp_path / "b": b"new"})
-    assert tree(tmp_path) == {"a": b"old", "b": None}
+    assert tree(tmp_path) == {"a": b"old"}
     replace_files({tmp_path / "a": b"new"})
-    assert tree(tmp_path) == {"a": b"new", "b": None}
+    assert tree(tmp_path) == {"a": b"new"}
 
 
 # Folders
@@ -548,11 +551,18 @@ def _move(path):
     move_file(path.parent / "made", path)
 
 
+def _write(path):
+    with writing_file(path) as temporary:
+        temporary.write_bytes(b"1")
+
+
 @pytest.mark.parametrize(
-    "write", [lambda path: replace_file(path, b"1"), _replace_several, _move, lambda p: fill(p, {})]
+    "write",
+    [lambda p: replace_file(p, b"1"), _write, _replace_several, _move, lambda p: fill(p, {})],
 )
-def test_a_name_is_on_the_disk_when_the_writing_returns(tmp_path, monkeypatch, write):
-    named, real = [], os.fsync
+def test_a_name_is_on_the_disk_and_then_sent_when_the_writing_returns(tmp_path, monkeypatch, write):
+    named, real, sent = [], os.fsync, []
+    monkeypatch.setattr(files, "send", sent.append)
 
     def fsync(descriptor):
         if os.fstat(descriptor).st_ino == tmp_path.stat().st_ino:
@@ -561,7 +571,7 @@ def test_a_name_is_on_the_disk_when_the_writing_returns(tmp_path, monkeypatch, w
 
     monkeypatch.setattr(os, "fsync", fsync)
     write(tmp_path / "x")
-    assert named == [True]
+    assert (named, sent) == ([True], [tmp_path / "x"])
 
 
 @pytest.mark.parametrize(("mode", "may"), [(0o700, True), (0o500, False), (0o600, False)])

@@ -329,8 +329,8 @@ def _refuse_foreign(folder: Path) -> None:
     for _ in range(_LOOKS):
         before = _state(folder)
         with suppress(FileNotFoundError):
-            found = _foreign(folder)
-            if not found:
+            found = next(_foreign(folder), None)
+            if found is None:
                 return
             if _state(folder) == before:  # else another process has replaced it
                 raise DataError(
@@ -340,15 +340,14 @@ def _refuse_foreign(folder: Path) -> None:
     raise DataError(f"Others keep replacing {folder}. Wait for them, or choose another folder.")
 
 
-def _foreign(folder: Path) -> str:
-    """Find the first thing in a folder that is not as we left it, and why; "" without any."""
+def _foreign(folder: Path) -> Iterator[str]:
+    """Yield whatever in a folder is not as we left it, and why."""
     known = read_stamp(folder)
     for name in names(folder):
         if name not in known:
-            return f"{name}, which is not in the list of what OpenMER wrote there"
-        if known[name] != print_of(folder / name):
-            return f"{name}, which was changed since OpenMER wrote it"
-    return ""
+            yield f"{name}, which is not in the list of what OpenMER wrote there"
+        elif known[name] != print_of(folder / name):
+            yield f"{name}, which was changed since OpenMER wrote it"
 
 
 def _state(folder: Path) -> tuple[int, int]:
