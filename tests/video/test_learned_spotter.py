@@ -1,49 +1,90 @@
-"""The learned spotter: its network computes what PyTorch does; movements are found in curves."""
+"""The learned spotter: filters adapt to the face, trees judge; movements are found in curves."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from tests.video.test_mesh_spot import FPS, ROWS, TIMES, bump, curves
 
 from openmer.errors import ConfigError
 from openmer.video import LearnedSpotter, MotionSpotter, list_spotters
 from openmer.video.faces._patch import CELLS
-from openmer.video.spotting._brief_input import CONTEXT, scaled
-from openmer.video.spotting._network import _BATCH, _convolved, brief_network
+from openmer.video.spotting import _evidence
+from openmer.video.spotting._brief_input import RATE_HZ, BriefInput
+from openmer.video.spotting._evidence import moments_of
+from openmer.video.spotting._filters import LASTS_S, responses_of
+from openmer.video.spotting._filters import bump as bumps
+from openmer.video.spotting._forest import BriefForest
+from openmer.video.spotting._patterns import known_patterns
 from openmer.video.spotting._settings import MeshSettings
 
 
-@pytest.mark.parametrize(
-    ("kernel", "stride", "apart"),
-    [((3, 3, 3), 1, 1), ((3, 3, 3), 2, 1), ((5, 1, 1), 1, 2), ((3, 3, 3), 1, 2), ((1, 1, 1), 1, 1)],
-)
-def test_a_convolution_is_that_of_pytorch(kernel, stride, apart):
-    rng = np.random.default_rng(1)
-    values = rng.normal(0, 1, (23, 10, 10, 4)).astype(np.float32)
-    weight = rng.normal(0, 1, (3, 4, *kernel)).astype(np.float32)
-    bias = rng.normal(0, 1, 3).astype(np.float32)
-    expected = torch.nn.functional.conv3d(
-        torch.from_numpy(values.transpose(3, 0, 1, 2))[None],
-        torch.from_numpy(weight),
-        torch.from_numpy(bias),
-        stride=(1, stride, stride),
-        padding=(apart * (kernel[0] // 2), kernel[1] // 2, kernel[2] // 2),
-        dilation=(apart, 1, 1),
-    )[0].numpy()
-    found = _convolved(values, weight, bias, stride=stride, apart=apart)
-    assert np.allclose(found, expected.transpose(1, 2, 3, 0), atol=1e-4)
+def seen(moved):
+    """Input of the filters with nothing beside the motion."""
+    count = len(moved)
+    return BriefInput(
+        moved=moved.astype(np.float32), missing=np.zeros(count, bool), pose=np.zeros((count, 3)),
+        parts=np.full((count, 4), 0.1), spread_px=np.full(count, 0.1),
+    )  # fmt: skip
 
 
-def test_a_long_video_is_computed_in_parts_that_fit():
+def added(moved, pattern, apex, lasts_s, size_px):
+    """Add a movement of a known pattern to brief motion."""
+    at = np.arange(len(moved)) - apex
+    half = lasts_s * RATE_HZ / 2
+    course = bumps(at, half) - bumps(at - 3, half)
+    flow = known_patterns().flow[pattern].reshape(CELLS, CELLS, 2)
+    return moved + size_px * course[:, None, None, None] * flow
+
+
+def test_a_known_movement_answers_at_its_time_place_and_length():
+    noise = np.random.default_rng(1).normal(0, 0.1, (600, CELLS, CELLS, 2))
+    found = responses_of(seen(added(noise, 20, 300, 0.23, 4.0)), known_patterns())
+    apex, pattern, lasts = np.unravel_index(found.returning.argmax(), found.returning.shape)
+    assert (apex, LASTS_S[lasts]) == (pytest.approx(300, abs=1), 0.23)
+    assert known_patterns().place[pattern] == known_patterns().place[20]
+
+
+def test_what_a_face_does_anyway_counts_little():
     rng = np.random.default_rng(2)
-    count = _BATCH + 300
-    moved = rng.normal(0, 0.5, (count, CELLS, CELLS, 2)).astype(np.float32)
-    context = rng.normal(0, 0.5, (count, CONTEXT)).astype(np.float32)
-    network = brief_network()
-    whole = network._forward(scaled(moved), context)
-    assert np.allclose(network._outputs(moved, context), whole, atol=1e-4)
+    calm = rng.normal(0, 0.1, (600, CELLS, CELLS, 2))
+    way = known_patterns().flow[20].reshape(CELLS, CELLS, 2)
+    restless = calm + rng.normal(0, 3.0, 600)[:, None, None, None] * way
+    answers = [
+        responses_of(seen(added(noise, 20, 300, 0.23, 4.0)), known_patterns()).returning[300, 20, 2]
+        for noise in (calm, restless)
+    ]
+    assert answers[1] < answers[0] / 4
+
+
+def test_a_long_video_is_looked_at_in_parts_that_fit(monkeypatch):
+    noise = np.random.default_rng(3).normal(0, 0.1, (2600, CELLS, CELLS, 2))
+    for apex in (500, 1795, 1850, 2400):
+        noise = added(noise, 20, apex, 0.23, 4.0)
+    found = moments_of(seen(noise))
+    monkeypatch.setattr(_evidence, "_PART", len(noise))
+    whole = moments_of(seen(noise))
+    strong, all_strong = (one.at[one.evidence[:, 0] > 4].tolist() for one in (found, whole))
+    assert strong == all_strong
+    for apex in (500, 1795, 1850, 2400):
+        assert np.abs(np.array(strong) - apex).min() <= 1
+    assert (np.diff(found.at) >= 0).all()
+
+
+def test_trees_are_followed_to_their_ends():
+    nodes = {
+        "start": [0.5], "roots": [0, 3], "feature": [1, -1, -1, -1], "threshold": [2, 0, 0, 0],
+        "low": [1, 0, 0, 0], "high": [2, 0, 0, 0], "value": [0, 1, -1, 0.25],
+    }  # fmt: skip
+    none = {"start": [0.0], "roots": [0], "feature": [-1], "threshold": [0], "low": [0],
+            "high": [0], "value": [0]}  # fmt: skip
+    each = {"likelihood": nodes, "lasts": none, "shift": none}
+    forest = BriefForest(
+        {f"{name}.{key}": np.array(v) for name, own in each.items() for key, v in own.items()}
+    )
+    likelihood, lasts_s, shift = forest(np.array([[0, 2.0], [9, 2.5]], np.float32))
+    assert likelihood == pytest.approx(1 / (1 + np.exp([-1.75, 0.25])))
+    assert lasts_s == pytest.approx([0.2, 0.2]) and shift == pytest.approx([0, 0])
 
 
 def face(moves=(), regions=(), noise_px=0.03, seed=0, step_s=1 / FPS):
@@ -92,7 +133,7 @@ def test_a_movement_that_was_not_seen_well_names_its_gate():
     assert [one.gates for one in LearnedSpotter()(dark)] == [("light",)]
 
 
-def test_blinks_and_speech_are_left_to_the_network():
+def test_blinks_and_speech_are_left_to_the_trees():
     clear = face([((1, 3), (0, -1), 2.0, bump(5.0, 0.3))])
     lids = np.where(np.abs(TIMES - 5.0) < 0.08, 0.02, 0.1)
     eyes = np.where(np.abs(TIMES - 5.0) < 0.08, 0.05, 0.35)

@@ -20,7 +20,6 @@ Values = TypeVar("Values", NDArray[np.float32], NDArray[np.float64])
 
 RATE_HZ = 30.0
 _UNIT_PX = FACE_WIDTH_PX / 200  # movements are told in pixels of a face 200 px wide
-_SMALL = 0.2  # movements up to here count in proportion, larger ones by their logarithm
 _MOST = 4.0  # of each number of the context
 _UPPER, _LOWER, _INNER = slice(1, 4), slice(6, 10), slice(2, 8)  # cells of the patch
 _ABOUT_S = (0.5, 1.5)  # over which the restlessness of the face is averaged
@@ -31,7 +30,7 @@ CONTEXT = 15  # numbers that tell what else happens
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BriefInput:
-    """Input of the network.
+    """Input of the filters.
 
     Attributes:
         moved: Movement of each cell within a tenth of a second, pixels of a face 200 px wide,
@@ -51,7 +50,7 @@ class BriefInput:
 
 
 def brief_input(run: UniformRun) -> BriefInput:
-    """Resample a piece of the curves for the network."""
+    """Resample a piece of the curves for the filters."""
     count = len(run.regions_px)
     samples = int((count - 1) * run.step_s * RATE_HZ + 1e-6) + 1
     at = np.minimum(np.arange(samples) / RATE_HZ / run.step_s, count - 1)
@@ -95,11 +94,6 @@ def _brief_on_grid(run: UniformRun, samples: int) -> tuple[NDArray[np.float32], 
     missing = np.asarray(np.isnan(moved.reshape(samples, -1)).any(1))
     moved[missing] = 0
     return moved, missing
-
-
-def scaled(moved: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Compress movements, so that small ones count beside large ones."""
-    return np.asarray(np.arcsinh(moved / _SMALL), np.float32)
 
 
 def context_of(seen: BriefInput) -> NDArray[np.float32]:

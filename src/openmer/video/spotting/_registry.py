@@ -18,10 +18,10 @@ from openmer.video._event import MICRO_S, Interval, Kind
 from openmer.video.faces._patch import FACE_WIDTH_PX
 from openmer.video.faces._resample import UniformRun, uniform_runs
 from openmer.video.spotting._curves import FaceCurves
+from openmer.video.spotting._forest import BriefForest, brief_forest
 from openmer.video.spotting._learned import learned_of
 from openmer.video.spotting._mesh_spotter import bumps_of, mesh_candidates
 from openmer.video.spotting._motion_spotter import Candidate, candidates_of, kept_apart
-from openmer.video.spotting._network import BriefNetwork, brief_network
 from openmer.video.spotting._settings import MeshSettings, SpotSettings
 
 __all__ = [
@@ -128,29 +128,30 @@ class MotionSpotter:
 @register_spotter("learned")
 @dataclass(frozen=True, slots=True)
 class LearnedSpotter:
-    """Brief movements by a small network that was trained on real faces; long ones by rules.
+    """Brief movements by filters that adapt to the face, judged by trees; long ones by rules.
 
-    The network sees how each of 10 x 10 cells of the face moved within a tenth of a second, apart
-    from the head, together with turning, lids, mouth and noise, and says when and where a movement
-    that comes and goes has its apex, and how long it lasts. It learned from movements of known
-    place, time and size that were put into the measured motion of real people who talk, act and
-    look, and from drawn faces (`benchmarks/train_spotter.py`; scores on videos that it was not
-    trained on: benchmarks/results/spotter.md). Faces without the mesh, or without measured brief
-    motion, are spotted by `MotionSpotter`.
+    Movements of known place, way and length are looked for in how 10 x 10 cells of the face moved
+    within a tenth of a second, apart from the head. The filters take what this face does anyway
+    from the ten seconds around, so that speech, turning and noise count little. Boosted trees judge
+    each peak by its strength, its course, what else happens, and how many like it there are. They
+    learned from movements of known place, time and size that were put into the measured motion of
+    real people who talk, act and look, and from drawn faces (`benchmarks/train_spotter.py`; scores
+    on videos that they did not learn from: benchmarks/results/spotter.md). Faces without the mesh,
+    or without measured brief motion, are spotted by `MotionSpotter`.
 
     Args:
         settings: Thresholds and windows.
-        network: What finds brief movements; None is the one that comes with the package.
+        forest: What judges brief movements; None is the one that comes with the package.
     """
 
     settings: MeshSettings = field(default_factory=MeshSettings)
-    network: BriefNetwork | None = None
+    forest: BriefForest | None = None
 
     def __call__(self, curves: FaceCurves, /) -> tuple[Interval, ...]:
         """Movements by time, none of them overlapping another of its kind."""
         if not curves.has_mesh or not np.isfinite(curves.brief_px).any():
             return MotionSpotter(mesh=self.settings)(curves)
-        brief_of = partial(learned_of, self.network or brief_network())
+        brief_of = partial(learned_of, self.forest or brief_forest())
         return _intervals(curves, lambda run: mesh_candidates(run, self.settings, brief_of))
 
 

@@ -69,7 +69,7 @@ class MeshSettings:
         long_edge: Share of it at which the edges of a long movement are.
         long_smooth_s: Standard deviation of the Gaussian that the mesh is smoothed with.
         talk: Factor on the distance of the mouth from rest while it talks.
-        likelihood: From which a movement that the network finds is one, 0..1.
+        likelihood: From which a movement that the filters find is one, 0..1.
     """
 
     ratio: float = 4.5
@@ -85,7 +85,7 @@ class MeshSettings:
     long_edge: float = 0.6
     long_smooth_s: float = 0.08
     talk: float = 3.0
-    likelihood: float = 0.475
+    likelihood: float = 0.7
 
     def __post_init__(self) -> None:
         if not 0 < self.likelihood < 1:
