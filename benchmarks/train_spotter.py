@@ -1,4 +1,4 @@
-"""Train what judges brief movements for the spotter "learned", and evaluate it on unseen faces.
+"""Train what rates brief movements for the spotter "learned", and evaluate it on unseen faces.
 
     openmer datasets inject VIDEO... --seed 1 --out footage --footage talking
     python benchmarks/train_spotter.py footage [--folds 4] [--rounds 24] [--drawn FOLDER]
@@ -305,13 +305,13 @@ def _trained(rows: Sequence[Rows]) -> dict[str, NDArray[np.generic]]:
     """Train trees, and return them as `BriefForest` takes them."""
     every = _joined(rows)
     known, ones = every.is_one >= 0, every.is_one == 1
-    judges = [
+    raters = [
         HistGradientBoostingClassifier(random_state=seed, **LIKELIHOOD).fit(
             every.evidence[known], every.is_one[known]
         )
         for seed in range(FORESTS)
     ]
-    weights = _nodes("likelihood", judges)
+    weights = _nodes("likelihood", raters)
     for name, target in (("lasts", every.lasts), ("shift", every.shift)):
         model = HistGradientBoostingRegressor(random_state=0, **TIMES)
         weights |= _nodes(name, [model.fit(every.evidence[ones], target[ones])])

@@ -1,4 +1,4 @@
-"""The learned spotter: filters adapt to the face, trees judge; movements are found in curves."""
+"""The learned spotter: filters adapt to the face, trees rate; movements are found in curves."""
 
 from dataclasses import replace
 

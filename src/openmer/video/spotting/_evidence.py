@@ -1,4 +1,4 @@
-"""Moments at which something brief may have happened, and the numbers that are judged of each."""
+"""Moments at which something brief may have happened, and the numbers by which each is rated."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Moments:
         at: Sample of each, ``(moments,)``.
         lasts_s: How long it lasts, as the filters have it, ``(moments,)``.
         place: Which of `PLACES` it is at, ``(moments,)``.
-        evidence: What is judged, ``(moments, numbers)``.
+        evidence: What it is rated by, ``(moments, numbers)``.
     """
 
     at: Numbers

@@ -1,4 +1,4 @@
-"""Boosted trees that judge a moment by its evidence, in NumPy."""
+"""Boosted trees that rate a moment by its evidence, in NumPy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class BriefForest:
         }
 
     def __call__(self, evidence: Array) -> tuple[Array, Array, Array]:
-        """Judge.
+        """Rate.
 
         Args:
             evidence: As in `Moments`, ``(moments, numbers)``.

@@ -1,4 +1,4 @@
-"""Brief movements of a face as the adaptive filters find them and the trees judge them."""
+"""Brief movements of a face as the adaptive filters find them and the trees rate them."""
 
 from __future__ import annotations
 

@@ -128,11 +128,11 @@ class MotionSpotter:
 @register_spotter("learned")
 @dataclass(frozen=True, slots=True)
 class LearnedSpotter:
-    """Brief movements by filters that adapt to the face, judged by trees; long ones by rules.
+    """Brief movements by filters that adapt to the face, rated by trees; long ones by rules.
 
     Movements of known place, way and length are looked for in how 10 x 10 cells of the face moved
     within a tenth of a second, apart from the head. The filters take what this face does anyway
-    from the ten seconds around, so that speech, turning and noise count little. Boosted trees judge
+    from the ten seconds around, so that speech, turning and noise count little. Boosted trees rate
     each peak by its strength, its course, what else happens, and how many like it there are. They
     learned from movements of known place, time and size that were put into the measured motion of
     real people who talk, act and look, and from drawn faces (`benchmarks/train_spotter.py`; scores
@@ -141,7 +141,7 @@ class LearnedSpotter:
 
     Args:
         settings: Thresholds and windows.
-        forest: What judges brief movements; None is the one that comes with the package.
+        forest: What rates brief movements; None is the one that comes with the package.
     """
 
     settings: MeshSettings = field(default_factory=MeshSettings)
