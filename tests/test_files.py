@@ -449,6 +449,7 @@ def test_a_sweep_follows_no_link(tmp_path):
     before = tree(tmp_path / "mine")
     sweep_stale(tmp_path)
     assert tree(tmp_path / "mine") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 @is_linux
@@ -671,6 +672,45 @@ def test_a_system_that_cannot_swap_names_says_so(tmp_path, monkeypatch):
     for content in (b"1", b"2"):
         fill(tmp_path / "f", {"a": content})
     assert (tmp_path / "f" / "a").read_bytes() == b"2"
+
+
+@is_linux
+def test_two_folders_swap_their_names(tmp_path):
+    fill(tmp_path / "a", {"x": b"1"})
+    fill(tmp_path / "b" / "c" / "d", {"y": b"2"})
+    assert files._exchange(tmp_path / "a", tmp_path / "b" / "c" / "d") is True
+    assert (tmp_path / "a" / "y").exists() and (tmp_path / "b" / "c" / "d" / "x").exists()
+    assert files._exchange(tmp_path / "a", tmp_path / "none") is False
+
+
+def test_a_folder_that_is_replaced_or_changed_is_in_another_state(tmp_path):
+    states = []
+    for content in (b"1", b"2"):
+        fill(tmp_path / "f", {"a": content})
+        states.append(files._state(tmp_path / "f"))
+    time.sleep(0.05)
+    (tmp_path / "f" / "b").write_bytes(b"3")
+    states.append(files._state(tmp_path / "f"))
+    assert len(set(states)) == 3 and states[-1] == files._state(tmp_path / "f")
+
+
+@pytest.mark.parametrize(
+    ("place", "concerned"),
+    [
+        (None, True),
+        ("f", True),
+        ("f/below/x", True),
+        (".", True),
+        ("f2", False),
+        ("other/f", False),
+        (f".g{unique_mark()}", True),
+        (f".g{unique_mark()}/x", True),
+        ("plain.tmp", False),
+    ],
+)
+def test_which_errors_are_of_the_writing(tmp_path, place, concerned):
+    found = place and str(tmp_path / place)
+    assert files._concerns(found, tmp_path / "f") is concerned
 
 
 def test_a_temporary_folder_may_be_gone_at_the_end(tmp_path):
