@@ -80,6 +80,7 @@ def test_what_is_not_defined():
     assert metrics.mcc(one_class) == 0
     empty = np.zeros((3, 3))
     assert [metrics.uf1(empty), metrics.uar(empty), metrics.accuracy(empty)] == [0, 0, 0]
+    assert [metrics.kappa(empty), metrics.mcc(empty), metrics.f1_of_means(empty)] == [0, 0, 0]
     one_clip = counts_of(np.array([1]), np.array([1]))
     assert [metrics.uf1(one_clip), metrics.uar(one_clip), metrics.accuracy(one_clip)] == [1, 1, 1]
     assert np.isnan(metrics.kappa(one_clip))
