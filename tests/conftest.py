@@ -1,6 +1,7 @@
 """What holds for every test: one thread, no deadline, and nothing of the user's own."""
 
 import os
+import sys
 
 # Read by OpenMP when NumPy and PyTorch are loaded, so it is set before anything imports them.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -8,6 +9,10 @@ os.environ["MPLBACKEND"] = "Agg"
 
 import pytest
 from hypothesis import settings
+
+# Processes that tests start would compile the package again, each for itself.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 settings.register_profile("openmer", deadline=None)
 settings.load_profile("openmer")

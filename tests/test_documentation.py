@@ -22,6 +22,7 @@ from openmer.datasets import list_datasets, write_corpus
 from openmer.methods import list_methods, load_method, method_text
 from openmer.models import list_models
 from openmer.video import write_video
+from tests.forked import Forked
 
 ROOT = Path(__file__).parent.parent
 PYTHON = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
@@ -85,14 +86,7 @@ def setup_commands():
 
 
 def run_python(script, folder):
-    return subprocess.run(
-        [sys.executable, "-W", "error", str(script)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    return Forked([script], folder, script=True).wait()
 
 
 def anchors(page):
@@ -127,7 +121,14 @@ def test_the_python_of_the_readme_runs(tmp_path):
     assert len([line for line in block.splitlines() if line.strip()]) <= 5
     script = tmp_path / "readme.py"
     script.write_text(block, encoding="utf-8")
-    done = run_python(script, tmp_path)
+    done = subprocess.run(  # from nothing, as a reader's
+        [sys.executable, "-W", "error", str(script)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     assert "UF1" in done.stdout
 

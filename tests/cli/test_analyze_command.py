@@ -4,12 +4,11 @@ import csv
 import json
 import os
 import shutil
-import subprocess
-import sys
 
 import cv2
 import numpy as np
 import pytest
+from tests.forked import Forked
 from tests.video.made_videos import truth, write_event, write_still
 
 from openmer.video import videos_in
@@ -351,10 +350,9 @@ def test_a_watched_file_tells_its_event(openmer, videos):
 
 
 @pytest.mark.slow
-def test_a_stream_through_a_pipe_is_watched(videos):
-    command = [sys.executable, "-c", "from openmer.cli import main; main()", "watch", "-"]
-    with (videos / "event.mkv").open("rb") as stream:
-        done = subprocess.run(command, stdin=stream, capture_output=True, text=True, check=True)
+def test_a_stream_through_a_pipe_is_watched(videos, tmp_path):
+    done = Forked(["watch", "-"], tmp_path, stdin=videos / "event.mkv").wait()
+    assert done.returncode == 0
     assert "micro" in done.stdout
     assert "Events: 1." in done.stderr
 

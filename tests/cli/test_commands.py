@@ -1,7 +1,6 @@
 """The command line as a user and as a program meet it: output, exit codes, one clear message."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.forked import Forked
 
 from openmer.models import create_model, save_weights
 
@@ -217,21 +217,17 @@ def test_stopped_at_any_moment_it_goes_on_to_the_same_bytes(
     """A real process, stopped in the middle of its folds; the same command, or with one worker."""
     given = (*EVALUATE, "--manifest", str(manifest))
     openmer(*given, "--workers", "1", "--out", "whole")
-    # A shell that starts the tests in the background makes its children deaf to Ctrl-C.
-    hear = "import signal as s; s.signal(s.SIGINT, s.default_int_handler)"
-    command = [sys.executable, "-c", f"{hear}; from openmer.cli import main; main()", *given]
-    with (tmp_path / "err").open("wb") as err:
-        cut = subprocess.Popen([*command, "--workers", "2", "--out", "cut"], stderr=err)
+    cut = Forked([*given, "--workers", "2", "--out", "cut"], tmp_path)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("cut/**/*.parquet")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    os.kill(cut.pid, kill)
-    cut.wait(timeout=120)
+    cut.send(kill)
+    ended = cut.wait(timeout=120)
     kept = {p.name: p.read_bytes() for p in tmp_path.glob("cut/**/*.parquet")}
     assert 1 <= len(kept) < 4
     if kill == signal.SIGINT:
-        assert cut.returncode == 130
-        assert b"run the same command to go on" in (tmp_path / "err").read_bytes()
+        assert ended.returncode == 130
+        assert "run the same command to go on" in ended.stderr
     code, _, err = openmer(*given, "--workers", workers, "--out", "cut")
     assert code == 0, err
     folds = folds_of(tmp_path / "whole")

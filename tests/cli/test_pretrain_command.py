@@ -2,16 +2,14 @@
 
 import csv
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.forked import Forked
 
 from openmer.datasets.fakes import write_fake
 from openmer.methods import load_method
@@ -206,24 +204,19 @@ def test_no_corpus_at_hand_is_one_error(openmer):
 def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(openmer, fer2013, tmp_path, kill):
     """A real process, stopped between two epochs or within one; then the same command again."""
     options = pretrain("--out", "cut", root=fer2013, epochs=120)
-    # A shell that starts the tests in the background makes its children deaf to Ctrl-C.
-    hear = "import signal as s; s.signal(s.SIGINT, s.default_int_handler)"
-    code = f"{hear}; from openmer.cli import main; main()"
-    command = [sys.executable, "-c", code, *options]
-    with (tmp_path / "err").open("wb") as err:
-        cut = subprocess.Popen(command, stderr=err, cwd=tmp_path)
+    cut = Forked(options, tmp_path)
     checkpoint = tmp_path / "cut" / "checkpoint.pt"
     deadline = time.monotonic() + 120
     while not checkpoint.is_file() and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(0.1)
-    os.kill(cut.pid, kill)
-    cut.wait(timeout=120)
+    cut.send(kill)
+    ended = cut.wait(timeout=120)
     assert checkpoint.is_file()
     assert not Path("cut", "efficient-me.safetensors").exists()
     if kill == signal.SIGINT:
-        assert cut.returncode == 130
-        assert b"run the same command to go on" in (tmp_path / "err").read_bytes()
+        assert ended.returncode == 130
+        assert "run the same command to go on" in ended.stderr
     assert openmer(*options)[0] == 0
     assert openmer(*pretrain("--out", "whole", root=fer2013, epochs=120))[0] == 0
     for name in ("efficient-me.safetensors", "history.csv", "curve.png"):

@@ -1,9 +1,8 @@
 """``openmer search`` and searches inside the folds, as a user meets them."""
 
 import json
+import signal
 import sqlite3
-import subprocess
-import sys
 import time
 import tomllib
 from contextlib import closing, suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.forked import Forked
 
 QUICK = ("--set", "training.epochs=2", "--workers", "1", "--compiled", "never", "--device", "cpu")
 SEARCH = """
@@ -106,22 +106,18 @@ def test_a_file_that_no_search_wrote_is_never_replaced(openmer, manifest, tmp_pa
 
 
 @pytest.mark.slow
-def test_killed_in_the_middle_of_a_search_it_goes_on_to_the_same_bytes(manifest, tmp_path):
-    """A real process, killed between two trials, then run again."""
-    command = [
-        sys.executable, "-c", "from openmer.cli import main; main()", "evaluate", "flow-mlp",
-        *map(str, given(manifest)), "--set", "training.epochs=40", "--out",
-    ]  # fmt: skip
-    cut = subprocess.Popen([*command, str(tmp_path / "cut")], stderr=subprocess.DEVNULL)
+def test_killed_in_the_middle_of_a_search_it_goes_on_to_the_same_bytes(openmer, manifest, tmp_path):
+    """A real process, killed between two trials; then the same command again."""
+    command = ("evaluate", "flow-mlp", *given(manifest), "--set", "training.epochs=40", "--out")
+    cut = Forked([*command, "cut"], tmp_path)
     deadline = time.monotonic() + 300
     while _finished(tmp_path / "cut") < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
-    cut.kill()
-    cut.wait(timeout=300)
+    cut.send(signal.SIGKILL)
+    cut.wait()
     kept = _finished(tmp_path / "cut")
     assert 3 <= kept < 16
-    subprocess.run([*command, str(tmp_path / "cut")], check=True, capture_output=True)
-    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
+    assert openmer(*command, "cut")[0] == openmer(*command, "whole")[0] == 0
     assert _finished(tmp_path / "cut") == 16
     for kind in ("parquet", "json"):
         runs = [
