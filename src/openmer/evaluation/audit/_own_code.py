@@ -105,6 +105,8 @@ def _functions() -> Iterator[tuple[str, FunctionType]]:
 
 def _is_foreign(file: Path, roots: Sequence[Path]) -> bool:
     """Whether code is of a file that is neither this package's nor an installed library's."""
-    places = (lambda: file, file.resolve)  # resolved only where need be
-    inside = any(place().is_relative_to(root) for place in places for root in roots)
-    return not inside and file.is_file() and not any(is_installed(place()) for place in places)
+    if any(file.is_relative_to(root) for root in roots) or not file.is_file():
+        return False
+    place = file.resolve()
+    inside = any(place.is_relative_to(root) for root in roots)
+    return not inside and not is_installed(file) and not is_installed(place)
