@@ -70,21 +70,31 @@ def test_links_of_notebooks_and_pages_lead_somewhere_on_the_site():
 
 
 @pytest.fixture(scope="module")
-def one_folder(tmp_path_factory):
-    """Where all of them run: the first one makes the corpus and the flow for all."""
-    return tmp_path_factory.mktemp("notebooks")
+def kernel(tmp_path_factory):
+    """Where all of them run: the first one makes the corpus and the flow, and loads PyTorch."""
+    if not os.environ.get("CI") and importlib.util.find_spec("nbclient") is None:
+        pytest.skip("nbclient of the group dev is not installed")
+    from jupyter_client.manager import KernelManager
+
+    manager = KernelManager(kernel_name="python3")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+        manager.start_kernel(cwd=str(tmp_path_factory.mktemp("notebooks")))
+    yield manager
+    manager.shutdown_kernel(now=True)
 
 
 @pytest.mark.slow
 @each_notebook
-def test_a_notebook_runs(path, one_folder, monkeypatch):
-    if not os.environ.get("CI") and importlib.util.find_spec("nbclient") is None:
-        pytest.skip("nbclient of the group dev is not installed")
+def test_a_notebook_runs(path, kernel):
+    """Each begins without any name of those before it."""
     import nbformat
     from nbclient import NotebookClient
 
-    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     book = nbformat.read(path, as_version=4)
-    NotebookClient(
-        book, timeout=600, kernel_name="python3", resources={"metadata": {"path": one_folder}}
-    ).execute()
+    book.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
+    client = NotebookClient(book, km=kernel, timeout=600)
+    try:
+        client.execute()
+    finally:
+        client.kc.stop_channels()
