@@ -34,7 +34,7 @@ def watch(
         bool, typer.Option("--json", help="Print each event as one JSON object a line.")
     ] = False,
 ) -> None:
-    """Print events about a second after they ended; Ctrl-C ends it.
+    """Print events 1 to 1.5 seconds after they ended; Ctrl-C ends it.
 
     Every few seconds standard error tells how many frames a second are done.
     """

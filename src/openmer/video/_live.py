@@ -1,4 +1,4 @@
-"""The same pipeline on frames as they come, from a camera or a pipe: events a second after them."""
+"""The same pipeline on frames as they come, from a camera or a pipe: events one to one and a half seconds after them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class LiveSettings:
 
     remember_s: float = 25.0
     frames_s: float = 5.6
-    spot_every_s: float = 0.25
+    spot_every_s: float = 0.5
     settle_s: float = 1.0
 
 
