@@ -1,5 +1,6 @@
 """What holds for every test: one thread, no deadline, and nothing of the user's own."""
 
+import gc
 import os
 import sys
 
@@ -14,8 +15,27 @@ from hypothesis import settings
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# What is imported to collect tests stays: a million objects that need no look, now or later.
+gc.disable()
+
 settings.register_profile("openmer", deadline=None)
 settings.load_profile("openmer")
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give each process one part of the tests, so that what a file makes is made once.
+
+    A process that is done takes half of what the other one has left.
+    """
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log) if config.getvalue("dist") == "load" else None
 
 
 @pytest.fixture(scope="session", autouse=True)
