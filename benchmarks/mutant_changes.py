@@ -122,7 +122,7 @@ def _other_ways(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         turned = copy.deepcopy(node)
         turned.test = ast.UnaryOp(ast.Not(), node.test)
         yield f"if {ast.unparse(node.test)} -> turned round", turned
-    if isinstance(node, ast.Return) and node.value is not None:
+    if isinstance(node, ast.Return) and ast.unparse(node) not in ("return", "return None"):
         yield f"return {ast.unparse(node.value)[:60]} -> return None", ast.Return()
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         yield f"{ast.unparse(node)[:60]} -> left out", ast.Pass()
