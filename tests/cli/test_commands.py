@@ -81,7 +81,7 @@ def test_a_control_with_shuffled_labels_says_so(openmer, manifest):
     assert "shuffled labels" in out
 
 
-def test_audit_passes_the_honest_and_fails_the_leaky_rule(openmer, manifest):
+def test_audit_passes_the_honest_and_fails_the_leaky_rule(openmer, fresh_process, manifest):
     options = ("--json", "--epochs", 2, "--subjects", 2)
     code, out, _ = openmer("audit", "flow-mlp", "--manifest", manifest, *options)
     assert (code, json.loads(out)["clean"], json.loads(out)["findings"]) == (0, True, [])

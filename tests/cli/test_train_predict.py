@@ -219,7 +219,7 @@ def test_export_in_8_bit_tells_its_agreement(openmer, corpus, model, capsys, mon
 
 
 def test_seven_words_of_ones_own_need_no_code(openmer, tmp_path, capsys):
-    """Seconds long: all four commands of the how-to, with the fresh process of the audit."""
+    """All four commands of the how-to."""
     words = ("awe", "calm", "envy", "glee", "grief", "pride", "rage")
     manifest = write_clips(tmp_path / "seven", clips=28)
     header, *rows = manifest.read_text().splitlines()
