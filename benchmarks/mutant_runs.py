@@ -186,9 +186,15 @@ class Live:
 
 
 def sorted_items(mutant: Mutant, known: Sequence[tuple[Any, Called]]) -> list[tuple[Any, Called]]:
-    """Return the tests that can notice a mutant, file by file, the shortest first."""
+    """Return the tests that can notice a mutant, file by file, the shortest first.
+
+    All of them where no call was seen: Python does not say what an audit hook calls.
+    """
     places = {(str(mutant.path), line) for line in mutant.functions}
-    chosen = [pair for pair in known if pair[1].starts_processes or pair[1].functions & places]
+    chosen = [pair for pair in known if pair[1].functions & places]
+    if not chosen or "sys.addaudithook" in mutant.path.read_text("utf-8"):
+        chosen = list(known)
+    chosen += [pair for pair in known if pair[1].starts_processes and pair not in chosen]
     by_file: dict[Path, float] = {}
     for item, called in chosen:
         by_file[item.path] = by_file.get(item.path, 0) + called.seconds
