@@ -28,6 +28,7 @@ from typing import Any
 from mutant_changes import SOURCE, Mutant
 
 SURVIVED, KILLED, TIMEOUT = "survived", "killed", "too slow"
+_NOT_MADE = 99  # exit status of a process that could not make its change or run its tests
 _QUIET = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore", "-m", "not slow")
 _STARTS = {"subprocess.Popen", "os.fork", "os.posix_spawn", "sys.setprofile"}
 _START_S = 15.0  # what the limit of a mutant's time is beside five times that of its tests
@@ -46,7 +47,7 @@ def try_all(tests: Sequence[str], mutants: Sequence[Mutant], jobs: int) -> dict[
         live = Live(inside, jobs, results)
         os.waitpid(forked(lambda: run_pytest(tests, live)), 0)
         if not results.exists():
-            raise SystemExit(f"{' '.join(tests)} fail without any change.")
+            raise SystemExit(f"{' '.join(tests)} fail without any change, or cannot be run.")
         found: dict[Mutant, str] = dict(
             zip(inside, pickle.loads(results.read_bytes()), strict=True)
         )
@@ -88,7 +89,7 @@ def forked(work: Callable[[], int]) -> int:
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(silent, stream)
-        code = 99
+        code = _NOT_MADE
         try:
             code = work()
         finally:
@@ -117,6 +118,8 @@ def watched(
                 os.waitpid(process, 0)
             shutil.rmtree(place, ignore_errors=True)
             del running[process]
+            if os.waitstatus_to_exitcode(status) == _NOT_MADE:
+                raise RuntimeError(f"The tests were not run on {mutant}")
             yield mutant, TIMEOUT if not done else KILLED if status else SURVIVED
         time.sleep(0.02)
 
@@ -208,7 +211,10 @@ def run_mutant(mutant: Mutant, chosen: Sequence[tuple[Any, Called]], place: Path
         copy_package(mutant, place)
     items = [item for item, _ in chosen]
     after = [*items[1:], None]
-    return int(any(has_failed(item, then) for item, then in zip(items, after, strict=True)))
+    try:
+        return int(any(has_failed(item, then) for item, then in zip(items, after, strict=True)))
+    except BaseException:  # that stops pytest itself
+        return 1
 
 
 def has_failed(item: Any, following: Any) -> bool:  # noqa: ANN401
@@ -220,16 +226,25 @@ def has_failed(item: Any, following: Any) -> bool:  # noqa: ANN401
 
 
 def exchange_code(mutant: Mutant) -> None:
-    """Give every function of the mutant's module that exists the changed code."""
+    """Give every function of the mutant's module that exists the changed code.
+
+    Raises:
+        RuntimeError: The changed function does not exist.
+    """
     changed = {}
     waiting: list[CodeType] = [compile(mutant.tree, str(mutant.path), "exec")]
     while waiting:
         code = waiting.pop()
         changed[code.co_qualname, code.co_firstlineno] = code
         waiting += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
+    gc.unfreeze()  # the tests freeze what is loaded, which hides it
+    made = set()
     for one in gc.get_objects():
         if isinstance(one, FunctionType) and one.__code__.co_filename == str(mutant.path):
             key = (one.__code__.co_qualname, one.__code__.co_firstlineno)
             same_cells = len(one.__code__.co_freevars) == len(changed[key].co_freevars)
             if same_cells and one.__name__ != "<lambda>":  # of which a line may hold two
                 one.__code__ = changed[key]
+                made.add(key[1])
+    if not made & set(mutant.functions):
+        raise RuntimeError(f"No function to change: {mutant}")
