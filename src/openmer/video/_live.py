@@ -1,4 +1,4 @@
-"""The same pipeline on frames as they come, from a camera or a pipe: events one to one and a half seconds after them."""
+"""The same pipeline on frames as they come: events one to one and a half seconds after them."""
 
 from __future__ import annotations
 
