@@ -133,7 +133,8 @@ def main() -> None:
         print(f"group {number + 1} is trained", flush=True)
     text = _table(evaluated, forests, arguments)
     print(text)
-    replace_file(HERE / "results" / "spotter.md", text)
+    name = "spotter_other.md" if arguments.evaluate else "spotter.md"
+    replace_file(HERE / "results" / name, text)
 
 
 def _analysed(folder: Path, out: Path) -> list[Footage]:
