@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 WEIGHTS = ROOT / "packages" / "weights"
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 REPOSITORY = SETTINGS["project"]["urls"]["Repository"]
-CODE = 1_250_000  # bytes without the models; the aim is 1 MB
+CODE = 1_260_000  # bytes without the models; the aim is 1 MB
 
 WITHOUT_PYTORCH = """
 import sys

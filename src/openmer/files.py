@@ -170,8 +170,9 @@ def check_replaceable(path: Path) -> None:
     """
     target = _target(path)
     with _explained(target):
-        with suppress(FileNotFoundError):
-            target.lstat()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            target.lstat()  # of a name that no disk takes it is an error
+        if os.path.lexists(target):
             if not target.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "it is a file")
             _refuse_foreign(target)

@@ -181,8 +181,8 @@ def test_a_flipped_bit_changes_nothing_in_silence(tmp_path_factory, data):
 
 
 def test_weights_of_the_package_are_those_of_its_list(monkeypatch):
-    stored = weights._installed()["efficient-me"]
-    changed = {"efficient-me": stored._replace(sha256="0" * 64)}
+    path, _ = weights._installed()["efficient-me"]
+    changed = {"efficient-me": (path, "0" * 64)}
     monkeypatch.setattr(weights, "_installed", lambda: changed)
     with pytest.raises(DataError, match="Install the package it is in again"):
         load_weights("efficient-me")
