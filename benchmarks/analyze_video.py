@@ -138,7 +138,7 @@ def _live_lines(video: Path) -> list[str]:
         f"processor a frame; {events} events told, each at most 1.25 s after it ended.",
         "",
         f"One frame takes {1000 * usual:.1f} ms (median), {1000 * slow:.1f} ms (99th percentile; "
-        "every eighth looks for events). Recognising an event takes "
+        "twice a second it looks for events). Recognising an event takes "
         f"{1000 * extra:.0f} ms more (median).",
     ]
 

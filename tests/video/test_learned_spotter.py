@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.video.test_mesh_spot import FPS, ROWS, TIMES, bump, curves
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from openmer.errors import ConfigError
 from openmer.video import LearnedSpotter, MotionSpotter, list_spotters
@@ -154,3 +155,18 @@ def test_curves_without_brief_motion_are_spotted_by_rules():
     empty = replace(plain, brief_px=np.full((ROWS, CELLS, CELLS, 2), np.nan, np.float16))
     assert LearnedSpotter()(plain) == LearnedSpotter()(empty) == MotionSpotter()(plain) != ()
     assert {"learned", "motion"} <= set(list_spotters())
+
+
+def test_filters_run_on_one_thread_and_leave_the_others_to_the_caller(monkeypatch):
+    told = []
+
+    def record(*given):
+        told.append({one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"})
+        return responses_of(*given)
+
+    monkeypatch.setattr(_evidence, "responses_of", record)
+    with threadpool_limits(2, user_api="blas"):
+        before = [one["num_threads"] for one in threadpool_info()]
+        LearnedSpotter()(face())
+        assert [one["num_threads"] for one in threadpool_info()] == before
+    assert told == [{1}]

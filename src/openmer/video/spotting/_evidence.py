@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d, uniform_filter1d
+from threadpoolctl import threadpool_limits  # scikit-learn requires it
 
 from openmer.video.spotting._brief_input import BriefInput, context_of
 from openmer.video.spotting._filters import BLOCK, LASTS_S, Responses, responses_of
@@ -65,7 +66,8 @@ def moments_of(seen: BriefInput) -> Moments:
 def _part(seen: BriefInput, context: Array, own: tuple[int, int], first: int) -> Moments:
     """Find the moments of a part; those of its margins are compared with, and left out."""
     patterns = known_patterns()
-    found = responses_of(seen, patterns)
+    with threadpool_limits(1, user_api="blas"):  # small products: more threads take far longer
+        found = responses_of(seen, patterns)
     peaks = _Peaks(found, patterns)
     inside = np.flatnonzero((peaks.at >= own[0]) & (peaks.at < own[1]))
     evidence = np.concatenate(
