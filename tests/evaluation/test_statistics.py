@@ -273,19 +273,26 @@ def test_mcnemar_by_hand():
         mcnemar(first, second[:3])
 
 
-def test_runs_on_different_clips_are_not_compared():
+@pytest.mark.parametrize("compare", [compare_runs, score_differences])
+def test_runs_on_different_clips_are_not_compared(compare):
     table = make_table(corpora=SMALL)
     records = make_predictions(corpora=SMALL)
     fewer = PredictionTable.from_predictions(records[1:], CLASSES)
     with pytest.raises(DataError, match="one run lacks it"):
-        compare_runs(table, fewer)
+        compare(table, fewer)
     other = dataclasses.replace(records[0], truth=(records[0].truth + 1) % 3)
     relabelled = PredictionTable.from_predictions([other, *records[1:]], CLASSES)
     with pytest.raises(DataError, match=f"differ in {records[0].clip}"):
-        compare_runs(table, relabelled)
+        compare(table, relabelled)
     renamed = PredictionTable.from_predictions(records, ("a", "b", "c"))
     with pytest.raises(DataError, match="same task"):
-        compare_runs(table, renamed)
+        compare(table, renamed)
+
+
+def test_seeds_on_different_clips_are_no_run():
+    records = make_predictions(seeds=(0, 1), corpora=SMALL)
+    with pytest.raises(DataError, match=r"lacks 1 of \d+ clips"):
+        outcomes_of(PredictionTable.from_predictions(records[1:], CLASSES))
 
 
 def test_runs_without_a_class_or_a_second_subject_are_not_compared():
