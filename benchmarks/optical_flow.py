@@ -119,7 +119,7 @@ def make_pair(name: str, kind: str, noise: float, light: str, seed: int) -> Pair
     y, x = np.mgrid[:SIDE, :SIDE].astype(float)
     places = [y + top + motion[1], x + left + motion[0]]
     frames = (
-        map_coordinates(image, places, order=5, mode="flip"),
+        map_coordinates(image, places, order=5, mode="mirror"),
         relit(image[top : top + SIDE, left : left + SIDE], light),
     )
     first, second = (
