@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LEAD_S = 0.08
 """A model sees the motion from so long before the onset: a spotter may find it a little late."""
 
-_SAME_TIME_S = 1e-6
+_BEFORE_S = LEAD_S + 1e-6  # a frame that is just so far away counts
 
 
 def framing_of(model: FittedModel) -> Framing:
@@ -34,18 +34,22 @@ def framing_of(model: FittedModel) -> Framing:
     return TIGHT if model.recipe.align is None else WIDE
 
 
-def rows_of(curves: FaceCurves, interval: Interval, before_s: float = 0.0) -> NDArray[np.int64]:
+def rows_of(
+    curves: FaceCurves, interval: Interval, *, before_s: float = 0.0, after_s: float = 0.0
+) -> NDArray[np.int64]:
     """Rows of the curves from the onset to the offset of a movement.
 
     Args:
         curves: Of its face.
         interval: The movement.
-        before_s: Start so many seconds earlier, as far as the face was in view without a break.
+        before_s: Begin so many seconds earlier, as far as the face was in view without a break.
+        after_s: Likewise end later.
     """
     first, last = np.searchsorted(curves.frames, [interval.onset_frame, interval.offset_frame])
-    in_view = next((start for start, end in curves.runs if start <= first < end), first)
-    earliest = np.searchsorted(curves.times_s, curves.times_s[first] - before_s - _SAME_TIME_S)
-    return np.arange(max(in_view, earliest), last + 1)
+    begin, end = next(run for run in curves.runs if run[0] <= first < run[1])
+    earliest = np.searchsorted(curves.times_s, curves.times_s[first] - before_s)
+    latest = np.searchsorted(curves.times_s, curves.times_s[last] + after_s, side="right")
+    return np.arange(max(begin, earliest), min(end, latest))
 
 
 def spotted(interval: Interval, curves: FaceCurves, note: str = "") -> Event:
@@ -70,7 +74,7 @@ def frames_read(interval: Interval, curves: FaceCurves, model: FittedModel) -> d
         read = sorted(places[path] for path in model.recipe.inputs(clip))
     except DataError:
         return {}
-    rows = rows_of(curves, interval, LEAD_S)
+    rows = rows_of(curves, interval, before_s=_BEFORE_S)
     return {int(curves.frames[rows[place]]): place for place in read}
 
 
@@ -80,7 +84,7 @@ def face_frames(
     """Cut the face of an event as the frames of a clip; keep only those that the model reads."""
     places = frames_read(interval, curves, model)
     kept = {places[frame.number]: frame for frame in frames if frame.number in places}
-    matrices = list(curves.matrices[rows_of(curves, interval, LEAD_S)])
+    matrices = list(curves.matrices[rows_of(curves, interval, before_s=_BEFORE_S)])
     return FaceFrames(clip_of(interval, curves), kept, matrices, framing_of(model))
 
 
@@ -165,7 +169,7 @@ def clip_of(interval: Interval, curves: FaceCurves) -> Clip:
 
     It begins `LEAD_S` before the onset, and the model takes its first frame for the onset.
     """
-    rows = rows_of(curves, interval, LEAD_S)
+    rows = rows_of(curves, interval, before_s=_BEFORE_S)
     count = len(rows)
     apex = int(np.searchsorted(curves.frames[rows], interval.apex_frame))
     seconds = float(curves.times_s[rows[-1]] - curves.times_s[rows[0]])

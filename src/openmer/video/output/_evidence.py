@@ -127,7 +127,7 @@ def event_frames(
     Raises:
         DataError: The video cannot be read again, or its frames are not those of the curves.
     """
-    rows = _rows_around(curves, event, margin_s)
+    rows = rows_of(curves, event, before_s=margin_s, after_s=margin_s)
     numbers, times_s, crops_rgb = [], [], []
     for frame, matrix in _measured(video, curves, rows):
         numbers.append(frame.number)
@@ -182,16 +182,6 @@ def _way(moved_xy: Floats) -> str:
     """Return the nearest of eight directions, y down."""
     turns = np.arctan2(moved_xy[1], moved_xy[0]) / (2 * np.pi)
     return _WAYS[round(8 * float(turns)) % 8]
-
-
-def _rows_around(curves: FaceCurves, event: Interval, margin_s: float) -> NDArray[np.int64]:
-    """Rows of the event and a margin, within the time in view."""
-    rows = rows_of(curves, event)
-    first, end = next((a, b) for a, b in curves.runs if a <= rows[0] < b)
-    near = curves.times_s >= curves.times_s[rows[0]] - margin_s
-    near &= curves.times_s <= curves.times_s[rows[-1]] + margin_s
-    found = np.flatnonzero(near)
-    return found[(found >= first) & (found < end)]
 
 
 def _measured(
