@@ -204,7 +204,7 @@ def _path(value: object) -> str:
 
 
 def _is_asked(path: object) -> bool:
-    return _is_path(path) and bool(_ASKED.fullmatch(os.fsdecode(path)))  # type: ignore[arg-type]
+    return bool(_ASKED.fullmatch(os.fsdecode(path)))  # type: ignore[arg-type]
 
 
 def _is_imported_from(folder: str) -> bool:

@@ -65,7 +65,9 @@ def check_pretraining_pictures(clips: Sequence[Clip], images: Sequence[Path]) ->
         clips: The tested clips. Those that have no frames are not compared.
         images: Of the pretraining. One that cannot be read is not compared.
     """
-    onsets = [(clip, picture_of_onset(clip)) for clip in clips if images]
+    if not images:
+        return []
+    onsets = [(clip, picture_of_onset(clip)) for clip in clips]
     shown = [(clip, picture) for clip, picture in onsets if picture is not None]
     if not shown:
         return []
