@@ -131,23 +131,21 @@ def main() -> None:
 
 def _evaluated(source: ClipSource, out: Path) -> _Runs:
     """Train what is not yet done."""
-    task, subjects = _run(source, "loso", out)
-    whole = _run(source, "loco", out)[1]
-    for folds, run in (("loso", subjects), ("loco", whole)):
-        if read_audit(run) is None:
-            write_audit(run, audit_method(task, Protocol(seeds=SEEDS, folds=folds), ALONE))
+    task, subjects = _run(source, "loso", out, is_audited=True)
     corpora = sorted({clip.corpus for clip in source.clips})
     others = {name: [one for one in source.clips if one.corpus != name] for name in corpora}
     return _Runs(
         task=task,
         subjects=subjects,
         groups=_run(source, "kfold:5", out)[1],
-        corpora=whole,
+        corpora=_run(source, "loco", out, is_audited=True)[1],
         inside={name: _run(own, "loco", out)[1] for name, own in others.items()},
     )
 
 
-def _run(clips: ClipSource | Sequence[Clip], folds: str, out: Path) -> tuple[Task, Path]:
+def _run(
+    clips: ClipSource | Sequence[Clip], folds: str, out: Path, *, is_audited: bool = False
+) -> tuple[Task, Path]:
     protocol = Protocol(seeds=SEEDS, folds=folds)
     task = prepare_task(load_method(METHOD), clips, protocol=protocol, workers=1)
     with progress(f"Default model, {folds}") as report:
@@ -159,6 +157,8 @@ def _run(clips: ClipSource | Sequence[Clip], folds: str, out: Path) -> tuple[Tas
             command="python benchmarks/default_model.py",
             on_progress=report,
         )
+    if is_audited and read_audit(folder) is None:
+        write_audit(folder, audit_method(task, protocol, ALONE))
     return task, folder
 
 
