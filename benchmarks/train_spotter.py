@@ -24,9 +24,11 @@ from __future__ import annotations
 import argparse
 import pickle
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +55,7 @@ from openmer.video.spotting._settings import MeshSettings
 HERE = Path(__file__).parent
 WEIGHTS = HERE.parent / "src" / "openmer" / "weights" / "spotter.safetensors"
 Floats = NDArray[np.float64]
+Made = TypeVar("Made")
 
 SHORTEST = 62  # samples of a piece that is learned from
 SHOWN_S = (14.0, 20.0)  # length of what is simulated
@@ -118,13 +121,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/spotter"))
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
-    videos = _analysed(arguments.footage, arguments.out)
-    drawn = [_drawn(arguments)] if arguments.drawn else []
-    rows = {v.subject: _twin_rows(v, arguments) for v in videos if v.is_twin}
+    out, rounds = arguments.out, arguments.rounds
+    videos = _analysed(arguments.footage, out)
+    drawn = []
+    if arguments.drawn:
+        path = out / f"rows-{arguments.drawn.resolve().name}.pickle"
+        drawn = [_kept(path, partial(_drawn_rows, arguments.drawn, out))]
+    name = f"rows-{arguments.footage.name}-{rounds}"
+    rows = {
+        twin.subject: _kept(out / f"{name}-{twin.name}.pickle", partial(_twin_rows, twin, rounds))
+        for twin in videos
+        if twin.is_twin
+    }
     if arguments.write:
         replace_file(WEIGHTS, save(_trained([*rows.values(), *drawn])))
         return
-    evaluated = _analysed(arguments.evaluate, arguments.out) if arguments.evaluate else videos
+    evaluated = _analysed(arguments.evaluate, out) if arguments.evaluate else videos
     forests = {}
     for number in range(arguments.folds):
         held = _held_out(videos, number, arguments.folds)
@@ -146,12 +158,18 @@ def _analysed(folder: Path, out: Path) -> list[Footage]:
     kept.mkdir(parents=True, exist_ok=True)
     found = []
     for name, rows in sorted(by_video.items()):
-        path = kept / f"{name}.pickle"
-        if not path.exists():
-            path.write_bytes(pickle.dumps(analyze_video(folder / name, model=None)))
-            print(name, flush=True)
-        found.append(Footage(name, tuple(rows), pickle.loads(path.read_bytes())))
+        analysis = _kept(kept / f"{name}.pickle", partial(analyze_video, folder / name, model=None))
+        found.append(Footage(name, tuple(rows), analysis))
     return found
+
+
+def _kept(path: Path, make: Callable[[], Made]) -> Made:
+    """Return what was kept at a path, or make it and keep it."""
+    if not path.exists():
+        path.write_bytes(pickle.dumps(make()))
+        print(path.name, flush=True)
+    made: Made = pickle.loads(path.read_bytes())
+    return made
 
 
 def _held_out(videos: Sequence[Footage], number: int, folds: int) -> set[str]:
@@ -164,32 +182,22 @@ def _pieces(video: Footage) -> list[BriefInput]:
     return [brief_input(run) for run in runs]
 
 
-def _twin_rows(video: Footage, arguments: argparse.Namespace) -> Rows:
-    """What is learned from a twin, or was computed before."""
-    path = arguments.out / f"rows-{arguments.footage.name}-{arguments.rounds}-{video.name}.pickle"
-    if not path.exists():
-        pieces = _pieces(video)
-        rng = np.random.default_rng(zlib.crc32(video.name.encode()))
-        found = [_labelled(piece, []) for piece in pieces for _ in range(TWIN_COUNTS)]
-        found += _simulated_rows(pieces, arguments.rounds, rng)
-        path.write_bytes(pickle.dumps(_joined(found)))
-        print(path.name, flush=True)
-    return pickle.loads(path.read_bytes())
+def _twin_rows(video: Footage, rounds: int) -> Rows:
+    """What is learned from a twin."""
+    pieces = _pieces(video)
+    rng = np.random.default_rng(zlib.crc32(video.name.encode()))
+    found = [_labelled(piece, []) for piece in pieces for _ in range(TWIN_COUNTS)]
+    return _joined([*found, *_simulated_rows(pieces, rounds, rng)])
 
 
-def _drawn(arguments: argparse.Namespace) -> Rows:
+def _drawn_rows(folder: Path, out: Path) -> Rows:
     """What is learned from drawn faces: their own movements, and simulated ones."""
-    folder, kept = arguments.drawn, arguments.out / arguments.drawn.resolve().name
+    kept = out / folder.resolve().name
     kept.mkdir(parents=True, exist_ok=True)
-    path = arguments.out / f"rows-{folder.resolve().name}.pickle"
-    if path.exists():
-        return pickle.loads(path.read_bytes())
     found, rng = [], np.random.default_rng(0)
     for video in read_truth_csv(folder / "truth.csv"):
-        analysis_path = kept / f"{video.path.name}.pickle"
-        if not analysis_path.exists():
-            analysis_path.write_bytes(pickle.dumps(analyze_video(video.path, model=None)))
-        analysis = pickle.loads(analysis_path.read_bytes())
+        path = kept / f"{video.path.name}.pickle"
+        analysis = _kept(path, partial(analyze_video, video.path, model=None))
         for face in analysis.faces:
             for run in uniform_runs(face):
                 fps = float(analysis.info.fps)
@@ -199,7 +207,6 @@ def _drawn(arguments: argparse.Namespace) -> Rows:
                 found.append(_labelled(piece, own))
                 if not own:
                     found += _simulated_rows([piece], DRAWN_ROUNDS, rng)
-    path.write_bytes(pickle.dumps(_joined(found)))
     return _joined(found)
 
 
