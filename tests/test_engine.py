@@ -247,22 +247,46 @@ def test_the_command_line_sends_folds_and_checks_workers(address, tmp_path, monk
     assert not end.value.code and not told["faults"] and len(told["workers"]) == 2
 
 
+PROFILE = {
+    "cores": 1, "processes": 1, "memory": "1GB", "interface": "lo",
+    "scheduler-options": {"dashboard_address": ":0"},
+}  # fmt: skip
+
+
+def put_on_path(scripts, folder, monkeypatch):
+    for name, text in scripts.items():
+        (folder / name).write_text(f"#!/bin/bash\ncd {folder}\n{text}\n", encoding="utf-8")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="lo")
+def test_jobs_that_end_at_once_are_an_error_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(_dask_cluster, "LOOK_S", 1)
+    monkeypatch.setattr(_dask_cluster, "QUEUE_S", 30)
+    scripts = {
+        "sbatch": 'echo "Submitted batch job 17$$"; echo "17$$" >>JOBS',
+        "scancel": "true",
+        "squeue": "test -f ENDED || cat JOBS; echo 99; touch ENDED",  # once, they still wait
+    }
+    put_on_path(scripts, tmp_path, monkeypatch)
+    with dask.config.set({"jobqueue.lab": PROFILE}), Engine("slurm:lab:2") as queue:
+        with pytest.raises(OpenMERError, match="All jobs of the queue ended before a worker"):
+            list(queue.run(lambda: 1, [()]))
+        assert (tmp_path / "ENDED").exists()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="setsid, lo, and /proc")
 def test_jobs_of_a_queue_are_workers_and_end_with_the_engine(tmp_path, monkeypatch):
     """Slurm's commands are stood in for by two scripts; `.ci/slurm` has a real one."""
     scripts = {
-        "sbatch": 'setsid bash "$1" >/dev/null 2>&1 & echo "Submitted batch job $!"',
+        # As Slurm's, it keeps a copy of the script, which the caller deletes.
+        "sbatch": 'own=job$$.sh; cp "$1" $own; setsid bash $own >/dev/null 2>&1 & '
+        'echo "Submitted batch job $!"',
         "scancel": 'echo "$1" >>CANCELLED; kill -- "-$1"',
     }
-    for name, text in scripts.items():
-        (tmp_path / name).write_text(f"#!/bin/bash\ncd {tmp_path}\n{text}\n", encoding="utf-8")
-        (tmp_path / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    profile = {
-        "cores": 1, "processes": 1, "memory": "1GB", "interface": "lo",
-        "scheduler-options": {"dashboard_address": ":0"},
-    }  # fmt: skip
-    with dask.config.set({"jobqueue.lab": profile}), Engine("slurm:lab:2") as queue:
+    put_on_path(scripts, tmp_path, monkeypatch)
+    with dask.config.set({"jobqueue.lab": PROFILE}), Engine("slurm:lab:2") as queue:
         workers = set(
             queue.run(lambda _: (time.sleep(1), os.getpid())[1], [(n,) for n in range(4)])
         )

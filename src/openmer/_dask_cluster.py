@@ -6,10 +6,12 @@ import logging
 import os
 import re
 import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from getpass import getuser
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeVar
@@ -26,6 +28,7 @@ CONNECT_S = 20  # for a scheduler to answer
 SOON_S = 60  # for a first worker, before any work
 WAIT_S = 120  # for a worker, later
 QUEUE_S = 86_400  # for a job of Slurm to begin
+LOOK_S = 20  # between two looks at its queue
 _SLURM = "slurm"  # the section that is read where no other is named
 TRIES = 4  # of a call whose worker, or whose data, was lost
 T = TypeVar("T")
@@ -163,30 +166,53 @@ class DaskCluster:
                 to start again.
 
         Raises:
-            OpenMERError: None came in time, or none offers a GPU where one is needed.
+            OpenMERError: None came in time; all jobs of the queue ended before; or none offers a
+                GPU where one is needed.
         """
         if wait_s is None:
             wait_s = QUEUE_S if self._queues else WAIT_S
         if self._queues and not self.workers():
             _log.warning("Waiting for the first job of the queue to begin; Ctrl-C ends it.")
-        try:
-            self.client.wait_for_workers(1, timeout=wait_s)
-        except TimeoutError as error:
-            todo = f"Start one with `dask worker {self.address} --nthreads 1`."
-            raise OpenMERError(
-                f"No worker came to the scheduler at {self.address} within {wait_s:g} s. "
-                + (
-                    "Look at the jobs with squeue, and at what they wrote."
-                    if self._queues
-                    else todo
+        deadline = time.monotonic() + wait_s
+        while not self._came(deadline - time.monotonic()):
+            gone = self._queues and self._jobs_ended()
+            if gone and not self._came(LOOK_S):  # one that has just begun is not in the queue yet
+                raise OpenMERError(
+                    "All jobs of the queue ended before a worker of them came. Look at what they "
+                    "wrote, and describe what they need in Dask-Jobqueue's configuration "
+                    "(jobqueue.yaml)."
                 )
-            ) from error
+            if time.monotonic() >= deadline:
+                todo = f"Start one with `dask worker {self.address} --nthreads 1`."
+                raise OpenMERError(
+                    f"No worker came to the scheduler at {self.address} within {wait_s:g} s. "
+                    + ("Look at the jobs with squeue." if self._queues else todo)
+                )
         workers = self.workers().values()
         if on_gpu and not any(worker["resources"].get("GPU") for worker in workers):
             raise OpenMERError(
                 f"None of the {len(workers)} workers at {self.address} offers a GPU. Start one "
                 "with `dask worker ... --resources GPU=1`, or give --device cpu."
             )
+
+    def _came(self, wait_s: float) -> bool:
+        """Wait until there is a worker, LOOK_S at most; return whether there is one."""
+        with suppress(TimeoutError):
+            self.client.wait_for_workers(1, timeout=max(0.1, min(wait_s, LOOK_S)))
+            return True
+        return False
+
+    def _jobs_ended(self) -> bool:
+        """Return whether Slurm lists none of the jobs; False where it cannot be asked."""
+        jobs = {getattr(job, "job_id", None) for job in getattr(self._own, "workers", {}).values()}
+        try:
+            listed = subprocess.run(
+                ("squeue", "--noheader", "--format=%A", f"--user={getuser()}"),
+                capture_output=True, text=True, check=True, timeout=LOOK_S,
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError):
+            return False
+        return jobs.isdisjoint(listed.stdout.split())
 
     def workers(self) -> dict[str, dict[str, Any]]:
         """Return what the scheduler knows of each worker, by its address."""
@@ -313,7 +339,9 @@ def _complete(profile: str) -> None:
     Raises:
         ConfigError: There is no such section.
     """
-    known = dask.config.get("jobqueue")
+    # Defaults are read anew: a `with dask.config.set(...)` around their first import ends them too.
+    here = {"jobqueue": dask.config.get("jobqueue", {})}
+    known = dask.config.merge(*dask.config.defaults, here)["jobqueue"]
     if profile not in known:
         raise ConfigError(
             f"There is no section {profile!r} in Dask-Jobqueue's configuration (jobqueue.yaml). "
