@@ -30,7 +30,8 @@ from sklearn.svm import SVC
 
 from openmer.cli._console import output
 from openmer.datasets import label_scheme, read_manifest
-from openmer.datasets.synthetic._clips import CorpusPlan, Part, generate
+from openmer.datasets.synthetic._clips import generate
+from openmer.datasets.synthetic._plan import CorpusPlan, Part
 from openmer.evaluation import Protocol, Task, confusion_matrix, fold_jobs, prepare_task, uf1
 from openmer.methods import Method, load_method
 from openmer.training import (

@@ -88,8 +88,9 @@ def test_an_error_in_the_block_leaves_the_old_file_and_nothing_else(tmp_path):
     assert tree(tmp_path) == {"x": b"old"}
 
 
-@pytest.mark.parametrize("is_durable", [True, False])
-def test_what_is_durable_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch, is_durable):
+@pytest.fixture
+def on_disk(tmp_path, monkeypatch):
+    """What was asked to be on the disk, each with whether `x` had its name then."""
     done = []
     real = os.fsync
 
@@ -98,13 +99,25 @@ def test_what_is_durable_is_on_the_disk_before_it_has_its_name(tmp_path, monkeyp
         real(number)
 
     monkeypatch.setattr(os, "fsync", fsync)
+    return done
+
+
+@pytest.mark.parametrize("is_durable", [True, False])
+def test_what_is_durable_is_on_the_disk_before_it_has_its_name(tmp_path, on_disk, is_durable):
     replace_file(tmp_path / "x", b"1", durable=is_durable)
     if not is_durable:
-        assert done == []
+        assert on_disk == []
         return
-    (file, named), (folder, has_name) = done
+    (file, named), (folder, has_name) = on_disk
     assert file.parent == tmp_path and file.name.startswith(".x.") and not named
     assert folder == tmp_path and has_name
+
+
+def test_a_file_that_is_moved_is_on_the_disk_before_it_has_its_name(tmp_path, on_disk):
+    made = tmp_path / "made"
+    made.write_bytes(b"1")
+    move_file(made, tmp_path / "x")
+    assert on_disk == [(made, False), (tmp_path, True)]
 
 
 def test_a_complete_file_gets_its_place_and_never_that_of_a_folder(tmp_path):

@@ -122,7 +122,7 @@ def move_file(made: Path, path: Path) -> None:
     """
     target = _target(path)
     with _explained(target):
-        _prepare(target)
+        _make_room(target)
         _give_name(made, target, durable=True)
     send(target)
 
@@ -246,12 +246,17 @@ def _temporary(target: Path) -> Path:
 
 def _prepare(target: Path) -> Path:
     """Make the folder of a file and return a temporary path in it."""
+    _make_room(target)
+    return _temporary(target)
+
+
+def _make_room(target: Path) -> None:
+    """Make the folder of a file, and sweep what ended processes left there."""
     if target.exists() and not target.is_file():
         kind = "a folder" if target.is_dir() else "a device or pipe"
         raise FileExistsError(errno.EEXIST, f"there is {kind} of this name")
     target.parent.mkdir(parents=True, exist_ok=True)
     sweep_stale(target.parent)
-    return _temporary(target)
 
 
 def _give_name(made: Path, target: Path, *, durable: bool) -> None:
