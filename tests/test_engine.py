@@ -4,6 +4,7 @@ import contextlib
 import gc
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -277,7 +278,7 @@ def test_jobs_that_end_at_once_are_an_error_at_once(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="setsid, lo, and /proc")
-def test_jobs_of_a_queue_are_workers_and_end_with_the_engine(tmp_path, monkeypatch):
+def test_jobs_of_a_queue_are_workers_and_end_with_the_engine(tmp_path, monkeypatch, caplog):
     """Slurm's commands are stood in for by two scripts; `.ci/slurm` has a real one."""
     scripts = {
         # As Slurm's, it keeps a copy of the script, which the caller deletes.
@@ -295,6 +296,7 @@ def test_jobs_of_a_queue_are_workers_and_end_with_the_engine(tmp_path, monkeypat
     with pytest.raises(ConfigError, match="'many' jobs, expected 1 to 9999"):
         Engine("slurm:lab:many").cluster()
     assert workers and os.getpid() not in workers
+    assert re.search(r"Progress of all workers: http://127\.0\.0\.1:\d+/status", caplog.text)
     assert len((tmp_path / "CANCELLED").read_text(encoding="utf-8").split()) == 2
     deadline = time.monotonic() + 20
     while any(Path(f"/proc/{one}").exists() for one in workers) and time.monotonic() < deadline:

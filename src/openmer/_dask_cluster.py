@@ -80,6 +80,8 @@ class DaskCluster:
         on_gpu: bool = False,
     ) -> Iterator[T]:
         """Make calls; see `openmer.Engine.run`."""
+        if self.dashboard and not self._calls:
+            _log.warning("Progress of all workers: %s", self.dashboard)
         left: Calls = dict(enumerate(calls))
         resources = {"GPU": 1} if on_gpu else {}
         for _ in range(TRIES):
