@@ -31,6 +31,8 @@ QUEUE_S = 86_400  # for a job of Slurm to begin
 LOOK_S = 20  # between two looks at its queue
 _SLURM = "slurm"  # the section that is read where no other is named
 TRIES = 4  # of a call whose worker, or whose data, was lost
+# Dask would look at the stack of each call a hundred times a second, for a page that is not there.
+_UNWATCHED = {"distributed.worker.profile.enabled": False}
 T = TypeVar("T")
 Calls = dict[int, tuple[Any, ...]]
 
@@ -278,12 +280,13 @@ def _on_this_computer() -> LocalCluster:
         ConfigError: They ended at once, which a script without a main guard makes them do.
     """
     try:
-        return LocalCluster(
-            n_workers=os.cpu_count() or 1,
-            threads_per_worker=1,
-            dashboard_address=None,
-            silence_logs=logging.CRITICAL,
-        )
+        with dask.config.set(_UNWATCHED):
+            return LocalCluster(
+                n_workers=os.cpu_count() or 1,
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            )
     except RuntimeError as error:
         raise ConfigError(
             f"The workers of Dask ended before they began ({str(error).rstrip('.')}). A worker "

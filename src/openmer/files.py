@@ -1,8 +1,7 @@
 """The one place that writes what people rely on: complete or not there, and nothing lost.
 
-What is written has a hidden temporary name beside its own until it is complete. The name holds the
-host, the process, its start time and a random part, so that no two writers share one, and so that
-what a dead process left can be told from what a living one is writing.
+What is written has a hidden temporary name beside its own until it is complete. It holds host,
+process, its start time and a random part: no two writers share one, and what the dead left is told.
 """
 
 from __future__ import annotations
@@ -75,7 +74,8 @@ def replace_files(contents: Mapping[Path, bytes | str]) -> None:
         for path, content in contents.items():
             target = _target(path)
             with _explained(target):
-                staged[target] = _prepare(target)
+                _make_room(target)
+                staged[target] = _temporary(target)
                 staged[target].write_bytes(_encoded(content))
                 sync(staged[target])
         _rename_all(staged)
@@ -101,7 +101,8 @@ def writing_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """
     target = _target(path)
     with _explained(target):
-        temporary = _prepare(target)
+        _make_room(target)
+        temporary = _temporary(target)
         try:
             yield temporary
             _give_name(temporary, target, durable=durable)
@@ -242,12 +243,6 @@ def _target(path: Path) -> Path:
 def _temporary(target: Path) -> Path:
     """Return a name beside `target` that nobody else uses."""
     return target.with_name(f".{cut_name(target.name, _STEM_BYTES)}{unique_mark()}")
-
-
-def _prepare(target: Path) -> Path:
-    """Make the folder of a file and return a temporary path in it."""
-    _make_room(target)
-    return _temporary(target)
 
 
 def _make_room(target: Path) -> None:
