@@ -262,17 +262,20 @@ def put_on_path(scripts, folder, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="lo")
-def test_jobs_that_end_at_once_are_an_error_at_once(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "sbatch", ['echo "Submitted batch job 17$$"; echo "17$$" >>JOBS', "touch JOBS; exit 1"]
+)
+def test_jobs_that_end_at_once_or_are_refused_are_an_error_at_once(tmp_path, monkeypatch, sbatch):
     monkeypatch.setattr(_dask_cluster, "LOOK_S", 1)
     monkeypatch.setattr(_dask_cluster, "QUEUE_S", 30)
     scripts = {
-        "sbatch": 'echo "Submitted batch job 17$$"; echo "17$$" >>JOBS',
+        "sbatch": sbatch,
         "scancel": "true",
         "squeue": "test -f ENDED || cat JOBS; echo 99; touch ENDED",  # once, they still wait
     }
     put_on_path(scripts, tmp_path, monkeypatch)
     with dask.config.set({"jobqueue.lab": PROFILE}), Engine("slurm:lab:2") as queue:
-        with pytest.raises(OpenMERError, match="All jobs of the queue ended before a worker"):
+        with pytest.raises(OpenMERError, match="All jobs of the queue ended, or were refused"):
             list(queue.run(lambda: 1, [()]))
         assert (tmp_path / "ENDED").exists()
 

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import dask
 import distributed
 from distributed import Client, Future, LocalCluster, as_completed
+from distributed.core import Status
 
 from openmer import _plugins, _stand_ins
 from openmer._dask_versions import versions
@@ -170,8 +171,8 @@ class DaskCluster:
                 to start again.
 
         Raises:
-            OpenMERError: None came in time; all jobs of the queue ended before; or none offers a
-                GPU where one is needed.
+            OpenMERError: None came in time; all jobs of the queue ended or were refused; or none
+                offers a GPU where one is needed.
         """
         if wait_s is None:
             wait_s = QUEUE_S if self._queues else WAIT_S
@@ -182,9 +183,9 @@ class DaskCluster:
             gone = self._queues and self._jobs_ended()
             if gone and not self._came(LOOK_S):  # one that has just begun is not in the queue yet
                 raise OpenMERError(
-                    "All jobs of the queue ended before a worker of them came. Look at what they "
-                    "wrote, and describe what they need in Dask-Jobqueue's configuration "
-                    "(jobqueue.yaml)."
+                    "All jobs of the queue ended, or were refused, before a worker of them came. "
+                    "Look at what sbatch said and they wrote, and describe what they need in "
+                    "Dask-Jobqueue's configuration (jobqueue.yaml)."
                 )
             if time.monotonic() >= deadline:
                 todo = f"Start one with `dask worker {self.address} --nthreads 1`."
@@ -214,7 +215,7 @@ class DaskCluster:
                 ("squeue", "--noheader", "--format=%A", f"--user={getuser()}"),
                 capture_output=True, text=True, check=True, timeout=LOOK_S,
             )  # fmt: skip
-        except (OSError, subprocess.SubprocessError):
+        except (OSError, KeyError, subprocess.SubprocessError):  # KeyError: this user has no name
             return False
         return jobs.isdisjoint(listed.stdout.split())
 
@@ -231,7 +232,10 @@ class DaskCluster:
         with suppress(Exception):  # closing a connection that is gone
             self.client.close()
         if self._own is not None:
-            self._own.close()
+            try:
+                self._own.close()
+            except AssertionError:  # its last one, of jobs that were refused; all else is ended
+                self._own.status = Status.closed
         if not self._calls:
             return ""
         again = f", {self._again} made again" if self._again else ""
