@@ -175,7 +175,8 @@ def loop(name: str, pairs: list[Pair], threads: int) -> None:
     """One method on every pair, with as many threads as it makes use of."""
     cv2.setNumThreads(threads)
     torch.set_num_threads(threads)
-    function = inspect.unwrap(flow_method(name).function)  # which would keep OpenCV on one
+    # What is around a method of OpenCV keeps it on one thread.
+    function = inspect.unwrap(flow_method(name).function)
     for pair in pairs:
         function(pair.first, pair.second)
 

@@ -10,7 +10,6 @@ memory of the process every tenth of the video, and at the end of each part of t
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from fractions import Fraction
 from pathlib import Path
@@ -75,9 +74,8 @@ def _measured(video: Path, minutes: float) -> list[str]:
         "# Memory of video analysis",
         "",
         f"`python benchmarks/video_memory.py --minutes {minutes:g}`: 1920x1080 H.264, "
-        f"{analysis.frames} frames, {len(analysis.faces)} face, {len(analysis.events)} events, "
-        f"{sum(analysis.seconds.values()):.0f} s (load {os.getloadavg()[0]:.1f}). Resident memory "
-        "of the process:",
+        f"{analysis.frames} frames, {len(analysis.faces)} face, {len(analysis.events)} events. "
+        "Resident memory of the process:",
         "",
         "| when | MiB |",
         "| --- | --- |",

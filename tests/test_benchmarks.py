@@ -35,6 +35,7 @@ def bound(script):
     for node in parsed(script).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
+            continue
         for name in ast.walk(node):
             if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store):
                 yield name.id

@@ -83,7 +83,7 @@ class DaskCluster:
         on_gpu: bool = False,
     ) -> Iterator[T]:
         """Make calls; see `openmer.Engine.run`."""
-        if self.dashboard and not self._calls:
+        if not self._calls and self.dashboard:
             _log.warning("Progress of all workers: %s", self.dashboard)
         left: Calls = dict(enumerate(calls))
         resources = {"GPU": 1} if on_gpu else {}
